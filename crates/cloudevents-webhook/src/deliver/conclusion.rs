@@ -35,8 +35,8 @@ pub enum Conclusion {
     Retry {
         /// The wait that the target requested.
         not_before: Option<Duration>,
-        /// The target is overloaded (429, 502, 503, 504), or refuses the sender for this time (401, 403, 407): other deliveries to it should
-        /// wait, too.
+        /// The wait is the target's (429, 5xx), or that of the sender (401, 403, 407): other deliveries to it should wait, too. After other
+        /// statuses it is about this delivery: a payload that is too large for now (413), a request that was too slow or too early (408, 425).
         throttled: bool,
     },
     /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).
@@ -64,7 +64,7 @@ impl Practice {
                 let is_for_now = not_before.is_some() && matches!(code, 401 | 403 | 407 | 413);
                 match code {
                     _ if is_for_now || self.retries(code) => {
-                        let throttled = matches!(code, 401 | 403 | 407 | 429 | 502 | 503 | 504);
+                        let throttled = matches!(code, 401 | 403 | 407 | 429 | 500..=599);
                         Conclusion::Retry { not_before, throttled }
                     }
                     401 | 403 | 407 => Conclusion::Denied,

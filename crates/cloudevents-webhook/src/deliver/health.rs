@@ -30,7 +30,7 @@ pub enum TargetState {
 pub enum Reason {
     /// The application paused or disabled the target.
     Operator,
-    /// The target is overloaded (429, or 503 with `Retry-After`).
+    /// The target requested a pause (`Retry-After` with 429 or 5xx, for example).
     Throttled,
     /// Too many deliveries failed, one after the other.
     Failing,
@@ -99,6 +99,8 @@ pub struct Health {
     probing: bool,
     /// Until when the target requested a pause, whatever the state.
     requested: Option<Instant>,
+    /// Until when the application paused the target, whatever the state; `Some(None)`: until it is resumed.
+    operator: Option<Option<Instant>>,
 }
 
 impl Health {
@@ -113,6 +115,7 @@ impl Health {
             failures: 0,
             probing: false,
             requested: None,
+            operator: None,
         }
     }
 
@@ -164,6 +167,20 @@ impl Health {
         }
     }
 
+    /// Records the result of a delivery that was admitted before a pause: its probe is another one.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn record_late(&mut self, conclusion: Conclusion, now: Instant) {
+        let probing = self.probing;
+        self.record(conclusion, now);
+        self.probing = probing && matches!(self.state, TargetState::Paused { .. });
+    }
+
+    /// Whether a delivery probes the target.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn is_probing(&self) -> bool {
+        self.probing
+    }
+
     /// Ends an admission without a result: the delivery was not sent.
     pub fn forget(&mut self) {
         self.probing = false;
@@ -171,6 +188,12 @@ impl Health {
 
     /// Pauses until this time, or for an indefinite time. A pause never becomes shorter, and a disabled target stays so.
     pub fn pause(&mut self, until: Option<Instant>, reason: Reason) {
+        if reason == Reason::Operator {
+            self.operator = Some(match self.operator {
+                Some(present) => present.zip(until).map(|(present, until)| present.max(until)),
+                None => until,
+            });
+        }
         let longer = match &self.state {
             TargetState::Active => true,
             TargetState::Disabled(_) | TargetState::Paused { until: None, .. } => false,
@@ -186,18 +209,22 @@ impl Health {
         self.state = TargetState::Active;
         self.failures = 0;
         self.probing = false;
-        self.requested = None;
+        (self.requested, self.operator) = (None, None);
     }
 
-    /// Ends the wait for consent, and no pause that the target requested meanwhile.
+    /// Ends the wait for consent, and no pause that the target or the application requested.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn consented(&mut self, now: Instant) {
         if matches!(self.state, TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
             let requested = self.requested.filter(|until| *until > now);
+            let operator = self.operator.filter(|until| until.is_none_or(|until| until > now));
             self.resume();
             self.requested = requested;
             if requested.is_some() {
                 self.pause(requested, Reason::Throttled);
+            }
+            if let Some(until) = operator {
+                self.pause(until, Reason::Operator);
             }
         }
     }
@@ -208,21 +235,17 @@ impl Health {
         self.requested == Some(until)
     }
 
-    /// What of this health holds for a target that takes the place of this one: all of it at the same URL. At another one, what the operator
-    /// decided.
+    /// The health of the target that takes the place of this one at another URL: what the application decided holds.
     #[cfg(feature = "reqwest013")]
-    pub(crate) fn of_successor(&self, fresh: Self, is_same_url: bool) -> Self {
-        let by_operator = matches!(
-            self.state,
-            TargetState::Paused { reason: Reason::Operator, .. } | TargetState::Disabled(Reason::Operator)
-        );
-        if is_same_url {
-            Self { state: self.state.clone(), failures: self.failures, requested: self.requested, ..fresh }
-        } else if by_operator {
-            Self { state: self.state.clone(), ..fresh }
-        } else {
-            fresh
+    pub(crate) fn elsewhere(&self, fresh: Self) -> Self {
+        let mut health = fresh;
+        if let Some(until) = self.operator {
+            health.pause(until, Reason::Operator);
         }
+        if self.state == TargetState::Disabled(Reason::Operator) {
+            health.disable(Reason::Operator);
+        }
+        health
     }
 
     /// Disables the target.
@@ -315,6 +338,31 @@ mod tests {
         health.pause(None, Reason::Operator);
         health.record(Conclusion::Delivered, now);
         assert_eq!(health.admit(now + 1_000 * SECOND), Admission::Refuse(Reason::Gone));
+    }
+
+    #[cfg(feature = "reqwest013")]
+    #[test]
+    fn what_was_on_its_way_before_a_pause_is_not_its_probe() {
+        for late in [failed(None), Conclusion::Gone, Conclusion::Delivered] {
+            let (mut health, now) = (Health::new(2, SECOND, SECOND), Instant::now());
+            for _ in 0..3 {
+                assert_eq!(health.admit(now), Admission::Send);
+            }
+            health.record(failed(None), now);
+            health.record(failed(None), now);
+            let then = now + SECOND;
+            assert!(!health.is_probing());
+            assert_eq!(health.admit(then), Admission::Send);
+            assert!(health.is_probing());
+            // The third one lands.
+            health.record_late(late, then);
+            let expected = match late {
+                Conclusion::Gone => Admission::Refuse(Reason::Gone),
+                Conclusion::Delivered => Admission::Send,
+                _ => Admission::Wait(None),
+            };
+            assert_eq!(health.admit(then + 60 * SECOND), expected);
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl ClientCredentials {
             secret: secret.into(),
             in_body: false,
             parameters: Vec::new(),
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(10),
             shared: Arc::default(),
         })
     }
@@ -104,7 +104,8 @@ impl ClientCredentials {
         self.with_no_token()
     }
 
-    /// Sets how long a request for a token may take. Default: 30 seconds.
+    /// Sets how long a request for a token may take. Default: 10 seconds. An attempt gives it half of its own
+    /// [time](super::WebhookSenderOptions::timeout) at most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -1,9 +1,9 @@
 //! Asking targets for consent, and their callbacks.
 
 use super::{
-    WebhookSenderOptions, WithoutConsent,
-    delivery::Failure,
-    guarded::{GuardedClient, failed},
+    Target, WebhookSenderOptions, WithoutConsent,
+    delivery::{Failure, Shared},
+    guarded::failed,
     targets::Entry,
 };
 use crate::{
@@ -38,6 +38,8 @@ pub(super) struct Callbacks(Mutex<HashMap<DeliveryKey, Offer>>);
 #[derive(Debug)]
 struct Offer {
     entry: Weak<Entry>,
+    /// The target as it was then.
+    target: Arc<Target>,
     registration: Registration,
     expires: Instant,
 }
@@ -47,7 +49,7 @@ impl Callbacks {
     fn offer(
         &self,
         base: &str,
-        entry: &Arc<Entry>,
+        (entry, target): (&Arc<Entry>, &Arc<Target>),
         registration: Registration,
         lifetime: Duration,
     ) -> Result<Registration, Error> {
@@ -58,7 +60,7 @@ impl Callbacks {
         let key = BASE64URL_NOPAD.encode(&key);
         let (url, start) = (format!("{base}?"), base.len().saturating_add(1));
         let url = url::form_urlencoded::Serializer::for_suffix(url, start)
-            .append_pair("id", entry.target.name())
+            .append_pair("id", target.name())
             .append_pair("key", &key)
             .finish();
         let now = Instant::now();
@@ -67,13 +69,15 @@ impl Callbacks {
         offers.retain(|_, offer| {
             offer.expires > now && offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry))
         });
-        let offer = Offer { entry: Arc::downgrade(entry), registration: registration.clone(), expires };
+        let (entry, target) = (Arc::downgrade(entry), Arc::clone(target));
+        let offer = Offer { entry, target, registration: registration.clone(), expires };
         // The digest, so that looking it up takes no time that depends on the key.
         offers.insert(DeliveryKey::of_id(&key), offer);
         Ok(registration.with_callback(url))
     }
 
-    fn withdraw(&self, entry: &Arc<Entry>) {
+    /// Nothing that this target was offered holds.
+    pub(super) fn withdraw(&self, entry: &Arc<Entry>) {
         self.offers()
             .retain(|_, offer| offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry)));
     }
@@ -109,16 +113,17 @@ impl Callbacks {
         let Some(offer) = offers.get(&key).filter(|offer| offer.expires > Instant::now()) else {
             return StatusCode::NOT_FOUND;
         };
-        let Some(entry) = offer.entry.upgrade().filter(|entry| entry.target.name() == id) else {
+        let Some(entry) = offer.entry.upgrade().filter(|entry| *entry.name == *id) else {
             return StatusCode::NOT_FOUND;
         };
         let Ok(grant) = Grant::from_callback(&request.headers, &offer.registration) else {
             // The key stays good: nothing was granted.
             return StatusCode::BAD_REQUEST;
         };
+        let target = Arc::clone(&offer.target);
         offers.remove(&key);
         drop(offers);
-        entry.agree(grant, options.grant_lifetime);
+        entry.agree(&target, grant, options.grant_lifetime);
         StatusCode::OK
     }
 
@@ -133,9 +138,8 @@ const REFUSED: Duration = Duration::from_secs(60);
 /// Asks a target for consent, unless another delivery just did: what that found out counts for this one, too.
 pub(super) async fn consent(
     entry: &Arc<Entry>,
-    client: &GuardedClient,
-    callbacks: &Callbacks,
-    options: &WebhookSenderOptions,
+    target: &Arc<Target>,
+    shared: &Shared,
 ) -> Result<Registered, Failure> {
     let _asking = entry.asking.lock().await;
     if let Some(grant) = entry.grant() {
@@ -144,32 +148,36 @@ pub(super) async fn consent(
     if let Some(error) = entry.refused() {
         return Err(Failure::new(Conclusion::Denied, error, None));
     }
-    let asked = ask(entry, client, callbacks, options).await;
+    let asked = ask(entry, target, shared).await;
     if let Err(Failure { conclusion: Conclusion::Denied, error, .. }) = &asked {
-        entry.refuse(error.clone(), REFUSED);
+        entry.refuse(target, error.clone(), REFUSED);
     }
     asked
 }
 
 async fn ask(
     entry: &Arc<Entry>,
-    client: &GuardedClient,
-    callbacks: &Callbacks,
-    options: &WebhookSenderOptions,
+    target: &Arc<Target>,
+    Shared { client, options, callbacks, .. }: &Shared,
 ) -> Result<Registered, Failure> {
+    let client = target.client.as_ref().unwrap_or(client);
+    let granted = |grant: Grant| {
+        entry.agree(target, grant.clone(), options.grant_lifetime);
+        Registered::Granted(grant)
+    };
     let mut registration = Registration::new(options.origin.clone());
-    if let Some(rate) = entry.target.rate {
+    if let Some(rate) = target.rate {
         registration = registration.with_rate(rate);
     }
-    if let Some(rate) = entry.target.agreed {
-        return Ok(granted(entry, Grant::assumed(options.origin.clone(), rate), options));
+    if let Some(rate) = target.agreed {
+        return Ok(granted(Grant::assumed(options.origin.clone(), rate)));
     }
     if let Some(base) = &options.callback {
         registration = callbacks
-            .offer(base, entry, registration, options.callback_lifetime)
+            .offer(base, (entry, target), registration, options.callback_lifetime)
             .map_err(Failure::temporary)?;
     }
-    let url = &entry.target.url;
+    let url = &target.url;
     let (parts, ()) = registration.request(url).map_err(Failure::permanent)?.into_parts();
     let response = client
         .request(Method::OPTIONS, url)
@@ -189,7 +197,7 @@ async fn ask(
     match Grant::from_response(&response, &registration) {
         Ok(Some(grant)) => {
             callbacks.withdraw(entry);
-            return Ok(granted(entry, grant, options));
+            return Ok(granted(grant));
         }
         Ok(None) => {}
         Err(invalid) => return Err(refused(format!("the target's consent does not count: {invalid}"))),
@@ -206,20 +214,13 @@ async fn ask(
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
         let until = Instant::now().checked_add(options.callback_lifetime);
-        entry.update(|live| live.health.pause(until, Reason::AwaitingConsent));
+        entry.update_of(target, |live| live.health.pause(until, Reason::AwaitingConsent));
         return Ok(Registered::Pending);
     }
     match options.without_consent {
-        WithoutConsent::Slow(rate) => {
-            Ok(granted(entry, Grant::assumed(options.origin.clone(), rate), options))
-        }
+        WithoutConsent::Slow(rate) => Ok(granted(Grant::assumed(options.origin.clone(), rate))),
         WithoutConsent::Refuse => {
             Err(refused(format!("the target has not agreed to deliveries: the handshake got {status}")))
         }
     }
-}
-
-fn granted(entry: &Entry, grant: Grant, options: &WebhookSenderOptions) -> Registered {
-    entry.agree(grant.clone(), options.grant_lifetime);
-    Registered::Granted(grant)
 }

@@ -1,12 +1,12 @@
 //! One delivery, from its first attempt to its end.
 
 use super::{
-    Attempt, GuardedClient, Registered, Undelivered, WebhookSenderOptions,
+    Attempt, GuardedClient, Registered, Target, Undelivered, WebhookSenderOptions,
     consent::{Callbacks, consent},
     excerpt::Secrets,
     guarded::failed,
     request::{Prepared, Ready},
-    targets::{Entry, NotAdmitted},
+    targets::{Admission, Entry, NotAdmitted},
 };
 use crate::{
     deliver::{Conclusion, Reason},
@@ -51,11 +51,13 @@ pub(super) struct Failure {
     pub(super) status: Option<StatusCode>,
     /// The token was refused, and the next one is another.
     pub(super) renewed: bool,
+    /// The target had accepted another delivery when this attempt began, after it had refused this one.
+    pub(super) is_proven: bool,
 }
 
 impl Failure {
     pub(super) fn new(conclusion: Conclusion, error: Error, status: Option<StatusCode>) -> Self {
-        Self { conclusion, error, status, renewed: false }
+        Self { conclusion, error, status, renewed: false, is_proven: false }
     }
 
     pub(super) fn temporary(error: Error) -> Self {
@@ -116,8 +118,33 @@ impl std::error::Error for Status {}
 pub(super) struct Delivery {
     pub(super) shared: Arc<Shared>,
     pub(super) entry: Arc<Entry>,
+    /// As the target was then.
+    pub(super) target: Arc<Target>,
     pub(super) prepared: Prepared,
     pub(super) outgoing: Outgoing,
+    pub(super) times: Times,
+}
+
+/// The limits of a delivery.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    /// When the program sent it.
+    started: Instant,
+    /// When it is given up.
+    pub(super) latest: Instant,
+}
+
+impl Times {
+    /// The limits of a delivery that begins now.
+    pub(super) fn new(options: &WebhookSenderOptions) -> Self {
+        // Without retries, whoever keeps the delivery decides when it is tried again.
+        let patience = match options.retry.has_retries() {
+            true => options.retry.deadline().unwrap_or(CENTURY),
+            false => options.timeout,
+        };
+        let started = Instant::now();
+        Self { started, latest: started.checked_add(patience.min(CENTURY)).unwrap_or(started) }
+    }
 }
 
 impl Delivery {
@@ -125,11 +152,11 @@ impl Delivery {
     pub(super) async fn run(self) -> Result<Receipt, Error> {
         let mut attempts = VecDeque::new();
         match self.deliver(&mut attempts).await {
-            Ok(()) => Ok(Receipt::new().with_place(Arc::clone(&self.entry.target.name))),
+            Ok(()) => Ok(Receipt::new().with_place(Arc::clone(&self.entry.name))),
             Err(reason) => {
                 if let Some(sink) = &self.shared.options.undelivered {
                     let undelivered = Undelivered {
-                        target: Arc::clone(&self.entry.target.name),
+                        target: Arc::clone(&self.entry.name),
                         id: self.prepared.id,
                         outgoing: self.outgoing,
                         reason: reason.clone(),
@@ -144,21 +171,15 @@ impl Delivery {
 
     async fn deliver(&self, attempts: &mut VecDeque<Attempt>) -> Result<(), Error> {
         let retry = &self.shared.options.retry;
-        let started = Instant::now();
-        // Without retries, whoever keeps the delivery decides when it is tried again.
-        let patience = match retry.has_retries() {
-            true => retry.deadline().unwrap_or(CENTURY),
-            false => self.shared.options.timeout,
-        };
-        let latest = started.checked_add(patience.min(CENTURY)).unwrap_or(started);
+        let Times { started, latest } = self.times;
         let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
-            let failure = match self.attempt(latest).await.map_err(|why| given_up(why, attempts))? {
+            let failure = match self.attempt(latest, denied).await.map_err(|why| given_up(why, attempts))? {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let Failure { conclusion, error, status, renewed } = failure;
+            let Failure { conclusion, error, status, renewed, is_proven } = failure;
             if attempts.len() >= ATTEMPTS {
                 attempts.pop_front();
             }
@@ -171,10 +192,8 @@ impl Delivery {
             let not_before = match conclusion {
                 Conclusion::Retry { not_before, .. } => not_before,
                 // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
-                Conclusion::Denied
-                    if retry.has_retries()
-                        && !self.entry.has_accepted_since(*denied.get_or_insert_with(Instant::now)) =>
-                {
+                Conclusion::Denied if retry.has_retries() && !is_proven => {
+                    denied.get_or_insert_with(Instant::now);
                     None
                 }
                 _ => return Err(error.with_temporary(false)),
@@ -189,40 +208,49 @@ impl Delivery {
         }
     }
 
-    /// Waits until an attempt may be made, and makes it.
-    async fn attempt(&self, latest: Instant) -> Result<Result<(), Failure>, NotAdmitted> {
-        let Shared { client, options, callbacks, .. } = &*self.shared;
+    /// Waits until an attempt may be made, and makes it. It was first `denied` at that time.
+    async fn attempt(
+        &self,
+        latest: Instant,
+        denied: Option<Instant>,
+    ) -> Result<Result<(), Failure>, NotAdmitted> {
+        let Shared { options, .. } = &*self.shared;
         let entry = &self.entry;
-        let client = entry.target.client.as_ref().unwrap_or(client);
+        let is_proven = || denied.is_some_and(|denied| entry.has_accepted_since(denied));
         loop {
-            entry.admitted(latest).await?;
-            let admitted = Admitted(entry);
+            let admitted = Admitted::new(entry, entry.admitted(latest).await?);
             let grant = match entry.grant() {
                 Some(grant) => grant,
                 None => {
-                    let until = self.until(latest);
-                    let asked = timeout_at(until.into(), consent(entry, client, callbacks, options)).await;
+                    let is_proven = is_proven();
+                    let asking = consent(entry, admitted.target(), &self.shared);
+                    let asked = timeout_at(self.until(latest).into(), asking).await;
                     match asked.unwrap_or_else(|_| Err(self.late())) {
                         Ok(Registered::Granted(grant)) => grant,
                         Ok(Registered::Pending) => continue,
                         Err(failure) => {
                             admitted.record(failure.conclusion, Instant::now());
-                            return Ok(Err(failure));
+                            return Ok(Err(Failure { is_proven, ..failure }));
                         }
                     }
                 }
             };
             let interval = grant.rate().interval().saturating_mul(options.instances.get());
             let wait = entry.place(interval, latest)?;
+            let mut admitted = admitted;
             if !wait.is_zero() {
+                let has_agreed = Arc::clone(admitted.target());
                 drop(admitted);
                 entry.pass(wait).await?;
-                // The state may have changed meanwhile. The place stays this delivery's.
-                entry.admitted(latest).await?;
-                let admitted = Admitted(entry);
-                return Ok(self.send(client, grant.origin(), admitted, latest).await);
+                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to agree.
+                admitted = Admitted::new(entry, entry.admitted(latest).await?);
+                if admitted.target().url != has_agreed.url {
+                    continue;
+                }
             }
-            return Ok(self.send(client, grant.origin(), admitted, latest).await);
+            let is_proven = is_proven();
+            let sent = self.send(grant.origin(), admitted, latest).await;
+            return Ok(sent.map_err(|failure| Failure { is_proven, ..failure }));
         }
     }
 
@@ -232,21 +260,29 @@ impl Delivery {
         until.map_or(latest, |until| until.min(latest))
     }
 
+    /// The token of an attempt. Half of its time is for the request to the target.
+    async fn token(&self, target: &Target, until: Instant) -> Result<Option<Box<str>>, Failure> {
+        let Some(source) = &target.token else { return Ok(None) };
+        let now = Instant::now();
+        let wait = until.saturating_duration_since(now).checked_div(2).unwrap_or_default();
+        match timeout_at(now.checked_add(wait).unwrap_or(until).into(), source.token()).await {
+            Ok(token) => token.map(Some).map_err(Failure::without_token),
+            Err(_) => {
+                let error = Error::new(ErrorKind::Timeout).with_detail(format!("none within {wait:?}"));
+                Err(Failure::without_token(error))
+            }
+        }
+    }
+
     #[cold]
     fn late(&self) -> Failure {
         let detail = format!("the attempt took longer than {:?}", self.shared.options.timeout);
         Failure::temporary(Error::new(ErrorKind::Timeout).with_detail(detail))
     }
 
-    async fn send(
-        &self,
-        client: &GuardedClient,
-        origin: &Origin,
-        admitted: Admitted<'_>,
-        latest: Instant,
-    ) -> Result<(), Failure> {
+    async fn send(&self, origin: &Origin, admitted: Admitted<'_>, latest: Instant) -> Result<(), Failure> {
         let begun = Instant::now();
-        let sent = self.exchange(client, origin, self.until(latest)).await;
+        let sent = self.exchange(admitted.target(), origin, self.until(latest)).await;
         let conclusion = match &sent {
             Ok(()) => Conclusion::Delivered,
             Err(failure) => failure.conclusion,
@@ -255,16 +291,22 @@ impl Delivery {
         sent
     }
 
-    async fn exchange(&self, client: &GuardedClient, origin: &Origin, until: Instant) -> Result<(), Failure> {
+    async fn exchange(&self, target: &Arc<Target>, origin: &Origin, until: Instant) -> Result<(), Failure> {
         let options = &self.shared.options;
-        let preparing = self.prepared.attempt(&self.entry.target, origin, SystemTime::now());
-        let prepared = timeout_at(until.into(), preparing).await.map_err(|_| self.late())?;
-        let Ready { parts, url, token } = prepared?;
+        let client = target.client.as_ref().unwrap_or(&self.shared.client);
+        // A target that was added again may be written to in another way.
+        let prepared = match Arc::ptr_eq(target, &self.target) {
+            true => None,
+            false => Some(Prepared::new(&self.outgoing, target, &self.shared).map_err(Failure::permanent)?),
+        };
+        let prepared = prepared.as_ref().unwrap_or(&self.prepared);
+        let token = self.token(target, until).await?;
+        let Ready { parts, url, token } = prepared.attempt(target, token, origin, SystemTime::now())?;
         let response = client
             .request(Method::POST, &url)
             .map_err(Failure::refused_by_guard)?
             .headers(parts.headers)
-            .body(self.prepared.body.clone())
+            .body(prepared.body.clone())
             .timeout(until.saturating_duration_since(Instant::now()))
             .send()
             .await
@@ -282,7 +324,7 @@ impl Delivery {
             Some(excerpt) => format!("the target responded {status}: {excerpt}"),
         };
         // Many receivers respond 400 to a token or signature that they do not accept.
-        let has_credentials = self.entry.target.token.is_some() || self.entry.target.signer.is_some();
+        let has_credentials = target.token.is_some() || target.signer.is_some();
         let conclusion = match (conclusion, status) {
             (Conclusion::Refused, StatusCode::BAD_REQUEST) if has_credentials => Conclusion::Denied,
             (conclusion, _) => conclusion,
@@ -295,26 +337,40 @@ impl Delivery {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
         let renewed = status == StatusCode::UNAUTHORIZED
-            && token
-                .zip(self.entry.target.token.as_ref())
-                .is_some_and(|(token, source)| source.refused(&token));
+            && token.zip(target.token.as_ref()).is_some_and(|(token, source)| source.refused(&token));
         Err(Failure { renewed, ..Failure::new(conclusion, error, Some(status)) })
     }
 }
 
 /// A delivery that may be sent. Dropped without a result, it leaves its place to another one.
-struct Admitted<'a>(&'a Entry);
+struct Admitted<'a> {
+    entry: &'a Entry,
+    admission: Option<Admission>,
+    target: Arc<Target>,
+}
 
-impl Admitted<'_> {
-    fn record(self, conclusion: Conclusion, begun: Instant) {
-        self.0.record(conclusion, begun);
-        std::mem::forget(self);
+impl<'a> Admitted<'a> {
+    fn new(entry: &'a Entry, admission: Admission) -> Self {
+        let target = Arc::clone(&admission.target);
+        Self { entry, admission: Some(admission), target }
+    }
+
+    fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    fn record(mut self, conclusion: Conclusion, begun: Instant) {
+        if let Some(admission) = self.admission.take() {
+            self.entry.record(&admission, conclusion, begun);
+        }
     }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        self.0.update(|live| live.health.forget());
+        if let Some(Admission { target, is_probe: true }) = self.admission.take() {
+            self.entry.update_of(&target, |live| live.health.forget());
+        }
     }
 }
 

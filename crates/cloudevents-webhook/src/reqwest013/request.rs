@@ -64,32 +64,31 @@ impl Prepared {
         Ok(Self { id: id.to_string().into(), headers, body })
     }
 
-    /// One attempt, signed.
-    pub(super) async fn attempt(
+    /// One attempt with this token, signed.
+    pub(super) fn attempt(
         &self,
         target: &Target,
+        token: Option<Box<str>>,
         origin: &Origin,
         now: SystemTime,
     ) -> Result<Ready, Failure> {
         let mut url = target.url.to_string();
-        let mut sent = None;
         let mut request = Request::new(());
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = self.headers.clone();
         if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
             request.headers_mut().insert(REQUEST_ORIGIN, origin);
         }
-        if let Some(source) = &target.token {
-            let token = source.token().await.map_err(Failure::without_token)?;
-            match target.place {
-                TokenPlace::Header => authorize(&mut request, &token).map_err(Failure::without_token)?,
-                TokenPlace::Query => {
-                    url = with_query(&url, &token).map_err(Failure::of_error)?;
-                    let no_store = HeaderValue::from_static("no-store");
-                    request.headers_mut().insert(header::CACHE_CONTROL, no_store);
-                }
+        match (&token, target.place) {
+            (None, _) => {}
+            (Some(token), TokenPlace::Header) => {
+                authorize(&mut request, token).map_err(Failure::without_token)?;
             }
-            sent = Some(token);
+            (Some(token), TokenPlace::Query) => {
+                url = with_query(&url, token).map_err(Failure::of_error)?;
+                let no_store = HeaderValue::from_static("no-store");
+                request.headers_mut().insert(header::CACHE_CONTROL, no_store);
+            }
         }
         *request.uri_mut() = url.parse().map_err(|_| Failure::of_error(invalid_url()))?;
         let (mut parts, ()) = request.into_parts();
@@ -98,7 +97,7 @@ impl Prepared {
             signed.map_err(|error| Failure::of_error(error.into()))?;
         }
         drop_doubles(&mut parts.headers, &self.headers);
-        Ok(Ready { parts, url, token: sent })
+        Ok(Ready { parts, url, token })
     }
 }
 

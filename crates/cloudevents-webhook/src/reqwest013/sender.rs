@@ -3,17 +3,14 @@
 use super::{
     Changes, GuardedClient, Registered, Target, WebhookSenderOptions,
     consent::{Callbacks, consent},
-    delivery::{Delivery, Shared, Status, disabled},
+    delivery::{Delivery, Shared, Status, Times, disabled},
     request::Prepared,
-    targets::{Entry, Targets},
+    targets::{Admission, Entry, Targets},
 };
 use crate::deliver::{Reason, TargetState};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{
-    Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
-    binding::Transmit,
-};
+use cloudevents_transport::{Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, binding::{OwnWait, Transmit}, Receipt, Sender, SenderCapabilities};
 use http::{Response, request::Parts};
 use std::{
     fmt,
@@ -21,9 +18,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout_at};
 
 /// A sender for one target.
 ///
@@ -47,7 +44,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | 3xx | given up: redirects are not followed |
 /// | 410 | given up, and the target is disabled |
 /// | 401, 403, 407; 400 to a delivery with a token or signature; a handshake that is refused; no token from its source | tried again, until the target accepts another delivery that was begun later: then given up |
-/// | 429, 503, 401, 403 or 407 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
+/// | 429, 5xx, 401, 403 or 407 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
+/// | 408, 413 or 425 with `Retry-After` | tried again, not before that time |
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
@@ -81,14 +79,17 @@ impl WebhookSender {
     }
 
     /// Adds a target, in place of one of the same name. Its consent is requested with the first delivery, or by
-    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold; at another one it is active, unless
-    /// the application paused or disabled it: [`resume`](Self::resume) ends that.
+    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold, and a callback that it was offered; at
+    /// another one it is active, unless the application paused or disabled it: [`resume`](Self::resume) ends that. The next attempts of
+    /// deliveries under way go to the new target, with its credentials.
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused): the guard does not allow the URL.
     pub fn add(&self, target: Target) -> Result<(), Error> {
         let client = target.client.as_ref().unwrap_or(&self.0.shared.client);
         client.guard().check(&target.url)?;
-        self.0.targets.add(target, &self.0.shared.options);
+        if let Some(moved) = self.0.targets.add(target, &self.0.shared.options) {
+            self.0.shared.callbacks.withdraw(&moved);
+        }
         Ok(())
     }
 
@@ -103,11 +104,10 @@ impl WebhookSender {
     /// [`is_temporary`](Error::is_temporary), a later attempt may succeed.
     pub async fn register(&self, target: &str) -> Result<Registered, Error> {
         let entry = self.entry(target)?;
-        let Shared { client, options, callbacks, .. } = &*self.0.shared;
-        let client = entry.target.client.as_ref().unwrap_or(client);
         entry.ask_again();
-        consent(&entry, client, callbacks, options).await.map_err(|failure| {
-            entry.record(failure.conclusion, Instant::now());
+        let target = entry.target();
+        consent(&entry, &target, &self.0.shared).await.map_err(|failure| {
+            entry.record(&Admission { target, is_probe: false }, failure.conclusion, Instant::now());
             failure.error
         })
     }
@@ -178,18 +178,22 @@ impl Transmit for WebhookSender {
         if let TargetState::Disabled(reason) = entry.state() {
             return Err(disabled(reason));
         }
-        let prepared = Prepared::new(&outgoing, &entry.target, &inner.shared)?;
+        let times = Times::new(&inner.shared.options);
+        let target = entry.target();
+        let prepared = Prepared::new(&outgoing, &target, &inner.shared)?;
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::new(ErrorKind::Transport).with_detail("there is no tokio runtime to send on"));
         };
         // First the target's, so that a target that hangs does not take the room of others while its own is full.
-        let mut places = [entry.room.room().await, inner.in_flight.room().await];
+        let waiting = async { [entry.room.room().await, inner.in_flight.room().await] };
+        let mut places = timeout_at(times.latest.into(), waiting).await.map_err(|_| no_room())?;
         if inner.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
         places.iter_mut().for_each(|place| place.charge(prepared.body.len()));
         let (resolver, outcome) = Outcome::channel();
-        let delivery = Delivery { shared: Arc::clone(&inner.shared), entry, prepared, outgoing };
+        let shared = Arc::clone(&inner.shared);
+        let delivery = Delivery { shared, entry, target, prepared, outgoing, times };
         runtime.spawn(async move {
             resolver.resolve(delivery.run().await);
             drop(places);
@@ -208,6 +212,12 @@ impl Transmit for WebhookSender {
         self.0.in_flight.idle().await;
         Ok(())
     }
+}
+
+#[cold]
+fn no_room() -> Error {
+    let detail = "so many deliveries are under way that there was no room within the deadline of this one";
+    OwnWait::error(detail, Duration::ZERO)
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::{Target, WebhookSenderOptions, delivery::CENTURY};
 use crate::{
-    deliver::{Admission, Conclusion, Health, Reason, TargetState},
+    deliver::{self, Conclusion, Health, Reason, TargetState},
     handshake::Grant,
 };
 use cloudevents_core::Error;
@@ -65,16 +65,18 @@ impl Targets {
         Changes(self.changes.subscribe())
     }
 
-    /// Adds a target in place of one of the same name, whose deliveries under way go on. At the same URL, its pauses, the end of a retired
-    /// target and the rate stay; at another one, what the operator decided.
-    pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) {
+    /// Adds a target, or changes the one of the same name: its deliveries under way go on with the new one. At the same URL, its pauses, the end
+    /// of a retired target and the rate stay; at another one, what the operator decided. Returns the entry if the URL has changed.
+    pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) -> Option<Arc<Entry>> {
         let name = Arc::clone(&target.name);
-        let entry = Arc::new(Entry::new(target, options, self.changes.clone()));
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = entries.get(&name) {
-            entry.succeed(before);
+        match entries.get(&name) {
+            Some(entry) => entry.change(target, options).then(|| Arc::clone(entry)),
+            None => {
+                entries.insert(name, Arc::new(Entry::new(target, options, self.changes.clone())));
+                None
+            }
         }
-        entries.insert(name, entry);
     }
 
     /// Removes a target. Its deliveries under way are given up.
@@ -98,9 +100,9 @@ impl Targets {
     }
 }
 
-/// A target and its state: about 1 KiB, and the URL and credentials.
+/// A target of this name and its state: about 1 KiB, and the URL and credentials.
 pub(super) struct Entry {
-    pub(super) target: Target,
+    pub(super) name: Arc<str>,
     pub(super) room: InFlight,
     /// Held by the one delivery that asks for consent.
     pub(super) asking: tokio::sync::Mutex<()>,
@@ -110,6 +112,7 @@ pub(super) struct Entry {
 }
 
 pub(super) struct Live {
+    target: Arc<Target>,
     pub(super) health: Health,
     /// With the time at which the target is asked again.
     grant: Option<(Grant, Instant)>,
@@ -123,33 +126,38 @@ pub(super) struct Live {
 
 impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
-        // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
-        let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
-        let health = Health::new(failures, options.first_pause, options.longest_pause);
         Self {
-            target,
+            name: Arc::clone(&target.name),
             room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
             asking: tokio::sync::Mutex::new(()),
-            live: Mutex::new(Live {
-                health,
-                grant: None,
-                refused: None,
-                next: Instant::now(),
-                accepted: None,
-            }),
+            live: Mutex::new(Live::new(Arc::new(target), options)),
             changed: Notify::new(),
             changes,
         }
     }
 
-    /// Takes over what holds for the target that was here before.
-    fn succeed(&self, before: &Self) {
-        let is_same_url = self.target.url == before.target.url;
-        let (mut live, before) = (self.live(), before.live());
-        live.health = before.health.of_successor(live.health.clone(), is_same_url);
-        if is_same_url {
-            live.next = before.next;
-        }
+    /// Continues with this target. Returns whether it is at another URL.
+    fn change(&self, target: Target, options: &WebhookSenderOptions) -> bool {
+        let mut has_moved = false;
+        self.update(|live| {
+            has_moved = live.target.url != target.url;
+            let mut fresh = Live::new(Arc::new(target), options);
+            if has_moved {
+                fresh.health = live.health.elsewhere(fresh.health);
+            } else {
+                (fresh.health, fresh.next) = (live.health.clone(), live.next);
+            }
+            if fresh.target.agreed.is_some() {
+                fresh.health.consented(Instant::now());
+            }
+            *live = fresh;
+        });
+        has_moved
+    }
+
+    /// The target as it is now.
+    pub(super) fn target(&self) -> Arc<Target> {
+        Arc::clone(&self.live().target)
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
@@ -167,18 +175,30 @@ impl Entry {
         change(&mut live);
         let state = live.health.state().clone();
         if state != before {
-            warn_of(&self.target.name, &before, &state);
+            warn_of(&self.name, &before, &state);
             // Sent while locked, so that changes come in their order. No observer is no error.
-            let _ = self.changes.send(TargetChange { target: Arc::clone(&self.target.name), state });
+            let _ = self.changes.send(TargetChange { target: Arc::clone(&self.name), state });
         }
         drop(live);
         self.changed.notify_waiters();
     }
 
-    /// Records the result of a delivery that was begun at this time.
-    pub(super) fn record(&self, conclusion: Conclusion, begun: Instant) {
+    /// Changes the state, unless the target has moved from where this one was.
+    pub(super) fn update_of(&self, target: &Target, change: impl FnOnce(&mut Live)) {
         self.update(|live| {
-            live.health.record(conclusion, Instant::now());
+            if live.target.url == target.url {
+                change(live);
+            }
+        });
+    }
+
+    /// Records the result of a delivery that was begun at this time.
+    pub(super) fn record(&self, admitted: &Admission, conclusion: Conclusion, begun: Instant) {
+        self.update_of(&admitted.target, |live| {
+            match admitted.is_probe {
+                true => live.health.record(conclusion, Instant::now()),
+                false => live.health.record_late(conclusion, Instant::now()),
+            }
             if conclusion == Conclusion::Delivered {
                 live.accepted = live.accepted.max(Some(begun));
             }
@@ -192,20 +212,20 @@ impl Entry {
 
     /// Waits until a delivery may be sent; then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or
     /// how long it would have to wait beyond `latest`.
-    pub(super) async fn admitted(&self, latest: Instant) -> Result<(), NotAdmitted> {
+    pub(super) async fn admitted(&self, latest: Instant) -> Result<Admission, NotAdmitted> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // From here on, no change is missed.
             changed.as_mut().enable();
             let now = Instant::now();
-            let admission = self.live().health.admit(now);
+            let (admission, admitted) = self.live().admit(now);
             let until = match admission {
-                Admission::Send => return Ok(()),
-                Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
-                Admission::Wait(Some(until)) if until > latest => {
+                deliver::Admission::Send => return Ok(admitted),
+                deliver::Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
+                deliver::Admission::Wait(Some(until)) if until > latest => {
                     return Err(self.paused(until, until.saturating_duration_since(now)));
                 }
-                Admission::Wait(until) => until.unwrap_or(latest),
+                deliver::Admission::Wait(until) => until.unwrap_or(latest),
             };
             tokio::select! {
                 () = changed => {}
@@ -257,9 +277,13 @@ impl Entry {
             .map(|(error, _)| error.clone())
     }
 
-    /// Keeps a refusal.
-    pub(super) fn refuse(&self, error: Error, lifetime: Duration) {
-        self.live().refused = Instant::now().checked_add(lifetime).map(|until| (error, until));
+    /// Keeps a refusal of this target.
+    pub(super) fn refuse(&self, target: &Arc<Target>, error: Error, lifetime: Duration) {
+        let mut live = self.live();
+        // Of the one that was asked: another one has other credentials.
+        if Arc::ptr_eq(&live.target, target) {
+            live.refused = Instant::now().checked_add(lifetime).map(|until| (error, until));
+        }
     }
 
     /// Forgets a refusal.
@@ -267,12 +291,12 @@ impl Entry {
         self.live().refused = None;
     }
 
-    /// Keeps consent, and ends the wait for it.
-    pub(super) fn agree(&self, grant: Grant, lifetime: Duration) {
+    /// Keeps consent of this target, and ends the wait for it.
+    pub(super) fn agree(&self, target: &Target, grant: Grant, lifetime: Duration) {
         let now = Instant::now();
         // Without an end within reach, in a century.
         let expires = now.checked_add(lifetime.min(CENTURY));
-        self.update(|live| {
+        self.update_of(target, |live| {
             live.grant = Some((grant, expires.unwrap_or(now)));
             live.health.consented(now);
         });
@@ -290,6 +314,30 @@ impl Entry {
         live.next = place.checked_add(interval).unwrap_or(place);
         Ok(wait)
     }
+}
+
+impl Live {
+    fn new(target: Arc<Target>, options: &WebhookSenderOptions) -> Self {
+        // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
+        let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
+        let health = Health::new(failures, options.first_pause, options.longest_pause);
+        Self { target, health, grant: None, refused: None, next: Instant::now(), accepted: None }
+    }
+
+    fn admit(&mut self, now: Instant) -> (deliver::Admission, Admission) {
+        let was_probing = self.health.is_probing();
+        let admission = self.health.admit(now);
+        let is_probe = self.health.is_probing() && !was_probing;
+        (admission, Admission { target: Arc::clone(&self.target), is_probe })
+    }
+}
+
+/// A delivery that may be sent.
+pub(super) struct Admission {
+    /// The target as it was then.
+    pub(super) target: Arc<Target>,
+    /// Whether it shows if a target works again that was paused.
+    pub(super) is_probe: bool,
 }
 
 /// Why a delivery is given up without being sent.
@@ -320,7 +368,7 @@ fn warn_of(target: &str, before: &TargetState, state: &TargetState) {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
-            .field("target", &self.target)
+            .field("target", &self.target())
             .field("state", &self.state())
             .finish_non_exhaustive()
     }

@@ -19,6 +19,7 @@ mod message_headers;
 mod message_signatures;
 mod providers;
 mod sender;
+mod sender_targets;
 mod sender_waits;
 mod signatures;
 mod target_access;

@@ -1,0 +1,292 @@
+//! Targets that change while deliveries to them are under way, and the limits of one attempt.
+
+use crate::{
+    sender::{MS, accepted, client, event, open, options},
+    tools::soon,
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_testkit::webhook::{Respond, TestTarget};
+use cloudevents_transport::OwnWait;
+use cloudevents_webhook::{
+    deliver::{Reason, RetrySchedule, TargetState},
+    reqwest013::{ClientCredentials, Registered, Target, TokenSource, WebhookSender, WebhookSenderOptions},
+};
+use http::StatusCode;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+
+fn fails() -> Respond {
+    Respond::status("500 Internal Server Error", "")
+}
+
+fn bearers(target: &TestTarget) -> Vec<String> {
+    let bearer = |request: &cloudevents_testkit::webhook::TargetRequest| {
+        request.header("authorization").unwrap_or("none").trim_start_matches("Bearer ").to_owned()
+    };
+    target.deliveries().iter().map(bearer).collect()
+}
+
+/// Never pauses a target for failures.
+fn patient() -> WebhookSenderOptions {
+    let mut options = options();
+    options.failures = u32::MAX;
+    options
+}
+
+#[tokio::test]
+async fn deliveries_under_way_use_the_credentials_that_a_target_is_added_again_with() {
+    let target = TestTarget::start(Respond::agree("*"), [fails(), fails(), fails(), accepted()]).await;
+    let hook = |token: &str| Target::new(target.url("/hook")).named("hook").token(token);
+    let mut options = patient();
+    options.retry = RetrySchedule::new([300 * MS, MS, MS]);
+    let (webhooks, sender, _) = open(hook("old"), options);
+    let event = event("1");
+    let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
+        target.wait_for(2).await; // the handshake, too
+        webhooks.add(hook("new")).unwrap();
+    });
+    sent.unwrap();
+    assert_eq!(bearers(&target), ["old", "new", "new", "new"]);
+}
+
+#[tokio::test]
+async fn deliveries_under_way_go_to_the_url_that_a_target_is_added_again_with() {
+    let before = TestTarget::start(Respond::agree("*"), [fails()]).await;
+    let after = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let mut options = patient();
+    options.retry = RetrySchedule::new([300 * MS; 20]);
+    let (webhooks, sender, _) = open(Target::new(before.url("/hook")).named("hook"), options);
+    let event = event("1");
+    let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
+        before.wait_for(2).await;
+        webhooks.add(Target::new(after.url("/hook")).named("hook")).unwrap();
+    });
+    sent.unwrap();
+    assert_eq!((before.deliveries().len(), after.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_the_operator_does_reaches_deliveries_that_are_older_than_their_target() {
+    for disables in [false, true] {
+        let target = TestTarget::start(Respond::agree("*"), [fails()]).await;
+        let hook = || Target::new(target.url("/hook")).named("hook");
+        let mut options = patient();
+        options.per_target = 1;
+        let (webhooks, sender, _) = open(hook(), options);
+        let event = event("1");
+        let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
+            target.wait_for(2).await;
+            webhooks.add(hook()).unwrap();
+            if disables {
+                return webhooks.disable("hook").unwrap();
+            }
+            webhooks.pause("hook", None).unwrap();
+            sleep(100 * MS).await; // what is under way ends
+            let before = target.deliveries().len();
+            sleep(300 * MS).await;
+            assert_eq!(target.deliveries().len(), before);
+            webhooks.remove("hook");
+        });
+        assert_eq!(sent.unwrap_err().kind(), ErrorKind::Refused);
+    }
+}
+
+#[tokio::test]
+async fn one_delivery_at_a_time_stays_one_when_the_target_is_added_again() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let hook = || Target::new(target.url("/hook")).named("hook");
+    let mut options = options();
+    (options.per_target, options.retry) = (1, RetrySchedule::new([]));
+    let (webhooks, sender, _) = open(hook(), options);
+    let (one, two) = (event("1"), event("2"));
+    let (first, (second, under_way)) = tokio::join!(soon(sender.send(&one)), async {
+        target.wait_for(2).await;
+        webhooks.add(hook()).unwrap();
+        tokio::join!(soon(sender.send(&two)), async {
+            sleep(500 * MS).await;
+            target.deliveries().len()
+        })
+    });
+    assert!(first.is_err() && second.is_err());
+    assert_eq!(under_way, 1);
+}
+
+fn agree(webhooks: &WebhookSender, target: &TestTarget) -> StatusCode {
+    let offered = target.requests().into_iter().rfind(|request| request.method == "OPTIONS").unwrap();
+    let callback = offered.header("webhook-request-callback").unwrap().to_owned();
+    let request = http::Request::get(callback).header("webhook-allowed-rate", "*").body(()).unwrap();
+    webhooks.callback(&request.into_parts().0).status()
+}
+
+fn with_callback() -> WebhookSenderOptions {
+    let mut options = options();
+    options.callback = Some("https://eventemitter.example.com/callback".into());
+    options.retry = RetrySchedule::standard_webhooks(); // deliveries wait for consent
+    options
+}
+
+#[tokio::test]
+async fn a_target_that_is_added_again_can_agree_by_the_callback_that_it_was_offered() {
+    let target = TestTarget::start(Respond::status("202 Accepted", ""), [accepted()]).await;
+    let hook = || Target::new(target.url("/hook")).named("hook");
+    let (webhooks, sender, _) = open(hook(), with_callback());
+    assert_eq!(soon(webhooks.register("hook")).await.unwrap(), Registered::Pending);
+    webhooks.add(hook()).unwrap();
+    let event = event("1");
+    let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
+        sleep(100 * MS).await;
+        assert_eq!(agree(&webhooks, &target), 200);
+    });
+    sent.unwrap();
+    assert_eq!(target.deliveries().len(), 1);
+
+    // Elsewhere, it is another target: what it was offered is void, and it is asked itself.
+    let (webhooks, _, _) = open(hook(), with_callback());
+    soon(webhooks.register("hook")).await.unwrap();
+    webhooks.add(Target::new(target.url("/moved")).named("hook")).unwrap();
+    assert_eq!(agree(&webhooks, &target), 404);
+    // One that has agreed by other means does not wait.
+    soon(webhooks.register("hook")).await.unwrap();
+    assert!(matches!(webhooks.state("hook"), Some(TargetState::Paused { .. })));
+    let rate = cloudevents_webhook::handshake::Rate::unlimited();
+    webhooks.add(Target::new(target.url("/moved")).named("hook").agreed(rate)).unwrap();
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+}
+
+#[tokio::test]
+async fn consent_by_callback_does_not_end_a_pause_of_the_operator() {
+    for until in [None, Some(Instant::now() + Duration::from_secs(600))] {
+        let target = TestTarget::start(Respond::status("202 Accepted", ""), [accepted()]).await;
+        let (webhooks, _, _) = open(Target::new(target.url("/hook")).named("hook"), with_callback());
+        // The wait for consent lasts an hour, and replaces the shorter pause.
+        webhooks.pause("hook", until).unwrap();
+        soon(webhooks.register("hook")).await.unwrap();
+        assert_eq!(agree(&webhooks, &target), 200);
+        let paused = TargetState::Paused { until, reason: Reason::Operator };
+        assert_eq!(webhooks.state("hook"), Some(paused));
+        webhooks.resume("hook").unwrap();
+        assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+    }
+}
+
+#[tokio::test]
+async fn waiting_for_room_counts_towards_the_deadline_of_an_attempt() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let mut options = options();
+    (options.per_target, options.retry, options.timeout) = (1, RetrySchedule::new([]), 1000 * MS);
+    let (_, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    let (one, two) = (event("1"), event("2"));
+    let (_, error) = tokio::join!(soon(sender.send(&one)), async {
+        sleep(200 * MS).await;
+        let begun = Instant::now();
+        let error = soon(sender.send(&two)).await.unwrap_err();
+        assert!(begun.elapsed() < 1500 * MS, "{:?}", begun.elapsed());
+        error
+    });
+    assert!(error.is_temporary() && !sender.refuses_message(&error), "{error}");
+}
+
+/// A target that knows one token, and takes its time for a delivery with the id `slow`.
+struct TokenTarget {
+    url: String,
+    right: Arc<Mutex<bool>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl TokenTarget {
+    async fn start() -> Self {
+        let (right, seen) = (Arc::new(Mutex::new(false)), Arc::<Mutex<Vec<String>>>::default());
+        let (known, noted) = (Arc::clone(&right), Arc::clone(&seen));
+        let respond = move |headers: http::HeaderMap| async move {
+            let id = headers["ce-id"].to_str().unwrap().to_owned();
+            let is_right = *known.lock().unwrap();
+            noted.lock().unwrap().push(id.clone());
+            let number = noted.lock().unwrap().iter().filter(|seen| **seen == id).count();
+            if id == "slow" && number == 2 {
+                sleep(1000 * MS).await;
+            }
+            if is_right { StatusCode::NO_CONTENT } else { StatusCode::UNAUTHORIZED }
+        };
+        let app = axum::Router::new().route("/hook", axum::routing::post(respond));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, right, seen }
+    }
+}
+
+/// Its second attempt is refused before the sender has the right token, and the response comes after another delivery was accepted.
+#[tokio::test]
+async fn an_attempt_is_not_judged_by_what_was_accepted_after_it_began() {
+    let target = TokenTarget::start().await;
+    let mut options = patient();
+    options.retry = RetrySchedule::exponential(200 * MS, 200 * MS).with_deadline(10_000 * MS);
+    let rate = cloudevents_webhook::handshake::Rate::unlimited();
+    let (_, sender, kept) = open(Target::new(&*target.url).agreed(rate), options);
+    let (slow, other) = (event("slow"), event("other"));
+    let (first, ()) = tokio::join!(soon(sender.send(&slow)), async {
+        while target.seen.lock().unwrap().len() < 2 {
+            sleep(MS).await;
+        }
+        *target.right.lock().unwrap() = true;
+        soon(sender.send(&other)).await.unwrap();
+    });
+    first.unwrap();
+    assert!(kept.all().is_empty());
+}
+
+/// RFC 9110, section 10.2.3: how long to wait before a further request. Section 15.5.14: with 413, before this one is tried again.
+#[tokio::test]
+async fn a_retry_after_is_about_the_target_or_about_one_delivery() {
+    for (status, is_about_target) in [
+        ("429 Too Many Requests", true),
+        ("500 Internal Server Error", true),
+        ("503 Service Unavailable", true),
+        ("507 Insufficient Storage", true),
+        ("403 Forbidden", true),
+        ("408 Request Timeout", false),
+        ("413 Content Too Large", false),
+        ("425 Too Early", false),
+    ] {
+        let respond = Respond::status(status, "retry-after: 60\r\n");
+        let target = TestTarget::start(Respond::agree("*"), [respond, accepted()]).await;
+        let mut options = options();
+        options.retry = RetrySchedule::new([]);
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(60)), "{status}");
+        assert_eq!(soon(sender.send(&event("2"))).await.is_err(), is_about_target, "{status}");
+    }
+}
+
+/// A source of tokens that never has one.
+struct Hangs;
+
+impl TokenSource for Hangs {
+    async fn token(&self) -> Result<Box<str>, Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn waiting_for_a_token_ends_before_the_attempt_and_is_not_the_fault_of_the_target() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let server = TestTarget::start(fails(), [Respond::Silence]).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 3000 * MS);
+    let credentials = ClientCredentials::new(client(), server.url("/token"), "id", "secret").unwrap();
+    for hook in [
+        Target::new(target.url("/hook")).token_from(Hangs),
+        Target::new(target.url("/hook")).token_from(credentials),
+    ] {
+        let (_, sender, _) = open(hook, options.clone());
+        let begun = Instant::now();
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert!(begun.elapsed() < 2700 * MS, "{:?}", begun.elapsed());
+        assert!(error.to_string().contains("there is no access token"), "{error}");
+        assert!(error.is_temporary() && OwnWait::of(&error).is_none());
+    }
+}
