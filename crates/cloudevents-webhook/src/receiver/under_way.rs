@@ -21,10 +21,10 @@ pub(super) enum UnderWay {
 }
 
 impl UnderWay {
-    /// Delivers what the store does not know. The settlement counts even when the sender has hung up.
+    /// Delivers what the store does not know, if it `may_come`. The settlement counts even when the sender has hung up.
     pub(super) fn once(
         Store(store): Store,
-        key: DeliveryKey,
+        (key, may_come): (DeliveryKey, impl FnOnce() -> Result<(), Problem> + Send + 'static),
         exchange: Exchange,
         mut read: ReadRequest,
         decoded: Result<Decoded<Message>, Error>,
@@ -42,16 +42,19 @@ impl UnderWay {
                 }
             };
             read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
-            let settled = exchange.deliver(read, decoded, peer).await;
+            let settled = match may_come() {
+                Ok(()) => Ok(exchange.deliver(read, decoded, peer).await),
+                Err(refusal) => Err(refusal),
+            };
             let recorded = match &settled {
-                Settled::Accepted(_) => store.complete(key, claim).await,
+                Ok(Settled::Accepted(_)) => store.complete(key, claim).await,
                 _ => store.abandon(key, claim).await,
             };
             if let Err(error) = recorded {
                 // It was processed or not, whatever the store says.
                 tracing::warn!(%error, %key, "the idempotency store failed");
             }
-            Ok(settled)
+            settled
         };
         Self::Once(Outliving::new(once), after)
     }

@@ -243,12 +243,18 @@ impl Inner {
     }
 
     fn check_rate(&self, parts: &Parts) -> Result<(), Problem> {
+        self.check_rate_of(self.origin(parts))
+    }
+
+    /// The sender whose rate counts. Of an origin that is not checked, anybody could have many.
+    fn origin(&self, parts: &Parts) -> Option<Origin> {
+        self.consent.as_ref()?;
+        parts.headers.get(REQUEST_ORIGIN)?.to_str().ok()?.trim().parse().ok()
+    }
+
+    fn check_rate_of(&self, origin: Option<Origin>) -> Result<(), Problem> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
-        // Of an origin that is not checked, anybody could have many.
-        let origin = self.consent.as_ref().and_then(|_| {
-            parts.headers.get(REQUEST_ORIGIN).and_then(|origin| origin.to_str().ok()?.trim().parse().ok())
-        });
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         pace.take(origin, rate, burst.get(), Instant::now()).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
@@ -268,18 +274,17 @@ impl Inner {
 
     /// Checks and decodes the delivery, and hands it over.
     async fn admit(
-        &self,
+        self: &Arc<Self>,
         read: ReadRequest,
         Head { validation, place, coding }: Head<'_>,
         peer: Option<SocketAddr>,
     ) -> Result<Admitted, Problem> {
         let (options, exchange) = (&self.options, &self.exchange);
         let (mut read, verified) = verified(read, coding, options, exchange, validation.is_some()).await?;
-        if verified.is_some() {
-            // Not before: what anybody can send must not use up the rate of those who sign.
-            self.check_rate(read.parts())?;
-        }
         if let Some(known) = validation {
+            if verified.is_some() {
+                self.check_rate(read.parts())?;
+            }
             let response = known.respond(read.body()).map(Admitted::Answered);
             return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
         }
@@ -292,6 +297,12 @@ impl Inner {
             let with = &self.exchange.options().receiver.decoding;
             key(verified.as_ref(), &decoded, &mut read, with)
         });
+        // Not before, and not where it may be a replay: what anybody can send must not use up the rate of those who sign.
+        let origin = self.origin(read.parts());
+        let is_signed = verified.is_some();
+        if is_signed && key.is_none() {
+            self.check_rate_of(origin.clone())?;
+        }
         let parts = read.parts_mut();
         if place.is_some() {
             without_token(parts);
@@ -302,7 +313,17 @@ impl Inner {
         Ok(Admitted::UnderWay(match (&self.options.idempotency, key) {
             (Some(store), Some(key)) => {
                 let after = self.options.http.retry_after;
-                UnderWay::once(store.clone(), key, self.exchange.clone(), read, decoded, peer, after)
+                let inner = Arc::clone(self);
+                let may_come = move || if is_signed { inner.check_rate_of(origin) } else { Ok(()) };
+                UnderWay::once(
+                    store.clone(),
+                    (key, may_come),
+                    self.exchange.clone(),
+                    read,
+                    decoded,
+                    peer,
+                    after,
+                )
             }
             _ => UnderWay::Handed(self.exchange.deliver(read, decoded, peer)),
         }))

@@ -230,6 +230,26 @@ async fn what_is_not_signed_does_not_use_up_the_rate() {
     assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
 }
 
+/// Whoever has seen a delivery can send it again while its signature is fresh.
+#[tokio::test]
+async fn replays_do_not_use_up_the_rate() {
+    let rate = Rate::per_minute(5).unwrap();
+    let options = with_signature().highest_rate(rate).idempotency(MemoryStore::new(10));
+    let (target, seen) = Target::accepting(options).await;
+    for _ in 0..20 {
+        assert_eq!(post_signed(&target, "1").await.status, 204);
+    }
+    for id in ["2", "3", "4", "5"] {
+        assert_eq!(post_signed(&target, id).await.status, 204);
+    }
+    // Beyond the rate, it was not processed.
+    for _ in 0..2 {
+        let late = post_signed(&target, "6").await;
+        assert!(late.status == 429 && late.header("retry-after").is_some());
+    }
+    assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
+}
+
 pub(crate) async fn post_signed(target: &Target, id: &str) -> crate::tools::Response {
     let body = document(id);
     let mut headers = signed(&body, id, SystemTime::now());
