@@ -2,7 +2,12 @@
 
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event};
-use cloudevents_webhook::receiver::{github_event, stripe_event};
+use cloudevents_webhook::{
+    deliver::Practice,
+    handshake::AllowedOrigins,
+    receiver::{MemoryStore, Webhook, WebhookOptions, github_event, stripe_event},
+    signature::{GitHub, Stripe},
+};
 use http::{Request, request::Parts};
 use serde_json::{Value, json};
 
@@ -103,5 +108,26 @@ fn deliveries_of_stripe_are_events() {
         let mut payload = payload.clone();
         payload[missing] = Value::Null;
         assert_eq!(event(&payload).unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+}
+
+/// The options of `docs/webhooks.md`.
+#[test]
+fn three_providers_are_received_in_ten_lines() {
+    let env = |_| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
+    let github = WebhookOptions::without_handshake()
+        .signature(GitHub::new(&env("GITHUB_SECRET")).unwrap())
+        .convert(github_event)
+        .idempotency(MemoryStore::new(100_000));
+    let stripe = WebhookOptions::without_handshake()
+        .signature(Stripe::new(&env("STRIPE_SECRET")).unwrap())
+        .convert(stripe_event)
+        .idempotency(MemoryStore::new(100_000));
+    let event_grid = WebhookOptions::allowing(AllowedOrigins::new(["eventgrid.azure.net"]).unwrap())
+        .token(env("HOOK_TOKEN"))
+        .senders(Practice::EventGrid)
+        .idempotency(MemoryStore::new(100_000));
+    for options in [github, stripe, event_grid] {
+        Webhook::open(options).unwrap();
     }
 }
