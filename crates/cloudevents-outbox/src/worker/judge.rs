@@ -51,11 +51,15 @@ pub(super) fn judge(
     if is_refused && tried.is_suspect && !health.is_outage() {
         return Step::Dead(proven(error));
     }
-    fail(health, tried.number, error);
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
-    if let Some(wait) = not_before {
-        health.requested_until = health.requested_until.max(Some(later(now, wait)));
+    // Too large for now: that is about this message alone (RFC 9110, section 15.5.14), and whoever says it is there.
+    if error.kind() == ErrorKind::TooLarge {
+        health.after_success(now);
+    } else {
+        fail(health, tried.number, error);
+        let requested = not_before.map(|wait| later(now, wait));
+        health.requested_until = health.requested_until.max(requested);
     }
     if !health.is_outage() {
         return match options.retry.wait(tried.attempt, elapsed, not_before, random) {

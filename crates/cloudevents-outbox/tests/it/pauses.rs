@@ -255,3 +255,30 @@ async fn messages_in_order_stop_for_a_pause_that_another_worker_learns_of() {
         assert_eq!((health.requested_until.is_some(), health.is_disabled), (!disables, disables));
     }
 }
+
+/// As 413 with `Retry-After` (RFC 9110, section 15.5.14).
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_for_now_waits_alone() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let is_large = id(&outgoing) == "0" && begin.elapsed() < 2 * 60 * MINUTE;
+            if !is_large {
+                arrived.note(&outgoing);
+            }
+            let error = Error::new(ErrorKind::TooLarge).with_retry_after(60 * MINUTE);
+            async move { if is_large { Err(error) } else { Ok(Receipt::new()) } }
+        })
+    };
+    enqueue(&outbox, "a", 0..200).await;
+    let looking = async {
+        arrived.until(199).await;
+        assert!(begin.elapsed() < MINUTE, "{:?}", begin.elapsed());
+        assert!(outbox.targets("").await.unwrap().is_empty());
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(looking).await.unwrap();
+    assert_eq!((arrived.len(), outbox.metrics().retried), (200, 2));
+    assert!(arrived.times()[199].1 - begin >= 2 * 60 * MINUTE);
+}

@@ -332,7 +332,13 @@ impl Delivery {
         let is_about_event =
             conclusion == Conclusion::Refused && matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
         let status_of = Status { status, is_about_event };
-        let mut error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(status_of);
+        // Too large for now is about the event alone (RFC 9110, section 15.5.14).
+        let is_for_now = matches!(conclusion, Conclusion::Retry { not_before: Some(_), .. });
+        let kind = match is_for_now && status == StatusCode::PAYLOAD_TOO_LARGE {
+            true => ErrorKind::TooLarge,
+            false => ErrorKind::Refused,
+        };
+        let mut error = Error::new(kind).with_detail(detail).with_source(status_of);
         if status.is_redirection() {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
