@@ -75,6 +75,8 @@ pub(super) enum Sky {
     Slow,
     Denies,
     Busy(Duration),
+    /// The senders of all workers hold messages back.
+    HeldBack(Duration),
 }
 
 impl Script {
@@ -83,6 +85,8 @@ impl Script {
         let seconds = |rng: &mut Rng, below: u64| Duration::from_millis(rng.below(below * 1000));
         // A target that is slow, with a backlog in order.
         let is_queue = rng.percent(25);
+        // Many messages that are refused.
+        let share = if rng.percent(20) { 60 } else { 12 };
         let mut messages: Vec<Message> = (0..5 + rng.below(40))
             .map(|_| Message {
                 at: if is_queue || rng.percent(50) {
@@ -94,8 +98,8 @@ impl Script {
                 place: rng.pick(&PLACES),
                 in_order: rng.percent(if is_queue { 90 } else { 50 }),
                 does: match rng.below(100) {
-                    0..6 => Does::IsPoison,
-                    6..12 => Does::IsDenied,
+                    number if number < share / 2 => Does::IsPoison,
+                    number if number < share => Does::IsDenied,
                     _ => Does::Succeeds,
                 },
             })
@@ -124,6 +128,7 @@ impl Script {
                     Sky::Slow,
                     Sky::Denies,
                     Sky::Busy(Duration::from_secs(wait)),
+                    Sky::HeldBack(Duration::from_secs(wait)),
                 ];
                 let place = rng.percent(30).then(|| rng.pick(&PLACES));
                 Weather { from, to, target: rng.pick(&TARGETS), place, sky: rng.pick(&sky) }

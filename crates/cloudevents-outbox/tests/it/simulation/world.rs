@@ -7,7 +7,7 @@ use super::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::State;
-use cloudevents_transport::{Outgoing, Receipt};
+use cloudevents_transport::{Outgoing, OwnWait, Receipt};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
@@ -153,6 +153,7 @@ impl World {
         sleep(latency).await;
         let result = match (message.does, sky) {
             (_, Sky::Away) => Err(Error::new(ErrorKind::Unreachable)),
+            (_, Sky::HeldBack(wait)) => Err(OwnWait::error("the rate is used up", wait)),
             (_, Sky::Busy(wait)) => Err(Error::new(ErrorKind::Refused).with_retry_after(wait)),
             (_, Sky::Denies) | (Does::IsDenied, _) => Err(Error::new(ErrorKind::Refused)),
             (Does::IsPoison, _) => Err(Error::new(ErrorKind::InvalidData)),
