@@ -60,8 +60,10 @@ BEYOND = re.compile(r"rabbitmq/native-values/too-large$")
 # What those who decode do without them is left open.
 UNPADDED = re.compile(r"core/types-binary/(?:unpadded|too-little-padding)$")
 
-# A URI that native types may write in another way: with a host in lower case, or with the path that it does not have.
-NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"')
+# A URI that native types may write in another way (RFC 3986, section 6.2.2): with a host in lower case, with the path that it does not have, without dot
+# segments, or with escapes in upper case.
+NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"'
+                        r'|"https?://[^"\\?#]*/\.{1,2}(?:[/?#][^"\\]*)?\\*"|"(?:https?://|urn:)[^"\\]*%(?:[a-f][0-9a-fA-F]|[0-9A-F][a-f])')
 
 # The order of the members of a case.
 ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
