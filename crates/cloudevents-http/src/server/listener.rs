@@ -2,7 +2,10 @@
 
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
 use cloudevents_core::{Error, ErrorKind, Peer};
-use cloudevents_transport::{Endpoint, binding::{Incoming, Receive, normal_path}, Receiver, ReceiverCapabilities};
+use cloudevents_transport::{
+    Endpoint, Receiver, ReceiverCapabilities,
+    binding::{Incoming, Receive, normal_path},
+};
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,

@@ -524,8 +524,9 @@ async fn requests_that_are_not_read_are_not_unsettled_messages() {
     let reading =
         tokio::spawn(async move { exchange.read(Request::post("/").body(body).unwrap()).await.map(drop) });
     tokio::task::yield_now().await;
-    let error =
-        cloudevents_transport::Receive::drain(&mut receiver, Duration::from_secs(1)).await.unwrap_err();
+    let error = cloudevents_transport::binding::Receive::drain(&mut receiver, Duration::from_secs(1))
+        .await
+        .unwrap_err();
     assert_eq!(error.detail(), "1 request has not arrived completely");
     reading.abort();
 }

@@ -5,7 +5,7 @@ use crate::{
     worker::{done, options, outbox},
 };
 use cloudevents_outbox::{Entry, Query, State};
-use cloudevents_transport::{OwnWait, Sender};
+use cloudevents_transport::{Sender, binding::OwnWait};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},

@@ -11,7 +11,8 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// ```
 /// use cloudevents_core::{Decoded, DecodeOptions, Error, Event, Message};
 /// use cloudevents_transport::{
-///     Incoming, Outcome, Raw, Receive, Received, Receiver, ReceiverCapabilities, Settle, Settlement, Token,
+///     Outcome, Raw, Received, Receiver, ReceiverCapabilities, Settlement,
+///     binding::{Incoming, Receive, Settle, Token},
 /// };
 /// use std::time::Duration;
 /// use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

@@ -10,7 +10,10 @@ use super::{
 use crate::deliver::{Reason, TargetState};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, binding::{OwnWait, Transmit}, Receipt, Sender, SenderCapabilities};
+use cloudevents_transport::{
+    Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
+    binding::{OwnWait, Transmit},
+};
 use http::{Response, request::Parts};
 use std::{
     fmt,

@@ -116,11 +116,11 @@ fn deliveries_of_stripe_are_events() {
 fn three_providers_are_received_in_ten_lines() {
     let env = |_| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
     let github = WebhookOptions::without_handshake()
-        .signature(GitHub::new(&env("GITHUB_SECRET")).unwrap())
+        .signature(GitHub::new(env("GITHUB_SECRET")).unwrap())
         .convert(github_event)
         .idempotency(MemoryStore::new(100_000));
     let stripe = WebhookOptions::without_handshake()
-        .signature(Stripe::new(&env("STRIPE_SECRET")).unwrap())
+        .signature(Stripe::new(env("STRIPE_SECRET")).unwrap())
         .convert(stripe_event)
         .idempotency(MemoryStore::new(100_000));
     let event_grid = WebhookOptions::allowing(AllowedOrigins::new(["eventgrid.azure.net"]).unwrap())

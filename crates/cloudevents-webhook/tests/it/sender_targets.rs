@@ -6,7 +6,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::webhook::{Respond, TestTarget};
-use cloudevents_transport::OwnWait;
+use cloudevents_transport::binding::OwnWait;
 use cloudevents_webhook::{
     deliver::{Reason, RetrySchedule, TargetState},
     reqwest013::{ClientCredentials, Registered, Target, TokenSource, WebhookSender, WebhookSenderOptions},

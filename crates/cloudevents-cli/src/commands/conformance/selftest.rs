@@ -12,7 +12,7 @@ use clap::Args;
 use cloudevents_conformance::{Caught, InProcess, KnownFailing, Pattern, self_test, vectors::Case};
 use cloudevents_testkit::testee;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Check the suite itself: run it against this toolkit with one fault at a time, and check that it catches each.
 #[derive(Args, Debug)]
@@ -93,7 +93,7 @@ fn value(caught: &Caught) -> serde_json::Value {
     })
 }
 
-fn list(path: &PathBuf) -> Result<KnownFailing, Failure> {
+fn list(path: &Path) -> Result<KnownFailing, Failure> {
     let text = input::text(path, input::SMALL)?;
     text.parse().map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::State;
-use cloudevents_transport::{Outgoing, OwnWait, Receipt};
+use cloudevents_transport::{Outgoing, Receipt, binding::OwnWait};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
