@@ -151,6 +151,11 @@ impl Script {
         Self { messages, workers, deadline: Duration::from_secs(2 * HOUR), resumes, weather }
     }
 
+    /// Whether targets do nothing but refuse some messages.
+    pub(super) fn is_fair(&self) -> bool {
+        self.weather.is_empty()
+    }
+
     pub(super) fn sky(&self, message: &Message, now: Duration) -> Sky {
         let here = self.weather.iter().find(|weather| {
             (weather.from..weather.to).contains(&now)

@@ -303,7 +303,9 @@ impl World {
             let seen = model.seen.get(&number);
             let refused = seen.and_then(|seen| seen.refused);
             let is_late = row.started + self.0.script.deadline < at(self.passed()) + SKEW + LAST_WAIT;
-            if row.state == State::Delivered {
+            if row.state == State::Dead && message.does == Does::Succeeds && self.0.script.is_fair() {
+                false
+            } else if row.state == State::Delivered {
                 seen.is_some_and(|seen| seen.accepted.is_some())
             } else if row.reason.starts_with("refused while other messages are accepted") {
                 self.is_proven(&model, number)
