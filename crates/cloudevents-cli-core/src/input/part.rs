@@ -83,3 +83,30 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::input::{Reading, detected};
+    use std::io::Cursor;
+
+    /// Short lines and elements make many parts, and events in memory count: what is wrong with them is held by parts.
+    #[test]
+    fn short_events_do_not_come_for_nothing() {
+        let count = 10_000;
+        let elements = format!("[{}{{}}]{}", "{},".repeat(count - 1), " ".repeat(9 << 20));
+        let batch = format!("[{}{{}}]", "{},".repeat(count - 1));
+        for (kind, text) in [("lines", "{}\n".repeat(count)), ("elements", elements), ("batch", batch)] {
+            let decoding = Reading::default().decoding();
+            let reader = Box::new(Cursor::new(text));
+            let mut parts = detected(kind, reader, None, None, &decoding).unwrap();
+            let mut all = 0;
+            while let Some(mut part) = parts.next().unwrap() {
+                let bytes = part.len();
+                let events = std::iter::from_fn(|| part.next(&decoding)).count();
+                assert!(events <= 4096 || bytes >= events * 256, "{kind}: {events} events, {bytes} bytes");
+                all += events;
+            }
+            assert_eq!(all, count, "{kind}");
+        }
+    }
+}

@@ -16,6 +16,9 @@ const OWN: u64 = super::socket::READ as u64;
 /// How long a message that holds memory may take for [`PROGRESS`] bytes while others wait for that memory.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long one that is given up may need to go.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// Less than any client in good faith sends in that time, and too much for a crowd that only holds memory.
 const PROGRESS: u64 = 64 << 10;
 
@@ -47,13 +50,15 @@ struct Message {
     paused: bool,
     /// Whether its task waits for memory.
     waits: bool,
+    /// Whether its connection has to end.
+    given_up: bool,
     waker: Option<Waker>,
 }
 
 impl Message {
     /// When it will have made no progress.
     fn slow_at(&self) -> Option<Instant> {
-        self.since.checked_add(GRACE).filter(|_| !self.paused)
+        self.since.checked_add(GRACE).filter(|_| !self.paused && !self.given_up)
     }
 
     fn resume(&mut self, now: Instant) {
@@ -69,21 +74,23 @@ impl State {
         if self.look.is_some_and(|look| now < look) {
             return Vec::new();
         }
-        let is_slow = |message: &Message| message.slow_at().is_some_and(|slow| slow <= now);
-        let others = self.messages.iter().filter(|(number, message)| **number != except && is_slow(message));
-        let slow: Vec<u64> = others.map(|(number, _)| *number).collect();
+        // Their memory counts until they are dropped.
+        let going = self.messages.values().filter(|message| message.given_up).map(|message| message.held);
+        let mut used = self.used.saturating_sub(going.fold(0, u64::saturating_add));
         let mut woken = Vec::new();
-        for number in slow {
-            if self.used < bound {
+        for (number, message) in &mut self.messages {
+            if used < bound {
                 break;
             }
-            let given_up = self.messages.remove(&number);
-            self.used = self.used.saturating_sub(given_up.as_ref().map_or(0, |message| message.held));
-            woken.extend(given_up.and_then(|message| message.waker));
+            if *number != except && message.slow_at().is_some_and(|slow| slow <= now) {
+                message.given_up = true;
+                used = used.saturating_sub(message.held);
+                woken.extend(message.waker.take());
+            }
         }
         let others = self.messages.iter().filter(|(number, _)| **number != except);
-        self.look =
-            others.filter_map(|(_, message)| message.slow_at()).min().or_else(|| now.checked_add(GRACE));
+        let next = others.filter_map(|(_, message)| message.slow_at()).min();
+        self.look = next.max(now.checked_add(MOMENT));
         woken
     }
 }
@@ -164,13 +171,14 @@ impl Share {
         let mut state = self.all.state();
         let is_oldest = state.messages.first_key_value().is_some_and(|(oldest, _)| *oldest == number);
         let mut woken = Vec::new();
-        if !is_oldest && state.used >= self.bound && state.messages.contains_key(&number) {
+        if !is_oldest && state.used >= self.bound {
             woken = state.make_room(number, self.bound, now);
         }
         let has_room = is_oldest || state.used < self.bound;
         let look = state.look;
         let polled = match state.messages.get_mut(&number) {
-            None => Poll::Ready(Err(io::Error::other(GivenUp))),
+            None => Poll::Ready(Ok(())),
+            Some(message) if message.given_up => Poll::Ready(Err(io::Error::other(GivenUp))),
             Some(message) => {
                 // Also for reading: the task is woken when the message is given up.
                 match &mut message.waker {
@@ -219,15 +227,14 @@ impl Share {
         let before = std::mem::replace(&mut self.held, held);
         let freed = held < before;
         if let Some(number) = self.message {
-            // Otherwise it was given up, and has no share of what is used.
             if let Some(message) = state.messages.get_mut(&number) {
                 message.held = held;
                 message.came = message.came.saturating_add(held.saturating_sub(before));
                 if message.came >= PROGRESS {
                     (message.since, message.came) = (Instant::now(), 0);
                 }
-                state.used = state.used.saturating_sub(before).saturating_add(held);
             }
+            state.used = state.used.saturating_sub(before).saturating_add(held);
             if held == 0 {
                 (self.message, self.has_waited) = (None, false);
                 state.messages.remove(&number);
@@ -236,8 +243,15 @@ impl Share {
             state.last = state.last.saturating_add(1);
             state.used = state.used.saturating_add(held);
             let number = state.last;
-            let message =
-                Message { held, since: Instant::now(), came: 0, paused: false, waits: false, waker: None };
+            let message = Message {
+                held,
+                since: Instant::now(),
+                came: 0,
+                paused: false,
+                waits: false,
+                given_up: false,
+                waker: None,
+            };
             state.messages.insert(number, message);
             self.message = Some(number);
         }
