@@ -60,8 +60,8 @@ pub(super) async fn run<F, R>(
                 (None, refusal) => refusal.map(|(response, _)| *response).unwrap_or_default(),
             };
             // A client that waits for 100 (RFC 9110, section 10.1.1) sends no body.
-            if line.is_unread() && !continues {
-                line.discard().await;
+            if line.is_unread() {
+                line.discard(!continues).await;
             }
             if line.is_unread() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -147,9 +147,10 @@ impl Line {
         }
     }
 
-    /// Reads the rest of a body that was left, as far as it has come. If that is all of it, another request can follow.
-    pub(super) async fn discard(&self) {
-        let Some(mut rest) = self.state().rest.take() else { return };
+    /// Drops a body that was left. Reads its rest before, if that may have been sent, as far as it has come: if that is all of it, another
+    /// request can follow.
+    pub(super) async fn discard(&self, may_be_sent: bool) {
+        let Some(mut rest) = self.state().rest.take().filter(|_| may_be_sent) else { return };
         // Once more after a look that finds nothing: then the server reads what the client has sent.
         let mut looked = false;
         let ended = poll_fn(|context| {

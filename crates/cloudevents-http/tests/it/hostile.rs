@@ -233,6 +233,18 @@ async fn a_small_rest_of_a_body_costs_no_response() {
     }
 }
 
+/// RFC 9110, section 10.1.1: a client that waits for 100 has sent no body, and is not kept waiting.
+#[tokio::test]
+async fn a_refusal_instead_of_100_ends_the_connection() {
+    let (address, _deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let mut wire = Wire::connect(address).await;
+    let head = GOOD.replace("/events", "/other").replace("host: test", "host: test\r\nexpect: 100-continue");
+    wire.write(head.strip_suffix("payload").unwrap()).await;
+    let answer = wire.answer().await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.headers["connection"]), (404, &"close".parse().unwrap()));
+    assert!(wire.ends_in_order().await);
+}
+
 /// The response comes, the rest of the request can be written, and then the connection ends in order.
 async fn refused(address: SocketAddr, request: String, rest: usize, status: u16) {
     let mut wire = Wire::connect(address).await;
