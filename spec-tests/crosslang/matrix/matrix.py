@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -106,16 +107,22 @@ def they_write(peer, place, mode, dialect, events, _):
     name = place.new()
     url = place.url(name)
     options = ["-o", f"peer={dialect}"] if dialect else []
-    listen = [CE, "listen", url, *options, "--idle", str(place.idle)]
-    start = lambda: subprocess.Popen(listen, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    listen = [CE, "listen", url, *options, "--idle", str(PATIENCE)]
+    start = lambda *count: subprocess.Popen([*listen, *count], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if not place.keeps:
         listening = start()
         while "listening" not in listening.stderr.readline():
             assert listening.poll() is None, "ce listen has ended"
     peer.ask(address=place.peer_address(name), mode=mode, events=[plain(event) for event in events])
     sent = peer.answer()
+    written = sum(1 for refusal in sent if refusal is None)
     if place.keeps:
-        listening = start()
+        # What is not read does not count, so that the end is silence.
+        listen[-1] = "12"
+        listening = start("--count", str(max(written, 1)))
+    else:
+        time.sleep(place.delay)
+        listening.send_signal(signal.SIGINT)
     output, _ = listening.communicate(timeout=PATIENCE * 3)
     got = {}
     for line in output.splitlines():
@@ -259,7 +266,8 @@ class Place:
     """Where both meet."""
 
     keeps = True
-    idle = 3
+    # How long messages may be on their way after the peer has sent them, where there are no outcomes.
+    delay = 1
     losses = ("-o", "losses=allow")
     numbers = iter(range(10**6))
 
@@ -347,6 +355,7 @@ class JetStream(Place):
 
 class Http(Place):
     keeps = False
+    delay = 0
     losses = ()
 
     def new(self):

@@ -31,8 +31,13 @@ class Reason:
             and has(self.modes, cell["mode"])
             # What a name repairs is not there with the name.
             and (cell["strict"] or wanted in ("any", "partly"))
-            and any(re.fullmatch(one, difference) for one in self.differences.split(" ; "))
+            and any(self.is_one(one, cell, difference) for one in self.differences.split(" ; "))
         )
+
+    @staticmethod
+    def is_one(expression, cell, difference):
+        expression, _, events = expression.partition(" @ ")
+        return bool(re.fullmatch(expression, difference)) and (not events or cell["event"] in events.split(" "))
 
 
 def main(results, page, reports):

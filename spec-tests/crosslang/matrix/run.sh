@@ -102,18 +102,18 @@ else
   skip "the Java SDK, because Maven or a compiler is not installed or could not get it"
 fi
 
-# Runs the matrix where the broker is.
-meet() { "$two" "$here/matrix.py" "$work/peers" "$work/results" "$@"; }
-export -f meet
-export two here work
+# Runs the matrix where the broker is, whose script has variables of its own.
+export MATRIX="$two $here/matrix.py $work/peers $work/results"
+# shellcheck disable=SC2016 # the inner shell expands it
+meet=(bash -c '$MATRIX "$@"' meet)
 for carrier in $carriers; do
   case $carrier in
-  http) meet http ;;
-  kafka) .ci/brokers/kafka bash -c 'meet kafka' ;;
-  amqp) CE_AMQP_BROKERS=artemis .ci/brokers/amqp bash -c 'meet amqp bridge' ;;
-  mqtt) CE_MQTT_BROKERS=mosquitto .ci/brokers/mqtt bash -c 'meet mqtt' ;;
-  nats) CE_NATS_SERVERS=${CE_NATS_SERVERS:-system} .ci/brokers/nats bash -c 'meet nats' ;;
-  jetstream) CE_NATS_SERVERS=${CE_NATS_SERVERS:-system} .ci/brokers/nats bash -c 'meet jetstream' ;;
+  http) "${meet[@]}" http ;;
+  kafka) .ci/brokers/kafka "${meet[@]}" kafka ;;
+  amqp) CE_AMQP_BROKERS=artemis .ci/brokers/amqp "${meet[@]}" amqp bridge ;;
+  mqtt) CE_MQTT_BROKERS=mosquitto .ci/brokers/mqtt "${meet[@]}" mqtt ;;
+  nats) CE_NATS_SERVERS=${CE_NATS_SERVERS:-system} .ci/brokers/nats "${meet[@]}" nats ;;
+  jetstream) CE_NATS_SERVERS=${CE_NATS_SERVERS:-system} .ci/brokers/nats "${meet[@]}" jetstream ;;
   esac
 done
 if [ $lacking = 0 ] && [ -z "${CARRIERS:-}" ]; then
