@@ -44,7 +44,7 @@ pub(crate) fn run(command: &Selftest, console: &Console) -> Result<Status, Failu
     let test = self_test(&suite, &mut own).map_err(|error| Failure::usage(error.to_string()))?;
     let mut emit = Emit::new(console);
     if command.unproven {
-        let lists = command.failing.iter().map(list).collect::<Result<Vec<_>, _>>()?;
+        let lists = command.failing.iter().map(|path| list(path)).collect::<Result<Vec<_>, _>>()?;
         let unproven = test.unproven.iter().filter(|id| lists.iter().all(|list| list.reason(id).is_none()));
         let mut number = 0;
         for id in unproven {
