@@ -172,6 +172,7 @@ impl Link {
             return Ok(None);
         };
         self.requested = self.requested.saturating_sub(1);
+        self.room = self.room.saturating_sub(1); // until the next `allow`: several may be taken in between
         let tag = Tag { subject, sequence: delivered.sequence };
         let attempt = self.released.attempt(delivered.sequence, delivered.times);
         let message = ReceivedMessage::new(message, Some(delivered));

@@ -13,11 +13,9 @@ use cloudevents_transport::{
     Host, Outcome, Receipt,
     binding::{Permit, confirms::Answers, connect::Connect},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    pin::Pin,
     sync::{Arc, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 use tokio::task::JoinHandle;
@@ -104,8 +102,8 @@ impl Link {
                     Some(headers) => publish.headers(headers),
                     None => publish,
                 };
-                let answer = context.send_publish(subject, publish).await.map_err(failure::acked)?;
-                Ok(Sent::Acked(Answer::Open(answer)))
+                let answer = answer(context.send_publish(subject, publish).await.map_err(failure::acked)?);
+                Ok(Sent::Acked(answer))
             }
         }
     }
@@ -170,32 +168,16 @@ impl Drop for Link {
     }
 }
 
-/// The client's answer to a message of JetStream. It becomes a future when it is polled: until then, it is smaller, and needs no allocation.
-pub(super) enum Answer {
-    Open(PublishAckFuture),
-    Polled(<PublishAckFuture as IntoFuture>::IntoFuture),
-    Answered,
-}
+/// The client's answer to a message of JetStream.
+pub(super) type Answer = BoxFuture<'static, Result<Receipt, Error>>;
 
-impl Future for Answer {
-    type Output = Result<Receipt, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut answer = match std::mem::replace(&mut *self, Self::Answered) {
-            Self::Open(answer) => answer.into_future(),
-            Self::Polled(answer) => answer,
-            Self::Answered => return Poll::Pending,
-        };
-        match answer.poll_unpin(context) {
-            Poll::Pending => {
-                *self = Self::Polled(answer);
-                Poll::Pending
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(failure::acked(error))),
-            Poll::Ready(Ok(acked)) => Poll::Ready(Ok(Receipt::new()
-                .with_place(acked.stream)
-                .with_offset(acked.sequence)
-                .with_duplicate(acked.duplicate))),
-        }
-    }
+fn answer(acked: PublishAckFuture) -> Answer {
+    acked
+        .into_future()
+        .map(|acked| {
+            let acked = acked.map_err(failure::acked)?;
+            let receipt = Receipt::new().with_place(acked.stream).with_offset(acked.sequence);
+            Ok(receipt.with_duplicate(acked.duplicate))
+        })
+        .boxed()
 }

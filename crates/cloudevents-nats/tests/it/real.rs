@@ -274,6 +274,23 @@ async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
 }
 
 #[tokio::test]
+async fn a_burst_requests_no_more_than_there_is_room_for() {
+    let Some(stream) = Stream::create().await else { return };
+    stream.sender("").await.send_all(events(40)).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c&in-flight=10").await;
+    let mut deliveries = Vec::new();
+    for _ in 0..10 {
+        deliveries.push(next(&mut receiver).await);
+    }
+    stream.until_unsettled("c", 10).await;
+    // A request too many would have been answered by now.
+    let none = tokio::time::timeout(Duration::from_millis(300), receiver.next()).await;
+    assert!(none.is_err(), "there is no room");
+    assert_eq!(stream.unsettled("c").await, 10);
+    drop(deliveries);
+}
+
+#[tokio::test]
 async fn draining_releases_what_was_prefetched() {
     let Some(stream) = Stream::create().await else { return };
     // Longer than the test waits: nothing comes again because its time is over.

@@ -48,6 +48,8 @@ pub struct Receiver {
     stop: Arc<Stop>,
     filters: Vec<EventFilter>,
     activity: Activity,
+    /// Came behind deliveries that were taken together.
+    behind: Option<Error>,
 }
 
 /// The options that the receiver itself needs.
@@ -97,6 +99,7 @@ impl Receiver {
             stop: Arc::default(),
             filters: Vec::new(),
             activity: Activity::default(),
+            behind: None,
         }
     }
 
@@ -119,6 +122,9 @@ impl Receiver {
     /// An error is about the connection, not about a message. A later call tries again, unless the kind is
     /// [`Closed`](ErrorKind::Closed).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
+        if let Some(error) = self.behind.take() {
+            return Err(error);
+        }
         loop {
             let Some(incoming) = self.incoming().await? else { return Ok(None) };
             if let Some(delivery) = self.deliver(incoming) {
@@ -129,7 +135,7 @@ impl Receiver {
 
     /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most` of
     /// them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
-    /// [`next`](Self::next) returns `None`.
+    /// [`next`](Self::next) returns `None`, and for `most` of 0.
     ///
     /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases what it has taken. An error that
     /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never reached.
@@ -154,12 +160,19 @@ impl Receiver {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn next_many(&mut self, most: usize, within: Duration) -> Result<Vec<Delivery>, Error> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
         let mut deliveries = Vec::from_iter(self.next().await?);
         let end = later(Instant::now(), within);
         while !deliveries.is_empty() && deliveries.len() < most {
             match timeout_at(end, self.next()).await {
                 Ok(Ok(Some(next))) => deliveries.push(next),
-                Ok(Ok(None) | Err(_)) | Err(_) => break,
+                Ok(Err(error)) => {
+                    self.behind = Some(error);
+                    break;
+                }
+                Ok(Ok(None)) | Err(_) => break,
             }
         }
         Ok(deliveries)

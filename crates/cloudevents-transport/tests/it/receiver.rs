@@ -191,3 +191,36 @@ async fn deliveries_are_taken_together_up_to_a_number_or_a_time() {
     stop.stop();
     assert!(receiver.next_many(2, SECOND).await.unwrap().is_empty());
 }
+
+/// What `next` returns, once each.
+struct Script(std::vec::IntoIter<Result<Option<Incoming>, Error>>);
+
+impl Receive for Script {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        self.0.next().unwrap_or(Ok(None))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_behind_deliveries_that_are_taken_together_is_that_of_the_next_call() {
+    let received = Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
+    let script = vec![
+        Ok(Some(Incoming::new(received, Token::unsettled()))),
+        Err(Error::new(ErrorKind::Refused)),
+        Err(Error::new(ErrorKind::Closed)),
+    ];
+    let mut receiver = Receiver::new(Script(script.into_iter()), DecodeOptions::strict());
+    assert!(receiver.next_many(0, Duration::ZERO).await.unwrap().is_empty());
+    assert_eq!(receiver.next_many(10, Duration::from_secs(1)).await.unwrap().len(), 1);
+    let kinds = [receiver.next_many(10, Duration::ZERO).await, receiver.next_many(10, Duration::ZERO).await]
+        .map(|result| result.unwrap_err().kind());
+    assert_eq!(kinds, [ErrorKind::Refused, ErrorKind::Closed]);
+}

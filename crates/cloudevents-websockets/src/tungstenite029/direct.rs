@@ -48,12 +48,12 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    /// Ends the connection, without waiting until the peer has the reason.
     /// Why the connection has ended.
     fn why(&self) -> Error {
         self.lost.clone().unwrap_or_else(|| failure::closed(None))
     }
 
+    /// Ends the connection, without waiting until the peer has the reason.
     fn end(&mut self, error: Error) {
         if let Some(socket) = self.socket.take() {
             tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");

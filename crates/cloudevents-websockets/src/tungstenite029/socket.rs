@@ -56,6 +56,8 @@ pub(crate) struct Socket {
     /// In the buffer of the client library, and not yet flushed.
     unflushed: Vec<Sent>,
     flushing: bool,
+    /// Whether the client library takes no more before it has flushed.
+    blocked: bool,
     /// Pings since everything was written out.
     pings: usize,
     /// Whether a close frame was sent.
@@ -79,6 +81,7 @@ impl Socket {
             unsent,
             unflushed: Vec::new(),
             flushing: false,
+            blocked: false,
             pings: 0,
             closing: false,
             ending: None,
@@ -146,7 +149,14 @@ impl Socket {
             }
             match Pin::new(&mut self.stream).poll_ready(context) {
                 Poll::Ready(ready) => ready.map_err(failure::lost)?,
-                Poll::Pending => break,
+                Poll::Pending => {
+                    self.blocked = true;
+                    break;
+                }
+            }
+            // The client library is ready again when it has flushed everything.
+            if std::mem::take(&mut self.blocked) {
+                self.flushed();
             }
             match self.unsent.poll_take(context) {
                 Poll::Ready(Command::Send(message, sent)) => {
@@ -177,12 +187,16 @@ impl Socket {
             && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context)
         {
             flushed.map_err(failure::lost)?;
-            self.flushing = false;
-            self.pings = 0;
-            // From the last: a task that waits for all of them waits for the first one first, and so wakes once.
-            self.unflushed.drain(..).rev().for_each(|sent| sent.resolve(Ok(Receipt::new())));
+            self.flushed();
         }
         Ok(())
+    }
+
+    /// Everything was written out.
+    fn flushed(&mut self) {
+        (self.flushing, self.pings) = (false, 0);
+        // From the last: a task that waits for all of them waits for the first one first, and so wakes once.
+        self.unflushed.drain(..).rev().for_each(|sent| sent.resolve(Ok(Receipt::new())));
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, Error> {

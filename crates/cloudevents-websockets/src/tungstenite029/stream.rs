@@ -1,4 +1,4 @@
-//! The stream below a WebSocket, which follows the frames that are read, and writes those that were made before.
+//! The stream below a WebSocket, which follows the frames that are read.
 
 use super::arriving::Share;
 use std::{

@@ -81,7 +81,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
         let mut lost = pin!(lost);
         // One timer is enough: messages are due in the order of sending.
         let mut timer = pin!(sleep_until(Instant::now()));
-        let (mut is_timed, mut is_finished) = (false, false);
+        let (mut is_timed, mut is_finished, mut is_alone) = (false, false, false);
         let mut sent = Vec::new();
         while !(is_finished && self.confirms.is_empty()) {
             if !is_timed && let Some(due) = self.confirms.due() {
@@ -89,29 +89,33 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
                 is_timed = true;
             }
             tokio::select! {
-                biased;
-                messages = self.sent.recv_many(&mut sent, TOGETHER), if !is_finished => {
-                    is_finished = messages == 0 || sent.iter().any(Option::is_none);
-                    self.answers.extend(sent.drain(..).flatten());
-                }
-                Some((number, result)) = self.answers.next() => self.confirms.resolve(number, result),
-                () = &mut timer, if is_timed => {
-                    is_timed = false;
-                    self.resolve_what_is_answered();
-                    self.confirms.expire();
-                }
+                biased; // what ends a wait comes first: there may always be more to do
                 error = &mut lost => {
                     self.resolve_what_is_answered();
                     self.confirms.end(&error);
                     return;
                 }
+                () = &mut timer, if is_timed => {
+                    is_timed = false;
+                    is_finished |= self.resolve_what_is_answered();
+                    self.confirms.expire();
+                }
+                // Also behind the last message: another task may have been between sending and adding.
+                messages = self.sent.recv_many(&mut sent, TOGETHER), if !is_alone => {
+                    is_alone = messages == 0;
+                    is_finished |= is_alone || sent.iter().any(Option::is_none);
+                    self.answers.extend(sent.drain(..).flatten());
+                }
+                Some((number, result)) = self.answers.next() => self.confirms.resolve(number, result),
             }
         }
     }
 
-    /// Answers that have arrived count.
-    fn resolve_what_is_answered(&mut self) {
+    /// Answers that have arrived count. Returns whether no more messages are added.
+    fn resolve_what_is_answered(&mut self) -> bool {
+        let mut is_finished = false;
         while let Ok(sent) = self.sent.try_recv() {
+            is_finished |= sent.is_none();
             self.answers.extend(sent);
         }
         // The set pauses now and then, before it has polled all of them.
@@ -120,6 +124,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
                 self.confirms.resolve(number, result);
             }
         }
+        is_finished
     }
 }
 
@@ -257,6 +262,26 @@ mod tests {
         let failed: Vec<_> =
             outcomes.into_iter().filter_map(|outcome| outcome.now_or_never()?.err()).collect();
         assert_eq!(failed.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Timeout]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_added_behind_the_end_is_heard_and_the_end_is_not_forgotten() {
+        let (mut peer, task) = Peer::heard(Duration::from_secs(60));
+        let first = peer.send();
+        peer.answers.finish();
+        idle().await;
+        let (second, since) = (peer.send(), Instant::now());
+        (0..2).for_each(|index| peer.answer(index));
+        assert_eq!((first.await.unwrap().offset(), second.await.unwrap().offset()), (Some(0), Some(1)));
+        task.await.unwrap();
+        assert_eq!(since.elapsed(), Duration::ZERO);
+        // The end comes in the moment of a deadline.
+        let (mut peer, mut hearing) = Peer::new(Duration::from_secs(60));
+        let outcome = peer.send();
+        peer.answer(0);
+        peer.answers.finish();
+        assert!(hearing.resolve_what_is_answered());
+        assert!(outcome.now_or_never().unwrap().is_ok());
     }
 
     #[test]

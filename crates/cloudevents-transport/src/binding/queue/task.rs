@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
     pin::pin,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -101,7 +101,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             asks: sender,
             extends: can.extends,
             forgets: can.settles == Settles::Never,
-            accepted: AtomicBool::new(false),
+            accepted: Arc::default(),
             here: here.clone(),
             ownership: None,
         };
@@ -198,7 +198,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             asks: self.desk.asks.clone(),
             extends: self.can.extends,
             forgets: self.desk.forgets,
-            accepted: AtomicBool::new(false),
+            accepted: Arc::clone(&self.desk.accepted),
             here: self.here.clone(),
             ownership: (!self.tags_outlive()).then(|| self.owner.ownership()),
         });

@@ -72,7 +72,7 @@ pub(super) struct Desk<T> {
     /// The protocol does not settle: accepting only frees the place of the message.
     pub(super) forgets: bool,
     /// Whether a message was accepted so, since the task looked.
-    pub(super) accepted: AtomicBool,
+    pub(super) accepted: Arc<AtomicBool>,
     pub(super) here: InFlight,
     /// Ends with the connection, if messages cannot be settled over another one.
     pub(super) ownership: Option<Ownership>,
