@@ -18,7 +18,6 @@ pub mod rustls023;
 pub(crate) mod loan;
 mod own_wait;
 pub(crate) mod ownership;
-pub(crate) mod promptly;
 pub(crate) mod receive;
 pub(crate) mod settle;
 pub(crate) mod transmit;
@@ -29,7 +28,6 @@ pub use crate::{
 };
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};
-pub use promptly::promptly;
 pub use receive::{Incoming, Receive};
 pub use settle::{Settle, Token};
 pub use transmit::Transmit;

@@ -15,7 +15,6 @@ mod log_bounds;
 mod machine;
 mod memory;
 mod order;
-mod promptly;
 mod queue;
 mod queue_bounds;
 mod receiver;

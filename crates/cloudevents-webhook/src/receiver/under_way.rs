@@ -4,14 +4,12 @@ use super::{Begun, DeliveryClaim, idempotency::Store, outliving::Outliving, resp
 use crate::DeliveryKey;
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
-use cloudevents_transport::binding::promptly;
 use std::{
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::timeout;
 
 /// A delivery that is under way. It can be moved, and is small where there is no store.
 pub(super) enum UnderWay {
@@ -71,13 +69,5 @@ impl Future for UnderWay {
             },
             Self::Handed(delivering) => Ok(ready!(Pin::new(delivering).poll(context))),
         })
-    }
-}
-
-/// Most deliveries are settled promptly, and need no timer.
-pub(super) async fn within<F: Future + Unpin>(limit: Duration, future: &mut F) -> Option<F::Output> {
-    match promptly(Pin::new(&mut *future)).await {
-        Some(output) => Some(output),
-        None => timeout(limit, future).await.ok(),
     }
 }

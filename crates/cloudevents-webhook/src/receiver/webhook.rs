@@ -7,7 +7,7 @@ use super::{
     idempotency::key,
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
-    under_way::{UnderWay, within},
+    under_way::UnderWay,
     verification::{take_coding, verified},
 };
 use crate::{
@@ -188,7 +188,7 @@ impl Inner {
         under_way: &mut UnderWay,
         place: Option<TokenPlace>,
     ) -> Result<Response<Bytes>, Problem> {
-        let Some(settled) = within(self.options.respond_within, under_way).await else {
+        let Ok(settled) = tokio::time::timeout(self.options.respond_within, under_way).await else {
             return Err(busy("the message was not processed in time", self.options.http.retry_after));
         };
         let mut response = self.response(settled?)?;
