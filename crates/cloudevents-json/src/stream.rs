@@ -138,6 +138,28 @@ impl BatchSplitter {
         self.buffer.freeze()
     }
 
+    /// After the closing bracket: continues with the next array, if what was pushed behind this one begins like one. Numbers and offsets
+    /// begin anew, and the limit of events is for each array. Returns whether it does.
+    ///
+    /// ```
+    /// use cloudevents_core::DecodeOptions;
+    /// use cloudevents_json::BatchSplitter;
+    ///
+    /// let mut splitter = BatchSplitter::new(&DecodeOptions::strict());
+    /// splitter.push(b"[] [1]");
+    /// assert!(splitter.next_element().is_err() && splitter.next_array());
+    /// assert_eq!(splitter.next_element()?.as_deref(), Some(&b"1"[..]));
+    /// assert!(splitter.next_element()?.is_none() && splitter.is_finished() && !splitter.next_array());
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn next_array(&mut self) -> bool {
+        let begins = self.is_finished() && self.buffer.first() == Some(&b'[');
+        if begins {
+            (self.state, self.looked, self.offset, self.count) = (State::Start, 0, 0, 0);
+        }
+        begins
+    }
+
     /// Ends the input. Returns an error if the array is incomplete.
     pub fn finish(&self) -> Result<(), Error> {
         if self.is_finished() { Ok(()) } else { Err(self.refuse("the document ends before the array does")) }

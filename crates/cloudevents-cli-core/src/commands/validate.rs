@@ -168,12 +168,14 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
         progress.steps(events);
     }
     progress.finish();
-    if total.events == 0 && command.reading.from.is_none() {
+    // A stream whose format is named may be empty.
+    let may_be_empty = command.reading.from.is_some();
+    if total.events == 0 && !may_be_empty {
         console.error(Status::No, &input::no_events(&name));
     }
     if console.output() == Output::Pretty {
         console.separate();
-        emit.value(&Value::Null, |paint| line(&name, &total, paint))?;
+        emit.value(&Value::Null, |paint| line(&name, &total, may_be_empty, paint))?;
         emit.flush()?;
     }
     Ok(total)
@@ -271,9 +273,11 @@ fn described(located: &Located, name: &str) -> Value {
     Value::Object(value)
 }
 
-fn line(name: &str, total: &Total, paint: Paint) -> String {
+fn line(name: &str, total: &Total, may_be_empty: bool, paint: Paint) -> String {
     let (label, words) = match total.events.saturating_sub(total.valid) {
-        0 if total.events > 0 => (paint.text(style::GOOD, "valid  "), count(total.events, "event")),
+        0 if total.events > 0 || may_be_empty => {
+            (paint.text(style::GOOD, "valid  "), count(total.events, "event"))
+        }
         0 => (paint.text(style::ERROR, "invalid"), "no event".to_owned()),
         bad => {
             let problems = count(total.problems, "problem");

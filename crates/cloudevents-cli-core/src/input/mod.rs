@@ -172,7 +172,9 @@ fn detected(
     }
     let most = if form == Some(Form::Yaml) { yaml::LARGEST } else { LARGEST };
     let room = most.saturating_add(1).saturating_sub(text.len());
-    reader::fill(&mut *reader, room, &mut text).map_err(unreadable)?;
+    if !reader::fill(&mut *reader, room, &mut text).map_err(unreadable)? {
+        return Err(too_much(name, most));
+    }
     // Lines of binary documents have no meaning.
     let first_line = usize::from(content != Content::Binary);
     let source = Arc::new(Source::new(name, text, first_line));
@@ -181,6 +183,13 @@ fn detected(
         form => form,
     };
     documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)
+}
+
+/// The error for input that is read as a whole, and is larger than this.
+#[cold]
+fn too_much(name: &str, most: usize) -> Failure {
+    Failure::new(Status::Usage, format!("`{name}` has more than {} MiB", most >> 20))
+        .help("lines of JSON and JSON arrays are read piece by piece, whatever their size")
 }
 
 /// The error for input whose form cannot be detected.

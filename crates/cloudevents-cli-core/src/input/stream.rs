@@ -168,20 +168,16 @@ impl Elements {
 
     /// Continues with the documents after the array: with another array element by element. Others are read into memory.
     fn follow(&mut self) -> io::Result<()> {
-        let next = splitter(&self.decoding);
-        let splitter = std::mem::replace(&mut self.splitter, next);
-        self.base = self.base.saturating_add(splitter.offset());
-        let rest = splitter.into_rest();
-        let spaces = rest.len().saturating_sub(rest.trim_ascii_start().len());
-        self.base = self.base.saturating_add(spaces);
-        let rest = rest.get(spaces..).unwrap_or_default();
+        self.base = self.base.saturating_add(self.splitter.offset());
         (self.index, self.version) = (0, None);
-        if rest.first() == Some(&b'[') {
-            self.splitter.push(rest);
+        if self.splitter.next_array() {
             return Ok(());
         }
-        let mut text = rest.to_vec();
-        super::reader::fill(&mut *self.reader, super::LARGEST, &mut text)?;
+        let splitter = std::mem::replace(&mut self.splitter, splitter(&self.decoding));
+        let mut text = splitter.into_rest().to_vec();
+        if !super::reader::fill(&mut *self.reader, super::LARGEST, &mut text)? {
+            return Err(io::Error::other("what follows the array has 256 MiB or more"));
+        }
         let source = Source::part(self.name.as_str(), text, self.lines.start(self.base));
         self.behind = Some(JsonDocuments::new(Arc::new(source), self.decoding.clone()));
         Ok(())

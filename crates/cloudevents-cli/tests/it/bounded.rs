@@ -78,6 +78,7 @@ fn input_without_end_takes_bounded_memory() {
         ("white space between elements", &["convert"], &many, " \n", 24 * MIB, "{}]", 90),
         ("line breaks in an element", &["convert"], &format!("{many}{{\"a\":"), "\n", 16 * MIB, "1}]", 110),
         ("documents that are no events", &["sql", "1 = 1"], "{\n", "}{\n", MIB / 4, "}", 100),
+        ("empty arrays", &["validate"], "", "[]", 4 * MIB, "", 100),
         ("a batch of empty events", &["validate", "--from", "protobuf-batch"], "", "\n\0", 4 * MIB, "", 400),
         ("large events of a JSON batch", &["convert", "--to", "json-batch"], "", &large, 200 * MIB, "", 120),
         ("large events that are received", &["listen", "-"], "", &large, 300 * MIB, "", 150),
@@ -85,6 +86,18 @@ fn input_without_end_takes_bounded_memory() {
         let (status, reported, peak) = run(arguments, head, unit, bytes, tail, most);
         assert!(peak > 0 && peak <= most, "{name}: {peak} MiB, {reported}");
         assert!(matches!(status, Some(0..=2)), "{name}: {status:?}, {reported}");
+    }
+}
+
+/// What is read as a whole is not cut.
+#[test]
+fn documents_have_a_limit_behind_which_none_is_left_out() {
+    let document = "{\n\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"data\":\"";
+    let document = format!("{document}{}\"}}\n", "x".repeat(4096 - 3 - document.len()));
+    for head in ["\n", "[]\n"] {
+        let (status, reported, peak) = run(&["validate"], head, &document, 270 * MIB, "", 700);
+        assert_eq!(status, Some(2), "{reported}");
+        assert!(reported.contains("256 MiB") && peak < 700, "{peak} MiB: {reported}");
     }
 }
 

@@ -121,7 +121,10 @@ fn no_event_is_not_valid() {
         assert!(ran.err.contains("it contains no event"), "{}", ran.err);
     }
     assert_eq!(ce_with(&["validate"], "[]").status, 1);
-    assert_eq!(ce_with(&["validate", "--from", "json-batch"], "[]").status, 0);
+    for (format, input) in [("json-batch", "[]"), ("lines", "")] {
+        let ran = ce_with(&["validate", "--from", format, "--output", "pretty"], input);
+        assert!(ran.status == 0 && ran.out.starts_with("valid "), "{}: {}", ran.status, ran.out);
+    }
 }
 
 #[test]

@@ -155,6 +155,12 @@ impl Share {
         self.has_waited
     }
 
+    /// Whether the message was given up: its connection has to end.
+    pub(crate) fn is_given_up(&self) -> bool {
+        let Some(number) = self.message else { return false };
+        self.all.state().messages.get(&number).is_some_and(|message| message.given_up)
+    }
+
     /// This side does not read, for another reason than memory.
     pub(crate) fn pause(&mut self) {
         let Some(number) = self.message else { return };

@@ -1,6 +1,7 @@
 //! One WebSocket, driven by polling: writing, reading, pings and deadlines.
 
 use super::{
+    arriving::GivenUp,
     failure,
     options::Liveness,
     stream::{Io, Metered},
@@ -116,6 +117,10 @@ impl Socket {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Result<Message, Error>> {
+        // Also where nothing is read at the moment.
+        if self.stream.get_ref().is_given_up() {
+            return Poll::Ready(Err(failure::lost(std::io::Error::other(GivenUp).into())));
+        }
         self.write(context)?;
         // A peer that sends without end must not delay the end.
         if self.closing || self.ending.is_some() {
@@ -194,7 +199,7 @@ impl Socket {
 
     /// Everything was written out.
     fn flushed(&mut self) {
-        (self.flushing, self.pings) = (false, 0);
+        (self.flushing, self.blocked, self.pings) = (false, false, 0);
         // From the last: a task that waits for all of them waits for the first one first, and so wakes once.
         self.unflushed.drain(..).rev().for_each(|sent| sent.resolve(Ok(Receipt::new())));
     }
@@ -285,8 +290,10 @@ impl Socket {
         if let Some((code, reason)) = failure::code(error)
             && !self.closing
         {
+            // Others need the memory of what was given up: it is not kept for a peer that reads slowly.
+            let patience = if self.stream.get_ref().is_given_up() { Duration::ZERO } else { FAREWELL };
             let farewell = self.stream.send(close(code, reason));
-            let _ = timeout(FAREWELL, farewell).await;
+            let _ = timeout(patience, farewell).await;
         }
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
         self.unflushed.into_iter().for_each(|sent| sent.resolve(Err(told.clone())));

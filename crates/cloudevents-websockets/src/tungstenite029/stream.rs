@@ -68,6 +68,11 @@ impl<S> Metered<S> {
         self.share.as_mut().into_iter().for_each(Share::pause);
     }
 
+    /// Whether the message that is arriving was given up.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.share.as_ref().is_some_and(Share::is_given_up)
+    }
+
     /// What was read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
