@@ -86,8 +86,8 @@ pub trait Store: Send + Sync + 'static {
 /// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each
 /// that have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
 /// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused. Of a
-/// target in an outage it takes up to 32 of those, or one of the others, by turns, and pauses the target for the lease. It increments the
-/// attempts of each message, and makes it due when the lease ends.
+/// target in an outage it takes one of those, and up to twice as many after each further pause, 32 at most; or one of the others, by turns; and
+/// pauses the target for the lease. It increments the attempts of each message, and makes it due when the lease ends.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
@@ -137,18 +137,12 @@ pub(crate) struct Share {
 
 #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 impl Share {
-    /// The fewest messages in order: as many as make an outage.
-    pub(crate) const IN_ORDER: usize = Health::OUTAGE;
-
-    /// The most messages in order that are tried one after the other in an outage, while they are refused.
-    pub(crate) const IN_OUTAGE: usize = 32;
-
     /// The most messages in order.
     pub(crate) fn in_order(&self) -> usize {
         let number = match self.outage {
             _ if self.room == 0 => 0,
-            Some(_) => Self::IN_OUTAGE,
-            None => self.room.div_ceil(2).max(Self::IN_ORDER),
+            Some(pauses) => most_refused(pauses),
+            None => self.room.div_ceil(2).max(IN_ORDER),
         };
         number.min(self.left)
     }
@@ -172,6 +166,16 @@ impl Share {
     pub(crate) fn is_full(&self, taken: usize) -> bool {
         taken >= self.outage.map_or(self.room, |_| self.room.min(1))
     }
+}
+
+/// The fewest messages in order that are claimed of a target which is not in an outage: as many as make one.
+pub(crate) const IN_ORDER: usize = Health::OUTAGE;
+
+/// The most messages in order that are tried one after the other, while they are refused, after this number of pauses. It doubles with each one:
+/// if all are refused because of the sender, such as for its token, and that is corrected meanwhile, those that were refused before pass for
+/// faulty.
+pub(crate) fn most_refused(pauses: u32) -> usize {
+    1 << pauses.saturating_sub(1).min(5)
 }
 
 /// Messages that were claimed.

@@ -4,7 +4,7 @@ use super::{LOCK, failure::failed, limit, number, rows};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
-    store::Share,
+    store::IN_ORDER,
 };
 use cloudevents_core::Error;
 use std::{
@@ -36,8 +36,8 @@ LEFT JOIN unnest($3::text[], $4::bigint[]) AS r (target, room) ON r.target = t.t
 LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
      WHERE o.state = 0 AND o.ordered AND o.target = t.target
-     ORDER BY o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN {in_outage}
-                                  ELSE greatest((coalesce(r.room, $5) + 1) / 2, {in_order}) END)
+     ORDER BY o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN 1 << least(h.pauses - 1, 5)::int
+                                  ELSE greatest((coalesce(r.room, $5) + 1) / 2, {IN_ORDER}) END)
     UNION ALL
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
@@ -45,7 +45,7 @@ LEFT JOIN LATERAL (
 ) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, p.until), 0) <= $6
 WHERE t.target IS NOT NULL
 ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
-", health = rows::HEALTH, in_outage = Share::IN_OUTAGE, in_order = Share::IN_ORDER)
+", health = rows::HEALTH)
 });
 
 /// A message that may be claimed.

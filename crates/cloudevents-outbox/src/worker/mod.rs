@@ -14,7 +14,10 @@ pub use run::Run;
 
 pub(crate) use options::Tally;
 
-use crate::{Claimed, Health, Route, Settlement, Step, Store, Ticket};
+use crate::{
+    Claimed, Health, Route, Settlement, Step, Store, Ticket,
+    store::{IN_ORDER, most_refused},
+};
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::binding::OwnWait;
@@ -320,13 +323,16 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// The next message in order. `None` also where it would go to another place than those that were refused before it.
+    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are enough.
     fn next_in_order(&mut self, target: &str) -> Option<Flight> {
         let now = self.options.clock.now();
         let busy = self.targets.get_mut(target)?;
         let next = busy.behind.front()?;
-        if !busy.refused.is_empty() && !next.goes_to(busy.refused_at.as_deref(), now) {
-            return None;
+        if !busy.refused.is_empty() {
+            let most = most_refused(busy.health.pauses).max(IN_ORDER);
+            if busy.refused.len() >= most || !next.goes_to(busy.refused_at.as_deref(), now) {
+                return None;
+            }
         }
         busy.behind.pop_front()
     }

@@ -38,6 +38,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     paused_and_disabled_targets_are_skipped(open().await).await;
     one_message_tries_a_target_in_an_outage(open().await).await;
     messages_in_order_try_a_target_in_an_outage_one_after_the_other(open().await).await;
+    an_outage_is_tried_with_more_messages_in_order_after_each_pause(open().await).await;
     a_pause_that_a_target_requests_is_never_shortened(open().await).await;
     the_latest_times_are_kept(open().await).await;
     attempts_are_counted_and_logged(open().await).await;
@@ -330,7 +331,7 @@ async fn messages_in_order_try_a_target_in_an_outage_one_after_the_other(store: 
         (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], pauses, "gone".into());
         outage
     };
-    for (pauses, number, first) in [(2, 32, "1"), (3, 1, "41"), (2, 1, "42"), (3, 0, "")] {
+    for (pauses, number, first) in [(6, 32, "1"), (3, 1, "41"), (2, 1, "42"), (3, 0, "")] {
         store.set_health("a".into(), outage(pauses)).await.unwrap();
         let mut request = Claim::new(at(0), 100, MINUTE);
         request.per_target = 1;
@@ -345,6 +346,19 @@ async fn messages_in_order_try_a_target_in_an_outage_one_after_the_other(store: 
     request.rooms = vec![("a".into(), 0)];
     store.set_health("a".into(), outage(3)).await.unwrap();
     assert!(store.claim(request).await.unwrap().messages.is_empty());
+}
+
+/// Refused because of the sender, they are lost if that is corrected among them.
+async fn an_outage_is_tried_with_more_messages_in_order_after_each_pause(store: impl Store) {
+    store.enqueue((1..=40).map(|id| message_in_order("a", id, at(0))).collect()).await.unwrap();
+    for (pauses, number) in [1, 1, 2, 4, 8, 16, 32, 32].into_iter().enumerate() {
+        let mut outage = Health::default();
+        (outage.failed, outage.reason) = (vec![91, 92, 93], "gone".into());
+        outage.pauses = u32::try_from(pauses).unwrap();
+        store.set_health("a".into(), outage).await.unwrap();
+        let now = at(100 * u64::try_from(pauses).unwrap());
+        assert_eq!(claim(&store, now, 100).await.len(), number, "{pauses}");
+    }
 }
 
 async fn a_pause_that_a_target_requests_is_never_shortened(store: impl Store) {

@@ -170,3 +170,29 @@ async fn a_worker_whose_token_is_wrong_costs_no_message_in_order() {
     first.and(second).unwrap();
     assert_eq!((dead(&one).await, arrived.len()), (vec![], 20));
 }
+
+/// A sender's credentials are corrected in an outage of its making. Whatever the jitter, that is between two tries: the second one has ended by
+/// 4.2 seconds, and the third one begins after 4.7.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    outbox.enqueue_all((0..40).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let arrived = arrived.clone();
+            async move {
+                sleep(Duration::from_millis(200)).await;
+                if Instant::now() < begin + Duration::from_millis(4500) {
+                    return Err(Error::new(ErrorKind::Refused));
+                }
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let mut options = options();
+    options.poll = Duration::from_millis(1);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 40));
+}
