@@ -6,8 +6,8 @@ use std::fmt;
 
 /// What identifies a delivery over its retries: a digest of 32 bytes.
 ///
-/// A receiver makes it of the signed id of the delivery, or else of source and id of its event, or else, for batches, of the body. A
-/// sender makes the id of a delivery of it, from source and id of the event.
+/// A receiver makes it of the signed id of the delivery, or else of source and id of its event, or else, for batches and
+/// events whose id is the digest of the body, of the body. A sender makes the id of a delivery of it, from source and id of the event.
 ///
 /// ```
 /// use cloudevents_webhook::DeliveryKey;

@@ -90,15 +90,21 @@ pub(super) fn key(
     if let Some(id) = verified.and_then(|verified| verified.id.as_deref()) {
         return Some(DeliveryKey::of_id(id));
     }
-    let of = |event: &Event| DeliveryKey::of_event(event.source().as_str(), event.id());
     match &decoded.as_ref().ok()?.value {
         Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
-        Message::Binary(event) => Some(of(event)),
+        Message::Binary(event) => Some(of(event, read.body())),
         message => {
             let event = message.event(with).ok()?;
-            let key = of(&event.value);
+            let key = of(&event.value, read.body());
             read.set_event(event);
             Some(key)
         }
     }
+}
+
+/// An id that is the digest of the body identifies it alone: the source may come from a header that nobody signed.
+fn of(event: &Event, body: &[u8]) -> DeliveryKey {
+    let id = event.id();
+    let of_body = (id.len() == 64).then(|| DeliveryKey::of_body(body)).filter(|key| key.to_string() == id);
+    of_body.unwrap_or_else(|| DeliveryKey::of_event(event.source().as_str(), id))
 }

@@ -185,7 +185,9 @@ impl WebhookOptions {
     /// Makes events of requests that are not CloudEvents, such as GitHub's. An error of the function gets the response of
     /// [`Problem::rejection`](cloudevents_http::Problem::rejection).
     ///
-    /// What the function reads from headers is unsigned under a signature of the body.
+    /// What the function reads from headers is unsigned under a signature of the body. Where it makes the id or the source of that, a captured
+    /// delivery with other headers is handled again, also with an idempotency store: take both from the body, or make the id of its
+    /// [`DeliveryKey::of_body`](crate::DeliveryKey::of_body), which then identifies the delivery by itself.
     pub fn convert(
         mut self,
         convert: impl Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync + 'static,

@@ -1,15 +1,17 @@
 //! Payloads of GitHub and Stripe as events.
 
+use crate::tools::Target;
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_webhook::{
     deliver::Practice,
     handshake::AllowedOrigins,
     receiver::{MemoryStore, Webhook, WebhookOptions, github_event, stripe_event},
-    signature::{GitHub, Stripe},
+    signature::{GitHub, Sign, Stripe},
 };
 use http::{Request, request::Parts};
 use serde_json::{Value, json};
+use std::time::SystemTime;
 
 fn head(event: &str) -> Parts {
     let request =
@@ -130,4 +132,32 @@ fn three_providers_are_received_in_ten_lines() {
     for options in [github, stripe, event_grid] {
         Webhook::open(options).unwrap();
     }
+}
+
+/// The event's name, which selects its source, is not signed.
+#[tokio::test]
+async fn a_delivery_of_github_is_handled_once_whatever_event_it_is_said_to_be() {
+    let options = WebhookOptions::without_handshake()
+        .signature(GitHub::new("secret").unwrap())
+        .convert(github_event)
+        .idempotency(MemoryStore::new(10));
+    let (target, seen) = Target::accepting(options).await;
+    let body = json!({
+        "repository": {"url": "https://api.github.com/repos/octo/hello"},
+        "comment": {"url": "https://api.github.com/comments/9"},
+        "organization": {"url": "https://api.github.com/orgs/octo"},
+    });
+    let body = body.to_string();
+    let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+    GitHub::new("secret").unwrap().sign(&mut parts, body.as_bytes(), "1", SystemTime::now()).unwrap();
+    let signature = parts.headers["x-hub-signature-256"].to_str().unwrap();
+    for event in ["issues", "commit_comment", "org_block", "push"] {
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-github-event", event),
+            ("x-hub-signature-256", signature),
+        ];
+        assert_eq!(target.post(&headers, body.clone()).await.status, 204, "{event}");
+    }
+    assert_eq!(seen.ids().len(), 1);
 }
