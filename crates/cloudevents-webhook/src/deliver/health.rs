@@ -151,6 +151,8 @@ impl Health {
                     self.state = TargetState::Active;
                 }
             }
+            // What an operator decided holds.
+            Conclusion::Gone if self.state == TargetState::Disabled(Reason::Operator) => {}
             Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
             Conclusion::Retry { .. } | Conclusion::Denied => {
                 self.failures = self.failures.saturating_add(1);
@@ -338,6 +340,19 @@ mod tests {
         health.pause(None, Reason::Operator);
         health.record(Conclusion::Delivered, now);
         assert_eq!(health.admit(now + 1_000 * SECOND), Admission::Refuse(Reason::Gone));
+    }
+
+    /// Its reason decides whether the target stays disabled where it is added again.
+    #[test]
+    fn a_late_end_of_the_target_does_not_undo_that_an_operator_disabled_it() {
+        let (mut health, now) = (Health::new(1, SECOND, 3 * SECOND), Instant::now());
+        health.disable(Reason::Operator);
+        health.record(Conclusion::Gone, now);
+        assert_eq!(health.admit(now), Admission::Refuse(Reason::Operator));
+        let (mut health, now) = (Health::new(1, SECOND, 3 * SECOND), Instant::now());
+        health.record(Conclusion::Gone, now);
+        health.disable(Reason::Operator);
+        assert_eq!(health.admit(now), Admission::Refuse(Reason::Operator));
     }
 
     #[cfg(feature = "reqwest013")]
