@@ -90,6 +90,8 @@ struct Busy {
     refused: Vec<(Settlement, Error)>,
     /// The place where those were refused. What another place accepts says nothing about them.
     refused_at: Option<Box<str>>,
+    /// Until when one that is refused is followed by the next one: half of the lease, with which the store also keeps the target for them.
+    refused_until: Option<SystemTime>,
 }
 
 impl Busy {
@@ -104,6 +106,7 @@ impl Busy {
             behind,
             refused,
             refused_at: None,
+            refused_until: None,
         }
     }
 
@@ -284,6 +287,10 @@ impl<S: Store, R: Route> Worker<S, R> {
             } else if flight.ordered && std::mem::replace(&mut busy.in_order, true) {
                 busy.behind.push_back(flight);
             } else {
+                if flight.ordered {
+                    let half = self.options.lease.checked_div(2).unwrap_or_default();
+                    busy.refused_until = until.checked_sub(half);
+                }
                 self.start(flight);
             }
         }
@@ -323,14 +330,16 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are enough.
+    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are enough
+    /// or have taken too long.
     fn next_in_order(&mut self, target: &str) -> Option<Flight> {
         let now = self.options.clock.now();
         let busy = self.targets.get_mut(target)?;
         let next = busy.behind.front()?;
         if !busy.refused.is_empty() {
             let most = most_refused(busy.health.pauses).max(IN_ORDER);
-            if busy.refused.len() >= most || !next.goes_to(busy.refused_at.as_deref(), now) {
+            let is_late = busy.refused_until.is_none_or(|until| until <= now);
+            if is_late || busy.refused.len() >= most || !next.goes_to(busy.refused_at.as_deref(), now) {
                 return None;
             }
         }

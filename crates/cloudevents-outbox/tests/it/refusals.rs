@@ -7,7 +7,13 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Entry, Health, Outbox, Query, State, Store, rusqlite041::SqliteStore};
 use cloudevents_transport::{Outgoing, Receipt, Sender};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 /// A peer that refuses some messages, and is away until this time.
@@ -195,4 +201,36 @@ async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order()
     options.poll = Duration::from_millis(1);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 40));
+}
+
+/// Each attempt of a row of refused messages takes long. Nobody else may take the target for one whose turn it is to be tried meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_row_of_refused_messages_does_not_outlast_its_lease() {
+    let store = SqliteStore::in_memory().unwrap();
+    let outbox = Outbox::new(store.clone()).with_clock(tokio_clock());
+    let other = Outbox::new(store).with_clock(tokio_clock());
+    let under_way = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    outbox.enqueue_all((0..40).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    enqueue(&outbox, "a", 40..41).await;
+    let mut outage = Health::default();
+    (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], 6, "gone".into());
+    outbox.store().set_health("a".into(), outage).await.unwrap();
+    let peer = {
+        let under_way = Arc::clone(&under_way);
+        sender(move |_| {
+            let under_way = Arc::clone(&under_way);
+            async move {
+                let now = under_way.0.fetch_add(1, Ordering::Relaxed) + 1;
+                under_way.1.fetch_max(now, Ordering::Relaxed);
+                sleep(10 * SECOND).await;
+                under_way.0.fetch_sub(1, Ordering::Relaxed);
+                Err(Error::new(ErrorKind::Refused))
+            }
+        })
+    };
+    let first = outbox.run(to([("a", peer.clone())]), options()).until(sleep(30 * MINUTE));
+    let second = other.run(to([("a", peer)]), options()).until(sleep(30 * MINUTE));
+    let (first, second) = tokio::join!(first, second);
+    first.and(second).unwrap();
+    assert_eq!(under_way.1.load(Ordering::Relaxed), 1);
 }
