@@ -25,6 +25,7 @@
 //! # }).unwrap();
 //! ```
 
+mod counted;
 mod event_grid;
 mod github;
 mod head;

@@ -2,6 +2,7 @@
 
 use super::{
     WebhookOptions,
+    counted::Counted,
     event_grid::Subscriptions,
     head,
     idempotency::key,
@@ -11,7 +12,7 @@ use super::{
     verification::{take_coding, verified},
 };
 use crate::{
-    TokenPlace,
+    DeliveryKey, TokenPlace,
     access::without_token,
     handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN},
     pace::Pace,
@@ -55,7 +56,8 @@ const ACCOUNTS: usize = 1024;
 /// | once the target has retired | 410 |
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. A handler sees neither the token nor the header
+/// decompressed and decoded. Where there is a signature, the rate counts only what is signed, and the
+/// same content once a minute: what is sent again has the same rate, apart from the rest. A handler sees neither the token nor the header
 /// `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
 /// [`Verified`](crate::signature::Verified) where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
 /// idempotency store.
@@ -66,8 +68,9 @@ pub(super) struct Inner {
     exchange: Exchange,
     options: WebhookOptions,
     consent: Option<Consent>,
-    /// By origin.
-    pace: Mutex<Pace<Option<Origin>>>,
+    /// By origin, and what is repeated apart from the rest.
+    pace: Mutex<Pace<(Option<Origin>, bool)>>,
+    counted: Mutex<Counted>,
     pending: Pending,
     retired: AtomicBool,
 }
@@ -86,6 +89,7 @@ impl Webhook {
             options,
             consent,
             pace: Mutex::new(Pace::new(ACCOUNTS)),
+            counted: Mutex::default(),
             pending: Pending::default(),
             retired: AtomicBool::new(false),
         };
@@ -243,7 +247,7 @@ impl Inner {
     }
 
     fn check_rate(&self, parts: &Parts) -> Result<(), Problem> {
-        self.check_rate_of(self.origin(parts))
+        self.check_rate_of(self.origin(parts), None)
     }
 
     /// The sender whose rate counts. Of an origin that is not checked, anybody could have many.
@@ -252,14 +256,23 @@ impl Inner {
         parts.headers.get(REQUEST_ORIGIN)?.to_str().ok()?.trim().parse().ok()
     }
 
-    fn check_rate_of(&self, origin: Option<Origin>) -> Result<(), Problem> {
+    /// Counts a delivery. Somebody may send again what was `signed`: in a minute, that counts once. What is repeated has the same rate, of its
+    /// own.
+    fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), Problem> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
+        let now = Instant::now();
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.take(origin, rate, burst.get(), Instant::now()).map_err(|after| {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_repeated = signed.is_some_and(|signed| counted.has(signed, now));
+        pace.take((origin, is_repeated), rate, burst.get(), now).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
             refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j").with_retry_after(after)
-        })
+        })?;
+        if let Some(signed) = signed {
+            counted.add(signed, now);
+        }
+        Ok(())
     }
 
     fn decode(&self, read: &ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> {
@@ -281,9 +294,14 @@ impl Inner {
     ) -> Result<Admitted, Problem> {
         let (options, exchange) = (&self.options, &self.exchange);
         let (mut read, verified) = verified(read, coding, options, exchange, validation.is_some()).await?;
+        let has_rate = self.options.highest_rate.limit().is_some();
+        let signed = verified.as_ref().filter(|_| has_rate).map(|verified| match &verified.id {
+            Some(id) => DeliveryKey::of_id(id),
+            None => DeliveryKey::of_body(read.body()),
+        });
         if let Some(known) = validation {
-            if verified.is_some() {
-                self.check_rate(read.parts())?;
+            if signed.is_some() {
+                self.check_rate_of(self.origin(read.parts()), signed)?;
             }
             let response = known.respond(read.body()).map(Admitted::Answered);
             return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
@@ -299,9 +317,8 @@ impl Inner {
         });
         // Not before, and not where it may be a replay: what anybody can send must not use up the rate of those who sign.
         let origin = self.origin(read.parts());
-        let is_signed = verified.is_some();
-        if is_signed && key.is_none() {
-            self.check_rate_of(origin.clone())?;
+        if signed.is_some() && key.is_none() {
+            self.check_rate_of(origin.clone(), signed)?;
         }
         let parts = read.parts_mut();
         if place.is_some() {
@@ -314,7 +331,8 @@ impl Inner {
             (Some(store), Some(key)) => {
                 let after = self.options.http.retry_after;
                 let inner = Arc::clone(self);
-                let may_come = move || if is_signed { inner.check_rate_of(origin) } else { Ok(()) };
+                let may_come =
+                    move || if signed.is_some() { inner.check_rate_of(origin, signed) } else { Ok(()) };
                 UnderWay::once(
                     store.clone(),
                     (key, may_come),

@@ -250,6 +250,63 @@ async fn replays_do_not_use_up_the_rate() {
     assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
 }
 
+/// Nobody signs the content type, and with another one a delivery may be malformed.
+#[tokio::test]
+async fn a_captured_body_with_other_headers_does_not_use_up_the_rate() {
+    let signer = GitHub::new("secret").unwrap();
+    let options = WebhookOptions::without_handshake()
+        .signature(signer.clone())
+        .highest_rate(Rate::per_minute(5).unwrap())
+        .idempotency(MemoryStore::new(10));
+    let (target, seen) = Target::accepting(options).await;
+    let post = async |id: &str, content_type: &str| {
+        let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+        signer.sign(&mut parts, document(id).as_bytes(), "", SystemTime::now()).unwrap();
+        let signature = parts.headers["x-hub-signature-256"].to_str().unwrap();
+        let headers = [("content-type", content_type), ("x-hub-signature-256", signature)];
+        target.post(&headers, document(id)).await.status.as_u16()
+    };
+    assert_eq!(post("1", STRUCTURED).await, 204);
+    for _ in 0..20 {
+        let replayed = post("1", "application/cloudevents-batch+json").await;
+        assert!(matches!(replayed, 400 | 429), "{replayed}");
+    }
+    for id in ["2", "3", "4", "5"] {
+        assert_eq!(post(id, STRUCTURED).await, 204);
+    }
+    assert_eq!(post("6", STRUCTURED).await, 429);
+    assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
+}
+
+/// It is not remembered as processed.
+#[tokio::test]
+async fn replays_of_a_delivery_that_was_rejected_do_not_use_up_the_rate() {
+    let options =
+        with_signature().highest_rate(Rate::per_minute(5).unwrap()).idempotency(MemoryStore::new(10));
+    let (target, mut receiver) = Target::open(options).await;
+    tokio::spawn(async move {
+        while let Ok(Some(delivery)) = receiver.next().await {
+            match delivery.event().unwrap().id() {
+                "1" => delivery.reject("no").await.unwrap(),
+                _ => delivery.accept().await.unwrap(),
+            }
+        }
+    });
+    let mut rejected = 0;
+    for _ in 0..20 {
+        match post_signed(&target, "1").await.status.as_u16() {
+            422 => rejected += 1,
+            status => assert_eq!(status, 429),
+        }
+    }
+    // The handler does not see more of these than the rate allows, either: once, and what is repeated at that rate.
+    assert!((2..=6).contains(&rejected), "{rejected}");
+    for id in ["2", "3", "4", "5"] {
+        assert_eq!(post_signed(&target, id).await.status, 204);
+    }
+    assert_eq!(post_signed(&target, "6").await.status, 429);
+}
+
 pub(crate) async fn post_signed(target: &Target, id: &str) -> crate::tools::Response {
     let body = document(id);
     let mut headers = signed(&body, id, SystemTime::now());
