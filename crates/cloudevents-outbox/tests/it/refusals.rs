@@ -203,7 +203,7 @@ async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order()
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 40));
 }
 
-/// Each attempt of a row of refused messages takes long. Nobody else may take the target for one whose turn it is to be tried meanwhile.
+/// Each attempt of a row of refused messages takes long. No other worker may take the target for one whose turn it is to be tried meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_row_of_refused_messages_does_not_outlast_its_lease() {
     let store = SqliteStore::in_memory().unwrap();

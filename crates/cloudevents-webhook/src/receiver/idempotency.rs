@@ -102,7 +102,7 @@ pub(super) fn key(
     }
 }
 
-/// An id that is the digest of the body identifies it alone: the source may come from a header that nobody signed.
+/// An id that is the digest of the body identifies it alone: the source may come from an unsigned header.
 fn of(event: &Event, body: &[u8]) -> DeliveryKey {
     let id = event.id();
     let of_body = (id.len() == 64).then(|| DeliveryKey::of_body(body)).filter(|key| key.to_string() == id);

@@ -250,7 +250,7 @@ async fn replays_do_not_use_up_the_rate() {
     assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
 }
 
-/// Nobody signs the content type, and with another one a delivery may be malformed.
+/// The content type is not signed, and with another one a delivery may be malformed.
 #[tokio::test]
 async fn a_captured_body_with_other_headers_does_not_use_up_the_rate() {
     let signer = GitHub::new("secret").unwrap();
