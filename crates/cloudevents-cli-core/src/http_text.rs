@@ -109,8 +109,11 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
             Some(length) if length > rest.len() && !ended => {
                 return Err(Partial::Needs(at.saturating_add(length)));
             }
-            Some(length) if length <= rest.len() => (length, rest.get(..length).unwrap_or_default().to_vec()),
-            _ => {
+            Some(length) if length > rest.len() => {
+                return Err(Partial::Broken("the body is shorter than its Content-Length"));
+            }
+            Some(length) => (length, rest.get(..length).unwrap_or_default().to_vec()),
+            None => {
                 let length = body(rest, ended).ok_or(more)?;
                 (length, rest.get(..length).unwrap_or_default().to_vec())
             }

@@ -16,7 +16,7 @@ use std::{
 /// The longest YAML that is read, in bytes.
 pub(crate) const LARGEST: usize = 64 << 20;
 
-/// The most bytes of JSON that aliases may add to one document.
+/// The most bytes of JSON that aliases may add to the documents of one text.
 const ALIASES: usize = 16 << 20;
 
 /// The most levels of nested collections.
@@ -60,6 +60,8 @@ pub(crate) fn is_likely(text: &[u8]) -> bool {
 pub struct Documents<'a> {
     parser: Parser<'a, StrInput<'a>>,
     cursor: Cursor<'a>,
+    /// The bytes that aliases have added in all documents.
+    added: usize,
     is_done: bool,
 }
 
@@ -75,6 +77,7 @@ impl<'a> Documents<'a> {
         Self {
             parser: Parser::new_from_str(text),
             cursor: Cursor { text, characters: 0, bytes: 0 },
+            added: 0,
             is_done: false,
         }
     }
@@ -99,11 +102,14 @@ impl<'a> Documents<'a> {
             let at = self.cursor.offset(span.start);
             match event {
                 Event::DocumentStart(_) => {
-                    writer = Writer::default();
+                    writer = Writer { added: self.added, ..Writer::default() };
                     writer.document.begin = at;
                 }
                 Event::DocumentEnd if writer.is_empty => {}
-                Event::DocumentEnd => return Ok(Some(writer.document)),
+                Event::DocumentEnd => {
+                    self.added = writer.added;
+                    return Ok(Some(writer.document));
+                }
                 Event::StreamEnd => return Ok(None),
                 event => writer.event(event, at)?,
             }

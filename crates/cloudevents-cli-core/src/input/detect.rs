@@ -129,6 +129,9 @@ pub(super) fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<u8>) -> io::Res
             return Ok(false);
         }
         let line = ahead.get(begin..).unwrap_or_default();
+        if line.len() > LARGEST {
+            return Ok(false); // it was cut, and is refused as too large
+        }
         let begins = line.first() == Some(&b'{');
         let text = String::from_utf8_lossy(line.trim_ascii());
         if text.is_empty() && ahead.len() <= LARGEST {

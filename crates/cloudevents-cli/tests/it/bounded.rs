@@ -101,6 +101,32 @@ fn documents_have_a_limit_behind_which_none_is_left_out() {
     }
 }
 
+/// An event behind so many spaces is not left out.
+#[test]
+fn a_line_that_is_too_long_is_refused() {
+    let head = format!("{GOOD}{}", " ".repeat(MIB));
+    let (status, reported, _) =
+        run(&["convert"], &head, &" ".repeat(MIB), 257 * MIB, &format!("{GOOD}\n{GOOD}\n"), 800);
+    assert_eq!(status, Some(2), "{reported}");
+    assert!(reported.contains("256 MiB"), "{reported}");
+}
+
+/// Aliases of many documents count together: each of these writes some 11 MB.
+#[test]
+fn aliases_of_many_documents_have_one_bound() {
+    let mut document =
+        format!("specversion: '1.0'\nid: '1'\nsource: /s\ntype: t\ndata:\n  a: &a \"{}\"\n", "x".repeat(100));
+    for (name, of) in [("b", "a"), ("c", "b"), ("d", "c"), ("e", "d"), ("f", "e")] {
+        document += &format!("  {name}: &{name} [{}]\n", vec![format!("*{of}"); 10].join(","));
+    }
+    document += "---\n";
+    let bytes = 60 * document.len();
+    let (status, reported, peak) =
+        run(&["validate", "--from", "yaml"], "", &document, bytes, &document.replace("---\n", ""), 300);
+    assert_eq!(status, Some(1), "{reported}");
+    assert!(reported.contains("aliases") && peak < 300, "{peak} MiB: {reported}");
+}
+
 /// A batch is one document. Of JSON, `ce convert` writes it in parts.
 #[test]
 fn a_batch_has_a_limit_that_the_help_states() {

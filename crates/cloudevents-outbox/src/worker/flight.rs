@@ -22,7 +22,7 @@ pub(super) struct Flight {
     pub(super) probes: Option<Health>,
     /// The place at the target, once the attempt begins.
     pub(super) destination: Option<Box<str>>,
-    attempt: u32,
+    pub(super) attempt: u32,
     started: SystemTime,
     /// Until the attempt begins.
     message: Option<ClaimedMessage>,

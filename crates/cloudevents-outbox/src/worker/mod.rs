@@ -92,6 +92,9 @@ struct Busy {
     refused_at: Option<Box<str>>,
     /// Until when one that is refused is followed by the next one: half of the lease, with which the store also keeps the target for them.
     refused_until: Option<SystemTime>,
+    /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. What another place
+    /// accepts ends a pause, and says nothing about this row.
+    row: usize,
 }
 
 impl Busy {
@@ -107,6 +110,7 @@ impl Busy {
             refused,
             refused_at: None,
             refused_until: None,
+            row: IN_ORDER,
         }
     }
 
@@ -290,6 +294,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                 if flight.ordered {
                     let half = self.options.lease.checked_div(2).unwrap_or_default();
                     busy.refused_until = until.checked_sub(half);
+                    busy.row = most_refused(busy.health.pauses.max(flight.attempt)).max(IN_ORDER);
                 }
                 self.start(flight);
             }
@@ -337,9 +342,10 @@ impl<S: Store, R: Route> Worker<S, R> {
         let busy = self.targets.get_mut(target)?;
         let next = busy.behind.front()?;
         if !busy.refused.is_empty() {
-            let most = most_refused(busy.health.pauses).max(IN_ORDER);
-            let is_late = busy.refused_until.is_none_or(|until| until <= now);
-            if is_late || busy.refused.len() >= most || !next.goes_to(busy.refused_at.as_deref(), now) {
+            // The first few show whose fault it is, however slow they are.
+            let is_late =
+                busy.refused.len() >= IN_ORDER && busy.refused_until.is_none_or(|until| until <= now);
+            if is_late || busy.refused.len() >= busy.row || !next.goes_to(busy.refused_at.as_deref(), now) {
                 return None;
             }
         }
