@@ -400,7 +400,8 @@ pub(super) const ALL: &[Behaviour] = &[
         let mut client = place.client();
         let (used, unused) = (name("q"), name("q"));
         for queue in [&used, &unused] {
-            client.declare_with(queue, [("x-expires", number(100))]).unwrap();
+            // Long enough that the consumer comes before.
+            client.declare_with(queue, [("x-expires", number(1000))]).unwrap();
         }
         client.consume(&used, "c").unwrap();
         // Every mandatory message comes back once the queue is gone.
