@@ -234,3 +234,54 @@ async fn a_row_of_refused_messages_does_not_outlast_its_lease() {
     first.and(second).unwrap();
     assert_eq!(under_way.1.load(Ordering::Relaxed), 1);
 }
+
+/// What another place of the target accepts ends its pauses, and says nothing about the refused messages at the head.
+#[tokio::test(start_paused = true)]
+async fn what_another_place_accepts_does_not_keep_rows_of_refused_messages_short() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let orders = (0..8).map(|id| Entry::new("a", Outgoing::from(event(id)).to("orders")).in_order());
+    outbox.enqueue_all(orders).await.unwrap();
+    let peer = refuses(|id| id < 5, begin, &arrived);
+    let bills = async {
+        for id in 100.. {
+            outbox.enqueue(Entry::new("a", Outgoing::from(event(id)).to("bills"))).await.unwrap();
+            sleep(SECOND / 2).await;
+            let good = arrived.ids().iter().filter(|id| id.len() == 1).count();
+            if good == 3 || begin.elapsed() > 30 * MINUTE {
+                assert_eq!(good, 3);
+                break;
+            }
+        }
+    };
+    outbox.run(to([("a", peer)]), options()).until(bills).await.unwrap();
+    assert_eq!(dead(&outbox).await, [0, 1, 2, 3, 4]);
+}
+
+/// Each takes more than half of the lease.
+#[tokio::test(start_paused = true)]
+async fn slow_refusals_show_whose_fault_they_are() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    outbox.enqueue_all((0..5).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let arrived = arrived.clone();
+            async move {
+                if id(&outgoing) == "0" {
+                    sleep(35 * SECOND).await;
+                    return Err(Error::new(ErrorKind::Refused));
+                }
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let end = async {
+        tokio::select! {
+            () = done(&outbox) => {}
+            () = sleep(30 * MINUTE) => {}
+        }
+    };
+    outbox.run(to([("a", peer)]), options()).until(end).await.unwrap();
+    assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 4), "{:?}", begin.elapsed());
+}

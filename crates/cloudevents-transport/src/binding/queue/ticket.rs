@@ -79,7 +79,7 @@ pub(super) struct Desk<T> {
 }
 
 /// Settles one message, by a request to the task where it is necessary. The bounds of the receiver also bound
-/// the channel, because each message has one settlement.
+/// the settlements in the channel, because each message has one. Renewals that a program requests are not bounded.
 struct Ticket<T>(Held<T>);
 
 impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
