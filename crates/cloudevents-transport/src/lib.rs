@@ -16,6 +16,7 @@ mod endpoint;
 mod in_flight;
 mod observing;
 mod outcome;
+mod panics;
 mod receiving;
 mod running;
 mod sending;
@@ -28,6 +29,7 @@ pub use endpoint::{Endpoint, Host, Secret, transports::Transports};
 pub use in_flight::{Bounds, InFlight};
 pub use observing::{
     connectivity::{ConnectionState, Connectivity},
+    interceptor::{AfterHandling, AfterSend, Handling, Interceptor},
     metrics::{Counters, Metrics},
     prometheus::PrometheusPage,
 };

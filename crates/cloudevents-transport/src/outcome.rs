@@ -1,7 +1,7 @@
 //! The results of operations under way.
 
 use crate::{
-    observing::metrics::Counters,
+    observing::{interceptor::tell, metrics::Counters},
     sync::{Arc, Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -35,15 +35,19 @@ pub struct Outcome<T = ()>(State<T>);
 enum State<T> {
     Decided(Result<T, Error>),
     Channel(Arc<Channel<T>>),
-    Watching(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Option<Observer>),
+    Watching(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Option<Observer<T>>),
 }
 
 /// Counts a result. It is a function pointer and an `Arc`, because a boxed closure would be one more
 /// allocation per message.
-struct Observer {
+struct Observer<T> {
     counters: std::sync::Arc<Counters>,
     count: fn(&Counters, Result<(), &Error>),
+    after: Option<After<T>>,
 }
+
+/// Called with a result, besides counting it.
+pub(crate) type After<T> = Box<dyn FnOnce(Result<&T, &Error>) + Send>;
 
 impl<T> Outcome<T> {
     /// Creates a decided outcome.
@@ -72,23 +76,18 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Counts the result as soon as it is known, whether or not a task awaits it.
+    /// Counts the result as soon as it is known, whether or not a task awaits it, and calls the function with it. Called once.
     pub(crate) fn counted(
         mut self,
         counters: &std::sync::Arc<Counters>,
         count: fn(&Counters, Result<(), &Error>),
+        after: Option<After<T>>,
     ) -> Self {
-        let observer = || Observer { counters: std::sync::Arc::clone(counters), count };
+        let observer = Observer { counters: std::sync::Arc::clone(counters), count, after };
         match &mut self.0 {
-            State::Decided(result) => observer().count(result),
-            State::Watching(_, watched) => *watched = Some(observer()),
-            State::Channel(channel) => {
-                let mut cell = channel.lock();
-                match &cell.result {
-                    Some(result) => observer().count(result),
-                    None => cell.observer = Some(observer()),
-                }
-            }
+            State::Decided(result) => observer.count(result),
+            State::Watching(_, watched) => *watched = Some(observer),
+            State::Channel(channel) => channel.observe(observer),
         }
         self
     }
@@ -178,7 +177,7 @@ struct Channel<T>(Mutex<Cell<T>>);
 struct Cell<T> {
     result: Option<Result<T, Error>>,
     waker: Option<Waker>,
-    observer: Option<Observer>,
+    observer: Option<Observer<T>>,
 }
 
 impl<T> Channel<T> {
@@ -188,15 +187,27 @@ impl<T> Channel<T> {
 
     fn resolve(&self, result: Result<T, Error>) {
         let mut cell = self.lock();
-        let waker = cell.waker.take();
-        // Dropped with the channel, in general by the thread that made it.
-        if let Some(observer) = &cell.observer {
+        if let Some(observer) = cell.observer.take() {
+            drop(cell); // unlocked before the program's own function is called
             observer.count(&result);
+            cell = self.lock();
         }
+        let waker = cell.waker.take();
         cell.result = Some(result);
         drop(cell); // unlocked before waking a task, which may run at once
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+impl<T> Channel<T> {
+    /// Called once, before a task has the outcome.
+    fn observe(&self, observer: Observer<T>) {
+        let mut cell = self.lock();
+        match &cell.result {
+            Some(result) => observer.count(result),
+            None => cell.observer = Some(observer),
         }
     }
 }
@@ -217,9 +228,12 @@ impl<T: Clone> Channel<T> {
     }
 }
 
-impl Observer {
-    fn count<T>(&self, result: &Result<T, Error>) {
+impl<T> Observer<T> {
+    fn count(self, result: &Result<T, Error>) {
         (self.count)(&self.counters, result.as_ref().map(|_| ()));
+        if let Some(after) = self.after {
+            tell(|| after(result.as_ref()));
+        }
     }
 }
 
@@ -247,7 +261,7 @@ mod tests {
     #[test]
     fn results_count_whether_or_not_a_task_awaits_them_and_once() {
         let counters = std::sync::Arc::new(Counters::default());
-        let count = |outcome: Outcome| outcome.counted(&counters, Counters::sent_or_not);
+        let count = |outcome: Outcome| outcome.counted(&counters, Counters::sent_or_not, None);
         drop(count(Outcome::done()));
         let (resolver, outcome) = Outcome::channel();
         drop(count(outcome));
@@ -297,7 +311,7 @@ mod models {
             let counters = std::sync::Arc::new(Counters::default());
             let (resolver, outcome) = Outcome::<()>::channel();
             let resolving = loom::thread::spawn(move || resolver.resolve(Ok(())));
-            drop(outcome.counted(&counters, Counters::sent_or_not));
+            drop(outcome.counted(&counters, Counters::sent_or_not, None));
             resolving.join().unwrap();
             assert_eq!(counters.snapshot().sent, 1);
         });

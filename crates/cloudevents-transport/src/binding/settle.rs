@@ -291,11 +291,14 @@ impl Token {
             Duty::Lent(_) => Outcome::done(), // reclaimed above
         };
         match &place {
-            Some(place) => outcome.counted(&place.context.counters, |counters, result| {
-                if let Err(error) = result {
-                    counters.settlement_failed(error);
-                }
-            }),
+            Some(place) => {
+                let count = |counters: &crate::Counters, result: Result<(), &Error>| {
+                    if let Err(error) = result {
+                        counters.settlement_failed(error);
+                    }
+                };
+                outcome.counted(&place.context.counters, count, None)
+            }
             None => outcome,
         }
     }

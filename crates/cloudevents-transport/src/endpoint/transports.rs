@@ -1,7 +1,8 @@
 //! Opening senders and receivers by URL.
 
 use crate::{
-    Endpoint, Receiver, ReceiverOptions, Sender, SenderOptions, binding::receive::BoxFuture, endpoint::list,
+    Endpoint, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, binding::receive::BoxFuture,
+    endpoint::list,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 type OpenSender = dyn Fn(Endpoint, SenderOptions) -> BoxFuture<'static, Result<Sender, Error>> + Send + Sync;
 type OpenReceiver =
     dyn Fn(Endpoint, ReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> + Send + Sync;
+type MakeInterceptor = dyn Fn(&Endpoint) -> Arc<dyn Interceptor> + Send + Sync;
 
 /// Maps URL schemes to the transports that open them. It is a value, not a global registry, and cheap to
 /// clone.
@@ -38,6 +40,7 @@ pub struct Transports {
     receivers: BTreeMap<&'static str, Arc<OpenReceiver>>,
     options: ReceiverOptions,
     hints: BTreeMap<&'static str, &'static str>,
+    interceptors: Option<Arc<MakeInterceptor>>,
 }
 
 impl Transports {
@@ -83,6 +86,15 @@ impl Transports {
         self
     }
 
+    /// Returns a copy that gives each sender and each receiver an interceptor, made by this function from the endpoint that is opened.
+    pub fn with_interceptors(
+        mut self,
+        make: impl Fn(&Endpoint) -> Arc<dyn Interceptor> + Send + Sync + 'static,
+    ) -> Self {
+        self.interceptors = Some(Arc::new(make));
+        self
+    }
+
     /// Opens a sender with default options, and the decode options of these transports. Errors as for
     /// [`sender_with`](Self::sender_with).
     pub async fn sender(&self, url: &str) -> Result<Sender, Error> {
@@ -101,7 +113,12 @@ impl Transports {
             return Err(unknown(&endpoint, "sent to", &self.senders, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a sender");
-        open(endpoint, options.into()).await
+        let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
+        let sender = open(endpoint, options.into()).await?;
+        Ok(match interceptor {
+            Some(interceptor) => sender.with_interceptor(interceptor),
+            None => sender,
+        })
     }
 
     /// Opens a receiver with the options of these transports. Errors as for [`sender`](Self::sender).
@@ -120,7 +137,12 @@ impl Transports {
             return Err(unknown(&endpoint, "received from", &self.receivers, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a receiver");
-        open(endpoint, options.into()).await
+        let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
+        let receiver = open(endpoint, options.into()).await?;
+        Ok(match interceptor {
+            Some(interceptor) => receiver.with_interceptor(interceptor),
+            None => receiver,
+        })
     }
 
     /// The schemes that can be sent to, in alphabetical order.

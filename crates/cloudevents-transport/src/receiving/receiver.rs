@@ -1,7 +1,7 @@
 //! Receiving events.
 
 use crate::{
-    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy,
+    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Interceptor, Metrics, OrderBy,
     ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{Incoming, Receive, receive::DynReceive},
     deadline::later,
@@ -50,6 +50,7 @@ pub struct Receiver {
     activity: Activity,
     /// Came behind deliveries that were taken together.
     behind: Option<Error>,
+    interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 /// The options that the receiver itself needs.
@@ -100,6 +101,7 @@ impl Receiver {
             filters: Vec::new(),
             activity: Activity::default(),
             behind: None,
+            interceptor: None,
         }
     }
 
@@ -110,6 +112,12 @@ impl Receiver {
         let Context { decoding, counters, attempts, .. } = &*self.context;
         let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
         self.context = Arc::new(Context { decoding, counters, in_flight, attempts: *attempts });
+        self
+    }
+
+    /// Returns the receiver with this interceptor, in place of another one. [`run`](Self::run) and bridges call it.
+    pub fn with_interceptor(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
+        self.interceptor = Some(interceptor);
         self
     }
 
@@ -275,6 +283,10 @@ impl Receiver {
     /// From now on, no partition takes all room.
     pub(crate) fn isolate(&mut self) {
         self.intake.isolate(&self.context.in_flight, &self.context.counters);
+    }
+
+    pub(crate) fn interceptor(&self) -> Option<Arc<dyn Interceptor>> {
+        self.interceptor.clone()
     }
 
     /// The settings of `run`.

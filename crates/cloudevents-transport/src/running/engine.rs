@@ -11,6 +11,7 @@ use crate::{
     By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
     binding::{Ownership, receive::BoxFuture},
     deadline::later,
+    observing::interceptor::{around, tell},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -62,8 +63,17 @@ pub(crate) enum Ended {
     Failed(Failure),
     /// It stays as it is until the receiver ends.
     Held,
-    /// The receiver ends with this error.
+    /// The receiver ends with this error, and the message is as it was.
     Fatal(Error),
+}
+
+impl Ended {
+    fn result(&self) -> Result<(), &Failure> {
+        match self {
+            Self::Rejected(failure) | Self::Failed(failure) | Self::Settled(Err(failure)) => Err(failure),
+            Self::Accepted | Self::Settled(Ok(_)) | Self::Skipped | Self::Held | Self::Fatal(_) => Ok(()),
+        }
+    }
 }
 
 impl Receiver {
@@ -79,6 +89,7 @@ impl Receiver {
         let stopper = self.stopper();
         let mut stopped = pin!(stopper.stopped().fuse());
         self.isolate();
+        let interceptor = self.interceptor();
         let mut engine = Engine::new(settings, self);
         let mut running = FuturesUnordered::new();
         loop {
@@ -86,9 +97,16 @@ impl Receiver {
             coop::consume_budget().await;
             while let Some((delivery, handling)) = engine.next() {
                 let lost = delivery.ownership().map(Ownership::lost);
-                let span = delivery.span();
+                let (span, after) = around(&delivery, interceptor.as_deref());
                 let attempt = span.in_scope(|| begin(delivery));
-                running.push(async move { (handling, unless(lost, attempt).await) }.instrument(span));
+                let attempt = async move {
+                    let ended = unless(lost, attempt).await;
+                    if let (Some(after), Some((_, ended))) = (after, &ended) {
+                        tell(|| after(ended.result()));
+                    }
+                    (handling, ended)
+                };
+                running.push(attempt.instrument(span));
             }
             if engine.is_over() {
                 return engine.ending.take().map_or(Ok(()), |ending| ending.result);

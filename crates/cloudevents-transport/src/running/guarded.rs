@@ -1,20 +1,11 @@
 //! Handlers that may panic.
 
+use crate::panics::{Panicked, caught};
 use futures_util::FutureExt;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
-
-/// A panic, wherever it happened: while the future was made, polled or dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Panicked;
-
-/// Calls a function that may panic.
-pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
-}
 
 /// A future whose panics end nothing but itself.
 pub(super) struct Guarded<F>(Option<Pin<Box<F>>>);

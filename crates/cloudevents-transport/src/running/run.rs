@@ -3,10 +3,12 @@
 use super::{
     OrderBy,
     engine::{Ended, Settings},
-    guarded::{Guarded, Panicked, caught},
+    guarded::Guarded,
 };
 use crate::{
-    Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict, receiving::failure::How,
+    Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict,
+    panics::{Panicked, caught},
+    receiving::failure::How,
 };
 use cloudevents_core::Error;
 use futures_util::FutureExt;

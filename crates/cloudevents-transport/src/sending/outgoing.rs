@@ -88,6 +88,13 @@ impl Outgoing {
         self
     }
 
+    /// Sets a header that is not an attribute, in place of all with this name. For interceptors.
+    pub fn set_header(&mut self, name: impl Into<Cow<'static, str>>, value: impl AsRef<[u8]>) {
+        let name = name.into();
+        self.extras_mut().headers.retain(|(known, _)| *known != name);
+        self.push(name, Bytes::copy_from_slice(value.as_ref()));
+    }
+
     /// Allows the broker to drop the message after this time.
     pub fn expires_after(mut self, time: Duration) -> Self {
         self.extras_mut().expires_after = Some(time);

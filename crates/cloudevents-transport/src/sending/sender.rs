@@ -1,9 +1,11 @@
 //! Sending events.
 
 use crate::{
-    Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities,
+    AfterSend, Carries, Connectivity, Counters, Interceptor, Metrics, Outcome, Outgoing, Receipt,
+    SenderCapabilities,
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
+    observing::interceptor::tell,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
 use std::{
@@ -40,6 +42,7 @@ pub struct Sender {
     transmit: Arc<dyn DynTransmit>,
     capabilities: SenderCapabilities,
     state: Arc<State>,
+    interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 #[derive(Default)]
@@ -185,13 +188,19 @@ impl Sender {
     /// Creates a sender over this binding, with default options.
     pub fn new(binding: impl Transmit) -> Self {
         let capabilities = binding.capabilities();
-        Self { transmit: Arc::new(binding), capabilities, state: Arc::default() }
+        Self { transmit: Arc::new(binding), capabilities, state: Arc::default(), interceptor: None }
     }
 
     /// Returns the sender with these options. Clones made before keep their options and have separate
     /// counters.
     pub fn with_options(mut self, options: SenderOptions) -> Self {
         self.state = Arc::new(State { options, ..State::default() });
+        self
+    }
+
+    /// Returns the sender with this interceptor, in place of another one. Clones made before do not have it.
+    pub fn with_interceptor(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
+        self.interceptor = Some(interceptor);
         self
     }
 
@@ -238,9 +247,10 @@ impl Sender {
         message: M,
         limit: Duration,
     ) -> impl Future<Output = Result<Event, Error>> + Send + use<'_, M> {
-        let outgoing = message.into();
+        let mut outgoing = message.into();
         async move {
             let counters = &self.state.counters;
+            let after = self.intercept(&mut outgoing);
             let replied = match self.check(&outgoing) {
                 Ok(()) => {
                     counters.enqueued();
@@ -249,6 +259,10 @@ impl Sender {
                 Err(error) => Err(error),
             };
             counters.sent_or_not(replied.as_ref().map(|_| ()));
+            if let Some(after) = after {
+                let receipt = Receipt::new();
+                tell(|| after(replied.as_ref().map(|_| &receipt)));
+            }
             Ok(replied?.event(&self.state.options.decoding)?.value)
         }
     }
@@ -376,8 +390,9 @@ impl Sender {
     }
 
     /// Waits for room, hands a message over, and counts it, or the error.
-    async fn hand_over(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+    async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;
+        let after = self.intercept(&mut outgoing);
         let begun = match self.check(&outgoing) {
             Ok(()) => match within(limit, self.transmit.enqueue(outgoing)).await {
                 Some(begun) => begun,
@@ -388,13 +403,21 @@ impl Sender {
         match begun {
             Ok(outcome) => {
                 self.state.counters.enqueued();
-                Ok(outcome.counted(&self.state.counters, Counters::sent_or_not))
+                Ok(outcome.counted(&self.state.counters, Counters::sent_or_not, after))
             }
             Err(error) => {
                 self.state.counters.not_sent(&error);
+                if let Some(after) = after {
+                    tell(|| after(Err(&error)));
+                }
                 Err(error)
             }
         }
+    }
+
+    fn intercept(&self, outgoing: &mut Outgoing) -> Option<AfterSend> {
+        let interceptor = self.interceptor.as_ref()?;
+        tell(|| interceptor.sending(outgoing, self.capabilities))?
     }
 
     /// Checks that the sender is open, and that the protocol carries all parts of the message. The check is

@@ -9,6 +9,7 @@ mod delivery;
 mod faults;
 mod filter;
 mod giving_up;
+mod interceptor;
 mod isolation;
 mod log;
 mod log_bounds;
