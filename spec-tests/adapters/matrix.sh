@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=${WORK:-$(mktemp -d)}
 if [ -z "${CE:-}" ]; then
-  CE=$(cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package cloudevents-cli --message-format json |
+  CE=$(cargo build --quiet --manifest-path "$root/Cargo.toml" --package cloudevents-cli --message-format json |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
 fi
 export CE

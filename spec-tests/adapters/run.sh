@@ -16,7 +16,7 @@ mkdir -p "$work"
 work=$(cd "$work" && pwd)
 
 if [ -z "${CE:-}" ]; then
-  CE=$(cargo build --quiet --release --manifest-path "$here/../../Cargo.toml" --package cloudevents-cli --message-format json |
+  CE=$(cargo build --quiet --manifest-path "$here/../../Cargo.toml" --package cloudevents-cli --message-format json |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
 fi
 

@@ -43,6 +43,8 @@ pub use cloudevents_kafka as kafka;
 pub use cloudevents_mqtt as mqtt;
 #[cfg(feature = "nats")]
 pub use cloudevents_nats as nats;
+#[cfg(feature = "opentelemetry033")]
+pub use cloudevents_opentelemetry as opentelemetry;
 #[cfg(feature = "outbox")]
 pub use cloudevents_outbox as outbox;
 #[cfg(feature = "protobuf")]

@@ -112,6 +112,9 @@ pub(super) fn end(
             let line = format!("{}: {lost}", names.join(", "));
             text += &format!("  {}\n", wrapped(&line, 4, Some(columns)));
         }
+        if !cfg!(feature = "kafka") {
+            text += "\nThis build has no Kafka; `cargo run -- tour` has it.\n";
+        }
         let tries = [
             ("ce tour --wire", "every message, in every mode and format"),
             ("ce listen http://127.0.0.1:8080/", "receive events, and in another terminal:"),
