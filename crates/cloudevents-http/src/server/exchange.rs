@@ -14,7 +14,7 @@ use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 #[cfg(feature = "server")]
 use cloudevents_transport::binding::normal_path;
 use cloudevents_transport::{
-    InFlight, Received,
+    Bounds, InFlight, Received,
     binding::{Incoming, Permit, Token},
 };
 use http::{HeaderMap, Request, request::Parts};
@@ -173,7 +173,7 @@ impl Exchange {
                     let number = reading.number();
                     let admit = |length| self.0.admit(length, &mut permit, number);
                     match collecting.poll(body.as_mut(), context, admit) {
-                        Poll::Pending if reading.is_cut(context) => Poll::Ready(Err(cut())),
+                        Poll::Pending if reading.is_cut(permit.bytes(), context) => Poll::Ready(Err(cut())),
                         polled => polled,
                     }
                 })
@@ -181,8 +181,9 @@ impl Exchange {
             }
             Err(error) => Err(error),
         };
-        match read {
-            Ok(body) => Ok(ReadBody { body, permit }),
+        // The place of a body that is not read is free from here on, and only then it is no longer one that leaves.
+        match read.map(|body| ReadBody { body, permit }) {
+            Ok(read) => Ok(read),
             Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
             // The server may have cut it.
             Err(error) if error.kind() == ErrorKind::Disconnected && self.0.is_draining() => {
@@ -351,10 +352,18 @@ impl Shared {
 
     /// Takes the place of the body that takes longest, if one has had its time.
     async fn make_room(&self) -> Option<Permit> {
-        if !self.readings.cut(None) {
+        let (used, most) = (self.in_flight.used(), self.in_flight.bounds());
+        let has_place = used.messages < most.messages && self.has_bytes(used);
+        if !has_place && !self.readings.cut(None) {
             return None;
         }
         timeout(GRACE, self.in_flight.room()).await.ok()
+    }
+
+    /// Whether there is room for bytes, at the latest when those bodies have gone that were cut.
+    fn has_bytes(&self, used: Bounds) -> bool {
+        let most = self.in_flight.bounds().bytes;
+        used.bytes < most || used.bytes.saturating_sub(self.readings.leaving()) < most
     }
 
     /// Counts what came of a body, unless the bounds were reached before. A length that is declared does not count: it costs the peer
@@ -362,7 +371,7 @@ impl Shared {
     /// A body that takes long makes room.
     fn admit(&self, length: usize, permit: &mut Permit, number: Option<u64>) -> Result<(), Error> {
         let used = self.in_flight.used();
-        let is_full = used.messages > 1 && used.bytes >= self.in_flight.bounds().bytes;
+        let is_full = used.messages > 1 && !self.has_bytes(used);
         if is_full && !self.readings.cut(number) {
             return Err(Error::new(ErrorKind::TooMany));
         }

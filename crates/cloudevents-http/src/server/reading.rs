@@ -27,7 +27,16 @@ pub(super) struct Readings {
 #[derive(Default)]
 struct Open {
     last: u64,
-    bodies: BTreeMap<u64, (Instant, Waker)>,
+    bodies: BTreeMap<u64, Slow>,
+    /// The bytes of those that were cut and are still there.
+    cut: BTreeMap<u64, usize>,
+}
+
+struct Slow {
+    begun: Instant,
+    /// What has arrived of it.
+    bytes: usize,
+    waker: Waker,
 }
 
 /// A body that is being read.
@@ -53,14 +62,20 @@ impl Readings {
         let mut open = self.open();
         let oldest = open.bodies.iter().find(|(number, _)| Some(**number) != except);
         let Some(number) =
-            oldest.filter(|(_, (begun, _))| begun.elapsed() >= GRACE).map(|(number, _)| *number)
+            oldest.filter(|(_, slow)| slow.begun.elapsed() >= GRACE).map(|(number, _)| *number)
         else {
             return false;
         };
-        let cut = open.bodies.remove(&number);
+        let Some(Slow { bytes, waker, .. }) = open.bodies.remove(&number) else { return false };
+        open.cut.insert(number, bytes);
         drop(open);
-        cut.into_iter().for_each(|(_, waker)| waker.wake());
+        waker.wake();
         true
+    }
+
+    /// The bytes that bodies take which were cut, and which are about to go.
+    pub(super) fn leaving(&self) -> usize {
+        self.open().cut.values().fold(0, |all, bytes| all.saturating_add(*bytes))
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -73,18 +88,22 @@ impl Reading<'_> {
         self.number
     }
 
-    /// Whether the body was cut, which wakes the task. Called when more of it is to arrive.
-    pub(super) fn is_cut(&mut self, context: &Context<'_>) -> bool {
+    /// Whether the body was cut, which wakes the task. Called when so many bytes have arrived, and more are to arrive.
+    pub(super) fn is_cut(&mut self, bytes: usize, context: &Context<'_>) -> bool {
         let mut open = self.readings.open();
         match self.number {
             Some(number) => match open.bodies.get_mut(&number) {
-                Some((_, waker)) => waker.clone_from(context.waker()),
+                Some(slow) => {
+                    slow.bytes = bytes;
+                    slow.waker.clone_from(context.waker());
+                }
                 None => return true,
             },
             None => {
                 open.last = open.last.saturating_add(1);
                 let number = open.last;
-                open.bodies.insert(number, (Instant::now(), context.waker().clone()));
+                let (begun, waker) = (Instant::now(), context.waker().clone());
+                open.bodies.insert(number, Slow { begun, bytes, waker });
                 self.number = Some(number);
             }
         }
@@ -96,7 +115,9 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         self.readings.all.fetch_sub(1, Ordering::Relaxed);
         if let Some(number) = self.number {
-            self.readings.open().bodies.remove(&number);
+            let mut open = self.readings.open();
+            open.bodies.remove(&number);
+            open.cut.remove(&number);
         }
     }
 }

@@ -1,14 +1,21 @@
 //! Peers that do what they should not: requests that are framed wrongly, never end, or come too late to be read.
 
 use crate::tools::{GOOD, PATIENCE, Wire, client, event, post, soon};
+use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event, Payload};
-use cloudevents_http::{HttpReceiver, HttpReceiverOptions, HttpSenderOptions, Refusal, sender};
+use cloudevents_http::{Exchange, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, Refusal, sender};
 use cloudevents_transport::{Bounds, Receiver};
-use http::StatusCode;
+use futures_util::FutureExt;
+use http::{Request, StatusCode};
+use http_body::Frame;
 use std::{
+    collections::VecDeque,
+    convert::Infallible,
     error::Error as _,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -40,6 +47,26 @@ async fn wrong_framing_is_refused_before_anything_else() {
         let answer = post(address, &request).await.unwrap();
         assert_eq!(answer.status.as_u16(), status, "{request}");
         assert_eq!(answer.headers["connection"], "close");
+    }
+}
+
+/// RFC 9112, section 6.1. What a proxy takes for another request is none.
+#[tokio::test]
+async fn a_request_with_two_lengths_is_the_last_of_its_connection() {
+    let (address, deliveries) = receiver(HttpReceiverOptions::default()).await;
+    tokio::spawn(deliveries.run(async |_: Event| ()).into_future());
+    let chunked = |length: &str| {
+        GOOD.replace("content-length: 7", &format!("{length}transfer-encoding: chunked"))
+            .replace("payload", "7\r\npayload\r\n0\r\n\r\n")
+    };
+    for last in ["content-length: 7\r\n", "Content-Length: 7\r\n", "content-length: 0\r\n"] {
+        let mut wire = Wire::connect(address).await;
+        for (length, closes) in [("", false), ("", false), (last, true)] {
+            assert!(wire.write(&chunked(length)).await);
+            let answer = wire.answer().await.expect("a response");
+            assert!(answer.status.is_success(), "{length}");
+            assert_eq!(answer.headers.contains_key("connection"), closes, "{length}");
+        }
     }
 }
 
@@ -328,4 +355,49 @@ async fn a_response_without_end_holds_no_place_for_long() {
         };
         tokio::time::timeout(PATIENCE, sent).await.unwrap();
     }
+}
+
+/// The parts of a body, after which it ends or never does.
+struct Parts(VecDeque<Bytes>, bool);
+
+impl http_body::Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.0.pop_front() {
+            Some(part) => Poll::Ready(Some(Ok(Frame::data(part)))),
+            None if self.1 => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+fn parts(number: usize, length: usize, ends: bool) -> Request<Parts> {
+    let parts = (0..number).map(|_| Bytes::from(vec![b'x'; length])).collect();
+    Request::post("/events").body(Parts(parts, ends)).unwrap()
+}
+
+/// Those that were cut take their room until their tasks run.
+#[tokio::test(start_paused = true)]
+async fn no_more_slow_bodies_are_cut_than_are_in_the_way() {
+    let mut options = HttpReceiverOptions::default();
+    options.receiver.in_flight = Bounds { messages: 100, bytes: 10_050 };
+    let (exchange, _receiver) = Exchange::new(options);
+    let mut slow: Vec<_> = (0..5).map(|_| Box::pin(exchange.read(parts(4, 500, false)))).collect();
+    let mut ended = || slow.iter_mut().filter_map(|slow| slow.now_or_never()).count();
+    assert_eq!(ended(), 0);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    // The second one of its parts needs room, which is enough for the others, too.
+    let mut first = Box::pin(exchange.read(parts(10, 100, true)));
+    let first = first.as_mut().now_or_never().unwrap().unwrap();
+    // This one waits for the room of the one that was cut.
+    let mut second = Box::pin(exchange.read(parts(5, 100, true)));
+    assert!(second.as_mut().now_or_never().is_none());
+    assert_eq!(ended(), 1);
+    let second = second.as_mut().now_or_never().unwrap().unwrap();
+    assert_eq!((first.body().len(), second.body().len()), (1000, 500));
 }

@@ -90,7 +90,8 @@ struct Busy {
     refused: Vec<(Settlement, Error)>,
     /// The place where those were refused. What another place accepts says nothing about them.
     refused_at: Option<Box<str>>,
-    /// Until when one that is refused is followed by the next one: half of the lease, with which the store also keeps the target for them.
+    /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also keeps the
+    /// target for them.
     refused_until: Option<SystemTime>,
     /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. What another place
     /// accepts ends a pause, and says nothing about this row.
@@ -292,8 +293,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                 busy.behind.push_back(flight);
             } else {
                 if flight.ordered {
-                    let half = self.options.lease.checked_div(2).unwrap_or_default();
-                    busy.refused_until = until.checked_sub(half);
+                    busy.refused_until = until.checked_sub(self.options.attempt_timeout);
                     busy.row = most_refused(busy.health.pauses.max(flight.attempt)).max(IN_ORDER);
                 }
                 self.start(flight);

@@ -8,6 +8,7 @@ use cloudevents_outbox::{
 };
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
+    cell::RefCell,
     collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
@@ -708,8 +709,7 @@ async fn a_pause_that_a_target_requests_lasts_a_day_at_most() {
 #[tokio::test(start_paused = true)]
 async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
-    let warnings = Warnings::default();
-    let _logging = tracing::subscriber::set_default(warnings.clone());
+    tracing::subscriber::set_global_default(Warnings).unwrap();
     let peer = {
         let arrived = arrived.clone();
         sender(move |outgoing| {
@@ -737,14 +737,17 @@ async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
     for (id, at) in &arrived.times()[1..] {
         assert!(*at - begin >= 60 * MINUTE, "{id} was sent {:?} after the start", *at - begin);
     }
-    let warnings = warnings.0.lock().unwrap().clone();
+    let warnings = WARNINGS.take();
     let says = "the target requested a pause target=a pause=3600s number=1 reason=the peer refused this";
     assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
 }
 
-/// Keeps the warnings of a thread.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the warnings of each thread. It is for all tests: a subscriber of a single one misses what another test reached first, without one.
+struct Warnings;
 
 impl tracing::Subscriber for Warnings {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
@@ -757,7 +760,7 @@ impl tracing::Subscriber for Warnings {
             "message" => line += &format!("{value:?}"),
             name => line += &format!(" {name}={value:?}"),
         });
-        self.0.lock().unwrap().push(line);
+        WARNINGS.with_borrow_mut(|warnings| warnings.push(line));
     }
 
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {

@@ -2,7 +2,7 @@
 
 use crate::DeliveryKey;
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,29 +12,49 @@ const MOST: usize = 16 * 1024;
 /// How long a delivery is remembered.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Remembers for a minute the signed content of what counted against the rate, so that somebody who sends it again does not use up the rate of
-/// those who sign. Only what the rate allowed comes in here.
+/// How often senders repeat a delivery in a minute.
+const FEW: u32 = 3;
+
+/// How often the same content came in a minute. The rate holds for each of these by itself: whoever sends again what it has captured uses up
+/// neither the rate of new deliveries nor, with few captured ones, that of repeated ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Times {
+    /// For the first time.
+    New,
+    /// As often as a sender repeats it.
+    Repeated,
+    /// More often.
+    Often,
+}
+
+/// Remembers for a minute the signed content of what counted against the rate. Only what the rate allowed comes in here.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
-    known: HashSet<DeliveryKey>,
-    /// In the order in which they came.
+    /// How often each one came.
+    known: HashMap<DeliveryKey, u32>,
+    /// In the order in which they came first.
     order: VecDeque<(Instant, DeliveryKey)>,
 }
 
 impl Counted {
-    /// Whether this content counted in the last minute.
-    pub(super) fn has(&mut self, content: DeliveryKey, now: Instant) -> bool {
+    /// How often this content came in the minute since it came first, if it comes once more.
+    pub(super) fn times(&mut self, content: DeliveryKey, now: Instant) -> Times {
         while let Some((at, oldest)) = self.order.front().copied()
             && now.saturating_duration_since(at) >= MINUTE
         {
             self.forget(oldest);
         }
-        self.known.contains(&content)
+        match self.known.get(&content) {
+            None => Times::New,
+            Some(1..=FEW) => Times::Repeated,
+            Some(_) => Times::Often,
+        }
     }
 
     /// This content counts now.
     pub(super) fn add(&mut self, content: DeliveryKey, now: Instant) {
-        if !self.known.insert(content) {
+        if let Some(times) = self.known.get_mut(&content) {
+            *times = times.saturating_add(1);
             return;
         }
         if self.order.len() >= MOST
@@ -42,6 +62,7 @@ impl Counted {
         {
             self.forget(oldest);
         }
+        self.known.insert(content, 1);
         self.order.push_back((now, content));
     }
 
@@ -56,16 +77,34 @@ impl Counted {
 mod tests {
     use super::*;
 
+    fn key(id: usize) -> DeliveryKey {
+        DeliveryKey::of_id(&id.to_string())
+    }
+
     #[test]
     fn a_minute_and_so_many_are_remembered() {
         let (mut counted, now) = (Counted::default(), Instant::now());
-        let key = |id: usize| DeliveryKey::of_id(&id.to_string());
-        assert!(!counted.has(key(0), now));
+        assert_eq!(counted.times(key(0), now), Times::New);
         (0..=MOST).for_each(|id| counted.add(key(id), now));
         assert_eq!((counted.known.len(), counted.order.len()), (MOST, MOST));
-        assert!(!counted.has(key(0), now) && counted.has(key(1), now));
-        assert!(counted.has(key(MOST), now + MINUTE - Duration::from_millis(1)));
-        assert!(!counted.has(key(MOST), now + MINUTE));
+        assert_eq!([0, 1].map(|id| counted.times(key(id), now)), [Times::New, Times::Repeated]);
+        let minute = now + MINUTE;
+        assert_eq!(counted.times(key(MOST), minute - Duration::from_millis(1)), Times::Repeated);
+        assert_eq!(counted.times(key(MOST), minute), Times::New);
         assert!(counted.known.is_empty() && counted.order.is_empty());
+    }
+
+    #[test]
+    fn a_few_repeats_are_distinguished_from_many() {
+        let (mut counted, now) = (Counted::default(), Instant::now());
+        let times = [(); 6].map(|()| {
+            let times = counted.times(key(1), now);
+            counted.add(key(1), now);
+            times
+        });
+        let [new, few @ .., fifth, sixth] = times;
+        assert_eq!((new, few, fifth, sixth), (Times::New, [Times::Repeated; 3], Times::Often, Times::Often));
+        // A minute after it came first, whatever came since.
+        assert_eq!(counted.times(key(1), now + MINUTE), Times::New);
     }
 }

@@ -1,6 +1,10 @@
 //! Deliveries that come more than once.
 
-use crate::{DeliveryKey, signature::Verified};
+use super::verification::is_binary;
+use crate::{
+    DeliveryKey,
+    signature::{Coverage, Verified},
+};
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_http::ReadRequest;
 use std::{fmt, pin::Pin, sync::Arc};
@@ -99,6 +103,24 @@ pub(super) fn key(
             read.set_event(event);
             Some(key)
         }
+    }
+}
+
+/// What a signature shows to be its sender's, for the rate: the same for a delivery that is sent again, and another for each other one.
+pub(super) fn signed_content(
+    verified: &Verified,
+    decoded: Option<&Decoded<Message>>,
+    read: &ReadRequest,
+) -> DeliveryKey {
+    match (&verified.id, decoded.map(|decoded| &decoded.value)) {
+        (Some(id), _) => DeliveryKey::of_id(id),
+        // Events whose attributes are signed headers may have equal bodies. What a program converts may be made of other headers.
+        (None, Some(Message::Binary(event)))
+            if verified.coverage == Coverage::Attributes && is_binary(read.parts()) =>
+        {
+            of(event, read.body())
+        }
+        _ => DeliveryKey::of_body(read.body()),
     }
 }
 

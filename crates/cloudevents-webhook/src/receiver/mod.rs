@@ -34,7 +34,6 @@ mod idempotency;
 mod inbox;
 mod memory;
 mod options;
-mod outliving;
 mod pending;
 mod provider;
 mod respond;

@@ -78,8 +78,8 @@ impl WebhookOptions {
     /// Grants at most this rate to each origin, and enforces it: deliveries beyond it get 429 with `Retry-After`. Without handshake, the
     /// limit is for all senders together. Default: no limit.
     ///
-    /// A burst may be as large as the rate of one minute. At most 1,024 origins are counted separately at a time; further ones share one
-    /// limit.
+    /// A burst may be as large as the rate of one minute. 1,024 origins are counted separately at a time; many more share one limit. Where there is
+    /// a signature, deliveries that come again have the same rate, apart from the rest: see [`Webhook`](super::Webhook).
     pub fn highest_rate(mut self, rate: Rate) -> Self {
         self.highest_rate = rate;
         self

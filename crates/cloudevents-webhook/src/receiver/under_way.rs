@@ -1,7 +1,7 @@
 //! Deliveries that were handed over.
 
-use super::{Begun, DeliveryClaim, idempotency::Store, outliving::Outliving, respond::busy};
-use crate::DeliveryKey;
+use super::{Begun, DeliveryClaim, idempotency::Store, respond::busy};
+use crate::{DeliveryKey, outliving::Outliving};
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
 use std::{

@@ -98,7 +98,8 @@ async fn decompressed(mut read: ReadRequest, exchange: &Exchange) -> Result<Read
     Ok(ReadRequest::new(parts, read))
 }
 
-fn is_binary(parts: &Parts) -> bool {
+/// Whether the attributes of the event are in headers.
+pub(super) fn is_binary(parts: &Parts) -> bool {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     // A request that is converted has no attributes in its headers.
     matches!(detect(content_type), Ok(Detected::NotADocument)) && is_cloudevent(&parts.headers)

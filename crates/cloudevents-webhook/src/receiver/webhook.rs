@@ -2,10 +2,10 @@
 
 use super::{
     WebhookOptions,
-    counted::Counted,
+    counted::{Counted, Times},
     event_grid::Subscriptions,
     head,
-    idempotency::key,
+    idempotency::{key, signed_content},
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
     under_way::UnderWay,
@@ -34,8 +34,8 @@ use std::{
     time::Instant,
 };
 
-/// The number of origins whose deliveries are counted separately.
-const ACCOUNTS: usize = 1024;
+/// The accounts of deliveries that are counted separately: three for each of 1,024 origins.
+const ACCOUNTS: usize = 3 * 1024;
 
 /// A target of deliveries. Clones are the same target.
 ///
@@ -56,8 +56,8 @@ const ACCOUNTS: usize = 1024;
 /// | once the target has retired | 410 |
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decompressed and decoded. Where there is a signature, the rate counts only what is signed, and the
-/// same content once a minute: what is sent again has the same rate, apart from the rest. A handler sees neither the token nor the header
+/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. It holds for new deliveries, for those that come
+/// up to three times more in a minute, and for those that come more often, each apart from the rest. A handler sees neither the token nor the header
 /// `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
 /// [`Verified`](crate::signature::Verified) where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
 /// idempotency store.
@@ -69,7 +69,7 @@ pub(super) struct Inner {
     options: WebhookOptions,
     consent: Option<Consent>,
     /// By origin, and what is repeated apart from the rest.
-    pace: Mutex<Pace<(Option<Origin>, bool)>>,
+    pace: Mutex<Pace<(Option<Origin>, Times)>>,
     counted: Mutex<Counted>,
     pending: Pending,
     retired: AtomicBool,
@@ -256,16 +256,15 @@ impl Inner {
         parts.headers.get(REQUEST_ORIGIN)?.to_str().ok()?.trim().parse().ok()
     }
 
-    /// Counts a delivery. Somebody may send again what was `signed`: in a minute, that counts once. What is repeated has the same rate, of its
-    /// own.
+    /// Counts a delivery. Somebody may send again what was `signed`: what is repeated has the same rate, of its own.
     fn check_rate_of(&self, origin: Option<Origin>, signed: Option<DeliveryKey>) -> Result<(), Problem> {
         let rate = self.options.highest_rate;
         let Some(burst) = rate.limit() else { return Ok(()) };
         let now = Instant::now();
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_repeated = signed.is_some_and(|signed| counted.has(signed, now));
-        pace.take((origin, is_repeated), rate, burst.get(), now).map_err(|after| {
+        let times = signed.map_or(Times::New, |signed| counted.times(signed, now));
+        pace.take((origin, times), rate, burst.get(), now).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
             refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j").with_retry_after(after)
         })?;
@@ -295,13 +294,11 @@ impl Inner {
         let (options, exchange) = (&self.options, &self.exchange);
         let (mut read, verified) = verified(read, coding, options, exchange, validation.is_some()).await?;
         let has_rate = self.options.highest_rate.limit().is_some();
-        let signed = verified.as_ref().filter(|_| has_rate).map(|verified| match &verified.id {
-            Some(id) => DeliveryKey::of_id(id),
-            None => DeliveryKey::of_body(read.body()),
-        });
+        let checked = verified.as_ref().filter(|_| has_rate);
         if let Some(known) = validation {
-            if signed.is_some() {
-                self.check_rate_of(self.origin(read.parts()), signed)?;
+            if let Some(verified) = checked {
+                let signed = signed_content(verified, None, &read);
+                self.check_rate_of(self.origin(read.parts()), Some(signed))?;
             }
             let response = known.respond(read.body()).map(Admitted::Answered);
             return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
@@ -311,6 +308,7 @@ impl Inner {
             return Err(refused(status, "the delivery has no payload", "WEBHOOK-2.1-d"));
         }
         let decoded = self.decode(&read)?;
+        let signed = checked.map(|verified| signed_content(verified, decoded.as_ref().ok(), &read));
         let key = self.options.idempotency.as_ref().and_then(|_| {
             let with = &self.exchange.options().receiver.decoding;
             key(verified.as_ref(), &decoded, &mut read, with)

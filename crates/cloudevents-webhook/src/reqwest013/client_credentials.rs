@@ -6,7 +6,7 @@ use super::{
     guarded::failed,
     kept_token::{Kept, Token},
 };
-use crate::deliver::retry_after;
+use crate::{deliver::retry_after, outliving::Outliving};
 use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
@@ -24,7 +24,7 @@ const LONGEST: usize = 64 << 10;
 /// [`Target::token_from`](super::Target::token_from).
 ///
 /// A token is kept until shortly before it expires: a fifth of its life, at most a minute. One request serves all deliveries that wait for a
-/// token; while it is under way, they use the token they have as long as it is valid. A token that a target refuses with 401 is renewed once, and
+/// token, and goes on when an attempt ends that waits for it, so that a later one has the token; while it is under way, they use the token they have as long as it is valid. A token that a target refuses with 401 is renewed once, and
 /// the delivery is tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until
 /// then, attempts fail with the same error. It is temporary: the message is not at fault.
 ///
@@ -59,7 +59,7 @@ pub struct ClientCredentials {
 struct Shared {
     kept: Mutex<Kept>,
     /// Held by the one who requests.
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl ClientCredentials {
@@ -104,7 +104,7 @@ impl ClientCredentials {
         self.with_no_token()
     }
 
-    /// Sets how long a request for a token may take. Default: 10 seconds. An attempt gives it half of its own
+    /// Sets how long a request for a token may take. Default: 10 seconds. An attempt waits for it for half of its own
     /// [time](super::WebhookSenderOptions::timeout) at most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -161,24 +161,32 @@ impl TokenSource for ClientCredentials {
         if let Some(known) = self.kept().token(Instant::now()) {
             return known;
         }
-        let _asking = match self.shared.asking.try_lock() {
+        let asking = Arc::clone(&self.shared.asking);
+        let asking = match Arc::clone(&asking).try_lock_owned() {
             Ok(asking) => asking,
             Err(_) => {
                 if let Some(token) = self.kept().unexpired(Instant::now()) {
                     return Ok(token);
                 }
-                self.shared.asking.lock().await
+                asking.lock_owned().await
             }
         };
         // Another one may have requested it meanwhile.
         if let Some(known) = self.kept().token(Instant::now()) {
             return known;
         }
-        let requested = self.request().await.map_err(|error| error.with_temporary(true));
-        if let Err(error) = &requested {
-            tracing::warn!(%error, "there is no new access token");
-        }
-        self.kept().keep(requested, Instant::now())
+        let this = self.clone();
+        let requesting = Outliving::new(async move {
+            let _asking = asking;
+            let requested = this.request().await.map_err(|error| error.with_temporary(true));
+            if let Err(error) = &requested {
+                tracing::warn!(%error, "there is no new access token");
+            }
+            this.kept().keep(requested, Instant::now())
+        });
+        let interrupted =
+            || Error::new(ErrorKind::Transport).with_detail("the request for a token was interrupted");
+        requesting.await.unwrap_or_else(|| Err(interrupted()))
     }
 
     fn refused(&self, token: &str) -> bool {

@@ -90,6 +90,11 @@ impl Failure {
         }
     }
 
+    /// Whether the sender itself ended the attempt: its guard, for example. That says nothing about the target.
+    pub(super) fn is_local(&self) -> bool {
+        self.conclusion == Conclusion::Refused && self.status.is_none()
+    }
+
     pub(super) fn of_error(error: Error) -> Self {
         match error.kind() {
             ErrorKind::Refused | ErrorKind::InvalidUrl if !error.is_temporary() => Self::permanent(error),
@@ -229,7 +234,7 @@ impl Delivery {
                         Ok(Registered::Granted(grant)) => grant,
                         Ok(Registered::Pending) => continue,
                         Err(failure) => {
-                            admitted.record(failure.conclusion, Instant::now());
+                            admitted.record_failure(&failure, Instant::now());
                             return Ok(Err(Failure { is_proven, ..failure }));
                         }
                     }
@@ -283,11 +288,10 @@ impl Delivery {
     async fn send(&self, origin: &Origin, admitted: Admitted<'_>, latest: Instant) -> Result<(), Failure> {
         let begun = Instant::now();
         let sent = self.exchange(admitted.target(), origin, self.until(latest)).await;
-        let conclusion = match &sent {
-            Ok(()) => Conclusion::Delivered,
-            Err(failure) => failure.conclusion,
-        };
-        admitted.record(conclusion, begun);
+        match &sent {
+            Ok(()) => admitted.record(Conclusion::Delivered, begun),
+            Err(failure) => admitted.record_failure(failure, begun),
+        }
         sent
     }
 
@@ -368,6 +372,12 @@ impl<'a> Admitted<'a> {
     fn record(mut self, conclusion: Conclusion, begun: Instant) {
         if let Some(admission) = self.admission.take() {
             self.entry.record(&admission, conclusion, begun);
+        }
+    }
+
+    fn record_failure(self, failure: &Failure, begun: Instant) {
+        if !failure.is_local() {
+            self.record(failure.conclusion, begun);
         }
     }
 }

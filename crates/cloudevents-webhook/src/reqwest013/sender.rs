@@ -110,7 +110,9 @@ impl WebhookSender {
         entry.ask_again();
         let target = entry.target();
         consent(&entry, &target, &self.0.shared).await.map_err(|failure| {
-            entry.record(&Admission { target, is_probe: false }, failure.conclusion, Instant::now());
+            if !failure.is_local() {
+                entry.record(&Admission { target, is_probe: false }, failure.conclusion, Instant::now());
+            }
             failure.error
         })
     }

@@ -135,7 +135,8 @@ impl fmt::Debug for Target {
 
 /// Gives the access tokens of deliveries. Implement it with `async fn`.
 pub trait TokenSource: Send + Sync + 'static {
-    /// The token for the next attempt. Keep it until it expires; this is called for each attempt.
+    /// The token for the next attempt. Keep it until it expires; this is called for each attempt. The future is dropped after half of the
+    /// attempt's [time](super::WebhookSenderOptions::timeout): a source that may take longer goes on by itself, and has the token for a later one.
     ///
     /// An error makes the attempt fail, which is about the sender and not about the event: the delivery is tried again after errors that are
     /// [temporary](Error::is_temporary), and after others until another delivery is accepted. A wait that the error requests is not taken for

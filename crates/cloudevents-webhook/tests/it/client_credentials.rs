@@ -10,7 +10,15 @@ use cloudevents_webhook::{
     handshake::Rate,
     reqwest013::{ClientCredentials, GuardedClient, Target, TokenSource, WebhookSenderOptions, sender},
 };
-use std::{io, net::IpAddr, time::Duration};
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -97,6 +105,31 @@ async fn one_request_serves_all_deliveries() {
         String::from_utf8_lossy(&request.body),
         "grant_type=client_credentials&scope=a+b&resource=https%3A%2F%2Fx.example%2F%3Fy%3D1"
     );
+}
+
+/// It takes longer than the half of an attempt that is for the token, which must not mean that no attempt ever has one.
+#[tokio::test]
+async fn a_slow_token_server_serves_a_later_attempt() {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&requests);
+    let respond = async move || {
+        seen.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(800 * MS).await;
+        ([("content-type", "application/json")], r#"{"access_token":"a","token_type":"Bearer"}"#)
+    };
+    let app = axum::Router::new().route("/token", axum::routing::post(respond));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let target = accepting().await;
+    let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
+    options.timeout = 1000 * MS;
+    options.retry = quick();
+    let source = ClientCredentials::new(client(), url, "id", "secret").unwrap();
+    let hook = Target::new(target.url("/hook")).agreed(Rate::unlimited()).token_from(source);
+    let sender = sender(hook, client(), options).unwrap();
+    soon(sender.send(&event(1))).await.unwrap();
+    assert_eq!((bearers(&target), requests.load(Ordering::Relaxed)), (vec!["Bearer a".to_owned()], 1));
 }
 
 async fn accepting() -> TestTarget {

@@ -9,11 +9,21 @@ use cloudevents_testkit::webhook::{Respond, TestTarget};
 use cloudevents_transport::binding::OwnWait;
 use cloudevents_webhook::{
     deliver::{Reason, RetrySchedule, TargetState},
-    reqwest013::{ClientCredentials, Registered, Target, TokenSource, WebhookSender, WebhookSenderOptions},
+    guard::{Resolve, UrlGuard},
+    handshake::Rate,
+    reqwest013::{
+        ClientCredentials, GuardedClient, Registered, Target, TokenSource, WebhookSender,
+        WebhookSenderOptions,
+    },
 };
 use http::StatusCode;
 use std::{
-    sync::{Arc, Mutex},
+    io,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
@@ -290,5 +300,45 @@ async fn waiting_for_a_token_ends_before_the_attempt_and_is_not_the_fault_of_the
         assert!(begun.elapsed() < 2700 * MS, "{:?}", begun.elapsed());
         assert!(error.to_string().contains("there is no access token"), "{error}");
         assert!(error.is_temporary() && OwnWait::of(&error).is_none());
+    }
+}
+
+/// Resolves each name to this machine, and every other time to an address that the guard refuses.
+#[derive(Default)]
+struct Alternates(AtomicUsize);
+
+impl Resolve for Alternates {
+    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        let is_even = self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        let address = if is_even { "127.0.0.1" } else { "10.0.0.1" };
+        Ok(vec![address.parse().unwrap()])
+    }
+}
+
+/// Nothing was sent: that is no sign of life of the target, neither among its failures nor as a probe.
+#[tokio::test]
+async fn what_the_sender_itself_refuses_says_nothing_about_the_target() {
+    for has_agreed in [true, false] {
+        let target = TestTarget::start(fails(), [fails()]).await;
+        let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse().unwrap());
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
+        let client = GuardedClient::new(guard, Alternates::default(), builder).unwrap();
+        let mut hook = Target::new(format!("http://partner.example:{}/hook", target.address().port()));
+        if has_agreed {
+            hook = hook.agreed(Rate::unlimited());
+        }
+        let mut options = options();
+        options.failures = 2;
+        let webhooks = WebhookSender::new(client, options);
+        webhooks.add(hook.named("hook")).unwrap();
+        let sender = webhooks.clone().into_sender();
+        for _ in 0..2 {
+            // A response of the target, and then a refusal of the guard. The second one of those is of a probe.
+            let error = soon(sender.send(&event("1"))).await.unwrap_err();
+            assert!(error.to_string().contains("10.0.0.1"), "{error}");
+        }
+        let state = webhooks.state("hook").unwrap();
+        assert!(matches!(state, TargetState::Paused { reason: Reason::Failing, .. }), "{state:?}");
+        assert_eq!(target.requests().len(), 2);
     }
 }

@@ -30,7 +30,8 @@ Examples:
       --origin me.example --token-env HOOK_TOKEN
   ce webhook check http://127.0.0.1:8080/hook --i-own-this --junit check.xml
 
-Exit status: 0 every rule that was judged holds or has a warning, 1 some fail, 2 wrong usage, 3 the target cannot be reached.")]
+Exit status: 0 every rule that was judged holds or has a warning, 1 some fail, the check ended early, or no delivery could be
+judged, 2 wrong usage, 3 the target cannot be reached.")]
 pub(crate) struct Check {
     /// The URL of the target.
     url: String,
@@ -59,15 +60,17 @@ pub(super) fn run(command: &Check, console: &Console) -> Result<Status, Failure>
 }
 
 async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
-    if !cfg!(feature = "tls") && command.url.starts_with("https:") {
+    let url = url(&command.url)?;
+    if !cfg!(feature = "tls") && url.scheme() == "https" {
         return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
     }
     let token = command.token_env.as_deref().map(secret).transpose()?;
     let signer = command.secret_env.as_deref().map(signer).transpose()?;
-    let mut probe = Probe::new(command.url.clone(), token, signer)
+    let mut probe = Probe::new(url, token, signer)
         .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
     let mut findings = Vec::new();
-    if let Err(Stop(why)) = judge(command, &mut probe, &mut findings).await? {
+    let judged = judge(command, &mut probe, &mut findings).await?;
+    if let Err(Stop(why)) = judged {
         console.report(&Report::warning("the check ended early").detail(why));
     }
     let mut emit = Emit::new(console);
@@ -91,7 +94,22 @@ async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
         size(bytes),
         time.as_secs_f32(),
     ));
-    Ok(if number(Verdict::Fail) > 0 { Status::No } else { Status::Done })
+    let is_delivery = |finding: &&Finding| CASES.iter().any(|case| case.rule == finding.rule);
+    let is_any_judged = findings.iter().filter(is_delivery).any(|finding| finding.verdict != Verdict::Skip);
+    if judged.is_ok() && !is_any_judged {
+        let help = "see what the target responds to the rules that were not judged";
+        console.report(&Report::warning("no delivery could be judged").help(help));
+    }
+    let is_good = number(Verdict::Fail) == 0 && judged.is_ok() && is_any_judged;
+    Ok(if is_good { Status::Done } else { Status::No })
+}
+
+/// The URL of the target.
+fn url(text: &str) -> Result<reqwest::Url, Failure> {
+    let url = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| {
+        Failure::usage("the URL of the target cannot be read").help("it begins with `https://`")
+    })
 }
 
 /// The rules of responses, which every accepted delivery is held against.
@@ -172,10 +190,16 @@ async fn judge(command: &Check, probe: &mut Probe, findings: &mut Vec<Finding>) 
             return Err(Failure::new(Status::Network, "the target cannot be reached").help(error));
         }
     };
-    if !agreed && !command.i_own_this {
-        return Ok(Err(Stop("the target has not agreed to deliveries; add --i-own-this if it is yours")));
+    let judged = match agreed || command.i_own_this {
+        true => deliveries(command, agreed, probe, findings).await,
+        false => Err(Stop("the target has not agreed to deliveries; add --i-own-this if it is yours")),
+    };
+    if let Err(Stop(why)) = judged {
+        let is_judged = |rule: Rule| findings.iter().any(|finding| finding.rule == rule);
+        let left: Vec<Rule> = CASES.iter().map(|case| case.rule).filter(|rule| !is_judged(*rule)).collect();
+        findings.extend(left.into_iter().map(|rule| Finding::new(rule, Verdict::Skip, why)));
     }
-    Ok(deliveries(command, agreed, probe, findings).await)
+    Ok(judged)
 }
 
 /// Whether the target agrees. The outer error is that of the network.
@@ -206,10 +230,12 @@ async fn handshake(
     add(CONSENT, agreed, otherwise, found);
     if agreed {
         let has_rate = asked.headers.contains_key("webhook-allowed-rate");
-        add(RATE, has_rate, Verdict::Fail, "`WebHook-Allowed-Rate` is missing".into());
+        let is = if has_rate { "there" } else { "missing" };
+        add(RATE, has_rate, Verdict::Fail, format!("`WebHook-Allowed-Rate` is {is}"));
         let allow = asked.headers.get_all(header::ALLOW).iter();
         let post = allow.filter_map(|value| value.to_str().ok()).any(|value| value.contains("POST"));
-        add(ALLOW, post, Verdict::Warn, "`Allow` does not name POST".into());
+        let names = if post { "names" } else { "does not name" };
+        add(ALLOW, post, Verdict::Warn, format!("`Allow` {names} POST"));
     }
     let others = [
         (STRANGER, Some(format!("{}.attacker.invalid", command.origin))),
@@ -226,7 +252,11 @@ async fn handshake(
             Err(stop) => return Ok(Err(stop)),
         };
         let consent = answer.headers.contains_key("webhook-allowed-origin");
-        let verdict = if consent { Verdict::Fail } else { Verdict::Pass };
+        let verdict = match (consent, answer.status) {
+            (true, _) => Verdict::Fail,
+            (false, 429) => Verdict::Skip,
+            (false, _) => Verdict::Pass,
+        };
         findings.push(Finding::new(rule, verdict, format!("the target responded {}", answer.status)));
     }
     Ok(Ok(agreed))
@@ -256,7 +286,7 @@ async fn deliveries(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Stop> {
     let run = random_id();
-    let mut response_rule = Finding::new(RESPONSE, Verdict::Pass, "");
+    let mut response_rule = Finding::new(RESPONSE, Verdict::Pass, "every acceptance is right");
     let mut accepted = false;
     for (number, case) in CASES.iter().enumerate() {
         let missing = match case.needs {
@@ -299,10 +329,12 @@ async fn deliveries(
         }
     }
     let redirects = probe.redirects.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let verdict = if redirects.is_empty() { Verdict::Pass } else { Verdict::Fail };
-    findings.push(Finding::new(REDIRECT, verdict, format!("the target responded {redirects}")));
+    findings.push(match redirects.is_empty() {
+        true => Finding::new(REDIRECT, Verdict::Pass, "no response is a redirect"),
+        false => Finding::new(REDIRECT, Verdict::Fail, format!("the target responded {redirects}")),
+    });
     findings.push(match probe.limited {
-        Some(true) => Finding::new(LIMITED, Verdict::Pass, ""),
+        Some(true) => Finding::new(LIMITED, Verdict::Pass, "each 429 had `Retry-After`"),
         Some(false) => Finding::new(LIMITED, Verdict::Fail, "429 without `Retry-After`"),
         None => Finding::new(LIMITED, Verdict::Skip, "no delivery exceeded the rate"),
     });
@@ -324,8 +356,10 @@ fn wrong_acceptance(response: &Response) -> Option<String> {
 fn private(response: &Response) -> Finding {
     let values = response.headers.get_all(header::CACHE_CONTROL).iter();
     let private = values.filter_map(|value| value.to_str().ok()).any(|value| value.contains("private"));
-    let verdict = if private { Verdict::Pass } else { Verdict::Warn };
-    Finding::new(PRIVATE, verdict, "`Cache-Control: private` is missing")
+    match private {
+        true => Finding::new(PRIVATE, Verdict::Pass, "`Cache-Control` is `private`"),
+        false => Finding::new(PRIVATE, Verdict::Warn, "`Cache-Control: private` is missing"),
+    }
 }
 
 fn random_id() -> String {

@@ -25,6 +25,8 @@ const TIME: Duration = Duration::from_secs(120);
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// The longest `Retry-After` that is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a request is repeated where the target is overloaded.
+const REPEATS: u32 = 3;
 /// What is read of a response.
 const READ: usize = 64 << 10;
 
@@ -89,12 +91,14 @@ pub(super) struct Stop(pub(super) &'static str);
 /// Sends requests one after the other over one connection, as long as the target keeps it open.
 pub(super) struct Probe {
     client: reqwest::Client,
-    url: String,
+    url: reqwest::Url,
     token: Option<String>,
     signer: Option<StandardSigner>,
     requests: u32,
     bytes: usize,
     started: Instant,
+    /// Whether repeating the last request was in vain.
+    is_overloaded: bool,
     /// Statuses of redirects that were seen.
     pub(super) redirects: BTreeSet<u16>,
     /// Whether a 429 came, and whether each had `Retry-After`.
@@ -103,7 +107,7 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn new(
-        url: String,
+        url: reqwest::Url,
         token: Option<String>,
         signer: Option<StandardSigner>,
     ) -> reqwest::Result<Self> {
@@ -114,8 +118,8 @@ impl Probe {
             .connect_timeout(Duration::from_secs(10))
             .build()?;
         let (requests, bytes, started) = (0, 0, Instant::now());
-        let (redirects, limited) = (BTreeSet::new(), None);
-        Ok(Self { client, url, token, signer, requests, bytes, started, redirects, limited })
+        let (is_overloaded, redirects, limited) = (false, BTreeSet::new(), None);
+        Ok(Self { client, url, token, signer, requests, bytes, started, is_overloaded, redirects, limited })
     }
 
     pub(super) fn has_token(&self) -> bool {
@@ -130,8 +134,9 @@ impl Probe {
         (self.requests, self.bytes, self.started.elapsed())
     }
 
-    /// Sends a request; again, where the target is overloaded and says for how long.
+    /// Sends a request; again, a few times, where the target is overloaded and says for how long, unless that was in vain the last time.
     pub(super) async fn send(&mut self, draft: &Draft) -> Result<Answer, Stop> {
+        let mut repeats = if self.is_overloaded { 0 } else { REPEATS };
         loop {
             let answer = self.exchange(draft).await?;
             let Ok(response) = &answer else { return Ok(answer) };
@@ -143,8 +148,12 @@ impl Probe {
                 let has = response.headers.contains_key(header::RETRY_AFTER);
                 self.limited = Some(self.limited.unwrap_or(true) && has);
             }
+            self.is_overloaded = matches!(response.status, 429 | 503);
             match after {
-                Some(wait) if matches!(response.status, 429 | 503) && wait <= PATIENCE => sleep(wait).await,
+                Some(wait) if self.is_overloaded && wait <= PATIENCE && repeats > 0 => {
+                    repeats = repeats.saturating_sub(1);
+                    sleep(wait).await;
+                }
                 _ => return Ok(answer),
             }
         }
@@ -184,7 +193,7 @@ impl Probe {
     }
 
     fn request(&self, draft: &Draft) -> Option<reqwest::Request> {
-        let mut url = reqwest::Url::parse(&self.url).ok()?;
+        let mut url = self.url.clone();
         let (mut parts, ()) = Request::new(()).into_parts();
         let headers = &mut parts.headers;
         for (name, value) in &draft.headers {

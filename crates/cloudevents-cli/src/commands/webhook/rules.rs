@@ -386,6 +386,8 @@ impl Expect {
             }
         };
         let verdict = match (self, status) {
+            // That is about the rate, and not about this request.
+            (_, 429) => Verdict::Skip,
             (Self::Accept | Self::AcceptOrDecline, 200..=299) | (Self::AcceptOrDecline, 415) => Verdict::Pass,
             (Self::Refuse(wanted) | Self::RefuseOrHangUp(wanted), status) if wanted.contains(&status) => {
                 Verdict::Pass

@@ -109,7 +109,11 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
             () = interrupt.asked() => break,
             next = receiver.next() => match next {
                 Ok(Some(delivery)) => delivery,
-                _ => break,
+                Ok(None) => break,
+                Err(error) => {
+                    console.error(Status::Network, &Report::of(&error));
+                    break;
+                }
             },
         };
         let settled = match delivery.events() {
@@ -132,7 +136,9 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
     }
     emit.flush()?;
     server.stop();
-    let _ = receiver.drain(Duration::from_secs(5)).await;
+    if let Err(error) = receiver.drain(Duration::from_secs(5)).await {
+        console.error(Status::Network, &Report::of(&error));
+    }
     server.close().await;
     console.say(&format!("{} received", count(usize::try_from(events).unwrap_or(usize::MAX), "event")));
     Ok(Status::Done)

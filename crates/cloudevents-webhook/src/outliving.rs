@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 /// Polls a future in place, which wakes no other task. If it is dropped before its end, a task does the rest.
 ///
 /// The output is `None` if the future panicked.
-pub(super) struct Outliving<T: Send + 'static> {
+pub(crate) struct Outliving<T: Send + 'static> {
     /// `None` at its end.
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     runtime: Handle,
@@ -18,7 +18,7 @@ pub(super) struct Outliving<T: Send + 'static> {
 
 impl<T: Send + 'static> Outliving<T> {
     /// Call it in a runtime.
-    pub(super) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self { future: Some(Box::pin(future)), runtime: Handle::current() }
     }
 }
