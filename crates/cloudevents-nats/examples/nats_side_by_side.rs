@@ -10,7 +10,8 @@
 //! rates are those of client and server together, limited by the slower one.
 //!
 //! - `core Sender::send_all`: until everything is written; `publish, flush` publishes prepared messages and
-//!   flushes once; `encode, publish, flush` also encodes the events.
+//!   flushes once; `encode, publish, flush` also encodes the events. `encode, publish, report` does what the sender does: it reports of each
+//!   message that it was written, by a task that flushes for all that wait, and at most 1,024 reports are awaited at a time.
 //! - `core Receiver`: `next`, the event, `accept`; `next` takes messages from the client's subscription, and
 //!   `next, decode` also decodes them.
 //! - `stream Sender::send_all`: 1,024 messages may be unconfirmed, as in `send_publish` and `encode,
@@ -35,6 +36,7 @@ use cloudevents_testkit::{
 };
 use futures_util::StreamExt;
 use std::{collections::VecDeque, time::Duration};
+use tokio::sync::{mpsc, oneshot};
 
 #[global_allocator]
 static HEAP: CountingAll = CountingAll;
@@ -44,7 +46,12 @@ const UNDER_WAY: usize = 1024;
 const PREFETCH: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const CORE_SEND: [&str; 3] = ["core Sender::send_all", "core publish, flush", "core encode, publish, flush"];
+const CORE_SEND: [&str; 4] = [
+    "core Sender::send_all",
+    "core encode, publish, report",
+    "core encode, publish, flush",
+    "core publish, flush",
+];
 const CORE_RECEIVE: [&str; 3] = ["core Receiver", "core next", "core next, decode"];
 const STREAM_SEND: [&str; 3] =
     ["stream Sender::send_all", "stream send_publish", "stream encode, send_publish"];
@@ -68,13 +75,13 @@ async fn compare() {
     };
     let comparison = Comparison::from_arguments();
     let events: Vec<Event> = (0..comparison.count).map(event).collect();
-    let groups: &[&[&str; 3]] = match server {
+    let groups: &[&[&str]] = match server {
         Some(_) => &[&CORE_SEND, &CORE_RECEIVE],
         None => &[&CORE_SEND, &CORE_RECEIVE, &STREAM_SEND, &STREAM_RECEIVE],
     };
     for group in groups {
         comparison
-            .of(*group, group[1], async |name, subject| measure(&url, &subject, name, &events).await)
+            .of(group, group[1], async |name, subject| measure(&url, &subject, name, &events).await)
             .await;
     }
 }
@@ -100,6 +107,7 @@ async fn measure(url: &str, subject: &str, name: &str, events: &[Event]) -> Cost
             publish(&client, events.iter().map(|event| message(subject, event))).await;
             run.end(events.len())
         }
+        "core encode, publish, report" => report(url, subject, events).await,
         "core Receiver" => {
             let url = format!("{url}/{subject}?reject=drop&prefetch={}", events.len());
             let receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
@@ -178,6 +186,34 @@ async fn publish(
         client.borrow().publish_message(message).await.unwrap();
     }
     client.borrow().flush().await.unwrap();
+}
+
+async fn report(url: &str, subject: &str, events: &[Event]) -> Cost {
+    let client = async_nats::connect(url).await.unwrap();
+    let (written, mut taken) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
+    let flushed = client.clone();
+    tokio::spawn(async move {
+        let mut reports = Vec::new();
+        while taken.recv_many(&mut reports, UNDER_WAY).await > 0 {
+            flushed.flush().await.unwrap();
+            reports.drain(..).for_each(|report| report.send(()).unwrap());
+        }
+    });
+    let run = Run::start();
+    let mut under_way: VecDeque<oneshot::Receiver<()>> = VecDeque::new();
+    for event in events {
+        if under_way.len() >= UNDER_WAY {
+            under_way.pop_front().unwrap().await.unwrap();
+        }
+        client.publish_message(message(subject, event)).await.unwrap();
+        let (report, reported) = oneshot::channel();
+        written.send(report).unwrap();
+        under_way.push_back(reported);
+    }
+    for reported in under_way {
+        reported.await.unwrap();
+    }
+    run.end(events.len())
 }
 
 async fn send_ours(url: &str, events: &[Event]) -> Cost {
