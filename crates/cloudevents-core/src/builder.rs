@@ -76,7 +76,7 @@ impl EventBuilder {
         self.optional(Core::Subject, subject.to_text())
     }
 
-    /// When the event happened: text, or a date type of `time`, `jiff` or `chrono` with the feature of that name.
+    /// When the event happened: text, `SystemTime`, or a date type of `time`, `jiff` or `chrono` with the feature of that name.
     pub fn time(mut self, time: impl ToTimestamp) -> Self {
         time.with_timestamp(|time| match time {
             Ok(Some(time)) => self.store(Core::Time, time.as_str()),
@@ -96,7 +96,7 @@ impl EventBuilder {
         self.optional(Core::DataContentType, media_type.to_text())
     }
 
-    /// An extension attribute: text, `bool`, an integer of 32 bits, bytes, one of the typed views, or a date type.
+    /// An extension attribute: text, `bool`, an integer, bytes, one of the typed values, or a date type. See [`ToValue`].
     pub fn extension(mut self, name: impl AsRef<str>, value: impl ToValue) -> Self {
         let name = name.as_ref();
         let stored = check_name(name).and_then(|()| {

@@ -317,6 +317,13 @@ macro_rules! kinds {
     };
 }
 
+/// Writes the [code](ErrorKind::code).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
 // One table, so that every kind has a code and a message.
 kinds! {
     /// A batch was found where one event was expected.

@@ -10,6 +10,7 @@ use crate::{
     Data, Error, ErrorKind, EventBuilder, EventKey, FromValue, JsonText, MediaType, Name, SpecVersion,
     Timestamp, Uri, UriReference, Value,
     attributes::{Attributes, Buffers, CORE, Core, Extension, Extensions, Span},
+    parts::reserved,
     payload::{Content, Kind},
     v03,
 };
@@ -121,6 +122,18 @@ impl Event {
     }
 
     /// When the event happened.
+    ///
+    /// Timestamps are equal when they are spelled alike, so they have no order. [`Timestamp::instant`] has the order of time:
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    ///
+    /// let at = |time| Event::builder().id("1").source("/s").ty("t").time(time).build();
+    /// let mut events = [at("2026-05-17T12:00:00Z")?, at("2026-05-17T13:00:00+02:00")?];
+    /// events.sort_by_key(|event| event.time().map(|time| time.instant()));
+    /// assert_eq!(events[0].time().unwrap(), "2026-05-17T13:00:00+02:00");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn time(&self) -> Option<Timestamp<'_>> {
         self.optional(Core::Time).map(Timestamp::known)
@@ -149,7 +162,8 @@ impl Event {
     /// The extension attribute of this name as a Rust type; `None` when it is absent.
     ///
     /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer
-    /// again. The rules are those of [`FromValue`]. Errors name the attribute.
+    /// again. The rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of a core
+    /// attribute, which has its own function.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -162,6 +176,9 @@ impl Event {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn extension_as<'a, T: FromValue<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
+        if v03::is_reserved(self.specversion, name) {
+            return Err(reserved(name));
+        }
         match self.extension(name) {
             Some(value) => T::from_value(value).map(Some).map_err(|error| error.with_attribute(name)),
             None => Ok(None),
@@ -387,6 +404,21 @@ impl PartialEq for Event {
 }
 
 impl Eq for Event {}
+
+/// Writes one line that names the event: its type, its source and its id. The last two are its [key](Event::key) as text.
+///
+/// ```
+/// use cloudevents_core::Event;
+///
+/// let event = Event::builder().id("A-1").source("/orders").ty("com.example.order.placed").build()?;
+/// assert_eq!(event.to_string(), "com.example.order.placed /orders A-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.ty(), self.source(), self.id())
+    }
+}
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

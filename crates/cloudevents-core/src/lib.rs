@@ -65,4 +65,4 @@ pub use to_text::ToText;
 pub use typed::unexpected_event_type;
 pub use typed::{Codec, CodecContext, Decode, Encode, EventData, TypedEvent};
 pub use uri::{Uri, UriReference};
-pub use value::{AttributeType, FromValue, ToValue, Value};
+pub use value::{AttributeType, FromValue, ToValue, Value, ValueBuf};

@@ -6,6 +6,7 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
+use core::fmt;
 
 /// An event or a batch in transit. Bindings decode protocol messages into it, and encode protocol messages from it.
 ///
@@ -124,7 +125,7 @@ impl From<&Event> for Message {
 /// How a message carries events: the content mode.
 ///
 /// ```
-/// assert_eq!(cloudevents_core::ContentMode::Batched.as_str(), "batched");
+/// assert_eq!(cloudevents_core::ContentMode::Batched.to_string(), "batched");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -145,6 +146,13 @@ impl ContentMode {
             Self::Structured => "structured",
             Self::Batched => "batched",
         }
+    }
+}
+
+/// Writes [`as_str`](ContentMode::as_str).
+impl fmt::Display for ContentMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{Error, FromValue, MediaType, Name, Timestamp, ToTimestamp, ToValue, Uri, UriReference, Value};
 use alloc::{boxed::Box, string::String};
 use core::{
+    borrow::Borrow,
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
@@ -192,6 +193,8 @@ owned! {
     ///
     /// let name: NameBuf = "partitionkey".parse()?;
     /// assert_eq!(name, "partitionkey");
+    /// let columns = std::collections::HashMap::from([(name, "key")]);
+    /// assert_eq!(columns.get("partitionkey"), Some(&"key"));
     /// assert!("partition-key".parse::<NameBuf>().is_err());
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
@@ -267,6 +270,13 @@ macro_rules! in_order {
 }
 
 in_order! { NameBuf UriBuf UriReferenceBuf }
+
+/// Maps with names as their keys are searched with text.
+impl Borrow<str> for NameBuf {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Owned values as attribute values, by way of their views.
 macro_rules! as_value {

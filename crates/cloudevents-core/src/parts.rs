@@ -338,6 +338,6 @@ pub(crate) fn reserved(name: &str) -> Error {
     Error::new(ErrorKind::InvalidName)
         .with_attribute(name)
         .with_detail("this is a core attribute, not an extension")
-        .with_help("use the setter of that name")
+        .with_help("use the function of that name")
         .with_clause("CE-Extension-b")
 }

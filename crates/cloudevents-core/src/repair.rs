@@ -277,6 +277,13 @@ impl FromStr for Leniency {
     }
 }
 
+/// Writes the [code](RepairKind::code).
+impl fmt::Display for RepairKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
 /// The codes with commas, `all` or `none`.
 impl fmt::Display for Leniency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,8 @@ mod chrono04;
 mod instant;
 #[cfg(feature = "jiff02")]
 mod jiff02;
+#[cfg(feature = "std")]
+mod system_time;
 #[cfg(feature = "time03")]
 mod time03;
 mod to_timestamp;
@@ -13,7 +15,7 @@ mod utc;
 
 pub use instant::Instant;
 pub use to_timestamp::ToTimestamp;
-#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+#[cfg(any(feature = "std", feature = "time03", feature = "jiff02", feature = "chrono04"))]
 use to_timestamp::{as_value, hand_over, out_of_range};
 pub(crate) use utc::UtcText;
 

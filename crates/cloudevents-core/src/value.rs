@@ -2,15 +2,17 @@
 
 mod from_value;
 mod to_value;
+mod value_buf;
 
 pub use from_value::FromValue;
 pub use to_value::ToValue;
+pub use value_buf::ValueBuf;
 
 use crate::{Error, ErrorKind, Timestamp, Uri, UriReference, text};
 use alloc::{borrow::Cow, format, vec::Vec};
 use core::{fmt, str::FromStr};
 
-/// The value of a context attribute: a view that is free to copy.
+/// The value of a context attribute: a view that is free to copy. [`ValueBuf`] owns what it holds.
 ///
 /// Conversions from Rust types create a value of the corresponding type. Conversions to Rust types follow the rules of
 /// [`FromValue`]. Comparing with text, numbers or booleans does not convert: an Integer does not equal text.

@@ -14,6 +14,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use tempfile::NamedTempFile;
 
 const CROWD: usize = 1024;
 const GOOD: &str = crate::program::GOOD;
@@ -45,12 +46,12 @@ fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream>
     all
 }
 
-/// `ce listen` at a free port until one event has come. What it reports is not read.
-fn listening(scheme: &str) -> (Child, String, String) {
+/// `ce listen` at a free port until one event has come. What it reports goes to a file, which nobody has to read meanwhile.
+fn listening(scheme: &str, reports: &NamedTempFile) -> (Child, String, String) {
     let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
     let url = format!("{scheme}://{address}/events");
     let mut child = command(&["listen", &url, "--count", "1"]);
-    let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(reports.reopen().unwrap()).spawn().unwrap();
     while TcpStream::connect(&address).is_err() {
         thread::sleep(Duration::from_millis(5)); // between two tries
     }
@@ -61,7 +62,8 @@ fn listening(scheme: &str) -> (Child, String, String) {
 /// keep its places.
 fn withstands(scheme: &str, bound: usize, crowds: &[(&str, &[u8], &[u8], usize)]) {
     for (kind, head, unit, most) in crowds {
-        let (child, address, url) = listening(scheme);
+        let reports = NamedTempFile::new().unwrap();
+        let (mut child, address, url) = listening(scheme, &reports);
         let all = crowd(&address, head, unit, *most);
         assert!(all.len() > CROWD / 2, "{kind}: {}", all.len());
         let peak = peak(child.id());
@@ -71,7 +73,11 @@ fn withstands(scheme: &str, bound: usize, crowds: &[(&str, &[u8], &[u8], usize)]
         let all = Some(all).filter(|_| stays);
         let ran = ce_with(&["send", &url, "--retry", "6"], GOOD);
         drop(all);
-        assert_eq!(ran.status, 0, "{kind}: {}", ran.err);
+        let reported = || {
+            let all = fs::read_to_string(reports.path()).unwrap();
+            all.lines().rev().take(40).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(ran.status, 0, "{kind}: {}\nlistener: {:?}\n{}", ran.err, child.try_wait(), reported());
         let ended = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8(ended.stdout).unwrap(), format!("{GOOD}\n"), "{kind}");
     }

@@ -4,10 +4,10 @@ use super::Timestamp;
 use crate::Error;
 use alloc::string::String;
 
-/// What a setter takes for a timestamp: text, or a date type of `time`, `jiff` or `chrono` with the feature of that name.
+/// What a setter takes for a timestamp: text, [`SystemTime`](std::time::SystemTime), which is written in UTC, with the feature `std`, or a date type of
+/// `time`, `jiff` or `chrono` with the feature of that name.
 ///
-/// Setters also take an `Option`: `None` removes the attribute. With the feature `std`, they take
-/// [`SystemTime`](std::time::SystemTime), which is written in UTC.
+/// Setters also take an `Option`: `None` removes the attribute.
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -61,28 +61,6 @@ impl<T: ToTimestamp> ToTimestamp for Option<T> {
     }
 }
 
-#[cfg(feature = "std")]
-impl ToTimestamp for std::time::SystemTime {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
-        let (seconds, nanosecond) = match self.duration_since(Self::UNIX_EPOCH) {
-            Ok(since) => (i64::try_from(since.as_secs()).ok(), since.subsec_nanos()),
-            // Before 1970, the fraction still counts forwards.
-            Err(before) => {
-                let before = before.duration();
-                let seconds = i64::try_from(before.as_secs()).ok().and_then(i64::checked_neg);
-                match before.subsec_nanos() {
-                    0 => (seconds, 0),
-                    nanos => (
-                        seconds.and_then(|seconds| seconds.checked_sub(1)),
-                        1_000_000_000_u32.wrapping_sub(nanos),
-                    ),
-                }
-            }
-        };
-        hand_over(seconds.and_then(|seconds| super::format_with_offset(seconds, nanosecond, 0)), use_it)
-    }
-}
-
 /// Shared by the conversions from date types: passes on the text, or an error if RFC 3339 cannot express the date.
 #[cfg(any(feature = "std", feature = "time03", feature = "jiff02", feature = "chrono04"))]
 pub(super) fn hand_over<R>(
@@ -98,7 +76,7 @@ pub(super) fn hand_over<R>(
 }
 
 /// Shared by the conversions from date types: passes on the timestamp as an attribute value.
-#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+#[cfg(any(feature = "std", feature = "time03", feature = "jiff02", feature = "chrono04"))]
 pub(super) fn as_value<R>(
     time: &impl ToTimestamp,
     use_it: impl FnOnce(Result<Option<crate::Value<'_>>, Error>) -> R,
@@ -107,25 +85,7 @@ pub(super) fn as_value<R>(
 }
 
 /// Shared by the conversions to date types: the error.
-#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+#[cfg(any(feature = "std", feature = "time03", feature = "jiff02", feature = "chrono04"))]
 pub(super) fn out_of_range(what: &'static str) -> Error {
     Error::new(crate::ErrorKind::InvalidTimestamp).with_detail(alloc::format!("{what} cannot hold it"))
-}
-
-#[cfg(all(test, feature = "std"))]
-mod tests {
-    use super::*;
-    use std::time::{Duration, SystemTime};
-
-    #[test]
-    fn system_times() {
-        let text =
-            |time: SystemTime| time.with_timestamp(|time| String::from(time.unwrap().unwrap().as_str()));
-        let epoch = SystemTime::UNIX_EPOCH;
-        assert_eq!(text(epoch + Duration::from_millis(1_522_949_460_500)), "2018-04-05T17:31:00.500Z");
-        assert_eq!(text(epoch - Duration::from_millis(1500)), "1969-12-31T23:59:58.500Z");
-        assert_eq!(text(epoch - Duration::from_secs(1)), "1969-12-31T23:59:59Z");
-        let far = epoch + Duration::from_secs(1 << 40);
-        far.with_timestamp(|time| assert!(time.is_err()));
-    }
 }

@@ -4,11 +4,12 @@ use super::Value;
 use crate::{Error, ErrorKind, Timestamp, Uri, UriReference, text};
 use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 
-/// What a setter takes for an attribute value: text, `bool`, integers of up to 32 bits, bytes, the typed views, and the date types of
-/// `time`, `jiff` and `chrono` with the feature of that name.
+/// What a setter takes for an attribute value: text, `bool`, integers, bytes, the typed views and [`ValueBuf`](crate::ValueBuf),
+/// [`SystemTime`](std::time::SystemTime), and the date types of `time`, `jiff` and `chrono` with the feature of that name.
 ///
-/// Setters also take an `Option`: `None` removes the attribute. Wider integers and floating-point numbers are deliberately left out:
-/// an Integer has 32 bits. Convert them with `i32::try_from`, or write them as text.
+/// Setters also take an `Option`: `None` removes the attribute. An Integer has 32 bits: a number that does not fit is an error of kind
+/// [`InvalidInteger`](ErrorKind::InvalidInteger) (clause CE-Type-System-d). Write larger ones as text; [`FromValue`](crate::FromValue) reads those as
+/// integers, too. Floating-point numbers are deliberately left out.
 ///
 /// ```
 /// use cloudevents_core::{Event, Timestamp};
@@ -30,7 +31,6 @@ use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a CloudEvents attribute can have",
-    note = "an Integer has 32 bits: convert wider integers with `i32::try_from`, or write them as text",
     note = "there is no type for fractions: write floating-point numbers as text",
     note = "date types need a feature of cloudevents-core (or cloudevents-kit): `chrono04`, `time03` or `jiff02`"
 )]
@@ -150,8 +150,15 @@ macro_rules! from_wide {
                 i32::try_from(number).map(Self::Integer).map_err(|_| {
                     Error::new(ErrorKind::InvalidInteger)
                         .with_detail(format!("{number} is outside -2147483648 to 2147483647"))
+                        .with_help("write it as text, which is read as a number, too")
                         .with_clause("CE-Type-System-d")
                 })
+            }
+        }
+
+        impl ToValue for $type {
+            fn with_value<R>(&self, use_it: impl FnOnce(Result<Option<Value<'_>>, Error>) -> R) -> R {
+                use_it(Value::try_from(*self).map(Some))
             }
         }
     )* };
@@ -186,5 +193,32 @@ impl PartialEq<bool> for Value<'_> {
 impl PartialEq<[u8]> for Value<'_> {
     fn eq(&self, other: &[u8]) -> bool {
         *self == Value::Binary(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ErrorKind, Event};
+
+    #[test]
+    fn a_number_is_written_as_the_type_it_is_read_as() {
+        let builder = || Event::builder().id("1").source("/s").ty("t");
+        let event =
+            builder().extension("a", 3_u32).extension("b", 7_usize).extension("c", -1_i64).build().unwrap();
+        assert_eq!(event.extension_as::<u32>("a").unwrap(), Some(3));
+        assert_eq!(event.extension_as::<usize>("b").unwrap(), Some(7));
+        assert_eq!(event.extension_as::<i64>("c").unwrap(), Some(-1));
+        let mistakes = builder().extension("sequence", 1_u64 << 31).build().unwrap_err();
+        let [error] = mistakes.errors() else { panic!("{mistakes}") };
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidInteger, Some("sequence")));
+        assert_eq!(error.clause(), Some("CE-Type-System-d"));
+    }
+
+    #[test]
+    fn core_attributes_are_no_extensions() {
+        let event = Event::builder().id("1").source("/s").ty("t").subject("x").build().unwrap();
+        let error = event.extension_as::<&str>("subject").unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidName, Some("subject")));
+        assert_eq!(event.extension_as::<&str>("subjects").unwrap(), None);
     }
 }
