@@ -5,9 +5,10 @@ use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use sealed::Sealed;
 
 /// CBOR payloads from serde types, for [`EventBuilder`].
-pub trait CborBuilderExt: Sized {
+pub trait CborBuilderExt: Sized + Sealed {
     /// Sets the payload as a CBOR item, with `datacontenttype` `application/cbor`. `build` reports a value that cannot be serialised.
     ///
     /// ```
@@ -29,7 +30,7 @@ impl CborBuilderExt for EventBuilder {
 }
 
 /// CBOR payloads as serde types, for [`Event`].
-pub trait CborEventExt {
+pub trait CborEventExt: Sealed {
     /// Returns the payload as a value of type `T`. The payload is a CBOR item, or bytes that encode one.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
@@ -92,4 +93,11 @@ fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, Error> {
 #[cold]
 fn refuse(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
+}
+
+/// Not public: only this crate implements the traits above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::Event {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }

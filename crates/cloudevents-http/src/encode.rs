@@ -15,6 +15,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
+use sealed::Sealed;
 
 /// Writes an event: its headers into `headers`, its body as the result. The payload is not copied.
 ///
@@ -135,7 +136,7 @@ pub(crate) fn write_message(message: &Message, raw: bool, headers: &mut HeaderMa
 /// assert_eq!(response.headers()["content-type"], "application/cloudevents+json");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait BuilderExt: Sized {
+pub trait BuilderExt: Sized + Sealed {
     /// A request or response of [`Bytes`].
     type Message;
 
@@ -290,4 +291,11 @@ fn not_a_header() -> Error {
 #[cold]
 fn bad_builder(error: http::Error) -> Error {
     Error::new(ErrorKind::Transport).with_detail(error.to_string())
+}
+
+/// Not public: only this crate implements the trait above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for http::request::Builder {}
+    impl Sealed for http::response::Builder {}
 }

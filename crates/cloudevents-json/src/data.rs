@@ -11,6 +11,7 @@ use cloudevents_core::{
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sealed::Sealed;
 
 /// The payload members of an event, until all attributes are known.
 #[derive(Default)]
@@ -166,7 +167,7 @@ fn no_base64_in_03() -> Error {
 }
 
 /// Payloads from serde types, for [`EventBuilder`].
-pub trait JsonBuilderExt: Sized {
+pub trait JsonBuilderExt: Sized + Sealed {
     /// Sets the payload as JSON, with `datacontenttype` `application/json`. `build` reports a value that cannot be serialised.
     ///
     /// ```
@@ -188,7 +189,7 @@ impl JsonBuilderExt for EventBuilder {
 }
 
 /// Payloads as serde types, for [`Event`].
-pub trait JsonEventExt {
+pub trait JsonEventExt: Sealed {
     /// Returns the payload as a value of type `T`, which may borrow from the event.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not JSON,
@@ -272,4 +273,11 @@ impl<T: DeserializeOwned> Decode<T> for Json {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> {
         from_data(data)
     }
+}
+
+/// Not public: only this crate implements the traits above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::Event {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }

@@ -39,52 +39,80 @@
 //! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
 //! out. `docs/losses.md` of the project has the whole table.
 //!
-//! `with` is for fields of the type [`Event`]. In an `Option`, a `Vec` or a map, use [`AsJson`] and [`AsTyped`]:
+//! `with` is for fields of the type [`Event`], and for an `Option`, a `Vec` or a `Box` of it ([`Field`]). In a map, use [`AsJson`] and [`AsTyped`]:
 //!
 //! ```
-//! use cloudevents_core::Event;
+//! use cloudevents_core::{Event, EventKey};
 //! use cloudevents_json::serde::AsTyped;
+//! use serde::{Deserialize, Serialize};
+//! use std::collections::BTreeMap;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Order {
+//!     #[serde(with = "cloudevents_json::serde")]
+//!     history: Vec<Event>,
+//!     #[serde(with = "cloudevents_json::serde::typed", default, skip_serializing_if = "Option::is_none")]
+//!     cancelled: Option<Event>,
+//!     seen: BTreeMap<EventKey, AsTyped>,
+//! }
 //!
 //! let event = Event::builder().id("1").source("/s").ty("t").build()?;
-//! let text = serde_json::to_string(&vec![Some(AsTyped(event.clone())), None])?;
-//! let events: Vec<Option<AsTyped>> = serde_json::from_str(&text)?;
-//! assert_eq!(events, [Some(AsTyped(event)), None]);
+//! let order = Order { history: vec![event.clone()], cancelled: None, seen: [(event.key(), AsTyped(event.clone()))].into() };
+//! let order: Order = serde_json::from_str(&serde_json::to_string(&order)?)?;
+//! assert_eq!((order.history, order.cancelled), (vec![event], None));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod field;
 pub mod typed;
+
+pub use field::Field;
 
 use crate::Json;
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Format, Limits};
+use field::Form;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
-/// Serialises an event as a document of the JSON event format.
+/// Serialises an event, or each of several, as a document of the JSON event format.
 ///
 /// With `serde_json`, the document becomes part of the output, and numbers keep their spelling. (A `serde_json::Value` respells
 /// numbers, and holds only numbers of machine types.) Serialisers of binary formats get the document as text.
-pub fn serialize<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut document = Vec::new();
-    // The losses are documented above.
-    let _ = Json::new().encode(event, &mut document).map_err(ser::Error::custom)?;
-    let document = String::from_utf8(document).map_err(ser::Error::custom)?;
-    if !serializer.is_human_readable() {
-        return serializer.serialize_str(&document);
-    }
-    RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
+pub fn serialize<T: Field, S: Serializer>(field: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    field.write::<Document, S>(serializer)
 }
 
-/// Deserialises an event from a document of the JSON event format, strictly. There are no limits besides those of the deserialiser, so
+/// Deserialises an event, or several, from documents of the JSON event format, strictly. There are no limits besides those of the deserialiser, so
 /// that every event that was stored is read again.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-    let document = if deserializer.is_human_readable() {
-        Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?).into_string()
-    } else {
-        String::deserialize(deserializer)?
-    };
-    let with = DecodeOptions::strict().with_limits(Limits::unlimited());
-    Ok(Json::new().decode(Bytes::from(document), &with).map_err(de::Error::custom)?.value)
+pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::read::<Document, D>(deserializer)
+}
+
+/// The form of this module.
+struct Document;
+
+impl Form for Document {
+    fn write<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = Vec::new();
+        // The losses are documented above.
+        let _ = Json::new().encode(event, &mut document).map_err(ser::Error::custom)?;
+        let document = String::from_utf8(document).map_err(ser::Error::custom)?;
+        if !serializer.is_human_readable() {
+            return serializer.serialize_str(&document);
+        }
+        RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+        let document = if deserializer.is_human_readable() {
+            Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?).into_string()
+        } else {
+            String::deserialize(deserializer)?
+        };
+        let with = DecodeOptions::strict().with_limits(Limits::unlimited());
+        Ok(Json::new().decode(Bytes::from(document), &with).map_err(de::Error::custom)?.value)
+    }
 }
 
 /// An event that serialises as a document of the JSON event format: see [the module](self).

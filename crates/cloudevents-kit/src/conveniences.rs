@@ -3,6 +3,7 @@
 use cloudevents_core::EventBuilder;
 #[cfg(feature = "random-id")]
 use cloudevents_core::{Error, ErrorKind};
+use sealed::Sealed;
 
 /// Setters that generate a value. Nothing else in the toolkit does: an event without an id is a mistake.
 ///
@@ -14,7 +15,7 @@ use cloudevents_core::{Error, ErrorKind};
 /// assert!(event.time().is_some_and(|time| time.as_str().ends_with('Z')));
 /// # Ok::<(), cloudevents_kit::BuildError>(())
 /// ```
-pub trait BuilderConveniences: Sized {
+pub trait BuilderConveniences: Sized + Sealed {
     /// Sets a random id: a UUID (version 4) in its text form.
     ///
     /// Without a source of randomness, `build` fails with an error of kind [`Unsupported`](ErrorKind::Unsupported).
@@ -57,6 +58,12 @@ fn uuid_v4(random: u128) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Not public: only this crate implements the trait above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }
 
 #[cfg(test)]

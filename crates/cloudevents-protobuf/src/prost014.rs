@@ -5,9 +5,10 @@ use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
 use prost::{Message, Name};
+use sealed::Sealed;
 
 /// Payloads from prost messages, for [`EventBuilder`].
-pub trait ProtobufBuilderExt: Sized {
+pub trait ProtobufBuilderExt: Sized + Sealed {
     /// Sets the payload to an `Any` of the message, with `datacontenttype` `application/protobuf`.
     ///
     /// The type URL is the one from prost, prefixed with `type.googleapis.com` if it has no host. The specification would also set
@@ -43,7 +44,7 @@ impl ProtobufBuilderExt for EventBuilder {
 }
 
 /// Payloads as prost messages, for [`Event`].
-pub trait ProtobufEventExt {
+pub trait ProtobufEventExt: Sealed {
     /// Returns the payload as a message of type `M`. The payload is an `Any` of that type, or the bytes of a message.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
@@ -120,4 +121,11 @@ fn is_protobuf(content_type: MediaType<'_>) -> bool {
 #[cold]
 fn refuse(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
+}
+
+/// Not public: only this crate implements the traits above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::Event {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }

@@ -12,12 +12,13 @@ use apache_avro::Schema;
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
+use sealed::Sealed;
 
 /// The content type of Avro payloads.
 const CONTENT_TYPE: &str = "application/avro";
 
 /// Avro payloads from serde types, for [`EventBuilder`].
-pub trait AvroBuilderExt: Sized {
+pub trait AvroBuilderExt: Sized + Sealed {
     /// Sets the payload to the datum of a value, written with this schema, with `datacontenttype` `application/avro`. `build` reports a
     /// value that does not match the schema.
     ///
@@ -51,7 +52,7 @@ impl AvroBuilderExt for EventBuilder {
 }
 
 /// Avro payloads as serde types, for [`Event`].
-pub trait AvroEventExt {
+pub trait AvroEventExt: Sealed {
     /// Returns the payload, one datum written with this schema, as a value of type `T`.
     ///
     /// The datum is checked before the library reads it. Records are read as structs with serde's derive, not as maps or
@@ -91,4 +92,11 @@ fn is_avro(content_type: MediaType<'_>) -> bool {
 #[cold]
 fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
+}
+
+/// Not public: only this crate implements the traits above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::Event {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }

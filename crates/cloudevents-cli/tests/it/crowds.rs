@@ -46,7 +46,7 @@ fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream>
     all
 }
 
-/// `ce listen` at a free port until one event has come. What it reports goes to a file, which nobody has to read meanwhile.
+/// `ce listen` at a free port until one event has come. What it reports goes to a file, so that no pipe fills.
 fn listening(scheme: &str, reports: &NamedTempFile) -> (Child, String, String) {
     let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
     let url = format!("{scheme}://{address}/events");

@@ -4,6 +4,7 @@ use crate::{encode::kept, encode_message};
 use cloudevents_core::{Error, Event, Format, Message, Mode};
 use http::{HeaderMap, HeaderValue, header::CONTENT_LENGTH};
 use reqwest::RequestBuilder;
+use sealed::Sealed;
 use serde::{Serialize, Serializer, ser::Error as _};
 
 /// Events in requests of reqwest.
@@ -24,7 +25,7 @@ use serde::{Serialize, Serializer, ser::Error as _};
 /// client.post("http://localhost/").structured_event(&event, &Json::new()).send().await?.error_for_status()?;
 /// # Ok(()) }
 /// ```
-pub trait RequestBuilderExt: Sized {
+pub trait RequestBuilderExt: Sized + Sealed {
     /// Adds this message: sets its headers and keeps the others, and replaces the body.
     fn message(self, message: &Message) -> Self;
 
@@ -93,4 +94,10 @@ fn mistaken(builder: RequestBuilder, error: &Error) -> RequestBuilder {
     }
 
     builder.json(&Mistake(error))
+}
+
+/// Not public: only this crate implements the trait above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for reqwest::RequestBuilder {}
 }

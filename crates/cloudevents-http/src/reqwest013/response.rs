@@ -8,6 +8,7 @@ use crate::{
 };
 use cloudevents_core::{Decoded, Error, Event, Message};
 use reqwest::{Body, Response};
+use sealed::Sealed;
 
 /// Events in responses of reqwest, read within the limits of the decoding and a deadline (see [`BodyOptions`]).
 ///
@@ -27,7 +28,7 @@ use reqwest::{Body, Response};
 /// let event = response.event(&DecodeOptions::strict()).await?.value;
 /// # Ok(()) }
 /// ```
-pub trait ResponseExt: Sized {
+pub trait ResponseExt: Sized + Sealed {
     /// Reads the response as one event, in binary or structured mode.
     fn event<'a>(
         self,
@@ -77,4 +78,10 @@ impl ResponseExt for Response {
     fn problem(self) -> impl Future<Output = Result<Problem, Error>> + Send {
         problem_from_response(http::Response::<Body>::from(self))
     }
+}
+
+/// Not public: only this crate implements the trait above.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for reqwest::Response {}
 }

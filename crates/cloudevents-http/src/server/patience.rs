@@ -27,6 +27,8 @@ pub(super) struct Patience {
     late: Option<Pin<Box<Sleep>>>,
     line: Arc<Line>,
     closing: Option<Closing>,
+    /// What was read in this turn.
+    read: usize,
 }
 
 /// Since the peer has the last response.
@@ -38,12 +40,15 @@ struct Closing {
 /// How long a peer may be silent that was sent its last response.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// How much of what a client sends is read before other connections have their turn: what comes fast is many reads, each with work after it.
+const TURN: usize = 16 << 10;
+
 /// How much is discarded at once.
 const DISCARDED: usize = 8 << 10;
 
 impl Patience {
     pub(super) fn new(stream: TcpStream, limit: Duration, line: Arc<Line>) -> Self {
-        Self { stream, limit, late: None, line, closing: None }
+        Self { stream, limit, late: None, line, closing: None, read: 0 }
     }
 
     /// Discards what comes, until the peer has closed, is silent, or has had its time.
@@ -92,11 +97,18 @@ impl AsyncRead for Patience {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read >= TURN {
+            self.read = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        let came = buffer.filled().len().saturating_sub(before);
+        if came > 0 {
             self.line.hear();
         }
+        self.read = if read.is_pending() { 0 } else { self.read.saturating_add(came) };
         read
     }
 }
@@ -139,5 +151,41 @@ impl AsyncWrite for Patience {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
         }
         self.linger(context).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::noop_waker;
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    /// A crowd that sends fast must not keep the response of another connection waiting.
+    #[tokio::test]
+    async fn a_client_that_sends_fast_gives_others_their_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        client.write_all(&[b'x'; 4 * TURN]).await.unwrap();
+        drop(client);
+        let mut stream = Patience::new(stream, Duration::from_secs(1), Arc::new(Line::new(Arc::default())));
+        let (mut read, mut turns) = (0, 0);
+        while read < 4 * TURN {
+            stream.stream.readable().await.unwrap();
+            let mut turn = 0;
+            loop {
+                let mut bytes = [0; 1 << 10];
+                let mut buffer = ReadBuf::new(&mut bytes);
+                let polled =
+                    Pin::new(&mut stream).poll_read(&mut Context::from_waker(&noop_waker()), &mut buffer);
+                if polled.is_pending() || buffer.filled().is_empty() {
+                    break;
+                }
+                turn += buffer.filled().len();
+            }
+            assert!(turn <= TURN, "{turn}");
+            (read, turns) = (read + turn, turns + 1);
+        }
+        assert!(turns >= 4, "{turns}");
     }
 }

@@ -32,6 +32,7 @@
 
 mod write;
 
+use super::field::{Field, Form};
 use cloudevents_core::{
     Data, DecodeOptions, Error, ErrorKind, Event, Limits, Payload, SpecVersion, Value,
     codec::{Assembler, CoreName, Given, decode_base64},
@@ -42,9 +43,9 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-/// Serialises an event with all of its types.
-pub fn serialize<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
-    stored(event).serialize(serializer)
+/// Serialises an event, or each of several, with all of its types.
+pub fn serialize<T: Field, S: Serializer>(field: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    field.write::<Typed, S>(serializer)
 }
 
 /// Appends the text that `serde_json` writes for an event with all of its types, several times as fast.
@@ -63,10 +64,23 @@ pub fn append_json(event: &Event, out: &mut Vec<u8>) {
     write::event(&stored(event), event, out);
 }
 
-/// Deserialises an event. It is checked like a received event: strictly. There are no limits besides those of the deserialiser, so that
+/// Deserialises an event, or several. Each is checked like a received event: strictly. There are no limits besides those of the deserialiser, so that
 /// every event that was stored is read again.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-    Stored::deserialize(deserializer)?.into_event().map_err(de::Error::custom)
+pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::read::<Typed, D>(deserializer)
+}
+
+/// The form of this module.
+struct Typed;
+
+impl Form for Typed {
+    fn write<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+        stored(event).serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+        Stored::deserialize(deserializer)?.into_event().map_err(de::Error::custom)
+    }
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,7 @@ use rdkafka::{
     message::{Header as ClientHeader, OwnedHeaders, ToBytes},
     producer::{BaseRecord, FutureRecord},
 };
+use sealed::Sealed;
 
 /// Decodes one event from a message of rdkafka, borrowed or owned, like [`decode`](crate::decode()).
 ///
@@ -61,7 +62,7 @@ pub fn record(message: &impl ClientMessage) -> Record {
 }
 
 /// Writes events into rdkafka's producer records.
-pub trait ProducerRecordExt<'a>: Sized {
+pub trait ProducerRecordExt<'a>: Sized + Sealed {
     /// Writes the event in binary mode: appends headers to those already present, and replaces the payload.
     /// Key, partition and timestamp do not change.
     ///
@@ -99,7 +100,7 @@ impl<'a, K: ToBytes + ?Sized, D: rdkafka::IntoOpaque> ProducerRecordExt<'a> for 
 }
 
 /// Converts records of this crate to rdkafka's producer records.
-pub trait RecordExt {
+pub trait RecordExt: Sealed {
     /// Converts for the `FutureProducer`. The value is not copied.
     ///
     /// ```
@@ -293,6 +294,16 @@ impl RecordView for Copied<'_> {
     fn value_bytes(&self) -> Option<Bytes> {
         self.value.cloned()
     }
+}
+
+/// Not public: the traits are for the types of this file only.
+mod sealed {
+    use rdkafka::producer::{BaseRecord, FutureRecord};
+
+    pub trait Sealed {}
+    impl<K: rdkafka::message::ToBytes + ?Sized> Sealed for FutureRecord<'_, K, [u8]> {}
+    impl<K: rdkafka::message::ToBytes + ?Sized, D: rdkafka::IntoOpaque> Sealed for BaseRecord<'_, K, [u8], D> {}
+    impl Sealed for super::Record {}
 }
 
 #[cfg(test)]
