@@ -8,7 +8,8 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
-    codec::{Assembler, Detected, Given, TextBuffer, decode_base64, detect},
+    TextBuffer,
+    codec::{self, Assembler, Detected, Given, decode_base64, detect},
 };
 use cloudevents_json::{assume, find, recognize};
 
@@ -219,7 +220,7 @@ fn binary(message: &impl Sections, look: &Look, with: &DecodeOptions) -> Result<
         Content::Text(text) if text.as_str().is_empty() => None,
         content if completed.base64 => Some(Payload::body(decode_base64(content.into_bytes())?)),
         Content::Bytes(bytes) => Some(Payload::body(bytes)),
-        Content::Text(text) => Some(Payload::characters(text, assembler.content_type())),
+        Content::Text(text) => Some(codec::characters(text, assembler.content_type())),
     };
     assembler.finish(payload)
 }

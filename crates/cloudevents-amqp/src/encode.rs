@@ -7,10 +7,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Losses, Message, Mode, Value,
-    codec::{
-        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
-    },
+    Error, ErrorKind, Event, Losses, Message, Mode, TextBuffer, Value,
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers},
 };
 
 /// Encodes an event as an AMQP message. The payload is not copied.

@@ -1,7 +1,7 @@
 //! Maps attribute names to names of application properties.
 
 use crate::Separator;
-use cloudevents_core::codec::{CoreName as CoreAttribute, TextBuffer};
+use cloudevents_core::{TextBuffer, codec::CoreName as CoreAttribute};
 use std::borrow::Cow;
 
 /// The name of the property of a core attribute, which is static.

@@ -1,7 +1,7 @@
 //! The parts of a message that decoding reads, for any message type.
 
 use crate::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The sections of a message that form an event.
 pub(crate) trait Sections {

@@ -3,8 +3,8 @@
 use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Repair, RepairKind, Timestamp, Value,
-    codec::{Assembler, Given, Piece, TextBuffer, is_utc_form},
+    Error, ErrorKind, Event, Repair, RepairKind, TextBuffer, Timestamp, Value,
+    codec::{Assembler, Given, Piece, is_utc_form, share},
 };
 use std::borrow::Cow;
 
@@ -97,7 +97,7 @@ pub(crate) fn write(event: &Event, value: Value<'_>, strings: bool) -> AmqpValue
 /// Returns a text of the event, shared with the event's buffer.
 #[inline]
 pub(crate) fn text(event: &Event, text: &str) -> TextBuffer {
-    event.share(text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
+    share(event, text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
 }
 
 fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The sections of an AMQP 1.0 message, independent of the client library.
 
 use bytes::Bytes;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The parts of an AMQP 1.0 message that this binding reads and writes: three sections of the bare message
 /// (AMQP 1.0, part 3, section 3.2). Texts and bytes are slices of shared buffers, so that cloning does not

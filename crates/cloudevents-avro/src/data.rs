@@ -6,8 +6,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, MediaType, Payload, Repair, RepairKind,
-    codec::{Assembler, TextBuffer, cut, scan::needs_escape, scan_json},
+    Error, ErrorKind, MediaType, Payload, Repair, RepairKind, TextBuffer,
+    codec::{Assembler, cut, scan::needs_escape, scan_json},
 };
 use std::ops::Range;
 

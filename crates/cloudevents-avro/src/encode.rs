@@ -7,7 +7,10 @@ use crate::{
 };
 use cloudevents_core::{
     Data, Error, Event, JsonText, Loss, LossClass, Losses, MediaType, Payload, SpecVersion,
-    codec::{CoreName, Room, append_payload, charset_lost, content_type_stated, form_lost, type_url_lost},
+    codec::{
+        CoreName, Room, append_payload, charset_lost, content_type_stated, core_bytes, core_length, extents,
+        form_lost, type_url_lost,
+    },
 };
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
@@ -29,7 +32,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         return Err(not_v1("AVRO-2.4-a"));
     }
     let mut losses = Losses::none();
-    let text = |name| event.core_bytes(name);
+    let text = |name| core_bytes(event, name);
     // The content type that a native payload implies is made explicit: the format itself implies none.
     let content_type = explicit_content_type(event);
     let data = event.data();
@@ -68,7 +71,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
 /// The content type as stated, or the one that the payload implies.
 #[inline]
 fn explicit_content_type(event: &Event) -> &[u8] {
-    match event.core_bytes(CoreName::DataContentType) {
+    match core_bytes(event, CoreName::DataContentType) {
         [] => event.content_type().map_or(&[], |implied| implied.as_str().as_bytes()),
         stated => stated,
     }
@@ -88,13 +91,13 @@ fn put_entry<const N: usize>(head: &[u8; N], text: &[u8], room: &mut Room<'_>) {
 fn measure(event: &Event, content_type: usize) -> (i64, usize) {
     let (mut entries, mut length) = (1_i64, SPECVERSION.len());
     for (head, text) in [
-        (ID.len(), event.core_length(CoreName::Id)),
-        (SOURCE.len(), event.core_length(CoreName::Source)),
-        (TYPE.len(), event.core_length(CoreName::Type)),
+        (ID.len(), core_length(event, CoreName::Id)),
+        (SOURCE.len(), core_length(event, CoreName::Source)),
+        (TYPE.len(), core_length(event, CoreName::Type)),
         (DATACONTENTTYPE.len(), content_type),
-        (DATASCHEMA.len(), event.core_length(CoreName::DataSchema)),
-        (SUBJECT.len(), event.core_length(CoreName::Subject)),
-        (TIME.len(), event.core_length(CoreName::Time)),
+        (DATASCHEMA.len(), core_length(event, CoreName::DataSchema)),
+        (SUBJECT.len(), core_length(event, CoreName::Subject)),
+        (TIME.len(), core_length(event, CoreName::Time)),
     ] {
         if text > 0 {
             entries = entries.wrapping_add(1);
@@ -102,7 +105,7 @@ fn measure(event: &Event, content_type: usize) -> (i64, usize) {
             length = length.wrapping_add(head).wrapping_add(bytes_length(text));
         }
     }
-    for (name, value) in event.extents() {
+    for (name, value) in extents(event) {
         entries = entries.wrapping_add(1);
         length = length.wrapping_add(value::length(name, value));
     }

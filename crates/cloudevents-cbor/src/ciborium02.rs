@@ -4,8 +4,8 @@ use crate::Cbor;
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
-use serde::{Serialize, de::DeserializeOwned};
 use sealed::Sealed;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// CBOR payloads from serde types, for [`EventBuilder`].
 pub trait CborBuilderExt: Sized + Sealed {

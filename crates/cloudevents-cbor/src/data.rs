@@ -4,8 +4,9 @@ use crate::wire::{head_length, is_byte_string, put_head};
 use bytes::Bytes;
 use cloudevents_core::{
     Data, Error, ErrorKind, Event, JsonText, Loss, LossClass, Losses, MediaType, Payload, Repair, RepairKind,
+    TextBuffer,
     codec::{
-        Assembler, Room, TextBuffer,
+        self, Assembler, Room,
         cbor::{BYTES, Head, Reader, TEXT, not_utf8},
         content_type_stated, cut, form_lost, type_url_lost,
     },
@@ -79,14 +80,14 @@ impl Found {
                     let valid = error.offset().and_then(|offset| usize::try_from(offset).ok());
                     not_utf8(at.saturating_add(valid.unwrap_or_default()))
                 })?;
-                Ok(Payload::characters(text, content_type))
+                Ok(codec::characters(text, content_type))
             }
             Kind::Text(_) => {
                 let mut reader = Reader::at(&document, self.item.start);
                 reader.skip(0)?;
                 item(document, self.item)
             }
-            Kind::TextInChunks(text) if !is_cbor => Ok(Payload::characters(text, content_type)),
+            Kind::TextInChunks(text) if !is_cbor => Ok(codec::characters(text, content_type)),
             Kind::Other if !is_cbor => item_as_bytes(document, self.item, assembler),
             _ => item(document, self.item),
         }

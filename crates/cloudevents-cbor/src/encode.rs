@@ -11,7 +11,7 @@ use cloudevents_core::{
     codec::{
         CoreName, Room, append_payload,
         cbor::{MAP, TEXT},
-        timestamp_respelled,
+        core_bytes, core_length, extents, timestamp_respelled,
     },
 };
 
@@ -24,7 +24,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let data = event.data();
     let written = Written::of(event, data);
     let mut losses = written.losses(event, data);
-    let text = |name| event.core_bytes(name);
+    let text = |name| core_bytes(event, name);
     let mut content_type = text(CoreName::DataContentType);
     if content_type.is_empty() {
         // A content type that the document does not imply is made explicit.
@@ -93,19 +93,19 @@ fn measure(event: &Event, content_type: usize, written: Written<'_>) -> (u64, us
         length = length.wrapping_add(name).wrapping_add(value);
     };
     for (name, text) in [
-        (ID.len(), event.core_length(CoreName::Id)),
-        (SOURCE.len(), event.core_length(CoreName::Source)),
-        (TYPE.len(), event.core_length(CoreName::Type)),
+        (ID.len(), core_length(event, CoreName::Id)),
+        (SOURCE.len(), core_length(event, CoreName::Source)),
+        (TYPE.len(), core_length(event, CoreName::Type)),
         (DATACONTENTTYPE.len(), content_type),
-        (DATASCHEMA.len(), event.core_length(CoreName::DataSchema)),
-        (SUBJECT.len(), event.core_length(CoreName::Subject)),
-        (TIME.len(), event.core_length(CoreName::Time)),
+        (DATASCHEMA.len(), core_length(event, CoreName::DataSchema)),
+        (SUBJECT.len(), core_length(event, CoreName::Subject)),
+        (TIME.len(), core_length(event, CoreName::Time)),
     ] {
         if text > 0 {
             add(name, string_length(text));
         }
     }
-    for (name, value) in event.extents() {
+    for (name, value) in extents(event) {
         add(string_length(name), value::length(value));
     }
     if !matches!(written, Written::Nothing) {

@@ -1,7 +1,7 @@
 //! Recommendations of the specification that a valid event does not follow.
 
 use crate::{report::Report, show};
-use cloudevents_kit::{Event, SpecVersion, UriReference};
+use cloudevents_kit::{Event, SpecVersion, UriReference, model::codec::is_payload_not_json};
 
 /// One recommendation.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub(crate) fn of(event: &Event) -> Vec<Advice> {
             all.push(Advice::new("name-begins-with-digit", Some(name), message, Some("CE-Naming-b")));
         }
     }
-    if event.is_payload_not_json() {
+    if is_payload_not_json(event) {
         let message = "datacontenttype is JSON, but the payload is not; it is kept as bytes".to_owned();
         all.push(Advice::new("payload-not-json", Some("datacontenttype"), message, None));
     }

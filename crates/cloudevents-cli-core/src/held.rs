@@ -4,7 +4,7 @@ use crate::{
     failure::{Failure, Status},
     plain::thousands,
 };
-use cloudevents_kit::Event;
+use cloudevents_kit::{Event, model::codec::attributes_size};
 
 /// The events of a batch, up to a limit.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Held {
     /// Keeps an event. Returns an error beyond 256 MiB or 200,000 events.
     pub fn push(&mut self, event: Event) -> Result<(), Failure> {
         let payload = event.data().map_or(0, |data| data.as_bytes().len());
-        self.bytes = self.bytes.saturating_add(payload).saturating_add(event.attributes_size());
+        self.bytes = self.bytes.saturating_add(payload).saturating_add(attributes_size(&event));
         if self.bytes > LARGEST || self.events.len() >= MOST {
             let words = format!("a batch may have {} MiB and {} events", LARGEST >> 20, thousands(MOST));
             return Err(Failure::new(Status::No, words)

@@ -1,9 +1,6 @@
 //! The attribute store: spans of two text buffers.
 
-use crate::{
-    Name, Timestamp, Uri, UriReference, Value,
-    codec::{CoreName, TextBuffer},
-};
+use crate::{Name, TextBuffer, Timestamp, Uri, UriReference, Value, codec::CoreName};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::ops::Range;

@@ -138,7 +138,7 @@ impl EventBuilder {
     }
 
     /// Sets character data as the payload. `datacontenttype` becomes `text/plain` unless it was set before.
-    pub fn text(self, text: impl Into<crate::codec::TextBuffer>) -> Self {
+    pub fn text(self, text: impl Into<crate::TextBuffer>) -> Self {
         let payload = Payload::text(text);
         if self.parts.core(Core::DataContentType).is_absent() {
             return self.payload("text/plain", payload);

@@ -198,30 +198,6 @@ impl Event {
         Attributes { event: self, core: CORE.len(), core_left: 0, extensions: self.extensions.list().iter() }
     }
 
-    /// The length in bytes of all attribute names and canonical values, `specversion` excluded. Text encoders reserve this much.
-    /// Booleans and Integers count as the longest of their type; the rest is exact.
-    ///
-    /// ```
-    /// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("ext", "x").build()?;
-    /// assert_eq!(event.attributes_size(), "id1".len() + "source/s".len() + "typet".len() + "extx".len());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn attributes_size(&self) -> usize {
-        let mut size = 0_usize;
-        for (span, core) in self.core.iter().zip(CORE) {
-            if !span.is_absent() {
-                size = size.saturating_add(span.length() as usize).saturating_add(core.name().len());
-            }
-        }
-        for extension in self.extensions.list() {
-            size = size
-                .saturating_add(extension.canonical_length())
-                .saturating_add(extension.name_length.into());
-        }
-        size
-    }
-
     /// The payload.
     ///
     /// The first call scans the body of a binary-mode message under a JSON content type, and the result is kept: it is
@@ -303,24 +279,10 @@ impl Event {
         self.body.as_ref().map(|body| body.content.as_bytes())
     }
 
-    /// Returns a text of this event, such as an attribute, as bytes that share the event's buffer; `None` if the text is not in that
-    /// buffer.
-    ///
-    /// Encoders use it to pass attributes on without copying them.
-    #[inline]
-    pub fn share(&self, text: &str) -> Option<Bytes> {
-        [&self.buffers.side, &self.buffers.text].into_iter().find_map(|buffer| {
-            let buffer = buffer.as_bytes();
-            let start = text.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
-            let end = start.checked_add(text.len()).filter(|end| *end <= buffer.len())?;
-            Some(buffer.slice(start..end))
-        })
-    }
-
     /// Whether the payload is the body of a binary-mode message with a JSON content type, and is not JSON.
     ///
     /// Such a payload is kept as bytes, as it came. JSON documents carry it as `data_base64`.
-    pub fn is_payload_not_json(&self) -> bool {
+    pub(crate) fn is_payload_not_json(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.kind == Kind::Body && self.kind_of(body) == Kind::Binary)
             && self.datacontenttype().is_some_and(MediaType::is_json)
     }
@@ -385,7 +347,7 @@ impl Extension {
 
     /// An upper bound of the length of the value's canonical string, in bytes.
     #[inline]
-    fn canonical_length(self) -> usize {
+    pub(crate) fn canonical_length(self) -> usize {
         use crate::attributes::ExtensionKind as Is;
         match self.kind {
             Is::Boolean | Is::Integer => "-2147483648".len(),

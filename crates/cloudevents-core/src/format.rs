@@ -23,6 +23,7 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// Returns the format as a `'static` reference, so that [documents](Document) can remember it at no cost. A format without settings
     /// returns a constant; the default returns `None`.
+    #[doc(hidden)]
     fn as_static(&self) -> Option<&'static dyn Format> {
         None
     }

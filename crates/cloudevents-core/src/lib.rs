@@ -32,6 +32,7 @@ mod repair;
 mod side;
 mod specversion;
 mod text;
+mod text_buffer;
 mod timestamp;
 mod to_text;
 mod typed;
@@ -59,6 +60,7 @@ pub use payload::{Data, IntoPayload, Payload};
 pub use peer::Peer;
 pub use repair::{Leniency, Repair, RepairKind};
 pub use specversion::SpecVersion;
+pub use text_buffer::TextBuffer;
 pub use timestamp::{Instant, Timestamp, ToTimestamp};
 pub use to_text::ToText;
 #[doc(hidden)]

@@ -1,9 +1,8 @@
 //! An event under construction: shared by the builder, the setters and the decoders.
 
 use crate::{
-    Error, ErrorKind, Event, MediaType, SpecVersion, Timestamp, Uri, UriReference, Value,
+    Error, ErrorKind, Event, MediaType, SpecVersion, TextBuffer, Timestamp, Uri, UriReference, Value,
     attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
-    codec::TextBuffer,
     event::Body,
     side::Side,
     text,

@@ -1,9 +1,6 @@
 //! Payloads: the data of an event, and how the content type decides their kind.
 
-use crate::{
-    Error, JsonText, MediaType,
-    codec::{TextBuffer, is_cbor_item},
-};
+use crate::{Error, JsonText, MediaType, TextBuffer, codec::is_cbor_item};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -80,7 +77,7 @@ impl<'a> Data<'a> {
 /// | [`proto`](Self::proto) | `Any` | `Any` | `Any` | `Any` |
 ///
 /// The bytes never change. A `body` is scanned when [`Event::data`](crate::Event::data) is first called. Decoders create payloads by
-/// the rules of their format; for character data, these are the rules of [`characters`](Self::characters).
+/// the rules of their format; for character data, these are the rules of [`characters`](crate::codec::characters).
 ///
 /// ```
 /// use cloudevents_core::Payload;
@@ -134,14 +131,6 @@ impl Payload {
     /// Character data.
     pub fn text(text: impl Into<TextBuffer>) -> Self {
         Self::of(Content::Text(text.into()), Kind::Text)
-    }
-
-    /// Character data of a format without native JSON: JSON when the content type is JSON and the text is valid JSON, else text. It is
-    /// scanned when [`Event::data`](crate::Event::data) is first called.
-    #[inline]
-    pub fn characters(text: impl Into<TextBuffer>, content_type: Option<MediaType<'_>>) -> Self {
-        let kind = if content_type.is_some_and(MediaType::is_json) { Kind::Characters } else { Kind::Text };
-        Self::of(Content::Text(text.into()), kind)
     }
 
     /// Bytes that stay bytes under every content type. JSON documents carry them as `data_base64`.

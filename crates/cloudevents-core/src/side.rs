@@ -1,9 +1,9 @@
 //! The side buffer: the text of an event that is not in its document.
 
 use crate::{
-    Error,
+    Error, TextBuffer,
     attributes::{SIDE, Span},
-    codec::{Piece, TextBuffer},
+    codec::Piece,
     parts::side_span,
     text,
 };

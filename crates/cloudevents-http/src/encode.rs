@@ -8,7 +8,9 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     Batch, Error, ErrorKind, Event, Format, Losses, Message, Mode,
-    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, header::arrives_raw},
+    codec::{
+        BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, header::arrives_raw, share,
+    },
 };
 use cloudevents_json::Json;
 use http::{
@@ -253,7 +255,7 @@ fn binary(event: &Event, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Er
 
 fn shared(event: &Event, text: Option<&str>) -> Result<HeaderValue, Error> {
     let text = text.unwrap_or_default();
-    match event.share(text) {
+    match share(event, text) {
         Some(bytes) => HeaderValue::from_maybe_shared(bytes).map_err(|_| not_a_header()),
         None => content_type(text),
     }

@@ -2,7 +2,7 @@
 
 use cloudevents_core::{
     Error, ErrorKind, Event, Value,
-    codec::{Assembler, header},
+    codec::{Assembler, header, share},
 };
 use http::HeaderValue;
 
@@ -17,7 +17,7 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
 pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<HeaderValue, Error> {
     if let Some(text) = value.as_str()
         && (raw || header::is_literal(text.as_bytes()))
-        && let Some(shared) = event.share(text)
+        && let Some(shared) = share(event, text)
     {
         return HeaderValue::from_maybe_shared(shared).map_err(|_| unreachable_value());
     }

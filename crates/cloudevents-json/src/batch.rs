@@ -7,9 +7,9 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Batch, DecodeOptions, Decoded, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind,
+    Batch, DecodeOptions, Decoded, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind, TextBuffer,
     codec::{
-        TextBuffer, check_count, mixed_specversions,
+        check_count, mixed_specversions,
         scan::{Mistake, Scanner},
     },
 };

@@ -3,15 +3,15 @@
 use crate::{Json, value::syntax};
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
-    Repair, RepairKind, SpecVersion,
+    Repair, RepairKind, SpecVersion, TextBuffer,
     codec::{
-        Assembler, Completed, TextBuffer, decode_base64,
+        Assembler, Completed, decode_base64,
         scan::{RawString, Scanner},
         scan_json,
     },
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sealed::Sealed;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The payload members of an event, until all attributes are known.
 #[derive(Default)]

@@ -4,8 +4,9 @@ use crate::{data, value, value::syntax};
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, Repair, RepairKind, ResolvedName,
+    TextBuffer,
     codec::{
-        Assembler, Picker, TextBuffer,
+        Assembler, Picker,
         scan::{Mistake, Scanner},
     },
 };

@@ -5,7 +5,7 @@ use std::io::Write;
 use cloudevents_core::{
     Data, Event, Loss, LossClass, Losses, MediaType, SpecVersion, Value,
     codec::{
-        append_payload, content_type_stated, form_lost,
+        self, append_payload, content_type_stated, form_lost,
         scan::{needs_escape, plain_length},
         type_lost, type_url_lost,
     },
@@ -36,7 +36,7 @@ fn length_with(event: &Event, data: Option<Data<'_>>) -> usize {
     // Each attribute is a member: its name and its text, and `"":"",` around them.
     let members = event.attributes().len().saturating_mul(r#""":"","#.len());
     let mut length =
-        r#"{"specversion":"1.0"}"#.len().saturating_add(event.attributes_size()).saturating_add(members);
+        r#"{"specversion":"1.0"}"#.len().saturating_add(codec::attributes_size(event)).saturating_add(members);
     let mut add = |name: &str, text: usize| length = length.saturating_add(name.len()).saturating_add(text);
     if event.datacontenttype().is_none()
         && let Some(content_type) = content_type(event, data)

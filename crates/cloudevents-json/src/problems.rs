@@ -7,9 +7,9 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Error, RepairKind,
+    DecodeOptions, Error, RepairKind, TextBuffer,
     codec::{
-        Assembler, TextBuffer,
+        Assembler,
         scan::{Mistake, Scanner},
     },
 };

@@ -7,8 +7,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Format, Losses, MediaType, Message, Mode,
-    codec::{BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode},
+    Error, ErrorKind, Event, Format, Losses, MediaType, Message, Mode, TextBuffer,
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, share},
 };
 use std::borrow::Cow;
 
@@ -141,7 +141,7 @@ pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, C
 #[inline]
 fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
     match text {
-        Cow::Borrowed(text) => event.share(text).unwrap_or_else(|| copied(text)),
+        Cow::Borrowed(text) => share(event, text).unwrap_or_else(|| copied(text)),
         Cow::Owned(text) => text.into(),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event,
-    codec::{Assembler, Given},
+    codec::{Assembler, Given, share},
 };
 
 /// Reads a header as the attribute of this name and passes it to the assembler. Null means that the
@@ -28,7 +28,7 @@ pub(crate) fn text<'v>(name: &str, value: &'v [u8]) -> Result<&'v str, Error> {
 /// Returns a text of this event as a header value, shared with the event's buffer where possible.
 #[inline]
 pub(crate) fn write(event: &Event, text: &str) -> Bytes {
-    match event.share(text) {
+    match share(event, text) {
         Some(shared) => shared,
         None => Bytes::copy_from_slice(text.as_bytes()),
     }

@@ -1,7 +1,7 @@
 //! Records: an owned type, and a view of any client library's records.
 
 use bytes::Bytes;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 use std::{fmt, ops::Deref};
 
 /// A Kafka record independent of any client library: key, headers and value.

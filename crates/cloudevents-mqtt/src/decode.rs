@@ -7,7 +7,8 @@ use crate::{
 };
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
-    codec::{Assembler, Detected, Given, TextBuffer, decode_base64},
+    TextBuffer,
+    codec::{self, Assembler, Detected, Given, decode_base64},
 };
 use cloudevents_json::{assume, find, recognize};
 
@@ -119,7 +120,7 @@ fn binary(
         true => None,
         false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
         false if message.payload_is_text() => Some(match TextBuffer::new(payload.clone()) {
-            Ok(text) => Payload::characters(text, assembler.content_type()),
+            Ok(text) => codec::characters(text, assembler.content_type()),
             // The indicator is wrong, the payload need not be.
             Err(_) => Payload::body(payload),
         }),

@@ -3,10 +3,8 @@
 use crate::{Encoding, MqttMessage, Version, name, value, wire::UserProperty};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
-    codec::{
-        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
-    },
+    Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode, TextBuffer,
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers},
 };
 use std::borrow::Cow;
 

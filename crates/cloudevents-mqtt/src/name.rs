@@ -1,6 +1,6 @@
 //! Attribute names as names of user properties: unchanged.
 
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The attribute a user property names, if its name could be that of one.
 #[inline]

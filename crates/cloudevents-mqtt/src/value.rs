@@ -1,8 +1,8 @@
 //! Attribute values as values of user properties: the canonical text, as it stands.
 
 use cloudevents_core::{
-    Error, ErrorKind, Event,
-    codec::{Assembler, Given, TextBuffer},
+    Error, ErrorKind, Event, TextBuffer,
+    codec::{Assembler, Given, share},
 };
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub(crate) fn write(event: &Event, name: &str, text: Cow<'_, str>) -> Result<Tex
     }
     Ok(match text {
         Cow::Borrowed(text) => {
-            event.share(text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
+            share(event, text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
         }
         Cow::Owned(text) => text.into(),
     })

@@ -2,7 +2,7 @@
 
 use crate::Version;
 use bytes::Bytes;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The parts of a PUBLISH packet that an event is mapped to, of no client library in particular.
 ///

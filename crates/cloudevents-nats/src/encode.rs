@@ -3,10 +3,8 @@
 use crate::{Encoding, NatsMessage, name, value, wire::Header};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
-    codec::{
-        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, extension_headers, header::arrives_raw,
-    },
+    Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode, TextBuffer,
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, extension_headers, header::arrives_raw},
 };
 use cloudevents_json::Json;
 

@@ -1,6 +1,6 @@
 //! Attribute names as header names.
 
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 use std::borrow::Cow;
 
 /// The header with the media type of a document. It has no meaning in binary mode: `datacontenttype` has its own header.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cloudevents_core::{
     Error, Event,
-    codec::{Assembler, header},
+    codec::{Assembler, header, share},
 };
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
     if !raw && !header::is_literal(text.as_bytes()) {
         return header::encode(text).into();
     }
-    event.share(text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()))
+    share(event, text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()))
 }
 
 /// A media type as header value. It is written as it stands: its spaces and quotes are those of a header.

@@ -1,7 +1,7 @@
 //! Messages: owned ones, and whatever a client library has, seen as one.
 
 use bytes::Bytes;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The parts of a NATS message that an event is mapped to, of no client library in particular.
 ///

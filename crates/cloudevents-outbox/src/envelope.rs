@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Document, Error, ErrorKind, Event, FormatId, Message, codec::decode_base64,
+    DecodeOptions, Document, Error, ErrorKind, Event, FormatId, Message,
+    codec::{self, decode_base64},
 };
 use cloudevents_json::serde::{AsTyped, typed};
 use cloudevents_transport::{Content, Outgoing};
@@ -77,7 +78,7 @@ pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
 /// The length of the text of most events, at most.
 fn room(event: &Event) -> usize {
     let data = event.data().map_or(0, |data| data.as_bytes().len());
-    data.saturating_mul(4).div_ceil(3).saturating_add(event.attributes_size()).saturating_add(NAMES)
+    data.saturating_mul(4).div_ceil(3).saturating_add(codec::attributes_size(event)).saturating_add(NAMES)
 }
 
 /// Reads what [`write`] wrote.

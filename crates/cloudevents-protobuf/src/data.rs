@@ -6,8 +6,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Data, Error, ErrorKind, Event, Losses, MediaType, Payload,
-    codec::{TextBuffer, content_type_stated, cut, form_lost},
+    Data, Error, ErrorKind, Event, Losses, MediaType, Payload, TextBuffer,
+    codec::{self, content_type_stated, cut, form_lost},
 };
 use core::ops::Range;
 
@@ -66,7 +66,7 @@ impl Found {
             Self::Text(range) => {
                 let at = start.saturating_add(range.start);
                 let text = TextBuffer::new(cut(part, range)).map_err(|error| not_utf8(&error, at))?;
-                Payload::characters(text, content_type)
+                codec::characters(text, content_type)
             }
         })
     }

@@ -3,10 +3,8 @@
 use crate::{RabbitMessage, name, value, wire::Header};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Format, Losses, Message, Mode,
-    codec::{
-        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
-    },
+    Error, ErrorKind, Event, Format, Losses, Message, Mode, TextBuffer,
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers, share},
 };
 use std::borrow::Cow;
 
@@ -103,5 +101,5 @@ fn binary(event: &Event) -> Result<RabbitMessage, Error> {
 
 /// A text of this event, sharing its buffer where it lies there.
 fn shared(event: &Event, text: &str) -> TextBuffer {
-    event.share(text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
+    share(event, text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
 }

@@ -1,6 +1,6 @@
 //! Attribute names as header names.
 
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// The prefix that is written.
 pub(crate) const PREFIX: &str = "ce-";

@@ -4,7 +4,7 @@ use crate::{Field, FieldValue};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Repair, RepairKind,
-    codec::{Assembler, Given},
+    codec::{Assembler, Given, share},
 };
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ pub(crate) fn length(value: Field<'_>) -> usize {
 #[inline]
 pub(crate) fn write(event: &Event, text: Cow<'_, str>) -> FieldValue {
     FieldValue::Bytes(match text {
-        Cow::Borrowed(text) => event.share(text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes())),
+        Cow::Borrowed(text) => share(event, text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes())),
         Cow::Owned(text) => text.into(),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{Frame, Subprotocol};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Losses, Message, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Losses, Message, TextBuffer};
 use cloudevents_json::find;
 
 /// Writes an event as a message of this subprotocol, with its format among `with`'s. JSON is always there.

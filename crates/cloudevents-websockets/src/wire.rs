@@ -1,7 +1,7 @@
 //! Frames.
 
 use bytes::Bytes;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::TextBuffer;
 
 /// A whole WebSocket message: one frame, or the fragments of one joined. Cloning counts a reference.
 #[derive(Clone, Debug)]

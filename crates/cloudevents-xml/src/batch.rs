@@ -8,8 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Batch, DecodeOptions, Decoded, Error, Event, Item, Losses,
-    codec::{TextBuffer, check_count},
+    Batch, DecodeOptions, Decoded, Error, Event, Item, Losses, TextBuffer, codec::check_count,
 };
 
 /// All events, or the first error with its index.

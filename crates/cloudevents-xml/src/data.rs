@@ -7,8 +7,8 @@ use crate::{
     value::{qualified, xsi_type},
 };
 use cloudevents_core::{
-    Data, Error, ErrorKind, Event, Limits, Loss, LossClass, Losses, MediaType, Payload,
-    codec::{Assembler, TextBuffer, charset_lost, decode_base64, form_lost, other_charset, type_url_lost},
+    Data, Error, ErrorKind, Event, Limits, Loss, LossClass, Losses, MediaType, Payload, TextBuffer,
+    codec::{self, Assembler, charset_lost, decode_base64, form_lost, other_charset, type_url_lost},
 };
 
 /// The payload of an event, until all attributes are known.
@@ -47,7 +47,7 @@ impl Member {
     #[inline]
     pub(crate) fn decide(self, assembler: &Assembler<'_>) -> Payload {
         match self {
-            Self::Characters(text) => Payload::characters(text, assembler.content_type()),
+            Self::Characters(text) => codec::characters(text, assembler.content_type()),
             Self::Known(payload) => payload,
         }
     }

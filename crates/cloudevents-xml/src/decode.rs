@@ -8,8 +8,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName,
-    codec::{Assembler, Given, Picker, TextBuffer},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName, TextBuffer,
+    codec::{Assembler, Given, Picker},
 };
 use std::borrow::Cow;
 

@@ -3,8 +3,8 @@
 use super::received::ReceivedMessage;
 use crate::{AmqpMessage, AmqpValue, Body, Encoding, encode::core_properties, name, value::Native};
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message,
-    codec::{TextBuffer, binary_mode_body, check_binary_mode},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, TextBuffer,
+    codec::{binary_mode_body, check_binary_mode},
 };
 use fe2o3_amqp_types::{
     messaging::{self, ApplicationProperties, Batch, Data, MessageId},

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::{DecodeOptions, ErrorKind, Limits, Mode, RepairKind, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, ErrorKind, Limits, Mode, RepairKind, TextBuffer};
 use proptest::prelude::*;
 
 fn text(text: &str) -> AmqpValue {

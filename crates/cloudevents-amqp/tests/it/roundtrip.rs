@@ -118,7 +118,7 @@ fn payloads_and_texts_are_shared() {
         Body::Data(body.clone()),
         Body::DataSections(vec![body.clone()]),
         Body::Value(AmqpValue::Binary(body.clone())),
-        Body::Value(AmqpValue::String(cloudevents_core::codec::TextBuffer::new(body.clone()).unwrap())),
+        Body::Value(AmqpValue::String(cloudevents_core::TextBuffer::new(body.clone()).unwrap())),
     ] {
         let mut message = message.clone();
         message.body = body.clone();

@@ -10,9 +10,9 @@ pub use schema::CheckedSchema;
 
 use apache_avro::Schema;
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
+use sealed::Sealed;
 use serde::{Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
-use sealed::Sealed;
 
 /// The content type of Avro payloads.
 const CONTENT_TYPE: &str = "application/avro";

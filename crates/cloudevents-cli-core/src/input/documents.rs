@@ -11,10 +11,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
-    model::{
-        Item,
-        codec::{TextBuffer, scan::Scanner},
-    },
+    model::{Item, TextBuffer, codec::scan::Scanner},
 };
 use std::sync::Arc;
 

@@ -51,7 +51,8 @@ fn listening(scheme: &str, reports: &NamedTempFile) -> (Child, String, String) {
     let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
     let url = format!("{scheme}://{address}/events");
     let mut child = command(&["listen", &url, "--count", "1"]);
-    let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(reports.reopen().unwrap()).spawn().unwrap();
+    let child =
+        child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(reports.reopen().unwrap()).spawn().unwrap();
     while TcpStream::connect(&address).is_err() {
         thread::sleep(Duration::from_millis(5)); // between two tries
     }

@@ -7,8 +7,9 @@ pub use given::{AttributeName, Completed, CoreName, Given, TextWriter};
 
 use crate::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, MediaType, Payload, Repair, RepairKind, SpecVersion,
+    TextBuffer,
     attributes::{Core, ExtensionKind, Span},
-    codec::{Piece, TextBuffer},
+    codec::Piece,
     event::Body,
     name::is_name,
     parts::{Parts, is_plain_core, missing, side_span, text_span, wanted_type},

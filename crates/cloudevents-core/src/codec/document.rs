@@ -1,11 +1,8 @@
 //! Parts of documents: payloads cut out of a document, and appended to one.
 
 use crate::{
-    Payload,
-    codec::{
-        TextBuffer,
-        scan::{Mistake, Problem, Scanner},
-    },
+    Payload, TextBuffer,
+    codec::scan::{Mistake, Problem, Scanner},
     payload::{Content, Kind},
 };
 use alloc::vec::Vec;
@@ -17,7 +14,7 @@ use core::ops::Range;
 /// `depth` is the number of nesting levels allowed. Decoders of JSON documents use this to scan a payload once without copying it.
 ///
 /// ```
-/// use cloudevents_core::codec::{TextBuffer, scan_json};
+/// use cloudevents_core::{TextBuffer, codec::scan_json};
 ///
 /// let (document, mut position) = (TextBuffer::from(r#"[{"a": 1}, 2]"#), 1);
 /// assert_eq!(scan_json(&document, &mut position, 64)?.as_bytes(), r#"{"a": 1}"#);

@@ -1,6 +1,6 @@
 //! Attribute names as names of headers.
 
-use crate::{Event, codec::TextBuffer};
+use crate::{Event, TextBuffer};
 use alloc::string::String;
 
 /// Returns the name of each extension attribute after a prefix, in the order of the attributes. They share one buffer, so that a message

@@ -12,8 +12,8 @@
 //! | name the headers of extensions | [`extension_headers`] |
 //! | read some attributes of a document only | [`Picker`] |
 //! | scan JSON text | [`scan`], [`scan_json`] |
-//! | share a document's buffer | [`TextBuffer`], [`cut`] |
-//! | write a document of known length | [`Room`], [`Extent`], [`append_payload`] |
+//! | share a document's buffer | [`TextBuffer`](crate::TextBuffer), [`share`], [`cut`] |
+//! | write a document of known length | [`Room`], [`extents`], [`core_length`], [`attributes_size`], [`append_payload`] |
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
 //! | write the body of binary mode, and report what is lost | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
 //! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |
@@ -24,15 +24,14 @@ pub mod cbor;
 mod charset;
 mod detect;
 mod document;
-mod extent;
 pub mod header;
 mod header_names;
 mod losses;
+mod of_event;
 mod picker;
 mod piece;
 mod room;
 pub mod scan;
-mod text_buffer;
 
 pub use crate::batch::{check_count, mixed_specversions};
 pub use crate::value::{decode_base64, parse_integer};
@@ -40,14 +39,15 @@ pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWri
 pub use cbor::is_cbor_item;
 pub use detect::{Detected, check_binary_mode, detect};
 pub use document::{append_payload, cut, scan_json};
-pub use extent::Extent;
 pub use header_names::{extension_headers, is_content_type};
 pub use losses::{
     BinaryMode, binary_mode_body, binary_mode_losses, binary_mode_meaning_losses, charset_lost,
     content_type_stated, form_lost, is_utc_form, other_charset, timestamp_losses, timestamp_respelled,
     type_lost, type_url_lost,
 };
+pub use of_event::{
+    Extent, attributes_size, characters, core_bytes, core_length, extents, is_payload_not_json, share,
+};
 pub use picker::Picker;
 pub use piece::Piece;
 pub use room::Room;
-pub use text_buffer::TextBuffer;

@@ -1,10 +1,10 @@
 //! Reading some attributes of a document only.
 
 use crate::{
-    DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, SpecVersion, Timestamp, Uri,
+    DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, SpecVersion, TextBuffer, Timestamp, Uri,
     UriReference, Value,
     attributes::Core,
-    codec::{Assembler, CoreName, TextBuffer},
+    codec::{Assembler, CoreName},
 };
 
 /// Collects the attributes of requested names while a decoder walks a document. Formats implement

@@ -2,9 +2,9 @@
 
 use super::{Body, Event};
 use crate::{
-    BuildError, Error, IntoPayload, Name, Payload, SpecVersion, ToText, ToTimestamp, ToValue, Value,
+    BuildError, Error, IntoPayload, Name, Payload, SpecVersion, TextBuffer, ToText, ToTimestamp, ToValue,
+    Value,
     attributes::{Buffers, Core, Extension, Extensions, Span},
-    codec::TextBuffer,
     name::is_name,
     parts::{Parts, check_core, reserved},
     payload::Content,

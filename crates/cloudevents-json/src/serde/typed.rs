@@ -35,7 +35,7 @@ mod write;
 use super::field::{Field, Form};
 use cloudevents_core::{
     Data, DecodeOptions, Error, ErrorKind, Event, Limits, Payload, SpecVersion, Value,
-    codec::{Assembler, CoreName, Given, decode_base64},
+    codec::{self, Assembler, CoreName, Given, decode_base64},
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de,
@@ -173,7 +173,7 @@ fn stored_data<'a>(data: Data<'a>, event: &Event) -> StoredData<'a> {
         Data::Proto { type_url, value } => {
             StoredData::Proto { type_url: type_url.into(), value: StoredBytes(value.into()) }
         }
-        data if event.is_payload_not_json() => StoredData::Body(StoredBytes(data.as_bytes().into())),
+        data if codec::is_payload_not_json(event) => StoredData::Body(StoredBytes(data.as_bytes().into())),
         data => StoredData::Binary(StoredBytes(data.as_bytes().into())),
     }
 }

@@ -246,7 +246,7 @@ fn put_variable(buffer: &mut BytesMut, value: usize) {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use cloudevents_core::{Event, codec::TextBuffer};
+    use cloudevents_core::{Event, TextBuffer};
     use proptest::prelude::*;
     use rumqttc_v4::mqttbytes::v4;
 

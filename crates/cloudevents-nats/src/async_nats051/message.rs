@@ -3,7 +3,7 @@
 use crate::{Encoding, MessageView, NatsMessage};
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject, message::OutboundMessage, subject::ToSubject};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, TextBuffer};
 
 /// Decodes the event of a message of async-nats. The payload is not copied. Errors are those of
 /// [`decode`](crate::decode()).

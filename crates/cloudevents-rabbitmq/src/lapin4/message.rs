@@ -3,9 +3,7 @@
 use super::{options::short, received::ReceivedMessage};
 use crate::{Field, FieldValue, MessageView, RabbitMessage};
 use bytes::Bytes;
-use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, Mode, codec::TextBuffer,
-};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, Mode, TextBuffer};
 use lapin::{
     BasicProperties,
     message::Delivery,

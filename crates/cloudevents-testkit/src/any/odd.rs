@@ -3,7 +3,7 @@
 use super::{event, name, string, valid};
 use cloudevents_core::{
     Data, DecodeOptions, Error, Event, Payload, Value,
-    codec::{Assembler, Given},
+    codec::{self, Assembler, Given},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -13,7 +13,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 /// use proptest::{strategy::{Strategy, ValueTree}, test_runner::TestRunner};
 ///
 /// let event = cloudevents_testkit::any::large_event().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-/// assert!(event.attributes_size() > 65_536 || event.attributes().len() > 256);
+/// assert!(codec::attributes_size(&event) > 65_536 || event.attributes().len() > 256);
 /// ```
 pub fn large_event() -> impl Strategy<Value = Event> {
     (event().boxed(), name(), any::<bool>()).prop_map(|(event, name, is_long)| {
@@ -86,7 +86,7 @@ fn repaired(event: &Event, mistakes: Vec<(String, String)>) -> Result<Event, Err
             Some(Payload::text(json.as_str()))
         }
         Some(Data::Json(json)) => Some(Payload::json(json.as_str().to_owned())?),
-        Some(Data::Text(text)) => Some(Payload::characters(text, content_type)),
+        Some(Data::Text(text)) => Some(codec::characters(text, content_type)),
         Some(Data::Xml(text)) => Some(Payload::xml(text)),
         Some(Data::Cbor(item)) if content_type.is_none_or(|content_type| content_type.is_cbor()) => {
             Some(Payload::cbor(item.to_vec())?)

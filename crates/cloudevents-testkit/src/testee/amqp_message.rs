@@ -4,10 +4,7 @@ use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{
-    Error, Event, Formats, Losses, Message,
-    codec::{TextBuffer, decode_base64},
-};
+use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer, codec::decode_base64};
 use serde_json::{Map, Value as Json, json};
 
 /// The AMQP message that the message of a request describes.

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
-use cloudevents_core::{ContentMode, DecodeOptions, Decoded, Error, Event, Message};
+use cloudevents_core::{
+    ContentMode, DecodeOptions, Decoded, Error, Event, Message, codec::is_payload_not_json,
+};
 use serde_json::{Map, Value as Json, json};
 
 /// The decoded events, and the content mode and format of the message.
@@ -41,7 +43,7 @@ pub(crate) fn decode(request: &Json) -> Result<Answer, Error> {
     if !repairs.is_empty() {
         result.insert("repairs".into(), repairs.into());
     }
-    if came.events.value.iter().any(Event::is_payload_not_json) {
+    if came.events.value.iter().any(is_payload_not_json) {
         result.insert("notes".into(), json!([{"kind": "payload-not-json"}]));
     }
     Ok(Answer::Result(result.into()))

@@ -2,7 +2,7 @@
 
 use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, Event, Formats, Losses, Message, codec::TextBuffer};
+use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer};
 use cloudevents_mqtt::{Encoding, MqttMessage, Version};
 use serde_json::{Value as Json, json};
 

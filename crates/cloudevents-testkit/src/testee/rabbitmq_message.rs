@@ -2,10 +2,7 @@
 
 use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
-use cloudevents_core::{
-    Error, Event, Formats, Losses, Message,
-    codec::{TextBuffer, decode_base64},
-};
+use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer, codec::decode_base64};
 use cloudevents_rabbitmq::{Field, FieldValue, RabbitMessage};
 use serde_json::{Map, Value as Json, json};
 

@@ -3,7 +3,7 @@
 use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Losses, Message, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Losses, Message, TextBuffer};
 use cloudevents_websockets::{Frame, Subprotocol};
 use serde_json::{Value as Json, json};
 

@@ -1,7 +1,7 @@
 //! The contract of losses: an event comes back as it was, or a loss names what differs.
 
 use crate::chain::format;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Limits, Losses, Mode, SpecVersion};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Limits, Losses, Mode, SpecVersion, codec};
 use cloudevents_json::{LineReader, LineWriter};
 use cloudevents_testkit::{
     any,
@@ -104,7 +104,7 @@ fn may_refuse(name: &str, event: &Event, error: &Error) -> bool {
         ErrorKind::UnsupportedSpecversion => event.specversion() == SpecVersion::V03,
         ErrorKind::Unsupported => error.attribute() == Some("datacontenttype"),
         // A string of MQTT is that long.
-        ErrorKind::TooLarge => name == "MQTT" && event.attributes_size() > 65_535,
+        ErrorKind::TooLarge => name == "MQTT" && codec::attributes_size(event) > 65_535,
         _ => false,
     }
 }

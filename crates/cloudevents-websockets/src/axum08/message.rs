@@ -3,7 +3,7 @@
 use crate::{Frame, Subprotocol, decode as decode_frame, encode as encode_frame};
 use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, TextBuffer};
 
 /// Converts a message that holds an event. Returns `None` for pings, pongs and close frames.
 pub fn frame(message: Message) -> Result<Option<Frame>, Error> {

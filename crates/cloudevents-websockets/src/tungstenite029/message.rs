@@ -2,7 +2,7 @@
 
 use crate::{Frame, Subprotocol, decode as decode_frame, encode as encode_frame};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, codec::TextBuffer};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, TextBuffer};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Converts a message that holds an event. Returns `None` for pings, pongs and close frames.

@@ -2,7 +2,7 @@
 
 use super::{Stored, StoredData, StoredValue, stored_value};
 use crate::encode::{base64, json_payload, string, text_payload};
-use cloudevents_core::Event;
+use cloudevents_core::{Event, codec};
 
 /// Room for the names of members.
 const NAMES: usize = 192;
@@ -10,7 +10,10 @@ const NAMES: usize = 192;
 pub(super) fn event(stored: &Stored<'_>, event: &Event, out: &mut Vec<u8>) {
     let data = event.data().map_or(0, |data| data.as_bytes().len());
     out.reserve(
-        data.saturating_mul(4).div_ceil(3).saturating_add(event.attributes_size()).saturating_add(NAMES),
+        data.saturating_mul(4)
+            .div_ceil(3)
+            .saturating_add(codec::attributes_size(event))
+            .saturating_add(NAMES),
     );
     let texts = [
         ("{\"specversion\":", Some(&stored.specversion)),

@@ -1,4 +1,4 @@
-//! A document known to be UTF-8.
+//! Text that is shared instead of copied.
 
 use crate::{Error, ErrorKind};
 use alloc::string::String;
@@ -6,12 +6,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use core::fmt;
 
-/// Bytes that were checked once to be UTF-8. The attributes of decoded events are slices of such a buffer.
+/// A text whose clones and parts share one buffer: payloads and documents. It is made from `String`, `&str` and, once they are checked to be UTF-8, from
+/// [`Bytes`]. The attributes of decoded events are parts of such a buffer.
 ///
 /// Cloning counts a reference. Empty buffers do not allocate.
 ///
 /// ```
-/// use cloudevents_core::codec::TextBuffer;
+/// use cloudevents_core::TextBuffer;
 ///
 /// let buffer = TextBuffer::new(bytes::Bytes::from_static(b"{\"id\":\"1\"}"))?;
 /// assert_eq!(buffer.as_str().len(), 10);
