@@ -47,3 +47,27 @@ impl Held {
         self.bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events share one payload, so that the test takes little memory.
+    #[test]
+    fn a_batch_has_256_mib_at_most() {
+        let event = Event::builder()
+            .id("1")
+            .source("/s")
+            .ty("t")
+            .binary("image/png", vec![0; 1 << 20])
+            .build()
+            .unwrap();
+        let mut held = Held::default();
+        for _ in 0..255 {
+            held.push(event.clone()).unwrap();
+        }
+        let refused = held.push(event).unwrap_err();
+        assert!(format!("{refused:?}").contains("256 MiB"), "{refused:?}");
+        assert_eq!(held.events().len(), 255);
+    }
+}

@@ -10,7 +10,7 @@ use cloudevents_kit::{
     },
 };
 use std::{
-    io::{self, BufRead},
+    io::{self, BufRead, Read},
     path::Path,
 };
 
@@ -125,7 +125,9 @@ pub(super) fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<u8>) -> io::Res
     let mut doubtful = false;
     loop {
         let begin = ahead.len();
-        if !read_line(reader, LARGEST.saturating_add(begin), ahead)? {
+        // A line without an end is not read on and on.
+        let mut some = (&mut *reader).take(u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1));
+        if !read_line(&mut some, LARGEST.saturating_add(begin), ahead)? {
             return Ok(false);
         }
         let line = ahead.get(begin..).unwrap_or_default();
@@ -182,6 +184,16 @@ mod tests {
         ] {
             assert!(!lines(no), "{no}");
         }
+    }
+
+    /// It may have no end.
+    #[test]
+    fn a_line_that_is_too_long_is_not_read_to_its_end() {
+        let mut input = io::BufReader::new(io::repeat(b'a').take(300 << 20));
+        let mut ahead = Vec::new();
+        assert!(!is_lines(&mut input, &mut ahead).unwrap());
+        assert_eq!(ahead.len(), LARGEST + 1);
+        assert!(input.get_ref().limit() > 40 << 20);
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Lines {
                 return Ok(Some(self.chunk(buffer.freeze())));
             }
             if buffer.len() > self.longest {
-                let words = format!("line {} is longer than {} MiB", self.number, self.longest >> 20);
+                let number = self.number.saturating_add(1);
+                let words = format!("line {number} is longer than {} MiB", self.longest >> 20);
                 return Err(io::Error::other(words));
             }
         }
@@ -112,5 +113,27 @@ impl Chunk {
     /// The bytes of its lines.
     pub(super) fn len(&self) -> usize {
         self.source.text.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_has_its_number() {
+        for before in ["", "{}\n", "{}\n\n{}\n"] {
+            let text = before.to_owned() + &" ".repeat(2 << 20);
+            let reader = Box::new(io::Cursor::new(text));
+            let mut lines = Lines::new("f".into(), Vec::new(), reader, 1 << 20);
+            let error = loop {
+                match lines.next() {
+                    Ok(chunk) => assert!(chunk.is_some()),
+                    Err(error) => break error,
+                }
+            };
+            let number = before.lines().count() + 1;
+            assert_eq!(error.to_string(), format!("line {number} is longer than 1 MiB"));
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
     };
     let mut all = Vec::new();
     for document in yaml::Documents::new(text) {
-        if all.len() > MOST {
+        if all.len() >= MOST {
             let limit = format!("the limit for YAML is {} events", thousands(MOST));
             let error =
                 Error::new(ErrorKind::TooMany).with_detail(limit).with_help("convert it to JSON Lines");

@@ -230,3 +230,68 @@ fn other_files_have_a_limit_that_the_help_states() {
     let reported = String::from_utf8(settings.stderr).unwrap();
     assert!(settings.status.code() == Some(2) && reported.contains("has more than 1 MiB"), "{reported}");
 }
+
+/// The number that stands between these words of the help of a command.
+fn stated(command: &str, before: &str, after: &str) -> usize {
+    let help = ce(&[command, "--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let number = help.split_once(before).and_then(|(_, rest)| rest.split_once(after));
+    let (number, _) = number.unwrap_or_else(|| panic!("{command}: `{before}` and `{after}` in {help}"));
+    number.replace(',', "").parse().unwrap_or_else(|_| panic!("{command}: {number}"))
+}
+
+/// Reads what is as large as the limit, and refuses one more with words that have a limit.
+fn is_the_limit(arguments: &[&str], limit: usize, input: impl Fn(usize) -> String) {
+    for (length, is_read) in [(limit, true), (limit + 1, false)] {
+        let ran = ce_with(arguments, input(length));
+        let refused = ["limit", " MiB", "more than", "too-large"].iter().any(|words| ran.err.contains(words));
+        let shown: String = ran.err.chars().take(500).collect();
+        assert_eq!((ran.status == 0, refused), (is_read, !is_read), "{arguments:?}, {length}: {shown}");
+    }
+}
+
+fn padded(head: &str, length: usize, tail: &str) -> String {
+    head.to_owned() + &" ".repeat(length - head.len() - tail.len()) + tail
+}
+
+#[test]
+fn messages_have_the_limits_that_the_help_states() {
+    let headers = r#"{"headers":[["ce-id","1"],["ce-source","/s"],["ce-type","t"],["ce-specversion","1.0"]]"#;
+    let lines = "ce-id: 1\nce-source: /s\nce-type: t\nce-specversion: 1.0\n";
+    let mib = |before| stated("decode", before, " MiB") << 20;
+    is_the_limit(&["decode"], mib("any length, a message "), |bytes| padded(headers, bytes, "}"));
+    is_the_limit(&["decode"], mib("and its body "), |bytes| padded(GOOD.trim_end_matches('}'), bytes, "}"));
+    // The headers above are 14 values, and names are `headers` and `x`; the list is a value.
+    is_the_limit(
+        &["decode"],
+        stated("decode", "other messages than documents may have ", " values"),
+        |values| format!("{headers},\"x\":[0{}]}}", ",0".repeat(values - 17)),
+    );
+    is_the_limit(&["decode"], stated("decode", "names of members, or ", " headers"), |headers| {
+        lines.to_owned() + &"a: b\n".repeat(headers - 4)
+    });
+}
+
+#[test]
+fn events_have_the_limits_that_the_help_states() {
+    for command in ["convert", "encode", "filter", "inspect", "send", "sql", "validate"] {
+        assert_eq!(stated(command, "with at most ", " MiB for an event"), 256, "{command}");
+        assert_eq!(stated(command, "All other input may have ", " MiB"), 256, "{command}");
+        assert_eq!(stated(command, "YAML ", " MiB"), 64, "{command}");
+        assert_eq!(stated(command, "a batch or YAML ", " events"), 200_000, "{command}");
+    }
+    let start = GOOD.trim_end_matches('}');
+    is_the_limit(&["convert"], 256 * MIB, |bytes| padded(start, bytes, "}"));
+    is_the_limit(&["convert"], 256 * MIB, |bytes| format!("[{}]", padded(start, bytes, "}")));
+    let xml = ce_with(&["convert", "--to", "xml"], GOOD).out;
+    is_the_limit(&["convert"], 256 * MIB, |bytes| padded(&xml, bytes, ""));
+    let yaml = ce_with(&["convert", "--to", "yaml"], GOOD).out;
+    is_the_limit(&["convert", "--from", "yaml"], 64 * MIB, |bytes| padded(&format!("{yaml}#"), bytes, ""));
+    is_the_limit(&["convert", "--from", "yaml"], 200_000, |events| {
+        format!("---\n{}\n", yaml.trim_start_matches("---\n")).repeat(events)
+    });
+    let batch = ce_with(&["convert", "--to", "protobuf-batch"], GOOD).out;
+    is_the_limit(&["convert", "--from", "protobuf-batch"], 200_000, |events| batch.repeat(events));
+    is_the_limit(&["encode", "--mode", "batched"], stated("encode", "256 MiB and ", " events"), |events| {
+        format!("{GOOD}\n").repeat(events)
+    });
+}
