@@ -22,7 +22,7 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Poll, Waker},
     time::Duration,
@@ -70,22 +70,21 @@ pub(super) async fn run<F, R>(
             Ok::<_, Infallible>(response.map(Full::new))
         }
     });
-    let served = http1::Builder::new()
+    let mut served = http1::Builder::new()
         .timer(SpareTimer::default())
         .header_read_timeout(options.header_deadline)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
-    let mut served = pin!(served);
     let mut stop = pin!(until(stopped));
-    let ended = poll_fn(|context| match served.as_mut().poll(context) {
+    let ended = poll_fn(|context| match Pin::new(&mut served).poll(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
         Poll::Pending => stop.as_mut().poll(context).map(|()| None),
     });
     let ended = match ended.await {
         Some(ended) => ended,
         None => {
-            served.as_mut().graceful_shutdown();
-            match timeout(GRACE, served.as_mut()).await {
+            Pin::new(&mut served).graceful_shutdown();
+            match timeout(GRACE, &mut served).await {
                 Ok(ended) => ended,
                 Err(_) => {
                     line.cut();
@@ -93,11 +92,15 @@ pub(super) async fn run<F, R>(
                     if line.awaits() == Some(Awaited::Head) {
                         return;
                     }
-                    served.await
+                    (&mut served).await
                 }
             }
         }
     };
+    // What came together with the request before it.
+    if !served.into_parts().read_buf.trim_ascii_start().is_empty() {
+        line.hear();
+    }
     match ended {
         Err(error) if error.is_parse() => {
             let error = Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}"));

@@ -324,6 +324,27 @@ async fn a_head_that_breaks_off_is_seen() {
     slow.write("POST /events HT").await;
     until(&[ErrorKind::Disconnected, ErrorKind::Timeout]).await;
     drop(quiet);
+    // What is read together with the request before it.
+    let mut pipelined = async |more: &str, finishes: bool| {
+        let mut wire = Wire::connect(address).await;
+        wire.write(GOOD.to_owned() + more).await;
+        soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+        wire.answer().await.unwrap();
+        if finishes {
+            wire.finish().await;
+        }
+        assert!(wire.answer().await.is_none(), "{more:?}");
+    };
+    seen.lock().unwrap().clear();
+    pipelined("", true).await;
+    // An empty line is no request (RFC 9112, section 2.2).
+    pipelined("\r\n", true).await;
+    pipelined("\r\n", false).await;
+    until(&[]).await;
+    pipelined("POST /events HT", true).await;
+    until(&[ErrorKind::Disconnected]).await;
+    pipelined("POST /events HT", false).await;
+    until(&[ErrorKind::Disconnected, ErrorKind::Timeout]).await;
 }
 
 /// A server that accepts or refuses each message, and never ends the body of its response.
