@@ -3,10 +3,13 @@
 use crate::{server::listen, tools::Peer};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Payload};
-use cloudevents_testkit::heap::{self, order};
-use cloudevents_transport::{Bounds, Receiver};
-use cloudevents_websockets::{Frame, Subprotocol, WsServerOptions, decode, encode};
-use std::{future::Future, time::Duration};
+use cloudevents_testkit::{
+    heap::{self, order},
+    websockets::{Handshake, HostileServer},
+};
+use cloudevents_transport::{Bounds, Receiver, ReceiverOptions, SenderOptions};
+use cloudevents_websockets::{Frame, Subprotocol, WsServerOptions, decode, encode, receiver, sender};
+use std::{future::Future, thread, time::Duration};
 use tokio::time::timeout;
 
 #[global_allocator]
@@ -146,4 +149,77 @@ fn messages_that_no_program_takes_share_a_bound() {
         tokio::time::sleep(Duration::from_secs(3)).await;
     });
     assert!(heap.peak < 3 * 4 * MESSAGE as isize + BESIDES, "{heap:?}");
+}
+
+/// Half of them send, half receive.
+const CLIENTS: usize = 20;
+
+/// Runs clients of a server that sends each of them these bytes, until all have closed their connections with this status. The server has a thread
+/// of its own, whose heap does not count.
+fn of_clients(handshake: Handshake, sent: Vec<u8>, status: Option<u16>) -> heap::Heap {
+    let elsewhere =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = elsewhere.block_on(HostileServer::start(handshake, sent)).unwrap();
+    let url = format!("{}?message-deadline=3s", server.url());
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let heap = heap::of(|| {
+        here.block_on(async {
+            let mut sending = SenderOptions::default();
+            let mut receiving = ReceiverOptions::default();
+            sending.decoding.limits.bytes = MESSAGE;
+            receiving.decoding.limits.bytes = MESSAGE;
+            let (mut senders, mut receivers) = (Vec::new(), Vec::new());
+            for _ in 0..CLIENTS / 2 {
+                senders.push(sender(&url, sending.clone().into()).await);
+                receivers.push(receiver(&format!("{url}&reject=drop"), receiving.clone().into()).await);
+            }
+            let Some(status) = status else {
+                return assert!(senders.iter().all(Result::is_err) && receivers.iter().all(Result::is_err));
+            };
+            assert!(senders.iter().all(Result::is_ok) && receivers.iter().all(Result::is_ok));
+            let closed = async {
+                while server.close_codes().len() < CLIENTS {
+                    tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
+                }
+            };
+            timeout(Duration::from_secs(60), closed).await.unwrap();
+            assert!(
+                server.close_codes().iter().all(|code| *code == Some(status)),
+                "{:?}",
+                server.close_codes()
+            );
+        });
+    });
+    // Not in the thread that is counted.
+    thread::spawn(move || drop((server, elsewhere))).join().unwrap();
+    heap
+}
+
+/// The head of a text frame of a server with this payload.
+fn unmasked(first: u8, payload: usize) -> Vec<u8> {
+    [&[first, 127][..], &u64::try_from(payload).unwrap().to_be_bytes()].concat()
+}
+
+/// What is declared costs nothing; what arrives costs each client one message, in a buffer that doubles.
+#[test]
+fn unfinished_messages_of_servers_have_a_bound() {
+    let spaces = |bytes: usize| vec![b' '; bytes];
+    let fragments = [unmasked(0x01, MESSAGE / 2), spaces(MESSAGE / 2), unmasked(0, MESSAGE / 2), spaces(1)];
+    let half = 2 * MESSAGE;
+    for (kind, sent, status, each) in [
+        ("declared", unmasked(0x81, MESSAGE), 1008, 0),
+        ("too large", unmasked(0x81, MESSAGE + 1), 1009, 0),
+        ("a frame", [unmasked(0x81, MESSAGE), spaces(MESSAGE - 1)].concat(), 1008, half),
+        ("fragments", fragments.concat(), 1008, half),
+        ("bytes", [vec![0x01, 1, b' '], [0, 1, b' '].repeat(MESSAGE / 16)].concat(), 1008, half / 16),
+    ] {
+        let heap = of_clients(Handshake::Good, sent, Some(status));
+        let bound = CLIENTS * (each + (256 << 10));
+        eprintln!("{kind}: {} KiB of {} KiB", heap.peak >> 10, bound >> 10);
+        assert!(heap.peak < bound as isize, "{kind}: {heap:?}");
+        assert!(heap.peak >= (CLIENTS * each / 4) as isize, "{kind} did not arrive: {heap:?}");
+    }
+    let heap = of_clients(Handshake::Flood, Vec::new(), None);
+    eprintln!("a head: {} KiB", heap.peak >> 10);
+    assert!(heap.peak < 1 << 20, "{heap:?}");
 }
