@@ -308,3 +308,85 @@ fn close(code: CloseCode, reason: &'static str) -> Message {
 fn after(now: Instant, time: Duration) -> Instant {
     now.checked_add(time).unwrap_or(now)
 }
+
+#[cfg(test)]
+#[cfg(feature = "server")]
+mod tests {
+    use super::{
+        super::{
+            arriving::{Arriving, Share},
+            unsent::{Commands, unsent},
+        },
+        *,
+    };
+    use cloudevents_transport::{Bounds, InFlight, Outcome};
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    const LIMIT: usize = 1 << 20;
+
+    /// A connection of a server, over a pipe of 16 KiB.
+    async fn connection(share: Share) -> (Socket, Commands, DuplexStream) {
+        let (stream, peer) = duplex(16 << 10);
+        let stream = Metered::new(Box::new(stream) as Io, LIMIT, share);
+        let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config(LIMIT))).await;
+        let (commands, unsent) = unsent();
+        let limit = Duration::from_secs(1000);
+        let liveness = Liveness { keep_alive: limit, message_deadline: limit };
+        (Socket::new(stream, unsent, liveness), commands, peer)
+    }
+
+    fn send(commands: &Commands, bytes: usize) -> Outcome<Receipt> {
+        let permit = InFlight::new(Bounds::default()).take(bytes);
+        let message = Message::Binary(vec![b'x'; bytes].into());
+        commands.send(message, permit).map_err(drop).unwrap()
+    }
+
+    /// A program without room does not read from the connection that has to end, and its peer does not read the reason.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_given_up_goes_at_once_whoever_reads() {
+        let all = Arriving::default();
+        let (mut socket, commands, mut peer) = connection(all.share(LIMIT)).await;
+        let unread = send(&commands, LIMIT);
+        let begun = [&[0x81, 0xff][..], &900_000_u64.to_be_bytes(), &[0; 4]].concat();
+        let sent = async {
+            peer.write_all(&begun).await.unwrap();
+            peer.write_all(&vec![b' '; 600_000]).await.unwrap();
+        };
+        tokio::select! {
+            next = socket.next(true) => panic!("{next:?}"),
+            () = sent => {}
+        }
+        assert!(socket.next(true).now_or_never().is_none(), "it has all that came");
+        tokio::time::advance(Duration::from_millis(1100)).await;
+        let mut waiting = all.share(LIMIT);
+        waiting.hold(LIMIT as u64);
+        let room = std::future::poll_fn(|context| waiting.poll_room(context)).now_or_never();
+        assert!(room.is_none());
+        let given_up = timeout(Duration::from_millis(10), socket.next(false)).await;
+        let error = given_up.expect("it still waits").unwrap_err();
+        let begin = Instant::now();
+        socket.end(&error).await;
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        assert!(unread.await.is_err());
+    }
+
+    /// The client library has more to write at any time.
+    #[tokio::test]
+    async fn what_is_written_is_reported_before_what_follows_is() {
+        let (mut socket, commands, mut peer) = connection(Arriving::default().share(LIMIT)).await;
+        let (mut first, second) = (send(&commands, 100_000), send(&commands, 200_000));
+        // Each has a header of four or ten bytes.
+        let mut frame = vec![0; 100_010];
+        let written = async {
+            peer.read_exact(&mut frame).await.unwrap();
+            timeout(Duration::from_secs(5), &mut first).await.expect("it is not reported").unwrap();
+        };
+        tokio::select! {
+            next = socket.next(true) => panic!("{next:?}"),
+            () = written => {}
+        }
+        assert!(second.now_or_never().is_none(), "nothing has read it");
+    }
+}
