@@ -338,6 +338,18 @@ mod tests {
         assert_eq!(Value::from(read(text)), wanted);
     }
 
+    /// A capture that ends early has no message with half a payload.
+    #[test]
+    fn a_body_that_is_cut_is_refused() {
+        let text = b"ce-id: 1\r\nContent-Length: 4\r\n\r\nabcd";
+        let cut = &text[..text.len() - 1];
+        assert!(matches!(message(cut, false), Err(Partial::Needs(bytes)) if bytes == text.len()));
+        assert!(
+            matches!(message(cut, true), Err(Partial::Broken(words)) if words.contains("Content-Length"))
+        );
+        assert_eq!(message(text, true).unwrap().0, text.len());
+    }
+
     #[test]
     fn bodies_end_before_the_next_message() {
         let text = "ce-id: 1\n\nfirst\n\nstill first\n\nce-id: 2\n\n\nHTTP/1.1 204 No Content\ncontent-type: text/plain\n\nx\n\n";
