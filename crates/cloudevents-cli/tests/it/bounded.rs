@@ -1,6 +1,7 @@
 //! Memory of commands on input that goes on and on: within a bound that does not depend on its length, or the input is refused at a limit.
 
 use crate::program::{GOOD, ce, ce_with, command, file};
+use flate2::{Compression, write::GzEncoder};
 use std::{
     fs,
     io::{Read, Write},
@@ -229,6 +230,28 @@ fn other_files_have_a_limit_that_the_help_states() {
     let settings = command(&["validate", "-"]).env("CE_CONFIG", path).output().unwrap();
     let reported = String::from_utf8(settings.stderr).unwrap();
     assert!(settings.status.code() == Some(2) && reported.contains("has more than 1 MiB"), "{reported}");
+}
+
+/// What is compressed a thousandfold has the limits of what it expands to.
+#[test]
+fn compressed_input_has_the_same_limits() {
+    let compressed = |text: &str| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    let blank = compressed(&" ".repeat(MIB));
+    for (name, head, members, limit) in [
+        ("bomb.yaml.gz", "a: b\n#", 70, "has more than 64 MiB"),
+        ("bomb.xml.gz", "<event>", 260, "has more than 256 MiB"),
+        ("bomb.json.gz", "{\"a\":", 260, "has more than 256 MiB"),
+        ("bomb.jsonl.gz", "{\"a\":", 260, "line 1 is longer than 256 MiB"),
+    ] {
+        let path = file(name, [compressed(head), blank.repeat(members)].concat());
+        let (status, reported, peak) = run(&["validate", path.to_str().unwrap()], "", "", 0, "", 700);
+        assert_eq!(status, Some(2), "{name}: {reported}");
+        assert!(reported.contains(limit) && peak < 700, "{name}: {peak} MiB, {reported}");
+    }
 }
 
 /// The number that stands between these words of the help of a command.

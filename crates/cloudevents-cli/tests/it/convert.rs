@@ -117,6 +117,8 @@ fn mistakes_in_yaml_are_told_where_they_stand() {
     assert!(error.contains("help: if it is text, put it in quotation marks"), "{error}");
     let error = ce_with(&["convert"], event(".inf")).err;
     assert!(error.contains("JSON has no such number") && error.contains("standard input:5:7"), "{error}");
+    let error = ce_with(&["convert"], event(r#""\uD83D\uDE00""#)).err;
+    assert!(error.contains(r"`\U0001F600`") && error.contains("standard input:5:7"), "{error}");
     let bomb = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
         let aliases = vec![format!("*a{}", level - 1); 10].join(",");
         format!("{text}a{level}: &a{level} [{aliases}]\n")
