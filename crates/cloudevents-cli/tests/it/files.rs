@@ -131,3 +131,28 @@ fn a_bridge_to_a_full_disk_leaves_whole_events() {
     assert_eq!(ce(&["bridge", &url(&from), &url(&path), "--order", "topic"]).status, 0);
     assert_eq!(fs::read_to_string(&path).unwrap(), written + &events.join("\n") + "\n");
 }
+
+/// A peer over WebSockets keeps no message that it has written.
+#[cfg(feature = "websockets")]
+#[test]
+fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
+    let path = file("out.jsonl", "");
+    let from = format!("ws://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
+    let mut bridge = with_little_room(&["bridge", &format!("{from}?reject=drop"), &url(&path)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("bridge from")));
+    let events: Vec<_> = (0..20).map(event).collect();
+    assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
+    assert!(lines.any(|line| line.contains("event 19 will be sent again")));
+    Command::new("kill").args(["-INT", &bridge.id().to_string()]).status().unwrap();
+    let last: Vec<_> = lines.collect();
+    let written = fs::read_to_string(&path).unwrap();
+    let sent = written.lines().count();
+    assert!((5..15).contains(&sent) && written.ends_with('\n'), "{sent}");
+    let lost = format!("error: {} messages lost", 20 - sent);
+    assert!(last.iter().any(|line| line.starts_with(&lost)), "{lost}: {last:#?}");
+    assert_eq!(bridge.wait().unwrap().code(), Some(3));
+}

@@ -32,7 +32,8 @@ use tokio::sync::mpsc;
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the
-/// same, then reads the file again and continues with its settings and credentials.
+/// same, then reads the file again and continues with its settings and credentials. Where FROM keeps no message, such as over
+/// WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -180,7 +181,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let mut reloaded = None;
+    let (mut reloaded, mut released) = (None, 0);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -190,6 +191,7 @@ async fn run_once(
             () = operate::idle(&status, idle) => {}
             config = reread(command, hangup, console) => reloaded = Some(config),
         }
+        released = status.received().released;
     };
     let ended = {
         let mut running = pin!(bridge.run().until(until));
@@ -206,6 +208,14 @@ async fn run_once(
         tell(&name, &fate, &repairs, console);
     }
     console.say(&summary(&status));
+    // What is released from now on does not come again.
+    let lost = status.received().released.saturating_sub(released);
+    if lost > 0 && !opened.keeps {
+        let lost = count(usize::try_from(lost).unwrap_or(usize::MAX), "message");
+        let report = Report::new(format!("{lost} lost"))
+            .detail("FROM keeps no message, and TO has not confirmed these");
+        console.error(Status::Network, &report);
+    }
     match ended {
         Ok(()) => Ok(reloaded),
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),

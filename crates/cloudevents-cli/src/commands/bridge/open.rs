@@ -11,7 +11,7 @@ use cloudevents_kit::{
     self as kit, DecodeOptions, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions,
+        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions, Settles,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -22,6 +22,8 @@ pub(super) struct Both {
     pub(super) bridge: Bridge,
     pub(super) from: String,
     pub(super) to: String,
+    /// Whether FROM keeps a message until it is settled.
+    pub(super) keeps: bool,
     /// The connections of both ends.
     pub(super) links: [Connectivity; 2],
 }
@@ -69,8 +71,9 @@ pub(super) async fn open(
         (None, _) => {}
     }
     let links = [receiver.connectivity(), sender.connectivity()];
+    let keeps = receiver.capabilities().settles != Settles::Never;
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
-    Ok(Both { bridge, from: url, to: connect::shown(&config.to), links })
+    Ok(Both { bridge, from: url, to: connect::shown(&config.to), keeps, links })
 }
 
 /// How messages are decoded.
