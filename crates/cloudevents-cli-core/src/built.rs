@@ -52,7 +52,7 @@ pub struct Built {
     /// Set an extension, a String unless a type is given: priority:Integer=3.
     #[arg(long, short = 'e', value_name = "NAME[:TYPE]=VALUE")]
     extension: Vec<String>,
-    /// Use this text as the payload, or the contents of a file: @order.json, @- for standard input.
+    /// Use this text as the payload, or the contents of a file of 256 MiB at most: @order.json, @- for standard input.
     #[arg(long, short, value_name = "TEXT|@FILE", conflicts_with = "data_file", allow_hyphen_values = true)]
     data: Option<String>,
     /// Use the contents of this file as the payload. `-`: standard input.

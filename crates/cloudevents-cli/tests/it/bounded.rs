@@ -219,6 +219,8 @@ fn other_files_have_a_limit_that_the_help_states() {
         (&["filter", path], "1 MiB", &["filter", "--help"]),
         (&["bridge", "--config", path], "1 MiB", &["bridge", "--help"]),
         (&["conformance", "diff", path, path], "256 MiB", &["conformance", "diff", "--help"]),
+        (&["conformance", "report", path], "256 MiB", &["conformance", "report", "--help"]),
+        (&["encode", "--source", "/s", "--type", "t", "--data", &at], "256 MiB", &["encode", "--help"]),
         (&["conformance", "run", "--known-failing", path], "1 MiB", &["conformance", "run", "--help"]),
     ] {
         let (status, reported, peak) = run(arguments, GOOD, "", 0, "", 300);
@@ -226,6 +228,9 @@ fn other_files_have_a_limit_that_the_help_states() {
         assert!(reported.contains(&format!("has more than {limit}")), "{arguments:?}: {reported}");
         assert!(peak <= 300, "{arguments:?}: {peak} MiB");
         assert!(help(described).contains(limit), "{described:?}");
+    }
+    for help in [help(&["encode", "--help"]), help(&["send", "--help"])] {
+        assert!(help.contains("the contents of a file of 256 MiB at most"), "{help}");
     }
     let settings = command(&["validate", "-"]).env("CE_CONFIG", path).output().unwrap();
     let reported = String::from_utf8(settings.stderr).unwrap();

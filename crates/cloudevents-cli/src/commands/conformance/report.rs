@@ -24,7 +24,7 @@ Examples:
   ce conformance report ours.ndjson theirs.ndjson --html matrix.html
   ce conformance report runs --site public")]
 pub(crate) struct Report {
-    /// Files that `ce conformance run --ndjson FILE` wrote; a folder stands for those in it.
+    /// Files that `ce conformance run --ndjson FILE` wrote, of 256 MiB at most each; a folder stands for those in it.
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// Write one HTML file instead, readable without a network.
