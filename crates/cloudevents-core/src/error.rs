@@ -205,6 +205,20 @@ impl Error {
         &self.0.others
     }
 
+    /// This mistake, and then those that were found together with it, each alone.
+    ///
+    /// ```
+    /// use cloudevents_core::{Error, Event};
+    ///
+    /// let error = Error::from(Event::builder().source("/s").build().unwrap_err());
+    /// let each: Vec<_> = error.into_mistakes().iter().map(|error| (error.attribute().map(str::to_owned), error.others().len())).collect();
+    /// assert_eq!(each, [(Some("id".to_owned()), 0), (Some("type".to_owned()), 0)]);
+    /// ```
+    pub fn into_mistakes(mut self) -> Vec<Error> {
+        let others = core::mem::take(&mut self.inner().others);
+        core::iter::once(self).chain(others).collect()
+    }
+
     /// The message without the place and the code: the part of [`Display`](fmt::Display) before the brackets.
     pub fn message(&self) -> impl fmt::Display + '_ {
         Headline(&self.0)
@@ -352,6 +366,8 @@ kinds! {
     InvalidDocument "invalid-document" "is not well-formed" "the document is not well-formed";
     /// A malformed percent-escape, quoted string or backslash escape.
     InvalidEscape "invalid-escape" "is not escaped correctly" "an escape is not correct";
+    /// An attribute that breaks a rule of the document that defines its extension.
+    InvalidExtension "invalid-extension" "breaks a rule of its extension" "a rule of an extension is broken";
     /// Not a whole number of 32 bits.
     InvalidInteger "invalid-integer" "is not an integer" "this is not an integer";
     /// Not a media type of RFC 2046.
