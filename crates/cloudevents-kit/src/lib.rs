@@ -34,6 +34,8 @@ pub use cloudevents_avro as avro;
 #[cfg(feature = "cbor")]
 pub use cloudevents_cbor as cbor;
 pub use cloudevents_core as model;
+#[cfg(feature = "extensions")]
+pub use cloudevents_extensions as extensions;
 #[cfg(feature = "http")]
 pub use cloudevents_http as http;
 pub use cloudevents_json as json;

@@ -30,7 +30,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It can be stored inside of a row, as JSON or [with all of its types](crate::json::serde::typed), and so can its key:
+//! Documented extensions are types that follow the rules of their documents:
+//!
+//! ```
+//! # #[cfg(feature = "extensions")] {
+//! use cloudevents_kit::{extensions::{Severity, check}, prelude::*};
+//!
+//! let order = Event::builder().id("1").source("/orders").ty("com.example.order.placed").build()?;
+//! let failure = Event::builder().id("2").source("/payments").ty("com.example.payment.failed").caused_by(&order);
+//! let failure = failure.write_extension(&Severity::new(17)?).build()?;
+//! let severity: Option<Severity> = failure.read_extension()?;
+//! assert_eq!(severity.unwrap().name(), Some("ERROR"));
+//! assert_eq!(failure.extension("causationid").unwrap(), "1");
+//! assert!(check(&failure).is_empty());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! An event can be stored inside of a row, as JSON or [with all of its types](crate::json::serde::typed), and so can its key:
 //!
 //! ```
 //! use cloudevents_kit::{EventKey, prelude::*};
@@ -58,6 +75,8 @@ pub use crate::BuilderConveniences;
 pub use cloudevents_core::{
     ContentMode, Data, DecodeOptions, Event, EventData, Format, Message, Mode, TypedEvent, Value,
 };
+#[cfg(feature = "extensions")]
+pub use cloudevents_extensions::{BuilderExtensions, EventExtensions};
 #[cfg(feature = "http")]
 pub use cloudevents_http::BuilderExt;
 pub use cloudevents_json::{Json, JsonBuilderExt, JsonEventExt};
