@@ -1,7 +1,7 @@
 //! Recommendations of the specification that a valid event does not follow.
 
 use crate::{report::Report, show};
-use cloudevents_kit::{Event, SpecVersion, UriReference, model::codec::is_payload_not_json};
+use cloudevents_kit::{Event, SpecVersion, UriReference, extensions, model::codec::is_payload_not_json};
 
 /// One recommendation.
 #[derive(Clone, Debug)]
@@ -76,6 +76,16 @@ pub(crate) fn of(event: &Event) -> Vec<Advice> {
         all.push(Advice::new("large-event", None, message, Some("CE-Size-Limits-b")));
     }
     all
+}
+
+/// Returns the rules of documented extensions that the event breaks.
+pub(crate) fn of_extensions(event: &Event) -> Vec<Advice> {
+    let broken = extensions::check(event);
+    let advice = broken.iter().map(|error| {
+        let kind = error.kind().code();
+        Advice::new(kind, error.attribute(), error.message().to_string(), error.clause())
+    });
+    advice.collect()
 }
 
 #[cfg(test)]

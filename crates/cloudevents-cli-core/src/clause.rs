@@ -48,6 +48,7 @@ fn document(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".md");
     match path {
         "cloudevents/spec.md" => "CloudEvents 1.0".to_owned(),
+        _ if path.starts_with("cloudevents/extensions/") => format!("{file} extension"),
         _ if path.starts_with("cloudevents/formats/") || path.starts_with("cloudevents/working-drafts/") => {
             match file.strip_suffix("-format") {
                 Some("avro-compact") => "Avro compact event format".to_owned(),

@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
     /// Reads an attribute that the extension requires. Its absence and a wrong value break `clause`.
     pub fn required<T: FromValue<'a>>(&mut self, name: &str, clause: &'static str) -> Option<T> {
         if self.event.extension(name).is_none() {
-            return self.accept(Err(violation(name, clause, "the extension requires it, and it is missing")));
+            return self.accept(Err(violation(name, clause, "it is required, and it is missing")));
         }
         self.optional(name, clause)
     }

@@ -13,7 +13,7 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::Event;
+use cloudevents_kit::{Error, Event, extensions};
 use serde_json::{Map, Value, json};
 use std::{
     io::Write,
@@ -32,6 +32,7 @@ Examples:
   ce validate order.json batch.json
   ce validate --explain events/                   every file of a folder
   tail -f events.jsonl | ce validate --explain
+  ce validate --extensions order.json             rules of extensions, too
   ce validate --error-format json order.json      problems as JSON
 
 Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read.")]
@@ -39,9 +40,12 @@ pub struct Validate {
     /// Check these files and folders. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Explain each broken rule, and note recommendations that are not followed.
+    /// Explain each broken rule. Note recommendations that are not followed, and broken rules of extensions.
     #[arg(long)]
     explain: bool,
+    /// Also check the rules of documented extensions: correlation, severity, partitioning and others.
+    #[arg(long)]
+    extensions: bool,
     /// Leave out the valid ones.
     #[arg(long)]
     invalid: bool,
@@ -139,11 +143,16 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
     let name = events.name().to_owned();
     let mut progress = Progress::new(console, None, "events");
     let mut total = Total::default();
-    let (explain, output) = (command.explain, console.output());
-    let lines = Lines { quiet: command.invalid, ..Lines::new(&name) };
+    let output = console.output();
+    let lines = Lines {
+        quiet: command.invalid,
+        explain: command.explain,
+        extensions: command.extensions,
+        ..Lines::new(&name)
+    };
     let mut pieces = events.pieces(move || {
         let lines = lines.clone();
-        move |located: &Located, out: &mut Vec<u8>| lines.write(located, explain, output, out)
+        move |located: &Located, out: &mut Vec<u8>| lines.write(located, output, out)
     });
     while let Some(piece) = pieces.next() {
         let (events, problems) = match piece? {
@@ -152,11 +161,12 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
                 (events, 0)
             }
             Piece::Event(located) => {
-                let problems = progress.suspend(|| check(&located, command, console));
-                if output != Output::Pretty && !(command.invalid && located.event.is_ok()) {
-                    emit.value(&described(&located, &name), |_| String::new())?;
+                let problems = problems(&located, command.extensions);
+                progress.suspend(|| tell(&located, &problems, command, console));
+                if output != Output::Pretty && !(command.invalid && problems.is_empty()) {
+                    emit.value(&described(&located, &problems, &name), |_| String::new())?;
                 }
-                (1, problems)
+                (1, problems.len())
             }
         };
         total.events = total.events.saturating_add(events);
@@ -181,22 +191,37 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
     Ok(total)
 }
 
-/// Reports the problems of an event. Returns their number.
-fn check(located: &Located, command: &Validate, console: &Console) -> usize {
-    let mut problems = 0_usize;
-    for error in located.problems() {
+/// Returns the problems of an event: those that it has as an event, or else those with the rules of extensions, if they count.
+fn problems(located: &Located, extensions: bool) -> Vec<Error> {
+    match &located.event {
+        Ok(decoded) if extensions => extensions::check(&decoded.value),
+        Ok(_) => Vec::new(),
+        Err(error) => error.clone().into_mistakes(),
+    }
+}
+
+/// Reports the problems of an event, its repairs, and what it could do better.
+fn tell(located: &Located, problems: &[Error], command: &Validate, console: &Console) {
+    for error in problems {
         console.error(Status::No, &located.report(error).explained(command.explain));
-        problems = problems.saturating_add(1);
     }
     if let Ok(decoded) = &located.event {
         located.tell_repairs(console);
         if command.explain {
-            for advice in advice::of(&decoded.value) {
+            for advice in advice(&decoded.value, command.extensions) {
                 console.report(&advice.report().at(&located.place).explained(true));
             }
         }
     }
-    problems
+}
+
+/// Returns what an explanation notes: also broken rules of extensions, unless they are problems.
+fn advice(event: &Event, extensions: bool) -> Vec<advice::Advice> {
+    let mut all = advice::of(event);
+    if !extensions {
+        all.extend(advice::of_extensions(event));
+    }
+    all
 }
 
 /// Writes the lines of valid events, as [`described`] does.
@@ -205,20 +230,27 @@ struct Lines {
     file: Vec<u8>,
     /// Whether valid events have none.
     quiet: bool,
+    /// Whether recommendations are noted.
+    explain: bool,
+    /// Whether rules of extensions count.
+    extensions: bool,
 }
 
 impl Lines {
     fn new(name: &str) -> Self {
         let mut file = b"{\"file\":".to_vec();
         put_text(name, &mut file);
-        Self { file, quiet: false }
+        Self { file, quiet: false, explain: false, extensions: false }
     }
 
     /// Writes the line of an event, unless something has to be reported.
-    fn write(&self, located: &Located, explain: bool, output: Output, line: &mut Vec<u8>) -> bool {
+    fn write(&self, located: &Located, output: Output, line: &mut Vec<u8>) -> bool {
         let Ok(decoded) = &located.event else { return false };
         let event = &decoded.value;
-        if !decoded.repairs.is_empty() || explain && !advice::of(event).is_empty() {
+        if !decoded.repairs.is_empty()
+            || !problems(located, self.extensions).is_empty()
+            || self.explain && !advice(event, self.extensions).is_empty()
+        {
             return false;
         }
         match output {
@@ -246,29 +278,27 @@ impl Lines {
     }
 }
 
-fn described(located: &Located, name: &str) -> Value {
+fn described(located: &Located, problems: &[Error], name: &str) -> Value {
     let mut value = Map::new();
     value.insert("file".into(), name.into());
     if located.place.source.first_line > 0 {
         value.insert("line".into(), located.place.line().into());
     }
     value.extend(located.place.index.map(|index| ("index".into(), index.into())));
-    value.insert("valid".into(), located.event.is_ok().into());
-    match &located.event {
-        Ok(decoded) => {
-            let event: &Event = &decoded.value;
-            value.insert("id".into(), event.id().into());
-            value.insert("source".into(), event.source().as_str().into());
-            value.insert("type".into(), event.ty().into());
-            if !decoded.repairs.is_empty() {
-                let repairs = decoded.repairs.iter().map(|repair| json!(repair.kind().code())).collect();
-                value.insert("repairs".into(), repairs);
-            }
+    value.insert("valid".into(), problems.is_empty().into());
+    if let Ok(decoded) = &located.event {
+        let event: &Event = &decoded.value;
+        value.insert("id".into(), event.id().into());
+        value.insert("source".into(), event.source().as_str().into());
+        value.insert("type".into(), event.ty().into());
+        if !decoded.repairs.is_empty() {
+            let repairs = decoded.repairs.iter().map(|repair| json!(repair.kind().code())).collect();
+            value.insert("repairs".into(), repairs);
         }
-        Err(_) => {
-            let problems = located.problems().map(|error| located.report(error).to_value()).collect();
-            value.insert("problems".into(), problems);
-        }
+    }
+    if !problems.is_empty() {
+        let problems = problems.iter().map(|error| located.report(error).to_value()).collect();
+        value.insert("problems".into(), problems);
     }
     Value::Object(value)
 }

@@ -96,12 +96,6 @@ impl Located {
         Report::of(error).at(&self.place)
     }
 
-    /// Returns the error of the event, and its other problems if they were requested.
-    pub(crate) fn problems(&self) -> impl Iterator<Item = &Error> {
-        let error = self.event.as_ref().err();
-        error.into_iter().chain(error.into_iter().flat_map(Error::others))
-    }
-
     /// Reports repairs.
     pub fn tell_repairs(&self, console: &Console) {
         for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {

@@ -207,3 +207,66 @@ fn a_pipe_in_a_folder_is_not_waited_for() {
     };
     assert!(status.success());
 }
+
+/// An event that breaks two rules of extensions, and nothing else.
+const AGAINST_EXTENSIONS: &str = r#"{"specversion":"1.0","id":"1","source":"https://example.com/s","type":"t","sampledrate":0,"severitytext":"ERROR"}"#;
+
+#[test]
+fn rules_of_extensions_are_checked_on_request() {
+    assert_eq!(ce_with(&["validate"], AGAINST_EXTENSIONS).status, 0);
+
+    for (input, invalid) in [
+        (AGAINST_EXTENSIONS.to_owned(), 0),
+        (format!("{GOOD}\n{AGAINST_EXTENSIONS}\n{GOOD}\n"), 1),
+        (format!("[{GOOD},{AGAINST_EXTENSIONS}]"), 1),
+    ] {
+        let ran = ce_with(&["validate", "--extensions", "--error-format", "json"], &input);
+        assert_eq!(ran.status, 1, "{}", ran.err);
+        let errors = ran.errors();
+        let found: Vec<_> = errors.iter().map(|error| [&error["kind"], &error["attribute"]]).collect();
+        assert_eq!(
+            found,
+            [["invalid-extension", "sampledrate"], ["invalid-extension", "severitynumber"]],
+            "{input}"
+        );
+        let lines = ran.lines();
+        for (at, line) in lines.iter().enumerate() {
+            assert_eq!(line["valid"], at != invalid, "{line}");
+        }
+        let line = &lines[invalid];
+        assert_eq!((&line["id"], &line["type"]), (&"1".into(), &"t".into()));
+        assert_eq!(line["problems"].as_array().unwrap().len(), 2, "{line}");
+        assert_eq!(line["problems"][0]["attribute"], "sampledrate");
+        let ran = ce_with(&["validate", "--extensions", "--invalid"], &input);
+        assert_eq!(ran.lines().len(), 1, "{}", ran.out);
+    }
+
+    let ran = ce_with(&["validate", "--extensions", "--output", "pretty"], AGAINST_EXTENSIONS);
+    assert_eq!(ran.out, "invalid  standard input: 1 of 1 event, 2 problems\n");
+    assert!(ran.err.contains("0 is not greater than zero"), "{}", ran.err);
+    let good = GOOD.replace("{", r#"{"sampledrate":30,"#);
+    assert_eq!(ce_with(&["validate", "--extensions"], good).status, 0);
+    // An event that is none is not checked further.
+    let ran =
+        ce_with(&["validate", "--extensions", "--error-format", "json"], r#"{"id":"1","sampledrate":0}"#);
+    assert!(ran.errors().iter().all(|error| error["kind"] == "missing-attribute"), "{}", ran.err);
+}
+
+#[test]
+fn explanations_note_rules_of_extensions() {
+    let ran = ce_with(&["validate", "--explain", "--error-format", "json"], AGAINST_EXTENSIONS);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let notes = ran.errors();
+    let clauses: Vec<_> = notes.iter().map(|note| [&note["severity"], &note["clauses"][0]["id"]]).collect();
+    assert_eq!(clauses, [["note", "SAMPLE-sampledrate-b"], ["note", "SEV-severitynumber-a"]], "{}", ran.err);
+    assert_eq!(ran.lines()[0]["valid"], true);
+
+    // With both, they are errors, and not noted again.
+    let ran = ce_with(&["validate", "--explain", "--extensions"], AGAINST_EXTENSIONS);
+    assert_eq!((ran.status, ran.err.matches("sampledrate`").count()), (1, 1), "{}", ran.err);
+    assert!(
+        ran.err.contains("sampledrate extension") && ran.err.contains("greater than zero"),
+        "{}",
+        ran.err
+    );
+}
