@@ -16,11 +16,6 @@ mod wire;
 
 pub use decode::{decode, decode_message};
 pub use encode::{encode, encode_message};
-#[cfg(feature = "fe2o3-amqp018")]
-pub use fe2o3_amqp018::{
-    AmqpConnection, AmqpReceiver, AmqpReceiverOptions, AmqpRefusal, AmqpSender, AmqpSenderOptions, receiver,
-    sender,
-};
 pub use mode::is_cloudevent;
 pub use options::{Encoding, Separator};
 pub use wire::{AmqpMessage, AmqpValue, Body, Properties};

@@ -4,7 +4,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 #[cfg(feature = "apacheavro022")]
-mod apacheavro022;
+pub mod apacheavro022;
 pub mod compact;
 mod data;
 mod datum;
@@ -13,7 +13,5 @@ mod encode;
 mod format;
 mod value;
 
-#[cfg(feature = "apacheavro022")]
-pub use apacheavro022::{AvroBuilderExt, AvroEventExt, CheckedSchema};
 pub use compact::AvroCompact;
 pub use format::{Avro, decode, encode, encode_lossy};

@@ -1,6 +1,5 @@
 //! CBOR payloads from and to serde types, by `ciborium` 0.2.
 
-use crate::Cbor;
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
@@ -12,7 +11,7 @@ pub trait CborBuilderExt: Sized + Sealed {
     /// Sets the payload as a CBOR item, with `datacontenttype` `application/cbor`. `build` reports a value that cannot be serialised.
     ///
     /// ```
-    /// use cloudevents_cbor::{CborBuilderExt, CborEventExt};
+    /// use cloudevents_cbor::ciborium02::{CborBuilderExt, CborEventExt};
     /// use cloudevents_core::Event;
     ///
     /// let event = Event::builder().id("1").source("/s").ty("t").cbor(&vec![1, 2, 3]).build()?;
@@ -63,7 +62,26 @@ pub fn from_data<T: DeserializeOwned>(data: Data<'_>) -> Result<T, Error> {
     if bytes.is_empty() { Ok(value) } else { Err(refuse("bytes follow the CBOR item")) }
 }
 
-impl Codec for Cbor {
+/// The codec of serde types as CBOR by ciborium, for [`EventData`](cloudevents_core::EventData).
+///
+/// ```
+/// use cloudevents_cbor::ciborium02::Ciborium;
+/// use cloudevents_core::EventData;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Order {
+///     id: u32,
+/// }
+///
+/// impl EventData for Order {
+///     const TYPE: &'static str = "com.example.order.placed";
+///     type Codec = Ciborium;
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Ciborium;
+
+impl Codec for Ciborium {
     const CONTENT_TYPE: &'static str = "application/cbor";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
@@ -71,13 +89,13 @@ impl Codec for Cbor {
     }
 }
 
-impl<T: Serialize> Encode<T> for Cbor {
+impl<T: Serialize> Encode<T> for Ciborium {
     fn encode(value: &T, _: &CodecContext<'_>) -> Result<Payload, Error> {
         to_payload(value)
     }
 }
 
-impl<T: DeserializeOwned> Decode<T> for Cbor {
+impl<T: DeserializeOwned> Decode<T> for Ciborium {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> {
         from_data(data)
     }

@@ -4,7 +4,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 #[cfg(feature = "ciborium02")]
-mod ciborium02;
+pub mod ciborium02;
 mod data;
 mod decode;
 mod encode;
@@ -12,6 +12,4 @@ mod format;
 mod value;
 mod wire;
 
-#[cfg(feature = "ciborium02")]
-pub use ciborium02::{CborBuilderExt, CborEventExt, from_data};
 pub use format::{Cbor, decode, encode, encode_lossy};

@@ -48,10 +48,6 @@ pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use options::Encoding;
 pub use problem::Problem;
-#[cfg(feature = "reqwest013")]
-pub use reqwest013::{
-    HttpSender, HttpSenderOptions, Refusal, SignRequest, Trace, Traced, TracedMessage, sender,
-};
 pub use retry::retry_after;
 #[cfg(feature = "exchange")]
 pub use server::{

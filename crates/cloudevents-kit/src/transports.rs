@@ -33,7 +33,7 @@ pub fn transports() -> Transports {
     let transports = {
         use cloudevents_transport::{Endpoint, SenderOptions};
         let open = |endpoint: Endpoint, options: SenderOptions| async move {
-            cloudevents_http::sender(endpoint.expose_url(), options.into())
+            cloudevents_http::reqwest013::sender(endpoint.expose_url(), options.into())
         };
         transports.with_sender("http", open).with_sender("https", open)
     };
@@ -164,7 +164,10 @@ fn nats(transports: Transports) -> Transports {
 #[cfg(feature = "tokio-tungstenite029")]
 fn websockets(transports: Transports) -> Transports {
     use cloudevents_transport::{Endpoint, SenderOptions};
-    use cloudevents_websockets::{listen, receiver, sender};
+    use cloudevents_websockets::{
+        listen,
+        tungstenite029::{receiver, sender},
+    };
     let send = |endpoint: Endpoint, options: SenderOptions| async move {
         sender(endpoint.expose_url(), options.into()).await
     };

@@ -17,9 +17,4 @@ pub use decode::{decode, decode_message};
 pub use encode::{encode, encode_message};
 pub use mode::is_cloudevent;
 pub use options::{Encoding, Version};
-#[cfg(feature = "rumqttc-next034")]
-pub use rumqttc_next034::{
-    MqttConnection, MqttReceiver, MqttReceiverOptions, MqttRefusal, MqttSender, MqttSenderOptions, receiver,
-    sender,
-};
 pub use wire::{MessageView, MqttMessage, UserProperty};

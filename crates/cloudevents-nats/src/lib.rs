@@ -13,10 +13,6 @@ mod options;
 mod value;
 mod wire;
 
-#[cfg(feature = "async-nats051")]
-pub use async_nats051::{
-    NatsConnection, NatsReceiver, NatsReceiverOptions, NatsSender, NatsSenderOptions, receiver, sender,
-};
 pub use decode::{decode, decode_message};
 pub use encode::{encode, encode_message};
 pub use mode::is_cloudevent;

@@ -9,11 +9,9 @@ mod decode;
 mod encode;
 mod format;
 #[cfg(feature = "prost014")]
-mod prost014;
+pub mod prost014;
 mod time;
 mod value;
 mod wire;
 
 pub use format::{Protobuf, decode, decode_batch, encode, encode_batch, encode_lossy};
-#[cfg(feature = "prost014")]
-pub use prost014::{ProtobufBuilderExt, ProtobufEventExt, from_data};

@@ -1,6 +1,5 @@
 //! Payloads that are messages of prost 0.14.
 
-use crate::Protobuf;
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
@@ -16,7 +15,7 @@ pub trait ProtobufBuilderExt: Sized + Sealed {
     ///
     /// ```
     /// use cloudevents_core::Event;
-    /// use cloudevents_protobuf::{ProtobufBuilderExt, ProtobufEventExt};
+    /// use cloudevents_protobuf::prost014::{ProtobufBuilderExt, ProtobufEventExt};
     ///
     /// #[derive(Clone, PartialEq, prost::Message)]
     /// struct Order {
@@ -85,7 +84,32 @@ pub fn from_data<M: Message + Name + Default>(data: Data<'_>) -> Result<M, Error
     M::decode(bytes).map_err(|error| refuse(format!("the payload is not the message asked for: {error}")))
 }
 
-impl Codec for Protobuf {
+/// The codec of prost's messages, for [`EventData`](cloudevents_core::EventData).
+///
+/// ```
+/// use cloudevents_core::EventData;
+/// use cloudevents_protobuf::prost014::Prost;
+///
+/// #[derive(Clone, PartialEq, prost::Message)]
+/// struct Order {
+///     #[prost(string, tag = "1")]
+///     id: String,
+/// }
+///
+/// impl prost::Name for Order {
+///     const NAME: &'static str = "Order";
+///     const PACKAGE: &'static str = "com.example";
+/// }
+///
+/// impl EventData for Order {
+///     const TYPE: &'static str = "com.example.order.placed";
+///     type Codec = Prost;
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Prost;
+
+impl Codec for Prost {
     const CONTENT_TYPE: &'static str = "application/protobuf";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
@@ -93,13 +117,13 @@ impl Codec for Protobuf {
     }
 }
 
-impl<M: Message + Name> Encode<M> for Protobuf {
+impl<M: Message + Name> Encode<M> for Prost {
     fn encode(value: &M, _: &CodecContext<'_>) -> Result<Payload, Error> {
         Ok(to_payload(value))
     }
 }
 
-impl<M: Message + Name + Default> Decode<M> for Protobuf {
+impl<M: Message + Name + Default> Decode<M> for Prost {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<M, Error> {
         from_data(data)
     }

@@ -27,8 +27,8 @@ use cloudevents_testkit::speed::{
     Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere,
 };
 use cloudevents_websockets::{
-    Subprotocol, receiver, sender,
-    tungstenite029::{decode, encode},
+    Subprotocol,
+    tungstenite029::{decode, encode, receiver, sender},
 };
 use futures_util::{SinkExt, StreamExt};
 use std::{collections::VecDeque, time::Duration};

@@ -21,8 +21,4 @@ pub use handshake::{chosen, offer, select};
 #[cfg(feature = "server")]
 pub use server::{WsServer, WsServerOptions, listen};
 pub use subprotocol::{Subprotocol, UnknownSubprotocol};
-#[cfg(feature = "tokio-tungstenite029")]
-pub use tungstenite029::{
-    WsConnection, WsReceiver, WsReceiverOptions, WsSender, WsSenderOptions, connect_pair, receiver, sender,
-};
 pub use wire::Frame;

@@ -25,7 +25,7 @@ pub trait AvroBuilderExt: Sized + Sealed {
     /// The schema is not part of the event; name it with the attribute `dataschema`.
     ///
     /// ```
-    /// use cloudevents_avro::{AvroBuilderExt, AvroEventExt};
+    /// use cloudevents_avro::apacheavro022::{AvroBuilderExt, AvroEventExt};
     /// use cloudevents_core::Event;
     /// use serde::{Deserialize, Serialize};
     ///

@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// keys are text, and the library has names of fields as identifiers only. Types without records may be read as either.
 ///
 /// ```
-/// use cloudevents_avro::CheckedSchema;
+/// use cloudevents_avro::apacheavro022::CheckedSchema;
 /// use cloudevents_core::ErrorKind;
 ///
 /// let schema = CheckedSchema::parse(r#"{"type": "array", "items": "string"}"#, [])?;
@@ -87,7 +87,7 @@ impl CheckedSchema {
     /// resolved, and [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) when there would be more than 16 MiB of defaults.
     ///
     /// ```
-    /// use cloudevents_avro::CheckedSchema;
+    /// use cloudevents_avro::apacheavro022::CheckedSchema;
     ///
     /// let writer = CheckedSchema::parse("\"int\"", [])?;
     /// let reader = CheckedSchema::parse(r#"["null", "double"]"#, [])?;

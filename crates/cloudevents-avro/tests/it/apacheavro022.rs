@@ -2,7 +2,7 @@
 
 use crate::memory::long;
 use apache_avro::{BigDecimal, Schema};
-use cloudevents_avro::{AvroBuilderExt, AvroEventExt, CheckedSchema};
+use cloudevents_avro::apacheavro022::{AvroBuilderExt, AvroEventExt, CheckedSchema};
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder};
 use cloudevents_testkit::heap;
 use serde::{

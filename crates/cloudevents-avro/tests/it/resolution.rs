@@ -1,7 +1,7 @@
 //! Schema resolution against an independent implementation: `Resolution.java` adds the values to `resolution.jsonl`. The generated
 //! cases are a sample of some 40,000, without those where Avro for Java differs from the specification.
 
-use cloudevents_avro::CheckedSchema;
+use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{Error, ErrorKind};
 use serde::{
     Deserialize, Deserializer,

@@ -1,6 +1,6 @@
 //! Payloads that are values of serde types.
 
-use cloudevents_cbor::{Cbor, CborBuilderExt, CborEventExt};
+use cloudevents_cbor::ciborium02::{CborBuilderExt, CborEventExt, Ciborium};
 use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, EventData, Payload, TypedEvent};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ struct Order {
 
 impl EventData for Order {
     const TYPE: &'static str = "com.example.order";
-    type Codec = Cbor;
+    type Codec = Ciborium;
 }
 
 const ORDER: Order = Order { id: 17, total: 1.5 };

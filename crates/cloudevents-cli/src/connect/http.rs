@@ -4,7 +4,7 @@ use super::{Opened, Sending, failed};
 use crate::{failure::Failure, input};
 use cloudevents_kit::{
     self as kit, Sender,
-    http::{Decompression, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, OnRefusal},
+    http::{Decompression, HttpReceiver, HttpReceiverOptions, OnRefusal, reqwest013::HttpSenderOptions},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -26,7 +26,7 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     options.client_headers = Some(Vec::new());
     options.trace = sending.trace.clone();
     options.sign = sending.sign.clone();
-    kit::http::sender(endpoint.expose_url(), options).map_err(failed)
+    kit::http::reqwest013::sender(endpoint.expose_url(), options).map_err(failed)
 }
 
 /// Starts a server. The returned URL has the actual port.

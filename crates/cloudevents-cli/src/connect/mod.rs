@@ -26,7 +26,7 @@ use crate::{
 };
 use cloudevents_kit::{
     Error, ErrorKind, Peer, Receiver, Sender,
-    http::{Refusal, SignRequest, Trace},
+    http::reqwest013::{Refusal, SignRequest, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
 use std::{error::Error as _, pin::Pin, time::Duration};

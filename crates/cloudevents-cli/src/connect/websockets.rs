@@ -5,7 +5,10 @@ use crate::failure::Failure;
 use cloudevents_kit::{
     Sender,
     transport::{Bounds, Endpoint, ReceiverOptions},
-    websockets::{self, WsReceiverOptions, WsSenderOptions, WsServer, WsServerOptions},
+    websockets::{
+        self, WsServer, WsServerOptions,
+        tungstenite029::{WsReceiverOptions, WsSenderOptions},
+    },
 };
 
 pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
@@ -17,7 +20,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.sender.peer = sending.peer;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
-    websockets::sender(endpoint.expose_url(), options).await.map_err(failed)
+    websockets::tungstenite029::sender(endpoint.expose_url(), options).await.map_err(failed)
 }
 
 /// Starts a server, or connects to one. The returned URL of a server has the actual port. Rejected messages are dropped, as a peer forgets them.
@@ -27,7 +30,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
     if endpoint.scheme() == "wss" || endpoint.option("role") == Some("client") {
         let mut options = WsReceiverOptions::from(options);
         options.queue = std::mem::take(&mut options.queue).dropping_rejected();
-        let receiver = websockets::receiver(url, options).await.map_err(failed)?;
+        let receiver = websockets::tungstenite029::receiver(url, options).await.map_err(failed)?;
         return Ok(Opened { receiver, url: super::shown(url), notes: Vec::new() });
     }
     let mut options = WsServerOptions::from(options);

@@ -18,7 +18,7 @@ const DOCUMENT: usize = 64 << 10;
 ///
 /// ```
 /// use cloudevents_core::Error;
-/// use cloudevents_http::Refusal;
+/// use cloudevents_http::reqwest013::Refusal;
 /// use std::error::Error as _;
 ///
 /// /// The attribute that the peer did not accept.

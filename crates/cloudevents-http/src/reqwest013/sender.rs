@@ -32,7 +32,7 @@ const DRAINED: usize = 64 << 10;
 /// How an [`HttpSender`] sends.
 ///
 /// ```
-/// use cloudevents_http::HttpSenderOptions;
+/// use cloudevents_http::reqwest013::HttpSenderOptions;
 /// use cloudevents_json::Json;
 /// use std::{sync::Arc, time::Duration};
 ///
@@ -128,7 +128,7 @@ impl fmt::Debug for HttpSenderOptions {
 /// use cloudevents_core::Event;
 ///
 /// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
-/// let sender = cloudevents_http::sender("http://localhost:8080/events", Default::default())?;
+/// let sender = cloudevents_http::reqwest013::sender("http://localhost:8080/events", Default::default())?;
 /// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
 /// sender.close().await?;
 /// # Ok(()) }
@@ -140,7 +140,7 @@ pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
 
 /// Posts one message per request.
 ///
-/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a [`Refusal`](crate::Refusal);
+/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a [`Refusal`](crate::reqwest013::Refusal);
 /// redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent: the connection was refused, for
 /// example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer may or may not have the
 /// message. The sender does not repeat a message.

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use reqwest::{Request, Url};
 use std::fmt;
 
-/// One side of an exchange, for [`HttpSenderOptions::trace`](crate::HttpSenderOptions::trace).
+/// One side of an exchange, for [`HttpSenderOptions::trace`](crate::reqwest013::HttpSenderOptions::trace).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Traced<'a> {

@@ -5,7 +5,10 @@
 
 use crate::tools::{client, event};
 use cloudevents_core::{Error, ErrorKind, Message};
-use cloudevents_http::{HttpReceiver, HttpSenderOptions, Refusal, sender};
+use cloudevents_http::{
+    HttpReceiver,
+    reqwest013::{HttpSenderOptions, Refusal, sender},
+};
 use cloudevents_transport::{
     Bounds, Confirmed, Content, Orders, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
     SenderCapabilities,

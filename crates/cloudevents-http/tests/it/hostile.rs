@@ -3,7 +3,10 @@
 use crate::tools::{GOOD, PATIENCE, Wire, client, event, post, soon};
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event, Payload};
-use cloudevents_http::{Exchange, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, Refusal, sender};
+use cloudevents_http::{
+    Exchange, HttpReceiver, HttpReceiverOptions,
+    reqwest013::{HttpSenderOptions, Refusal, sender},
+};
 use cloudevents_transport::{Bounds, Receiver};
 use futures_util::FutureExt;
 use http::{Request, StatusCode};

@@ -2,7 +2,7 @@
 
 use crate::tools::{PATIENCE, Recorder, client, event};
 use cloudevents_core::{DecodeOptions, Message};
-use cloudevents_http::{HttpSenderOptions, sender};
+use cloudevents_http::reqwest013::{HttpSenderOptions, sender};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bridge, Outgoing, Sender,

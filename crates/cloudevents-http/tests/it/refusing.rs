@@ -2,7 +2,7 @@
 
 use crate::tools::{event, serve, soon};
 use cloudevents_core::DecodeOptions;
-use cloudevents_http::{HttpSenderOptions, sender};
+use cloudevents_http::reqwest013::{HttpSenderOptions, sender};
 use cloudevents_transport::{
     Bridge,
     bridge::{BridgeMetrics, BridgePolicy},

@@ -1,7 +1,7 @@
 //! What other implementations write, and the repairs that read it. What is written for them.
 
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Peer, RepairKind};
-use cloudevents_http::{Encoding, HttpReceiver, HttpSenderOptions, decode, encode, encode_with};
+use cloudevents_http::{Encoding, HttpReceiver, decode, encode, encode_with, reqwest013::HttpSenderOptions};
 
 fn read(subject: &[u8], leniency: Leniency) -> Result<Decoded<Event>, Error> {
     let headers: [(&str, &[u8]); 5] = [
@@ -85,7 +85,7 @@ async fn a_peer_at_both_ends() {
     let mut receiver = listening.into_receiver();
     let mut options = HttpSenderOptions::default();
     options.sender.peer = Some(Peer::Go2);
-    let sender = cloudevents_http::sender(&url, options).unwrap();
+    let sender = cloudevents_http::reqwest013::sender(&url, options).unwrap();
     let (sent, delivery) = tokio::join!(sender.send(&event), async {
         let delivery = receiver.next().await.unwrap().unwrap();
         let decoded = delivery.decoded().unwrap();
@@ -128,7 +128,7 @@ async fn a_peer_at_both_ends_of_a_reply() {
     let mut receiver = listening.into_receiver();
     let mut options = HttpSenderOptions::default();
     options.sender.peer = Some(Peer::Go2);
-    let sender = cloudevents_http::sender(&url, options).unwrap();
+    let sender = cloudevents_http::reqwest013::sender(&url, options).unwrap();
     let question = event("question");
     let (answer, ()) = tokio::join!(sender.request(&question, std::time::Duration::from_secs(10)), async {
         let delivery = receiver.next().await.unwrap().unwrap();
@@ -137,7 +137,7 @@ async fn a_peer_at_both_ends_of_a_reply() {
     });
     assert_eq!(answer.unwrap(), event("answer"));
     // The server writes it raw: a client without a peer undoes an escape of the source.
-    let strict = cloudevents_http::sender(&url, HttpSenderOptions::default()).unwrap();
+    let strict = cloudevents_http::reqwest013::sender(&url, HttpSenderOptions::default()).unwrap();
     let plain = Event::builder().id("1").source("/s").ty("t").build().unwrap();
     let (answer, ()) = tokio::join!(strict.request(&plain, std::time::Duration::from_secs(10)), async {
         let delivery = receiver.next().await.unwrap().unwrap();

@@ -5,8 +5,9 @@ use axum::{Router, routing};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Formats};
 use cloudevents_http::{
-    BodyOptions, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, Problem, decode, read_body,
-    select_format, sender,
+    BodyOptions, HttpReceiver, HttpReceiverOptions, Problem, decode, read_body,
+    reqwest013::{HttpSenderOptions, sender},
+    select_format,
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{Bounds, Orders, Sender};

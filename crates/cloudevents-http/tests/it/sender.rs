@@ -4,7 +4,9 @@ use crate::tools::{client, event, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
 use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message};
 use cloudevents_http::{
-    HttpSenderOptions, Problem, Refusal, axum08::CloudEventMessage, reqwest013::RequestBuilderExt, sender,
+    Problem,
+    axum08::CloudEventMessage,
+    reqwest013::{HttpSenderOptions, Refusal, RequestBuilderExt, sender},
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
@@ -320,7 +322,11 @@ async fn user_info_of_the_url_becomes_a_header() {
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://me:p%40w@{}/events", listener.local_addr().unwrap());
-    let sender = cloudevents_http::sender(&url, cloudevents_http::HttpSenderOptions::default()).unwrap();
+    let sender = cloudevents_http::reqwest013::sender(
+        &url,
+        cloudevents_http::reqwest013::HttpSenderOptions::default(),
+    )
+    .unwrap();
     let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").build().unwrap();
     let served = async {
         let (mut connection, _) = listener.accept().await.unwrap();

@@ -4,7 +4,8 @@ use crate::tools::{GOOD, Wire, client, event, post, samples, soon};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_http::{
-    Exchange, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
+    Exchange, HttpReceiver, HttpReceiverOptions,
+    reqwest013::{HttpSenderOptions, RequestBuilderExt, sender},
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};

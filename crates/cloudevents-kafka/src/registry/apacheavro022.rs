@@ -7,7 +7,7 @@ use super::{
     table::Table,
     writing::{invalid, schema_of_kind},
 };
-use cloudevents_avro::CheckedSchema;
+use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{CodecContext, Data, Error, MediaType, Payload};
 use cloudevents_transport::AsyncCodec;
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,7 +1,7 @@
 //! Payloads that are messages of prost.
 
 use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, EventData, Payload, TypedEvent};
-use cloudevents_protobuf::{Protobuf, ProtobufBuilderExt, ProtobufEventExt};
+use cloudevents_protobuf::prost014::{Prost, ProtobufBuilderExt, ProtobufEventExt};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Order {
@@ -18,7 +18,7 @@ impl prost::Name for Order {
 
 impl EventData for Order {
     const TYPE: &'static str = "com.example.order";
-    type Codec = Protobuf;
+    type Codec = Prost;
 }
 
 fn order() -> Order {

@@ -1,9 +1,9 @@
 //! An extractor that upgrades a request to a connection.
 
 use crate::{
-    WsReceiver, WsServerOptions,
+    WsServerOptions,
     server::accept,
-    tungstenite029::{Connection, Outbox, Via, runtime},
+    tungstenite029::{Connection, Outbox, Via, WsReceiver, runtime},
 };
 use axum::{
     body::Body,

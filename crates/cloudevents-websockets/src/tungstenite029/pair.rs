@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
-/// use cloudevents_websockets::connect_pair;
+/// use cloudevents_websockets::tungstenite029::connect_pair;
 ///
 /// # async fn talk() -> Result<(), Box<dyn std::error::Error>> {
 /// let url = "ws://localhost:8080/chat?reject=drop";

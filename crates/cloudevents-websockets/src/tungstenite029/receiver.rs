@@ -65,7 +65,7 @@ impl From<DecodeOptions> for WsReceiverOptions {
 ///
 /// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
 /// let url = "ws://localhost:8080/feed?reject=drop";
-/// let mut deliveries = cloudevents_websockets::receiver(url, DecodeOptions::strict().into()).await?;
+/// let mut deliveries = cloudevents_websockets::tungstenite029::receiver(url, DecodeOptions::strict().into()).await?;
 /// while let Some(delivery) = deliveries.next().await? {
 ///     println!("{}", delivery.event()?.id());
 ///     delivery.accept().await?;

@@ -59,7 +59,7 @@ impl From<SenderOptions> for WsSenderOptions {
 /// use cloudevents_core::Event;
 ///
 /// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
-/// let sender = cloudevents_websockets::sender("ws://localhost:8080/events", Default::default()).await?;
+/// let sender = cloudevents_websockets::tungstenite029::sender("ws://localhost:8080/events", Default::default()).await?;
 /// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
 /// sender.close().await?;
 /// # Ok(()) }

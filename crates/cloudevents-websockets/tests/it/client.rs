@@ -9,8 +9,9 @@ use cloudevents_transport::{
     Bounds, Confirmed, LossPolicy, Outgoing, Receiver, ReceiverOptions, Sender, SenderOptions, Settles,
 };
 use cloudevents_websockets::{
-    WsReceiverOptions, WsSenderOptions, WsServer, WsServerOptions, axum08::WsUpgrade, connect_pair, receiver,
-    sender,
+    WsServer, WsServerOptions,
+    axum08::WsUpgrade,
+    tungstenite029::{WsReceiverOptions, WsSenderOptions, connect_pair, receiver, sender},
 };
 use std::{
     sync::{

@@ -8,7 +8,7 @@ use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue, Verdict, check_all},
 };
-use cloudevents_websockets::{receiver, sender};
+use cloudevents_websockets::tungstenite029::{receiver, sender};
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,

@@ -8,7 +8,10 @@ use crate::{
 use cloudevents_core::ErrorKind;
 use cloudevents_testkit::websockets::{Handshake, HostileServer};
 use cloudevents_transport::{Receiver, ReceiverOptions};
-use cloudevents_websockets::{Subprotocol, WsServer, WsServerOptions, receiver, sender};
+use cloudevents_websockets::{
+    Subprotocol, WsServer, WsServerOptions,
+    tungstenite029::{receiver, sender},
+};
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -372,7 +375,7 @@ async fn clients_refuse_bad_handshakes() {
         (Handshake::Silence, ErrorKind::Timeout),
     ] {
         let server = HostileServer::start(handshake, Vec::new()).await.unwrap();
-        let mut options = cloudevents_websockets::WsSenderOptions::default();
+        let mut options = cloudevents_websockets::tungstenite029::WsSenderOptions::default();
         options.connection.connect_timeout = Duration::from_secs(1);
         let error = timeout(LONG, sender(&server.url(), options)).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), kind, "{handshake:?}: {error}");

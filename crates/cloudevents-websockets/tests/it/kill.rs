@@ -7,7 +7,7 @@ use crate::{
 };
 use cloudevents_core::ErrorKind;
 use cloudevents_transport::Receiver;
-use cloudevents_websockets::{WsServer, WsServerOptions, sender};
+use cloudevents_websockets::{WsServer, WsServerOptions, tungstenite029::sender};
 use std::{
     env,
     io::{BufRead, BufReader},

@@ -8,7 +8,10 @@ use cloudevents_testkit::{
     websockets::{Handshake, HostileServer},
 };
 use cloudevents_transport::{Bounds, Receiver, ReceiverOptions, SenderOptions};
-use cloudevents_websockets::{Frame, Subprotocol, WsServerOptions, decode, encode, receiver, sender};
+use cloudevents_websockets::{
+    Frame, Subprotocol, WsServerOptions, decode, encode,
+    tungstenite029::{receiver, sender},
+};
 use std::{future::Future, thread, time::Duration};
 use tokio::time::timeout;
 

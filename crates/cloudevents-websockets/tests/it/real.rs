@@ -3,7 +3,7 @@
 use crate::tools::serve;
 use axum::{Router, response::Response, routing::any};
 use cloudevents_testkit::crosslang::samples;
-use cloudevents_websockets::{Frame, Subprotocol, axum08::WsUpgrade, connect_pair, encode};
+use cloudevents_websockets::{Frame, Subprotocol, axum08::WsUpgrade, encode, tungstenite029::connect_pair};
 use std::{
     env,
     io::{BufRead, BufReader, Read, Write},

@@ -6,7 +6,9 @@ use cloudevents_avro::Avro;
 use cloudevents_core::{DecodeOptions, ErrorKind, FormatId, Message as CloudEvent};
 use cloudevents_transport::{Bounds, ReceiverOptions};
 use cloudevents_websockets::{
-    Subprotocol, WsServer, WsServerOptions, axum08::WsUpgrade, connect_pair, sender,
+    Subprotocol, WsServer, WsServerOptions,
+    axum08::WsUpgrade,
+    tungstenite029::{connect_pair, sender},
 };
 use std::time::Duration;
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
@@ -121,7 +123,7 @@ async fn many_clients_and_formats_come_to_one_receiver() {
     let server = listen(with_avro()).await;
     let url = server.url();
     let mut deliveries = server.into_receiver();
-    let mut options = cloudevents_websockets::WsSenderOptions::default();
+    let mut options = cloudevents_websockets::tungstenite029::WsSenderOptions::default();
     options.sender.decoding.formats = options.sender.decoding.formats.with(Avro::new());
     let json = sender(&url, options.clone()).await.unwrap();
     let avro = sender(&format!("{url}?format=avro,json"), options).await.unwrap();

@@ -4,7 +4,7 @@ use crate::{server::listen, tools::event};
 use cloudevents_core::ErrorKind;
 use cloudevents_testkit::tls::Authority;
 use cloudevents_transport::ReceiverOptions;
-use cloudevents_websockets::{WsSenderOptions, sender, tungstenite029::Tls};
+use cloudevents_websockets::tungstenite029::{Tls, WsSenderOptions, sender};
 
 #[tokio::test]
 async fn events_arrive_over_tls_and_strangers_are_refused() {

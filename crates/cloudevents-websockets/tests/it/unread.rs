@@ -3,7 +3,10 @@
 use crate::tools::event;
 use cloudevents_core::DecodeOptions;
 use cloudevents_transport::{Bounds, Receiver, ReceiverOptions};
-use cloudevents_websockets::{Subprotocol, receiver, tungstenite029::encode};
+use cloudevents_websockets::{
+    Subprotocol,
+    tungstenite029::{encode, receiver},
+};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::{

@@ -6,7 +6,7 @@ use crate::{
     unread::{Server, is_answered},
 };
 use cloudevents_core::Event;
-use cloudevents_websockets::sender;
+use cloudevents_websockets::tungstenite029::sender;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::{net::TcpStream, time::timeout};

@@ -14,7 +14,7 @@ use crate::{
 };
 use cloudevents_kit::{
     Error, Event, Message,
-    http::{Traced, encode_message},
+    http::{encode_message, reqwest013::Traced},
     transport::{Endpoint, Receipt},
 };
 use http::HeaderMap;
@@ -155,7 +155,7 @@ impl<'a> DryRun<'a> {
 }
 
 /// Returns a function that shows both sides of an HTTP exchange on standard error, as curl does.
-pub(super) fn trace() -> cloudevents_kit::http::Trace {
+pub(super) fn trace() -> cloudevents_kit::http::reqwest013::Trace {
     Arc::new(|traced| {
         let text = match traced {
             Traced::Request(message) => {

@@ -4,7 +4,7 @@ use super::ContentMode;
 use crate::{commands::webhook::keys, failure::Failure};
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{
-    http::SignRequest,
+    http::reqwest013::SignRequest,
     webhook::{
         DeliveryKey,
         signature::{Coverage, MessageSigner, Sign},
