@@ -6,6 +6,8 @@
 mod auth_context;
 mod bam;
 mod check;
+#[cfg(feature = "transport")]
+mod checked;
 mod correlation;
 mod data_classification;
 mod data_ref;
@@ -28,6 +30,8 @@ mod verifiability;
 pub use auth_context::{AuthContext, AuthType, Claims};
 pub use bam::Bam;
 pub use check::check;
+#[cfg(feature = "transport")]
+pub use checked::Checked;
 pub use correlation::Correlation;
 pub use data_classification::{DataClassification, Regulations};
 pub use data_ref::DataRef;
