@@ -50,7 +50,7 @@ impl Deprecation {
     }
 
     /// When the type was marked as deprecated: `deprecationfrom`.
-    pub fn from(&self) -> Option<&TimestampBuf> {
+    pub fn since(&self) -> Option<&TimestampBuf> {
         self.from.as_ref()
     }
 
