@@ -3,7 +3,10 @@
 use crate::Clock;
 use cloudevents_core::{Error, EventKey};
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -60,7 +63,8 @@ pub struct Started {
     pub times: u64,
 }
 
-/// Finds events that were delivered twice, by their key, durably. It complements delivery at least once.
+/// Finds events that were delivered twice, by their key, durably. It complements delivery at least once: [`once`](Self::once) in a handler is all that most
+/// programs need.
 ///
 /// Each consumer has a name, so that several may share a store. If the program crashes while it handles an event, the lease ends and
 /// the event is handled again. To act exactly once, complete the event in the transaction that has the effects: see the modules of the
@@ -87,12 +91,19 @@ pub struct Inbox<S> {
     consumer: Arc<str>,
     lease: Duration,
     clock: Clock,
+    duplicates: Arc<AtomicU64>,
 }
 
 impl<S: InboxStore> Inbox<S> {
     /// Creates an inbox for the consumer of this name. The lease is five minutes.
     pub fn new(store: S, consumer: impl Into<Arc<str>>) -> Self {
-        Self { store, consumer: consumer.into(), lease: Duration::from_secs(300), clock: Clock::system() }
+        Self {
+            store,
+            consumer: consumer.into(),
+            lease: Duration::from_secs(300),
+            clock: Clock::system(),
+            duplicates: Arc::default(),
+        }
     }
 
     /// Returns the inbox with this lease: the time that handling an event takes at most.
@@ -110,6 +121,19 @@ impl<S: InboxStore> Inbox<S> {
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// The number of deliveries that this inbox and its clones left out because their event was handled.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_duplicate(&self) {
+        self.duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// Begins to handle an event.

@@ -6,7 +6,9 @@
 mod entry;
 mod envelope;
 mod inbox;
+mod memory_inbox;
 mod millis;
+mod once;
 mod outbox;
 mod record;
 mod route;
@@ -21,6 +23,7 @@ pub mod tokio_postgres07;
 pub use cloudevents_transport::RetrySchedule;
 pub use entry::{Entry, NewMessage};
 pub use inbox::{Begun, Inbox, InboxStore, Started};
+pub use memory_inbox::MemoryInbox;
 pub use outbox::Outbox;
 pub use record::{Attempt, Counts, Health, Query, Record, State, Target};
 pub use route::Route;

@@ -1,16 +1,13 @@
 //! The service.
 
 use cloudevents_kit::{
-    Delivery, Error, EventKey, Receiver,
+    Delivery, Error, Receiver,
+    outbox::{Inbox, MemoryInbox},
     prelude::*,
     transport::{Failure, OrderBy},
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{num::NonZeroUsize, time::Duration};
 use tokio::sync::watch;
 
 /// A customer placed an order.
@@ -30,11 +27,22 @@ impl EventData for OrderPlaced {
 /// The number of orders charged at once.
 const AT_ONCE: usize = 64;
 
-/// Charges orders.
-#[derive(Default)]
+/// The number of orders that are remembered as charged. A service with a database has its inbox there, so that restarts do not matter.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+
+/// Charges orders, each once.
 pub(crate) struct Service {
-    charged: Mutex<HashSet<EventKey>>,
+    charged: Inbox<MemoryInbox>,
     settled: watch::Sender<usize>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            charged: Inbox::new(MemoryInbox::new(REMEMBERED), "charging"),
+            settled: watch::Sender::default(),
+        }
+    }
 }
 
 /// Why an order was not charged.
@@ -66,46 +74,37 @@ impl Service {
     }
 
     async fn handle(&self, delivery: Delivery) -> Result<(), Failure> {
-        let charged = self.charge(&delivery);
+        let charged = self.charge(&delivery).await;
         if charged.as_ref().map_or_else(Failure::is_reject, |()| true) {
             self.settled.send_modify(|count| *count = count.saturating_add(1));
         }
         charged
     }
 
-    fn charge(&self, delivery: &Delivery) -> Result<(), Failure> {
+    async fn charge(&self, delivery: &Delivery) -> Result<(), Failure> {
         let event = delivery.event().map_err(Failure::reject)?;
         let order = TypedEvent::<OrderPlaced>::try_from(event).map_err(Failure::reject)?;
-        let number = order.data().order;
-        let key = order.event().key();
-        if self.has_charged(&key) {
-            println!("order {number} is already charged");
-            return Ok(());
-        }
-        match charge(order.data(), delivery.attempt()) {
-            Ok(()) => {
-                println!("order {number} charged at attempt {}", delivery.attempt());
-                self.remember(key);
-                Ok(())
-            }
-            Err(NotCharged::Later) => {
-                let after = Duration::from_millis(100 << delivery.attempt().min(6));
-                println!("order {number}: retry after {after:?}");
-                Err(Failure::retry_after(after, "the bank does not respond"))
-            }
-            Err(NotCharged::Never(why)) => {
-                println!("order {number} rejected: {why}");
-                Err(Failure::reject(why))
-            }
-        }
+        let attempt = delivery.attempt();
+        self.charged.once(order.event().key(), async { attempt_to_charge(order.data(), attempt) }).await
     }
+}
 
-    fn has_charged(&self, key: &EventKey) -> bool {
-        self.charged.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
-    }
-
-    fn remember(&self, key: EventKey) {
-        self.charged.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+fn attempt_to_charge(order: &OrderPlaced, attempt: u32) -> Result<(), Failure> {
+    let number = order.order;
+    match charge(order, attempt) {
+        Ok(()) => {
+            println!("order {number} charged at attempt {attempt}");
+            Ok(())
+        }
+        Err(NotCharged::Later) => {
+            let after = Duration::from_millis(100 << attempt.min(6));
+            println!("order {number}: retry after {after:?}");
+            Err(Failure::retry_after(after, "the bank does not respond"))
+        }
+        Err(NotCharged::Never(why)) => {
+            println!("order {number} rejected: {why}");
+            Err(Failure::reject(why))
+        }
     }
 }
 

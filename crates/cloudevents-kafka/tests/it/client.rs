@@ -127,7 +127,9 @@ async fn what_is_under_way_is_bounded_and_dropping_who_waits_sends_nothing() {
         soon(outcome).await.unwrap();
     }
     assert!(state.state().is_connected());
-    assert_eq!((sender.metrics().connects, sender.metrics().disconnects), (2, 1));
+    // On a busy machine, a broker that comes back may be lost once more.
+    let (connects, disconnects) = (sender.metrics().connects, sender.metrics().disconnects);
+    assert!(disconnects >= 1 && connects == disconnects + 1, "{connects} and {disconnects}");
     soon(sender.close()).await.unwrap();
     assert_eq!(sender.send(&event(4, "k")).await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(broker.ends(&topic.name).unwrap(), [3]);
@@ -220,7 +222,9 @@ async fn the_broker_goes_away_and_comes_back() {
         soon(outcome).await.unwrap();
     }
     assert!(state.state().is_connected());
-    assert_eq!((sender.metrics().connects, sender.metrics().disconnects), (2, 1));
+    // On a busy machine, a broker that comes back may be lost once more.
+    let (connects, disconnects) = (sender.metrics().connects, sender.metrics().disconnects);
+    assert!(disconnects >= 1 && connects == disconnects + 1, "{connects} and {disconnects}");
     let mut seen = BTreeSet::from([0]);
     while seen.len() < 20 {
         let delivery = next(&mut receiver).await;

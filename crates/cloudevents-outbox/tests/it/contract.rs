@@ -3,8 +3,8 @@
 use crate::tools::{Arrived, MINUTE, SECOND, at, event, id, message, message_in_order};
 use cloudevents_core::EventKey;
 use cloudevents_outbox::{
-    Attempt, Begun, Claim, ClaimedMessage, Clock, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions,
-    Query, Retention, Settlement, State, Step, Store, Ticket, rusqlite041::SqliteStore,
+    Attempt, Begun, Claim, ClaimedMessage, Clock, Entry, Health, Inbox, InboxStore, MemoryInbox, Outbox,
+    OutboxOptions, Query, Retention, Settlement, State, Step, Store, Ticket, rusqlite041::SqliteStore,
 };
 use cloudevents_transport::Outgoing;
 use std::{
@@ -51,6 +51,16 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     overdue_messages_that_a_sender_holds_back_are_given_up(open().await).await;
     no_message_is_claimed_twice_at_once(open().await).await;
     workers_share_a_store(open().await).await;
+    check_inbox(open).await;
+}
+
+#[tokio::test]
+async fn in_memory() {
+    check_inbox(async || MemoryInbox::new(100.try_into().unwrap())).await;
+}
+
+/// Runs every check of an inbox on a new store.
+async fn check_inbox<S: InboxStore + Clone>(open: impl AsyncFn() -> S) {
     an_event_is_handled_once(open().await).await;
     long_keys_are_distinct(open().await).await;
     one_of_many_handles_an_event(open().await).await;

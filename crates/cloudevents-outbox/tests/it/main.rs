@@ -13,6 +13,7 @@ mod fairness;
 mod held_back;
 mod kill;
 mod memory;
+mod once;
 mod order;
 mod pauses;
 mod postgres;

@@ -1,0 +1,153 @@
+//! Handling an event once, whatever becomes of the handler.
+
+use crate::{Begun, Inbox, InboxStore, Started};
+use cloudevents_core::EventKey;
+use cloudevents_transport::{Failure, Verdict};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl<S: InboxStore + Clone> Inbox<S> {
+    /// Handles an event, unless another delivery of it was handled, and returns what settles this delivery.
+    ///
+    /// | the event | this delivery |
+    /// |---|---|
+    /// | is new, or was given up by whoever began with it | is handled: the future is awaited, and its success is recorded. After a failure, the next delivery is handled |
+    /// | was handled | succeeds, and the future is not awaited. [`duplicates`](Self::duplicates) counts it |
+    /// | is being handled by another delivery, here or elsewhere | is tried again after a second at most, until the other one has ended or its lease has. The attempt does not count |
+    ///
+    /// The attempt does not count either if the store does not answer. A handler that panics or is dropped, for example because its
+    /// [time limit](cloudevents_transport::Run::time_limit) has passed, gives the event up. If the program crashes, the event is given up when the lease ends.
+    ///
+    /// The effects of the handler and the record of it are two steps here. If the program crashes between them, the event is handled
+    /// again: see [`once_with`](Self::once_with).
+    ///
+    /// ```
+    /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let queue = cloudevents_transport::fake::FakeQueue::new();
+    /// # let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+    /// # for _ in 0..2 { queue.sender().send(&event).await?; }
+    /// # let receiver = queue.receiver(cloudevents_core::DecodeOptions::strict());
+    /// # let charged = std::cell::Cell::new(0);
+    /// # let charge = async |_: &Event| -> Result<(), cloudevents_core::Error> { Ok(charged.set(charged.get() + 1)) };
+    /// use cloudevents_core::Event;
+    /// use cloudevents_outbox::{Inbox, rusqlite041::SqliteStore};
+    ///
+    /// let inbox = Inbox::new(SqliteStore::in_memory()?, "billing");
+    /// # let ctrl_c = || async { while inbox.duplicates() == 0 { tokio::time::sleep(std::time::Duration::from_millis(1)).await } };
+    /// receiver.run(async |event: Event| inbox.once(event.key(), charge(&event)).await).until(ctrl_c()).await?;
+    /// # assert_eq!(charged.get(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+    /// # #[cfg(not(feature = "rusqlite041"))] fn main() {}
+    /// ```
+    pub async fn once(&self, key: EventKey, handling: impl Future<Output: Verdict>) -> Result<(), Failure> {
+        let name = key.clone();
+        let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
+        handling.await.verdict()?;
+        let started = begun.keep();
+        match self.complete(started).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began")
+            }
+            Err(error) => return Err(Failure::unavailable(error)),
+        }
+        Ok(())
+    }
+
+    /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So the
+    /// effects happen exactly once, also if the program crashes at any time.
+    ///
+    /// The handler gets what `complete` of the module of the store takes ([`rusqlite041::complete`](crate::rusqlite041::complete),
+    /// [`tokio_postgres07::complete`](crate::tokio_postgres07::complete)). If that returns `false`, the handler has to roll back and to fail. A handler
+    /// that succeeds without it leaves the event under way until the lease ends.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("shop.db");
+    /// # let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+    /// use cloudevents_core::Event;
+    /// use cloudevents_outbox::{Inbox, Started, rusqlite041::{self, SqliteStore}};
+    /// use cloudevents_transport::Failure;
+    ///
+    /// let inbox = Inbox::new(SqliteStore::open(&file)?, "billing");
+    /// let mut database = rusqlite::Connection::open(&file)?;
+    /// database.execute_batch("CREATE TABLE charged (event TEXT)")?;
+    ///
+    /// let mut charge = |event: &Event, started: &Started| -> Result<(), Failure> {
+    ///     let transaction = database.transaction()?;
+    ///     transaction.execute("INSERT INTO charged (event) VALUES (?1)", [event.id()])?;
+    ///     if !rusqlite041::complete(&transaction, started)? {
+    ///         return Err(Failure::retry("another delivery has the event")); // dropping the transaction rolls it back
+    ///     }
+    ///     Ok(transaction.commit()?)
+    /// };
+    /// for _ in 0..2 {
+    ///     inbox.once_with(event.key(), async |started| charge(&event, &started)).await.map_err(|failure| failure.to_string())?;
+    /// }
+    /// assert_eq!(database.query_row("SELECT count(*) FROM charged", [], |row| row.get::<_, i64>(0))?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+    /// # #[cfg(not(feature = "rusqlite041"))] fn main() {}
+    /// ```
+    pub async fn once_with<F, Fut>(&self, key: EventKey, handler: F) -> Result<(), Failure>
+    where
+        F: FnOnce(Started) -> Fut,
+        Fut: Future<Output: Verdict>,
+    {
+        let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
+        handler(begun.started.clone()).await.verdict()?;
+        begun.keep();
+        Ok(())
+    }
+
+    /// Returns `None` for an event that was handled.
+    async fn begin_once(&self, key: EventKey) -> Result<Option<Beginning<S>>, Failure> {
+        match self.begin(key).await.map_err(Failure::unavailable)? {
+            Begun::First(started) => Ok(Some(Beginning { inbox: self.clone(), started, is_kept: false })),
+            Begun::Done => {
+                self.count_duplicate();
+                Ok(None)
+            }
+            Begun::UnderWay(until) => {
+                let left = until.duration_since(self.now()).unwrap_or_default();
+                Err(Failure::unavailable("another delivery of the event is being handled")
+                    .after(left.min(LOOK)))
+            }
+        }
+    }
+}
+
+/// An event that handling has begun of. Unless it is kept, it is given up when this is dropped.
+struct Beginning<S: InboxStore + Clone> {
+    inbox: Inbox<S>,
+    started: Started,
+    is_kept: bool,
+}
+
+impl<S: InboxStore + Clone> Beginning<S> {
+    fn keep(mut self) -> Started {
+        self.is_kept = true;
+        self.started.clone()
+    }
+}
+
+impl<S: InboxStore + Clone> Drop for Beginning<S> {
+    fn drop(&mut self) {
+        // Where no runtime is left, the lease ends.
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.is_kept {
+            return;
+        }
+        let (inbox, started) = (self.inbox.clone(), self.started.clone());
+        runtime.spawn(async move {
+            if let Err(error) = inbox.abandon(started).await {
+                tracing::warn!(%error, "an event could not be given up; its next delivery waits for the lease");
+            }
+        });
+    }
+}

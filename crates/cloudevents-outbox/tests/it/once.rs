@@ -1,0 +1,152 @@
+//! Handlers that an inbox keeps from handling an event twice.
+
+use crate::tools::event;
+use cloudevents_core::{DecodeOptions, Event};
+use cloudevents_outbox::{
+    Begun, Inbox, MemoryInbox, Started,
+    rusqlite041::{self, SqliteStore},
+};
+use cloudevents_transport::{
+    Failure, ReceiverOptions,
+    binding::log::LogOptions,
+    fake::{FakeLog, FakeQueue},
+};
+use rusqlite::Connection;
+use std::{
+    cell::{Cell, RefCell},
+    future::pending,
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+
+fn in_memory() -> Inbox<MemoryInbox> {
+    Inbox::new(MemoryInbox::new(1000.try_into().unwrap()), "billing")
+}
+
+async fn never(why: &str) {
+    panic!("{why}")
+}
+
+#[tokio::test]
+async fn duplicates_are_counted_and_not_handled() {
+    let (inbox, handled) = (in_memory(), Cell::new(0));
+    let queue = FakeQueue::new();
+    for id in [1, 2, 1, 1] {
+        queue.sender().send(&event(id)).await.unwrap();
+    }
+    let handle = async |event: Event| inbox.once(event.key(), async { handled.set(handled.get() + 1) }).await;
+    let all = async {
+        while handled.get() < 2 || inbox.duplicates() < 2 {
+            sleep(Duration::from_millis(1)).await; // between two looks
+        }
+    };
+    let run = queue.receiver(DecodeOptions::strict()).run(handle).until(all);
+    timeout(Duration::from_secs(20), run).await.unwrap().unwrap();
+    assert_eq!((handled.get(), inbox.duplicates(), queue.len()), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn a_failure_a_panic_and_a_time_limit_give_the_event_up() {
+    let (inbox, attempts) = (in_memory(), Cell::new(0));
+    let queue = FakeQueue::new();
+    queue.sender().send(&event(1)).await.unwrap();
+    let handle = async |event: Event| {
+        attempts.set(attempts.get() + 1);
+        let attempt = attempts.get();
+        let handling = async move {
+            match attempt {
+                1 => Err(Failure::retry("not now")),
+                2 => panic!("a bug"),
+                3 => pending().await,
+                _ => Ok(()),
+            }
+        };
+        inbox.once(event.key(), handling).await
+    };
+    let mut options = ReceiverOptions::from(DecodeOptions::strict());
+    (options.retry.first, options.retry.longest) = (Duration::from_millis(20), Duration::from_millis(20));
+    let done = async {
+        while attempts.get() < 4 {
+            sleep(Duration::from_millis(1)).await; // between two looks
+        }
+    };
+    // Without giving up, each would wait for the lease, which is five minutes.
+    let run = queue.receiver(options).run(handle).time_limit(Duration::from_millis(50)).until(done);
+    timeout(Duration::from_secs(30), run).await.unwrap().unwrap();
+    assert_eq!((attempts.get(), queue.len()), (4, 0));
+    assert_eq!(inbox.begin(event(1).key()).await.unwrap(), Begun::Done);
+}
+
+#[tokio::test]
+async fn one_that_is_under_way_elsewhere_is_waited_for() {
+    let inbox = in_memory();
+    let Begun::First(elsewhere) = inbox.begin(event(1).key()).await.unwrap() else { panic!() };
+    let failure = inbox.once(event(1).key(), never("it is under way")).await.unwrap_err();
+    assert!(failure.is_unavailable());
+    assert!(failure.delay().is_some_and(|delay| delay > Duration::ZERO && delay <= Duration::from_secs(1)));
+    inbox.complete(elsewhere).await.unwrap();
+    inbox.once(event(1).key(), never("it was handled")).await.unwrap();
+    assert_eq!(inbox.duplicates(), 1);
+}
+
+#[tokio::test]
+async fn memory_has_a_bound() {
+    let inbox = Inbox::new(MemoryInbox::new(2.try_into().unwrap()), "a");
+    for id in 1..=3 {
+        inbox.once(event(id).key(), async {}).await.unwrap();
+    }
+    assert!(
+        matches!(inbox.begin(event(1).key()).await.unwrap(), Begun::First(_)),
+        "the first one is forgotten"
+    );
+    assert_eq!(inbox.begin(event(3).key()).await.unwrap(), Begun::Done);
+}
+
+/// A consumer is ended fifty times while it handles a log from its committed position, and each event has its effect once.
+#[tokio::test]
+async fn a_consumer_that_is_killed_has_each_effect_once() {
+    const EVENTS: u32 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let log = FakeLog::new(2);
+    let database = RefCell::new(Connection::open(&file).unwrap());
+    let create = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; CREATE TABLE charged (event TEXT)";
+    database.borrow().execute_batch(create).unwrap();
+    for id in 0..EVENTS {
+        log.sender().send(&event(id)).await.unwrap();
+    }
+    let charge = |event: &Event, started: &Started| -> Result<(), Failure> {
+        let mut database = database.borrow_mut();
+        let transaction = database.transaction()?;
+        transaction.execute("INSERT INTO charged (event) VALUES (?1)", [event.id()])?;
+        if !rusqlite041::complete(&transaction, started)? {
+            return Err(Failure::retry("another delivery has the event"));
+        }
+        Ok(transaction.commit()?)
+    };
+    let counted = || {
+        database.borrow().query_row("SELECT count(*) FROM charged", [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    let begin = Instant::now();
+    let (mut kills, mut duplicates) = (0, 0);
+    while kills < 50 || counted() < EVENTS {
+        // Another process has another store; what the killed one had begun ends with its lease.
+        let inbox =
+            Inbox::new(SqliteStore::open(&file).unwrap(), "billing").with_lease(Duration::from_millis(30));
+        let handle = async |event: Event| {
+            tokio::task::yield_now().await;
+            inbox.once_with(event.key(), async |started| charge(&event, &started)).await
+        };
+        let mut options = ReceiverOptions::from(DecodeOptions::strict());
+        (options.retry.first, options.retry.longest) = (Duration::from_millis(10), Duration::from_millis(40));
+        let (receiver, _consumer) = log.receiver(options, LogOptions::default().dropping_rejected()).unwrap();
+        let _ = timeout(Duration::from_millis(10 + kills % 17), receiver.run(handle).concurrency(8)).await;
+        kills += 1;
+        duplicates += inbox.duplicates();
+        assert!(begin.elapsed() < Duration::from_secs(120), "{} of {EVENTS}", counted());
+    }
+    let distinct = "SELECT count(DISTINCT event) FROM charged";
+    let distinct: u32 = database.borrow().query_row(distinct, [], |row| row.get(0)).unwrap();
+    assert_eq!((counted(), distinct), (EVENTS, EVENTS));
+    assert!(duplicates > 0, "nothing was delivered twice: the test shows nothing");
+}
