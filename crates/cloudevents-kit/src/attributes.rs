@@ -3,5 +3,5 @@
 pub use cloudevents_core::{
     AttributeType, Attributes, EventKey, FoundAttributes, FromValue, Instant, MediaType, MediaTypeBuf, Name,
     NameBuf, ParameterValue, ResolvedName, SpecVersion, Timestamp, TimestampBuf, ToText, ToTimestamp,
-    ToValue, Uri, UriBuf, UriReference, UriReferenceBuf, Value,
+    ToValue, Uri, UriBuf, UriReference, UriReferenceBuf, Value, ValueBuf,
 };

@@ -1,6 +1,6 @@
 //! Payloads: what an event carries, and the traits that give it a Rust type.
 
 pub use cloudevents_core::{
-    Codec, CodecContext, Data, Decode, Encode, EventData, IntoPayload, JsonText, Payload, TypedEvent,
-    event_enum,
+    Codec, CodecContext, Data, Decode, Encode, EventData, IntoPayload, JsonText, Payload, TextBuffer,
+    TypedEvent, event_enum,
 };

@@ -13,7 +13,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 /// use proptest::{strategy::{Strategy, ValueTree}, test_runner::TestRunner};
 ///
 /// let event = cloudevents_testkit::any::large_event().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-/// assert!(codec::attributes_size(&event) > 65_536 || event.attributes().len() > 256);
+/// assert!(cloudevents_core::codec::attributes_size(&event) > 65_536 || event.attributes().len() > 256);
 /// ```
 pub fn large_event() -> impl Strategy<Value = Event> {
     (event().boxed(), name(), any::<bool>()).prop_map(|(event, name, is_long)| {
