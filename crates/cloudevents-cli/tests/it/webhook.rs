@@ -215,6 +215,7 @@ fn a_target_that_limits_every_delivery_is_not_judged() {
                     "200 OK\r\nwebhook-allowed-origin: me.example\r\nwebhook-allowed-rate: 1\r\nallow: POST"
                 }
                 false if head.starts_with("OPTIONS") => "403 Forbidden",
+                false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
                 false => {
                     seen.fetch_add(1, Ordering::Relaxed);
                     "429 Too Many Requests\r\nretry-after: 0"
@@ -227,7 +228,9 @@ fn a_target_that_limits_every_delivery_is_not_judged() {
     let ran = check(&url, &["--quick"]);
     let [passed, warned, failed] = ["pass", "warn", "fail"].map(|verdict| with(&ran, verdict));
     assert_eq!((ran.status, warned.len(), failed.len()), (1, 0, 0), "{}{}", ran.out, ran.err);
-    let is_known = |rule: &String| rule.starts_with("handshake.") || rule.starts_with("response.");
+    let is_known = |rule: &String| {
+        rule.starts_with("handshake.") || rule.starts_with("response.") || rule == "method.get"
+    };
     assert!(passed.iter().all(is_known), "{passed:?}");
     assert!(ran.err.contains("no delivery could be judged"), "{}", ran.err);
     let posts = posts.load(Ordering::Relaxed);

@@ -26,9 +26,10 @@ impl<'a> Secrets<'a> {
         Self { token, url: after_host.map_or_else(Default::default, |(_, path)| path.into()) }
     }
 
-    /// How many bytes of a response to read, so that a token that begins in the excerpt is there as a whole, however it is escaped.
+    /// How many bytes of a response to read, so that a secret that begins in the excerpt is there as a whole, also a token that is escaped.
     pub(super) fn reads(&self) -> usize {
-        EXCERPT.saturating_add(self.token.map_or(0, str::len).saturating_mul(6)).min(LONGEST)
+        let token = self.token.map_or(0, str::len).saturating_mul(6);
+        EXCERPT.saturating_add(token.max(self.url.len())).min(LONGEST)
     }
 
     /// The beginning of a response, in one line; a note instead where it repeats a secret. `None` if there is none.
@@ -85,6 +86,19 @@ mod tests {
         assert_eq!(secrets.excerpt(b" \n"), None);
         for said in ["A-B", r"a\-b"] {
             assert_ne!(secrets.excerpt(said.as_bytes()).unwrap(), said);
+        }
+    }
+
+    #[test]
+    fn an_identifier_of_the_url_that_begins_in_the_excerpt_is_recognized() {
+        let capability = "pXc8Zb3nTqWmEXAMPLE0";
+        let url = format!("https://partner.example/hooks/{capability}");
+        let secrets = Secrets::new(None, &url);
+        for begun in 1..=capability.len() {
+            let body = format!("{}{capability} and more", " ".repeat(EXCERPT - begun));
+            let read = body.as_bytes().get(..secrets.reads()).unwrap_or(body.as_bytes());
+            let shown = secrets.excerpt(read).unwrap();
+            assert!(shown.contains("not shown"), "{shown}");
         }
     }
 }

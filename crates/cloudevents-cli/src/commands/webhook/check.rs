@@ -3,7 +3,7 @@
 use super::{
     keys::{secret, signer},
     probe::{Draft, Probe, Response, Stop, Token},
-    rules::{CASES, Needs, good},
+    rules::{CASES, Expect, Needs, good},
     verdict::{Finding, Rule, Verdict, junit},
 };
 use crate::{
@@ -94,7 +94,11 @@ async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
         size(bytes),
         time.as_secs_f32(),
     ));
-    let is_delivery = |finding: &&Finding| CASES.iter().any(|case| case.rule == finding.rule);
+    // What refuses a wrong method or media type may still limit every delivery.
+    let is_delivery = |finding: &&Finding| {
+        let accepts = |expect: Expect| matches!(expect, Expect::Accept | Expect::AcceptOrDecline);
+        CASES.iter().any(|case| case.rule == finding.rule && accepts(case.expect))
+    };
     let is_any_judged = findings.iter().filter(is_delivery).any(|finding| finding.verdict != Verdict::Skip);
     if judged.is_ok() && !is_any_judged {
         let help = "see what the target responds to the rules that were not judged";
