@@ -90,6 +90,14 @@ impl Connected {
         }
     }
 
+    /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has no room for, as
+    /// behind many of dropped messages.
+    pub(super) fn ended(&self) -> Error {
+        self.notes.note(Event::Closed);
+        let lost = self.notes.0.borrow().lost.clone();
+        lost.unwrap_or_else(|| failure::disconnected("the connection was closed"))
+    }
+
     /// Sends what was handed over, and ends the client.
     pub(super) async fn close(&self) {
         let _ = self.client.drain().await;

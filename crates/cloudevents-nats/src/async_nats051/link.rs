@@ -270,7 +270,7 @@ impl QueueSource for Link {
                 }
                 error = &mut self.lost => return Err(error),
             };
-            let Some(message) = message else { return Err(self.connected.notes.lost().await) };
+            let Some(message) = message else { return Err(self.connected.ended()) };
             if let Some(arrived) = self.take(message)? {
                 return Ok(arrived);
             }

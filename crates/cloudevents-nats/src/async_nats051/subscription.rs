@@ -70,7 +70,7 @@ impl QueueSource for Subscription {
     async fn next(&mut self) -> Result<Arrived<()>, Error> {
         match self.messages.next().await {
             Some(message) => Ok(self.arrived(message)),
-            None => Err(self.connected.notes.lost().await),
+            None => Err(self.connected.ended()),
         }
     }
 

@@ -19,6 +19,7 @@ mod process;
 mod real;
 mod repairs;
 mod roundtrip;
+mod slow_consumer;
 mod tls;
 mod tools;
 mod vectors;
