@@ -1,7 +1,12 @@
 //! Results of handlers.
 
+use crate::panics::{Panicked, caught};
 use cloudevents_core::{Error, ErrorKind};
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt::{self, Write},
+    time::Duration,
+};
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -132,16 +137,20 @@ impl<E: Into<Cause>> From<E> for Failure {
     }
 }
 
-/// The cause.
+/// The cause. One that fails or panics while it is displayed ends nothing.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cause.fmt(f)
+        let mut text = String::new();
+        match caught(|| write!(text, "{}", self.cause)) {
+            Ok(Ok(())) => f.write_str(&text),
+            Ok(Err(_)) | Err(Panicked) => write!(f, "{text} (the error cannot be displayed)"),
+        }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.how, self.cause)
+        write!(f, "{:?}: {self}", self.how)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{Incoming, Receive, receive::DynReceive},
     deadline::later,
+    panics::caught,
     receiving::delivery::Context,
     running::{ATTEMPTS, Settings},
 };
@@ -230,7 +231,10 @@ impl Receiver {
 
     /// Counts a message that does not match. Returns how to settle it.
     fn leave_out(&self, message: &Message) -> Option<Settlement> {
-        if self.filters.iter().all(|filter| filter.passes(message, &self.context.decoding)) {
+        if self.filters.iter().all(|filter| {
+            // A filter that panics leaves nothing out.
+            caught(|| filter.passes(message, &self.context.decoding)).unwrap_or(true)
+        }) {
             return None;
         }
         self.context.counters.unmatched();

@@ -12,6 +12,7 @@ use crate::{
     binding::{Ownership, receive::BoxFuture},
     deadline::later,
     observing::interceptor::{around, tell},
+    panics::caught,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -499,6 +500,8 @@ impl Engine {
         let patience = match state {
             RunState::Blocked => BLOCKED,
             RunState::Busy => BUSY,
+            // While it slows down or ends, handlers may hang as well.
+            _ if self.handled.len() >= self.settings.concurrency => BUSY,
             _ => return self.report = None,
         };
         let report = *self.report.get_or_insert_with(|| later(self.moved, patience).max(now));
@@ -541,7 +544,10 @@ struct Name<'a> {
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attribute = |name| self.received.message().ok()?.attribute(name, self.decoding).ok()?;
+        // A format may be the program's.
+        let attribute = |name| {
+            caught(|| self.received.message().ok()?.attribute(name, self.decoding).ok()?).ok().flatten()
+        };
         match (attribute("id"), attribute("source")) {
             (Some(id), Some(source)) => write!(f, "{} of {}", id.escape_debug(), source.escape_debug())?,
             _ => f.write_str("a message without an event")?,

@@ -1,6 +1,6 @@
 //! Whether a failure is the message's own, or that of something that it shares with others.
 
-use crate::Delivery;
+use crate::{Delivery, panics::caught};
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
@@ -151,5 +151,6 @@ impl GivingUp {
 
 /// The type of the event. What has none is a type of its own.
 fn ty(delivery: &Delivery) -> Box<str> {
-    delivery.attribute("type").ok().flatten().unwrap_or_default().into()
+    // A format may be the program's.
+    caught(|| delivery.attribute("type").ok().flatten()).ok().flatten().unwrap_or_default().into()
 }

@@ -1,7 +1,7 @@
 //! Which message is handled next: the states of lanes.
 
 use super::OrderBy;
-use crate::{Delivery, Partition};
+use crate::{Delivery, Partition, panics::caught};
 use cloudevents_core::ErrorKind;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::time::Instant;
@@ -206,7 +206,8 @@ fn lane(order: &OrderBy, delivery: &Delivery) -> Lane {
 }
 
 fn by_attribute(delivery: &Delivery, name: &str) -> Lane {
-    match delivery.attribute(name) {
+    // A format may be the program's.
+    match caught(|| delivery.attribute(name)).unwrap_or(Ok(None)) {
         Ok(value) => value.map_or(Lane::Own, Lane::Value),
         // What only claims to be a batch cannot be decoded.
         Err(error) if error.kind() == ErrorKind::Batched && delivery.message().is_ok() => Lane::Alone,

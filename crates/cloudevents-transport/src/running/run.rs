@@ -155,8 +155,9 @@ where
             .await
             .map_err(|_| Failure::retry(format!("the handler took longer than {limit:?}")))?,
     };
-    match returned {
-        Ok(verdict) => verdict.verdict(),
+    // What it returned is the program's, too.
+    match returned.and_then(|verdict| caught(|| verdict.verdict())) {
+        Ok(verdict) => verdict,
         Err(Panicked) => Err(Failure::retry("the handler panicked")),
     }
 }

@@ -119,6 +119,37 @@ async fn a_handler_that_hangs_shows_and_is_named() {
     assert!(said.lines().count() <= 3, "{said}");
 }
 
+/// An outage, in which the only handler hangs.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_in_an_outage_is_named() {
+    let log = Log::default();
+    let _logs = tracing::subscriber::set_default(log.clone());
+    let queue = FakeQueue::new();
+    queue.sender().send_all((0..9).map(event)).await.unwrap();
+    let receiver = queue.receiver(ReceiverOptions::default());
+    let activity = receiver.activity();
+    let calls = std::cell::Cell::new(0);
+    let handle = async |_: Event| -> Result<(), Failure> {
+        calls.set(calls.get() + 1);
+        if calls.get() == 9 {
+            pending::<()>().await;
+        }
+        Err(Failure::retry("the database is away"))
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let run = receiver.run(handle).concurrency(1).until(stopped);
+    let watch = async {
+        becomes(&activity, RunState::Slowed).await;
+        sleep(1200 * SECOND).await;
+        assert_eq!((calls.get(), activity.running()), (9, 1));
+        drop(stop);
+    };
+    let (ended, ()) = tokio::join!(run, watch);
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+    let said = log.text();
+    assert!(said.contains("no handler has ended for long") && said.contains(" of /tests"), "{said}");
+}
+
 /// All handlers are in use.
 #[tokio::test(start_paused = true)]
 async fn busy_is_not_stalled_and_reported_after_a_minute() {

@@ -8,11 +8,13 @@ use cloudevents_core::{
 use cloudevents_json::{Json, JsonEventExt};
 use cloudevents_transport::{
     Delivery, Failure, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
+    Verdict,
     binding::{Incoming, Receive, Token},
     fake::FakeQueue,
 };
 use std::{
     cell::Cell,
+    fmt,
     future::pending,
     sync::{
         Arc, Mutex,
@@ -167,6 +169,52 @@ async fn a_codec_that_panics_has_failed() {
     let handle = async |_: TypedEvent<Fragile>| ();
     receiver.run(handle).attempts(2).until(until_settled(counters.clone(), 1)).await.unwrap();
     assert_eq!((queue.rejected().len(), counters.snapshot().handlers_failed), (1, 2));
+}
+
+/// An error that cannot be displayed, such as that of a format of dates.
+#[derive(Debug)]
+struct Mute;
+
+impl fmt::Display for Mute {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Err(fmt::Error)
+    }
+}
+
+impl std::error::Error for Mute {}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_cannot_be_displayed_ends_nothing_else() {
+    let queue = filled(3).await;
+    let receiver = queue.receiver(options());
+    let counters = receiver.counters();
+    let handle = async |event: Event| match event.id() {
+        "0" => Err(Failure::reject(Mute)),
+        "1" => Err(Failure::retry(Mute)),
+        _ => Ok(()),
+    };
+    receiver.run(handle).attempts(2).until(until_settled(counters.clone(), 3)).await.unwrap();
+    assert_eq!((queue.rejected().len(), counters.snapshot().accepted), (2, 1));
+}
+
+/// What a handler returns is code of the program, too.
+struct Bomb(bool);
+
+impl Verdict for Bomb {
+    fn verdict(self) -> Result<(), Failure> {
+        assert!(!self.0, "a bug in a conversion");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_panics_is_a_failure() {
+    let queue = filled(2).await;
+    let receiver = queue.receiver(options());
+    let counters = receiver.counters();
+    let handle = async |event: Event| Bomb(event.id() == "0");
+    receiver.run(handle).attempts(2).until(until_settled(counters.clone(), 2)).await.unwrap();
+    assert_eq!((queue.rejected().len(), counters.snapshot().accepted), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
