@@ -3,7 +3,8 @@
 use crate::{event, log_bounds::Gate};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Failure, ReceiverOptions, UnreadablePolicy, binding::queue::QueueOptions, fake::FakeQueue,
+    Bounds, Failure, ReceiverOptions, RunState, UnreadablePolicy, binding::queue::QueueOptions,
+    fake::FakeQueue,
 };
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -27,6 +28,7 @@ async fn nothing_grows_while_everything_fails() {
     options.in_flight = Bounds { messages: 50, bytes: 1 << 20 };
     let receiver = queue.receiver_with(options, QueueOptions::default().with_sink(sink.clone()));
     let (counters, in_flight) = (receiver.counters(), receiver.in_flight().clone());
+    let activity = receiver.activity();
     let (fails, done, sent) = (AtomicBool::new(false), AtomicBool::new(false), AtomicUsize::new(0));
     let handle = async |event: Event| -> Result<(), Failure> {
         sleep(Duration::from_millis(1)).await;
@@ -68,6 +70,7 @@ async fn nothing_grows_while_everything_fails() {
         };
         // The sink stalls: in the end, it has all the room.
         assert_eq!(watch(each).await, CREDIT);
+        assert_eq!(activity.state(), RunState::Blocked);
         sink.open();
         watch(Duration::from_secs(1)).await;
         fails.store(true, Ordering::Relaxed); // the handlers fail

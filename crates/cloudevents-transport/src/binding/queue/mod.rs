@@ -38,7 +38,7 @@ pub use options::{QueueOptions, Room};
 pub use source::{Arrived, QueueSource};
 
 use crate::{
-    By, Connectivity, ReceiverCapabilities,
+    By, Connectivity, InFlight, ReceiverCapabilities,
     binding::{
         Incoming, Receive,
         connect::{Connect, Reconnect},
@@ -77,6 +77,8 @@ pub struct QueueReceiver {
     /// way.
     stop: Option<oneshot::Sender<Handover>>,
     task: Option<JoinHandle<Result<(), Error>>>,
+    /// The messages that are here, wherever: also what waits for a dead-letter sink, or for its time.
+    here: InFlight,
 }
 
 /// Messages on their way to the program.
@@ -124,9 +126,10 @@ impl QueueReceiver {
         let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
-        let task = Task::new(reconnect, room, options, rejected, capabilities, out);
+        let here = InFlight::new(room.bounds);
+        let task = Task::new(reconnect, room, options, rejected, capabilities, out, here.clone());
         let task = Some(runtime.spawn(task.run(source, stopped)));
-        Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task })
+        Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task, here })
     }
 
     /// Returns the next message; `None` if the task has ended, or was stopped.
@@ -191,6 +194,10 @@ impl Receive for QueueReceiver {
 
     fn connectivity(&self) -> Connectivity {
         self.connectivity.clone()
+    }
+
+    fn is_held_up(&self) -> bool {
+        !self.here.has_room() && self.incoming.as_ref().is_none_or(|incoming| incoming.is_empty())
     }
 }
 

@@ -94,9 +94,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         rejected: Rejected,
         can: ReceiverCapabilities,
         out: mpsc::Sender<Held<Tag<C>>>,
+        here: InFlight,
     ) -> Self {
         let (sender, asks) = mpsc::unbounded_channel();
-        let here = InFlight::new(room.bounds);
         let desk = Desk {
             asks: sender,
             extends: can.extends,

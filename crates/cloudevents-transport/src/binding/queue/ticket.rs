@@ -119,6 +119,9 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
 pub(super) trait Intake: Send {
     /// Returns the next message; `None` if the task has ended.
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;
+
+    /// Whether there is none to take now.
+    fn is_empty(&self) -> bool;
 }
 
 pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Receiver<Held<T>>);
@@ -126,6 +129,10 @@ pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Rec
 impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
         self.0.poll_recv(context).map(|held| held.map(Held::incoming))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
