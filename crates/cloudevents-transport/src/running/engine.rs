@@ -218,7 +218,7 @@ impl Engine {
             look: None,
             here: None,
             lanes: Lanes::new(settings.order.clone()),
-            giving_up: GivingUp::new(limits),
+            giving_up: GivingUp::new(limits, waits_here),
             // A peer that keeps its message waits for an answer: each gets one at once.
             pace: Pace::new(settings.retry, settings.give_up_after, concurrency, waits_here),
             probed_untried: false,

@@ -7,6 +7,10 @@ use tokio::time::Instant;
 /// The number of failures of its own after which a message is given up, unless the program sets a limit.
 pub(crate) const ATTEMPTS: u32 = 10;
 
+/// How soon after a message was given up, because its type was without a success for long, another one of the type is taken for one more of the kind. With a
+/// longer pause, it has its own time.
+const SOON: Duration = Duration::from_secs(300);
+
 /// With more types than this, those without a failing message are forgotten.
 const KNOWN: usize = 256;
 
@@ -27,6 +31,8 @@ pub(super) struct Attempts {
     counted: u32,
     /// The type of the event, and when the last attempt failed, in ticks.
     last: Option<(Box<str>, u64)>,
+    /// When the first one failed.
+    first: Option<Instant>,
     /// When the current one was begun, in ticks.
     begun: u64,
     /// Whether it was begun to see if others can be.
@@ -39,6 +45,8 @@ pub(super) struct Attempts {
 /// succeeded: what they share is there, so the failure is the message's own.
 pub(super) struct GivingUp {
     limits: Limits,
+    /// Whether messages wait here, so that their own time is known.
+    waits_here: bool,
     /// Numbers begins and ends, in their order.
     clock: u64,
     /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
@@ -55,11 +63,20 @@ struct Type {
     since: Instant,
     /// The time of the latest failure.
     failed: Instant,
+    /// When a message was given up last because there was no success for long.
+    gave_up: Option<Instant>,
 }
 
 impl Type {
     fn is_long(&self, limits: &Limits) -> bool {
         limits.after.is_some_and(|after| self.since.elapsed() >= after)
+    }
+
+    /// Whether a message is taken for what nothing helps: it has failed for as long itself, or followed one that was given up so.
+    fn is_long_for(&self, first: Instant, limits: &Limits) -> bool {
+        let follows =
+            |gave_up: Instant| first.checked_duration_since(gave_up).is_some_and(|later| later < SOON);
+        limits.after.is_some_and(|after| first.elapsed() >= after) || self.gave_up.is_some_and(follows)
     }
 }
 
@@ -67,13 +84,13 @@ impl Attempts {
     /// Those that the broker counted before are taken over.
     pub(super) fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
-        Self { failed: before, counted: before, last: None, begun: 0, is_probe: false }
+        Self { failed: before, counted: before, last: None, first: None, begun: 0, is_probe: false }
     }
 }
 
 impl GivingUp {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, clock: 0, types: HashMap::new() }
+    pub(super) fn new(limits: Limits, waits_here: bool) -> Self {
+        Self { limits, waits_here, clock: 0, types: HashMap::new() }
     }
 
     /// An attempt begins.
@@ -119,7 +136,13 @@ impl GivingUp {
         if self.types.len() >= KNOWN {
             self.types.retain(|_, known| known.failing > 0);
         }
-        let none = || Type { failing: 0, succeeded: 0, since: Instant::now(), failed: Instant::now() };
+        let none = || Type {
+            failing: 0,
+            succeeded: 0,
+            since: Instant::now(),
+            failed: Instant::now(),
+            gave_up: None,
+        };
         let known = self.types.entry(ty.clone()).or_insert_with(none);
         known.failing = known.failing.saturating_add(usize::from(last.is_none()));
         let is_its_own = last.is_some_and(|last| known.succeeded > last);
@@ -129,7 +152,9 @@ impl GivingUp {
         {
             known.since = Instant::now();
         }
-        let is_long = known.is_long(&self.limits);
+        let first = *attempts.first.get_or_insert_with(Instant::now);
+        let is_long =
+            known.is_long(&self.limits) && (!self.waits_here || known.is_long_for(first, &self.limits));
         attempts.last = Some((ty, self.clock));
         known.failed = Instant::now();
         attempts.failed = attempts.failed.saturating_add(1);
@@ -140,7 +165,11 @@ impl GivingUp {
             attempts.counted = attempts.failed;
         }
         let is_judged = is_long || (counts && (is_its_own || self.limits.attempts.is_some()));
-        is_judged && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS)
+        let is_over = is_judged && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS);
+        if is_over && is_long {
+            known.gave_up = Some(Instant::now());
+        }
+        is_over
     }
 
     /// Whether failures of the message have counted.

@@ -279,3 +279,25 @@ async fn an_outage_long_after_another_one_gives_nothing_up() {
     receiver.run(async |_: Event| Err::<(), _>("away")).until(script).await.unwrap();
     assert_eq!(log.dead_letters().len(), 1);
 }
+
+/// A type that is quiet but for one poisoned message: an outage soon after it was given up, or just before, is no fault of other messages.
+#[tokio::test(start_paused = true)]
+async fn an_outage_around_a_poisoned_message_of_a_quiet_type_gives_nothing_else_up() {
+    for outage in [50 * MINUTE, 70 * MINUTE] {
+        let log = FakeLog::new(1);
+        let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+        let handle = async |event: Event| match event.id() {
+            "second" => Err(Failure::unavailable("away")),
+            _ => Err(Failure::retry("away")),
+        };
+        let script = async {
+            log.sender().send(&event("first")).await.unwrap();
+            sleep(outage).await;
+            log.sender().send(&event("second")).await.unwrap();
+            log.sender().send(&event("third")).await.unwrap();
+            sleep(30 * MINUTE).await;
+            assert_eq!(log.dead_letters().len(), 1, "{outage:?}");
+        };
+        receiver.run(handle).until(script).await.unwrap();
+    }
+}
