@@ -27,8 +27,8 @@ pub trait InboxStore: Send + Sync + 'static {
     fn complete(&self, started: Started, now: SystemTime)
     -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Forgets that handling began. Returns whether the lease still was this one's; otherwise nothing changed.
-    fn abandon(&self, started: Started) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Ends the lease now. Returns whether it still was this one's; otherwise nothing changed.
+    fn abandon(&self, started: Started, now: SystemTime) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it, and returns
     /// their number.
@@ -148,7 +148,7 @@ impl<S: InboxStore> Inbox<S> {
 
     /// Records that the event was not handled, so that its next delivery is the first again.
     pub async fn abandon(&self, started: Started) -> Result<bool, Error> {
-        self.store.abandon(started).await
+        self.store.abandon(started, self.clock.now()).await
     }
 
     /// Deletes the keys of this consumer's events that were completed longer ago than this, or abandoned, and returns their number. An

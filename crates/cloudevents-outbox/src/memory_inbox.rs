@@ -106,8 +106,8 @@ impl InboxStore for MemoryInbox {
         Ok(self.of(&started, |row| row.completed = Some(now)))
     }
 
-    async fn abandon(&self, started: Started) -> Result<bool, Error> {
-        Ok(self.of(&started, |row| row.until = SystemTime::UNIX_EPOCH))
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        Ok(self.of(&started, |row| row.until = now))
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {

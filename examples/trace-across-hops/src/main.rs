@@ -103,8 +103,33 @@ fn with(url: &str, options: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::{
+        ClientConfig,
+        admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+        client::DefaultClientContext,
+    };
+    use std::env::var;
+
     #[tokio::test]
     async fn there_is_one_trace() {
         super::trial().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn there_is_one_trace_over_real_brokers() {
+        let (Ok(kafka), Ok(rabbitmq)) = (var("CE_TEST_KAFKA_URL"), var("CE_TEST_RABBITMQ_URL")) else {
+            eprintln!("   SKIPPED: one trace over real brokers, whose URLs are not set");
+            return;
+        };
+        let servers = kafka.trim_start_matches("kafka://");
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+        let topics = ["orders", "orders.dead"].map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1)));
+        for created in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
+            created.unwrap();
+        }
+        let queues = var("CE_TEST_RABBITMQ_QUEUES").unwrap_or_else(|_| "quorum".to_owned());
+        let queue = format!("{rabbitmq}?queue=orders&declare={queues}");
+        super::run(&format!("{kafka}/orders"), &queue).await.unwrap();
     }
 }

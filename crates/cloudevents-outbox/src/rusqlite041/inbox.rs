@@ -85,16 +85,18 @@ impl InboxStore for SqliteStore {
         self.0.run(move |connection| set_completed(connection, &started, now)).await
     }
 
-    /// The row stays, with a lease that has ended, so that no later beginning has the same number.
-    async fn abandon(&self, started: Started) -> Result<bool, Error> {
+    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number.
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         let abandon = move |connection: &Connection| {
             let Started { consumer, key, times } = &started;
             connection
                 .prepare_cached(
-                    "UPDATE ce_inbox SET until = 0
+                    "UPDATE ce_inbox SET until = ?5
                      WHERE consumer = ?1 AND source = ?2 AND id = ?3 AND times = ?4 AND completed IS NULL",
                 )
-                .and_then(|mut update| update.execute((&**consumer, key.source(), key.id(), row(*times))))
+                .and_then(|mut update| {
+                    update.execute((&**consumer, key.source(), key.id(), row(*times), millis(now)))
+                })
                 .map(|changed| changed > 0)
                 .map_err(failed)
         };

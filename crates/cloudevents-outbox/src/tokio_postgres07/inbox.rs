@@ -110,9 +110,10 @@ impl InboxStore for PostgresStore {
         self.0.run(async |client| change(client, &started, &set).await).await
     }
 
-    /// The row stays, with a lease that has ended, so that no later beginning has the same number.
-    async fn abandon(&self, started: Started) -> Result<bool, Error> {
-        self.0.run(async |client| change(client, &started, "until = 0").await).await
+    /// The row stays as long as others whose lease has ended, so that no later beginning has the same number.
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        let set = format!("until = {}", millis(now));
+        self.0.run(async |client| change(client, &started, &set).await).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, most: usize) -> Result<usize, Error> {

@@ -62,6 +62,7 @@ async fn in_memory() {
 /// Runs every check of an inbox on a new store.
 async fn check_inbox<S: InboxStore + Clone>(open: impl AsyncFn() -> S) {
     an_event_is_handled_once(open().await).await;
+    a_late_attempt_has_a_number_of_its_own(open().await).await;
     long_keys_are_distinct(open().await).await;
     one_of_many_handles_an_event(open().await).await;
 }
@@ -709,14 +710,14 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     // The lease ends: the consumer crashed, or is slow.
     let Begun::First(second) = begin("a", at(10)).await else { panic!() };
     assert!(!store.complete(first.clone(), at(11)).await.unwrap());
-    assert!(!store.abandon(first).await.unwrap());
+    assert!(!store.abandon(first, at(11)).await.unwrap());
     assert_eq!(begin("a", at(11)).await, Begun::UnderWay(at(20)));
-    assert!(store.abandon(second.clone()).await.unwrap());
+    assert!(store.abandon(second.clone(), at(11)).await.unwrap());
     let Begun::First(third) = begin("a", at(12)).await else { panic!() };
     assert!(!store.complete(second, at(12)).await.unwrap(), "abandoned");
     assert!(store.complete(third.clone(), at(12)).await.unwrap());
     assert_eq!(begin("a", at(1000)).await, Begun::Done);
-    assert!(!store.abandon(third).await.unwrap());
+    assert!(!store.abandon(third, at(1000)).await.unwrap());
     let forget =
         async |consumer: &str, before, limit| store.forget(consumer.into(), before, limit).await.unwrap();
     assert_eq!(forget("a", at(12), 10).await, 0);
@@ -728,6 +729,18 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     assert_eq!(forget("a", at(20), 10).await, 1);
     assert!(matches!(begin("b", at(19)).await, Begun::First(_)), "another consumer's retention is its own");
     assert!(matches!(begin("a", at(1001)).await, Begun::First(_)));
+}
+
+/// What was given up keeps its number: an attempt that comes late settles no other one.
+async fn a_late_attempt_has_a_number_of_its_own(store: impl InboxStore) {
+    let begin = async |now| store.begin("a".into(), event(1).key(), now, 10 * SECOND).await.unwrap();
+    let Begun::First(late) = begin(at(0)).await else { panic!() };
+    let Begun::First(second) = begin(at(10)).await else { panic!() };
+    assert!(store.abandon(second, at(11)).await.unwrap());
+    assert_eq!(store.forget("a".into(), at(5), 10).await.unwrap(), 0);
+    assert!(matches!(begin(at(12)).await, Begun::First(_)));
+    assert!(!store.abandon(late, at(12)).await.unwrap());
+    assert_eq!(begin(at(13)).await, Begun::UnderWay(at(22)));
 }
 
 /// Keys that are longer than an index of PostgreSQL takes, and that no compression makes shorter.
