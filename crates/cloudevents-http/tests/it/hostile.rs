@@ -128,7 +128,7 @@ async fn half_a_request_does_not_delay_the_end() {
     assert_eq!(last.answer().await.unwrap().status, StatusCode::NO_CONTENT);
     let begin = Instant::now();
     soon(deliveries.drain(Duration::from_secs(10))).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     assert!(head.answer().await.is_none());
     assert_eq!(body.answer().await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
 }
