@@ -15,7 +15,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{Outgoing, Receipt, binding::OwnWait};
+use cloudevents_transport::{Outgoing, Receipt, RetrySchedule, binding::OwnWait};
 use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
@@ -180,10 +180,11 @@ impl Delivery {
         let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
-            let failure = match self.attempt(latest, denied).await.map_err(|why| given_up(why, attempts))? {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
+            let failure =
+                match self.attempt(latest, denied).await.map_err(|why| given_up(why, attempts, retry))? {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failure,
+                };
             let Failure { conclusion, error, status, renewed, is_proven } = failure;
             if attempts.len() >= ATTEMPTS {
                 attempts.pop_front();
@@ -194,14 +195,19 @@ impl Delivery {
                 continue;
             }
             attempt = attempt.saturating_add(1);
+            // An outbox would take a refusal of what was not sent for one of the event, once the target accepts another one.
+            let is_for_now = !retry.has_retries()
+                && status.is_none()
+                && matches!(error.kind(), ErrorKind::Refused | ErrorKind::InvalidUrl);
             let not_before = match conclusion {
                 Conclusion::Retry { not_before, .. } => not_before,
                 // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
-                Conclusion::Denied if retry.has_retries() && !is_proven => {
+                // Without a response to this delivery, nothing that the target accepts shows that it refuses the event.
+                Conclusion::Denied if retry.has_retries() && !(is_proven && status.is_some()) => {
                     denied.get_or_insert_with(Instant::now);
                     None
                 }
-                _ => return Err(error.with_temporary(false)),
+                _ => return Err(error.with_temporary(is_for_now)),
             };
             let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
                 return Err(match not_before {
@@ -209,7 +215,7 @@ impl Delivery {
                     _ => error.with_temporary(true),
                 });
             };
-            self.entry.pass(wait).await.map_err(|why| given_up(why, attempts))?;
+            self.entry.pass(wait).await.map_err(|why| given_up(why, attempts, retry))?;
         }
     }
 
@@ -392,11 +398,11 @@ impl Drop for Admitted<'_> {
 
 /// The error of a delivery that is given up before another attempt: with that of the last one, if there was one.
 #[cold]
-fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>) -> Error {
+fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>, retry: &RetrySchedule) -> Error {
     let last = attempts.back().map(|attempt| attempt.error.clone());
     match why {
         NotAdmitted::Disabled(reason) => {
-            let error = disabled(reason);
+            let error = disabled(reason, retry);
             last.map_or(error.clone(), |last| error.with_source(last))
         }
         NotAdmitted::HeldBack(reason, wait) => {
@@ -413,9 +419,11 @@ fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>) -> Error {
 }
 
 #[cold]
-pub(super) fn disabled(reason: Reason) -> Error {
+pub(super) fn disabled(reason: Reason, retry: &RetrySchedule) -> Error {
     Error::new(ErrorKind::Refused)
         .with_detail(format!("the target is disabled: {reason}"))
+        // What the operator decides is no refusal of a message that an outbox keeps.
+        .with_temporary(reason == Reason::Operator && !retry.has_retries())
         .with_help("resume the target when it takes deliveries again")
 }
 

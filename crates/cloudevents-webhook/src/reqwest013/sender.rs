@@ -52,7 +52,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
-/// without retries, to have each event delivered at least once.
+/// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the guard,
+/// for want of a token or of consent, or because [`disable`](Self::disable) was called.
 ///
 /// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the
 /// requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the target's credentials nor signatures.
@@ -181,7 +182,7 @@ impl Transmit for WebhookSender {
             None => inner.targets.only().ok_or_else(no_target)?,
         };
         if let TargetState::Disabled(reason) = entry.state() {
-            return Err(disabled(reason));
+            return Err(disabled(reason, &inner.shared.options.retry));
         }
         let times = Times::new(&inner.shared.options);
         let target = entry.target();

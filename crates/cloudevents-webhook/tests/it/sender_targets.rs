@@ -5,6 +5,7 @@ use crate::{
     tools::soon,
 };
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
 use cloudevents_testkit::webhook::{Respond, TestTarget};
 use cloudevents_transport::binding::OwnWait;
 use cloudevents_webhook::{
@@ -18,6 +19,7 @@ use cloudevents_webhook::{
 };
 use http::StatusCode;
 use std::{
+    collections::HashMap,
     io,
     net::IpAddr,
     sync::{
@@ -341,4 +343,109 @@ async fn what_the_sender_itself_refuses_says_nothing_about_the_target() {
         assert!(matches!(state, TargetState::Paused { reason: Reason::Failing, .. }), "{state:?}");
         assert_eq!(target.requests().len(), 2);
     }
+}
+
+/// Has a token every other time.
+#[derive(Clone)]
+struct Alternating(Arc<AtomicUsize>);
+
+impl TokenSource for Alternating {
+    async fn token(&self) -> Result<Box<str>, Error> {
+        match self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            true => Ok("token".into()),
+            false => Err(Error::new(ErrorKind::Refused).with_detail("no grant")),
+        }
+    }
+}
+
+/// Where nothing was sent, what the target accepts next shows nothing.
+#[tokio::test]
+async fn what_never_left_the_sender_is_no_dead_letter_of_an_outbox() {
+    for by_guard in [true, false] {
+        let target = TestTarget::start(Respond::HangUp, [accepted()]).await;
+        let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse().unwrap());
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(0);
+        // The first message in order is the one that is not sent.
+        let (host, client) = match by_guard {
+            true => ("partner.example", GuardedClient::new(guard, Alternates(1.into()), builder).unwrap()),
+            false => ("127.0.0.1", client()),
+        };
+        let url = format!("http://{host}:{}/hook", target.address().port());
+        let mut hook = Target::new(url).agreed(Rate::unlimited());
+        if !by_guard {
+            hook = hook.token_from(Alternating(Arc::new(1.into())));
+        }
+        let mut once = options();
+        once.retry = RetrySchedule::new([]);
+        let webhooks = WebhookSender::new(client, once);
+        webhooks.add(hook).unwrap();
+        let outbox = Outbox::new(SqliteStore::in_memory().unwrap());
+        outbox
+            .enqueue_all((0..3).map(|id| Entry::new("a", event(&id.to_string())).in_order()))
+            .await
+            .unwrap();
+        let mut options = OutboxOptions::default();
+        (options.retry, options.poll) = (RetrySchedule::exponential(10 * MS, 20 * MS), 10 * MS);
+        let done = async {
+            while outbox.counts().await.unwrap().pending > 0 {
+                sleep(5 * MS).await;
+            }
+        };
+        let senders = HashMap::from([("a".to_owned(), webhooks.into_sender())]);
+        soon(outbox.run(senders, options).until(done)).await.unwrap();
+        let ids: Vec<String> =
+            target.deliveries().iter().map(|request| request.header("ce-id").unwrap().to_owned()).collect();
+        assert_eq!((outbox.counts().await.unwrap().dead, ids), (0, ["0", "1", "2"].map(String::from).into()));
+    }
+}
+
+/// It may be resumed, and is no fault of a message.
+#[tokio::test]
+async fn a_target_that_is_disabled_by_hand_refuses_no_message_of_an_outbox() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::status("410 Gone", "")]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    webhooks.disable("hook").unwrap();
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert!(error.is_temporary() && target.requests().is_empty(), "{error}");
+    webhooks.resume("hook").unwrap();
+    for _ in 0..2 {
+        // What the target itself says is final.
+        assert!(!soon(sender.send(&event("1"))).await.unwrap_err().is_temporary());
+    }
+}
+
+/// The handshake is about the sender, also where its refusal is remembered.
+#[tokio::test]
+async fn a_refused_handshake_refuses_no_message_of_an_outbox() {
+    let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    for id in ["1", "2"] {
+        let error = soon(sender.send(&event(id))).await.unwrap_err();
+        assert!(error.is_temporary() && error.to_string().contains("403"), "{error}");
+    }
+    assert_eq!(target.requests().len(), 1);
+}
+
+/// No token at first, then one for another delivery, and then none again.
+#[tokio::test]
+async fn a_delivery_that_was_not_sent_is_not_given_up_for_what_the_target_accepts() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let source = Alternating(Arc::new(1.into()));
+    let mut options = patient();
+    options.retry = RetrySchedule::exponential(400 * MS, 400 * MS).with_jitter(0);
+    let (_, sender, kept) = open(Target::new(target.url("/hook")).token_from(source.clone()), options);
+    let first = sender.enqueue(&event("1")).await.unwrap();
+    soon(async {
+        while source.0.load(Ordering::Relaxed) < 2 {
+            sleep(MS).await;
+        }
+    })
+    .await;
+    soon(sender.send(&event("2"))).await.unwrap();
+    soon(first).await.unwrap();
+    assert_eq!((source.0.load(Ordering::Relaxed), target.deliveries().len(), kept.all().len()), (5, 2, 0));
 }
