@@ -151,8 +151,8 @@ impl<S: InboxStore> Inbox<S> {
         self.store.abandon(started, self.clock.now()).await
     }
 
-    /// Deletes the keys of this consumer's events that were completed longer ago than this, or abandoned, and returns their number. An
-    /// event that is delivered again after that is handled again.
+    /// Deletes the keys of this consumer's events that were completed, or abandoned, longer ago than this, and returns their number. An
+    /// event that is delivered again after that is handled again. Choose an age that no handler outlives.
     pub async fn forget(&self, age: Duration) -> Result<u64, Error> {
         const CHUNK: usize = 1000;
         let mut total = 0_u64;

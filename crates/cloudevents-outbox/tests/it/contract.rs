@@ -62,7 +62,7 @@ async fn in_memory() {
 /// Runs every check of an inbox on a new store.
 async fn check_inbox<S: InboxStore + Clone>(open: impl AsyncFn() -> S) {
     an_event_is_handled_once(open().await).await;
-    a_late_attempt_has_a_number_of_its_own(open().await).await;
+    a_beginning_that_comes_too_late_ends_no_later_one(open().await).await;
     long_keys_are_distinct(open().await).await;
     one_of_many_handles_an_event(open().await).await;
 }
@@ -731,16 +731,26 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     assert!(matches!(begin("a", at(1001)).await, Begun::First(_)));
 }
 
-/// What was given up keeps its number: an attempt that comes late settles no other one.
-async fn a_late_attempt_has_a_number_of_its_own(store: impl InboxStore) {
-    let begin = async |now| store.begin("a".into(), event(1).key(), now, 10 * SECOND).await.unwrap();
-    let Begun::First(late) = begin(at(0)).await else { panic!() };
-    let Begun::First(second) = begin(at(10)).await else { panic!() };
+/// The one before it was abandoned, and what is older than some time forgotten.
+async fn a_beginning_that_comes_too_late_ends_no_later_one(store: impl InboxStore) {
+    let begin = async |now| {
+        let begun = store.begin("a".into(), event(1).key(), now, 10 * SECOND).await.unwrap();
+        let Begun::First(started) = begun else { panic!("{begun:?}") };
+        started
+    };
+    let (first, second) = (begin(at(0)).await, begin(at(10)).await);
     assert!(store.abandon(second, at(11)).await.unwrap());
-    assert_eq!(store.forget("a".into(), at(5), 10).await.unwrap(), 0);
-    assert!(matches!(begin(at(12)).await, Begun::First(_)));
-    assert!(!store.abandon(late, at(12)).await.unwrap());
-    assert_eq!(begin(at(13)).await, Begun::UnderWay(at(22)));
+    store.forget("a".into(), at(1), 10).await.unwrap();
+    let third = begin(at(12)).await;
+    assert!(!store.abandon(first.clone(), at(13)).await.unwrap(), "{first:?}, {third:?}");
+    assert!(!store.complete(first, at(13)).await.unwrap());
+    assert!(store.complete(third, at(14)).await.unwrap());
+    // What was abandoned is forgotten in its time.
+    let begun = store.begin("a".into(), event(2).key(), at(20), 10 * SECOND).await.unwrap();
+    let Begun::First(fourth) = begun else { panic!("{begun:?}") };
+    assert!(store.abandon(fourth, at(21)).await.unwrap());
+    assert_eq!(store.forget("a".into(), at(21), 10).await.unwrap(), 1);
+    assert_eq!(store.forget("a".into(), at(22), 10).await.unwrap(), 1);
 }
 
 /// Keys that are longer than an index of PostgreSQL takes, and that no compression makes shorter.
