@@ -28,12 +28,12 @@ pub trait Store: Send + Sync + 'static {
         until: SystemTime,
     ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
-    /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
+    /// Records the results of leased messages. If the lease of a message has passed to another worker, only [`Health::requested_until`] of the target
     /// changes. A settlement ends its ticket: what comes with it later, such as the same settlement after an answer that was lost, or a renewal,
     /// changes nothing.
     ///
-    /// The health replaces what the store has, with two exceptions: a disabled target stays disabled, and
-    /// [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
+    /// The health replaces what the store has, with three exceptions: a disabled target stays disabled; a health with failures and fewer
+    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
     /// that the target requested of another.
     fn settle(
         &self,

@@ -43,12 +43,16 @@ pub(super) fn settle(
     let mut settled = Settled::default();
     let mut targets = BTreeSet::new();
     for settlement in settlements {
-        if step(connection, settlement, now).map_err(failed)? {
+        let is_valid = step(connection, settlement, now).map_err(failed)?;
+        if is_valid {
             settled.valid = settled.valid.saturating_add(1);
             log(connection, settlement).map_err(failed)?;
         }
         if let Some(health) = &settlement.health {
-            write_health(connection, &settlement.target, health, now).map_err(failed)?;
+            write_request(connection, &settlement.target, health, now).map_err(failed)?;
+            if is_valid {
+                write_health(connection, &settlement.target, health).map_err(failed)?;
+            }
         }
         targets.insert(&settlement.target);
     }
@@ -122,13 +126,12 @@ pub(super) fn set_health(connection: &Connection, target: &str, health: &Health)
         connection.prepare_cached(sql).and_then(|mut delete| delete.execute([target])).map_err(failed)?;
     }
     // No pause of the new health has ended.
-    let now = SystemTime::UNIX_EPOCH;
-    if health.is_clear() { Ok(()) } else { write_health(connection, target, health, now).map_err(failed) }
+    write_request(connection, target, health, SystemTime::UNIX_EPOCH).map_err(failed)?;
+    write_health(connection, target, health).map_err(failed)
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
-/// stays until it ends.
-fn write_health(connection: &Connection, target: &str, health: &Health, now: SystemTime) -> SqlResult<()> {
+/// A pause that the target requested stays until it ends.
+fn write_request(connection: &Connection, target: &str, health: &Health, now: SystemTime) -> SqlResult<()> {
     connection
         .prepare_cached("DELETE FROM ce_outbox_pauses WHERE target = ?1 AND until <= ?2")?
         .execute((target, millis(now)))?;
@@ -140,6 +143,12 @@ fn write_health(connection: &Connection, target: &str, health: &Health, now: Sys
             )?
             .execute((target, millis(until), &health.reason))?;
     }
+    Ok(())
+}
+
+/// A target that the program has disabled stays disabled, whatever the results of messages under way. What failed and knows of fewer pauses than
+/// there were was begun before them, and changes none.
+fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
     if health.is_only_requested() {
         let delete = "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0";
         return connection.prepare_cached(delete)?.execute([target]).map(drop);
@@ -149,7 +158,8 @@ fn write_health(connection: &Connection, target: &str, health: &Health, now: Sys
             "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (target) DO UPDATE SET failed = ?2, pauses = ?3, paused_until = ?4, reason = ?5,
-                 disabled = max(disabled, ?6)",
+                 disabled = max(disabled, ?6)
+             WHERE pauses <= ?3",
         )?
         .execute((
             target,

@@ -7,7 +7,7 @@ use crate::{
 };
 use cloudevents_core::Error;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -32,14 +32,14 @@ WITH s AS (
         claims = o.claims + CASE WHEN s.state = 0 THEN 1 ELSE 0 END,
         ended = CASE WHEN s.state <> 0 THEN $11 END
     FROM s WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0
-    RETURNING o.number
+    RETURNING o.number, s.claim
 ), logged AS (
     INSERT INTO ce_outbox_attempts (number, claim, at, latency, status, detail)
-    SELECT s.number, s.claim, s.at, s.latency, s.status, s.detail FROM s JOIN settled USING (number)
+    SELECT s.number, s.claim, s.at, s.latency, s.status, s.detail FROM s JOIN settled USING (number, claim)
     WHERE s.at IS NOT NULL
     ON CONFLICT (number, claim) DO NOTHING
 )
-SELECT count(*) FROM settled
+SELECT number, claim FROM settled
 ";
 
 pub(super) async fn renew(
@@ -58,8 +58,11 @@ pub(super) async fn renew(
         )
         .await
         .map_err(failed)?;
-    let ticket = |row: &Row| Ok(Ticket { number: number(row.try_get(0)?), claim: number(row.try_get(1)?) });
     renewed.iter().map(|row| ticket(row).map_err(failed)).collect()
+}
+
+fn ticket(row: &Row) -> Result<Ticket, tokio_postgres::Error> {
+    Ok(Ticket { number: number(row.try_get(0)?), claim: number(row.try_get(1)?) })
 }
 
 pub(super) async fn settle(
@@ -100,24 +103,46 @@ pub(super) async fn settle(
         )
         .await
         .map_err(failed)?;
-    let valid: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+    let valid: HashSet<Ticket> =
+        rows.iter().map(|row| ticket(row).map_err(failed)).collect::<Result<_, _>>()?;
     shorten_logs(&transaction, settlements).await?;
     // In the order of names, so that workers do not wait for each other in a circle.
-    let mut health: BTreeMap<&str, Health> = BTreeMap::new();
+    let mut changes: BTreeMap<&str, Change<'_>> = BTreeMap::new();
     for settlement in settlements {
-        if let Some(last) = &settlement.health {
-            let before = health.insert(&settlement.target, last.clone());
-            if let (Some(before), Some(merged)) = (before, health.get_mut(&*settlement.target)) {
-                merged.requested_until = merged.requested_until.max(before.requested_until);
-            }
+        if let Some(health) = &settlement.health {
+            let change = changes.entry(&settlement.target).or_default();
+            change.add(health, valid.contains(&settlement.ticket));
         }
     }
-    for (target, health) in &health {
-        write_health(&transaction, target, health, now).await?;
+    for (target, change) in &changes {
+        write_health(&transaction, target, change, now).await?;
     }
     let stopped = stopped(&transaction, settlements, now).await?;
     transaction.commit().await.map_err(failed)?;
-    Ok(Settled { valid: usize::try_from(valid).unwrap_or(0), stopped })
+    Ok(Settled { valid: valid.len(), stopped })
+}
+
+/// What settlements change of a target.
+#[derive(Default)]
+struct Change<'a> {
+    /// The health with the latest end of a pause that the target requested.
+    request: Option<&'a Health>,
+    /// Whether a message was accepted, and what failed after the last one.
+    is_cleared: bool,
+    failed: Option<&'a Health>,
+}
+
+impl<'a> Change<'a> {
+    fn add(&mut self, health: &'a Health, is_valid: bool) {
+        if self.request.is_none_or(|request| request.requested_until < health.requested_until) {
+            self.request = Some(health);
+        }
+        if is_valid && health.is_only_requested() {
+            (self.is_cleared, self.failed) = (true, None);
+        } else if is_valid {
+            self.failed = Some(health);
+        }
+    }
 }
 
 async fn stopped(
@@ -167,42 +192,44 @@ pub(super) async fn set_health(client: &mut Client, target: &str, health: &Healt
     {
         transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
     }
-    if !health.is_clear() {
-        // No pause of the new health has ended.
-        write_health(&transaction, target, health, SystemTime::UNIX_EPOCH).await?;
-    }
+    let mut change = Change::default();
+    change.add(health, true);
+    // No pause of the new health has ended.
+    write_health(&transaction, target, &change, SystemTime::UNIX_EPOCH).await?;
     transaction.commit().await.map_err(failed)
 }
 
 /// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
-/// stays until it ends.
+/// stays until it ends. What failed and knows of fewer pauses than there were was begun before them, and changes none.
 async fn write_health(
     client: &impl GenericClient,
     target: &str,
-    health: &Health,
+    Change { request, is_cleared, failed: health }: &Change<'_>,
     now: SystemTime,
 ) -> Result<(), Error> {
     let ended = "DELETE FROM ce_outbox_pauses WHERE target = $1 AND until <= $2";
     let values: &[_] = &[(&target as _, Type::TEXT), (&millis(now) as _, Type::INT8)];
     client.execute_typed(ended, values).await.map_err(failed)?;
-    if let Some(until) = health.requested_until {
+    if let Some((request, until)) = request.and_then(|request| Some((request, request.requested_until?))) {
         let upsert = "INSERT INTO ce_outbox_pauses AS p (target, until, reason) VALUES ($1, $2, $3)
                       ON CONFLICT (target) DO UPDATE SET until = $2, reason = $3 WHERE p.until < $2";
         let values: &[_] = &[
             (&target as _, Type::TEXT),
             (&millis(until) as _, Type::INT8),
-            (&&*health.reason as _, Type::TEXT),
+            (&&*request.reason as _, Type::TEXT),
         ];
         client.execute_typed(upsert, values).await.map_err(failed)?;
     }
-    if health.is_only_requested() {
+    if *is_cleared {
         let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled";
-        return client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
+        client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
     }
+    let Some(health) = health else { return Ok(()) };
     let upsert = "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled)
                   VALUES ($1, $2, $3, $4, $5, $6)
                   ON CONFLICT (target) DO UPDATE SET failed = $2, pauses = $3, paused_until = $4, reason = $5,
-                      disabled = t.disabled OR $6";
+                      disabled = t.disabled OR $6
+                  WHERE t.pauses <= $3";
     client
         .execute_typed(
             upsert,

@@ -40,6 +40,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     messages_in_order_try_a_target_in_an_outage_one_after_the_other(open().await).await;
     an_outage_is_tried_with_more_messages_in_order_after_each_pause(open().await).await;
     a_pause_that_a_target_requests_is_never_shortened(open().await).await;
+    what_knows_less_of_an_outage_does_not_end_its_pause(open().await).await;
     the_latest_times_are_kept(open().await).await;
     attempts_are_counted_and_logged(open().await).await;
     the_log_of_attempts_is_bounded(open().await).await;
@@ -428,6 +429,51 @@ async fn a_pause_that_a_target_requests_is_never_shortened(store: impl Store) {
     assert_eq!(end().await, Some(at(200)));
     store.set_health("a".into(), Health::default()).await.unwrap();
     assert!(!claim(&store, at(200), 10).await.is_empty());
+}
+
+/// Of a worker whose lease has ended, or whose attempt was begun before another worker had the outage recorded.
+async fn what_knows_less_of_an_outage_does_not_end_its_pause(store: impl Store) {
+    store.enqueue((1..=6).map(|id| message("a", id, at(0))).collect()).await.unwrap();
+    let claimed = claim(&store, at(0), 10).await;
+    let known = |failed: &[u64], pauses: u32, until: Option<u64>| {
+        let mut health = Health::default();
+        (health.failed, health.pauses, health.reason) = (failed.into(), pauses, "gone".into());
+        health.paused_until = until.map(at);
+        Some(health)
+    };
+    let later = || Step::Retry { due: at(0), counts: true };
+    let stored = async || store.targets("".into()).await.unwrap().pop().map(|target| target.health);
+    let outage = known(&[91, 92, 93], 8, Some(300));
+    let first = Settlement { health: outage.clone(), ..settlement(&claimed[0], later()) };
+    store.settle(vec![first.clone()], at(1)).await.unwrap();
+    assert_eq!(stored().await, outage);
+    // Failures of messages that were claimed before.
+    for (message, health) in
+        [(&claimed[1], known(&[2], 0, None)), (&claimed[2], known(&[2, 3, 4], 1, Some(5)))]
+    {
+        let failed = Settlement { health, ..settlement(message, later()) };
+        assert_eq!(store.settle(vec![failed], at(2)).await.unwrap().valid, 1);
+        assert_eq!(stored().await, outage);
+    }
+    // The lease of the first message has ended.
+    for health in [Some(Health::default()), known(&[2], 0, None), known(&[91, 92, 93], 9, Some(900))] {
+        let late = Settlement { health, ..first.clone() };
+        assert_eq!(store.settle(vec![late], at(3)).await.unwrap().valid, 0);
+        assert_eq!(stored().await, outage);
+    }
+    // Whoever tried the target knows of the outage: the pause may be shorter than the lease.
+    let longer = known(&[91, 92, 93], 9, Some(200));
+    let tried = Settlement { health: longer.clone(), ..settlement(&claimed[3], later()) };
+    store.settle(vec![tried], at(4)).await.unwrap();
+    assert_eq!(stored().await, longer);
+    // A success ends it, and what fails after that counts from there on.
+    let one = known(&[6], 0, None);
+    let both = vec![
+        Settlement { health: Some(Health::default()), ..settlement(&claimed[4], Step::Delivered) },
+        Settlement { health: one.clone(), ..settlement(&claimed[5], later()) },
+    ];
+    store.settle(both, at(5)).await.unwrap();
+    assert_eq!(stored().await, one);
 }
 
 /// What is beyond the clock of a store expires and is due as late as possible, and not at once.

@@ -139,7 +139,8 @@ impl Tables {
         let mut settled = Settled::default();
         for settlement in settlements {
             let row = self.rows.get_mut(&settlement.ticket.number).unwrap();
-            if row.state == State::Pending && row.claims == settlement.ticket.claim {
+            let is_valid = row.state == State::Pending && row.claims == settlement.ticket.claim;
+            if is_valid {
                 settled.valid += 1;
                 match &settlement.step {
                     Step::Delivered => row.state = State::Delivered,
@@ -156,9 +157,13 @@ impl Tables {
                 let stored = self.health.entry((&*settlement.target).into()).or_default();
                 let requested = stored.requested_until.filter(|until| *until > now);
                 let is_disabled = stored.is_disabled;
-                *stored = health.clone();
-                stored.requested_until = stored.requested_until.max(requested);
-                stored.is_disabled |= is_disabled;
+                let is_success =
+                    health.failed.is_empty() && health.pauses == 0 && health.paused_until.is_none();
+                if is_valid && (is_success || stored.pauses <= health.pauses) {
+                    *stored = health.clone();
+                    stored.is_disabled |= is_disabled;
+                }
+                stored.requested_until = health.requested_until.max(requested);
                 if let Some(until) = health.requested_until {
                     world.paused(&settlement.target, until);
                 }
