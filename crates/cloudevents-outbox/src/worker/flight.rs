@@ -33,7 +33,9 @@ pub(super) struct Landed {
     pub(super) result: Result<Receipt, Error>,
     /// Whether an error is the fault of this message. Otherwise, it may concern all messages.
     pub(super) is_own_fault: bool,
+    /// When it was begun, by the clock of the store, and by one that is never set.
     pub(super) at: SystemTime,
+    pub(super) begun: Instant,
     pub(super) latency: Duration,
 }
 
@@ -104,7 +106,7 @@ impl Flight {
                 Ok(receipt) => (Ok(receipt), false),
                 Err((error, is_own_fault)) => (Err(error), is_own_fault),
             };
-            Landed { flight: self, result, is_own_fault, at, latency: begun.elapsed() }
+            Landed { flight: self, result, is_own_fault, at, begun, latency: begun.elapsed() }
         })
     }
 

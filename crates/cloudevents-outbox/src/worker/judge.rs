@@ -48,8 +48,12 @@ pub(super) fn judge(
         return Step::Dead(reason(error));
     }
     // What else is refused may be about the sender, such as a wrong token. It is the message's fault if others pass.
-    if is_refused && tried.is_suspect && !health.is_outage() {
-        return Step::Dead(proven(error));
+    if is_refused && tried.is_suspect {
+        // If it was the sender's nevertheless, an outage begins with the third one, as for other failures.
+        fail(health, tried.number, error);
+        if !health.is_outage() {
+            return Step::Dead(proven(error));
+        }
     }
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();

@@ -353,7 +353,7 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     fn land(&mut self, landed: Landed) {
-        let Landed { flight, result, is_own_fault, at, latency } = landed;
+        let Landed { flight, result, is_own_fault, at, begun, latency } = landed;
         if let Err(error) = &result
             && let Some(wait) = OwnWait::of(error)
         {
@@ -364,7 +364,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         let before = busy.health.clone();
         let now = self.options.clock.now();
         let random = flight.random();
-        let is_suspect = self.suspects.is_proven(&flight.target, number, at);
+        let landed = Instant::now();
+        let is_suspect = self.suspects.is_proven(&flight.target, number, begun, landed);
         let tried = flight.tried(is_own_fault, is_suspect);
         let step = judge::judge(&tried, &result, &mut busy.health, &self.options, now, random);
         busy.window = match step {
@@ -393,7 +394,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let settlement = Settlement { attempt, health, ..flight.settled(step) };
         match &settlement.step {
             Step::Delivered => {
-                self.suspects.accepted(&flight, at, now);
+                self.suspects.accepted(&flight, begun, landed);
                 if flight.ordered {
                     self.conclude_refused(&flight.target, true);
                 }
@@ -402,7 +403,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                 if let Err(error) = result
                     && judge::is_refusal(&error) =>
             {
-                self.suspects.refused(&flight, now);
+                self.suspects.refused(&flight, begun, landed);
                 // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be dead
                 // if it passes. Also in an outage: the target may be back, and refuse these messages alone.
                 if flight.ordered && !is_paused {

@@ -1,10 +1,14 @@
 //! Messages that were refused for a reason that may concern all messages: a wrong token, for example.
 
 use super::flight::Flight;
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// The most messages that are remembered. With more, a message is refused once more before it is a dead letter.
 const MOST: usize = 10_000;
+
+/// How long what a place accepts shows by itself that a refusal is the message's own fault. Later, the place may have come to refuse the sender.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Remembers when messages were refused, and whether the place that they go to has accepted other messages since: the target, and there what
 /// [`Outgoing::to`](cloudevents_transport::Outgoing::to) names. What one place accepts says nothing about another one.
@@ -16,36 +20,74 @@ pub(super) struct Suspects {
 
 struct Suspect {
     destination: Option<Box<str>>,
-    refused: SystemTime,
-    /// When a message was accepted that was begun later.
-    proven: Option<SystemTime>,
+    /// The last refusal at the place, of this message or of another one.
+    refused: Instant,
+    /// When messages were accepted that were begun later: the first and the last one.
+    accepted: Option<(Instant, Instant)>,
+    evidence: Evidence,
+}
+
+/// What is known against a message, in its order.
+#[derive(PartialEq, Eq)]
+enum Evidence {
+    Refused,
+    /// Again, and the place had accepted another one between, which may be long ago.
+    RefusedAgain,
+    /// And after that it accepted another one, before it refused any.
+    RefusedAlone,
 }
 
 impl Suspects {
-    /// Whether a refusal of this message in an attempt that was begun at this time is its own fault, because its place had accepted a message
-    /// then, which was begun after the first refusal.
-    pub(super) fn is_proven(&self, target: &str, number: u64, begun: SystemTime) -> bool {
+    /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault, because its place had accepted a message
+    /// then, which was begun after the last refusal: a moment ago, or also after this one was refused before that.
+    pub(super) fn is_proven(&self, target: &str, number: u64, begun: Instant, now: Instant) -> bool {
         let suspect = self.targets.get(target).and_then(|target| target.get(&number));
-        suspect.and_then(|suspect| suspect.proven).is_some_and(|proven| proven <= begun)
+        suspect.is_some_and(|suspect| {
+            suspect.accepted.is_some_and(|(first, last)| {
+                let is_fresh = now.saturating_duration_since(last) <= FRESH;
+                first <= begun && (is_fresh || suspect.evidence == Evidence::RefusedAlone)
+            })
+        })
     }
 
-    /// This message was refused now.
-    pub(super) fn refused(&mut self, flight: &Flight, now: SystemTime) {
+    /// This message, which was begun at this time, was refused now, and is tried again. What the place accepted before says no more about any.
+    pub(super) fn refused(&mut self, flight: &Flight, begun: Instant, now: Instant) {
         if self.len >= MOST {
             *self = Self::default();
         }
+        let (number, destination) = (flight.ticket.number, &flight.destination);
         let suspects = self.targets.entry(Arc::clone(&flight.target)).or_default();
-        let destination = flight.destination.clone();
+        for (other, suspect) in suspects.iter_mut().filter(|(_, other)| other.destination == *destination) {
+            match suspect.accepted {
+                // While this one was on its way, which does not show which of them was first.
+                Some((_, last)) if last > begun => continue,
+                Some(_) if *other == number && suspect.evidence == Evidence::Refused => {
+                    suspect.evidence = Evidence::RefusedAgain;
+                }
+                None if suspect.evidence == Evidence::RefusedAgain => suspect.evidence = Evidence::Refused,
+                _ => {}
+            }
+            (suspect.accepted, suspect.refused) = (None, now);
+        }
         let before = suspects.len();
-        suspects.entry(flight.ticket.number).or_insert(Suspect { destination, refused: now, proven: None });
+        suspects.entry(number).or_insert_with(|| Suspect {
+            destination: destination.clone(),
+            refused: now,
+            accepted: None,
+            evidence: Evidence::Refused,
+        });
         self.len = self.len.saturating_add(suspects.len().saturating_sub(before));
     }
 
     /// This message, which was begun at this time, was accepted now.
-    pub(super) fn accepted(&mut self, flight: &Flight, begun: SystemTime, now: SystemTime) {
+    pub(super) fn accepted(&mut self, flight: &Flight, begun: Instant, now: Instant) {
         for suspect in self.targets.get_mut(&flight.target).into_iter().flat_map(HashMap::values_mut) {
             if begun >= suspect.refused && suspect.destination == flight.destination {
-                suspect.proven.get_or_insert(now);
+                let first = suspect.accepted.map_or(now, |(first, _)| first);
+                suspect.accepted = Some((first, now));
+                if suspect.evidence == Evidence::RefusedAgain {
+                    suspect.evidence = Evidence::RefusedAlone;
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Whose fault a refusal is, where it may be the sender's: of messages at the head of an order, in an outage, and while other attempts are under way.
 
 use crate::{
-    tools::{Arrived, MINUTE, SECOND, event, id, sender, tokio_clock},
+    tools::{Arrived, MINUTE, SECOND, at, event, id, sender, tokio_clock},
     worker::{done, enqueue, options, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_outbox::{Entry, Health, Outbox, Query, State, Store, rusqlite041::SqliteStore};
+use cloudevents_outbox::{
+    Clock, Entry, Health, Outbox, Query, RetrySchedule, State, Store, rusqlite041::SqliteStore,
+};
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
     sync::{
@@ -294,4 +296,108 @@ async fn slow_refusals_show_whose_fault_they_are() {
     };
     outbox.run(to([("a", peer)]), options()).until(end).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 4), "{:?}", begin.elapsed());
+}
+
+/// The sender's credentials are refused for the first half of some hours, and another message is accepted in the second half. What was refused is
+/// tried again an hour later.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_refused_once_more_later_cost_no_messages() {
+    for (number, hours) in [(1, 2), (2, 2), (2, 3), (20, 2)] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let peer = {
+            let arrived = arrived.clone();
+            sender(move |outgoing| {
+                let minutes = begin.elapsed().as_secs() / 60;
+                let is_refused = minutes < hours * 60 && minutes % 60 < 30;
+                if !is_refused {
+                    arrived.note(&outgoing);
+                }
+                async move { if is_refused { Err(Error::new(ErrorKind::Refused)) } else { Ok(Receipt::new()) } }
+            })
+        };
+        enqueue(&outbox, "a", 0..number).await;
+        let mut options = options();
+        options.retry = RetrySchedule::exponential(60 * MINUTE, 60 * MINUTE).with_jitter(0);
+        let others = async {
+            for other in 100..100 + usize::try_from(hours).unwrap() {
+                sleep(40 * MINUTE).await;
+                enqueue(&outbox, "a", other..other + 1).await;
+                sleep(20 * MINUTE).await;
+            }
+            done(&outbox).await;
+        };
+        outbox.run(to([("a", peer)]), options).until(others).await.unwrap();
+        let expected = number + usize::try_from(hours).unwrap();
+        assert_eq!((dead(&outbox).await, arrived.len()), (vec![], expected), "{number}, {hours}");
+    }
+}
+
+/// The credentials work for a moment, and a backlog was refused before.
+#[tokio::test(start_paused = true)]
+async fn refusals_after_a_success_begin_an_outage() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let peer = refuses(|id| id < 20, begin, &arrived);
+    let corrected = arrived.sender();
+    enqueue(&outbox, "a", 0..20).await;
+    let working = async {
+        sleep(2 * SECOND).await;
+        enqueue(&outbox, "a", 20..21).await;
+        arrived.until(1).await;
+        sleep(30 * MINUTE).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(working).await.unwrap();
+    outbox.run(to([("a", corrected)]), options()).until(done(&outbox)).await.unwrap();
+    let dead = dead(&outbox).await;
+    assert!(dead.len() <= 2 && arrived.len() == 21 - dead.len(), "{dead:?}");
+}
+
+/// A message that was begun first is accepted after another one was refused, and the clock says that it was begun later.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_proves_nothing() {
+    let (arrived, begin) = (Arrived::default(), Instant::now());
+    let clock = Clock::new(move || {
+        let passed = begin.elapsed();
+        at(if passed < 5 * SECOND { 10_000 } else { 9_000 }) + passed
+    });
+    let outbox = Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(clock.clone());
+    enqueue(&outbox, "a", 0..2).await;
+    let tries = AtomicUsize::new(0);
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let is_refused = id(&outgoing) == "0" && tries.fetch_add(1, Ordering::Relaxed) < 3;
+            let (arrived, wait) = (arrived.clone(), if id(&outgoing) == "0" { 10 } else { 20 });
+            async move {
+                sleep(Duration::from_secs(wait)).await;
+                if is_refused {
+                    return Err(Error::new(ErrorKind::Refused));
+                }
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let mut options = options();
+    options.clock = clock;
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!((dead(&outbox).await, arrived.ids()), (vec![], vec!["1".to_owned(), "0".to_owned()]));
+}
+
+/// Long before and long after each of its refusals, and nothing else is refused meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_refused_among_rare_others_is_a_dead_letter() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let peer = refuses(|id| id == 0, begin, &arrived);
+    enqueue(&outbox, "a", 0..1).await;
+    let mut options = options();
+    options.retry = RetrySchedule::exponential(60 * MINUTE, 60 * MINUTE).with_jitter(0);
+    let others = async {
+        for other in 1..6 {
+            sleep(40 * MINUTE).await;
+            enqueue(&outbox, "a", other..other + 1).await;
+            sleep(20 * MINUTE).await;
+        }
+    };
+    outbox.run(to([("a", peer)]), options).until(others).await.unwrap();
+    assert_eq!((dead(&outbox).await, outbox.metrics().retried, arrived.len()), (vec![0], 2, 5));
 }
