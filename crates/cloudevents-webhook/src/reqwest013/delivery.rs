@@ -51,7 +51,7 @@ pub(super) struct Failure {
     pub(super) status: Option<StatusCode>,
     /// The token was refused, and the next one is another.
     pub(super) renewed: bool,
-    /// The target had accepted another delivery when this attempt began, after it had refused this one.
+    /// The target had just accepted another delivery when this attempt began, after it had refused this one.
     pub(super) is_proven: bool,
 }
 
@@ -233,7 +233,6 @@ impl Delivery {
             let grant = match entry.grant() {
                 Some(grant) => grant,
                 None => {
-                    let is_proven = is_proven();
                     let asking = consent(entry, admitted.target(), &self.shared);
                     let asked = timeout_at(self.until(latest).into(), asking).await;
                     match asked.unwrap_or_else(|_| Err(self.late())) {
@@ -241,7 +240,7 @@ impl Delivery {
                         Ok(Registered::Pending) => continue,
                         Err(failure) => {
                             admitted.record_failure(&failure, Instant::now());
-                            return Ok(Err(Failure { is_proven, ..failure }));
+                            return Ok(Err(failure));
                         }
                     }
                 }
@@ -259,8 +258,15 @@ impl Delivery {
                     continue;
                 }
             }
-            let is_proven = is_proven();
-            let sent = self.send(grant.origin(), admitted, latest).await;
+            let was_accepted = is_proven();
+            let begun = Instant::now();
+            let sent = self.exchange(admitted.target(), grant.origin(), self.until(latest)).await;
+            // Unless another delivery was refused meanwhile.
+            let is_proven = was_accepted && is_proven();
+            match &sent {
+                Ok(()) => admitted.record(Conclusion::Delivered, begun),
+                Err(failure) => admitted.record_failure(failure, begun),
+            }
             return Ok(sent.map_err(|failure| Failure { is_proven, ..failure }));
         }
     }
@@ -289,16 +295,6 @@ impl Delivery {
     fn late(&self) -> Failure {
         let detail = format!("the attempt took longer than {:?}", self.shared.options.timeout);
         Failure::temporary(Error::new(ErrorKind::Timeout).with_detail(detail))
-    }
-
-    async fn send(&self, origin: &Origin, admitted: Admitted<'_>, latest: Instant) -> Result<(), Failure> {
-        let begun = Instant::now();
-        let sent = self.exchange(admitted.target(), origin, self.until(latest)).await;
-        match &sent {
-            Ok(()) => admitted.record(Conclusion::Delivered, begun),
-            Err(failure) => admitted.record_failure(failure, begun),
-        }
-        sent
     }
 
     async fn exchange(&self, target: &Arc<Target>, origin: &Origin, until: Instant) -> Result<(), Failure> {

@@ -120,9 +120,20 @@ pub(super) struct Live {
     refused: Option<(Error, Instant)>,
     /// The time at which the rate allows the next delivery.
     next: Instant,
-    /// The beginning of the last delivery that was accepted.
-    accepted: Option<Instant>,
+    /// The last delivery that was accepted, unless the sender was refused since.
+    accepted: Option<Accepted>,
 }
+
+/// A delivery that was accepted.
+#[derive(Clone, Copy)]
+struct Accepted {
+    /// The latest beginning of any so far.
+    begun: Instant,
+    at: Instant,
+}
+
+/// How long it shows that a refusal is a delivery's own fault. Later, the target may have come to refuse the sender.
+const FRESH: Duration = Duration::from_secs(60);
 
 impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
@@ -194,20 +205,27 @@ impl Entry {
 
     /// Records the result of a delivery that was begun at this time.
     pub(super) fn record(&self, admitted: &Admission, conclusion: Conclusion, begun: Instant) {
+        let now = Instant::now();
         self.update_of(&admitted.target, |live| {
             match admitted.is_probe {
-                true => live.health.record(conclusion, Instant::now()),
-                false => live.health.record_late(conclusion, Instant::now()),
+                true => live.health.record(conclusion, now),
+                false => live.health.record_late(conclusion, now),
             }
-            if conclusion == Conclusion::Delivered {
-                live.accepted = live.accepted.max(Some(begun));
+            match (conclusion, live.accepted) {
+                (Conclusion::Delivered, before) => {
+                    let begun = before.map_or(begun, |before| before.begun.max(begun));
+                    live.accepted = Some(Accepted { begun, at: now });
+                }
+                // What was accepted before the refused one was begun says no more about others.
+                (Conclusion::Denied, Some(accepted)) if accepted.at <= begun => live.accepted = None,
+                _ => {}
             }
         });
     }
 
-    /// Whether a delivery was accepted that was begun after this time.
+    /// Whether a delivery was accepted just now that was begun after this time, and none refused since.
     pub(super) fn has_accepted_since(&self, then: Instant) -> bool {
-        self.live().accepted.is_some_and(|begun| begun > then)
+        self.live().accepted.is_some_and(|accepted| accepted.shows(then, Instant::now()))
     }
 
     /// Waits until a delivery may be sent; then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or
@@ -316,6 +334,13 @@ impl Entry {
     }
 }
 
+impl Accepted {
+    /// Whether it was begun after this time, and is fresh now.
+    fn shows(&self, then: Instant, now: Instant) -> bool {
+        self.begun > then && now.saturating_duration_since(self.at) <= FRESH
+    }
+}
+
 impl Live {
     fn new(target: Arc<Target>, options: &WebhookSenderOptions) -> Self {
         // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
@@ -377,6 +402,15 @@ impl fmt::Debug for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_accepted_shows_nothing_after_a_minute() {
+        let (begin, second) = (Instant::now(), Duration::from_secs(1));
+        let accepted = Accepted { begun: begin + second, at: begin + 3 * second };
+        assert!(accepted.shows(begin, begin + 63 * second));
+        assert!(!accepted.shows(begin, begin + 64 * second));
+        assert!(!accepted.shows(begin + second, begin + 4 * second));
+    }
 
     #[test]
     fn ten_thousand_targets_take_ten_megabytes() {

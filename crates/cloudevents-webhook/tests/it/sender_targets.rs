@@ -449,3 +449,25 @@ async fn a_delivery_that_was_not_sent_is_not_given_up_for_what_the_target_accept
     soon(first).await.unwrap();
     assert_eq!((source.0.load(Ordering::Relaxed), target.deliveries().len(), kept.all().len()), (5, 2, 0));
 }
+
+/// A token is refused to two deliveries, accepted, and refused to both again.
+#[tokio::test]
+async fn what_was_accepted_before_a_refusal_shows_nothing_about_the_next_one() {
+    let refused = || Respond::status("401 Unauthorized", "");
+    let before = [refused(), refused(), refused(), refused(), accepted()];
+    let responses = before.into_iter().chain([refused(), refused(), accepted()]);
+    let target = TestTarget::start(Respond::HangUp, responses).await;
+    let mut options = patient();
+    options.retry = RetrySchedule::exponential(400 * MS, 400 * MS).with_jitter(0);
+    let (_, sender, kept) =
+        open(Target::new(target.url("/hook")).token("token").agreed(Rate::unlimited()), options);
+    let first = sender.enqueue(&event("1")).await.unwrap();
+    let second = sender.enqueue(&event("2")).await.unwrap();
+    // The second attempts begin when the sender knows of the first refusals.
+    soon(target.wait_for(4)).await;
+    soon(sender.send(&event("3"))).await.unwrap();
+    let (first, second) = soon(async { tokio::join!(first, second) }).await;
+    // The one whose refusal was the first one.
+    assert!(first.is_ok() != second.is_ok(), "{first:?}, {second:?}");
+    assert_eq!((kept.all().len(), target.deliveries().len()), (1, 8));
+}
