@@ -33,8 +33,8 @@ pub trait Store: Send + Sync + 'static {
     /// changes nothing.
     ///
     /// The health replaces what the store has, with three exceptions: a disabled target stays disabled; a health with failures and fewer
-    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
-    /// that the target requested of another.
+    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`] stays
+    /// the later one of both until `now` has reached it, because the worker may not know of a pause that the target requested of another.
     fn settle(
         &self,
         settlements: Vec<Settlement>,
