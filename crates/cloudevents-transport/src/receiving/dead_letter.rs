@@ -11,13 +11,20 @@ use futures_util::{
     future::{FusedFuture, OptionFuture},
 };
 use std::{fmt, pin::pin, sync::Arc, time::Duration};
-use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    task::{JoinError, JoinHandle},
+    time::{Instant, sleep, timeout},
+};
 
 /// How long a sink has after the end: then the message is at the broker as before, whatever the sink does.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a dead letter is tried again.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long a sink may take until that is reported. After that, at twice the time.
+const SILENT: Duration = Duration::from_secs(10);
 
 /// A rejected message.
 #[derive(Clone, Debug)]
@@ -114,7 +121,7 @@ impl Sink {
                 let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
                 let put = tokio::select! {
                     biased;
-                    put = &mut putting.0 => put,
+                    put = answered(&mut putting, &letter) => put,
                     () = async { (&mut over).await; sleep(GRACE).await } => {
                         let error = Error::new(ErrorKind::Timeout).with_detail("the dead-letter sink does not answer");
                         return (Err(error), resolver);
@@ -140,6 +147,19 @@ impl Sink {
                 }
             }
         })
+    }
+}
+
+/// The answer of the sink. That there is none is reported as long as that is so.
+async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(), Error>, JoinError> {
+    let (since, mut patience) = (Instant::now(), SILENT);
+    loop {
+        if let Ok(put) = timeout(patience, &mut putting.0).await {
+            return put;
+        }
+        tracing::warn!(received = ?letter.received, reason = %letter.reason, waited = ?since.elapsed(),
+            "the dead-letter sink does not answer; the message is not settled");
+        patience = patience.saturating_mul(2);
     }
 }
 

@@ -69,10 +69,14 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    fn result(&self) -> Result<(), &Failure> {
+    /// What an interceptor hears; `None` if the receiver ends instead.
+    fn result(&self) -> Option<Result<(), &Failure>> {
         match self {
-            Self::Rejected(failure) | Self::Failed(failure) | Self::Settled(Err(failure)) => Err(failure),
-            Self::Accepted | Self::Settled(Ok(_)) | Self::Skipped | Self::Held | Self::Fatal(_) => Ok(()),
+            Self::Rejected(failure) | Self::Failed(failure) | Self::Settled(Err(failure)) => {
+                Some(Err(failure))
+            }
+            Self::Accepted | Self::Settled(Ok(_)) | Self::Skipped | Self::Held => Some(Ok(())),
+            Self::Fatal(_) => None,
         }
     }
 }
@@ -102,8 +106,10 @@ impl Receiver {
                 let attempt = span.in_scope(|| begin(delivery));
                 let attempt = async move {
                     let ended = unless(lost, attempt).await;
-                    if let (Some(after), Some((_, ended))) = (after, &ended) {
-                        tell(|| after(ended.result()));
+                    if let (Some(after), Some((_, ended))) = (after, &ended)
+                        && let Some(result) = ended.result()
+                    {
+                        tell(|| after(result));
                     }
                     (handling, ended)
                 };
@@ -327,20 +333,21 @@ impl Engine {
         self.lanes.end(handling.lane);
     }
 
-    fn returned(&mut self, handling: &Handling) {
-        self.handled.remove(&handling.number);
+    /// Returns how long the attempt took.
+    fn returned(&mut self, handling: &Handling) -> Duration {
         (self.moved, self.report) = (Instant::now(), None);
+        self.handled.remove(&handling.number).map_or(Duration::ZERO, |handled| handled.since.elapsed())
     }
 
     /// An attempt has ended.
     fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
-        self.returned(&handling);
+        let took = self.returned(&handling);
         match ended {
             Ended::Accepted => {
-                self.succeeded(&delivery, &handling);
+                self.succeeded(&delivery, &handling, took);
                 drop(delivery.accept());
             }
-            Ended::Settled(Ok(true)) => self.succeeded(&delivery, &handling),
+            Ended::Settled(Ok(true)) => self.succeeded(&delivery, &handling, took),
             Ended::Settled(Ok(false)) => self.undecided(&handling),
             Ended::Settled(Err(failure)) => {
                 self.counters.handler_failed();
@@ -369,9 +376,9 @@ impl Engine {
         self.lanes.end(handling.lane);
     }
 
-    fn succeeded(&mut self, delivery: &Delivery, handling: &Handling) {
+    fn succeeded(&mut self, delivery: &Delivery, handling: &Handling, took: Duration) {
         self.giving_up.succeeded(delivery, &handling.attempts);
-        self.pace.succeeded();
+        self.pace.succeeded(took);
     }
 
     /// The attempt tells nothing about other messages.
@@ -384,7 +391,8 @@ impl Engine {
     fn failed(&mut self, mut handling: Handling, mut delivery: Delivery, failure: Failure) {
         let now = Instant::now();
         self.counters.handler_failed();
-        if self.pace.failed(handling.attempts.is_probe, now) {
+        let earlier = self.handled.range(..handling.number).next().map(|(_, handled)| handled.since);
+        if self.pace.failed(handling.attempts.is_probe, now, earlier) {
             self.counters.outage(&failure);
         }
         let Handling { lane, attempts, .. } = &mut handling;
@@ -437,7 +445,7 @@ impl Engine {
         let late = later(now, self.settings.drain);
         self.ending = Some(Ending { result, late });
         if stopped {
-            self.pace.succeeded();
+            self.pace.begins_anew();
         }
     }
 

@@ -21,7 +21,11 @@ pub(super) struct Pace {
     retry: RetryPolicy,
     /// Whether it slows down at all, or only counts.
     slows: bool,
+    /// Whether the failures in a row are taken for those of something that all messages share.
+    is_outage: bool,
     give_up_after: Option<Duration>,
+    /// How long the latest success took.
+    took: Duration,
     /// When the first of the failures was.
     since: Option<Instant>,
     /// Failures in a row from which on it is slow.
@@ -42,7 +46,18 @@ impl Pace {
         slows: bool,
     ) -> Self {
         let many = concurrency.clamp(FEW, MANY);
-        Self { retry, slows, give_up_after, since: None, many, failures: 0, probes: 0, next: None }
+        Self {
+            retry,
+            slows,
+            is_outage: false,
+            give_up_after,
+            took: Duration::ZERO,
+            since: None,
+            many,
+            failures: 0,
+            probes: 0,
+            next: None,
+        }
     }
 
     pub(super) fn is_slow(&self) -> bool {
@@ -62,8 +77,15 @@ impl Pace {
         self.next.is_some()
     }
 
-    pub(super) fn succeeded(&mut self) {
-        (self.failures, self.probes, self.next, self.since) = (0, 0, None, None);
+    /// An attempt succeeded, which took this long.
+    pub(super) fn succeeded(&mut self, took: Duration) {
+        self.took = took;
+        self.begins_anew();
+    }
+
+    /// Forgets the failures.
+    pub(super) fn begins_anew(&mut self) {
+        (self.failures, self.probes, self.next, self.since, self.is_outage) = (0, 0, None, None, false);
     }
 
     /// An attempt ended without telling whether others would succeed: the message itself was refused. The next probe need not wait.
@@ -73,11 +95,18 @@ impl Pace {
         }
     }
 
-    /// An attempt failed. Returns whether it is slow from now on.
-    pub(super) fn failed(&mut self, was_probe: bool, now: Instant) -> bool {
+    /// An attempt failed. `earlier` is when the first one was begun that still runs, if that was before this one. Returns whether an outage
+    /// begins.
+    ///
+    /// What succeeds may take longer than what fails: none begins while an earlier attempt still runs, nor within the time that the latest
+    /// success took. What takes too long tells nothing.
+    pub(super) fn failed(&mut self, was_probe: bool, now: Instant, earlier: Option<Instant>) -> bool {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
-        let begins = self.failures == self.many;
+        let runs = earlier.is_some_and(|begun| now.duration_since(begun) < LONGEST);
+        let may_succeed = runs || now.duration_since(since) < self.took.min(LONGEST);
+        let begins = !self.is_outage && self.failures >= self.many && !may_succeed;
+        self.is_outage |= begins;
         if self.slows && (begins || (was_probe && self.is_slow())) {
             self.probes = self.probes.saturating_add(1);
             let is_long = self.give_up_after.is_some_and(|after| now.duration_since(since) >= after);

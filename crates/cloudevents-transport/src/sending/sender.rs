@@ -254,7 +254,10 @@ impl Sender {
             let replied = match self.check(&outgoing) {
                 Ok(()) => {
                     counters.enqueued();
-                    self.transmit.request(outgoing, limit).await
+                    let mut unknown = Unknown(Some(counters));
+                    let replied = self.transmit.request(outgoing, limit).await;
+                    unknown.0 = None;
+                    replied
                 }
                 Err(error) => Err(error),
             };
@@ -497,6 +500,19 @@ pub struct SendAllError {
     pub failed: Vec<(usize, Error)>,
     /// The number of messages to send.
     pub total: usize,
+}
+
+/// Counts a request whose future is dropped.
+struct Unknown<'a>(Option<&'a Counters>);
+
+impl Drop for Unknown<'_> {
+    fn drop(&mut self) {
+        if let Some(counters) = self.0 {
+            counters.not_sent(
+                &Error::new(ErrorKind::Timeout).with_detail("the request was dropped before its reply came"),
+            );
+        }
+    }
 }
 
 impl fmt::Display for SendAllError {

@@ -1,6 +1,6 @@
 //! What a receiver that runs says of itself is what is so.
 
-use crate::{event, keyed};
+use crate::{event, keyed, logged::Logged};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
     Activity, Bounds, Bridge, Confirmed, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
@@ -12,7 +12,7 @@ use cloudevents_transport::{
 use std::{
     future::pending,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -33,51 +33,10 @@ async fn becomes(activity: &Activity, state: RunState) {
     timeout(Duration::from_secs(120), wait).await.unwrap_or_else(|_| panic!("{activity:?} is not {state:?}"));
 }
 
-/// Everything that is logged at `warn` and above.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Log {
-    fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Fields<'a>(&'a mut String);
-        impl tracing::field::Visit for Fields<'_> {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0.push_str(&format!("{}={value:?} ", field.name()));
-            }
-        }
-        let mut line = String::new();
-        event.record(&mut Fields(&mut line));
-        self.0.lock().unwrap().push_str(&format!("{line}\n"));
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 /// One handler hangs, in an order; what follows it fills the room.
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_shows_and_is_named() {
-    let log = Log::default();
-    let _logs = tracing::subscriber::set_default(log.clone());
+    let log = Logged::begin();
     let queue = FakeQueue::new();
     let mut options = ReceiverOptions::default();
     options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
@@ -122,8 +81,7 @@ async fn a_handler_that_hangs_shows_and_is_named() {
 /// An outage, in which the only handler hangs.
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_in_an_outage_is_named() {
-    let log = Log::default();
-    let _logs = tracing::subscriber::set_default(log.clone());
+    let log = Logged::begin();
     let queue = FakeQueue::new();
     queue.sender().send_all((0..9).map(event)).await.unwrap();
     let receiver = queue.receiver(ReceiverOptions::default());
@@ -153,8 +111,7 @@ async fn a_handler_that_hangs_in_an_outage_is_named() {
 /// All handlers are in use.
 #[tokio::test(start_paused = true)]
 async fn busy_is_not_stalled_and_reported_after_a_minute() {
-    let log = Log::default();
-    let _logs = tracing::subscriber::set_default(log.clone());
+    let log = Logged::begin();
     let queue = FakeQueue::new();
     queue.sender().send_all((0..10).map(event)).await.unwrap();
     let receiver = queue.receiver(DecodeOptions::strict());
@@ -179,8 +136,7 @@ async fn busy_is_not_stalled_and_reported_after_a_minute() {
 /// Each line about a failure says which message, which attempt, why, and what happens next.
 #[tokio::test(start_paused = true)]
 async fn an_outage_shows_and_failures_are_named() {
-    let log = Log::default();
-    let _logs = tracing::subscriber::set_default(log.clone());
+    let log = Logged::begin();
     let queue = FakeQueue::new();
     queue.sender().send_all((0..100).map(event)).await.unwrap();
     let receiver = queue.receiver(DecodeOptions::strict());

@@ -301,3 +301,31 @@ async fn an_outage_around_a_poisoned_message_of_a_quiet_type_gives_nothing_else_
         receiver.run(handle).until(script).await.unwrap();
     }
 }
+
+/// Half of the messages succeed, slowly; the other half fails at once.
+#[tokio::test(start_paused = true)]
+async fn fast_failures_beside_slow_successes_are_no_outage() {
+    for seconds in [1, 20] {
+        let queue = FakeQueue::new();
+        queue.sender().send_all(events(2_000)).await.unwrap();
+        let receiver = queue.receiver(options());
+        let counters = receiver.counters();
+        let handle = async |event: Event| -> Result<(), Failure> {
+            if event.id().parse::<u32>()? % 2 == 0 {
+                Err("a bug")?
+            }
+            sleep(Duration::from_secs(seconds)).await;
+            Ok(())
+        };
+        let accepted = async {
+            while counters.snapshot().accepted < 200 {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let begun = Instant::now();
+        receiver.run(handle).concurrency(16).until(accepted).await.unwrap();
+        assert_eq!(counters.snapshot().outages, 0, "{seconds}");
+        // At least half of the handlers do what takes long.
+        assert!(begun.elapsed() < Duration::from_secs(200 / 8 * seconds), "{seconds}: {:?}", begun.elapsed());
+    }
+}

@@ -1,10 +1,10 @@
 //! What interceptors see.
 
-use crate::{event, filled, until_settled};
+use crate::{event, filled, logged::Logged, until_settled};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_transport::{
     AfterSend, Bridge, Carries, Delivery, Failure, Handling, Interceptor, Outgoing, ReceiverOptions,
-    SenderCapabilities, Transports,
+    SenderCapabilities, Transports, UnreadablePolicy,
     binding::log::LogOptions,
     bridge::BridgePolicy,
     fake::{FakeLog, FakeQueue},
@@ -110,8 +110,7 @@ async fn an_outcome_that_comes_late_is_seen_once() {
 
 #[tokio::test(start_paused = true)]
 async fn each_attempt_is_seen_with_its_outcome_and_runs_in_its_span() {
-    // For the process: what is enabled is remembered for all threads.
-    tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+    let _logged = Logged::begin(); // with a subscriber that has spans
     let (queue, notes) = (filled(3).await, Notes::default());
     let receiver = queue.receiver(ReceiverOptions::default()).with_interceptor(notes.interceptor());
     let settled = until_settled(receiver.counters(), 3);
@@ -139,6 +138,27 @@ async fn each_attempt_is_seen_with_its_outcome_and_runs_in_its_span() {
             "handled 1",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_ends_the_receiver_has_no_outcome() {
+    /// Counts outcomes.
+    struct Told(Arc<Mutex<usize>>);
+
+    impl Interceptor for Told {
+        fn handling(&self, _: &Delivery) -> Option<Handling> {
+            let told = Arc::clone(&self.0);
+            Some(Handling::new(Span::none()).with_after(move |_| *told.lock().unwrap() += 1))
+        }
+    }
+
+    let (queue, told) = (filled(1).await, Arc::new(Mutex::new(0)));
+    queue.push_garbage(ErrorKind::MissingAttribute, b"malformed");
+    let mut options = ReceiverOptions::default();
+    options.malformed = UnreadablePolicy::Deliver;
+    let receiver = queue.receiver(options).with_interceptor(Arc::new(Told(Arc::clone(&told))));
+    let error = receiver.run(async |_: Event| ()).concurrency(1).await.unwrap_err();
+    assert_eq!((error.kind(), *told.lock().unwrap()), (ErrorKind::MissingAttribute, 1));
 }
 
 #[tokio::test(start_paused = true)]

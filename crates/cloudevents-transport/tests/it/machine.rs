@@ -1,6 +1,6 @@
 //! The queue machine, against a queue that a test drives.
 
-use crate::event;
+use crate::{event, logged::Logged};
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
@@ -26,9 +26,9 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(3600);
 
-/// A queue whose connections the test feeds, and which records settlements.
+/// A queue whose connections the test feeds, and which records settlements. Its tags may outlive their connections.
 #[derive(Clone)]
-struct Queue(Arc<State>);
+struct Queue<const OUTLIVES: bool = false>(Arc<State>);
 
 struct State {
     capabilities: ReceiverCapabilities,
@@ -41,7 +41,7 @@ struct State {
     confirms: Option<Arc<Semaphore>>,
 }
 
-struct Connection(mpsc::UnboundedReceiver<Arrived<u32>>, Arc<State>);
+struct Connection<const OUTLIVES: bool>(mpsc::UnboundedReceiver<Arrived<u32>>, Arc<State>);
 
 type Feed = mpsc::UnboundedSender<Arrived<u32>>;
 
@@ -62,7 +62,7 @@ fn queue_with(
     (Queue(Arc::new(state)), feeds)
 }
 
-impl Queue {
+impl<const OUTLIVES: bool> Queue<OUTLIVES> {
     fn seen(&self) -> Vec<String> {
         take(&mut *self.0.seen.lock().unwrap())
     }
@@ -79,17 +79,19 @@ impl Queue {
     }
 }
 
-impl Connect for Queue {
-    type Connection = Connection;
+impl<const OUTLIVES: bool> Connect for Queue<OUTLIVES> {
+    type Connection = Connection<OUTLIVES>;
 
-    async fn connect(&self, _: &Host) -> Result<Connection, Error> {
+    async fn connect(&self, _: &Host) -> Result<Connection<OUTLIVES>, Error> {
         let connection = self.0.connections.lock().unwrap().pop();
         Ok(Connection(connection.ok_or_else(|| Error::new(self.0.gone))?, Arc::clone(&self.0)))
     }
 }
 
-impl QueueSource for Connection {
+impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
     type Tag = u32;
+
+    const TAGS_OUTLIVE_CONNECTIONS: bool = OUTLIVES;
 
     fn capabilities(&self) -> ReceiverCapabilities {
         self.1.capabilities
@@ -100,7 +102,24 @@ impl QueueSource for Connection {
         self.0.recv().await.ok_or_else(|| Error::new(ErrorKind::Disconnected))
     }
 
+    async fn stop(&mut self) -> Result<(), Error> {
+        if OUTLIVES {
+            self.1.seen.lock().unwrap().push("stop".into());
+        }
+        Ok(())
+    }
+
+    async fn tend(&mut self) -> Error {
+        while !OUTLIVES || !self.0.is_closed() {
+            sleep(SECOND / 100).await;
+        }
+        Error::new(ErrorKind::Disconnected)
+    }
+
     async fn settle(&mut self, tags: Vec<u32>, how: Settlement) -> Result<Outcome, Error> {
+        if self.0.is_closed() {
+            return Err(Error::new(ErrorKind::Disconnected));
+        }
         self.1.seen.lock().unwrap().push(format!("{how} {tags:?}"));
         Ok(match self.1.confirms.clone() {
             None => Outcome::done(),
@@ -292,6 +311,86 @@ async fn while_the_broker_is_away_settlements_are_answered_and_a_stop_is_heard()
     assert_eq!(receiver.drain(LONG).await.unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(two.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+/// A queue with one connection whose tags outlive it, with what it has delivered.
+async fn outliving() -> (Queue<true>, Receiver, Vec<Feed>, [Delivery; 2]) {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 2, ErrorKind::Disconnected);
+    let second = queue.0.connections.lock().unwrap().remove(0);
+    let queue = Queue::<true>(queue.0);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let held = [next(&mut receiver).await, next(&mut receiver).await];
+    sleep(SECOND).await; // the third one is prefetched
+    // The second connection is not there yet.
+    drop(second);
+    (queue, receiver, feeds, held)
+}
+
+impl Queue<true> {
+    /// Lets the queue be reached again.
+    fn comes_back(&self) -> Feed {
+        let (feed, fed) = mpsc::unbounded_channel();
+        self.0.connections.lock().unwrap().push(fed);
+        feed
+    }
+}
+
+/// Ends a connection.
+fn cut(feeds: &mut Vec<Feed>) {
+    drop(feeds.remove(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_its_connection_is_settled_by_a_receiver_that_was_stopped_while_the_broker_was_away() {
+    let (queue, mut receiver, mut feeds, [one, two]) = outliving().await;
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    let accepted = tokio::spawn(async move { one.accept().await });
+    let back = async {
+        sleep(3 * SECOND).await;
+        let feed = queue.comes_back();
+        sleep(3 * SECOND).await;
+        two.accept().await.unwrap();
+        feed
+    };
+    let (drained, _feed) = tokio::join!(receiver.drain(LONG), back);
+    drained.unwrap();
+    accepted.await.unwrap().unwrap();
+    let mut seen = queue.seen();
+    assert_eq!((seen.remove(0), seen.pop()), ("stop".into(), Some("close".into())));
+    seen.sort();
+    assert_eq!(seen, ["accept [1]", "accept [2]", "release [3]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_its_connection_is_settled_when_it_is_lost_while_the_receiver_drains() {
+    let (queue, mut receiver, mut feeds, [one, two]) = outliving().await;
+    one.accept().await.unwrap();
+    let back = async {
+        sleep(SECOND).await;
+        cut(&mut feeds);
+        sleep(3 * SECOND).await;
+        let feed = queue.comes_back();
+        two.accept().await.unwrap();
+        feed
+    };
+    let (drained, _feed) = tokio::join!(receiver.drain(LONG), back);
+    drained.unwrap();
+    let seen = queue.seen();
+    assert_eq!(seen, ["accept [1]", "stop", "release [3]", "stop", "accept [2]", "close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_was_stopped_waits_for_a_broker_that_stays_away_for_a_few_seconds() {
+    let (_queue, mut receiver, mut feeds, [one, _two]) = outliving().await;
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    let accepted = tokio::spawn(async move { one.accept().await });
+    assert_eq!(receiver.drain(LONG).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(begun.elapsed(), 10 * SECOND);
+    assert!(accepted.await.unwrap().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -510,4 +609,20 @@ async fn what_is_dropped_on_rejection_is_accepted() {
     feeds[0].send(arrived(1)).unwrap();
     next(&mut receiver).await.reject("bad").await.unwrap();
     assert_eq!(queue.seen(), ["accept [1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_does_not_answer_is_named_in_the_log() {
+    let logged = Logged::begin();
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(Letters::slow())).await;
+    feeds[0].send(arrived(1)).unwrap();
+    let rejected = next(&mut receiver).await.reject("poison");
+    sleep(9 * SECOND).await;
+    assert_eq!(logged.text(), "");
+    sleep(51 * SECOND).await;
+    let text = logged.text();
+    assert!(text.contains("does not answer") && text.contains("poison"), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}"); // after 10 and 30 seconds
+    drop(rejected);
 }

@@ -215,3 +215,33 @@ async fn what_no_task_awaits_is_counted() {
     queue.hold_confirms(false);
     assert_eq!((sender.metrics().sent, sender.metrics().failed), (1, 1));
 }
+
+/// Takes requests and never replies.
+struct Mute;
+
+impl Transmit for Mute {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Written)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        Err(Error::new(ErrorKind::Closed))
+    }
+
+    async fn request(&self, _: Outgoing, _: Duration) -> Result<Message, Error> {
+        std::future::pending().await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_has_an_unknown_result() {
+    let sender = Sender::new(Mute);
+    let request = sender.request(event(1), Duration::from_secs(60));
+    assert!(tokio::time::timeout(Duration::from_secs(1), request).await.is_err());
+    let metrics = sender.metrics();
+    assert_eq!((metrics.enqueued, metrics.sent, metrics.failed), (1, 0, 1));
+}

@@ -12,6 +12,7 @@ use crate::{
         connect::{Connect, Reconnect},
         receive::BoxFuture,
     },
+    deadline::later,
     receiving::dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -25,11 +26,14 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::coop::unconstrained,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// The number of settlements to handle before checking for new messages.
 const TOGETHER: usize = 256;
+
+/// How long a receiver that stops waits for a broker that is away, to settle what is here.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// The most messages that are handed over together. With more, the first one would wait too long.
 const BURST: usize = 64;
@@ -140,13 +144,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             };
             drop(source);
             self.reconnect.lost(&error);
-            if self.stopping {
-                return Err(error);
-            }
+            let stopping = self.stopping;
             source = match self.connect_again(&mut stopped).await? {
                 Some(source) => source,
                 // Held deliveries can no longer be settled; their messages are delivered again.
-                None if self.here.used().messages > 0 => return Err(error),
+                None if stopping || self.here.used().messages > 0 => return Err(error),
                 None => return Ok(()),
             };
         }
@@ -158,7 +160,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     /// Reconnects. Meanwhile it resolves settlements and watches for a stop, because neither may wait for a
-    /// broker that is down. `None` if it was stopped.
+    /// broker that is down. `None` if it was stopped, and what is here cannot be settled, or not in time.
     async fn connect_again(
         &mut self,
         stopped: &mut oneshot::Receiver<Handover>,
@@ -171,12 +173,22 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.renewals.clear();
             self.ready.clear();
         }
-        let Self { reconnect, asks, .. } = self;
+        let Self { reconnect, asks, stopping, here, .. } = self;
         let mut opening = pin!(reconnect.open());
+        let mut away = pin!(sleep(AWAY));
         loop {
+            if *stopping && (!outlive || here.used().messages == 0) {
+                return Ok(None);
+            }
             tokio::select! {
                 biased;
-                _ = &mut *stopped => return Ok(None),
+                handover = &mut *stopped, if !*stopping => {
+                    *stopping = true;
+                    drop(handover); // with the untaken messages, whose tokens request the release
+                    away.as_mut().reset(later(Instant::now(), AWAY));
+                }
+                () = &mut away, if *stopping => return Ok(None),
+                () = here.idle(), if *stopping => {}
                 Some(ask) = asks.recv(), if !outlive => {
                     if let Ask::Settle(_, _, resolver) = ask {
                         resolver.resolve(Err(comes_again()));
@@ -202,6 +214,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             here: self.here.clone(),
             ownership: (!self.tags_outlive()).then(|| self.owner.ownership()),
         });
+        if self.stopping {
+            self.stop(source).await?;
+        }
         loop {
             let used = self.here.used();
             if self.stopping && used.messages == 0 {
@@ -247,9 +262,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Asked => self.asked(&mut asked, source).await?,
                 Step::Stop(handover) => {
                     self.stopping = true;
-                    source.stop().await?;
                     drop(handover); // with the untaken messages, whose tokens request the release
-                    self.hurry(source).await?;
+                    self.stop(source).await?;
                 }
                 Step::Due => self.due(source).await?,
                 Step::Freed => {}
@@ -266,6 +280,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 }
             }
         }
+    }
+
+    /// Has no more messages delivered, and ends all waiting.
+    async fn stop(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+        source.stop().await?;
+        self.hurry(source).await
     }
 
     /// Returns how many more messages may arrive.
@@ -325,11 +345,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     /// Schedules it after this delay, limited to the longest. While stopping, there is no delay.
-    pub(super) fn at(&mut self, after: Duration, later: Later<Tag<C>>) {
+    pub(super) fn at(&mut self, after: Duration, action: Later<Tag<C>>) {
         let after = if self.stopping { Duration::ZERO } else { after.min(self.options.longest_delay) };
         let now = Instant::now();
         self.number = self.number.wrapping_add(1);
-        self.later.insert((crate::deadline::later(now, after), self.number), later);
+        self.later.insert((later(now, after), self.number), action);
     }
 }
 

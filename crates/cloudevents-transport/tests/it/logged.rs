@@ -1,0 +1,57 @@
+//! What a test logs.
+
+use std::{cell::RefCell, fmt::Write, sync::Once};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+};
+
+thread_local! {
+    static LINES: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What was logged at `warn` and above since the begin, by this thread, on which a test runs with its tasks.
+///
+/// One subscriber serves all threads: with one for each test, a place in the code that another test reaches first, without a subscriber, can
+/// stay silent.
+pub(crate) struct Logged(());
+
+impl Logged {
+    pub(crate) fn begin() -> Self {
+        static ONCE: Once = Once::new();
+        let subscriber = || tracing_subscriber::registry().with(Lines);
+        ONCE.call_once(|| tracing::subscriber::set_global_default(subscriber()).unwrap());
+        LINES.with_borrow_mut(String::clear);
+        Self(())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        LINES.with_borrow(String::clone)
+    }
+}
+
+struct Lines;
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() > Level::WARN {
+            return;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        LINES.with_borrow_mut(|lines| writeln!(lines, "{}", line.0).unwrap());
+    }
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
