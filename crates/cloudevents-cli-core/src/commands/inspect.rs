@@ -59,7 +59,8 @@ pub fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
             };
             located.tell_repairs(console);
             let event = &decoded.value;
-            let notes = advice::of(event);
+            let mut notes = advice::of(event);
+            notes.extend(advice::of_extensions(event));
             let line = located.place.line();
             let document = show::document_size(event);
             let value = json!({

@@ -157,6 +157,15 @@ fn single_repairs_by_name() {
 }
 
 #[test]
+fn inspect_notes_rules_of_extensions() {
+    let input = r#"{"specversion":"1.0","id":"1","source":"https://e.example","type":"t","sampledrate":0,"traceparent":"garbage"}"#;
+    let ran = ce_with(&["inspect"], input);
+    let value = &ran.lines()[0];
+    let clauses: Vec<_> = value["notes"].as_array().unwrap().iter().map(|note| &note["attribute"]).collect();
+    assert_eq!((ran.status, clauses), (0, vec!["traceparent", "sampledrate"]), "{value}");
+}
+
+#[test]
 fn inspect_shows_types_and_payload() {
     let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","priority":3,"data":{"total":1.10,"big":12345678901234567890123}}"#;
     let ran = ce_with(&["inspect", "--output", "pretty"], input);

@@ -9,7 +9,11 @@ use tracing::{Span, field::Empty};
 /// The span of sending a message, from the call to the outcome.
 pub(super) fn send(place: &Place, message: &Outgoing) -> Span {
     let destination = place.destination(message.destination());
-    let span = tracing::info_span!(
+    let event = match message.content() {
+        Content::Message(Message::Binary(event)) => Some(event),
+        _ => None,
+    };
+    tracing::info_span!(
         "send",
         otel.name = format_args!("send {destination}"),
         otel.kind = "producer",
@@ -23,22 +27,20 @@ pub(super) fn send(place: &Place, message: &Outgoing) -> Span {
         server.address = &*place.address,
         server.port = place.port,
         error.type = Empty,
-        cloudevents.event_id = Empty,
-        cloudevents.event_source = Empty,
-        cloudevents.event_type = Empty,
-        cloudevents.event_subject = Empty,
-        cloudevents.event_spec_version = Empty,
-    );
-    if let Content::Message(Message::Binary(event)) = message.content() {
-        record(&span, event);
-    }
-    span
+        cloudevents.event_id = event.map(Event::id),
+        cloudevents.event_source = event.map(|event| event.source().as_str()),
+        cloudevents.event_type = event.map(Event::ty),
+        cloudevents.event_subject = event.and_then(Event::subject),
+        cloudevents.event_spec_version = event.map(|_| "1.0"),
+    )
 }
 
 /// The span of one attempt to handle a message.
 pub(super) fn process(place: &Place, delivery: &Delivery) -> Span {
     let destination = place.destination(delivery.topic());
-    let span = tracing::info_span!(
+    let event = delivery.event().ok();
+    let event = event.as_ref();
+    tracing::info_span!(
         "process",
         otel.name = format_args!("process {destination}"),
         otel.kind = "consumer",
@@ -55,26 +57,12 @@ pub(super) fn process(place: &Place, delivery: &Delivery) -> Span {
         server.port = place.port,
         error.type = Empty,
         cloudevents.attempt = delivery.attempt(),
-        cloudevents.event_id = Empty,
-        cloudevents.event_source = Empty,
-        cloudevents.event_type = Empty,
-        cloudevents.event_subject = Empty,
-        cloudevents.event_spec_version = Empty,
-    );
-    if let Ok(event) = delivery.event() {
-        record(&span, &event);
-    }
-    span
-}
-
-fn record(span: &Span, event: &Event) {
-    span.record("cloudevents.event_id", event.id());
-    span.record("cloudevents.event_source", event.source().as_str());
-    span.record("cloudevents.event_type", event.ty());
-    span.record("cloudevents.event_spec_version", "1.0");
-    if let Some(subject) = event.subject() {
-        span.record("cloudevents.event_subject", subject);
-    }
+        cloudevents.event_id = event.map(Event::id),
+        cloudevents.event_source = event.map(|event| event.source().as_str()),
+        cloudevents.event_type = event.map(Event::ty),
+        cloudevents.event_subject = event.and_then(Event::subject),
+        cloudevents.event_spec_version = event.map(|_| "1.0"),
+    )
 }
 
 /// Records an error. The span ends when it is dropped.
