@@ -22,6 +22,7 @@ pub mod nats;
 pub mod ports;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+pub mod rng;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod serving;
 #[cfg(feature = "speed")]

@@ -1,7 +1,6 @@
 //! Workers in schedules of faults, in virtual time, and what holds in all of them. A seed makes a schedule:
 //! `CE_SIM_SEED=1234 cargo test -p cloudevents-outbox --test it simulation -- --nocapture` shows one; `CE_SIM_SEEDS` is their number.
 
-mod rng;
 mod script;
 mod store;
 mod world;
@@ -9,8 +8,8 @@ mod world;
 use crate::tools::{event, sender};
 use cloudevents_core::Error;
 use cloudevents_outbox::{Clock, Entry, Outbox, OutboxOptions, RetrySchedule, State, Store};
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{Outgoing, Sender, binding::connect::Backoff};
-use rng::Rng;
 use script::{LEASE, Script, at};
 use std::{
     env,

@@ -1,6 +1,6 @@
 //! What happens in a schedule.
 
-use super::rng::Rng;
+use cloudevents_testkit::rng::Rng;
 use std::time::{Duration, SystemTime};
 
 pub(super) const LEASE: Duration = Duration::from_secs(60);

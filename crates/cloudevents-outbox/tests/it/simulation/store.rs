@@ -1,11 +1,12 @@
 //! A store in memory that takes time, fails, and does what was requested although it says that it failed.
 
-use super::{rng::Rng, world::World};
+use super::world::World;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
     Attempt, Claim, Claimed, ClaimedMessage, Counts, Health, NewMessage, Query, Record, Retention, Settled,
     Settlement, State, Step, Store, Target, Ticket,
 };
+use cloudevents_testkit::rng::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},

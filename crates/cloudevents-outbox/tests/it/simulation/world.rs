@@ -1,12 +1,12 @@
 //! What the targets do, and what a worker may do: the reference model.
 
 use super::{
-    rng::Rng,
     script::{Does, LEASE, Message, SKEW, Script, Sky, at},
     store::{Row, Tables},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::State;
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{Outgoing, Receipt, binding::OwnWait};
 use std::{
     collections::BTreeMap,

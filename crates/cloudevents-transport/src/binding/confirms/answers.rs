@@ -332,4 +332,37 @@ mod tests {
             assert_eq!(peer.in_flight.used().messages, 0);
         }
     }
+
+    /// Each answer brings another message, which is answered at once, so that there is always more to do.
+    #[tokio::test]
+    async fn a_flood_of_answers_keeps_neither_a_deadline_nor_a_loss_from_being_noticed() {
+        fn flood(answers: &Answers<Answer>, in_flight: &InFlight) {
+            let (more, place) = (answers.clone(), in_flight.clone());
+            let answer = async move {
+                flood(&more, &place);
+                Ok(Receipt::new())
+            };
+            drop(answers.add(answer.boxed(), in_flight.take(1)));
+        }
+
+        let (mut peer, hearing) = Peer::new(Duration::from_millis(50));
+        let (lose, lost) = oneshot::channel::<()>();
+        let task = tokio::spawn(hearing.run(async {
+            let _ = lost.await;
+            Error::new(ErrorKind::Disconnected)
+        }));
+        let mut late = peer.send();
+        flood(&peer.answers, &peer.in_flight);
+        let begin = std::time::Instant::now();
+        let is_over = || begin.elapsed() > Duration::from_secs(20);
+        while (&mut late).now_or_never().is_none() {
+            assert!(!is_over(), "the deadline is not noticed");
+            yield_now().await;
+        }
+        lose.send(()).unwrap();
+        while !task.is_finished() {
+            assert!(!is_over(), "the loss is not noticed");
+            yield_now().await;
+        }
+    }
 }

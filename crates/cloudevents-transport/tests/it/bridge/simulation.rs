@@ -1,8 +1,9 @@
 //! Schedules of faults in virtual time, each from a seed. A failing seed fails again in the same way:
 //! `CE_SIM_SEED=1234 cargo test -p cloudevents-transport --test it simulation -- --nocapture`.
 
-use super::world::{Item, Kind, Letters, Log, Queue, Rng, Target, World};
+use super::world::{Item, Kind, Letters, Log, Queue, Target, World};
 use cloudevents_core::{DecodeOptions, Error, Event};
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     Bounds, Bridge, DeadLetter, DeadLetterSink, OrderBy, Receiver, ReceiverOptions, Sender,
     binding::log::{Ledger, LogOptions, LogReceiver},

@@ -2,6 +2,7 @@
 
 use cloudevents_core::Decoded;
 use cloudevents_core::{Error, ErrorKind, Event, Message};
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     Carries, Confirmed, Content, InFlight, Outcome, Outgoing, Partition, Raw, Receipt, Received,
     ReceiverCapabilities, SenderCapabilities, Settlement,
@@ -19,29 +20,6 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep},
 };
-
-/// SplitMix64: the same numbers for the same seed, on every machine.
-#[derive(Clone, Debug)]
-pub(super) struct Rng(pub(super) u64);
-
-impl Rng {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below this one.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-
-    pub(super) fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

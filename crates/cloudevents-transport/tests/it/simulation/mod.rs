@@ -2,7 +2,6 @@
 //! `CE_SIM_SEED=1234 cargo test -p cloudevents-transport --test it simulation::whatever -- --nocapture` shows one.
 
 mod named;
-mod rng;
 mod script;
 mod sources;
 mod world;

@@ -1,6 +1,6 @@
 //! What happens in one schedule: messages, what their handlers do, and faults.
 
-use super::rng::Rng;
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::OrderBy;
 use std::{collections::BTreeSet, time::Duration};
 
