@@ -51,7 +51,7 @@ pub use problem::Problem;
 pub use retry::retry_after;
 #[cfg(feature = "exchange")]
 pub use server::{
-    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, OnRefusal, ReadBody, ReadRequest, Settled,
+    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
 };
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, receiver, serve};

@@ -32,6 +32,7 @@ pub use observing::{
     interceptor::{AfterHandling, AfterSend, Handling, Interceptor},
     metrics::{Counters, Metrics},
     prometheus::PrometheusPage,
+    refusal::OnRefusal,
 };
 pub use outcome::Outcome;
 #[cfg(any(feature = "log", feature = "queue"))]

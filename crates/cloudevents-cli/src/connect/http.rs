@@ -4,8 +4,8 @@ use super::{Opened, Sending, failed};
 use crate::{failure::Failure, input};
 use cloudevents_kit::{
     self as kit, Sender,
-    http::{Decompression, HttpReceiver, HttpReceiverOptions, OnRefusal, reqwest013::HttpSenderOptions},
-    transport::{Bounds, Endpoint, ReceiverOptions},
+    http::{Decompression, HttpReceiver, HttpReceiverOptions, reqwest013::HttpSenderOptions},
+    transport::{Bounds, Endpoint, OnRefusal, ReceiverOptions},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use std::path::Path;

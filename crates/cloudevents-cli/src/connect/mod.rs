@@ -133,11 +133,11 @@ pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Open
     receiver_seeing(url, options, None).await
 }
 
-/// As [`receiver`], with a function that sees the requests of HTTP that are refused.
+/// As [`receiver`], with a function that sees what servers of HTTP and WebSockets refuse.
 pub(crate) async fn receiver_seeing(
     url: &str,
     options: ReceiverOptions,
-    on_refusal: Option<cloudevents_kit::http::OnRefusal>,
+    on_refusal: Option<cloudevents_kit::transport::OnRefusal>,
 ) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
         return file::receiver(path, options);
@@ -156,7 +156,7 @@ pub(crate) async fn receiver_seeing(
         #[cfg(feature = "rabbitmq")]
         "rabbitmq" | "rabbitmqs" => rabbitmq::receiver(&endpoint, options).await,
         #[cfg(feature = "websockets")]
-        "ws" | "wss" => websockets::receiver(&endpoint, options).await,
+        "ws" | "wss" => websockets::receiver(&endpoint, options, on_refusal).await,
         _ => Err(unknown(&endpoint, "received from", &["http"])),
     }
 }

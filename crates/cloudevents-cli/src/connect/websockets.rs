@@ -4,7 +4,7 @@ use super::{Opened, Sending, failed};
 use crate::failure::Failure;
 use cloudevents_kit::{
     Sender,
-    transport::{Bounds, Endpoint, ReceiverOptions},
+    transport::{Bounds, Endpoint, OnRefusal, ReceiverOptions},
     websockets::{
         self, WsServer, WsServerOptions,
         tungstenite029::{WsReceiverOptions, WsSenderOptions},
@@ -24,7 +24,11 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
 }
 
 /// Starts a server, or connects to one. The returned URL of a server has the actual port. Rejected messages are dropped, as a peer forgets them.
-pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+pub(super) async fn receiver(
+    endpoint: &Endpoint,
+    options: ReceiverOptions,
+    on_refusal: Option<OnRefusal>,
+) -> Result<Opened, Failure> {
     check_tls(endpoint)?;
     let url = endpoint.expose_url();
     if endpoint.scheme() == "wss" || endpoint.option("role") == Some("client") {
@@ -34,6 +38,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
         return Ok(Opened { receiver, url: super::shown(url), notes: Vec::new() });
     }
     let mut options = WsServerOptions::from(options);
+    options.on_refusal = on_refusal;
     options.queue = std::mem::take(&mut options.queue).dropping_rejected();
     let server = WsServer::bind(url, options).await.map_err(failed)?;
     let url = server.url();

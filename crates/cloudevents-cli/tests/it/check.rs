@@ -161,7 +161,8 @@ fn inspect_notes_rules_of_extensions() {
     let input = r#"{"specversion":"1.0","id":"1","source":"https://e.example","type":"t","sampledrate":0,"traceparent":"garbage"}"#;
     let ran = ce_with(&["inspect"], input);
     let value = &ran.lines()[0];
-    let clauses: Vec<_> = value["notes"].as_array().unwrap().iter().map(|note| &note["attribute"]).collect();
+    let clauses: Vec<_> =
+        value["notes"].as_array().unwrap().iter().map(|note| note["attribute"].as_str().unwrap()).collect();
     assert_eq!((ran.status, clauses), (0, vec!["traceparent", "sampledrate"]), "{value}");
 }
 

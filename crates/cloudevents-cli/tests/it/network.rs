@@ -433,6 +433,35 @@ fn refusals_of_requests_are_reported() {
     assert_eq!(ran.err.matches("a request was refused").count(), 7, "{}", ran.err);
 }
 
+/// A message that no delivery shows is a failure all the same. A probe is none.
+#[test]
+fn refusals_of_websockets_are_reported() {
+    let handshake = "GET /events HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: cloudevents.json\r\n\r\n";
+    for (bytes, said, status) in [
+        (
+            b"GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".to_vec(),
+            "warning: a client was refused: 404 Not Found of GET /health",
+            0,
+        ),
+        (
+            [handshake.as_bytes(), b"\x81\x81\0\0\0\0\xff"].concat(),
+            "error: a client was refused: the peer sent a text message that is not UTF-8",
+            1,
+        ),
+    ] {
+        let listener = Listener::at("ws://127.0.0.1:0/events", &["--count", "1"]);
+        let address = listener.url.strip_prefix("ws://").unwrap().split('/').next().unwrap().to_owned();
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(&bytes).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+        assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+        let ran = listener.end();
+        assert_eq!((ran.status, ran.lines().len()), (status, 1), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+}
+
 /// A proxy of the environment is not asked for this machine.
 #[test]
 fn no_proxy_comes_between_this_machine_and_itself() {

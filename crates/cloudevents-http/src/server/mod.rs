@@ -33,5 +33,5 @@ pub use delivering::Delivering;
 pub use exchange::{Exchange, ReadBody, ReadRequest};
 #[cfg(feature = "server")]
 pub use listener::{HttpReceiver, receiver};
-pub use options::{HttpReceiverOptions, OnRefusal};
+pub use options::HttpReceiverOptions;
 pub use receiver::ExchangeReceiver;

@@ -2,16 +2,16 @@
 
 use crate::{BODY_DEADLINE, Decompression};
 use cloudevents_core::{DecodeOptions, Error};
-use cloudevents_transport::ReceiverOptions;
+use cloudevents_transport::{OnRefusal, ReceiverOptions};
 use http::StatusCode;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 /// How an [`HttpReceiver`](crate::HttpReceiver) receives.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Error};
 /// use cloudevents_http::HttpReceiverOptions;
-/// use std::{fmt, sync::Arc, time::Duration};
+/// use std::{fmt, time::Duration};
 ///
 /// let mut options = HttpReceiverOptions::from(DecodeOptions::strict());
 /// options.receiver.in_flight.messages = 100;
@@ -48,9 +48,6 @@ pub struct HttpReceiverOptions {
     /// or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another path or with another method. It runs on the task of the connection, and must not block. Default: none; these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
 }
-
-/// A function that sees refusals: [`HttpReceiverOptions::on_refusal`].
-pub type OnRefusal = Arc<dyn Fn(&Error) + Send + Sync>;
 
 impl fmt::Debug for HttpReceiverOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

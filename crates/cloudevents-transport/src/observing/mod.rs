@@ -4,3 +4,4 @@ pub(crate) mod connectivity;
 pub(crate) mod interceptor;
 pub(crate) mod metrics;
 pub(crate) mod prometheus;
+pub(crate) mod refusal;

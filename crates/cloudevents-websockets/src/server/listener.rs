@@ -4,7 +4,7 @@ use super::{
     WsServerOptions,
     upgrade::{Accepted, Taken, accept, has_host},
 };
-use crate::tungstenite029::{Inbox, Via};
+use crate::tungstenite029::{Inbox, Via, refusal};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Outcome, ReceiverCapabilities, Settlement,
@@ -13,7 +13,7 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, request::Parts};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -188,8 +188,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
         served = served => served,
         () = reached(&mut stopped) => return,
     };
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
+    if let Err(error) = served
+        && (error.is_parse() || error.is_parse_too_large())
+    {
+        shared.options.refused(&Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}")));
     }
     let Some(accepted) = accepted.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
     let via = Via { path: (&*shared.path).into(), peer: Some(peer) };
@@ -199,17 +201,37 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
         Err(error) => return tracing::debug!(%error, "a connection was not upgraded"),
     };
     tokio::select! {
-        _ = connection.ended() => {}
+        error = connection.ended() => {
+            if let Some(refusal) = refusal(&error) {
+                shared.options.refused(&refusal);
+            }
+        }
         () = reached(&mut stopped) => connection.close(CloseCode::Away).await,
     }
 }
 
 fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Option<Accepted>) {
     let (mut parts, _) = request.into_parts();
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let (response, accepted) = upgrade(&mut parts, shared);
+    if accepted.is_none() {
+        let (status, why) = (response.status(), response.body().trim_end());
+        let kind = match status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UPGRADE_REQUIRED => {
+                ErrorKind::Refused
+            }
+            _ => ErrorKind::Transport,
+        };
+        shared.options.refused(&Error::new(kind).with_detail(format!("{status} of {method} {path}: {why}")));
+    }
+    (response, accepted)
+}
+
+fn upgrade(parts: &mut Parts, shared: &Shared) -> (Response<String>, Option<Accepted>) {
     if has_host(&parts.headers) && normal_path(parts.uri.path()) != *shared.path {
         let mut response = Response::new("there is nothing at this path\n".to_owned());
         *response.status_mut() = StatusCode::NOT_FOUND;
         return (response, None);
     }
-    accept(&mut parts, &shared.options)
+    accept(parts, &shared.options)
 }

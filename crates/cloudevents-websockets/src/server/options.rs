@@ -4,9 +4,11 @@ use crate::{
     Subprotocol,
     tungstenite029::{Arriving, KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
 };
-use cloudevents_core::{DecodeOptions, Formats};
-use cloudevents_transport::{Bounds, ReceiverOptions, SenderOptions, binding::queue::QueueOptions};
-use std::time::Duration;
+use cloudevents_core::{DecodeOptions, Error, Formats};
+use cloudevents_transport::{
+    Bounds, OnRefusal, ReceiverOptions, SenderOptions, binding::queue::QueueOptions,
+};
+use std::{fmt, time::Duration};
 
 /// How a server takes WebSocket connections.
 ///
@@ -31,7 +33,7 @@ use std::time::Duration;
 /// options.connections = 100;
 /// options.origins = Some(vec!["https://dashboard.example".into()]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct WsServerOptions {
     /// How messages are decoded, the policy, and how many may be in flight: received and not settled. JSON is always among the formats.
@@ -57,6 +59,10 @@ pub struct WsServerOptions {
     /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a complete
     /// handshake ends; while all have one, others wait to be accepted.
     pub connections: usize,
+    /// Sees why a connection is refused or ended that sent what cannot be delivered: a handshake that is none, a message that is too large, is not
+    /// UTF-8 or takes too long, and what is not the protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), a request for another path, or that opens no
+    /// WebSocket. Default: none; these are logged at DEBUG.
+    pub on_refusal: Option<OnRefusal>,
     pub(crate) arriving: Arriving,
 }
 
@@ -73,6 +79,7 @@ impl Default for WsServerOptions {
             keep_alive: KEEP_ALIVE,
             message_deadline: MESSAGE_DEADLINE,
             connections: 1024,
+            on_refusal: None,
             arriving: Arriving::default(),
         }
     }
@@ -104,8 +111,34 @@ impl WsServerOptions {
         wanted.iter().copied().filter(known).collect()
     }
 
+    /// What a client sends is refused for this reason.
+    #[cold]
+    pub(super) fn refused(&self, error: &Error) {
+        tracing::debug!(%error, "a client was refused");
+        if let Some(see) = &self.on_refusal {
+            see(error);
+        }
+    }
+
     /// Whether a page of this origin may connect.
     pub(super) fn lets_in(&self, origin: &[u8]) -> bool {
         self.origins.as_ref().is_none_or(|origins| origins.iter().any(|known| known.as_bytes() == origin))
+    }
+}
+
+impl fmt::Debug for WsServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsServerOptions")
+            .field("receiver", &self.receiver)
+            .field("queue", &self.queue)
+            .field("sender", &self.sender)
+            .field("sending", &self.sending)
+            .field("subprotocols", &self.subprotocols)
+            .field("origins", &self.origins)
+            .field("header_deadline", &self.header_deadline)
+            .field("keep_alive", &self.keep_alive)
+            .field("message_deadline", &self.message_deadline)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
     }
 }

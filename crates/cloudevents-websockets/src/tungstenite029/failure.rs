@@ -28,6 +28,14 @@ pub(super) fn code(error: &Error) -> Option<(CloseCode, &'static str)> {
     error.source()?.downcast_ref::<Reason>().map(|Reason(code, reason)| (*code, *reason))
 }
 
+/// What this side has refused, if it ended the connection for that. A frame of the wrong kind is a delivery, which shows it.
+#[cfg_attr(not(feature = "server"), allow(dead_code))]
+pub(crate) fn refusal(error: &Error) -> Option<Error> {
+    let (code, _) = code(error)?;
+    let detail = error.detail().to_owned();
+    (code != CloseCode::Unsupported).then(|| Error::new(ErrorKind::Transport).with_detail(detail))
+}
+
 /// An error of an open connection, which is lost then.
 pub(super) fn lost(error: tungstenite::Error) -> Error {
     use tungstenite::Error as E;

@@ -80,6 +80,7 @@ pub(crate) use sender::Outbox;
 pub(crate) use {
     arriving::Arriving,
     connection::{Connection, Inbox, runtime},
+    failure::refusal,
     options::{KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
     received::{Reader, Via},
     receiver::decided,

@@ -285,3 +285,59 @@ async fn a_handler_that_ends_closes() {
     assert!(peer.next().await.unwrap().into_text().unwrap().contains("hello"));
     assert_eq!(peer.close_code().await, Some(1000));
 }
+
+/// A frame of a client, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = match payload.len() {
+        short @ ..126 => vec![first, 0x80 | u8::try_from(short).unwrap()],
+        _ => [&[first, 0xfe][..], &length].concat(),
+    };
+    [&head, &[0; 4][..], payload].concat()
+}
+
+/// Nothing that this side refuses is silent, because no delivery shows it.
+#[tokio::test]
+async fn what_is_refused_is_seen() {
+    let (see, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let mut options = WsServerOptions::default();
+    options.on_refusal = Some(std::sync::Arc::new(move |error| drop(see.send(error.clone()))));
+    options.receiver.decoding.limits.bytes = 1000;
+    options.message_deadline = Duration::from_millis(300);
+    let server = listen(options).await;
+    let mut is_seen = async |what: &str, kind| {
+        let error = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await;
+        let error = error.unwrap_or_else(|_| panic!("{what} is not seen")).unwrap();
+        assert!(error.kind() == kind && error.detail().contains(what), "{what}: {error}");
+    };
+    handshake(&server, &request(|line| line.replace("/events", "/other"))).await;
+    is_seen("404 Not Found of GET /other", ErrorKind::Refused).await;
+    handshake(&server, &request(|line| line.replace("GET", "POST"))).await;
+    is_seen("405 Method Not Allowed of POST /events", ErrorKind::Refused).await;
+    handshake(&server, &request(|line| line.replace("cloudevents.json", "other"))).await;
+    is_seen("400 Bad Request of GET /events: offer one of the subprotocols", ErrorKind::Transport).await;
+    let mut nothing = TcpStream::connect(server.local_addr()).await.unwrap();
+    nothing.write_all(b"\x16\x03\x01 no HTTP\r\n\r\n").await.unwrap();
+    is_seen("invalid HTTP", ErrorKind::Transport).await;
+
+    for (bytes, what) in [
+        (frame(0x81, &[b'x'; 1001]), "1001 bytes"),
+        (frame(0x81, b"\xff"), "not UTF-8"),
+        (frame(0xc1, b"x"), "protocol"),
+        (frame(0x01, b"x"), "was not complete"),
+    ] {
+        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        let head = request(str::to_owned).replace('\n', "\r\n");
+        stream.write_all(&[head.as_bytes(), &bytes].concat()).await.unwrap();
+        is_seen(what, ErrorKind::Transport).await;
+    }
+    // What ends by itself is not refused, and neither is what a delivery shows.
+    let mut peer = Peer::connect(&server.url(), Subprotocol::Json).await;
+    peer.send(Message::binary(DOCUMENT)).await;
+    drop(peer);
+    let mut receiver = server.into_receiver();
+    assert!(receiver.next().await.unwrap().unwrap().event().is_err());
+    receiver.drain(Duration::from_secs(5)).await.unwrap();
+    drop(receiver);
+    assert!(seen.recv().await.is_none());
+}

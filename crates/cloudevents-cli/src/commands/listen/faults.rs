@@ -9,7 +9,8 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     DecodeOptions, Event,
-    http::{Decompression, HttpReceiverOptions, OnRefusal},
+    http::{Decompression, HttpReceiverOptions},
+    transport::OnRefusal,
     webhook::{handshake::AllowedOrigins, receiver::WebhookOptions},
 };
 use http::StatusCode;

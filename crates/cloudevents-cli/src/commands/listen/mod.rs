@@ -17,9 +17,8 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Receiver,
-    http::OnRefusal,
     sql::Expression,
-    transport::{ConnectionState, ReceiverOptions},
+    transport::{ConnectionState, OnRefusal, ReceiverOptions},
 };
 use faults::Faults;
 use serde_json::json;
@@ -28,7 +27,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 /// Receive events and print them.
 ///
-/// A message that is not an event is reported on standard error and refused, and so is a request of HTTP that cannot be read.
+/// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that cannot be read.
 /// Listening continues; the exit status will be 1.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
@@ -160,7 +159,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 continue;
             }
             Some(error) = refusals.recv() => {
-                tell_refusal(&error, console);
+                tell_refusal(command, &error, console);
                 continue;
             }
             next = receiver.next() => next,
@@ -249,7 +248,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     while let Ok(error) = refusals.try_recv() {
-        tell_refusal(&error, console);
+        tell_refusal(command, &error, console);
     }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     console.say(&match filters.as_slice() {
@@ -262,10 +261,13 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
 /// The most refusals that wait to be reported.
 const REFUSALS: usize = 64;
 
-/// Returns the report of a request that could not be read.
-fn refusal(error: &Error) -> Report {
-    let report = Report::new("a request was refused").kind(error.kind().code());
-    report.detail(error.to_string())
+/// Returns the report of what could not be read.
+fn refusal(what: &'static str, error: &Error) -> Report {
+    let report = Report::new(what).kind(error.kind().code());
+    match error.detail() {
+        "" => report.detail(error.message().to_string()),
+        detail => report.detail(detail),
+    }
 }
 
 /// Refuses to leave messages in a queue where there is none.
@@ -345,11 +347,12 @@ async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
 }
 
 /// A request that no message can come from, such as a probe, is no failure.
-fn tell_refusal(error: &Error, console: &Console) {
+fn tell_refusal(command: &Listen, error: &Error, console: &Console) {
+    let what = if command.url.starts_with("ws:") { "a client was refused" } else { "a request was refused" };
     if error.kind() == ErrorKind::Refused {
-        console.report(&Report::warning("a request was refused").kind("refused").detail(error.detail()));
+        console.report(&Report::warning(what).kind("refused").detail(error.detail()));
     } else {
-        console.error(Status::No, &refusal(error));
+        console.error(Status::No, &refusal(what, error));
     }
 }
 
