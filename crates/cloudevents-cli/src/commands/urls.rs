@@ -107,6 +107,7 @@ const PROTOCOLS: &[Protocol] = &[
             (Listen, "reject", "drop: rejected messages are dropped"),
             (Listen, "prefetch", "the messages that may wait for the program"),
             (Both, "name", "the name of the client"),
+            (Both, "credentials", "a credentials file (.creds), or one with the seed of a key"),
         ],
     ),
     (
@@ -124,6 +125,7 @@ const PROTOCOLS: &[Protocol] = &[
             (Listen, "reject", "drop; broker: the stream keeps them"),
             (Listen, "prefetch", "the messages that may wait for the program"),
             (Both, "name", "the name of the client"),
+            (Both, "credentials", "a credentials file (.creds), or one with the seed of a key"),
             (Both, "domain", "the JetStream domain"),
         ],
     ),

@@ -38,13 +38,13 @@ impl Connected {
             Some(logins) => logins.login().await?,
             None => target.login.clone(),
         };
-        let (auth, notes, used) = (login.auth(), Notes::new(), Arc::new(AtomicBool::new(false)));
+        let (notes, used) = (Notes::new(), Arc::new(AtomicBool::new(false)));
         // After a loss, the client makes one more attempt (`max_reconnects` 0 would mean: without end). That
         // one fails here, before it logs in. So a connection is never replaced unnoticed, and the policy of
         // `connect` decides when there is another one, with fresh credentials.
-        let mut options = ConnectOptions::with_auth_callback(move |_nonce| {
+        let mut options = ConnectOptions::with_auth_callback(move |nonce| {
             ready(match used.swap(true, Ordering::AcqRel) {
-                false => Ok(auth.clone()),
+                false => login.auth(&nonce),
                 true => Err(AuthError::new("the connection was lost")),
             })
         })

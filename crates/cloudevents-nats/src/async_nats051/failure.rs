@@ -10,7 +10,7 @@ use std::fmt::Display;
 pub(super) fn connect(error: ConnectError) -> Error {
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-            refused(&error).with_help("the server does not know this user, password or token")
+            refused(&error).with_help("the server does not know this user, password, token or key")
         }
         ConnectErrorKind::TimedOut => Error::new(ErrorKind::Timeout).with_detail(error.to_string()),
         _ => disconnected(error),

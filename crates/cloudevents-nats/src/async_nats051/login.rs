@@ -1,9 +1,14 @@
 //! Credentials, and changing ones.
 
-use async_nats::Auth;
-use cloudevents_core::Error;
+use async_nats::{Auth, AuthError};
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Secret;
-use std::{fmt, pin::Pin};
+use nkeys::{KeyPair, KeyPairType};
+use std::{fmt, path::PathBuf, pin::Pin};
+use tokio::io::AsyncReadExt;
+
+/// The most bytes of a credentials file.
+const LARGEST: u64 = 1 << 20;
 
 /// How to log in.
 ///
@@ -28,7 +33,20 @@ pub enum Login {
     },
     /// A token. Without TLS, anyone who observes the connection can read it.
     Token(Secret),
+    /// The key of a user. It signs what the server asks, and never leaves this program.
+    Nkey(UserKey),
+    /// A JWT of a user, and the user's key: what a credentials file has.
+    Jwt {
+        /// The JWT, which says what the user may do.
+        jwt: Secret,
+        /// The key.
+        key: UserKey,
+    },
 }
+
+/// The key of a user (NKEY). `Debug` shows its public part.
+#[derive(Clone)]
+pub struct UserKey(KeyPair);
 
 impl Login {
     /// Logs in with this user and password.
@@ -41,7 +59,35 @@ impl Login {
         Self::Token(Secret::new(token))
     }
 
-    pub(super) fn auth(&self) -> Auth {
+    /// Logs in with the key of this seed: `SU...`, as `nk -gen user` writes it.
+    ///
+    /// Errors are of kind [`Refused`](ErrorKind::Refused), when it is not the seed of a user's key.
+    pub fn nkey(seed: impl AsRef<str>) -> Result<Self, Error> {
+        UserKey::from_seed(seed.as_ref()).map(Self::Nkey)
+    }
+
+    /// Logs in with what a credentials file has (`.creds`, as `nsc generate creds` writes it): a JWT of a user and the seed of the user's key. A
+    /// text with only a seed is a [key](Self::nkey).
+    ///
+    /// Errors are of kind [`Refused`](ErrorKind::Refused), when it is neither. [`CredentialsFile`] reads one before each connection.
+    pub fn credentials(text: &str) -> Result<Self, Error> {
+        let section = |title| {
+            let mut lines = text.lines().map(str::trim);
+            lines.find(|line| line.starts_with("-----BEGIN") && line.contains(title))?;
+            lines.find(|line| !line.is_empty())
+        };
+        match (section("NATS USER JWT"), section("USER NKEY SEED")) {
+            (Some(jwt), Some(seed)) => {
+                Ok(Self::Jwt { jwt: Secret::new(jwt), key: UserKey::from_seed(seed)? })
+            }
+            (None, Some(seed)) => Self::nkey(seed),
+            (Some(_), None) => Err(refused("there is a JWT of a user, and no seed of the user's key")),
+            (None, None) if text.trim().starts_with('S') => Self::nkey(text.trim()),
+            (None, None) => Err(refused("there is neither a JWT of a user nor the seed of a user's key")),
+        }
+    }
+
+    pub(super) fn auth(&self, nonce: &[u8]) -> Result<Auth, AuthError> {
         let mut auth = Auth::new();
         match self {
             Self::Anonymous => {}
@@ -50,9 +96,42 @@ impl Login {
                 auth.password = Some(password.expose().to_owned());
             }
             Self::Token(token) => auth.token = Some(token.expose().to_owned()),
+            Self::Nkey(key) => {
+                auth.nkey = Some(key.0.public_key());
+                auth.signature = Some(key.sign(nonce)?);
+            }
+            Self::Jwt { jwt, key } => {
+                auth.jwt = Some(jwt.expose().to_owned());
+                auth.signature = Some(key.sign(nonce)?);
+            }
         }
-        auth
+        Ok(auth)
     }
+}
+
+impl UserKey {
+    fn from_seed(seed: &str) -> Result<Self, Error> {
+        match KeyPair::from_seed(seed) {
+            Ok(key) if key.key_pair_type() == KeyPairType::User => Ok(Self(key)),
+            Ok(_) => Err(refused("the seed is that of another key than a user's, which begins with `SU`")),
+            Err(_) => Err(refused("this is not the seed of a key")),
+        }
+    }
+
+    fn sign(&self, nonce: &[u8]) -> Result<Vec<u8>, AuthError> {
+        self.0.sign(nonce).map_err(AuthError::new)
+    }
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UserKey").field(&self.0.public_key()).finish()
+    }
+}
+
+#[cold]
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Refused).with_detail(detail)
 }
 
 /// A source of changing credentials, such as rotated passwords. It is called before each connection.
@@ -85,4 +164,40 @@ impl Login {
 pub trait Logins: Send + Sync + fmt::Debug + 'static {
     /// Returns the current credentials. An error makes the attempt to connect fail.
     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>>;
+}
+
+/// A credentials file, or a file with the seed of a key, which is read before each connection: `credentials` in a URL.
+///
+/// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected), so that one that is being replaced is waited for;
+/// for other errors, see [`Login::credentials`].
+///
+/// ```
+/// use cloudevents_nats::async_nats051::{CredentialsFile, NatsConnection};
+/// use std::sync::Arc;
+///
+/// let mut connection = NatsConnection::default();
+/// connection.logins = Some(Arc::new(CredentialsFile("/run/secrets/orders.creds".into())));
+/// ```
+#[derive(Clone, Debug)]
+pub struct CredentialsFile(pub PathBuf);
+
+impl Logins for CredentialsFile {
+    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
+        Box::pin(async {
+            let shown = self.0.display();
+            let read = async {
+                let mut bytes = Vec::new();
+                tokio::fs::File::open(&self.0).await?.take(LARGEST).read_to_end(&mut bytes).await?;
+                std::io::Result::Ok(bytes)
+            };
+            let bytes = read.await.map_err(|error| {
+                Error::new(ErrorKind::Disconnected)
+                    .with_detail(format!("the credentials file `{shown}` cannot be read: {error}"))
+                    .with_source(error)
+            })?;
+            Login::credentials(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+                refused("").with_detail(format!("the credentials file `{shown}` is none: {}", error.detail()))
+            })
+        })
+    }
 }

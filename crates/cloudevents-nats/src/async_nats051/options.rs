@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{Login, Logins, Tls};
+use super::{CredentialsFile, Login, Logins, Tls};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Host};
 use std::{
@@ -28,7 +28,7 @@ pub struct NatsConnection {
     /// [`Anonymous`](Login::Anonymous).
     pub login: Login,
     /// A source of changing credentials, called before each connection. It takes precedence over all other
-    /// settings. Default: none.
+    /// settings but a URL's `credentials`, which names a [`CredentialsFile`]. Default: none.
     pub logins: Option<Arc<dyn Logins>>,
     /// The beginning of the subjects at which this client receives replies and confirmations; the user has to be allowed to
     /// publish and to subscribe there. Default: `_INBOX`.
@@ -73,7 +73,7 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["name"];
+const OPTIONS: &[&str] = &["name", "credentials"];
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["domain"];
@@ -117,6 +117,12 @@ impl Target {
         let given = |name: &str| endpoint.option(name).map(str::to_owned);
         let name = given("name").or_else(|| options.name.clone());
         options.domain = given("domain").or(options.domain);
+        if let Some(file) = given("credentials") {
+            if endpoint.user().is_some() {
+                return Err(endpoint.invalid("there is a user beside the option `credentials`"));
+            }
+            options.logins = Some(Arc::new(CredentialsFile(file.into())));
+        }
         let hosts = match endpoint.hosts() {
             [] => vec![host.with_port(4222)],
             hosts => hosts.iter().map(|host| host.with_port(4222)).collect(),
@@ -232,6 +238,7 @@ mod tests {
             "nats://h/a%20b",
             "nats+jetstream://h/s?queue=q",
             "nats://h/s?naem=x",
+            "nats://user:secret@h/s?credentials=/a",
         ] {
             assert_eq!(target(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
         }

@@ -12,6 +12,7 @@ mod bad_input;
 mod behaves;
 mod client;
 mod contract;
+mod credentials;
 mod crosslang;
 mod kill;
 mod memory;
