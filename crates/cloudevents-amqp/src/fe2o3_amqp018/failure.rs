@@ -45,8 +45,16 @@ pub(super) fn attach_receiver(error: ReceiverAttachError) -> Error {
     match error {
         ReceiverAttachError::RemoteClosedWithError(error) => attach(&error),
         ReceiverAttachError::SessionStopped(reason) => disconnected(stopped(&reason)),
+        ReceiverAttachError::DesiredFilterNotSupported { .. } => no_selector(),
         other => transport(other),
     }
+}
+
+/// The broker has left the filter out of its answer (AMQP 1.0, section 3.5.1).
+#[cold]
+pub(super) fn no_selector() -> Error {
+    refused("the broker does not filter by a selector")
+        .with_help("leave the option `selector` out, and filter in the program")
 }
 
 fn attach(error: &definitions::Error) -> Error {

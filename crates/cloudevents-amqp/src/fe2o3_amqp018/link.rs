@@ -24,10 +24,11 @@ use fe2o3_amqp::link::{
 };
 use fe2o3_amqp_types::{
     definitions::{self, AmqpError, Fields},
-    messaging::{self, Modified},
+    messaging::{self, FilterSet, Modified},
     primitives::{Symbol, Value},
 };
 use futures_util::FutureExt;
+use serde_amqp::{described::Described, descriptor::Descriptor};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::coop::unconstrained, time::timeout};
 
@@ -41,7 +42,12 @@ pub(super) struct Linking {
     pub(super) max_message_size: u64,
     /// How long the broker locks a message, if locks are renewed.
     pub(super) lock: Option<Duration>,
+    /// Which messages the broker delivers.
+    pub(super) selector: Option<String>,
 }
+
+/// The name of the filter, and its descriptor (AMQP Filter Expressions 1.0, in the form that brokers know).
+const SELECTOR: &str = "apache.org:selector-filter:string";
 
 impl Connect for Linking {
     type Connection = Link;
@@ -51,13 +57,16 @@ impl Connect for Linking {
         let address = &self.target.address;
         let attached = fe2o3_amqp::Receiver::builder()
             .name(format!("{address}-{}", random()))
-            .source(address.clone())
+            .source(source(address, self.selector.as_deref()))
             .max_message_size(self.max_message_size)
             .credit_mode(CreditMode::Manual)
             .attach(&mut connected.session)
             .await;
         let link = attached.map_err(failure::attach_receiver)?;
         let is_old_rabbitmq = is_old_rabbitmq(link.source().as_ref());
+        if self.selector.is_some() && is_old_rabbitmq {
+            return Err(failure::no_selector()); // it says that it filters, and does not
+        }
         let locks = match self.lock {
             Some(lock) => {
                 let limit = self.target.options.connect_timeout;
@@ -68,6 +77,19 @@ impl Connect for Linking {
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
         Ok(Link { link, locks, connected, topic, decoding, is_old_rabbitmq })
     }
+}
+
+/// What to receive from.
+fn source(address: &str, selector: Option<&str>) -> messaging::Source {
+    let source = messaging::Source::builder().address(address);
+    let Some(selector) = selector else { return source.build() };
+    let selector = Described {
+        descriptor: Descriptor::Name(Symbol::from(SELECTOR)),
+        value: Value::String(selector.to_owned()),
+    };
+    let mut filters = FilterSet::new();
+    filters.insert(Symbol::from(SELECTOR), Value::Described(Box::new(selector)));
+    source.filter(filters).build()
 }
 
 /// A link on its own connection.

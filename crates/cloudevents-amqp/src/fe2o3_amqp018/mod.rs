@@ -69,7 +69,7 @@
 //! | requests | the reply is the message with the same `correlation-id` at an address that the broker makes | `requests::a_request_gets_its_reply` |
 //! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
-//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters.
+//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters of the source other than a selector.
 
 mod cbs;
 mod connection;

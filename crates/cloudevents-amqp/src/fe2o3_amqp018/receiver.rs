@@ -18,7 +18,7 @@ use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "lock"];
+const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "lock", "selector"];
 
 /// Bytes allowed for a message besides its body.
 const ENVELOPE: usize = 1 << 20;
@@ -56,6 +56,10 @@ pub struct AmqpReceiverOptions {
     /// delivery is held and not settled. The URL option `lock` takes precedence. Default: none, and
     /// locks are not renewed.
     pub lock: Option<Duration>,
+    /// Which messages the broker delivers: an SQL expression over application properties, as those of JMS, such as `cloudEvents_type = 'placed'` (AMQP
+    /// Filter Expressions 1.0; `push_down::amqp` of `cloudevents-subscriptions` makes one of filters). What it does not select stays in the
+    /// queue. Opening fails where the broker does not filter. The URL option `selector` takes precedence. Default: all messages.
+    pub selector: Option<String>,
 }
 
 impl From<ReceiverOptions> for AmqpReceiverOptions {
@@ -143,6 +147,7 @@ impl AmqpReceiver {
     /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
     /// | `prefetch` | the link credit, 256 by default |
     /// | `lock` | the lock duration of Azure Service Bus, so that locks are renewed: `30s` |
+    /// | `selector` | which messages the broker delivers: [`AmqpReceiverOptions::selector`] |
     /// | `container`, `hostname`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
@@ -152,10 +157,10 @@ impl AmqpReceiver {
     /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
     /// messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
     /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or this user's
-    /// access to the address.
+    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, this user's access to the address, or the selector.
     pub async fn connect(url: &str, options: AmqpReceiverOptions) -> Result<Self, Error> {
-        let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock } = options;
+        let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock, selector } =
+            options;
         let endpoint = Endpoint::parse(url)?;
         let prefetch = endpoint.option_as("prefetch")?.or(prefetch).unwrap_or(256).max(1);
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
@@ -166,8 +171,9 @@ impl AmqpReceiver {
         super::connection::runtime()?;
         let queue = dead_letter::decided(&endpoint, &target, queue).await?;
         let lock = endpoint.option_duration("lock")?.or(lock);
-        let linking =
-            Linking { target: Arc::clone(&target), decoding: receiver.decoding, max_message_size, lock };
+        let selector = endpoint.option("selector").map(str::to_owned).or(selector);
+        let decoding = receiver.decoding;
+        let linking = Linking { target: Arc::clone(&target), decoding, max_message_size, lock, selector };
         let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));

@@ -23,6 +23,7 @@ mod regression;
 mod repairs;
 mod requests;
 mod roundtrip;
+mod selector;
 mod tls;
 mod tools;
 mod vectors;

@@ -58,6 +58,7 @@ const PROTOCOLS: &[Protocol] = &[
             (Listen, "dead-letter", "the address for rejected messages"),
             (Listen, "reject", "broker: the broker handles them; drop"),
             (Listen, "prefetch", "the link credit, 256 by default"),
+            (Listen, "selector", "which messages the broker delivers: cloudEvents_type = 'placed'"),
             (Listen, "lock", "the lock duration of Azure Service Bus, to renew locks"),
             (Both, "sasl", "plain (default with a user), anonymous, external, cbs"),
             (Both, "container", "the name of the container, random by default"),

@@ -64,6 +64,7 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
         // No end of a link outlives it: the client hears so.
         if let Some(source) = &mut attach.source {
             (source.durable, source.expiry_policy, source.timeout) = Default::default();
+            source.filter = None; // there are none
         }
         if let Some(TargetArchetype::Target(target)) = attach.target.as_deref_mut() {
             (target.durable, target.expiry_policy, target.timeout) = Default::default();
