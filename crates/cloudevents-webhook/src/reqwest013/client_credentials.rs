@@ -23,9 +23,9 @@ const LONGEST: usize = 64 << 10;
 /// Requests access tokens from an authorization server with the credentials of a client (RFC 6749, section 4.4), for
 /// [`Target::token_from`](super::Target::token_from).
 ///
-/// A token is kept until shortly before it expires: a fifth of its life, at most a minute. One request serves all deliveries that wait for a
-/// token, and goes on when an attempt ends that waits for it, so that a later one has the token; while it is under way, they use the token they have as long as it is valid. A token that a target refuses with 401 is renewed once, and
-/// the delivery is tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until
+/// A token is renewed shortly before it expires: a fifth of its life, at most a minute. One request serves all deliveries, and goes on when an
+/// attempt ends that waits for it, so that a later one has the token. No attempt waits while the token before is valid. A token that a target
+/// refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until
 /// then, attempts fail with the same error. It is temporary: the message is not at fault.
 ///
 /// Requests go through the guard of the client. Clones share the token, so targets with the same credentials can share a source.
@@ -176,17 +176,22 @@ impl TokenSource for ClientCredentials {
             return known;
         }
         let this = self.clone();
-        let requesting = Outliving::new(async move {
+        let requesting = async move {
             let _asking = asking;
             let requested = this.request().await.map_err(|error| error.with_temporary(true));
             if let Err(error) = &requested {
                 tracing::warn!(%error, "there is no new access token");
             }
             this.kept().keep(requested, Instant::now())
-        });
+        };
+        let in_hand = self.kept().unexpired(Instant::now());
+        if let Some(token) = in_hand {
+            tokio::spawn(requesting);
+            return Ok(token);
+        }
         let interrupted =
             || Error::new(ErrorKind::Transport).with_detail("the request for a token was interrupted");
-        requesting.await.unwrap_or_else(|| Err(interrupted()))
+        Outliving::new(requesting).await.unwrap_or_else(|| Err(interrupted()))
     }
 
     fn refused(&self, token: &str) -> bool {
@@ -244,5 +249,33 @@ fn refused(status: StatusCode, headers: &HeaderMap, document: Option<&Value>) ->
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::{SystemResolver, UrlGuard};
+    use tokio::{net::TcpListener, time::timeout};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn the_token_in_hand_is_used_while_it_is_renewed() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse().unwrap());
+        let client = GuardedClient::new(guard, SystemResolver::new(), reqwest::Client::builder()).unwrap();
+        let url = format!("http://{}/token", silent.local_addr().unwrap());
+        let source = ClientCredentials::new(client, url, "id", "secret").unwrap();
+        // To be renewed for five seconds, and good for another fifteen.
+        let issued = Instant::now().checked_sub(85 * SECOND).unwrap();
+        source.kept().keep(Ok(Token::new("a", Some(100 * SECOND), issued)), Instant::now()).unwrap();
+        for _ in 0..3 {
+            let token = timeout(2 * SECOND, source.token()).await.expect("it waits for the renewal");
+            assert_eq!(&*token.unwrap(), "a");
+        }
+        let (_asked, _) = timeout(2 * SECOND, silent.accept()).await.expect("nothing renews it").unwrap();
+        assert!(source.shared.asking.try_lock().is_err(), "the request is under way");
+        assert!(timeout(SECOND / 5, silent.accept()).await.is_err(), "one request at a time");
     }
 }

@@ -87,9 +87,12 @@ impl Kept {
         if self.token.as_ref().is_some_and(|kept| *kept.token != *token) {
             return true; // renewed meanwhile
         }
+        if self.unexpired(now).is_none() {
+            return true; // it expired on its way
+        }
         let settled = |gave_up: Instant| now.saturating_duration_since(gave_up) >= SETTLED;
-        if self.token.is_none() || !self.gave_up.is_none_or(settled) {
-            return self.token.is_none();
+        if !self.gave_up.is_none_or(settled) {
+            return false;
         }
         self.token = None;
         self.gave_up = Some(now);
@@ -167,5 +170,8 @@ mod tests {
         assert!(!kept.refused("b", now + 9 * SECOND));
         assert_eq!(text(kept.token(now)).as_deref(), Some("b"));
         assert!(kept.refused("b", now + 10 * SECOND));
+        // It was valid when it was sent.
+        kept.keep(Ok(Token::new("c", Some(2 * SECOND), now)), now + 11 * SECOND).unwrap();
+        assert!(kept.refused("c", now + 12 * SECOND));
     }
 }
