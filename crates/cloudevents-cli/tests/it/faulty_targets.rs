@@ -81,6 +81,12 @@ fn is_delivery(parts: &Parts) -> bool {
     parts.method == Method::POST
 }
 
+/// Whether the id of this delivery has come before.
+fn is_known_id(parts: &Parts, memory: &mut Memory) -> bool {
+    let id = text(&parts.headers, "webhook-id");
+    !id.is_empty() && !memory.insert(id.to_owned())
+}
+
 fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok()
 }
@@ -267,11 +273,36 @@ const FAULTS: &[Fault] = &[
         "refuses what it has processed",
         |parts, body, memory| {
             let text = String::from_utf8_lossy(body).into_owned();
-            let is_known = is_delivery(parts) && text.contains("-again") && !memory.insert(text);
+            let is_known = is_delivery(parts) && !memory.insert(text);
             if is_known { Does::Responds(409) } else { Does::Right }
         },
-        &["delivery.again-later"],
+        &["delivery.again", "delivery.again-later"],
     ),
+    reads(
+        "refuses the id of a delivery that it has processed",
+        |parts, _, memory| match is_known_id(parts, memory) {
+            true => Does::Responds(409),
+            false => Does::Right,
+        },
+        &["delivery.again", "delivery.again-later"],
+    ),
+    Fault {
+        name: "puts a delivery off and refuses the next attempt as a repetition",
+        on_request: |parts, _, memory| match is_delivery(parts) && memory.insert("put off".to_owned()) {
+            true => {
+                is_known_id(parts, memory);
+                Does::Responds(503)
+            }
+            false if is_known_id(parts, memory) => Does::Responds(409),
+            false => Does::Right,
+        },
+        on_response: |_, response| {
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                response.headers_mut().insert("retry-after", HeaderValue::from_static("0"));
+            }
+        },
+        rules: &["delivery.structured", "delivery.again", "delivery.again-later"],
+    },
     reads(
         "fails for batches",
         |parts, _, _| match text(&parts.headers, "content-type").contains("batch") {
@@ -429,7 +460,7 @@ fn failing(url: &str) -> (Vec<String>, String) {
 #[test]
 fn every_fault_that_people_write_is_found_by_its_rules() {
     // With those of `ce webhook serve --misbehave`, there are more than 60.
-    assert!(FAULTS.len() >= 31);
+    assert!(FAULTS.len() >= 33);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     static RIGHT: Fault = reads("none", |_, _, _| Does::Right, &[]);
     let (rules, out) = failing(&runtime.block_on(serve_faulty(&RIGHT)));

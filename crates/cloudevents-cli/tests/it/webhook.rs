@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -189,9 +190,8 @@ fn nothing_is_delivered_without_consent() {
     }
 }
 
-/// A target whose limit is used up all the time. Each request is repeated a few times at most, and all of them are few.
-#[test]
-fn a_target_that_limits_every_delivery_is_not_judged() {
+/// A target that grants this rate and responds to deliveries with this head. Also counts them.
+fn granting(rate: &'static str, to_delivery: &'static str) -> (String, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let posts = Arc::new(AtomicUsize::new(0));
@@ -208,23 +208,30 @@ fn a_target_that_limits_every_delivery_is_not_judged() {
                 head += &std::mem::take(&mut line);
             }
             let _ = std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink());
-            let response = match head.starts_with("OPTIONS")
-                && head.contains("webhook-request-origin: me.example\r")
-            {
-                true => {
-                    "200 OK\r\nwebhook-allowed-origin: me.example\r\nwebhook-allowed-rate: 1\r\nallow: POST"
-                }
-                false if head.starts_with("OPTIONS") => "403 Forbidden",
-                false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
-                false => {
-                    seen.fetch_add(1, Ordering::Relaxed);
-                    "429 Too Many Requests\r\nretry-after: 0"
-                }
-            };
+            let agreed = format!(
+                "200 OK\r\nwebhook-allowed-origin: me.example\r\nwebhook-allowed-rate: {rate}\r\nallow: POST"
+            );
+            let response =
+                match head.starts_with("OPTIONS") && head.contains("webhook-request-origin: me.example\r") {
+                    true => &agreed,
+                    false if head.starts_with("OPTIONS") => "403 Forbidden",
+                    false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
+                    false => {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                        to_delivery
+                    }
+                };
             let response = format!("HTTP/1.1 {response}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
             let _ = stream.get_mut().write_all(response.as_bytes());
         }
     });
+    (url, posts)
+}
+
+/// A target whose limit is used up all the time. Each request is repeated a few times at most, and all of them are few.
+#[test]
+fn a_target_that_limits_every_delivery_is_not_judged() {
+    let (url, posts) = granting("*", "429 Too Many Requests\r\nretry-after: 0");
     let ran = check(&url, &["--quick"]);
     let [passed, warned, failed] = ["pass", "warn", "fail"].map(|verdict| with(&ran, verdict));
     assert_eq!((ran.status, warned.len(), failed.len()), (1, 0, 0), "{}{}", ran.out, ran.err);
@@ -235,6 +242,23 @@ fn a_target_that_limits_every_delivery_is_not_judged() {
     assert!(ran.err.contains("no delivery could be judged"), "{}", ran.err);
     let posts = posts.load(Ordering::Relaxed);
     assert!(posts < 40, "{posts} deliveries were sent");
+}
+
+#[test]
+fn a_check_keeps_to_the_rate_that_the_target_grants() {
+    let (url, posts) = granting("2", "204 No Content");
+    let mut check = command(&["webhook", "check", &url, "--origin", "me.example", "--quick"]);
+    let child = check.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut checking = Served { child, url };
+    let until = Instant::now() + Duration::from_secs(20);
+    while posts.load(Ordering::Relaxed) < 2 {
+        assert!(Instant::now() < until, "nothing is delivered");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Others would come in a moment, and the check would end.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(posts.load(Ordering::Relaxed), 2);
+    assert!(checking.child.try_wait().unwrap().is_none(), "the check does not wait");
 }
 
 #[test]

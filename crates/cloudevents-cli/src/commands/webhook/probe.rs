@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use cloudevents_kit::{
     http::retry_after,
-    webhook::signature::{Sign as _, StandardSigner},
+    webhook::{
+        handshake::Rate,
+        signature::{Sign as _, StandardSigner},
+    },
 };
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body::{Body, Frame, SizeHint};
@@ -11,6 +14,7 @@ use std::{
     collections::BTreeSet,
     convert::Infallible,
     future::Future,
+    num::NonZeroU32,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime},
@@ -21,6 +25,8 @@ use tokio::time::{Sleep, sleep, sleep_until, timeout_at};
 const REQUESTS: u32 = 100;
 const BYTES: usize = 5 << 20;
 const TIME: Duration = Duration::from_secs(120);
+/// What rates are counted in.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How long one request may take.
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// The longest `Retry-After` that is waited for.
@@ -63,6 +69,8 @@ pub(super) enum Signing {
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) method: Method,
+    /// The id of the delivery, which is signed: the same however often it is sent.
+    pub(super) id: String,
     pub(super) origin: Option<String>,
     pub(super) token: Token,
     pub(super) signing: Signing,
@@ -88,6 +96,24 @@ pub(super) struct Response {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stop(pub(super) &'static str);
 
+/// The deliveries so far, and how many the target takes in a minute.
+#[derive(Debug, Default)]
+struct Paced {
+    /// `None` where there is no limit.
+    limit: Option<NonZeroU32>,
+    /// In their order.
+    sent: Vec<Instant>,
+}
+
+impl Paced {
+    /// When the next delivery may be sent, so that no minute has more than the limit.
+    fn next(&self, now: Instant) -> Instant {
+        let limit = self.limit.and_then(|limit| usize::try_from(limit.get()).ok());
+        let earlier = limit.and_then(|limit| self.sent.iter().rev().nth(limit.saturating_sub(1)));
+        earlier.and_then(|earlier| earlier.checked_add(MINUTE)).map_or(now, |free| free.max(now))
+    }
+}
+
 /// Sends requests one after the other over one connection, as long as the target keeps it open.
 pub(super) struct Probe {
     client: reqwest::Client,
@@ -97,6 +123,7 @@ pub(super) struct Probe {
     requests: u32,
     bytes: usize,
     started: Instant,
+    paced: Paced,
     /// Whether repeating the last request was in vain.
     is_overloaded: bool,
     /// Statuses of redirects that were seen.
@@ -117,9 +144,19 @@ impl Probe {
             .pool_max_idle_per_host(1)
             .connect_timeout(Duration::from_secs(10))
             .build()?;
-        let (requests, bytes, started) = (0, 0, Instant::now());
-        let (is_overloaded, redirects, limited) = (false, BTreeSet::new(), None);
-        Ok(Self { client, url, token, signer, requests, bytes, started, is_overloaded, redirects, limited })
+        Ok(Self {
+            client,
+            url,
+            token,
+            signer,
+            requests: 0,
+            bytes: 0,
+            started: Instant::now(),
+            paced: Paced::default(),
+            is_overloaded: false,
+            redirects: BTreeSet::new(),
+            limited: None,
+        })
     }
 
     pub(super) fn has_token(&self) -> bool {
@@ -128,6 +165,11 @@ impl Probe {
 
     pub(super) fn has_signer(&self) -> bool {
         self.signer.is_some()
+    }
+
+    /// Keeps to the rate that the target granted.
+    pub(super) fn keep_to(&mut self, rate: Rate) {
+        self.paced.limit = rate.limit();
     }
 
     pub(super) fn used(&self) -> (u32, usize, Duration) {
@@ -169,6 +211,18 @@ impl Probe {
         let end = self.started.checked_add(TIME).unwrap_or(self.started);
         if Instant::now() >= end {
             return Err(Stop("two minutes have passed"));
+        }
+        // A handshake is no delivery.
+        if draft.method != Method::OPTIONS {
+            let now = Instant::now();
+            let at = self.paced.next(now);
+            if at >= end {
+                return Err(Stop(
+                    "the rate that the target granted allows no more deliveries in two minutes",
+                ));
+            }
+            sleep_until(at.into()).await;
+            self.paced.sent.push(at);
         }
         self.requests = self.requests.saturating_add(1);
         self.bytes = self.bytes.saturating_add(draft.body.len());
@@ -223,7 +277,6 @@ impl Probe {
         }
         if let Some(signer) = self.signer.as_ref().filter(|_| draft.method == Method::POST) {
             let now = SystemTime::now();
-            let id = format!("check_{}", self.requests);
             let (body, at): (&[u8], _) = match draft.signing {
                 Signing::Right => (&draft.body, Some(now)),
                 Signing::Wrong => (b"another body", Some(now)),
@@ -233,7 +286,7 @@ impl Probe {
                 Signing::None => (&draft.body, None),
             };
             if let Some(at) = at {
-                signer.sign(&mut parts, body, &id, at).ok()?;
+                signer.sign(&mut parts, body, &draft.id, at).ok()?;
                 if draft.signing == Signing::OtherId {
                     parts.headers.insert("webhook-id", HeaderValue::from_static("check_another"));
                 }
@@ -301,5 +354,23 @@ impl Body for Slow {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(u64::try_from(self.body.len()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_minute_has_more_deliveries_than_the_target_granted() {
+        let (mut paced, start) = (Paced::default(), Instant::now());
+        paced.sent = vec![start; 50];
+        assert_eq!(paced.next(start), start); // no limit
+        let mut paced = Paced { limit: NonZeroU32::new(2), sent: Vec::new() };
+        let second = |seconds| start + Duration::from_secs(seconds);
+        for (now, expected) in [(0, 0), (10, 10), (11, 60), (60, 70), (200, 200), (200, 200), (200, 260)] {
+            assert_eq!(paced.next(second(now)), second(expected), "{now}");
+            paced.sent.push(second(expected));
+        }
     }
 }
