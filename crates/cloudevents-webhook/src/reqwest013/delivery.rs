@@ -49,7 +49,7 @@ pub(super) struct Failure {
     pub(super) conclusion: Conclusion,
     pub(super) error: Error,
     pub(super) status: Option<StatusCode>,
-    /// The token was refused, and the next one is another.
+    /// The token was refused, for the first time, and the next one is another: the delivery is tried again at once.
     pub(super) renewed: bool,
     /// The target had just accepted another delivery when this attempt began, after it had refused this one.
     pub(super) is_proven: bool,
@@ -180,17 +180,20 @@ impl Delivery {
         let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
-            let failure =
-                match self.attempt(latest, denied).await.map_err(|why| given_up(why, attempts, retry))? {
-                    Ok(()) => return Ok(()),
-                    Err(failure) => failure,
-                };
+            let failure = match self
+                .attempt(latest, denied, !has_renewed)
+                .await
+                .map_err(|why| given_up(why, attempts, retry))?
+            {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
             let Failure { conclusion, error, status, renewed, is_proven } = failure;
             if attempts.len() >= ATTEMPTS {
                 attempts.pop_front();
             }
             attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error: error.clone() });
-            if renewed && !has_renewed {
+            if renewed {
                 has_renewed = true;
                 continue;
             }
@@ -224,8 +227,11 @@ impl Delivery {
         &self,
         latest: Instant,
         denied: Option<Instant>,
+        may_renew: bool,
     ) -> Result<Result<(), Failure>, NotAdmitted> {
         let Shared { options, .. } = &*self.shared;
+        // The time of the attempt, without its waits.
+        let mut left = options.timeout;
         let entry = &self.entry;
         let is_proven = || denied.is_some_and(|denied| entry.has_accepted_since(denied));
         loop {
@@ -234,7 +240,9 @@ impl Delivery {
                 Some(grant) => grant,
                 None => {
                     let asking = consent(entry, admitted.target(), &self.shared);
-                    let asked = timeout_at(self.until(latest).into(), asking).await;
+                    let begun = Instant::now();
+                    let asked = timeout_at(within(left, latest).into(), asking).await;
+                    left = left.saturating_sub(begun.elapsed());
                     match asked.unwrap_or_else(|_| Err(self.late())) {
                         Ok(Registered::Granted(grant)) => grant,
                         Ok(Registered::Pending) => continue,
@@ -260,7 +268,8 @@ impl Delivery {
             }
             let was_accepted = is_proven();
             let begun = Instant::now();
-            let sent = self.exchange(admitted.target(), grant.origin(), self.until(latest)).await;
+            let sent =
+                self.exchange(admitted.target(), grant.origin(), within(left, latest), may_renew).await;
             // Unless another delivery was refused meanwhile.
             let is_proven = was_accepted && is_proven();
             match &sent {
@@ -269,12 +278,6 @@ impl Delivery {
             }
             return Ok(sent.map_err(|failure| Failure { is_proven, ..failure }));
         }
-    }
-
-    /// When what an attempt does now has to be done.
-    fn until(&self, latest: Instant) -> Instant {
-        let until = Instant::now().checked_add(self.shared.options.timeout);
-        until.map_or(latest, |until| until.min(latest))
     }
 
     /// The token of an attempt. Half of its time is for the request to the target.
@@ -297,7 +300,13 @@ impl Delivery {
         Failure::temporary(Error::new(ErrorKind::Timeout).with_detail(detail))
     }
 
-    async fn exchange(&self, target: &Arc<Target>, origin: &Origin, until: Instant) -> Result<(), Failure> {
+    async fn exchange(
+        &self,
+        target: &Arc<Target>,
+        origin: &Origin,
+        until: Instant,
+        may_renew: bool,
+    ) -> Result<(), Failure> {
         let options = &self.shared.options;
         let client = target.client.as_ref().unwrap_or(&self.shared.client);
         // A target that was added again may be written to in another way.
@@ -348,8 +357,10 @@ impl Delivery {
         if status.is_redirection() {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
+        // The source learns of it in any case.
         let renewed = status == StatusCode::UNAUTHORIZED
-            && token.zip(target.token.as_ref()).is_some_and(|(token, source)| source.refused(&token));
+            && token.zip(target.token.as_ref()).is_some_and(|(token, source)| source.refused(&token))
+            && may_renew;
         Err(Failure { renewed, ..Failure::new(conclusion, error, Some(status)) })
     }
 }
@@ -377,8 +388,9 @@ impl<'a> Admitted<'a> {
         }
     }
 
+    /// A token that is renewed says as little about the target as what the sender itself ended.
     fn record_failure(self, failure: &Failure, begun: Instant) {
-        if !failure.is_local() {
+        if !failure.is_local() && !failure.renewed {
             self.record(failure.conclusion, begun);
         }
     }
@@ -390,6 +402,11 @@ impl Drop for Admitted<'_> {
             self.entry.update_of(&target, |live| live.health.forget());
         }
     }
+}
+
+/// The end of this time, or the latest one.
+fn within(time: Duration, latest: Instant) -> Instant {
+    Instant::now().checked_add(time).map_or(latest, |until| until.min(latest))
 }
 
 /// The error of a delivery that is given up before another attempt: with that of the last one, if there was one.

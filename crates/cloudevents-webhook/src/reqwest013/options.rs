@@ -31,8 +31,9 @@ pub struct WebhookSenderOptions {
     pub retry: RetrySchedule,
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
-    /// How long one attempt may take: its token, which gets half of the time at most, its request and the response. With a schedule without
-    /// waits, also the waits for room, for the rate and for a paused target. Default: 30 seconds, which is less than an outbox gives an attempt.
+    /// How long one attempt may take: the handshake, if consent is needed, then the token, which gets half of what is left at most, the request
+    /// and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target. Default: 30 seconds, which is
+    /// less than an outbox gives an attempt.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     pub in_flight: Bounds,

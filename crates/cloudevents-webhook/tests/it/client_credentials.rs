@@ -183,6 +183,43 @@ async fn a_refused_token_is_renewed_once_and_the_delivery_tried_again() {
     assert_eq!(server.requests().len(), 2);
 }
 
+/// A request with another token does not repeat the one that was to wait.
+#[tokio::test]
+async fn a_token_is_renewed_at_once_whatever_time_the_refusal_names() {
+    let busy = Respond::status("401 Unauthorized", "retry-after: 120\r\n");
+    for retry in [RetrySchedule::new([]), quick()] {
+        let server = server([token("a"), token("b")]).await;
+        let responses = [busy.clone(), Respond::status("204 No Content", ""), busy.clone()];
+        let target = TestTarget::start(Respond::HangUp, responses).await;
+        let sender = delivering(&target, tokens(&server), retry);
+        soon(sender.send(&event(1))).await.unwrap();
+        assert_eq!(bearers(&target), ["Bearer a", "Bearer b"]);
+        // It is not the token: the time counts, for all deliveries.
+        for id in 2..4 {
+            let error = soon(sender.send(&event(id))).await.unwrap_err();
+            assert!(error.retry_after().is_some_and(|after| after > 110_000 * MS), "{error}");
+        }
+        assert_eq!(bearers(&target).len(), 3);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+/// It says nothing about the target.
+#[tokio::test]
+async fn a_refused_token_that_is_renewed_does_not_pause_the_target() {
+    let (server, accepted) = (server([token("a"), token("b")]).await, Respond::status("204 No Content", ""));
+    let responses = [accepted.clone(), Respond::status("401 Unauthorized", ""), accepted];
+    let target = TestTarget::start(Respond::HangUp, responses).await;
+    let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
+    (options.retry, options.failures, options.first_pause) = (quick(), 1, 60_000 * MS);
+    let hook = Target::new(target.url("/hook")).agreed(Rate::unlimited()).token_from(tokens(&server));
+    let sender = sender(hook, client(), options).unwrap();
+    for id in 0..3 {
+        soon(sender.send(&event(id))).await.unwrap();
+    }
+    assert_eq!(bearers(&target), ["Bearer a", "Bearer a", "Bearer b", "Bearer b"]);
+}
+
 #[tokio::test]
 async fn without_a_token_nothing_is_sent_and_attempts_go_on() {
     let unavailable = json("503 Service Unavailable", "", "");

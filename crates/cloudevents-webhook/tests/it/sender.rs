@@ -648,6 +648,26 @@ async fn one_deadline_contains_all_waits_of_an_attempt() {
     assert!(begun.elapsed() < 6000 * MS, "{:?}", begun.elapsed());
 }
 
+/// A handshake leaves the request what is left of the time of the attempt.
+#[tokio::test]
+async fn an_attempt_has_one_time_for_handshake_and_delivery() {
+    let agree = async || {
+        tokio::time::sleep(1200 * MS).await;
+        [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", "*"), ("allow", "POST")]
+    };
+    let hang = async || std::future::pending::<()>().await;
+    let app = axum::Router::new().route("/hook", axum::routing::options(agree).post(hang));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut options = options();
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(4000 * MS);
+    let (_, sender, kept) = open(Target::new(url), options);
+    soon(sender.send(&event("1"))).await.unwrap_err();
+    let first = kept.all()[0].attempts[0].latency;
+    assert!(first >= 1200 * MS && first < 2600 * MS, "{first:?}");
+}
+
 /// What comes in the request line is what was signed.
 #[tokio::test]
 async fn the_url_that_is_signed_is_the_one_that_is_sent() {
