@@ -141,6 +141,10 @@ impl Health {
 
     /// Records the result of a delivery that was admitted.
     pub fn record(&mut self, conclusion: Conclusion, now: Instant) {
+        self.conclude(conclusion, false, now);
+    }
+
+    fn conclude(&mut self, conclusion: Conclusion, is_late: bool, now: Instant) {
         self.probing = false;
         match conclusion {
             // The target works, whatever it thinks of the event.
@@ -155,14 +159,16 @@ impl Health {
             Conclusion::Gone if self.state == TargetState::Disabled(Reason::Operator) => {}
             Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
             Conclusion::Retry { .. } | Conclusion::Denied => {
-                self.failures = self.failures.saturating_add(1);
+                // What was on its way together with others fails with them: that is one outage, whose pause has begun.
+                let is_new = !is_late || self.failures < self.threshold;
+                self.failures = self.failures.saturating_add(u32::from(is_new));
                 if let Conclusion::Retry { not_before: Some(wait), throttled: true } = conclusion {
                     let until = Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER)));
                     self.requested = self.requested.max(until);
                     self.pause(until, Reason::Throttled);
                 }
                 // Also where the target requests a pause: its `Retry-After: 0` does not make it one that works.
-                if self.failures >= self.threshold {
+                if is_new && self.failures >= self.threshold {
                     self.pause(Some(later(now, self.next_pause())), Reason::Failing);
                 }
             }
@@ -173,7 +179,7 @@ impl Health {
     #[cfg(feature = "reqwest013")]
     pub(crate) fn record_late(&mut self, conclusion: Conclusion, now: Instant) {
         let probing = self.probing;
-        self.record(conclusion, now);
+        self.conclude(conclusion, true, now);
         self.probing = probing && matches!(self.state, TargetState::Paused { .. });
     }
 
@@ -378,6 +384,28 @@ mod tests {
             };
             assert_eq!(health.admit(then + 60 * SECOND), expected);
         }
+    }
+
+    #[cfg(feature = "reqwest013")]
+    #[test]
+    fn what_fails_with_others_does_not_lengthen_their_pause() {
+        let (mut health, now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
+        for _ in 0..64 {
+            assert_eq!(health.admit(now), Admission::Send);
+        }
+        for millis in 0..64 {
+            health.record_late(failed(None), now + Duration::from_millis(millis));
+        }
+        let begun = now + Duration::from_millis(1);
+        assert_eq!(health.admit(begun), Admission::Wait(Some(begun + SECOND)));
+        // The probe does.
+        let probing = begun + SECOND;
+        assert_eq!(health.admit(probing), Admission::Send);
+        health.record(failed(None), probing);
+        assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 2 * SECOND)));
+        // What the target requests counts.
+        health.record_late(failed(Some(100)), probing);
+        assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 100 * SECOND)));
     }
 
     #[test]

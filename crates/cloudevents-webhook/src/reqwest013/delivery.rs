@@ -260,9 +260,12 @@ impl Delivery {
                 let has_agreed = Arc::clone(admitted.target());
                 drop(admitted);
                 entry.pass(wait).await?;
-                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to agree.
+                let due = Instant::now();
+                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to agree, or
+                // the place has passed during a pause: those of all who waited would be used at once. The one that ends the pause may go.
                 admitted = Admitted::new(entry, entry.admitted(latest).await?);
-                if admitted.target().url != has_agreed.url {
+                let has_passed = due.elapsed() > interval && !admitted.is_probe();
+                if has_passed || admitted.target().url != has_agreed.url {
                     continue;
                 }
             }
@@ -380,6 +383,10 @@ impl<'a> Admitted<'a> {
 
     fn target(&self) -> &Arc<Target> {
         &self.target
+    }
+
+    fn is_probe(&self) -> bool {
+        self.admission.as_ref().is_some_and(|admission| admission.is_probe)
     }
 
     fn record(mut self, conclusion: Conclusion, begun: Instant) {

@@ -207,6 +207,20 @@ async fn a_target_that_is_added_again_keeps_its_pause() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
+/// The places that they had under the rate pass during the pause.
+#[tokio::test]
+async fn deliveries_keep_to_the_rate_after_a_pause() {
+    let responses = [accepted(), busy("429 Too Many Requests", 1), accepted()];
+    let target = TestTarget::start(Respond::agree("600"), responses).await;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options());
+    soon(sender.send_all((0..10).map(|id| event(&id.to_string())))).await.unwrap();
+    let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+    assert_eq!(at.len(), 11);
+    // A delivery every 100 ms, and one more that shows whether the pause is over.
+    let (begin, end) = (at[2], at[10]);
+    assert!(end - begin >= 700 * MS, "{:?}", at.iter().map(|at| *at - begin).collect::<Vec<_>>());
+}
+
 /// Consent ends the wait for it, and not a pause that the target requested meanwhile.
 #[tokio::test]
 async fn consent_by_callback_does_not_end_a_pause_that_the_target_requests() {
