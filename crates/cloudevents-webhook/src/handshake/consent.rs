@@ -5,6 +5,7 @@ use super::{
     Rate, once,
 };
 use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts, response};
+use std::fmt;
 
 /// Answers validation requests.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Consent {
 ///
 /// The callback is a URL that the peer chose: check it with [`UrlGuard`](crate::guard::UrlGuard) before it is requested, and request it
 /// from a queue that the application drains, so that no peer can make this service send as many requests as it likes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PendingConsent {
     origin: Origin,
     rate: Rate,
@@ -105,6 +106,16 @@ impl PendingConsent {
     /// The response meanwhile: 202 without the headers of consent (webhook specification, 4.2).
     pub fn response(&self) -> Response<()> {
         builder(StatusCode::ACCEPTED).body(()).unwrap_or_default()
+    }
+}
+
+/// Does not show the callback, which is secret.
+impl fmt::Debug for PendingConsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingConsent")
+            .field("origin", &self.origin)
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
     }
 }
 

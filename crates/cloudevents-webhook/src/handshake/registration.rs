@@ -3,9 +3,10 @@
 use super::{Origin, REQUEST_CALLBACK, REQUEST_ORIGIN, REQUEST_RATE, Rate};
 use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderValue, Method, Request};
+use std::fmt;
 
 /// A sender's request for consent: its origin, the rate at which it wants to deliver, and a callback.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Registration {
     origin: Origin,
     rate: Option<Rate>,
@@ -52,10 +53,21 @@ impl Registration {
             request = request.header(REQUEST_RATE, rate.to_string());
         }
         if let Some(callback) = &self.callback {
-            let callback = HeaderValue::from_str(callback)
+            let mut callback = HeaderValue::from_str(callback)
                 .map_err(|_| invalid("the callback cannot be a header value"))?;
+            callback.set_sensitive(true);
             request = request.header(REQUEST_CALLBACK, callback);
         }
         request.body(()).map_err(|_| invalid("the target cannot be the URI of a request"))
+    }
+}
+
+/// Does not show the callback, which is secret.
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("origin", &self.origin)
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Failure {
     pub(super) conclusion: Conclusion,
     pub(super) error: Error,
     pub(super) status: Option<StatusCode>,
+    /// Nothing came of the target: the sender itself ended the attempt, or has no token.
+    pub(super) is_local: bool,
     /// The token was refused, for the first time, and the next one is another: the delivery is tried again at once.
     pub(super) renewed: bool,
     /// The target had just accepted another delivery when this attempt began, after it had refused this one.
@@ -57,7 +59,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(conclusion: Conclusion, error: Error, status: Option<StatusCode>) -> Self {
-        Self { conclusion, error, status, renewed: false, is_proven: false }
+        Self { conclusion, error, status, is_local: false, renewed: false, is_proven: false }
     }
 
     pub(super) fn temporary(error: Error) -> Self {
@@ -65,7 +67,7 @@ impl Failure {
     }
 
     pub(super) fn permanent(error: Error) -> Self {
-        Self::new(Conclusion::Refused, error, None)
+        Self { is_local: true, ..Self::new(Conclusion::Refused, error, None) }
     }
 
     pub(super) fn refused_by_guard(refusal: Refusal) -> Self {
@@ -75,7 +77,7 @@ impl Failure {
     /// There is no token, which concerns all deliveries. A wait that the token's server requests is not the target's.
     pub(super) fn without_token(error: Error) -> Self {
         let detail = format!("there is no access token: {error}");
-        match error.retry_after() {
+        let failure = match error.retry_after() {
             Some(after) => {
                 let retry = Conclusion::Retry { not_before: Some(after), throttled: false };
                 Self::new(retry, OwnWait::error(detail, after), None)
@@ -87,12 +89,8 @@ impl Failure {
                 let error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(error);
                 Self::new(Conclusion::Denied, error, None)
             }
-        }
-    }
-
-    /// Whether the sender itself ended the attempt: its guard, for example. That says nothing about the target.
-    pub(super) fn is_local(&self) -> bool {
-        self.conclusion == Conclusion::Refused && self.status.is_none()
+        };
+        Self { is_local: true, ..failure }
     }
 
     pub(super) fn of_error(error: Error) -> Self {
@@ -188,7 +186,7 @@ impl Delivery {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let Failure { conclusion, error, status, renewed, is_proven } = failure;
+            let Failure { conclusion, error, status, renewed, is_proven, .. } = failure;
             if attempts.len() >= ATTEMPTS {
                 attempts.pop_front();
             }
@@ -397,7 +395,7 @@ impl<'a> Admitted<'a> {
 
     /// A token that is renewed says as little about the target as what the sender itself ended.
     fn record_failure(self, failure: &Failure, begun: Instant) {
-        if !failure.is_local() && !failure.renewed {
+        if !failure.is_local && !failure.renewed {
             self.record(failure.conclusion, begun);
         }
     }

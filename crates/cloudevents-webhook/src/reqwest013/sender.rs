@@ -112,7 +112,7 @@ impl WebhookSender {
         entry.ask_again();
         let target = entry.target();
         consent(&entry, &target, &self.0.shared).await.map_err(|failure| {
-            if !failure.is_local() {
+            if !failure.is_local {
                 entry.record(&Admission { target, is_probe: false }, failure.conclusion, Instant::now());
             }
             failure.error

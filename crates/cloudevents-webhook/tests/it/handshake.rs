@@ -87,6 +87,7 @@ fn consent_by_callback_is_withheld() {
         ("webhook-request-rate", "500"),
     ];
     let pending = consent().pending(&options(&headers)).unwrap();
+    assert!(!format!("{pending:?}").contains("abc"), "{pending:?}");
     assert_eq!(pending.callback(), "https://sender.example/confirm?id=1&key=abc");
     assert_eq!(
         (pending.origin().as_str(), pending.rate()),
@@ -106,6 +107,8 @@ fn the_senders_request() {
         .with_rate(Rate::per_minute(120).unwrap())
         .with_callback("https://sender.example/confirm?key=abc");
     let request = registration.request("https://partner.example/hook?tenant=7").unwrap();
+    // The callback is a secret.
+    assert!(!format!("{registration:?} {request:?}").contains("abc"), "{registration:?} {request:?}");
     assert_eq!(
         (request.method(), request.uri().to_string()),
         (&Method::OPTIONS, "https://partner.example/hook?tenant=7".into())

@@ -117,6 +117,21 @@ async fn a_token_that_is_refused_to_the_sender_loses_no_delivery() {
     }
 }
 
+/// Nothing was sent: the target did not fail.
+#[tokio::test]
+async fn a_missing_token_does_not_pause_the_target() {
+    for is_temporary in [false, true] {
+        let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+        let error = Error::new(ErrorKind::Unreachable).with_temporary(is_temporary);
+        let hook = Target::new(target.url("/hook")).token_from(Away { times: AtomicUsize::new(3), error });
+        let mut options = options();
+        (options.failures, options.first_pause) = (1, MINUTE);
+        let (webhooks, sender, _) = open(hook.named("hook"), options);
+        soon(sender.send(&event("1"))).await.unwrap();
+        assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+    }
+}
+
 /// The wait is not the target's, but the token endpoint's.
 #[tokio::test]
 async fn a_wait_that_a_token_endpoint_requests_is_the_senders() {
