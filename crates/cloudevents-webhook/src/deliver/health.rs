@@ -149,10 +149,14 @@ impl Health {
         match conclusion {
             // The target works, whatever it thinks of the event.
             Conclusion::Delivered | Conclusion::Refused => {
-                self.failures = 0;
-                // A response that was on its way does not end a pause that came meanwhile.
-                if matches!(&self.state, TargetState::Paused { until: Some(until), .. } if *until <= now) {
+                // A response that was on its way does not end a pause that came meanwhile, nor the row of failures that it is for.
+                let is_over =
+                    matches!(&self.state, TargetState::Paused { until: Some(until), .. } if *until <= now);
+                if is_over {
                     self.state = TargetState::Active;
+                }
+                if self.state == TargetState::Active || self.failures < self.threshold {
+                    self.failures = 0;
                 }
             }
             // What an operator decided holds.
@@ -406,6 +410,17 @@ mod tests {
         // What the target requests counts.
         health.record_late(failed(Some(100)), probing);
         assert_eq!(health.admit(probing), Admission::Wait(Some(probing + 100 * SECOND)));
+    }
+
+    #[test]
+    fn what_was_on_its_way_before_a_pause_is_no_sign_that_its_cause_has_ended() {
+        let (mut health, now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
+        for conclusion in [failed(None), failed(None), Conclusion::Delivered] {
+            health.record(conclusion, now);
+        }
+        assert_eq!(health.admit(now + SECOND), Admission::Send);
+        health.record(failed(None), now + SECOND);
+        assert_eq!(health.admit(now + SECOND), Admission::Wait(Some(now + 3 * SECOND)));
     }
 
     #[test]
