@@ -63,6 +63,8 @@ struct Seen {
     /// The end of the first refusal.
     refused: Option<Instant>,
     requested: bool,
+    /// Until when the message was pending.
+    ended: Option<Instant>,
 }
 
 impl World {
@@ -233,6 +235,24 @@ impl World {
         })
     }
 
+    /// Whether this message waited behind one in order that is refused, and that ended so late that the pauses of the target last until the deadline of
+    /// this one. Nothing shows whose fault that is: this message goes to another place of the target, or another one between them does.
+    fn is_held_up(&self, model: &Model, number: u64) -> bool {
+        let target = self.message(number).target;
+        let is_in_line = |number: u64| self.message(number).in_order && self.message(number).target == target;
+        let deadline = self.0.begin + self.message(number).at + self.0.script.deadline;
+        let goes_elsewhere = |before: u64, next: u64| {
+            is_in_line(next) && self.message(next).place != self.message(before).place
+        };
+        let mut refused = model.seen.range(..number).filter(|(_, seen)| seen.refused.is_some());
+        is_in_line(number)
+            && refused.any(|(before, seen)| {
+                is_in_line(*before)
+                    && seen.ended.is_none_or(|ended| ended + LAST_WAIT > deadline)
+                    && (before + 1..=number).any(|next| goes_elsewhere(*before, next))
+            })
+    }
+
     fn responds(&self, by: (usize, u32), number: u64, begun: Instant, result: &Result<Receipt, Error>) {
         self.note(format_args!(
             "{number} gets {:?}",
@@ -299,11 +319,13 @@ impl World {
         self.note(format_args!("{number} is {}: {}", row.state, row.reason));
         let message = self.message(number);
         let is_justified = {
-            let model = self.model();
+            let mut model = self.model();
+            model.seen.entry(number).or_default().ended = Some(Instant::now());
             let seen = model.seen.get(&number);
             let refused = seen.and_then(|seen| seen.refused);
             let is_late = row.started + self.0.script.deadline < at(self.passed()) + SKEW + LAST_WAIT;
-            if row.state == State::Dead && message.does == Does::Succeeds && self.0.script.is_fair() {
+            let is_dead = row.state == State::Dead && message.does == Does::Succeeds;
+            if is_dead && self.0.script.is_fair() && !self.is_held_up(&model, number) {
                 false
             } else if row.state == State::Delivered {
                 seen.is_some_and(|seen| seen.accepted.is_some())
