@@ -146,7 +146,7 @@ pub(super) async fn consent(
         return Ok(Registered::Granted(grant));
     }
     if let Some(error) = entry.refused() {
-        return Err(Failure::new(Conclusion::Denied, error, None));
+        return Err(Failure { is_local: true, ..Failure::new(Conclusion::Denied, error, None) });
     }
     let asked = ask(entry, target, shared).await;
     if let Err(Failure { conclusion: Conclusion::Denied, error, .. }) = &asked {

@@ -49,7 +49,7 @@ pub(super) struct Failure {
     pub(super) conclusion: Conclusion,
     pub(super) error: Error,
     pub(super) status: Option<StatusCode>,
-    /// Nothing came of the target: the sender itself ended the attempt, or has no token.
+    /// Nothing came of the target: the sender itself ended the attempt, has no token, or remembers that the target refused it.
     pub(super) is_local: bool,
     /// The token was refused, for the first time, and the next one is another: the delivery is tried again at once.
     pub(super) renewed: bool,

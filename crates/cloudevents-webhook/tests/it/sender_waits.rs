@@ -132,6 +132,20 @@ async fn a_missing_token_does_not_pause_the_target() {
     }
 }
 
+/// A refused handshake counts for a minute, and is one failure.
+#[tokio::test]
+async fn a_refusal_that_is_remembered_is_no_failure_of_the_target() {
+    let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
+    let mut options = options();
+    (options.failures, options.first_pause) = (2, MINUTE);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(300 * MS);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    for id in 0..3 {
+        soon(sender.send(&event(&id.to_string()))).await.unwrap_err();
+    }
+    assert_eq!((target.requests().len(), webhooks.state("hook")), (1, Some(TargetState::Active)));
+}
+
 /// The wait is not the target's, but the token endpoint's.
 #[tokio::test]
 async fn a_wait_that_a_token_endpoint_requests_is_the_senders() {
