@@ -149,10 +149,29 @@ impl ClientCredentials {
         let body = beginning(response, LONGEST).await;
         let document: Option<Value> = serde_json::from_slice(&body).ok();
         if status != StatusCode::OK {
-            return Err(refused(status, &headers, document.as_ref()));
+            return Err(self.refusal(status, &headers, document.as_ref()));
         }
         // From the request on: the server may have been slow to send what it had issued.
         token(document.as_ref(), requested)
+    }
+
+    /// Reads a refusal (RFC 6749, section 5.2). What may repeat the credentials is not shown: its description, and what does not look like a code.
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, document: Option<&Value>) -> Error {
+        let code = document.and_then(|document| document.get("error")).and_then(Value::as_str);
+        let is_code = |code: &&str| {
+            code.len() <= 64
+                && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                && (self.secret.is_empty() || !code.contains(&*self.secret))
+        };
+        let detail = match code.filter(is_code) {
+            Some(code) => format!("the token endpoint responded {status}: {code}"),
+            None => format!("the token endpoint responded {status}"),
+        };
+        let error = Error::new(ErrorKind::Refused).with_detail(detail);
+        match retry_after(headers, SystemTime::now()) {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        }
     }
 }
 
@@ -225,24 +244,6 @@ fn token(document: Option<&Value>, requested: Instant) -> Result<Token, Error> {
         Some(Some(seconds)) => Some(Duration::from_secs(seconds)),
     };
     Ok(Token::new(token, lifetime, requested))
-}
-
-/// Reads a refusal (RFC 6749, section 5.2). Its description is not shown: it may repeat what was sent.
-fn refused(status: StatusCode, headers: &HeaderMap, document: Option<&Value>) -> Error {
-    let code = document.and_then(|document| document.get("error")).and_then(Value::as_str);
-    let is_code = |code: &&str| {
-        code.len() <= 64
-            && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
-    };
-    let detail = match code.filter(is_code) {
-        Some(code) => format!("the token endpoint responded {status}: {code}"),
-        None => format!("the token endpoint responded {status}"),
-    };
-    let error = Error::new(ErrorKind::Refused).with_detail(detail);
-    match retry_after(headers, SystemTime::now()) {
-        Some(after) => error.with_retry_after(after),
-        None => error,
-    }
 }
 
 /// Shows neither the secret nor the token.

@@ -291,6 +291,23 @@ async fn whatever_a_token_server_responds() {
     }
 }
 
+/// As a code of the error, too.
+#[tokio::test]
+async fn a_secret_that_a_token_server_repeats_is_not_in_errors() {
+    // RFC 6749, section 4.4.2: the credentials, as they are sent, and what a secret of letters looks like.
+    for (secret, code) in [
+        ("gX1fBat3bV", "gX1fBat3bV"),
+        ("gX1fBat3bV", "czZCaGRSa3F0MzpnWDFmQmF0M2JW"),
+        ("correcthorse", "unknown_correcthorse"),
+    ] {
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        let server = server([json("400 Bad Request", "", &body)]).await;
+        let source = ClientCredentials::new(client(), server.url("/token"), "s6BhdRkqt3", secret).unwrap();
+        let error = soon(source.token()).await.unwrap_err();
+        assert!(error.to_string().ends_with("400 Bad Request [refused]"), "{error}");
+    }
+}
+
 /// Resolves every name to this machine.
 struct Rebinding;
 
