@@ -146,7 +146,7 @@ impl ClientCredentials {
         let requested = Instant::now();
         let response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = beginning(response, LONGEST).await;
+        let body = beginning(response, LONGEST, self.timeout).await;
         let document: Option<Value> = serde_json::from_slice(&body).ok();
         if status != StatusCode::OK {
             return Err(self.refusal(status, &headers, document.as_ref()));

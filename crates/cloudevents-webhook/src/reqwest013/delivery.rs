@@ -24,10 +24,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 /// The bytes that are read of a response, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
+/// How long is waited for the body of a response. Its status says what is to be done, which others are to learn soon.
+const BODY: Duration = Duration::from_secs(2);
 /// The attempts that are kept.
 const ATTEMPTS: usize = 16;
 
@@ -330,11 +332,11 @@ impl Delivery {
         let status = response.status();
         let conclusion = options.practice.conclude_status(status, response.headers(), SystemTime::now());
         if conclusion == Conclusion::Delivered {
-            beginning(response, DRAINED).await;
+            beginning(response, DRAINED, BODY).await;
             return Ok(());
         }
         let secrets = Secrets::new(token.as_deref(), &url);
-        let excerpt = beginning(response, secrets.reads()).await;
+        let excerpt = beginning(response, secrets.reads(), BODY).await;
         let detail = match secrets.excerpt(&excerpt) {
             None => format!("the target responded {status}"),
             Some(excerpt) => format!("the target responded {status}: {excerpt}"),
@@ -454,10 +456,14 @@ fn random() -> f64 {
     }
 }
 
-/// The beginning of a body. What goes wrong with the body ends it.
-pub(super) async fn beginning(mut response: reqwest::Response, limit: usize) -> Vec<u8> {
+/// The beginning of a body: what comes in this time. What goes wrong with the body ends it.
+pub(super) async fn beginning(mut response: reqwest::Response, limit: usize, time: Duration) -> Vec<u8> {
     let mut read = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
+    let mut end = std::pin::pin!(sleep(time));
+    while let Some(chunk) = tokio::select! {
+        chunk = response.chunk() => chunk.ok().flatten(),
+        () = &mut end => None,
+    } {
         let room = limit.saturating_sub(read.len());
         read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if read.len() >= limit {

@@ -44,7 +44,7 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | response | what follows |
 /// |---|---|
 /// | 2xx | delivered |
-/// | 3xx | given up: redirects are not followed |
+/// | 3xx | redirects are not followed: given up, unless the [`Practice`](crate::deliver::Practice) tries all but a few statuses again |
 /// | 410 | given up, and the target is disabled |
 /// | 401 to a token that its source can renew | tried again at once with another token, once, whatever `Retry-After` says: that is about the request with the token before (RFC 9110, section 15.5.2) |
 /// | 401, 403, 407; 400 to a delivery with a token or signature; a handshake that is refused; no token from its source | tried again; given up if the target so responds to the delivery within a minute after it accepted another one that was begun later |

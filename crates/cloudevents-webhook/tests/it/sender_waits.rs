@@ -236,6 +236,29 @@ async fn a_target_that_is_added_again_keeps_its_pause() {
     assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
+/// The status says what is to be done: other deliveries are to learn of it.
+#[tokio::test]
+async fn a_body_that_does_not_come_delays_no_conclusion() {
+    for (status, is_accepted) in [("200 OK", true), ("429 Too Many Requests", false)] {
+        let response =
+            format!("HTTP/1.1 {status}\r\nretry-after: 60\r\ncontent-length: 1000\r\n\r\nthe beginning");
+        let target = TestTarget::start(Respond::agree("*"), [Respond::Raw(response)]).await;
+        let mut options = options();
+        (options.retry, options.timeout) = (RetrySchedule::new([]), 15_000 * MS);
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        let begun = Instant::now();
+        let sent = soon(sender.send(&event("1"))).await;
+        assert!(begun.elapsed() < 7500 * MS, "{status}: {:?}", begun.elapsed());
+        match sent {
+            Ok(_) => assert!(is_accepted),
+            Err(error) => {
+                assert_eq!((is_accepted, error.retry_after()), (false, Some(MINUTE)), "{error}");
+                assert!(error.to_string().contains("the beginning"), "{error}");
+            }
+        }
+    }
+}
+
 /// The places that they had under the rate pass during the pause.
 #[tokio::test]
 async fn deliveries_keep_to_the_rate_after_a_pause() {
