@@ -1,11 +1,11 @@
 //! Whose pause it is: the target's, the sender's or the operator's; and which place a refusal is about.
 
 use crate::{
-    tools::{Arrived, MINUTE, SECOND, event, id, sender, tokio_clock},
+    tools::{Arrived, MINUTE, SECOND, at, event, id, sender, tokio_clock},
     worker::{done, enqueue, fails_first, options, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_outbox::{Entry, Outbox, Query, State, rusqlite041::SqliteStore};
+use cloudevents_outbox::{Clock, Entry, Outbox, Query, State, rusqlite041::SqliteStore};
 use cloudevents_transport::{Outgoing, Receipt, Sender, binding::OwnWait};
 use std::{
     sync::{
@@ -163,6 +163,38 @@ async fn what_was_on_its_way_does_not_undo_that_an_operator_resumes_a_target() {
             assert!(begin.elapsed() < MINUTE, "{:?}", begin.elapsed());
         };
         outbox.run(to([("a", peer)]), options()).until(operating).await.unwrap();
+    }
+}
+
+/// It is set back by an hour while a target pauses for a minute.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_lengthens_a_pause_and_loses_nothing() {
+    for resumes in [false, true] {
+        let (arrived, begin) = (Arrived::default(), Instant::now());
+        let clock = Clock::new(move || {
+            let passed = begin.elapsed();
+            at(if passed < 5 * SECOND { 3600 } else { 0 }) + passed
+        });
+        let outbox = Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(clock.clone());
+        enqueue(&outbox, "a", 0..1).await;
+        let peer = fails_first(1, Error::new(ErrorKind::Refused).with_retry_after(MINUTE), &arrived);
+        let mut options = options();
+        options.clock = clock;
+        let operating = async {
+            sleep(10 * SECOND).await;
+            enqueue(&outbox, "a", 1..2).await;
+            if resumes {
+                outbox.resume("a").await.unwrap();
+            }
+            done(&outbox).await;
+        };
+        outbox.run(to([("a", peer)]), options).until(operating).await.unwrap();
+        let times: Vec<Duration> = arrived.times().iter().map(|(_, at)| *at - begin).collect();
+        let [first, second] = times[..] else { panic!("{times:?}") };
+        let is_late = |waited: Duration| waited >= 60 * MINUTE && waited < 65 * MINUTE;
+        // The message that met the pause is due at its end.
+        assert!(is_late(second) && (if resumes { first < MINUTE } else { is_late(first) }), "{times:?}");
+        assert_eq!(outbox.metrics().dead, 0);
     }
 }
 
