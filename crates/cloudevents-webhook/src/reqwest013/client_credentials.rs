@@ -25,8 +25,8 @@ const LONGEST: usize = 64 << 10;
 ///
 /// A token is renewed shortly before it expires: a fifth of its life, at most a minute. One request serves all deliveries, and goes on when an
 /// attempt ends that waits for it, so that a later one has the token. No attempt waits while the token before is valid. A token that a target
-/// refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until
-/// then, attempts fail with the same error. It is temporary: the message is not at fault.
+/// refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is requested again after a second, or
+/// when it allows by `Retry-After`; until then, attempts fail with the same error. It is temporary: the message is not at fault.
 ///
 /// Requests go through the guard of the client. Clones share the token, so targets with the same credentials can share a source.
 ///
