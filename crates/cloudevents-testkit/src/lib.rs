@@ -10,6 +10,8 @@ pub mod behaviours;
 pub mod carrier;
 #[cfg(feature = "crosslang")]
 pub mod crosslang;
+#[cfg(feature = "fault-proxy")]
+pub mod fault_proxy;
 #[cfg(feature = "heap")]
 pub mod heap;
 #[cfg(feature = "kafka")]
@@ -24,6 +26,13 @@ pub mod ports;
 pub mod rabbitmq;
 pub mod rng;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(
+    feature = "amqp",
+    feature = "fault-proxy",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq"
+))]
 mod serving;
 #[cfg(feature = "speed")]
 pub mod speed;

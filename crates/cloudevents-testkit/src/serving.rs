@@ -82,7 +82,7 @@ impl Drop for Serving {
 }
 
 /// Returns a socket that has the port and refuses connections.
-fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+pub(crate) fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?; // although connections of the server are not forgotten yet
     socket.bind(address)?;

@@ -5,6 +5,7 @@
 
 mod chain;
 mod contract;
+mod fault_proxy;
 mod guarantees;
 mod leniency;
 mod lookup;
