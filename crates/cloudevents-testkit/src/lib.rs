@@ -14,6 +14,8 @@ pub mod crosslang;
 pub mod fault_proxy;
 #[cfg(feature = "heap")]
 pub mod heap;
+#[cfg(feature = "incidents")]
+pub mod incidents;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod kill;

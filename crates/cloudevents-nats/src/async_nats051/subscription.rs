@@ -11,7 +11,7 @@ use cloudevents_transport::{
     },
 };
 use futures_util::StreamExt;
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -40,7 +40,11 @@ impl Connect for Subscribing {
             Some(error) => {
                 Err(error.with_help("the server does not let this user subscribe to this subject"))
             }
-            None => Ok(Subscription { messages, connected, decoding: self.decoding.clone() }),
+            None => {
+                let notes = connected.notes.clone();
+                let lost = Box::pin(async move { notes.lost().await });
+                Ok(Subscription { messages, connected, lost, decoding: self.decoding.clone() })
+            }
         }
     }
 }
@@ -49,6 +53,8 @@ impl Connect for Subscribing {
 pub(super) struct Subscription {
     messages: Subscriber,
     connected: Connected,
+    /// Returns when the connection is lost. Beginning to wait for that is expensive.
+    lost: Pin<Box<dyn Future<Output = Error> + Send>>,
     decoding: DecodeOptions,
 }
 
@@ -68,9 +74,14 @@ impl QueueSource for Subscription {
     }
 
     async fn next(&mut self) -> Result<Arrived<()>, Error> {
-        match self.messages.next().await {
-            Some(message) => Ok(self.arrived(message)),
-            None => Err(self.connected.ended()),
+        tokio::select! {
+            biased;
+            message = self.messages.next() => match message {
+                Some(message) => Ok(self.arrived(message)),
+                None => Err(self.connected.ended()),
+            },
+            // The messages end only when the client has tried to connect again, which a silent host may take long to refuse.
+            error = &mut self.lost => Err(error),
         }
     }
 

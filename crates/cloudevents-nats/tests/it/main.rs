@@ -14,6 +14,7 @@ mod client;
 mod contract;
 mod credentials;
 mod crosslang;
+mod incidents;
 mod kill;
 mod memory;
 mod process;

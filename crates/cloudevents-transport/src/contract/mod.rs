@@ -150,6 +150,13 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Failure(String);
 
+impl Failure {
+    /// A failure for this reason. For checks outside of this module.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -184,6 +191,13 @@ impl Report {
     /// The checks and their verdicts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Result<Verdict, Failure>)> {
         self.0.iter().map(|(name, verdict)| (*name, verdict))
+    }
+}
+
+/// For checks outside of this module.
+impl FromIterator<(&'static str, Result<Verdict, Failure>)> for Report {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Result<Verdict, Failure>)>>(checks: I) -> Self {
+        Self(checks.into_iter().collect())
     }
 }
 

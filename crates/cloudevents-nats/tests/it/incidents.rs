@@ -1,0 +1,108 @@
+//! What production does to connections, over core NATS and JetStream.
+//!
+//! Core NATS is the server in memory. JetStream, and core NATS again, are on the server that `CE_TEST_NATS_URL` names.
+
+use crate::tools::{create_stream, name, real};
+use cloudevents_core::Error;
+use cloudevents_nats::async_nats051::{
+    NatsConnection, NatsReceiverOptions, NatsSenderOptions, receiver, sender,
+};
+use cloudevents_testkit::{
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+    nats::Server,
+};
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Report, Venue, Verdict},
+};
+
+/// A subject, and the stream that has it, if there is one.
+struct Subject {
+    proxy: FaultProxy,
+    name: String,
+    is_stored: bool,
+    patience: Patience,
+}
+
+impl Subject {
+    fn new(server: &str, is_stored: bool, patience: Patience) -> Self {
+        let address = server.trim_start_matches("nats://").parse().unwrap();
+        Self { proxy: FaultProxy::start(address).unwrap(), name: name("incident"), is_stored, patience }
+    }
+
+    fn url(&self, query: &str) -> String {
+        let scheme = if self.is_stored { "nats+jetstream" } else { "nats" };
+        format!("{scheme}://{}/{}.x?{query}", self.proxy.address(), self.name)
+    }
+
+    /// A connection that leaves two pings unanswered is lost.
+    fn connection(&self) -> NatsConnection {
+        let mut connection = NatsConnection::default();
+        connection.ping_interval = self.patience.silence / 3;
+        connection
+    }
+}
+
+impl Venue for Subject {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.persistent = self.is_stored;
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = NatsSenderOptions::default();
+        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        options.sender.enqueue_timeout = self.patience.send;
+        sender(&self.url(""), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = NatsReceiverOptions::from(options);
+        options.connection = self.connection();
+        let query = if self.is_stored { "consumer=incident&reject=broker" } else { "reject=drop" };
+        receiver(&self.url(query), options).await
+    }
+}
+
+impl Proxied for Subject {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+}
+
+fn check(report: &Report, unclaimed: &[&str]) {
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+/// Core NATS confirms nothing.
+const CORE: &[&str] = &["confirmations_that_do_not_come"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_core_nats() {
+    let server = Server::start().unwrap();
+    let url = server.url("").trim_end_matches('/').to_owned();
+    check(&check_all(async |patience| Ok(Subject::new(&url, false, patience))).await, CORE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_core_nats_on_a_real_server() {
+    let Some(server) = real() else { return };
+    check(&check_all(async |patience| Ok(Subject::new(&server, false, patience))).await, CORE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_jetstream_on_a_real_server() {
+    let Some(server) = real() else { return };
+    let open = async |patience| {
+        let subject = Subject::new(&server, true, patience);
+        create_stream(&server, &subject.name).await;
+        Ok(subject)
+    };
+    check(&check_all(open).await, &[]);
+}

@@ -1,0 +1,185 @@
+//! What production does to senders and receivers of any protocol: checks that a binding's test runs through a [`FaultProxy`].
+//!
+//! A binding implements [`Proxied`] over a broker, real or embedded, and calls [`check_all`]. Each check asserts four things as far as they apply: what was
+//! confirmed arrives; each send has an outcome within the time of [`Patience`]; the state of both connections shows what happened; and when the fault is
+//! over, both work again without being opened anew.
+//!
+//! `docs/incidents.md` of the repository has the results for each protocol.
+
+mod scene;
+
+use crate::fault_proxy::{End, FaultProxy, Flow};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::contract::{Failure, Report, Venue, Verdict};
+use futures_util::future::{LocalBoxFuture, join_all};
+use scene::{Scene, ensure};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A venue whose senders and receivers connect to the broker through a proxy.
+pub trait Proxied: Venue {
+    /// The proxy, which no other venue uses.
+    fn proxy(&self) -> &FaultProxy;
+}
+
+/// How patient the clients of a venue are, by their options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Patience {
+    /// How long the broker may take to confirm a message, and how long a message waits for a connection (`enqueue_timeout`).
+    pub send: Duration,
+    /// Within which time a client gives up a connection that is silent. The venue selects a keep-alive, in whole seconds, that leads to this.
+    pub silence: Duration,
+}
+
+/// Longer than any fault of these checks.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Shorter than the faults of these checks.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// A silence that is given up in a check. Keep-alives of whole seconds are half of it.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// How long a fault lasts that is to be survived.
+const STALL: Duration = Duration::from_secs(2);
+
+/// What a busy machine may add to a time.
+const SLACK: Duration = Duration::from_secs(6);
+
+/// Within which time both work again after a fault is over: the pause before the next attempt is at most as long as the fault was.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// How many sends wait in a fault.
+const WAITING: usize = 20;
+
+/// Runs every check at a venue of its own, all at the same time, for they mostly wait.
+pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Error>) -> Report {
+    let (long, short) = (Patience { send: LONG, silence: LONG }, Patience { send: SHORT, silence: SILENCE });
+    let (unconfirmed, silent) =
+        (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
+    let open = &open;
+    let checks: [(&'static str, LocalBoxFuture<'_, Result<Verdict, Failure>>); 7] = [
+        (
+            "a_stall_that_ends_costs_nothing",
+            Box::pin(async move { a_stall_that_ends_costs_nothing(&open(long).await?).await }),
+        ),
+        (
+            "a_stall_past_every_timeout",
+            Box::pin(async move { a_stall_past_every_timeout(&open(short).await?, short).await }),
+        ),
+        (
+            "a_cut_while_sends_wait",
+            Box::pin(async move { an_end_while_sends_wait(&open(long).await?, End::Cut).await }),
+        ),
+        (
+            "a_reset_while_sends_wait",
+            Box::pin(async move { an_end_while_sends_wait(&open(long).await?, End::Reset).await }),
+        ),
+        (
+            "a_half_open_connection",
+            Box::pin(async move { a_half_open_connection(&open(short).await?, short).await }),
+        ),
+        (
+            "confirmations_that_do_not_come",
+            Box::pin(
+                async move { confirmations_that_do_not_come(&open(unconfirmed).await?, unconfirmed).await },
+            ),
+        ),
+        (
+            "a_consumer_that_stands_still",
+            Box::pin(async move { a_consumer_that_stands_still(&open(silent).await?, silent).await }),
+        ),
+    ];
+    join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
+}
+
+/// TCP stays and no byte comes for a moment: every send that waits succeeds, and no connection is given up.
+async fn a_stall_that_ends_costs_nothing(venue: &impl Proxied) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    venue.proxy().stall(Flow::Both);
+    let sends = scene.send(WAITING);
+    sleep(STALL).await;
+    venue.proxy().resume();
+    for sent in scene.outcomes(sends, AGAIN).await? {
+        ensure(sent.result.is_ok(), || format!("{sent:?}"))?;
+    }
+    scene.nothing_confirmed_is_lost().await?;
+    ensure(scene.losses() == (0, 0), || format!("lost connections: {:?}", scene.losses()))?;
+    Ok(Verdict::Holds)
+}
+
+/// TCP stays and no byte comes until everything has timed out: sends have an end, both ends notice, and both work again afterwards.
+async fn a_stall_past_every_timeout(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    venue.proxy().stall(Flow::Both);
+    let sends = scene.send(WAITING);
+    scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    scene.losses_are_seen(patience.silence + SLACK).await?;
+    venue.proxy().resume();
+    scene.works_again().await
+}
+
+/// Connections end while sends wait, and new ones are refused for a moment.
+async fn an_end_while_sends_wait(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    venue.proxy().stall(Flow::Both);
+    let sends = scene.send(WAITING);
+    venue.proxy().refuse().await;
+    sleep(STALL / 2).await; // so that the sends wait for the broker
+    venue.proxy().end(end);
+    scene.losses_are_seen(SLACK).await?;
+    sleep(STALL / 2).await; // the broker stays away
+    venue.proxy().resume();
+    scene.outcomes(sends, AGAIN).await?;
+    scene.works_again().await
+}
+
+/// The peer is gone without a FIN, and reachable again at once.
+async fn a_half_open_connection(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    venue.proxy().half_open();
+    let sends = scene.send(WAITING);
+    scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    scene.losses_are_seen(patience.silence + SLACK).await?;
+    scene.works_again().await
+}
+
+/// The broker gets what is sent, and what it says does not come: sends have an end, twice, so that they leave no room taken behind.
+async fn confirmations_that_do_not_come(
+    venue: &impl Proxied,
+    patience: Patience,
+) -> Result<Verdict, Failure> {
+    if !venue.claims().persistent {
+        return Ok(Verdict::NotClaimed);
+    }
+    let scene = Scene::open(venue).await?;
+    venue.proxy().stall(Flow::ToClient);
+    for _ in 0..2 {
+        let sends = scene.send(WAITING);
+        for sent in scene.outcomes(sends, patience.send * 2 + SLACK).await? {
+            let kind = sent.result.as_ref().err().map(Error::kind);
+            let is_honest = matches!(kind, Some(ErrorKind::Timeout | ErrorKind::Disconnected));
+            ensure(is_honest, || format!("without a confirmation: {sent:?}"))?;
+        }
+    }
+    venue.proxy().resume();
+    scene.works_again().await
+}
+
+/// A handler stands still for longer than any keep-alive, while much is sent: no connection is given up, and everything arrives.
+async fn a_consumer_that_stands_still(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+    const MANY: usize = 100;
+    const BYTES: usize = 50_000;
+    let scene = Scene::open(venue).await?;
+    scene.stand_still(true);
+    let sends = scene.send_large(MANY, BYTES);
+    sleep(patience.silence * 2 + STALL / 2).await;
+    scene.stand_still(false);
+    for sent in scene.outcomes(sends, LONG).await? {
+        ensure(sent.result.is_ok(), || format!("{sent:?}"))?;
+    }
+    scene.all_arrive(LONG).await?;
+    ensure(scene.losses() == (0, 0), || format!("lost connections: {:?}", scene.losses()))?;
+    Ok(Verdict::Holds)
+}

@@ -1,0 +1,262 @@
+//! A sender and a receiver that are observed.
+
+use super::{AGAIN, LONG, Proxied};
+use cloudevents_core::{Error, Event, Payload};
+use cloudevents_transport::{
+    ConnectionState, Connectivity, Receiver, ReceiverOptions, Sender,
+    contract::{Failure, Verdict},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, timeout},
+};
+
+/// How long a message may take to arrive before another one is sent. Over a protocol that keeps nothing, the first may be lost.
+const ARRIVES: Duration = Duration::from_millis(500);
+
+/// A sender, and a receiver in a task of its own that accepts what comes.
+pub(super) struct Scene {
+    sender: Sender,
+    sending: Connectivity,
+    receiving: Connectivity,
+    /// How often each number came.
+    came: watch::Receiver<Came>,
+    still: watch::Sender<bool>,
+    receiver: JoinHandle<()>,
+    next: AtomicUsize,
+    /// What was confirmed.
+    confirmed: Mutex<BTreeSet<usize>>,
+    persistent: bool,
+}
+
+/// The numbers that came and how often, or why no more come.
+#[derive(Debug, Default)]
+struct Came {
+    times: BTreeMap<usize, u64>,
+    ended: Option<String>,
+}
+
+/// A message that was sent, and what became of it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    number: usize,
+    pub(super) result: Result<(), Error>,
+}
+
+pub(super) type Sends = JoinSet<Sent>;
+
+impl Scene {
+    /// Opens both, and returns when a message has passed.
+    pub(super) async fn open(venue: &impl Proxied) -> Result<Self, Failure> {
+        let mut options = ReceiverOptions::default();
+        options.in_flight.messages = 10;
+        let receiver = venue.receiver(options).await?;
+        let sender = venue.sender().await?;
+        let (sending, receiving) = (sender.connectivity(), receiver.connectivity());
+        let (still, stands) = watch::channel(false);
+        let (came, seen) = watch::channel(Came::default());
+        let scene = Self {
+            sender,
+            sending,
+            receiving,
+            came: seen,
+            still,
+            receiver: tokio::spawn(receive(receiver, came, stands)),
+            next: AtomicUsize::new(0),
+            confirmed: Mutex::default(),
+            persistent: venue.claims().persistent,
+        };
+        for sent in scene.outcomes(scene.send(1), LONG).await? {
+            sent.result?;
+        }
+        scene.all_arrive(LONG).await?;
+        Ok(scene)
+    }
+
+    /// Starts to send so many messages at once.
+    pub(super) fn send(&self, count: usize) -> Sends {
+        self.send_large(count, 10)
+    }
+
+    /// As [`send`](Self::send), with payloads of this size.
+    pub(super) fn send_large(&self, count: usize, bytes: usize) -> Sends {
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        let mut sends = JoinSet::new();
+        for number in (first..).take(count) {
+            let sender = self.sender.clone();
+            sends.spawn(async move { Sent { number, result: send(&sender, number, bytes).await } });
+        }
+        sends
+    }
+
+    /// Waits until every send has an outcome, which must be within this time.
+    pub(super) async fn outcomes(&self, mut sends: Sends, limit: Duration) -> Result<Vec<Sent>, Failure> {
+        let begin = Instant::now();
+        let mut outcomes = Vec::new();
+        while !sends.is_empty() {
+            match timeout(limit.saturating_sub(begin.elapsed()), sends.join_next()).await {
+                Ok(Some(sent)) => outcomes.push(sent.map_err(|panic| Failure::new(panic.to_string()))?),
+                Ok(None) => break,
+                Err(_) => {
+                    let (left, state) = (sends.len(), self.sending.state());
+                    return Err(Failure::new(format!(
+                        "{left} sends have no outcome after {limit:?}: {state:?}"
+                    )));
+                }
+            }
+        }
+        let ok = outcomes.iter().filter(|sent| sent.result.is_ok()).map(|sent| sent.number);
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).extend(ok);
+        Ok(outcomes)
+    }
+
+    /// How many connections the sender and the receiver have lost.
+    pub(super) fn losses(&self) -> (u64, u64) {
+        (self.sending.losses(), self.receiving.losses())
+    }
+
+    /// Waits until the states of both show that their connections were lost. A protocol without connections has nothing to show.
+    pub(super) async fn losses_are_seen(&self, limit: Duration) -> Result<(), Failure> {
+        for (name, connectivity) in [("sender", &self.sending), ("receiver", &self.receiving)] {
+            let mut changing = connectivity.clone();
+            let lost = async {
+                while connectivity.losses() == 0
+                    && !matches!(connectivity.state(), ConnectionState::Connectionless)
+                {
+                    changing.changed().await;
+                }
+            };
+            let seen = timeout(limit, lost).await;
+            ensure(seen.is_ok(), || {
+                format!("after {limit:?}, the {name} is still {:?}", connectivity.state())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has the handler stand still, or go on.
+    pub(super) fn stand_still(&self, still: bool) {
+        self.still.send_replace(still);
+    }
+
+    /// Without being opened anew, the sender sends and the receiver receives in time; both are connected; and nothing that was confirmed is missing.
+    pub(super) async fn works_again(&self) -> Result<Verdict, Failure> {
+        let begin = Instant::now();
+        let mut last = None;
+        loop {
+            let limit = AGAIN.saturating_sub(begin.elapsed());
+            ensure(!limit.is_zero(), || {
+                let states = (self.sending.state(), self.receiving.state());
+                format!(
+                    "nothing passes {AGAIN:?} after the fault; the last send: {last:?}; the states: {states:?}"
+                )
+            })?;
+            let Ok(outcomes) = self.outcomes(self.send(1), limit).await else { continue };
+            let arrives = outcomes.iter().all(|sent| sent.result.is_ok());
+            let numbers: Vec<usize> = outcomes.iter().map(|sent| sent.number).collect();
+            last = outcomes.into_iter().next();
+            if arrives && self.arrive(&numbers, ARRIVES).await.is_ok() {
+                break;
+            }
+        }
+        for (name, state) in [("sender", self.sending.state()), ("receiver", self.receiving.state())] {
+            ensure(state.is_connected(), || format!("the {name} works and is {state:?}"))?;
+        }
+        self.nothing_confirmed_is_lost().await?;
+        Ok(Verdict::Holds)
+    }
+
+    /// What was confirmed arrives, where the protocol keeps it. It comes again only after a lost connection.
+    pub(super) async fn nothing_confirmed_is_lost(&self) -> Result<(), Failure> {
+        if self.persistent {
+            self.all_arrive(LONG).await?;
+        }
+        let most = self.receiving.losses().saturating_add(1);
+        let came = self.came.borrow();
+        let often = came.times.iter().find(|(_, times)| **times > most);
+        ensure(often.is_none(), || format!("it came too often: {often:?}, with {most} connections"))
+    }
+
+    /// Waits until everything that was confirmed has come.
+    pub(super) async fn all_arrive(&self, limit: Duration) -> Result<(), Failure> {
+        let confirmed: Vec<usize> =
+            self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        self.arrive(&confirmed, limit).await
+    }
+
+    async fn arrive(&self, numbers: &[usize], limit: Duration) -> Result<(), Failure> {
+        let is_complete = |came: &Came| {
+            came.ended.is_some() || numbers.iter().all(|number| came.times.contains_key(number))
+        };
+        let mut watched = self.came.clone();
+        let came = timeout(limit, watched.wait_for(is_complete)).await;
+        let ended = self.came.borrow().ended.clone();
+        ensure(ended.is_none(), || format!("the receiver has ended: {ended:?}"))?;
+        ensure(came.is_ok(), || {
+            let came = self.came.borrow();
+            let missing: Vec<_> = numbers.iter().filter(|number| !came.times.contains_key(number)).collect();
+            format!(
+                "confirmed and lost after {limit:?}: {missing:?}; the receiver: {:?}",
+                self.receiving.state()
+            )
+        })
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.receiver.abort();
+    }
+}
+
+/// Accepts what comes, unless it stands still.
+async fn receive(mut receiver: Receiver, came: watch::Sender<Came>, mut still: watch::Receiver<bool>) {
+    loop {
+        let ended = match receiver.next().await {
+            Ok(Some(delivery)) => {
+                let number = delivery.event().map(|event| event.id().parse().unwrap_or(usize::MAX));
+                let _ = still.wait_for(|still| !still).await;
+                let _ = delivery.accept().await; // a message whose settlement is lost comes again
+                match number {
+                    Ok(number) => {
+                        came.send_modify(|came| {
+                            let times = came.times.entry(number).or_default();
+                            *times = times.saturating_add(1);
+                        });
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                }
+            }
+            Ok(None) => "without an error".into(),
+            Err(error) => error.to_string(),
+        };
+        came.send_modify(|came| came.ended = Some(ended));
+        return;
+    }
+}
+
+async fn send(sender: &Sender, number: usize, bytes: usize) -> Result<(), Error> {
+    let event = Event::builder()
+        .id(number.to_string())
+        .source("/incidents")
+        .ty("incident")
+        .payload("application/octet-stream", Payload::binary(vec![0; bytes]))
+        .build()
+        .map_err(Error::from)?;
+    sender.send(&event).await.map(drop)
+}
+
+/// Fails the check unless the condition holds.
+pub(super) fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::new(reason())) }
+}
