@@ -14,6 +14,7 @@ mod client;
 mod contract;
 mod crosslang;
 mod hostile;
+mod incidents;
 mod kill;
 mod memory;
 mod real;

@@ -15,6 +15,7 @@ mod changed;
 mod client;
 mod contract;
 mod crosslang;
+mod incidents;
 mod kill;
 mod memory;
 mod real;

@@ -1,0 +1,98 @@
+//! What production does to connections, over MQTT 5 and 3.1.1: the broker in memory, and the one that `CE_TEST_MQTT_URL` names.
+
+use cloudevents_core::Error;
+use cloudevents_mqtt::rumqttc_next034::{
+    MqttConnection, MqttReceiverOptions, MqttSenderOptions, receiver, sender,
+};
+use cloudevents_testkit::{
+    behaviours::name,
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+    mqtt::Broker,
+};
+use cloudevents_transport::{
+    Endpoint, Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue},
+};
+
+struct Topic {
+    proxy: FaultProxy,
+    /// All but the options.
+    url: String,
+    name: String,
+    version: &'static str,
+    patience: Patience,
+}
+
+impl Topic {
+    fn new(prefix: &str, version: &'static str, patience: Patience) -> Self {
+        let host = Endpoint::parse(prefix).unwrap().host().unwrap().to_string();
+        let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+        let name = name("incident");
+        let url = format!("{}{name}", prefix.replace(&host, &proxy.address().to_string()));
+        Self { proxy, url, name, version, patience }
+    }
+
+    fn url(&self, query: &str) -> String {
+        format!("{}?version={}{query}", self.url, self.version)
+    }
+
+    /// A connection that is silent for two Keep Alives is lost.
+    fn connection(&self) -> MqttConnection {
+        let mut connection = MqttConnection::default();
+        connection.keep_alive = self.patience.silence / 2;
+        connection
+    }
+}
+
+impl Venue for Topic {
+    fn claims(&self) -> Claims {
+        Claims::default()
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = MqttSenderOptions::default();
+        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        options.sender.enqueue_timeout = self.patience.send;
+        sender(&self.url(""), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = MqttReceiverOptions::from(options);
+        options.connection = self.connection();
+        receiver(&self.url(&format!("&client={}&reject=drop&session=10m", self.name)), options).await
+    }
+}
+
+impl Proxied for Topic {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+}
+
+async fn holds(prefix: &str, version: &'static str) {
+    let report = check_all(async |patience| Ok(Topic::new(prefix, version, patience))).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_mqtt() {
+    let broker = Broker::start().unwrap();
+    holds(&broker.url(""), "5").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_mqtt_3() {
+    let broker = Broker::start().unwrap();
+    holds(&broker.url(""), "3.1.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_on_a_real_broker() {
+    let Ok(prefix) = std::env::var("CE_TEST_MQTT_URL") else {
+        println!("SKIPPED: CE_TEST_MQTT_URL is not set");
+        return;
+    };
+    tokio::join!(holds(&prefix, "5"), holds(&prefix, "3.1.1"));
+}

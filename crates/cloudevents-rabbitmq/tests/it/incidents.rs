@@ -1,0 +1,88 @@
+//! What production does to connections, over RabbitMQ: the broker in memory, and the one that `CE_TEST_RABBITMQ_URL` names.
+
+use crate::tools::{name, queues, real};
+use cloudevents_core::Error;
+use cloudevents_rabbitmq::lapin4::{
+    QueueType, RabbitConnection, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender,
+};
+use cloudevents_testkit::{
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+    rabbitmq::Broker,
+};
+use cloudevents_transport::{
+    Endpoint, Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue},
+};
+
+struct Place {
+    proxy: FaultProxy,
+    /// All but the options.
+    url: String,
+    queue: String,
+    queues: QueueType,
+    patience: Patience,
+}
+
+impl Place {
+    fn new(server: &str, queues: QueueType, patience: Patience) -> Self {
+        let host = Endpoint::parse(server).unwrap().host().unwrap().to_string();
+        let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+        let url = server.replace(&host, &proxy.address().to_string());
+        Self { proxy, url, queue: name("incident"), queues, patience }
+    }
+
+    fn url(&self, query: &str) -> String {
+        format!("{}?queue={}{query}", self.url.trim_end_matches('?'), self.queue)
+    }
+
+    /// A connection that is silent for two heartbeats is lost.
+    fn connection(&self) -> RabbitConnection {
+        let mut connection = RabbitConnection::default();
+        connection.heartbeat = self.patience.silence / 2;
+        connection
+    }
+}
+
+impl Venue for Place {
+    fn claims(&self) -> Claims {
+        Claims::default()
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = RabbitSenderOptions::default();
+        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        options.sender.enqueue_timeout = self.patience.send;
+        options.declare = Some(self.queues);
+        sender(&self.url(""), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = RabbitReceiverOptions::from(options);
+        options.connection = self.connection();
+        options.declare = Some(self.queues);
+        receiver(&self.url("&reject=broker"), options).await
+    }
+}
+
+impl Proxied for Place {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_rabbitmq() {
+    let broker = Broker::start().unwrap();
+    let report =
+        check_all(async |patience| Ok(Place::new(&broker.url(""), QueueType::Classic, patience))).await;
+    assert!(report.holds(), "\n{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_on_a_real_broker() {
+    let Some(server) = real() else { return };
+    let report = check_all(async |patience| Ok(Place::new(&server, queues(), patience))).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}
