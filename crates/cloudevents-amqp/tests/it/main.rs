@@ -16,6 +16,7 @@ mod client;
 mod contract;
 mod crosslang;
 mod destinations;
+mod incidents;
 mod kill;
 mod losses;
 mod memory;

@@ -12,6 +12,7 @@ mod bad_input;
 mod client;
 mod contract;
 mod hostile;
+mod incidents;
 mod kill;
 mod memory;
 mod real;

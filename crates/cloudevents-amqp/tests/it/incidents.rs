@@ -1,0 +1,80 @@
+//! What production does to connections, over AMQP 1.0: the broker in memory, and the one that `CE_TEST_AMQP_URL` names.
+
+use cloudevents_amqp::fe2o3_amqp018::{
+    AmqpConnection, AmqpReceiverOptions, AmqpSenderOptions, receiver, sender,
+};
+use cloudevents_core::Error;
+use cloudevents_testkit::{
+    amqp::Broker,
+    behaviours::name,
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+};
+use cloudevents_transport::{
+    Endpoint, Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue},
+};
+
+struct Address {
+    proxy: FaultProxy,
+    url: String,
+    patience: Patience,
+}
+
+impl Address {
+    fn new(prefix: &str, patience: Patience) -> Self {
+        let host = Endpoint::parse(&format!("{prefix}x")).unwrap().host().unwrap().to_string();
+        let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+        let url = prefix.replace(&host, &proxy.address().to_string()) + &name("incident");
+        Self { proxy, url, patience }
+    }
+
+    fn connection(&self) -> AmqpConnection {
+        let mut connection = AmqpConnection::default();
+        connection.idle_timeout = self.patience.silence;
+        connection
+    }
+}
+
+impl Venue for Address {
+    fn claims(&self) -> Claims {
+        Claims::default()
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = AmqpSenderOptions::default();
+        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        options.sender.enqueue_timeout = self.patience.send;
+        sender(&self.url, options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = AmqpReceiverOptions::from(options);
+        options.connection = self.connection();
+        receiver(&format!("{}?reject=broker", self.url), options).await
+    }
+}
+
+impl Proxied for Address {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_amqp() {
+    let broker = Broker::start().unwrap();
+    let report = check_all(async |patience| Ok(Address::new(&broker.url(""), patience))).await;
+    assert!(report.holds(), "\n{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_on_a_real_broker() {
+    let Ok(prefix) = std::env::var("CE_TEST_AMQP_URL") else {
+        println!("SKIPPED: CE_TEST_AMQP_URL is not set");
+        return;
+    };
+    let report = check_all(async |patience| Ok(Address::new(&prefix, patience))).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}

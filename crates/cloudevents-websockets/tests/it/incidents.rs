@@ -1,0 +1,78 @@
+//! What production does to connections, over WebSockets, with a server between that keeps what its clients send until another client takes it.
+
+use crate::tools::Hub;
+use cloudevents_core::Error;
+use cloudevents_testkit::{
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+};
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue, Verdict},
+};
+use cloudevents_websockets::tungstenite029::{
+    WsConnection, WsReceiverOptions, WsSenderOptions, receiver, sender,
+};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Path {
+    proxy: FaultProxy,
+    name: String,
+    patience: Patience,
+}
+
+impl Path {
+    fn new(hub: &str, patience: Patience) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let proxy = FaultProxy::start(hub.trim_start_matches("ws://").parse().unwrap()).unwrap();
+        Self { proxy, name: NUMBER.fetch_add(1, Ordering::Relaxed).to_string(), patience }
+    }
+
+    /// A connection that is silent for two Keep Alives is lost.
+    fn connection(&self) -> WsConnection {
+        let mut connection = WsConnection::default();
+        connection.keep_alive = self.patience.silence / 2;
+        connection
+    }
+}
+
+impl Venue for Path {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.persistent = false; // what was written is forgotten
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = WsSenderOptions::default();
+        options.connection = self.connection();
+        options.sender.enqueue_timeout = self.patience.send;
+        sender(&format!("ws://{}/in/{}", self.proxy.address(), self.name), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = WsReceiverOptions::from(options);
+        options.connection = self.connection();
+        receiver(&format!("ws://{}/out/{}?reject=drop", self.proxy.address(), self.name), options).await
+    }
+}
+
+impl Proxied for Path {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_websockets() {
+    let hub = Hub::start().await;
+    let report = check_all(async |patience| Ok(Path::new(&hub, patience))).await;
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        let expected = match check {
+            "confirmations_that_do_not_come" => Verdict::NotClaimed, // nothing is confirmed
+            _ => Verdict::Holds,
+        };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
