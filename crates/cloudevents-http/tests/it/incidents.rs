@@ -37,7 +37,9 @@ impl Venue for Place {
     }
 
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
-        Ok(HttpReceiver::bind(&format!("http://127.0.0.1:{}/", self.port), options.into()).await?.into_receiver())
+        Ok(HttpReceiver::bind(&format!("http://127.0.0.1:{}/", self.port), options.into())
+            .await?
+            .into_receiver())
     }
 }
 

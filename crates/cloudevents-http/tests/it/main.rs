@@ -14,6 +14,7 @@ mod compression;
 mod contract;
 mod extractors;
 mod hostile;
+mod incidents;
 mod losses;
 mod message_headers;
 mod pairs;
