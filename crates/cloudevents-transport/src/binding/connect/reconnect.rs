@@ -3,8 +3,11 @@
 use super::{Backoff, Shared};
 use crate::{Connectivity, Host, observing::connectivity::Reporter};
 use cloudevents_core::{Error, ErrorKind};
-use std::fmt;
+use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
+
+/// How long a connection has to last for the outage before it to be over.
+const LASTS: Duration = Duration::from_secs(5);
 
 /// How a binding connects to one host. The same implementation serves senders and receivers.
 pub trait Connect: Send + Sync + 'static {
@@ -87,11 +90,11 @@ impl<C: Connect> Reconnect<C> {
     /// Tries until there is a connection. Fails only with errors that are not temporary; see
     /// [`Connect::connect`].
     ///
-    /// If the previous connection lasted less than the longest delay, it first waits as after a failed
+    /// If the previous connection lasted less than five seconds, or than the longest delay, it first waits as after a failed
     /// attempt. So a peer that accepts connections and closes them is not called without a pause.
     pub async fn open(&mut self) -> Result<C::Connection, Error> {
         if let Some(connected) = self.connected.take() {
-            if connected.elapsed() < self.backoff.longest {
+            if connected.elapsed() < self.backoff.longest.min(LASTS) {
                 self.failed = self.failed.saturating_add(1);
                 sleep(self.backoff.delay(self.failed)).await;
             } else {
@@ -176,7 +179,6 @@ mod tests {
     use std::{
         collections::VecDeque,
         sync::{Arc, Mutex},
-        time::Duration,
     };
 
     /// Fails as scripted, and records which hosts were tried.
@@ -250,10 +252,25 @@ mod tests {
             delays[11] > Duration::from_secs(14) && delays[1] <= Duration::from_millis(101),
             "{delays:?}"
         );
-        sleep(Duration::from_secs(31)).await; // it lasts
+        sleep(LASTS).await;
         let begun = Instant::now();
         reconnect.open().await.unwrap();
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_that_is_over_does_not_count_for_the_next_one() {
+        let (down, up) = (Some(ErrorKind::Disconnected), None);
+        let script = Script::new([down, down, up].repeat(5));
+        let mut reconnect = Reconnect::new(script, hosts("x://a/"), Backoff::default());
+        for _ in 0..5 {
+            let begun = Instant::now();
+            reconnect.open().await.unwrap();
+            let (gap, most) = (begun.elapsed(), Duration::from_millis(302)); // the first two delays
+            assert!(gap <= most, "{gap:?}");
+            sleep(Duration::from_secs(13)).await; // it works
+            reconnect.lost(&Error::new(ErrorKind::Disconnected));
+        }
     }
 
     #[tokio::test(start_paused = true)]
