@@ -27,7 +27,6 @@ pub mod ports;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod rng;
-#[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 #[cfg(any(
     feature = "amqp",
     feature = "fault-proxy",

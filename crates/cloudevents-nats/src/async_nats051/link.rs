@@ -18,7 +18,10 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
-use futures_util::{FutureExt, StreamExt, future::try_join_all};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, try_join_all},
+};
 use std::{
     collections::BTreeMap,
     pin::Pin,
@@ -241,6 +244,11 @@ impl QueueSource for Link {
     type Tag = Tag;
 
     const TAGS_OUTLIVE_CONNECTIONS: bool = true;
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        let notes = self.connected.notes.clone();
+        async move { notes.lost().await }.boxed()
+    }
 
     fn capabilities(&self) -> ReceiverCapabilities {
         let mut capabilities = ReceiverCapabilities::queue();

@@ -10,7 +10,7 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use std::{pin::Pin, sync::Arc};
 
 /// Creates subscriptions.
@@ -83,6 +83,11 @@ impl QueueSource for Subscription {
             // The messages end only when the client has tried to connect again, which a silent host may take long to refuse.
             error = &mut self.lost => Err(error),
         }
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        let notes = self.connected.notes.clone();
+        async move { notes.lost().await }.boxed()
     }
 
     /// Not called: the server forgets a message once it has sent it.

@@ -87,21 +87,24 @@ impl Connected {
     }
 
     /// Returns when the connection or this channel has ended.
-    pub(super) async fn ended(&self, channel: &Channel) -> Error {
+    pub(super) fn ended(&self, channel: &Channel) -> impl Future<Output = Error> + Send + use<> {
         let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
-        loop {
-            if let Some(reason) = ended.borrow_and_update().clone() {
-                return failure::ended(reason);
-            }
-            happened.mark_unchanged();
-            if !channel.status().connected() {
-                return failure::disconnected("the broker closed the channel");
-            }
-            tokio::select! {
-                _ = ended.changed() => {}
-                changed = happened.changed() => if changed.is_err() {
-                    return failure::disconnected("the connection was closed");
-                },
+        let channel = channel.clone();
+        async move {
+            loop {
+                if let Some(reason) = ended.borrow_and_update().clone() {
+                    return failure::ended(reason);
+                }
+                happened.mark_unchanged();
+                if !channel.status().connected() {
+                    return failure::disconnected("the broker closed the channel");
+                }
+                tokio::select! {
+                    _ = ended.changed() => {}
+                    changed = happened.changed() => if changed.is_err() {
+                        return failure::disconnected("the connection was closed");
+                    },
+                }
             }
         }
     }

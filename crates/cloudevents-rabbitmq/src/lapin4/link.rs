@@ -18,8 +18,8 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{
-    StreamExt,
-    future::{join_all, pending},
+    FutureExt, StreamExt,
+    future::{BoxFuture, join_all, pending},
     task::noop_waker_ref,
 };
 use lapin::{
@@ -126,6 +126,10 @@ impl QueueSource for Link {
             capabilities.delays = By::Broker;
         }
         capabilities
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        self.connected.ended(&self.settling.channel).boxed()
     }
 
     /// Cancels the consumer, so that released messages do not come back to it.

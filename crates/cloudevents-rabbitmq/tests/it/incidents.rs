@@ -6,7 +6,7 @@ use cloudevents_rabbitmq::lapin4::{
     QueueType, RabbitConnection, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender,
 };
 use cloudevents_testkit::{
-    fault_proxy::FaultProxy,
+    fault_proxy::{End, FaultProxy},
     incidents::{Patience, Proxied, check_all},
     rabbitmq::Broker,
 };
@@ -14,9 +14,11 @@ use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue},
 };
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::sleep;
 
 struct Place {
-    proxy: FaultProxy,
+    proxy: Arc<FaultProxy>,
     /// All but the options.
     url: String,
     queue: String,
@@ -27,7 +29,7 @@ struct Place {
 impl Place {
     fn new(server: &str, queues: QueueType, patience: Patience) -> Self {
         let host = Endpoint::parse(server).unwrap().host().unwrap().to_string();
-        let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+        let proxy = Arc::new(FaultProxy::start(host.parse().unwrap()).unwrap());
         let url = server.replace(&host, &proxy.address().to_string());
         Self { proxy, url, queue: name("incident"), queues, patience }
     }
@@ -85,4 +87,53 @@ async fn incidents_on_a_real_broker() {
     let report = check_all(async |patience| Ok(Place::new(&server, queues(), patience))).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// With clients that wait too long, wait too briefly, go around the faults, do not come back, or lose their connection for another reason, each check fails
+/// at least once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_incident_can_fail() {
+    let broker = Broker::start().unwrap();
+    let (server, seconds) = (broker.url(""), Duration::from_secs);
+    let place = |patience| Place::new(&server, QueueType::Classic, patience);
+    let with = |patience: Patience, send, silence| {
+        let mut patience = patience;
+        (patience.send, patience.silence) = (send, silence);
+        place(patience)
+    };
+    let patient = check_all(async |patience| Ok(with(patience, seconds(60), seconds(60))));
+    let impatient = check_all(async |patience| Ok(with(patience, Duration::from_millis(300), seconds(60))));
+    let around = check_all(async |patience| Ok(Place { url: server.clone(), ..place(patience) }));
+    let away = check_all(async |patience| {
+        let place = place(patience);
+        let proxy = Arc::clone(&place.proxy);
+        tokio::spawn(async move {
+            proxy.until(|counts| counts.open < counts.accepted).await; // the first connection has ended
+            loop {
+                proxy.refuse().await;
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+        Ok(place)
+    });
+    let cut = check_all(async |patience| {
+        let place = place(patience);
+        let proxy = Arc::clone(&place.proxy);
+        tokio::spawn(async move {
+            sleep(seconds(4)).await;
+            proxy.end(End::Cut);
+        });
+        Ok(place)
+    });
+    let (patient, impatient, around, away, cut) = tokio::join!(patient, impatient, around, away, cut);
+    let mut never: BTreeSet<&str> = patient.iter().map(|(check, _)| check).collect();
+    for (name, report) in
+        [("patient", patient), ("impatient", impatient), ("around", around), ("away", away), ("cut", cut)]
+    {
+        println!("{name}:\n{report}");
+        for (check, _) in report.iter().filter(|(_, verdict)| verdict.is_err()) {
+            never.remove(check);
+        }
+    }
+    assert!(never.is_empty(), "they never fail: {never:?}");
 }

@@ -11,7 +11,7 @@ mod scene;
 use crate::fault_proxy::{End, FaultProxy, Flow};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::contract::{Failure, Report, Venue, Verdict};
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 use scene::{Scene, ensure};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -53,49 +53,54 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// How many sends wait in a fault.
 const WAITING: usize = 20;
 
-/// Runs every check at a venue of its own, all at the same time, for they mostly wait.
+/// Where a connection is cut, in bytes of one direction: in handshakes, in frames, and in what confirms them.
+const CUTS: [(Flow, u64); 8] = [
+    (Flow::ToClient, 0),
+    (Flow::ToClient, 7),
+    (Flow::ToClient, 90),
+    (Flow::ToClient, 400),
+    (Flow::ToServer, 0),
+    (Flow::ToServer, 7),
+    (Flow::ToServer, 90),
+    (Flow::ToServer, 400),
+];
+
+/// Runs every check at venues of its own, all at the same time, for they mostly wait.
 pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Error>) -> Report {
     let (long, short) = (Patience { send: LONG, silence: LONG }, Patience { send: SHORT, silence: SILENCE });
     let (unconfirmed, silent) =
         (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
     let open = &open;
-    let checks: [(&'static str, LocalBoxFuture<'_, Result<Verdict, Failure>>); 7] = [
+    let checks: [(&'static str, Check<'_>); 9] = [
         (
             "a_stall_that_ends_costs_nothing",
-            Box::pin(async move { a_stall_that_ends_costs_nothing(&open(long).await?).await }),
+            Box::pin(async move { a_stall_that_ends(&open(long).await?).await }),
         ),
+        ("a_stall_past_every_timeout", Box::pin(async move { a_stall(&open(short).await?, short).await })),
+        ("a_cut_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Cut).await })),
+        ("a_reset_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Reset).await })),
         (
-            "a_stall_past_every_timeout",
-            Box::pin(async move { a_stall_past_every_timeout(&open(short).await?, short).await }),
+            "a_reset_while_messages_are_handled",
+            Box::pin(async move { an_end_for_handlers(&open(long).await?).await }),
         ),
-        (
-            "a_cut_while_sends_wait",
-            Box::pin(async move { an_end_while_sends_wait(&open(long).await?, End::Cut).await }),
-        ),
-        (
-            "a_reset_while_sends_wait",
-            Box::pin(async move { an_end_while_sends_wait(&open(long).await?, End::Reset).await }),
-        ),
-        (
-            "a_half_open_connection",
-            Box::pin(async move { a_half_open_connection(&open(short).await?, short).await }),
-        ),
+        ("a_cut_at_any_byte", Box::pin(cuts(open, long))),
+        ("a_half_open_connection", Box::pin(async move { half_open(&open(short).await?, short).await })),
         (
             "confirmations_that_do_not_come",
-            Box::pin(
-                async move { confirmations_that_do_not_come(&open(unconfirmed).await?, unconfirmed).await },
-            ),
+            Box::pin(async move { unconfirmed_sends(&open(unconfirmed).await?, unconfirmed).await }),
         ),
         (
             "a_consumer_that_stands_still",
-            Box::pin(async move { a_consumer_that_stands_still(&open(silent).await?, silent).await }),
+            Box::pin(async move { a_slow_consumer(&open(silent).await?, silent).await }),
         ),
     ];
     join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
 }
 
+type Check<'a> = LocalBoxFuture<'a, Result<Verdict, Failure>>;
+
 /// TCP stays and no byte comes for a moment: every send that waits succeeds, and no connection is given up.
-async fn a_stall_that_ends_costs_nothing(venue: &impl Proxied) -> Result<Verdict, Failure> {
+async fn a_stall_that_ends(venue: &impl Proxied) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     venue.proxy().stall(Flow::Both);
     let sends = scene.send(WAITING);
@@ -110,7 +115,7 @@ async fn a_stall_that_ends_costs_nothing(venue: &impl Proxied) -> Result<Verdict
 }
 
 /// TCP stays and no byte comes until everything has timed out: sends have an end, both ends notice, and both work again afterwards.
-async fn a_stall_past_every_timeout(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+async fn a_stall(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     venue.proxy().stall(Flow::Both);
     let sends = scene.send(WAITING);
@@ -121,7 +126,7 @@ async fn a_stall_past_every_timeout(venue: &impl Proxied, patience: Patience) ->
 }
 
 /// Connections end while sends wait, and new ones are refused for a moment.
-async fn an_end_while_sends_wait(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
+async fn an_end(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     venue.proxy().stall(Flow::Both);
     let sends = scene.send(WAITING);
@@ -135,8 +140,44 @@ async fn an_end_while_sends_wait(venue: &impl Proxied, end: End) -> Result<Verdi
     scene.works_again().await
 }
 
+/// Connections end while messages are handled that were not settled.
+async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    scene.stand_still(true);
+    let sends = scene.send(WAITING);
+    scene.is_handling(LONG).await?;
+    venue.proxy().end(End::Reset);
+    scene.losses_are_seen(SLACK).await?;
+    scene.stand_still(false);
+    scene.outcomes(sends, AGAIN).await?;
+    scene.works_again().await
+}
+
+/// Connections, also new ones, end at a byte for a moment, at another one for each venue.
+async fn cuts<V: Proxied>(
+    open: &impl AsyncFn(Patience) -> Result<V, Error>,
+    patience: Patience,
+) -> Result<Verdict, Failure> {
+    let all = CUTS.map(|(flow, bytes)| async move {
+        let failed = |failure: Failure| Failure::new(format!("{flow:?}, after {bytes} bytes: {failure}"));
+        cut_at(&open(patience).await?, flow, bytes).await.map_err(failed)
+    });
+    try_join_all(all).await?;
+    Ok(Verdict::Holds)
+}
+
+async fn cut_at(venue: &impl Proxied, flow: Flow, bytes: u64) -> Result<Verdict, Failure> {
+    let scene = Scene::open(venue).await?;
+    venue.proxy().end_after(flow, bytes, End::Cut);
+    let sends = scene.send(WAITING);
+    sleep(STALL / 2).await; // for a few attempts
+    venue.proxy().resume();
+    scene.outcomes(sends, AGAIN).await?;
+    scene.works_again().await
+}
+
 /// The peer is gone without a FIN, and reachable again at once.
-async fn a_half_open_connection(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+async fn half_open(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     venue.proxy().half_open();
     let sends = scene.send(WAITING);
@@ -146,10 +187,7 @@ async fn a_half_open_connection(venue: &impl Proxied, patience: Patience) -> Res
 }
 
 /// The broker gets what is sent, and what it says does not come: sends have an end, twice, so that they leave no room taken behind.
-async fn confirmations_that_do_not_come(
-    venue: &impl Proxied,
-    patience: Patience,
-) -> Result<Verdict, Failure> {
+async fn unconfirmed_sends(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
     if !venue.claims().persistent {
         return Ok(Verdict::NotClaimed);
     }
@@ -168,7 +206,7 @@ async fn confirmations_that_do_not_come(
 }
 
 /// A handler stands still for longer than any keep-alive, while much is sent: no connection is given up, and everything arrives.
-async fn a_consumer_that_stands_still(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+async fn a_slow_consumer(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
     const MANY: usize = 100;
     const BYTES: usize = 50_000;
     let scene = Scene::open(venue).await?;

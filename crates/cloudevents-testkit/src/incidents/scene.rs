@@ -42,6 +42,7 @@ pub(super) struct Scene {
 #[derive(Debug, Default)]
 struct Came {
     times: BTreeMap<usize, u64>,
+    is_handling: bool,
     ended: Option<String>,
 }
 
@@ -148,6 +149,12 @@ impl Scene {
         self.still.send_replace(still);
     }
 
+    /// Waits until the handler has a message that it has not settled.
+    pub(super) async fn is_handling(&self, limit: Duration) -> Result<(), Failure> {
+        let handling = timeout(limit, self.came.clone().wait_for(|came| came.is_handling)).await.is_ok();
+        ensure(handling, || format!("nothing came within {limit:?}"))
+    }
+
     /// Without being opened anew, the sender sends and the receiver receives in time; both are connected; and nothing that was confirmed is missing.
     pub(super) async fn works_again(&self) -> Result<Verdict, Failure> {
         let begin = Instant::now();
@@ -224,11 +231,13 @@ async fn receive(mut receiver: Receiver, came: watch::Sender<Came>, mut still: w
         let ended = match receiver.next().await {
             Ok(Some(delivery)) => {
                 let number = delivery.event().map(|event| event.id().parse().unwrap_or(usize::MAX));
+                came.send_modify(|came| came.is_handling = true);
                 let _ = still.wait_for(|still| !still).await;
                 let _ = delivery.accept().await; // a message whose settlement is lost comes again
                 match number {
                     Ok(number) => {
                         came.send_modify(|came| {
+                            came.is_handling = false;
                             let times = came.times.entry(number).or_default();
                             *times = times.saturating_add(1);
                         });

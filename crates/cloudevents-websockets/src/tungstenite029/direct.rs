@@ -16,8 +16,9 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{collections::VecDeque, future::pending};
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 /// The receiving end of a connection of its own.
@@ -30,7 +31,14 @@ impl Connect for Receiving {
         let (stream, reader) = self.0.open(host).await?;
         let (commands, sent) = unsent();
         let socket = Socket::new(stream, sent, self.0.target.liveness());
-        Ok(Direct { socket: Some(socket), commands, reader, ahead: VecDeque::new(), bytes: 0, lost: None })
+        Ok(Direct {
+            socket: Some(socket),
+            commands,
+            reader,
+            ahead: VecDeque::new(),
+            bytes: 0,
+            lost: watch::Sender::default(),
+        })
     }
 }
 
@@ -44,13 +52,13 @@ pub(super) struct Direct {
     ahead: VecDeque<Message>,
     bytes: usize,
     /// Why the connection has ended, for when everything was taken.
-    lost: Option<Error>,
+    lost: watch::Sender<Option<Error>>,
 }
 
 impl Direct {
     /// Why the connection has ended.
     fn why(&self) -> Error {
-        self.lost.clone().unwrap_or_else(|| failure::closed(None))
+        self.lost.borrow().clone().unwrap_or_else(|| failure::closed(None))
     }
 
     /// Ends the connection, without waiting until the peer has the reason.
@@ -60,7 +68,7 @@ impl Direct {
             let told = error.clone();
             tokio::spawn(async move { socket.end(&told).await });
         }
-        self.lost = Some(error);
+        self.lost.send_replace(Some(error));
     }
 
     /// Behind a frame of the wrong kind, nothing is read.
@@ -121,6 +129,15 @@ impl QueueSource for Direct {
             true => self.why(),
             false => pending().await, // they come first
         }
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        let mut lost = self.lost.subscribe();
+        async move {
+            let seen = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+            seen.unwrap_or_else(|| failure::closed(None))
+        }
+        .boxed()
     }
 
     async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {

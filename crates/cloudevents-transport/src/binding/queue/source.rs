@@ -2,6 +2,7 @@
 
 use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
+use futures_util::{FutureExt, future::BoxFuture};
 
 /// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
 /// [`Connect`](crate::binding::connect::Connect).
@@ -47,6 +48,12 @@ pub trait QueueSource: Send + 'static {
     /// Cancel-safe. The default is for clients that do this by themselves, and report a loss when the next message is taken.
     fn tend(&mut self) -> impl Future<Output = Error> + Send {
         std::future::pending()
+    }
+
+    /// Returns when the connection is lost, also while messages of it are left that nothing takes: the state of the receiver shows it from then on.
+    /// Called once for each connection. The default is for clients that do not know it sooner than [`next`](Self::next) and [`tend`](Self::tend).
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        std::future::pending().boxed()
     }
 
     /// Settles these messages in the same way, in the order in which the program settled them. Returns when

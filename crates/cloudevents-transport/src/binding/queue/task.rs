@@ -63,6 +63,8 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) releases: u32,
     /// Messages on their way to the dead-letter sink.
     pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
+    /// Whether it was reported that this connection is lost, although messages of it are left.
+    is_lost: bool,
 }
 
 pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
@@ -85,6 +87,7 @@ enum Step<T> {
     Ready,
     Freed,
     Sunk(Sunk<T>),
+    Lost(Error),
     Arrived(Result<Arrived<T>, Error>),
     /// A message or error while stopping.
     Late(Result<Arrived<T>, Error>),
@@ -128,6 +131,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             ready: VecDeque::new(),
             releases: 0,
             rejecting: FuturesUnordered::new(),
+            is_lost: false,
         }
     }
 
@@ -143,7 +147,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Err(error) => error,
             };
             drop(source);
-            self.reconnect.lost(&error);
+            if !std::mem::take(&mut self.is_lost) {
+                self.reconnect.lost(&error);
+            }
             let stopping = self.stopping;
             source = match self.connect_again(&mut stopped).await? {
                 Some(source) => source,
@@ -205,7 +211,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         stopped: &mut oneshot::Receiver<Handover>,
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
-        let mut timer = pin!(sleep_until(Instant::now()));
+        let (mut timer, mut lost) = (pin!(sleep_until(Instant::now())), source.lost());
         self.desk = Arc::new(Desk {
             asks: self.desk.asks.clone(),
             extends: self.can.extends,
@@ -256,6 +262,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
                 () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
+                error = &mut lost, if !self.is_lost => Step::Lost(error),
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
             };
             match step {
@@ -263,6 +270,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Stop(handover) => {
                     self.stopping = true;
                     drop(handover); // with the untaken messages, whose tokens request the release
+                    if self.is_lost {
+                        return Err(Error::new(ErrorKind::Disconnected));
+                    }
                     self.stop(source).await?;
                 }
                 Step::Due => self.due(source).await?,
@@ -274,6 +284,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     }
                 }
                 Step::Sunk(sunk) => self.sunk(sunk, source).await?,
+                // What is left cannot be settled, or over the next connection.
+                Step::Lost(error) if self.stopping || !self.tags_outlive() => return Err(error),
+                Step::Lost(error) => {
+                    self.is_lost = true;
+                    self.reconnect.lost(&error);
+                }
                 Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
                 Step::Late(arrived) => {
                     drop(source.settle(vec![arrived?.tag], Settlement::Release).await?);
