@@ -61,7 +61,8 @@ impl Venue for Subject {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = NatsReceiverOptions::from(options);
         options.connection = self.connection();
-        let query = if self.is_stored { "consumer=incident&reject=broker" } else { "reject=drop" };
+        let query =
+            if self.is_stored { "consumer=incident&reject=broker&ack-wait=5s" } else { "reject=drop" };
         receiver(&self.url(query), options).await
     }
 }

@@ -10,7 +10,10 @@ mod scene;
 
 use crate::fault_proxy::{End, FaultProxy, Flow};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::contract::{Failure, Report, Venue, Verdict};
+use cloudevents_transport::{
+    ReceiverOptions,
+    contract::{Failure, Report, Venue, Verdict},
+};
 use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 use scene::{Scene, ensure};
 use std::time::Duration;
@@ -71,7 +74,7 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
     let (unconfirmed, silent) =
         (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
     let open = &open;
-    let checks: [(&'static str, Check<'_>); 9] = [
+    let checks: [(&'static str, Check<'_>); 10] = [
         (
             "a_stall_that_ends_costs_nothing",
             Box::pin(async move { a_stall_that_ends(&open(long).await?).await }),
@@ -92,6 +95,10 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
         (
             "a_consumer_that_stands_still",
             Box::pin(async move { a_slow_consumer(&open(silent).await?, silent).await }),
+        ),
+        (
+            "a_slow_handler_gets_each_message_once",
+            Box::pin(async move { a_slow_handler(&open(long).await?).await }),
         ),
     ];
     join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
@@ -143,12 +150,12 @@ async fn an_end(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
 /// Connections end while messages are handled that were not settled.
 async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
-    scene.stand_still(true);
+    scene.pace(None);
     let sends = scene.send(WAITING);
     scene.is_handling(LONG).await?;
     venue.proxy().end(End::Reset);
     scene.losses_are_seen(SLACK).await?;
-    scene.stand_still(false);
+    scene.pace(Some(Duration::ZERO));
     scene.outcomes(sends, AGAIN).await?;
     scene.works_again().await
 }
@@ -210,14 +217,29 @@ async fn a_slow_consumer(venue: &impl Proxied, patience: Patience) -> Result<Ver
     const MANY: usize = 100;
     const BYTES: usize = 50_000;
     let scene = Scene::open(venue).await?;
-    scene.stand_still(true);
+    scene.pace(None);
     let sends = scene.send_large(MANY, BYTES);
     sleep(patience.silence * 2 + STALL / 2).await;
-    scene.stand_still(false);
+    scene.pace(Some(Duration::ZERO));
     for sent in scene.outcomes(sends, LONG).await? {
         ensure(sent.result.is_ok(), || format!("{sent:?}"))?;
     }
     scene.all_arrive(LONG).await?;
+    ensure(scene.losses() == (0, 0), || format!("lost connections: {:?}", scene.losses()))?;
+    Ok(Verdict::Holds)
+}
+
+/// A handler that takes its time, with the receiver's own bounds: nothing comes twice, whatever waits for it.
+async fn a_slow_handler(venue: &impl Proxied) -> Result<Verdict, Failure> {
+    const MANY: usize = 600;
+    const PACE: Duration = Duration::from_millis(15);
+    let scene = Scene::open_with(venue, ReceiverOptions::default()).await?;
+    scene.pace(Some(PACE));
+    for sent in scene.outcomes(scene.send(MANY), LONG).await? {
+        ensure(sent.result.is_ok(), || format!("{sent:?}"))?;
+    }
+    scene.all_arrive(LONG).await?;
+    scene.nothing_confirmed_is_lost().await?;
     ensure(scene.losses() == (0, 0), || format!("lost connections: {:?}", scene.losses()))?;
     Ok(Verdict::Holds)
 }

@@ -17,7 +17,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// How long a message may take to arrive before another one is sent. Over a protocol that keeps nothing, the first may be lost.
@@ -30,7 +30,8 @@ pub(super) struct Scene {
     receiving: Connectivity,
     /// How often each number came.
     came: watch::Receiver<Came>,
-    still: watch::Sender<bool>,
+    /// How long handling a message takes; `None` while the handler stands still.
+    pace: watch::Sender<Option<Duration>>,
     receiver: JoinHandle<()>,
     next: AtomicUsize,
     /// What was confirmed.
@@ -60,18 +61,23 @@ impl Scene {
     pub(super) async fn open(venue: &impl Proxied) -> Result<Self, Failure> {
         let mut options = ReceiverOptions::default();
         options.in_flight.messages = 10;
+        Self::open_with(venue, options).await
+    }
+
+    /// As [`open`](Self::open), with these options of the receiver.
+    pub(super) async fn open_with(venue: &impl Proxied, options: ReceiverOptions) -> Result<Self, Failure> {
         let receiver = venue.receiver(options).await?;
         let sender = venue.sender().await?;
         let (sending, receiving) = (sender.connectivity(), receiver.connectivity());
-        let (still, stands) = watch::channel(false);
+        let (pace, paces) = watch::channel(Some(Duration::ZERO));
         let (came, seen) = watch::channel(Came::default());
         let scene = Self {
             sender,
             sending,
             receiving,
             came: seen,
-            still,
-            receiver: tokio::spawn(receive(receiver, came, stands)),
+            pace,
+            receiver: tokio::spawn(receive(receiver, came, paces)),
             next: AtomicUsize::new(0),
             confirmed: Mutex::default(),
             persistent: venue.claims().persistent,
@@ -144,9 +150,9 @@ impl Scene {
         Ok(())
     }
 
-    /// Has the handler stand still, or go on.
-    pub(super) fn stand_still(&self, still: bool) {
-        self.still.send_replace(still);
+    /// Has the handler take so long for a message; `None` has it stand still.
+    pub(super) fn pace(&self, pace: Option<Duration>) {
+        self.pace.send_replace(pace);
     }
 
     /// Waits until the handler has a message that it has not settled.
@@ -226,13 +232,18 @@ impl Drop for Scene {
 }
 
 /// Accepts what comes, unless it stands still.
-async fn receive(mut receiver: Receiver, came: watch::Sender<Came>, mut still: watch::Receiver<bool>) {
+async fn receive(
+    mut receiver: Receiver,
+    came: watch::Sender<Came>,
+    mut pace: watch::Receiver<Option<Duration>>,
+) {
     loop {
         let ended = match receiver.next().await {
             Ok(Some(delivery)) => {
                 let number = delivery.event().map(|event| event.id().parse().unwrap_or(usize::MAX));
                 came.send_modify(|came| came.is_handling = true);
-                let _ = still.wait_for(|still| !still).await;
+                let takes = pace.wait_for(Option::is_some).await.ok().and_then(|pace| *pace);
+                sleep(takes.unwrap_or_default()).await;
                 let _ = delivery.accept().await; // a message whose settlement is lost comes again
                 match number {
                     Ok(number) => {
