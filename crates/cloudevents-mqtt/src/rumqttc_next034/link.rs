@@ -115,8 +115,7 @@ async fn run(link: Arc<Link>, connection: Connection) {
         let driving = pin!(connection.drive(&link.outbox, &mut side));
         let expiring = pin!(link.expire());
         match select(driving, expiring).await {
-            Either::Left((error, _)) => error,
-            Either::Right((never, _)) => match never {},
+            Either::Left((error, _)) | Either::Right((error, _)) => error,
         }
     };
     link.end(error);
@@ -238,14 +237,20 @@ impl Link {
         self.freed.notify_waiters();
     }
 
-    /// Fails messages that are not confirmed in time.
-    async fn expire(&self) -> std::convert::Infallible {
+    /// Fails messages that are not confirmed in time. Returns when none of those that the broker takes at once was confirmed in time: only another
+    /// connection has packet identifiers that are free.
+    async fn expire(&self) -> Error {
         loop {
             match self.confirms.due() {
                 Some(due) => sleep_until(due).await,
                 None => sleep(self.timeout).await, // a message that is sent meanwhile has as long
             }
             self.confirms.expire();
+            if !self.has_room() && self.confirms.is_empty() {
+                return failure::disconnected(
+                    "the broker confirms none of as many messages as it takes at once",
+                );
+            }
             self.freed.notify_waiters();
         }
     }

@@ -118,6 +118,24 @@ async fn the_receive_maximum_is_the_room_for_sending() {
     assert_eq!(broker.published().len(), 10);
 }
 
+/// Packet identifiers are free again over another connection only.
+#[tokio::test]
+async fn a_sender_outlives_as_many_missing_confirmations_as_the_receive_maximum() {
+    let mut options = BrokerOptions::default();
+    options.receive_maximum = Some(3);
+    let broker = Broker::with_options(options).unwrap();
+    broker.answer(Answer::Silence);
+    let mut options = MqttSenderOptions::default();
+    (options.timeout, options.sender.enqueue_timeout) = (Duration::from_millis(200), Duration::from_secs(10));
+    let sender = sent(&broker, "t", options).await;
+    for number in 0..3 {
+        assert_eq!(within(sender.send(&event(number))).await.unwrap_err().kind(), ErrorKind::Timeout);
+    }
+    broker.answer(Answer::Accept);
+    within(sender.send(&event(3))).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 1);
+}
+
 #[tokio::test]
 async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
     let broker = Broker::start().unwrap();

@@ -1,4 +1,4 @@
-//! What `docs/guarantees.md` promises is shown by the tests that it names.
+//! What `docs/guarantees.md` promises, and what `docs/incidents.md` says, is shown by the tests that they name.
 
 use std::{fs, path::Path};
 
@@ -16,22 +16,40 @@ const COLUMNS: &[&str] = &[
 
 #[test]
 fn every_cell_is_backed_by_tests_that_exist() {
+    assert!(tests_of("docs/guarantees.md", "-") > 50);
+}
+
+#[test]
+fn every_incident_is_backed_by_tests_that_exist_or_said_to_be_untested() {
+    assert!(tests_of("docs/incidents.md", "not tested") > 50);
+}
+
+/// Checks the tables of a page, of which cells that begin like this name no test. Returns how many tests are named.
+fn tests_of(page: &str, unbacked: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
-    let suite = fs::read_to_string(root.join("crates/cloudevents-transport/src/contract/mod.rs")).unwrap();
-    let checks = suite.split("all! {").nth(1).unwrap();
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let page = read(page);
+    let contract = read("crates/cloudevents-transport/src/contract/mod.rs");
+    let contract: Vec<&str> = contract.split("all! {").nth(1).unwrap().lines().map(str::trim).collect();
+    let incidents = read("crates/cloudevents-testkit/src/incidents/mod.rs");
+    let incidents: Vec<&str> =
+        incidents.split("let checks").nth(1).unwrap().split('"').skip(1).step_by(2).collect();
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| | ")) {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         assert_eq!(cells.len(), COLUMNS.len() + 1, "{row}");
-        for (cell, name) in cells[1..].iter().zip(COLUMNS).filter(|(cell, _)| **cell != "-") {
+        for (cell, name) in cells[1..].iter().zip(COLUMNS).filter(|(cell, _)| !cell.starts_with(unbacked)) {
             let tests: Vec<(&str, &str)> =
                 cell.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
             assert!(!tests.is_empty(), "no test backs: {cell}");
             for (file, test) in tests {
                 let path = root.join("crates").join(name).join("tests/it").join(file).with_extension("rs");
                 let text = fs::read_to_string(&path).unwrap_or_default();
-                let is_check = file == "contract" && checks.lines().any(|line| line.trim() == test);
+                let is_check = match file {
+                    "contract" => contract.contains(&test),
+                    "incidents" => incidents.contains(&test),
+                    _ => false,
+                };
                 assert!(
                     is_check && !text.is_empty() || text.contains(&format!("fn {test}(")),
                     "{name} has no test {file}::{test}"
@@ -40,7 +58,7 @@ fn every_cell_is_backed_by_tests_that_exist() {
             }
         }
     }
-    assert!(named > 50, "the tables were not read: {named} tests");
+    named
 }
 
 #[test]
