@@ -385,7 +385,10 @@ pub(super) fn subscribe(version: Version, filter: &str, qos: Qos) -> Result<Byte
             v4::Packet::Subscribe(subscribe).write(&mut bytes, usize::MAX).map_err(|error| error.to_string())
         }
         Version::V5 => {
-            let mut subscribe = v5::Subscribe::new(v5::SubscribeFilter::new(filter, qos.into()), None);
+            let mut filter = v5::SubscribeFilter::new(filter, qos.into());
+            // A session that is resumed has had the retained messages (MQTT 5.0, section 3.8.3.1).
+            filter.retain_forward_rule = v5::RetainForwardRule::OnNewSubscribe;
+            let mut subscribe = v5::Subscribe::new(filter, None);
             subscribe.pkid = SUBSCRIPTION;
             v5::Packet::Subscribe(subscribe).write(&mut bytes, None).map_err(|error| error.to_string())
         }

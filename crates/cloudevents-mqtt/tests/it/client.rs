@@ -297,6 +297,28 @@ async fn a_session_is_resumed() {
     until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
 }
 
+#[tokio::test]
+async fn retained_messages_come_once_for_each_subscription() {
+    let broker = Broker::start().unwrap();
+    let sender = sender(&format!("{}?retain=true", broker.url("t")), Default::default()).await.unwrap();
+    within(sender.send(&large("retained", 1))).await.unwrap(); // one without a payload would remove what is retained
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    let delivery = next(&mut receiver).await;
+    assert_eq!(id(&delivery), "retained");
+    within(delivery.accept()).await.unwrap();
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+    broker.disconnect_all();
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.connects() < 2 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    while within(sender.send(&event("next"))).await.is_err() {} // it has lost its connection, too
+    assert_eq!(id(&next(&mut receiver).await), "next");
+}
+
 /// A program that ends without settling, and its successor with the same client identifier.
 #[tokio::test]
 async fn a_session_outlives_its_receiver() {

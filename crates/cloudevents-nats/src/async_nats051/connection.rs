@@ -1,7 +1,9 @@
 //! A connection of the client, which does not reconnect by itself.
 
 use super::{failure, options::Target};
-use async_nats::{AuthError, Client, ConnectOptions, Event};
+use async_nats::{
+    AuthError, Client, ConnectOptions, Event, client::traits::Publisher, message::OutboundMessage,
+};
 use cloudevents_core::Error;
 use cloudevents_transport::Host;
 use futures_util::StreamExt;
@@ -90,6 +92,19 @@ impl Connected {
         }
     }
 
+    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: after such a report, the next message
+    /// is followed by a round trip.
+    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
+        let subject = self.notes.refusal(&message.subject).map(|_| message.subject.clone());
+        if let Some(subject) = &subject {
+            self.notes.forget(subject);
+        }
+        self.client.publish_message(message).await.map_err(failure::publish)?;
+        let Some(subject) = subject else { return Ok(()) };
+        self.round_trip().await?;
+        self.notes.refusal(&subject).map_or(Ok(()), Err)
+    }
+
     /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has no room for, as
     /// behind many of dropped messages.
     pub(super) fn ended(&self) -> Error {
@@ -163,9 +178,18 @@ impl Notes {
 
     /// The error of the server about this subject, if there was one.
     pub(super) fn refusal(&self, subject: &str) -> Option<Error> {
-        let quoted = format!("\"{subject}\"");
         let noted = self.0.borrow();
+        if noted.refusals.is_empty() {
+            return None;
+        }
+        let quoted = format!("\"{subject}\"");
         noted.refusals.iter().find(|refusal| refusal.contains(&quoted)).map(failure::refused)
+    }
+
+    /// Forgets the errors of the server about this subject.
+    fn forget(&self, subject: &str) {
+        let quoted = format!("\"{subject}\"");
+        self.0.send_modify(|noted| noted.refusals.retain(|refusal| !refusal.contains(&quoted)));
     }
 
     /// Returns the error of the server about this subject when there is one.

@@ -128,7 +128,8 @@ fn open(url: &str, options: NatsSenderOptions) -> BoxFuture<'_, Result<Sender, E
 /// in the order in which they were enqueued.
 ///
 /// With **core NATS** (`nats`), the outcome is that the message was written to the connection. The server
-/// confirms nothing, and whether there is a subscriber is unknown: a message can be lost without an error.
+/// confirms nothing, and whether there is a subscriber is unknown: a message can be lost without an error. That this user may not publish to a
+/// subject is an error of kind [`Refused`](ErrorKind::Refused) as soon as the server has reported it, which is behind the first messages.
 /// [`request`](Sender::request) returns the reply of a subscriber; without one, it is an error of kind
 /// [`Refused`](ErrorKind::Refused) at once.
 ///

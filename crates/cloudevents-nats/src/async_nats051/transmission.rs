@@ -3,7 +3,6 @@
 use super::{connection::Connected, failure, options::Target, written::Written};
 use async_nats::{
     Client, HeaderMap, Request, Subject,
-    client::traits::Publisher,
     jetstream::{self, context::PublishAckFuture, message::PublishMessage},
     message::OutboundMessage,
 };
@@ -93,7 +92,7 @@ impl Link {
         match &self.outcomes {
             Outcomes::Written(_) => {
                 let message = OutboundMessage { subject, reply, payload, headers };
-                self.client().publish_message(message).await.map_err(failure::publish)?;
+                self.connected.publish(message).await?;
                 Ok(Sent::Written)
             }
             Outcomes::Acked(context, _) => {

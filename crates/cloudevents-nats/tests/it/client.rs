@@ -276,6 +276,27 @@ async fn a_forbidden_subscription_is_refused() {
     receiver(&server.url("orders"), strict()).await.unwrap();
 }
 
+/// The server reports it when a message is lost already; from then on, each message to the subject waits for what the server says.
+#[tokio::test]
+async fn a_forbidden_subject_is_refused_after_the_first_messages() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let sender = sender_to(&server, "secret.plans").await;
+    let refused = within(async {
+        loop {
+            if let Err(error) = sender.send(&event("1")).await {
+                break error;
+            }
+        }
+    })
+    .await;
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.to_string().contains("Permissions Violation for Publish"), "{refused}");
+    for _ in 0..3 {
+        assert_eq!(within(sender.send(&event("2"))).await.unwrap_err().kind(), ErrorKind::Refused);
+    }
+    within(sender.send(Outgoing::from(event("3")).to("orders"))).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_user_without_an_inbox_can_receive_and_send() {
     let server = with(|options| options.denied = vec!["_INBOX.>".into()]);
