@@ -23,6 +23,11 @@ use tokio::time::sleep;
 pub trait Proxied: Venue {
     /// The proxy, which no other venue uses.
     fn proxy(&self) -> &FaultProxy;
+
+    /// Whether the receiver is the server, before which the proxy is: it has no connection of its own to lose. Default: no.
+    fn receiver_listens(&self) -> bool {
+        false
+    }
 }
 
 /// How patient the clients of a venue are, by their options.

@@ -5,13 +5,15 @@ use cloudevents_core::Error;
 use cloudevents_testkit::{
     fault_proxy::FaultProxy,
     incidents::{Patience, Proxied, check_all},
+    ports,
 };
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Venue, Verdict},
+    contract::{Claims, Report, Venue, Verdict},
 };
-use cloudevents_websockets::tungstenite029::{
-    WsConnection, WsReceiverOptions, WsSenderOptions, receiver, sender,
+use cloudevents_websockets::{
+    WsServerOptions, listen,
+    tungstenite029::{WsConnection, WsReceiverOptions, WsSenderOptions, receiver, sender},
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -63,10 +65,55 @@ impl Proxied for Path {
     }
 }
 
+/// A receiver that is a server.
+struct Listening {
+    path: Path,
+    port: u16,
+}
+
+impl Venue for Listening {
+    fn claims(&self) -> Claims {
+        self.path.claims()
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        self.path.sender().await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let url = format!("ws://127.0.0.1:{}/in/{}?reject=drop", self.port, self.path.name);
+        let mut options = WsServerOptions::from(options);
+        options.keep_alive = self.path.patience.silence / 2;
+        listen(&url, options).await
+    }
+}
+
+impl Proxied for Listening {
+    fn proxy(&self) -> &FaultProxy {
+        &self.path.proxy
+    }
+
+    fn receiver_listens(&self) -> bool {
+        true
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn incidents_of_websockets() {
     let hub = Hub::start().await;
-    let report = check_all(async |patience| Ok(Path::new(&hub, patience))).await;
+    check(&check_all(async |patience| Ok(Path::new(&hub, patience))).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_a_server_of_websockets() {
+    let report = check_all(async |patience| {
+        let port = ports::free();
+        Ok(Listening { path: Path::new(&format!("ws://127.0.0.1:{port}"), patience), port })
+    });
+    check(&report.await);
+}
+
+fn check(report: &Report) {
     println!("{report}");
     for (check, verdict) in report.iter() {
         let expected = match check {
