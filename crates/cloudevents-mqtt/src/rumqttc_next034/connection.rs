@@ -35,8 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many bytes are read at once.
 const CHUNK: usize = 32 << 10;
 
-/// The most bytes of messages that are kept until a subscription is confirmed.
-const EARLY: usize = 64 << 20;
+/// How many bytes of messages are kept until a subscription is confirmed. When more come, they are those of a session that is resumed, and the
+/// confirmation is behind them.
+const EARLY: usize = 8 << 20;
 
 /// The packet identifier of the subscription of a connection. Messages have others.
 pub(super) const SUBSCRIPTION: u16 = u16::MAX;
@@ -150,6 +151,7 @@ impl Connection {
         }
     }
 
+    /// Waits until the broker has confirmed the subscription, or has sent as much as is kept until then.
     async fn subscribed(&mut self, filter: &str) -> Result<(), Error> {
         let mut bytes = 0_usize;
         loop {
@@ -169,12 +171,10 @@ impl Connection {
                         bytes =
                             bytes.saturating_add(arrived.publish.payload.len()).saturating_add(CHUNK / 64);
                     }
-                    if bytes > EARLY {
-                        return Err(disconnected(
-                            "the broker sends messages and does not confirm the subscription",
-                        ));
-                    }
                     self.early.push(packet);
+                    if bytes > EARLY {
+                        return Ok(());
+                    }
                 }
                 None => self.read().await?,
             }

@@ -1,7 +1,7 @@
 //! Messages on their way from the connection to the program, and acknowledgements on their way back.
 
 use super::{
-    connection::Side,
+    connection::{SUBSCRIPTION, Side},
     failure,
     options::Qos,
     outbox::Outbox,
@@ -200,6 +200,15 @@ impl Side for Receiving<'_> {
                 inner.bytes = inner.bytes.saturating_add(size(&arrived));
                 inner.waiting.push_back((number, arrived));
                 self.added = true;
+            }
+            // Behind many messages of the session.
+            Packet::SubAck(SUBSCRIPTION, mut codes) => {
+                if let Some(Some(refusal)) = codes.pop() {
+                    return Err(failure::refused(format_args!(
+                        "the subscription of this session: {refusal}"
+                    ))
+                    .with_source(refusal));
+                }
             }
             Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::PubRec(id, None) => self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),

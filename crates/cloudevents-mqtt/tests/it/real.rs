@@ -1,6 +1,6 @@
 //! Tests on a real broker: with the contract, those that `.ci/brokers/mqtt` runs.
 
-use crate::tools::{event, events, id, next, strict, within};
+use crate::tools::{event, events, id, large, next, strict, within};
 use cloudevents_mqtt::rumqttc_next034::{ReceivedPublish, receiver, sender};
 use cloudevents_transport::Outgoing;
 use std::{
@@ -47,6 +47,24 @@ async fn everything_that_goes_along() {
         assert_eq!(delivery.headers().iter().filter(|(name, _)| *name == "x-a").count(), 2);
         within(delivery.accept()).await.unwrap();
     }
+}
+
+/// The broker sends what has waited before it confirms the subscription.
+#[tokio::test]
+async fn a_real_session_with_many_waiting_messages_is_resumed() {
+    const COUNT: usize = 200;
+    let Some(url) = topic("waiting") else { return };
+    let from = format!("{url}?client=waiting-{}&session=10m", process::id());
+    within(receiver(&from, strict()).await.unwrap().drain(Duration::from_secs(10))).await.unwrap();
+    let sender = sender(&url, Default::default()).await.unwrap();
+    within(sender.send_all((0..COUNT).map(|number| large(number, 100_000)))).await.unwrap();
+    let mut receiver = within(receiver(&from, strict())).await.unwrap();
+    for expected in 0..COUNT {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), expected.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+    assert_eq!(receiver.connectivity().losses(), 0);
 }
 
 #[tokio::test]
