@@ -9,7 +9,7 @@ fn event(id: &str, ty: &str) -> Event {
     Event::builder().id(id).source("/tests").ty(ty).build().unwrap()
 }
 
-/// The broker of the testkit has no filters, and says so.
+/// The broker of the testkit has no filters, and refuses them.
 #[tokio::test]
 async fn a_broker_without_filters_is_an_error() {
     let broker = Broker::start().unwrap();
@@ -37,7 +37,7 @@ async fn a_real_broker_delivers_what_is_selected() {
     );
     let mut selected = match receiver(&selecting, strict()).await {
         Ok(selected) => selected,
-        // It says so, and does not deliver everything.
+        // Better than to deliver everything.
         Err(error) => {
             let broker = std::env::var("CE_TEST_AMQP_BROKER").unwrap();
             assert!(broker != "artemis" && error.kind() == ErrorKind::Refused, "{broker}: {error}");
