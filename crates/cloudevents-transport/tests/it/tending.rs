@@ -9,6 +9,7 @@ use cloudevents_transport::{
         queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
     },
 };
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{
     future::pending,
     sync::{
@@ -18,15 +19,18 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
     time::{sleep, timeout},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the test sees of the source.
+/// What the test sees of the source, and how it loses its connection.
 #[derive(Clone, Default)]
-struct Seen(Arc<(AtomicBool, AtomicUsize)>);
+struct Seen(Arc<(AtomicBool, AtomicUsize, Notify)>);
 
 impl Seen {
     fn is_tended(&self) -> bool {
@@ -66,6 +70,15 @@ impl QueueSource for Source {
         let _tending = Tending(self.1.clone());
         self.1.0.0.store(true, Ordering::Relaxed);
         pending().await
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        let seen = self.1.clone();
+        async move {
+            seen.0.2.notified().await;
+            Error::new(ErrorKind::Disconnected)
+        }
+        .boxed()
     }
 
     async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {
@@ -120,6 +133,24 @@ async fn a_source_is_tended_while_there_is_no_room() {
     sleep(SECOND).await;
     assert!(!seen.is_tended(), "there is room: it is read");
     drop(receiver);
+}
+
+/// What is left of a connection is delivered, and the loss is counted once.
+#[tokio::test(start_paused = true)]
+async fn a_loss_shows_while_there_is_no_room() {
+    let (mut receiver, seen, feed) = receiver(Bounds { messages: 1, bytes: 1 << 20 }, 2).await;
+    let first = next(&mut receiver).await;
+    let connectivity = receiver.connectivity();
+    assert!(connectivity.state().is_connected());
+    seen.0.2.notify_one();
+    sleep(SECOND).await;
+    assert_eq!(connectivity.losses(), 1);
+    assert_eq!(connectivity.state().error().unwrap().kind(), ErrorKind::Disconnected);
+    first.accept().await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+    drop(feed); // nothing is left, and there is no other connection
+    assert_eq!(timeout(SECOND, receiver.next()).await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(connectivity.losses(), 1);
 }
 
 #[tokio::test(start_paused = true)]
