@@ -335,7 +335,12 @@ fn of_v5(packet: v5::Packet) -> Packet {
         v5::Packet::Disconnect(disconnect) => {
             let reason = disconnect.properties.and_then(|properties| properties.reason_string);
             let words = failure::words(disconnect.reason_code as u8, reason.as_deref());
-            Packet::Goodbye(failure::disconnected(format_args!("the broker closed the connection: {words}")))
+            let words = format_args!("the broker closed the connection: {words}");
+            Packet::Goodbye(match disconnect.reason_code {
+                v5::DisconnectReasonCode::SessionTakenOver => failure::refused(words)
+                    .with_help("another client has the same client identifier: give each its own"),
+                _ => failure::disconnected(words),
+            })
         }
         _ => Packet::Other,
     }

@@ -6,7 +6,7 @@ use super::{
     outbox::Outbox,
     source::{Inbox, Receiving},
 };
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Host,
     binding::connect::{Connect, Reconnect},
@@ -46,8 +46,15 @@ pub(super) async fn run(
             return;
         }
         reconnect.lost(&error);
+        // Clients that take a session from each other would do so for ever.
+        let mut taken = (error.kind() == ErrorKind::Refused).then_some(error);
+        if let Some(error) = &taken {
+            reconnect.fail(error);
+        }
         (connection, outbox) = loop {
-            let opened = {
+            let opened = if let Some(error) = taken.take() {
+                Err(error)
+            } else {
                 let gone = pin!(gone(&mut alive));
                 match select(pin!(reconnect.open()), gone).await {
                     Either::Left((opened, _)) => opened,

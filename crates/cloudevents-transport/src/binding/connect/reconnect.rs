@@ -118,6 +118,11 @@ impl<C: Connect> Reconnect<C> {
         self.reporter.lost(error);
     }
 
+    /// Reports that there will be no other connection, unless [`open`](Self::open) is called again.
+    pub fn fail(&mut self, error: &Error) {
+        self.reporter.failed(error);
+    }
+
     /// Reports a connection that was made elsewhere.
     #[cfg(feature = "queue")]
     pub(crate) fn has_connection(&self) {
