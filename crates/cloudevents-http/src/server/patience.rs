@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
@@ -103,7 +103,8 @@ impl AsyncRead for Patience {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let left = u64::try_from(TURN.saturating_sub(self.read)).unwrap_or(u64::MAX);
+        let read = Pin::new(&mut (&mut self.stream).take(left)).poll_read(context, buffer);
         let came = buffer.filled().len().saturating_sub(before);
         if came > 0 {
             self.line.hear();
@@ -163,6 +164,11 @@ mod tests {
     /// A crowd that sends fast must not keep the response of another connection waiting.
     #[tokio::test]
     async fn a_client_that_sends_fast_gives_others_their_turn() {
+        takes_turns(1 << 10).await;
+        takes_turns(1 << 18).await;
+    }
+
+    async fn takes_turns(buffered: usize) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
@@ -174,7 +180,7 @@ mod tests {
             stream.stream.readable().await.unwrap();
             let mut turn = 0;
             loop {
-                let mut bytes = [0; 1 << 10];
+                let mut bytes = vec![0; buffered];
                 let mut buffer = ReadBuf::new(&mut bytes);
                 let polled =
                     Pin::new(&mut stream).poll_read(&mut Context::from_waker(&noop_waker()), &mut buffer);
