@@ -75,8 +75,7 @@ impl Connected {
         Node::open(&mut self.connection, address).await
     }
 
-    /// Waits until the session has ended, which it also does with the connection. Do not call it again
-    /// after it has returned.
+    /// Waits until the session has ended, which it also does with the connection. Cancel-safe.
     pub(super) async fn ended(&mut self) {
         let _ = self.session.on_end().await;
     }

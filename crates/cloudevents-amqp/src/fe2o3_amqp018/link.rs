@@ -46,6 +46,8 @@ pub(super) struct Linking {
     pub(super) selector: Option<String>,
 }
 
+const LOST: &str = "the connection was lost";
+
 /// The name of the filter, and its descriptor (AMQP Filter Expressions 1.0, in the form that brokers know).
 const SELECTOR: &str = "apache.org:selector-filter:string";
 
@@ -186,8 +188,18 @@ impl QueueSource for Link {
     }
 
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
-        let taken = self.link.recv().await;
+        // A link does not always hear that its connection is lost.
+        let taken = tokio::select! {
+            biased;
+            taken = self.link.recv() => taken,
+            () = self.connected.ended() => return Err(failure::disconnected(LOST)),
+        };
         self.arrived(taken)
+    }
+
+    async fn tend(&mut self) -> Error {
+        self.connected.ended().await;
+        failure::disconnected(LOST)
     }
 
     /// Returns when the disposition is on its way. AMQP does not confirm a receiver's settlements.

@@ -10,8 +10,11 @@ use cloudevents_amqp::fe2o3_amqp018::{
 };
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
 use cloudevents_core::{Error, ErrorKind, Message};
-use cloudevents_testkit::amqp::{Answer, Broker, BrokerOptions, Queue};
-use cloudevents_transport::{Bounds, ConnectionState, Outgoing, Sender};
+use cloudevents_testkit::{
+    amqp::{Answer, Broker, BrokerOptions, Queue},
+    fault_proxy::{End, FaultProxy},
+};
+use cloudevents_transport::{Bounds, ConnectionState, Endpoint, Outgoing, Sender};
 use futures_util::FutureExt;
 use std::{
     error::Error as _,
@@ -856,4 +859,24 @@ async fn credentials_are_asked_for_before_each_connection() {
     broker.restart().unwrap();
     within(async { while sender.send(&event(2)).await.is_err() {} }).await;
     assert!(passwords.1.load(Ordering::Relaxed) >= 5, "{passwords:?}");
+}
+
+/// The state of the receiver shows it although no message may be taken.
+#[tokio::test]
+async fn a_loss_is_seen_while_handlers_hold_everything() {
+    let broker = Broker::start().unwrap();
+    let address = broker.url("held");
+    let host = Endpoint::parse(&address).unwrap().host().unwrap().to_string();
+    let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+    let through = address.replace(&host, &proxy.address().to_string());
+    sender_to(&broker, "held").await.send_all(events(3)).await.unwrap();
+    let mut options = strict();
+    options.receiver.in_flight.messages = 1;
+    let mut receiving = receiver(&through, options).await.unwrap();
+    let held = next(&mut receiving).await;
+    proxy.end(End::Reset);
+    lost(&receiving).await;
+    within(held.revoked()).await;
+    drop(held);
+    assert_eq!(id(&next(&mut receiving).await), "0");
 }
