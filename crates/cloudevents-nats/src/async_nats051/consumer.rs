@@ -1,6 +1,6 @@
 //! The consumer of JetStream that a receiver takes messages from.
 
-use super::{failure, options::unsupported};
+use super::{failure, options::unsupported, position::Position};
 use async_nats::jetstream::{
     Context, ErrorCode,
     consumer::{AckPolicy, Consumer, DeliverPolicy, pull},
@@ -8,7 +8,10 @@ use async_nats::jetstream::{
     stream::{ConsumerError, ConsumerErrorKind},
 };
 use cloudevents_core::{Error, ErrorKind};
-use std::{iter::successors, time::Duration};
+use std::{
+    iter::successors,
+    time::{Duration, SystemTime},
+};
 
 /// The messages with which a new consumer begins.
 ///
@@ -55,7 +58,10 @@ const INACTIVE: Duration = Duration::from_secs(300);
 
 impl Wanted {
     /// Returns the consumer, and creates it if it does not exist. One that exists does not change.
-    pub(super) async fn find(&self, context: &Context) -> Result<Found, Error> {
+    ///
+    /// A consumer of this receiver alone that is gone, for example because the receiver was away for long, is created at the receiver's position:
+    /// it neither begins anew nor leaves out what came meanwhile. One with a name may have other receivers, of which this one knows nothing.
+    pub(super) async fn find(&self, context: &Context, position: &Position) -> Result<Found, Error> {
         let stream = match &self.stream {
             Some(stream) => stream.clone(),
             None => context.stream_by_subject(self.subject.as_str()).await.map_err(no_stream)?,
@@ -64,7 +70,22 @@ impl Wanted {
         let consumer = match existing {
             Ok(consumer) => consumer,
             Err(error) if is_missing(&error) => {
-                context.create_consumer_on_stream(self.config(), &stream).await.map_err(failure::consumer)?
+                let mut config = self.config();
+                if !self.durable
+                    && let Some(first) = continued(context, &stream, position).await?
+                {
+                    tracing::info!(
+                        stream,
+                        first,
+                        "the consumer is gone; a new one begins where this receiver is"
+                    );
+                    config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: first };
+                }
+                let created = context.create_consumer_on_stream(config, &stream).await;
+                let created = created.map_err(failure::consumer)?;
+                let info = created.cached_info();
+                position.begins(info.delivered.stream_sequence, info.created.into());
+                created
             }
             Err(error) => return Err(failure::consumer(error)),
         };
@@ -111,6 +132,19 @@ impl Wanted {
         let most = usize::try_from(config.max_batch).ok().filter(|most| *most > 0);
         Ok(Found { stream, ack_wait, most })
     }
+}
+
+/// Where a receiver goes on in the stream; `None` if it has not begun, or the stream is another one.
+async fn continued(context: &Context, stream: &str, position: &Position) -> Result<Option<u64>, Error> {
+    let Some((first, known)) = position.first() else { return Ok(None) };
+    let found = context.get_stream(stream).await.map_err(failure::stream)?;
+    let info = found.cached_info();
+    let is_same =
+        SystemTime::from(info.created) <= known && info.state.last_sequence >= first.saturating_sub(1);
+    if !is_same {
+        position.forget();
+    }
+    Ok(is_same.then_some(first))
 }
 
 fn is_missing(error: &ConsumerError) -> bool {

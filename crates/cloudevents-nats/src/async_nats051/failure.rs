@@ -106,6 +106,13 @@ pub(super) fn no_jetstream(detail: impl Display) -> Error {
     refused(detail).with_help("start the server with JetStream, or use core NATS: the scheme `nats`")
 }
 
+pub(super) fn stream(error: jetstream::context::GetStreamError) -> Error {
+    match error.kind() {
+        jetstream::context::GetStreamErrorKind::JetStream(error) => jetstream(&error),
+        _ => disconnected(error),
+    }
+}
+
 pub(super) fn consumer(error: jetstream::stream::ConsumerError) -> Error {
     use jetstream::stream::ConsumerErrorKind as Kind;
     match error.kind() {

@@ -5,6 +5,7 @@ use super::{
     consumer::{Found, Wanted},
     failure,
     options::Target,
+    position::Position,
     received::ReceivedMessage,
     tag::{Delivered, Origin, Tag},
 };
@@ -63,6 +64,7 @@ pub(super) struct Linking {
     /// Whether the server confirms settlements, and how long it may take.
     pub(super) double_ack: Option<Duration>,
     pub(super) released: Arc<Released>,
+    pub(super) position: Arc<Position>,
 }
 
 impl Connect for Linking {
@@ -74,7 +76,7 @@ impl Connect for Linking {
         let connected = Connected::begin(&self.target, host, capacity).await?;
         let client = &connected.client;
         let context = self.target.context(client.clone(), self.target.options.connect_timeout, 1);
-        let Found { stream, ack_wait, most } = self.wanted.find(&context).await?;
+        let Found { stream, ack_wait, most } = self.wanted.find(&context, &self.position).await?;
         let inbox = client.new_inbox();
         let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
         let has_reasons = client.is_server_compatible(2, 10, 4);
@@ -99,6 +101,7 @@ impl Connect for Linking {
             double_ack: self.double_ack,
             decoding: self.decoding.clone(),
             released: Arc::clone(&self.released),
+            position: Arc::clone(&self.position),
             room: 0,
             requested: 0,
             listening,
@@ -128,6 +131,7 @@ pub(super) struct Link {
     double_ack: Option<Duration>,
     decoding: DecodeOptions,
     released: Arc<Released>,
+    position: Arc<Position>,
     /// How many messages may arrive.
     room: usize,
     /// How many messages were requested and have not arrived.
@@ -176,6 +180,7 @@ impl Link {
         };
         self.requested = self.requested.saturating_sub(1);
         self.room = self.room.saturating_sub(1); // until the next `allow`: several may be taken in between
+        self.position.delivered(delivered.sequence, delivered.stored);
         let tag = Tag { subject, sequence: delivered.sequence };
         let attempt = self.released.attempt(delivered.sequence, delivered.times);
         let message = ReceivedMessage::new(message, Some(delivered));
@@ -301,7 +306,10 @@ impl QueueSource for Link {
         match how {
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(tag.sequence)),
             Settlement::Retry { .. } => {}
-            _ => tags.iter().for_each(|tag| self.released.forget(tag.sequence)),
+            _ => tags.iter().for_each(|tag| {
+                self.released.forget(tag.sequence);
+                self.position.settled(tag.sequence);
+            }),
         }
         self.publish(tags, payload).await
     }

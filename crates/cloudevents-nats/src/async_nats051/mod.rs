@@ -56,6 +56,7 @@ mod link;
 mod login;
 mod message;
 mod options;
+mod position;
 mod received;
 mod receiver;
 mod sender;

@@ -252,6 +252,7 @@ fn linking(
         prefetch,
         double_ack: double_ack.then_some(ack_wait),
         released: Arc::new(Released::default()),
+        position: Arc::default(),
     })
 }
 

@@ -448,3 +448,48 @@ async fn headers_that_the_client_cannot_parse_end_with_max_deliver() {
     let losses = receiver.connectivity().losses();
     assert!((1..=2).contains(&losses), "{losses}");
 }
+
+/// Operators delete consumers, and servers those whose receivers were away for long.
+#[tokio::test]
+async fn a_receiver_goes_on_where_it_is_when_its_consumer_is_gone() {
+    for deliver in ["all", "new"] {
+        let Some(stream) = Stream::create().await else { return };
+        let sender = stream.sender("").await;
+        let mut receiver = stream.receiver(&format!("?deliver={deliver}&reject=drop")).await;
+        sender.send_all(events(4)).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(next(&mut receiver).await);
+        }
+        let native: &ReceivedMessage = held[0].native().unwrap();
+        let consumer = native.delivered.as_ref().unwrap().consumer.to_string();
+        // The second one is not settled.
+        let second = held.remove(1);
+        for delivery in held {
+            delivery.accept().await.unwrap();
+        }
+        stream.until_unsettled(&consumer, 1).await;
+        let all = stream.context.get_stream(&stream.name).await.unwrap();
+        all.delete_consumer(&consumer).await.unwrap();
+        sender.send(&event("after")).await.unwrap();
+        lost(&receiver).await;
+        drop(second);
+        let mut came = Vec::new();
+        while came.last().is_none_or(|last| last != "after") {
+            came.push(take(&mut receiver).await.0);
+        }
+        // What is behind the first that was not settled comes again, and nothing else.
+        assert_eq!(came, ["1", "2", "3", "after"], "{deliver}");
+        receiver.drain(PATIENCE).await.unwrap();
+
+        // A stream that was made anew is another one.
+        let mut receiver = stream.receiver("?deliver=all&reject=drop").await;
+        for wanted in ["0", "1", "2", "3", "after"] {
+            assert_eq!(take(&mut receiver).await.0, wanted);
+        }
+        stream.context.delete_stream(&stream.name).await.unwrap();
+        stream.context.create_stream(stream_config(&stream.name)).await.unwrap();
+        sender.send(&event("anew")).await.unwrap();
+        assert_eq!(take(&mut receiver).await.0, "anew");
+    }
+}

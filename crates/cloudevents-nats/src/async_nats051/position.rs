@@ -1,0 +1,92 @@
+//! How far a receiver is in its stream, should its consumer be gone.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+/// How many messages that are not settled are remembered. Beyond, the latest are forgotten, which come again then.
+const REMEMBERED: usize = 65_536;
+
+/// What is not settled of a stream, as far as one receiver has seen it.
+#[derive(Debug, Default)]
+pub(super) struct Position(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    unsettled: BTreeSet<u64>,
+    /// The sequence number behind the last message that was delivered; 0 until that is known.
+    next: u64,
+    /// When the stream had that already.
+    known: Option<SystemTime>,
+}
+
+impl Position {
+    /// A new consumer begins behind this message.
+    pub(super) fn begins(&self, behind: u64, now: SystemTime) {
+        let mut state = self.state();
+        if state.known.is_none() {
+            (state.next, state.known) = (behind.saturating_add(1), Some(now));
+        }
+    }
+
+    /// A message was delivered, which the stream has `stored` then.
+    pub(super) fn delivered(&self, sequence: u64, stored: SystemTime) {
+        let mut state = self.state();
+        state.unsettled.insert(sequence);
+        if state.unsettled.len() > REMEMBERED {
+            state.unsettled.pop_last();
+        }
+        state.next = state.next.max(sequence.saturating_add(1));
+        state.known = state.known.max(Some(stored));
+    }
+
+    /// A message will not come again.
+    pub(super) fn settled(&self, sequence: u64) {
+        self.state().unsettled.remove(&sequence);
+    }
+
+    /// The first message that is not settled, and a time at which the stream existed.
+    pub(super) fn first(&self) -> Option<(u64, SystemTime)> {
+        let state = self.state();
+        Some((state.unsettled.first().copied().unwrap_or(state.next), state.known?))
+    }
+
+    /// The stream was made anew: nothing is known of it.
+    pub(super) fn forget(&self) {
+        *self.state() = State::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_is_not_settled() {
+        let (position, now) = (Position::default(), SystemTime::now());
+        let first = || position.first().map(|(first, _)| first);
+        assert_eq!(first(), None);
+        position.begins(41, now);
+        assert_eq!(first(), Some(42));
+        (42..45).for_each(|sequence| position.delivered(sequence, now));
+        position.settled(42);
+        position.settled(44);
+        assert_eq!(first(), Some(43));
+        position.settled(43);
+        assert_eq!(first(), Some(45));
+        // A consumer that is made again changes nothing.
+        position.begins(50, now);
+        assert_eq!(first(), Some(45));
+        // What is forgotten is the latest.
+        (100..100 + 70_000).for_each(|sequence| position.delivered(sequence, now));
+        assert_eq!((first(), position.state().unsettled.len()), (Some(100), REMEMBERED));
+        position.forget();
+        assert_eq!(first(), None);
+    }
+}
