@@ -132,6 +132,12 @@ impl<S: InboxStore> Inbox<S> {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// When a lease that begins now ends.
+    pub(crate) fn lease_ends(&self) -> SystemTime {
+        let now = self.now();
+        now.checked_add(self.lease).unwrap_or(now)
+    }
+
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }

@@ -4,10 +4,14 @@ use crate::{Begun, Inbox, InboxStore, Started};
 use cloudevents_core::EventKey;
 use cloudevents_transport::{Failure, Verdict};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::sleep};
 
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The pauses after which a store is asked again to record that an event was handled.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(10);
 
 impl<S: InboxStore + Clone> Inbox<S> {
     /// Handles an event, unless another delivery of it was handled, and returns what settles this delivery.
@@ -21,8 +25,9 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// The attempt does not count either if the store does not answer. A handler that panics or is dropped, for example because its
     /// [time limit](cloudevents_transport::Run::time_limit) has passed, gives the event up. If the program crashes, the event is given up when the lease ends.
     ///
-    /// The effects of the handler and the record of it are two steps here. If the program crashes between them, the event is handled
-    /// again: see [`once_with`](Self::once_with).
+    /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease ends. If the
+    /// program crashes between them, or the store stays away for that long, the event is handled again: see [`once_with`](Self::once_with).
+    /// Needs tokio's timer.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,17 +50,25 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// ```
     pub async fn once(&self, key: EventKey, handling: impl Future<Output: Verdict>) -> Result<(), Failure> {
         let name = key.clone();
+        let until = self.lease_ends();
         let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
         handling.await.verdict()?;
-        let started = begun.keep();
-        match self.complete(started).await {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began")
+        let (started, mut pause) = (begun.keep(), FIRST);
+        loop {
+            match self.complete(started.clone()).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began");
+                    return Ok(());
+                }
+                Err(error) if self.now() >= until => return Err(Failure::unavailable(error)),
+                Err(error) => {
+                    tracing::warn!(event = %name, %error, ?pause, "handled, and that cannot be recorded: the store is asked again")
+                }
             }
-            Err(error) => return Err(Failure::unavailable(error)),
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST);
         }
-        Ok(())
     }
 
     /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So the

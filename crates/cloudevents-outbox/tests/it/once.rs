@@ -1,9 +1,9 @@
 //! Handlers that an inbox keeps from handling an event twice.
 
 use crate::tools::event;
-use cloudevents_core::{DecodeOptions, Event};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, EventKey};
 use cloudevents_outbox::{
-    Begun, Inbox, MemoryInbox, Started,
+    Begun, Clock, Inbox, InboxStore, MemoryInbox, Started,
     rusqlite041::{self, SqliteStore},
 };
 use cloudevents_transport::{
@@ -15,7 +15,11 @@ use rusqlite::Connection;
 use std::{
     cell::{Cell, RefCell},
     future::pending,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::time::{sleep, timeout};
 
@@ -149,4 +153,62 @@ async fn a_consumer_that_is_killed_has_each_effect_once() {
     let distinct: u32 = database.borrow().query_row(distinct, [], |row| row.get(0)).unwrap();
     assert_eq!((counted(), distinct), (EVENTS, EVENTS));
     assert!(duplicates > 0, "nothing was delivered twice: the test shows nothing");
+}
+
+/// Has the store of another one away for a number of completions.
+#[derive(Clone)]
+struct Flaky(MemoryInbox, Arc<AtomicU32>);
+
+impl InboxStore for Flaky {
+    async fn begin(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+        lease: Duration,
+    ) -> Result<Begun, Error> {
+        self.0.begin(consumer, key, now, lease).await
+    }
+
+    async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        let left = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Err(Error::new(ErrorKind::Disconnected));
+        }
+        self.0.complete(started, now).await
+    }
+
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.0.abandon(started, now).await
+    }
+
+    async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
+        self.0.forget(consumer, before, limit).await
+    }
+}
+
+/// The event was handled: that the store is away just then must not have it handled again.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_when_the_handler_has_succeeded_is_waited_for() {
+    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(5)));
+    let inbox = Inbox::new(flaky, "billing");
+    inbox.once(event(1).key(), async {}).await.unwrap();
+    inbox.once(event(1).key(), never("handled twice")).await.unwrap();
+    assert_eq!(inbox.duplicates(), 1);
+}
+
+/// Until the lease has ended: then another delivery may have begun.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_is_waited_for_until_the_lease_has_ended() {
+    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(u32::MAX)));
+    let begun = tokio::time::Instant::now();
+    let at = SystemTime::now();
+    let clock = Clock::new(move || at + begun.elapsed());
+    let inbox = Inbox::new(flaky, "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
+    let failure = inbox.once(event(1).key(), async {}).await.unwrap_err();
+    assert!(
+        failure.is_unavailable() && (60..=90).contains(&begun.elapsed().as_secs()),
+        "{:?}",
+        begun.elapsed()
+    );
 }
