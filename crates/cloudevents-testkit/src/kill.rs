@@ -4,10 +4,29 @@ use std::{
     env,
     io::{self, BufRead, BufReader},
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
+/// The environment variable with the number of events after which the process waits to be killed.
+const MOST: &str = "CE_KILL_MOST";
+
+/// How many events may be handled between the one that has the process killed and the kill.
+const MEANWHILE: usize = 10;
+
+/// Prints `handled ID`, for [`handled_until_killed`]. Somewhat later than the kill is wanted, it waits for it and does not return, so that something is
+/// left however late it comes.
+pub fn handled(id: &str) {
+    static HANDLED: AtomicUsize = AtomicUsize::new(0);
+    println!("handled {id}");
+    let most = env::var(MOST).ok().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+    while HANDLED.fetch_add(1, Ordering::Relaxed) >= most {
+        thread::park();
+    }
+}
+
 /// Runs one test of this test binary, such as `kill::consumer`, in a process of its own with an environment variable, and kills it with SIGKILL
-/// once it has printed this many lines that begin with `handled `. Returns what follows that word in each line, including lines that were
+/// once it has printed this many lines that begin with `handled `, as [`handled`] does. Returns what follows that word in each line, including lines that were
 /// written before the kill and read after it. A last line that the kill cut off is left out, because it may look like another one.
 ///
 /// Blocks until the process has ended. A process that ends by itself before that is an error, also if it fails.
@@ -19,6 +38,7 @@ pub fn handled_until_killed(
     let mut child = Command::new(env::current_exe()?)
         .args(["--exact", test, "--nocapture"])
         .env(variable, value)
+        .env(MOST, kill_after.saturating_add(MEANWHILE).to_string())
         .stdout(Stdio::piped())
         .spawn()?;
     let output = child.stdout.take().ok_or_else(|| io::Error::other("the process has no output"))?;

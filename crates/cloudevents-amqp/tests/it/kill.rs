@@ -3,7 +3,10 @@
 use crate::tools::{PATIENCE, events, id, next, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
 use cloudevents_core::Event;
-use cloudevents_testkit::{amqp::Broker, kill::handled_until_killed};
+use cloudevents_testkit::{
+    amqp::Broker,
+    kill::{handled, handled_until_killed},
+};
 use std::{collections::BTreeSet, env};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -75,7 +78,7 @@ async fn consumer() {
     let mut receiver = receiver(&url, strict()).await.unwrap();
     loop {
         let delivery = next(&mut receiver).await;
-        println!("handled {}", id(&delivery));
+        handled(&id(&delivery));
         drop(delivery.accept());
     }
 }

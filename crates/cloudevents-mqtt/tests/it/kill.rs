@@ -3,7 +3,10 @@
 use crate::tools::{PATIENCE, events, id, next, strict, within};
 use cloudevents_core::Event;
 use cloudevents_mqtt::rumqttc_next034::{receiver, sender};
-use cloudevents_testkit::{kill::handled_until_killed, mqtt::Broker};
+use cloudevents_testkit::{
+    kill::{handled, handled_until_killed},
+    mqtt::Broker,
+};
 use std::{collections::BTreeSet, env, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -78,7 +81,7 @@ async fn consumer() {
     let mut receiver = receiver(&url, strict()).await.unwrap();
     loop {
         let delivery = next(&mut receiver).await;
-        println!("handled {}", id(&delivery));
+        handled(&id(&delivery));
         drop(delivery.accept());
     }
 }

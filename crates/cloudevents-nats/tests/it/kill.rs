@@ -3,7 +3,7 @@
 use crate::tools::{PATIENCE, create_stream, events, id, name, next, real, strict, within};
 use cloudevents_core::Event;
 use cloudevents_nats::async_nats051::{NatsSenderOptions, receiver, sender};
-use cloudevents_testkit::kill::handled_until_killed;
+use cloudevents_testkit::kill::{handled, handled_until_killed};
 use std::{collections::BTreeSet, env};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -62,7 +62,7 @@ async fn consumer() {
     let mut receiver = receiver(&url, strict()).await.unwrap();
     loop {
         let delivery = next(&mut receiver).await;
-        println!("handled {}", id(&delivery));
+        handled(&id(&delivery));
         drop(delivery.accept());
     }
 }

@@ -5,7 +5,10 @@ use crate::tools::{
 };
 use cloudevents_core::Event;
 use cloudevents_rabbitmq::lapin4::{RabbitSenderOptions, receiver, sender};
-use cloudevents_testkit::{kill::handled_until_killed, rabbitmq::Broker};
+use cloudevents_testkit::{
+    kill::{handled, handled_until_killed},
+    rabbitmq::Broker,
+};
 use std::{collections::BTreeSet, env, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -95,7 +98,7 @@ async fn consumer() {
             drop(delivery.retry(Duration::ZERO));
             continue;
         }
-        println!("handled {}", id(&delivery));
+        handled(&id(&delivery));
         drop(delivery.accept());
     }
 }
