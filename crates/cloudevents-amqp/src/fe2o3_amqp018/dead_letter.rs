@@ -53,8 +53,8 @@ fn message(letter: &DeadLetter) -> Result<WireMessage, Error> {
         properties.insert(name.to_owned(), SimpleValue::String(value));
     };
     add("dead-letter-reason", beginning(&letter.reason).to_owned());
-    if let Err(error) = letter.received.message() {
-        add("dead-letter-error", error.kind().code().to_owned());
+    if let Some(kind) = letter.received.error_kind() {
+        add("dead-letter-error", kind.code().to_owned());
     }
     if let Some(address) = letter.received.topic() {
         add("dead-letter-address", address.to_owned());

@@ -37,6 +37,8 @@ mod kafka;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod kills;
 mod large;
+#[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod letters;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "tls")]

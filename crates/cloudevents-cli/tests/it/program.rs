@@ -129,6 +129,15 @@ impl Listener {
         );
     }
 
+    /// Waits for a line of standard error with these words.
+    pub(crate) fn until(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "it ended without: {words}");
+        }
+    }
+
     /// Waits until it exits.
     pub(crate) fn end(mut self) -> Ran {
         let mut err = String::new();

@@ -89,8 +89,8 @@ fn record(received: &Received, reason: &str, attempt: u32) -> Result<Record, Err
     let mut add =
         |name: &'static str, value: String| record.headers.push(Header::new(name, Bytes::from(value)));
     add("dead-letter-reason", beginning(reason).to_owned());
-    if let Err(error) = received.message() {
-        add("dead-letter-error", error.kind().code().to_owned());
+    if let Some(kind) = received.error_kind() {
+        add("dead-letter-error", kind.code().to_owned());
     }
     if let Some(partition) = received.partition() {
         add("dead-letter-topic", partition.topic().to_owned());

@@ -51,15 +51,14 @@ impl DeadLetterSink for DeadLetterTopic {
         let received = letter.received.native::<ReceivedPublish>();
         let message = message(&letter.received)?;
         let attempt = letter.attempt.to_string();
-        let error = letter.received.message().err();
         let mut extras = Extras::default();
         if message.version == Version::V5 {
             if let Some(publish) = received {
                 extras.keep(publish.publish());
             }
             extras.add("dead-letter-reason", beginning(&letter.reason));
-            if let Some(error) = &error {
-                extras.add("dead-letter-error", error.kind().code());
+            if let Some(kind) = letter.received.error_kind() {
+                extras.add("dead-letter-error", kind.code());
             }
             if let Some(topic) = letter.received.topic() {
                 extras.add("dead-letter-topic", topic);

@@ -64,8 +64,8 @@ pub(super) fn message(letter: &DeadLetter) -> Result<(HeaderMap, Bytes), Error> 
         .map(|character| if character.is_control() { ' ' } else { character })
         .collect();
     add("dead-letter-reason", &reason)?;
-    if let Err(error) = letter.received.message() {
-        add("dead-letter-error", error.kind().code())?;
+    if let Some(kind) = letter.received.error_kind() {
+        add("dead-letter-error", kind.code())?;
     }
     if let Some(subject) = letter.received.topic() {
         add("dead-letter-subject", subject)?;

@@ -68,8 +68,8 @@ fn message(letter: &DeadLetter) -> Result<Parts, Error> {
         headers.insert(fixed(name), text_or_bytes(value.as_bytes()));
     };
     add("dead-letter-reason", beginning(&letter.reason));
-    if let Err(error) = letter.received.message() {
-        add("dead-letter-error", error.kind().code());
+    if let Some(kind) = letter.received.error_kind() {
+        add("dead-letter-error", kind.code());
     }
     if let Some(queue) = letter.received.topic() {
         add("dead-letter-queue", queue);

@@ -285,7 +285,10 @@ impl Delivery {
             // A message that was repaired itself has been counted.
             let is_counted = self.decoded_message().is_ok_and(|message| !message.repairs().is_empty());
             match &events {
-                Events::One(Err(error)) | Events::Batch(Err(error)) => counters.invalid(error),
+                Events::One(Err(error)) | Events::Batch(Err(error)) => {
+                    self.received.is_invalid(error);
+                    counters.invalid(error);
+                }
                 Events::One(Ok(event)) if !is_counted => counters.repaired(event.repairs()),
                 Events::Batch(Ok(events)) if !is_counted => counters.repaired(events.repairs()),
                 _ => {}

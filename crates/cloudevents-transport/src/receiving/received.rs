@@ -5,7 +5,14 @@ use bytes::Bytes;
 use cloudevents_core::{
     Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind, codec::is_content_type,
 };
-use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 /// A message as its protocol delivered it. A binding implements this for its own type around the client's
 /// message.
@@ -127,6 +134,8 @@ struct Stored<O: ?Sized> {
     message: Result<Decoded<Message>, Error>,
     /// The event of the document, if it was decoded on the way.
     event: Option<Box<Decoded<Event>>>,
+    /// Why the document could not be decoded, once that was tried.
+    invalid: OnceLock<ErrorKind>,
     origin: O,
 }
 
@@ -137,7 +146,7 @@ impl Received {
     /// nothing in the message marks it as a CloudEvent.
     #[inline] // The message is large, and moved.
     pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
-        Self(Arc::new(Stored { message, event: None, origin }))
+        Self(Arc::new(Stored { message, event: None, invalid: OnceLock::new(), origin }))
     }
 
     /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
@@ -157,6 +166,17 @@ impl Received {
     /// The message, decoded as far as that is cheap. Documents are still encoded.
     pub fn message(&self) -> Result<&Message, Error> {
         self.decoded_message().map(|decoded| &decoded.value).map_err(Clone::clone)
+    }
+
+    /// The kind of the error by which the message could not be decoded; of a document, once a delivery has tried to. Dead letters name it.
+    pub fn error_kind(&self) -> Option<ErrorKind> {
+        let of_message = self.decoded_message().err().map(Error::kind);
+        of_message.or_else(|| self.0.invalid.get().copied())
+    }
+
+    /// The document could not be decoded.
+    pub(crate) fn is_invalid(&self, error: &Error) {
+        let _ = self.0.invalid.set(error.kind()); // it is the same each time
     }
 
     /// The message and the repairs made while decoding it.
