@@ -86,6 +86,7 @@ impl Connect for Linking {
         listening.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (api, name) = (self.target.api(), &self.wanted.name);
         let next = format!("{api}.CONSUMER.MSG.NEXT.{stream}.{name}");
+        let delete = (!self.wanted.durable).then(|| format!("{api}.CONSUMER.DELETE.{stream}.{name}").into());
         let is_old = !client.is_server_compatible(2, 10, 0);
         let info = is_old.then(|| format!("{api}.CONSUMER.INFO.{stream}.{name}").into());
         Ok(Link {
@@ -94,6 +95,7 @@ impl Connect for Linking {
             messages,
             inbox: inbox.into(),
             next: next.into(),
+            delete,
             info,
             most: most.unwrap_or(usize::MAX),
             ack_wait,
@@ -121,6 +123,8 @@ pub(super) struct Link {
     inbox: Subject,
     /// Where messages are requested.
     next: Subject,
+    /// Where the consumer is deleted, if it is this receiver's alone.
+    delete: Option<Subject>,
     /// Where the state of the consumer is requested, for servers before 2.10.
     info: Option<Subject>,
     /// The most messages in one request.
@@ -339,6 +343,10 @@ impl QueueSource for Link {
             }
         }
         self.connected.round_trip().await?;
+        if let Some(delete) = self.delete.take() {
+            // A stream that is a work queue has one consumer for a subject. Without an answer, the server deletes it later.
+            let _ = self.connected.client.request(delete, Bytes::new()).await;
+        }
         self.connected.close().await;
         Ok(())
     }

@@ -365,6 +365,30 @@ async fn consumers_that_cannot_be_used() {
     assert_eq!(take(&mut bound).await.0, "1");
 }
 
+/// A work queue has one consumer for a subject, so that what one receiver leaves behind would keep the next one out.
+#[tokio::test]
+async fn a_receiver_without_a_consumer_leaves_none() {
+    let Some(server) = real() else { return };
+    let name = name("queue");
+    let stream = Stream { context: create_stream(&server, &name).await, server, name };
+    let mut config = stream_config(&stream.name);
+    config.name = format!("{}-work", stream.name);
+    config.subjects = vec![format!("work.{}.>", stream.name)];
+    config.retention = async_nats::jetstream::stream::RetentionPolicy::WorkQueue;
+    let mut work = stream.context.create_stream(config).await.unwrap();
+    let url = format!("{}/work.{}.x", stream.server.replacen("nats:", "nats+jetstream:", 1), stream.name);
+    sender(&url, NatsSenderOptions::default()).await.unwrap().send_all(events(3)).await.unwrap();
+    for _ in 0..2 {
+        let mut looking = receiver(&url, strict()).await.unwrap();
+        let held = next(&mut looking).await;
+        assert_eq!(id(&held), "0");
+        held.release().await.unwrap();
+        looking.drain(PATIENCE).await.unwrap();
+        let state = work.info().await.unwrap().state.clone();
+        assert_eq!((state.consumer_count, state.messages), (0, 3));
+    }
+}
+
 /// A receiver without a named consumer gets everything from its own, and shares nothing.
 #[tokio::test]
 async fn receivers_without_a_consumer_get_everything_each() {
