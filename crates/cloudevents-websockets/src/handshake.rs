@@ -39,8 +39,7 @@ pub fn select<'a>(
 }
 
 /// The subprotocol of a connection, as the client reads the server's response: exactly one, and one that it offered (RFC 6455, section
-/// 4.1). Otherwise the client has to fail the connection: the error is of kind [`Unsupported`](ErrorKind::Unsupported) where the server
-/// has chosen none, and [`Refused`](ErrorKind::Refused) where it has chosen what was not offered.
+/// 4.1). Otherwise the client has to fail the connection: the error is of kind [`Refused`](ErrorKind::Refused).
 ///
 /// ```
 /// use cloudevents_websockets::{Subprotocol, chosen};
@@ -57,7 +56,7 @@ pub fn chosen<'a>(
 ) -> Result<Subprotocol, Error> {
     let mut values = response.into_iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(Error::new(ErrorKind::Unsupported)
+        return Err(Error::new(ErrorKind::Refused)
             .with_detail("the server has not chosen one of the offered subprotocols")
             .with_help("check that the URL is that of a CloudEvents endpoint")
             .with_clause("WS-1.4-d"));

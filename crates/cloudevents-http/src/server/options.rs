@@ -45,7 +45,8 @@ pub struct HttpReceiverOptions {
     /// `peer` of a URL sets it for peers that need it. Default: no.
     pub raw: bool,
     /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large, breaks off
-    /// or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another path or with another method. It runs on the task of the connection, and must not block. Default: none; these are logged at DEBUG.
+    /// or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another path or with another method. It runs on the task of the connection, and must not block. A webhook's target also shows what
+    /// it refuses before there is a delivery. Default: none; these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
 }
 

@@ -49,6 +49,8 @@ struct Inner {
     /// The number of the next message of this connection.
     next: u64,
     connection: Option<(Epoch, Arc<Outbox>)>,
+    /// Whether the last connection was lost with messages that were not acknowledged.
+    owes: bool,
     /// Whether messages are dropped, because the receiver ends.
     ending: bool,
     failed: Option<Error>,
@@ -78,7 +80,7 @@ impl Inbox {
         let outbox = Arc::new(Outbox::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
         let mut inner = self.inner();
-        (inner.next, inner.connection) = (0, Some((epoch, Arc::clone(&outbox))));
+        (inner.next, inner.connection, inner.owes) = (0, Some((epoch, Arc::clone(&outbox))), false);
         drop(inner);
         self.connections.send_replace(());
         outbox
@@ -90,6 +92,7 @@ impl Inbox {
         let mut inner = self.inner();
         inner.connection = None;
         inner.waiting.clear();
+        inner.owes |= !inner.unacknowledged.is_empty();
         inner.unacknowledged.clear();
         inner.bytes = 0;
         drop(inner);
@@ -266,7 +269,10 @@ impl LogSource for Source {
         let mut connections = self.inbox.connections.subscribe();
         let connection = self.inbox.inner().connection.as_ref().map(|(_, outbox)| Arc::clone(outbox));
         let lost = || failure::disconnected("what was settled while there was no connection comes again");
-        let outbox = connection.filter(|outbox| outbox.is_open()).ok_or_else(lost)?;
+        let Some(outbox) = connection.filter(|outbox| outbox.is_open()) else {
+            let inner = self.inbox.inner();
+            return if inner.owes || !inner.unacknowledged.is_empty() { Err(lost()) } else { Ok(()) };
+        };
         let answered = outbox.answered(outbox.ping());
         match select(pin!(answered), pin!(connections.changed())).await {
             Either::Left(_) => Ok(()),

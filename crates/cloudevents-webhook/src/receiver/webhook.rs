@@ -18,7 +18,7 @@ use crate::{
     pace::Pace,
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_http::{Exchange, Problem, ReadBody, ReadRequest, Settled, is_cloudevent};
 use cloudevents_transport::Receiver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -144,7 +144,7 @@ impl Inner {
                     match self.admit(ReadRequest::new(parts, read), of, peer).await {
                         Ok(Admitted::Answered(response)) => Ok(response),
                         Ok(Admitted::UnderWay(mut under_way)) => self.settled(&mut under_way, place).await,
-                        Err(refusal) => Err(refusal),
+                        Err(refusal) => Err(self.seen(refusal)),
                     }
                 }
                 Err(refusal) => Err(refusal),
@@ -153,16 +153,38 @@ impl Inner {
         }
     }
 
+    /// Shows a refusal to who wants to see it.
+    #[cold]
+    fn seen(&self, refusal: Problem) -> Problem {
+        if let Some(see) = &self.options.http.on_refusal {
+            let why = refusal.error().map(Error::detail).unwrap_or_default();
+            let why = if why.is_empty() { refusal.detail().unwrap_or_default() } else { why };
+            see(&Error::new(ErrorKind::Refused).with_detail(format!("{}: {why}", refusal.status())));
+        }
+        refusal
+    }
+
     /// Checks the head of a request, and reads its body.
     async fn read<B>(&self, parts: &mut Parts, body: Pin<&mut B>) -> Result<Taken<'_>, Problem>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
+        let head = match self.head(parts).await.map_err(|refusal| self.seen(refusal))? {
+            Checked::Answered(response) => return Ok(Taken::Answered(response)),
+            Checked::Head(head) => head,
+        };
+        // The exchange shows what it refuses.
+        let read = self.exchange.read_body(&mut parts.headers, body).await?;
+        Ok(Taken::Read(read, head))
+    }
+
+    /// Checks the head of a request, or responds to a handshake.
+    async fn head(&self, parts: &mut Parts) -> Result<Checked<'_>, Problem> {
         if self.retired.load(Ordering::Relaxed) {
             return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
         }
         match parts.method {
-            Method::OPTIONS => return self.validate(parts).map(Taken::Answered),
+            Method::OPTIONS => return self.validate(parts).map(Checked::Answered),
             Method::POST => {}
             _ => {
                 let method = StatusCode::METHOD_NOT_ALLOWED;
@@ -182,8 +204,7 @@ impl Inner {
             head::check(parts, &self.options, &self.exchange)?;
         }
         let coding = take_coding(&mut parts.headers, &self.options);
-        let read = self.exchange.read_body(&mut parts.headers, body).await?;
-        Ok(Taken::Read(read, Head { validation, place, coding }))
+        Ok(Checked::Head(Head { validation, place, coding }))
     }
 
     /// Waits until a delivery is settled.
@@ -230,6 +251,9 @@ impl Inner {
                 },
             },
         };
+        if response.status().is_client_error() {
+            self.seen(Problem::new(response.status(), "the handshake is not agreed to"));
+        }
         let mut response = response.map(|()| Bytes::new());
         allow(response.headers_mut());
         Ok(response)
@@ -357,6 +381,13 @@ impl Inner {
             _ => Err(busy("the receiver stops", after)),
         }
     }
+}
+
+/// What a head says.
+enum Checked<'a> {
+    /// It is a handshake.
+    Answered(Response<Bytes>),
+    Head(Head<'a>),
 }
 
 /// What became of a request by its head.

@@ -116,16 +116,10 @@ pub(super) fn handshake(error: tungstenite::Error) -> Error {
     use tungstenite::Error as E;
     match error {
         E::Http(response) => status(response.status()),
-        E::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
-            let kind = match error {
-                tungstenite::error::SubProtocolError::NoSubProtocol => ErrorKind::Unsupported,
-                _ => ErrorKind::Refused,
-            };
-            Error::new(kind)
-                .with_detail("the server has not chosen one of the offered subprotocols")
-                .with_help("check that the URL is that of a CloudEvents endpoint")
-                .with_clause("WS-1.4-d")
-        }
+        E::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => Error::new(ErrorKind::Refused)
+            .with_detail("the server has not chosen one of the offered subprotocols")
+            .with_help("check that the URL is that of a CloudEvents endpoint")
+            .with_clause("WS-1.4-d"),
         E::Io(error) => disconnected(&error).with_source(error),
         other => disconnected(format!("no WebSocket: {other}")),
     }

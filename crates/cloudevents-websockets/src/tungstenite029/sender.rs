@@ -106,7 +106,7 @@ impl WsSender {
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
     /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
-    /// refuses the handshake; [`Unsupported`](ErrorKind::Unsupported) when it has chosen no subprotocol;
+    /// refuses the handshake, or has chosen none of the offered subprotocols;
     /// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
     pub async fn connect(url: &str, mut options: WsSenderOptions) -> Result<Self, Error> {
         runtime()?;

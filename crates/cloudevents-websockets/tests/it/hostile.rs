@@ -359,7 +359,7 @@ async fn connections_that_say_nothing_give_way() {
 #[tokio::test]
 async fn clients_refuse_bad_handshakes() {
     for (handshake, kind) in [
-        (Handshake::NoSubprotocol, ErrorKind::Unsupported),
+        (Handshake::NoSubprotocol, ErrorKind::Refused),
         (Handshake::Subprotocol("cloudevents.avro"), ErrorKind::Refused),
         (Handshake::Subprotocol("cloudevents.json, cloudevents.avro"), ErrorKind::Refused),
         (
