@@ -178,6 +178,11 @@ impl Notes {
     }
 }
 
+/// Returns the columns of standard output, as a terminal: `COLUMNS` if set, else its width, else 80; at least 40.
+pub fn stdout_columns() -> usize {
+    width(io::stdout())
+}
+
 /// Returns the columns of a terminal: `COLUMNS` if set, else its actual width, else 80; at least 40.
 #[cfg(unix)]
 fn width(stream: impl std::os::fd::AsFd) -> usize {

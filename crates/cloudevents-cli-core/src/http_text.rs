@@ -1,14 +1,16 @@
 //! HTTP messages as text: as they are on the wire, one line per header.
 
 use crate::plain::{count, plain};
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version, header::CONTENT_LENGTH};
 use serde_json::{Map, Value, json};
 
 /// Returns a request as text, each line after `mark`. Values of sensitive headers are not shown; a body that is not text is described.
 pub fn request(method: &str, host: &str, path: &str, headers: &HeaderMap, body: &[u8], mark: &str) -> String {
     let mut text = format!("{mark}{method} {} HTTP/1.1\n{mark}host: {}\n", plain(path), plain(host));
     put(headers, &mut text, mark);
-    text += &format!("{mark}content-length: {}\n", body.len());
+    if !headers.contains_key(CONTENT_LENGTH) {
+        text += &format!("{mark}content-length: {}\n", body.len());
+    }
     text + &shown(body, mark)
 }
 

@@ -406,16 +406,27 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     lines
 }
 
-/// Returns the help of the library in terms of the program. `None` if it is only for those who write programs.
+/// Returns the help of the library in terms of the program, without the parts that name the library's API. `None` if it is only for those who
+/// write programs.
 fn for_people(help: &str) -> Option<String> {
-    let names_the_api = ["`Decompression`", "Limits::", "unauthenticated()", "DecodeOptions"];
-    match help {
-        _ if help.contains("`Decompression`") => {
-            Some("decompress the body before: `ce decode` reads bodies as they are".to_owned())
-        }
-        _ if names_the_api.iter().any(|name| help.contains(name)) => None,
-        other => Some(other.to_owned()),
+    if help.contains("`Decompression`") {
+        return Some("decompress the body before: `ce decode` reads bodies as they are".to_owned());
     }
+    // A clause ends the sentence at least, and what follows may depend on it.
+    let clauses = help.split_inclusive("; ").flat_map(|part| part.split_inclusive(", "));
+    let kept: String = clauses.take_while(|clause| !names_the_api(clause)).collect();
+    let kept = kept.trim_end_matches([' ', ',', ';']);
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+/// Whether a word is a path or a call of Rust, or the name of a type.
+fn names_the_api(clause: &str) -> bool {
+    clause.split([' ', '`']).any(|word| {
+        let is_type = word.starts_with(|first: char| first.is_ascii_uppercase())
+            && word.ends_with("Options")
+            && word.len() > "Options".len();
+        is_type || word.contains("::") || word.ends_with("()")
+    })
 }
 
 #[cfg(test)]
@@ -440,6 +451,31 @@ mod tests {
             let caret = lines[3].chars().position(|character| character == '^').unwrap();
             let marked: String = lines[2].chars().skip(caret).take(9).collect();
             assert_eq!(marked, "yesterday", "{text}");
+        }
+    }
+
+    #[test]
+    fn help_names_no_api() {
+        for (of_the_library, of_the_program) in [
+            ("raise Limits::bytes if messages of this size are expected", None),
+            (
+                "add `dead-letter=<topic>` or `reject=drop` to the URL, or decide in `KafkaReceiverOptions::log`",
+                Some("add `dead-letter=<topic>` or `reject=drop` to the URL"),
+            ),
+            ("read a batch with `Delivery::events`", None),
+            ("add the format to DecodeOptions::formats, or forward the message undecoded", None),
+            (
+                "IN takes the place of many comparisons with OR; Limits::depth can be raised",
+                Some("IN takes the place of many comparisons with OR"),
+            ),
+            ("opening needs `dropping_rejected()`", None),
+            (
+                "write an existing date, or leave the attribute out",
+                Some("write an existing date, or leave the attribute out"),
+            ),
+            ("send OPTIONS, then POST", Some("send OPTIONS, then POST")),
+        ] {
+            assert_eq!(for_people(of_the_library).as_deref(), of_the_program, "{of_the_library}");
         }
     }
 

@@ -5,11 +5,11 @@ use crate::{
     failure::{Failure, Status},
     plain::plain,
 };
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// Print the manual page of a command, or write all pages to a folder.
@@ -31,7 +31,7 @@ pub(crate) fn run(command: &Man) -> Result<Status, Failure> {
     let mut all = Cli::command().disable_help_subcommand(true);
     all.build();
     if let Some(folder) = &command.folder {
-        let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(all, folder));
+        let written = fs::create_dir_all(folder).and_then(|()| write(&all, folder));
         written
             .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", folder.display())))?;
         return Ok(Status::Done);
@@ -43,9 +43,26 @@ pub(crate) fn run(command: &Man) -> Result<Status, Failure> {
             .ok_or_else(|| Failure::usage(format!("there is no command `{}`", plain(name))))?;
     }
     let mut text = Vec::new();
-    clap_mangen::Man::new(page.clone()).render(&mut text)?;
+    named(page).render(&mut text)?;
     let mut out = io::stdout().lock();
     out.write_all(&text)?;
     out.flush()?;
     Ok(Status::Done)
+}
+
+/// The page of a command. Its foot has the program and its version, as every page of it.
+fn named(command: &Command) -> clap_mangen::Man {
+    clap_mangen::Man::new(command.clone()).source(concat!("ce ", env!("CARGO_PKG_VERSION")))
+}
+
+/// Writes the pages of a command and of its subcommands.
+fn write(command: &Command, folder: &Path) -> io::Result<()> {
+    let page = named(command);
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    fs::write(folder.join(page.get_filename()), text)?;
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .try_for_each(|command| write(command, folder))
 }

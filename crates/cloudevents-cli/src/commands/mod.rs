@@ -5,6 +5,7 @@ mod completions;
 mod conformance;
 mod listen;
 mod man;
+mod refusals;
 mod send;
 mod testee;
 mod tour;

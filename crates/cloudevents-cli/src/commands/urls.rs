@@ -1,19 +1,25 @@
 //! `ce urls`: the URLs of all protocols, and their options.
 
-use crate::failure::{Failure, Status};
+use crate::{
+    failure::{Failure, Status},
+    report::wrapped,
+};
 use clap::Args;
-use std::{fmt::Write as _, io::Write as _};
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal as _, Write as _},
+};
 
 /// Show the URLs of all protocols and their options.
 ///
 /// Options are the query of a URL, percent-encoded, or -o NAME=VALUE. Durations are written 500ms, 30s, 5m or 24h.
 #[derive(Args, Debug)]
-#[command(after_help = table())]
+#[command(after_help = table(columns()))]
 pub(crate) struct Urls {}
 
 pub(crate) fn run(_: &Urls) -> Result<Status, Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(table().as_bytes())?;
+    out.write_all(table(columns()).as_bytes())?;
     out.flush()?;
     Ok(Status::Done)
 }
@@ -27,6 +33,9 @@ enum Of {
 }
 
 use Of::{Both, Listen, Send};
+
+/// Where the words of an option begin.
+const HANG: usize = 28;
 
 /// The form of a URL, and its options.
 type Protocol = (&'static str, &'static [(Of, &'static str, &'static str)]);
@@ -54,7 +63,7 @@ const PROTOCOLS: &[Protocol] = &[
         "amqp://HOST/ADDRESS, amqps://HOST/ADDRESS (AMQP 1.0)",
         &[
             (Send, "separator", "of attributes in names: underscore (default), colon"),
-            (Send, "strings", "yes: numbers and times as text, for peers that read no others"),
+            (Send, "strings", "true: numbers and times as text, for peers that read no others"),
             (Listen, "dead-letter", "the address for rejected messages"),
             (Listen, "reject", "broker: the broker handles them; drop"),
             (Listen, "prefetch", "the link credit, 256 by default"),
@@ -161,18 +170,26 @@ const COMMON: &[(Of, &str, &str)] = &[
     (Listen, "drain", "how long the end waits for what is in flight"),
 ];
 
-fn table() -> String {
+/// The columns of the terminal, where there is one.
+fn columns() -> Option<usize> {
+    let requested = std::env::var_os("COLUMNS").is_some();
+    (requested || std::io::stdout().is_terminal()).then(crate::console::stdout_columns)
+}
+
+/// Lines of at most this many columns, of any length without.
+fn table(columns: Option<usize>) -> String {
     let mut text = String::new();
     let mut add = |title: &str, options: &[(Of, &str, &str)]| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{title}");
+        let _ = writeln!(text, "{}", wrapped(title, 2, columns));
         for (of, name, words) in options {
             let of = match of {
                 Send => "send  ",
                 Listen => "listen",
                 Both => "      ",
             };
-            let _ = writeln!(text, "  {of}  {name:<16}  {words}");
+            let line = wrapped(&format!("  {of}  {name:<16}  {words}"), HANG, columns);
+            let _ = writeln!(text, "{line}");
         }
         text.push('\n');
     };

@@ -7,7 +7,10 @@ use cloudevents_kit::{
     http::{Decompression, HttpReceiver, HttpReceiverOptions, reqwest013::HttpSenderOptions},
     transport::{Bounds, Endpoint, OnRefusal, ReceiverOptions},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT, AUTHORIZATION},
+};
 use std::path::Path;
 
 pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
@@ -46,6 +49,8 @@ pub(super) async fn receiver(
 /// Returns the headers of every request besides those of the event. Their values are marked as sensitive.
 pub(crate) fn headers(endpoint: &Endpoint, sending: &Sending) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
+    // As the client has it: what is shown is what is sent.
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     for given in &sending.headers {
         match given.strip_prefix('@') {
             None => header(given, "--header", &mut headers)?,
@@ -81,6 +86,9 @@ fn header(line: &str, place: &str, headers: &mut HeaderMap) -> Result<(), Failur
         return Err(
             Failure::usage(format!("`{name}` belongs to the event")).help("set the attribute instead")
         );
+    }
+    if name == ACCEPT && headers.get(ACCEPT).is_some_and(|value| !value.is_sensitive()) {
+        headers.remove(ACCEPT);
     }
     headers.append(name, secret(value.trim()).ok_or_else(|| not_a_header(place))?);
     Ok(())

@@ -45,6 +45,8 @@ pub(crate) struct Sending {
     pub(crate) parallel: usize,
     /// Whether batches will be sent.
     pub(crate) batches: bool,
+    /// Whether single events will be sent as documents.
+    pub(crate) documents: bool,
     /// What happens to what the protocol cannot carry.
     pub(crate) losses: LossPolicy,
     /// How HTTP connections are made.

@@ -7,6 +7,7 @@ use cloudevents_kit::{
     nats::async_nats051::{self, NatsReceiverOptions, NatsSenderOptions},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
+use std::sync::Arc;
 
 pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
     check_options(endpoint)?;
@@ -17,6 +18,9 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    if sending.documents {
+        options.format = Some(Arc::new(cloudevents_kit::json::Json::new()));
+    }
     async_nats051::sender(endpoint.expose_url(), options).await.map_err(failed)
 }
 

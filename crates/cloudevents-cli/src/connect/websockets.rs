@@ -38,8 +38,8 @@ pub(super) async fn receiver(
         return Ok(Opened { receiver, url: super::shown(url), notes: Vec::new() });
     }
     let mut options = WsServerOptions::from(options);
-    options.on_refusal = on_refusal;
     options.queue = std::mem::take(&mut options.queue).dropping_rejected();
+    options.on_refusal = on_refusal;
     let server = WsServer::bind(url, options).await.map_err(failed)?;
     let url = server.url();
     Ok(Opened { receiver: server.into_receiver(), url, notes: Vec::new() })

@@ -73,7 +73,6 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 }
 
-/// Keys are left out with a warning where HTTP has none, and the first lines say what is moved.
 /// An outcome takes a round trip, and messages do not wait for those of others.
 #[test]
 fn many_are_in_flight_in_their_order() {
@@ -93,6 +92,7 @@ fn many_are_in_flight_in_their_order() {
     assert_eq!(ids, (0..300).map(|id| id.to_string()).collect::<Vec<_>>());
 }
 
+/// Keys are left out with a warning where HTTP has none, and the first lines say what is moved.
 #[test]
 fn a_bridge_to_http_needs_no_flag() {
     let broker = broker(&["orders"]);

@@ -75,6 +75,18 @@ fn a_document_of_mqtt_3_is_recognised() {
     assert!(listened.err.contains("try `version=3.1.1`"), "{}", listened.err);
 }
 
+/// Nothing was received, so nothing failed.
+#[test]
+fn ctrl_c_while_it_reconnects_is_no_failure() {
+    let mut broker = Broker::start().unwrap();
+    let mut listener = Listener::at(&broker.url("plant"), &[]);
+    broker.stop();
+    listener.until("the connection was lost; reconnecting");
+    listener.interrupt();
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "0 events received\n"));
+}
+
 /// What is no secret is shown.
 #[test]
 fn options_of_urls_are_shown() {

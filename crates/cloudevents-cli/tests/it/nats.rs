@@ -43,6 +43,19 @@ fn listening_goes_on_when_the_server_is_back() {
     let listened = listener.end();
     assert_eq!((listened.status, listened.out), (0, format!("{GOOD}\n")), "{}", listened.err);
     assert_eq!(listened.err.matches("warning: the connection was lost; reconnecting").count(), 1);
+    assert!(listened.err.contains("connected again"), "{}", listened.err);
+}
+
+/// Half a minute is the default.
+#[test]
+fn an_outage_ends_listening_when_that_is_requested() {
+    let mut server = Server::start().unwrap();
+    let listener = Listener::at(&server.url("orders"), &["--reconnect-for", "1"]);
+    server.stop();
+    let begin = std::time::Instant::now();
+    let listened = listener.end();
+    assert_eq!(listened.status, 3, "{}", listened.err);
+    assert!(begin.elapsed() < std::time::Duration::from_secs(15), "{:?}", begin.elapsed());
 }
 
 /// An outage has a beginning and an end.

@@ -441,12 +441,12 @@ fn refusals_of_websockets_are_reported() {
     for (bytes, said, status) in [
         (
             b"GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".to_vec(),
-            "warning: a client was refused: 404 Not Found of GET /health",
+            "warning: a request was refused: 404 Not Found of GET /health",
             0,
         ),
         (
             [handshake.as_bytes(), b"\x81\x81\0\0\0\0\xff"].concat(),
-            "error: a client was refused: the peer sent a text message that is not UTF-8",
+            "error: a request was refused: the peer sent a text message that is not UTF-8",
             1,
         ),
     ] {
@@ -459,6 +459,60 @@ fn refusals_of_websockets_are_reported() {
         let ran = listener.end();
         assert_eq!((ran.status, ran.lines().len()), (status, 1), "{}", ran.err);
         assert!(ran.err.contains(said), "{}", ran.err);
+    }
+}
+
+/// Somebody looks for the right path, and the one who listens sees it.
+#[test]
+fn requests_for_another_path_or_with_another_method_are_shown() {
+    for arguments in [&["--count", "1"][..], &["--count", "1", "--allow-origin", "*"]] {
+        let listener = Listener::start(arguments);
+        let address = listener.url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+        for line in ["POST /other", "GET /events"] {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            write!(stream, "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                .unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let body = "{}";
+        write!(
+            stream,
+            "POST /events HTTP/1.1\r\nhost: test\r\nconnection: close\r\nwebhook-request-origin: a.example\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+        let ran = listener.end();
+        assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+        for words in ["404 Not Found", "405 Method Not Allowed"] {
+            assert!(ran.err.contains(words), "{arguments:?}: {words}: {}", ran.err);
+        }
+    }
+}
+
+#[cfg(feature = "websockets")]
+#[test]
+fn refused_handshakes_are_shown() {
+    let listener = Listener::at("ws://127.0.0.1:0/events", &["--count", "1"]);
+    let address = listener.url.strip_prefix("ws://").unwrap().split('/').next().unwrap().to_owned();
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (path, headers) in [("/other", upgrade), ("/events", upgrade), ("/events", "connection: close\r\n")] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\n{headers}sec-websocket-protocol: chat\r\n\r\n")
+            .unwrap();
+        let mut byte = [0; 12];
+        stream.read_exact(&mut byte).unwrap();
+    }
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    let ran = listener.end();
+    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    for words in [
+        "404 Not Found",
+        "400 Bad Request of GET /events: offer one of the subprotocols",
+        "426 Upgrade Required",
+    ] {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
     }
 }
 

@@ -38,6 +38,22 @@ fn a_routing_key_has_attributes_of_the_event() {
     assert_eq!(ce_with(&["send", &broker.url("exchange=shop&routing-key=eu.{")], GOOD).status, 2);
 }
 
+/// The broker confirms what it drops.
+#[test]
+fn what_may_be_lost_is_said() {
+    let broker = Broker::start().unwrap();
+    broker.queue("orders");
+    for (query, notes) in [("queue=orders&mandatory=false", 1), ("queue=orders", 0)] {
+        let ran = ce_with(&["send", &broker.url(query)], GOOD);
+        assert_eq!(
+            (ran.status, ran.err.matches("what no queue gets is lost").count()),
+            (0, notes),
+            "{}",
+            ran.err
+        );
+    }
+}
+
 /// What listens there is no broker: an HTTP server.
 #[test]
 fn another_protocol_is_recognised() {

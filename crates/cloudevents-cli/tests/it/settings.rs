@@ -123,6 +123,49 @@ fn connections_have_names() {
 }
 
 #[test]
+fn names_of_connections_are_completed() {
+    let config = file("config.yaml", "connections:\n  here:\n    url: file:a\n  there:\n    url: file:b\n");
+    let ran = ce_in(&config, &[], &["completions", "--connections"]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, "@here\n@there\n"), "{}", ran.err);
+    assert_eq!(ce(&["completions"]).status, 2);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(ce(&["completions", shell]).out.contains("ce completions --connections"), "{shell}");
+    }
+    // As an interactive shell does it, which takes `@` for the end of a word.
+    let script = file("ce.bash", ce(&["completions", "bash"]).out);
+    let program = Path::new(env!("CARGO_BIN_EXE_ce")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for (words, wanted) in [("ce send @t", "there"), ("ce listen @", "here there"), ("ce se", "send")] {
+        let lines = format!(
+            r#". {}
+words=({})
+COMP_WORDS=()
+for word in "${{words[@]}}"; do
+  if [[ $word == @* ]]; then COMP_WORDS+=(@); [ "$word" = @ ] || COMP_WORDS+=("${{word#@}}"); else COMP_WORDS+=("$word"); fi
+done
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)) COMP_LINE='{words}' COMP_POINT=${{#COMP_LINE}}
+function=$(complete -p ce | sed 's/.*-F \([^ ]*\).*/\1/')
+$function ce "${{COMP_WORDS[COMP_CWORD]}}" "${{COMP_WORDS[COMP_CWORD-1]}}" 2>/dev/null
+echo "${{COMPREPLY[*]}}""#,
+            script.display(),
+            words
+        );
+        let output = std::process::Command::new("bash")
+            .args(["--norc", "-c", &lines])
+            .env("CE_CONFIG", &config)
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim(),
+            wanted,
+            "{words}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn defaults_come_from_variables_and_the_file() {
     let config = file("config.yaml", "defaults:\n  output: yaml\n  convert:\n    to: json\n");
     let run = |variables: &[(&str, &str)], arguments: &[&str]| ce_in(&config, variables, arguments);

@@ -1,11 +1,11 @@
 //! What `ce send -v` and `--dry-run` show, beside what other clients read.
 
-use crate::program::{GOOD, ce_with};
+use crate::program::{GOOD, ce, ce_with};
 use cloudevents_testkit::{amqp, kafka, mqtt, nats};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Command, Stdio},
 };
 
@@ -38,6 +38,9 @@ fn has(program: &str) -> bool {
 fn of_mqtt() {
     for (options, arguments, version, qos, retain) in [
         ("?qos=2&retain=true", &[][..], "5", 2, true),
+        ("?prefix=ce-", &[], "5", 1, false),
+        ("?peer=go-2", &[], "5", 1, false),
+        ("", &["--peer", "javascript-10"], "5", 1, false),
         ("", &["--mode", "structured"], "5", 1, false),
         ("?version=3.1.1&qos=0", &[], "311", 0, false),
     ] {
@@ -86,6 +89,7 @@ fn of_kafka() {
     broker.create_topic("orders", 1).unwrap();
     let shown = shown(&broker.url("orders?key=partitionkey"), &[]);
     assert_eq!(shown["to"], json!({"topic": "orders", "key": "k"}));
+    assert_eq!(shown["message"]["key"], json!({"text": "k"}));
     if has("kcat") {
         let read = Command::new("kcat")
             .args([
@@ -106,6 +110,7 @@ fn of_kafka() {
         let read: Value = serde_json::from_slice(&read.stdout).unwrap();
         assert_eq!((&read["key"], &read["topic"]), (&shown["to"]["key"], &shown["to"]["topic"]));
         assert_eq!(read["payload"], shown["message"]["value"]["text"]);
+        assert_eq!(read["key"], shown["message"]["key"]["text"]);
         let headers: Vec<Value> = shown["message"]["headers"]
             .as_array()
             .unwrap()
@@ -116,9 +121,68 @@ fn of_kafka() {
     }
 }
 
+/// Every line of the head, as it arrives.
+#[test]
+fn of_http() {
+    let arguments = ["--id", "1", "--source", "/s", "--type", "t", "--no-time", "--subject", "café"];
+    for (more, mode) in
+        [(&[][..], "binary"), (&["--data", "{}"], "binary"), (&["--peer", "go-2"], "structured")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/x?y=z", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let mut head = Vec::new();
+            loop {
+                let mut line = String::new();
+                assert!(stream.read_line(&mut line).unwrap() > 0);
+                match line.trim_end() {
+                    "" => break,
+                    line => head.push(line.to_owned()),
+                }
+            }
+            stream.into_inner().write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+            head
+        });
+        let all = [&["send", &url], &arguments[..], more].concat();
+        let sent = ce(&[&all[..], &["-v"]].concat());
+        assert_eq!(sent.status, 0, "{}", sent.err);
+        let sorted = |lines: Vec<String>| lines.into_iter().collect::<std::collections::BTreeSet<_>>();
+        let head = server.join().unwrap();
+        let shown: Vec<String> =
+            sent.err.lines().filter_map(|line| line.strip_prefix("> ").map(str::to_owned)).collect();
+        let shown: Vec<String> = shown[..head.len()].to_vec();
+        assert_eq!(sorted(shown), sorted(head.clone()), "{}", sent.err);
+        let dry = ce(&[&all[..], &["--dry-run"]].concat());
+        let dry: Vec<String> =
+            dry.out.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
+        assert_eq!(sorted(dry), sorted(head.clone()));
+        let is_document = head.iter().any(|line| line == "content-type: application/cloudevents+json");
+        assert_eq!(is_document, mode == "structured", "{head:?}");
+    }
+}
+
 /// Beside what the protocol itself says to a subscriber.
 #[test]
 fn of_nats() {
+    for (query, arguments) in [
+        ("", &[][..]),
+        ("?raw=yes", &[]),
+        ("?peer=go-2", &[]),
+        ("", &["--peer", "go-2"]),
+        ("?headers=no", &[]),
+        ("?headers=no", &["--mode", "structured"]),
+    ] {
+        of_nats_with(query, arguments);
+    }
+    // JetStream recognises the event by its source and id.
+    let dry =
+        ce_with(&["send", "--dry-run", "nats+jetstream://127.0.0.1:9/orders?deduplicate=yes&stream=S"], GOOD);
+    let wanted = json!({"subject": "orders", "Nats-Msg-Id": "/s%201", "Nats-Expected-Stream": "S"});
+    assert_eq!(dry.lines()[0]["to"], wanted);
+}
+
+fn of_nats_with(query: &str, arguments: &[&str]) {
     let server = nats::Server::start().unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     stream.write_all(b"CONNECT {\"headers\":true,\"verbose\":false}\r\nSUB orders.> 1\r\nPING\r\n").unwrap();
@@ -128,24 +192,26 @@ fn of_nats() {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0);
     }
-    let shown = shown(&server.url("orders.{type}"), &[]);
+    let shown = shown(&server.url(&format!("orders.{{type}}{query}")), arguments);
     line.clear();
     lines.read_line(&mut line).unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
-    assert_eq!((words[0], words[1]), ("HMSG", shown["to"]["subject"].as_str().unwrap()));
+    let headers = shown["message"]["headers"].as_array().cloned().unwrap_or_default();
+    let verb = if headers.is_empty() { "MSG" } else { "HMSG" };
+    assert_eq!(
+        (words[0], words[1]),
+        (verb, shown["to"]["subject"].as_str().unwrap()),
+        "{query} {arguments:?}"
+    );
     let mut body = vec![0; words[words.len() - 1].parse().unwrap()];
     lines.read_exact(&mut body).unwrap();
     let text = String::from_utf8(body).unwrap();
-    for header in shown["message"]["headers"].as_array().unwrap() {
+    for header in headers {
         let line = format!("{}: {}\r\n", header[0].as_str().unwrap(), header[1].as_str().unwrap());
-        assert!(text.contains(&line), "{line}, {text}");
+        assert!(text.contains(&line), "{query} {arguments:?}: {line}, {text}");
     }
-    assert!(text.ends_with(shown["message"]["payload"]["text"].as_str().unwrap()), "{text}");
-    // JetStream recognises the event by its source and id.
-    let dry =
-        ce_with(&["send", "--dry-run", "nats+jetstream://127.0.0.1:9/orders?deduplicate=yes&stream=S"], GOOD);
-    let wanted = json!({"subject": "orders", "Nats-Msg-Id": "/s%201", "Nats-Expected-Stream": "S"});
-    assert_eq!(dry.lines()[0]["to"], wanted);
+    let payload = shown["message"]["payload"]["text"].as_str().unwrap();
+    assert!(text.ends_with(payload) && (verb == "HMSG" || text == payload), "{query} {arguments:?}: {text}");
 }
 
 #[test]
@@ -162,6 +228,24 @@ fn of_amqp() {
         .collect();
     assert!(names.contains(&"cloudEvents:type"), "{names:?}");
     assert_eq!(queue.len(), 1);
+    let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","priority":3}"#;
+    for (query, arguments, name, ty) in [
+        ("", &[][..], "cloudEvents_priority", "long"),
+        ("?strings=true", &[], "cloudEvents_priority", "string"),
+        ("?peer=python-2", &[], "cloudEvents_priority", "string"),
+        ("", &["--peer", "java-4"], "cloudEvents:priority", "string"),
+        ("?separator=underscore&strings=false", &["--peer", "java-4"], "cloudEvents_priority", "long"),
+    ] {
+        let url = broker.url(&format!("orders{query}"));
+        let dry = ce_with(&[&["send", "--dry-run", &url], arguments].concat(), event);
+        let properties = dry.lines()[0]["message"]["application-properties"].clone();
+        let found = properties.as_array().unwrap().iter().find(|pair| pair[0] == name).unwrap();
+        assert_eq!(found[1]["type"], ty, "{query} {arguments:?}");
+        // What a client reads is of the same form.
+        assert_eq!(ce_with(&[&["send", &url], arguments].concat(), event).status, 0);
+        let listened = ce(&["listen", "-v", url.split('?').next().unwrap(), "--idle", "1"]);
+        assert!(listened.err.contains(&format!("\n  {name}: 3\n")), "{}", listened.err);
+    }
 }
 
 #[test]

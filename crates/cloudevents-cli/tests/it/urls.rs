@@ -54,3 +54,32 @@ fn the_list_of_options_is_that_of_the_code() {
     assert!(ce(&["help", "urls"]).out.contains("routing-key"));
     assert!(ce(&["man", "urls"]).out.contains("routing"));
 }
+
+#[test]
+fn lines_fit_a_narrow_terminal() {
+    for arguments in [&["urls"][..], &["urls", "--help"], &["send", "--help"], &["--help"]] {
+        let output = crate::program::command(arguments).env("COLUMNS", "60").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 60).collect();
+        assert!(long.is_empty(), "{arguments:?}: {long:#?}");
+    }
+}
+
+/// The last line of a manual page names the program.
+#[test]
+fn manual_pages_name_the_program_and_its_version() {
+    let version = ce(&["--version"]).out.trim().to_owned();
+    for (page, arguments) in [
+        ("ce", &["man"][..]),
+        ("ce-send", &["man", "send"]),
+        ("ce-webhook-serve", &["man", "webhook", "serve"]),
+    ] {
+        let out = ce(arguments).out;
+        let head = out.lines().find(|line| line.starts_with(".TH")).unwrap();
+        assert_eq!(head, format!(".TH {page} 1  \"{version}\" "));
+    }
+    let folder = crate::program::file("page", "").parent().unwrap().join("man1");
+    assert_eq!(ce(&["man", "--folder", folder.to_str().unwrap()]).status, 0);
+    let page = std::fs::read_to_string(folder.join("ce-webhook-serve.1")).unwrap();
+    assert!(page.contains(&format!(".TH ce-webhook-serve 1  \"{version}\"")), "{page}");
+}

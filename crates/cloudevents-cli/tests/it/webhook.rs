@@ -1,6 +1,6 @@
 //! `ce webhook`: a target, and what a check makes of it and of faults.
 
-use crate::program::{Ran, ce_with, command};
+use crate::program::{GOOD, Ran, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, Sign, Stripe};
 use serde_json::Value;
 use std::{
@@ -326,6 +326,64 @@ fn post(url: &str, headers: &[(&str, &str)], body: &str) -> u16 {
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// What a target refuses before there is a delivery, with the reason.
+#[test]
+fn refusals_of_a_target_are_shown() {
+    let mut child =
+        command(&["webhook", "serve", "http://127.0.0.1:0/hook", "-n", "1", "--origin", "me.example"])
+            .args(["--token-env", "HOOK_TOKEN"])
+            .env("HOOK_TOKEN", TOKEN)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening at ").unwrap().to_owned();
+    let (origin, token) = (("webhook-request-origin", "me.example"), format!("Bearer {TOKEN}"));
+    let token = ("authorization", token.as_str());
+    let json = ("content-type", "application/cloudevents+json");
+    let text = ("content-type", "text/html");
+    assert_eq!(post(&url, &[token, json], GOOD), 403);
+    assert_eq!(post(&url, &[origin, json], GOOD), 401);
+    assert_eq!(post(&url, &[origin, token, text], GOOD), 415);
+    assert_eq!(post(&url.replace("/hook", "/other"), &[origin, token, json], GOOD), 404);
+    assert_eq!(post(&url, &[origin, token, json], GOOD), 204);
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    assert_eq!(rest.matches("warning: a request was refused").count(), 4, "{rest}");
+    for status in [
+        "403 Forbidden: ",
+        "401 Unauthorized: ",
+        "415 Unsupported Media Type: ",
+        "404 Not Found of POST /other",
+    ] {
+        assert!(rest.contains(status), "{status}: {rest}");
+    }
+}
+
+/// What is written to a file is read by curl.
+#[test]
+fn headers_of_a_signature_are_those_of_a_request() {
+    let run = |arguments: &[&str]| {
+        let mut command = command(&[&["webhook", "sign", "-", "--at", "1"], arguments].concat());
+        let mut child =
+            command.env("HOOK_SECRET", SECRET).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"{}").unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let headers = run(&["--headers"]);
+    assert_eq!(headers.lines().count(), 3, "{headers}");
+    assert!(
+        headers.contains("webhook-timestamp: 1\n") && headers.contains("webhook-signature: v1,"),
+        "{headers}"
+    );
+    assert!(run(&[]).starts_with('{'));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! AMQP messages as the protocol writes them.
 
-use super::encode::{Wanted, one, wanted};
+use super::encode::{Wanted, one, option, peer, wanted};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
@@ -28,10 +28,13 @@ pub(crate) fn write(
     events: &[Event],
     formats: &Formats,
 ) -> Result<Result<(Json, Losses), String>, Error> {
-    let separator = match to.get("options").and_then(|options| options.get("separator")) {
+    let mut with = Encoding::default();
+    with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
+    with.strings = option(to, "strings").and_then(Json::as_bool).unwrap_or(with.strings);
+    with.separator = match option(to, "separator") {
         // The release has no other.
         None if is_judged_by_the_release(to) => Separator::Colon,
-        None => Separator::default(),
+        None => with.separator,
         Some(Json::String(text)) if text == "_" => Separator::Underscore,
         Some(Json::String(text)) if text == ":" => Separator::Colon,
         Some(other) => return Ok(Err(format!("there is no separator {other}"))),
@@ -40,11 +43,11 @@ pub(crate) fn write(
         Ok(Wanted::One(mode)) => mode,
         Ok(Wanted::Batch(format)) => {
             let (message, losses) = Message::batched(events, format)?;
-            return Ok(Ok((written(&cloudevents_amqp::encode_message(&message, separator)?), losses)));
+            return Ok(Ok((written(&cloudevents_amqp::encode_message(&message, with)?), losses)));
         }
         Err(unsupported) => return Ok(Err(unsupported)),
     };
-    let with = Encoding::new(mode).with_separator(separator);
+    with.mode = mode;
     let (message, losses) = cloudevents_amqp::encode(one(events)?, with)?;
     Ok(Ok((written(&message), losses)))
 }

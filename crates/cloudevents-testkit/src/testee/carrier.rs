@@ -54,10 +54,11 @@ impl Carrier {
     /// The options of writing it.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Amqp => &["separator"],
+            Self::Amqp => &["peer", "separator", "strings"],
+            Self::Http => &["peer"],
             Self::Kafka => &["key"],
-            Self::Mqtt(_) => &["topic"],
-            Self::Nats => &["subject"],
+            Self::Mqtt(_) => &["peer", "prefix", "topic"],
+            Self::Nats => &["headers", "peer", "raw", "subject"],
             Self::Websockets => &["subprotocol"],
             _ => &[],
         }

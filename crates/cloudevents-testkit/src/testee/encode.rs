@@ -6,7 +6,7 @@ use super::{
     decode, http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
 };
 use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, ErrorKind, Event, Format, Formats, Losses, Mode};
+use cloudevents_core::{Error, ErrorKind, Event, Format, Formats, Losses, Mode, Peer};
 use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
@@ -80,7 +80,11 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
         Carrier::Http => {
             let mut headers = HeaderMap::new();
             let (body, losses) = match wanted(to, &formats, "binary") {
-                Ok(Wanted::One(mode)) => cloudevents_http::encode(one(events)?, mode, &mut headers)?,
+                Ok(Wanted::One(mode)) => {
+                    let with = cloudevents_http::Encoding::new(mode);
+                    let with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
+                    cloudevents_http::encode(one(events)?, with, &mut headers)?
+                }
                 Ok(Wanted::Batch(format)) => cloudevents_http::encode_batch(events, format, &mut headers)?,
                 Err(unsupported) => return Ok(Err(unsupported)),
             };
@@ -99,9 +103,20 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
     })
 }
 
+/// The peer that the options of `to` name, whose dialect is written.
+pub(crate) fn peer(to: &Json) -> Result<Option<Peer>, Error> {
+    let named = option(to, "peer").and_then(Json::as_str);
+    named.map(|name| name.parse().map_err(|_| malformed("there is no such peer"))).transpose()
+}
+
+/// An option of writing.
+pub(crate) fn option<'a>(to: &'a Json, name: &str) -> Option<&'a Json> {
+    to.get("options").and_then(|options| options.get(name))
+}
+
 /// Adds the address to a message, if the options of `to` have it.
 fn addressed(to: &Json, option: &'static str) -> impl FnOnce((Json, Losses)) -> (Json, Losses) {
-    let address = to.get("options").and_then(|options| options.get(option)).cloned();
+    let address = self::option(to, option).cloned();
     move |(mut message, losses)| {
         if let (Some(members), Some(address)) = (message.as_object_mut(), address) {
             members.insert(option.into(), address);

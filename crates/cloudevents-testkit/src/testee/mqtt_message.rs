@@ -1,6 +1,6 @@
 //! Messages of MQTT as the protocol writes them.
 
-use super::encode::{Wanted, one, wanted};
+use super::encode::{Wanted, one, option, peer, wanted};
 use crate::tagged::{self, malformed};
 use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer};
 use cloudevents_mqtt::{Encoding, MqttMessage, Version};
@@ -41,7 +41,12 @@ pub(crate) fn write(
         }
         Err(unsupported) => return Ok(Err(unsupported)),
     };
-    let with = Encoding::new(mode).with_version(version);
+    let mut with = Encoding::new(mode).with_version(version);
+    with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
+    with.prefixed = match option(to, "prefix").and_then(Json::as_str) {
+        None => with.prefixed,
+        Some(prefix) => prefix == "ce-",
+    };
     let (message, losses) = cloudevents_mqtt::encode(one(events)?, with)?;
     Ok(Ok((written(&message), losses)))
 }

@@ -1,9 +1,9 @@
 //! Messages of NATS as the protocol writes them: header values are the Latin-1 text of their octets.
 
-use super::encode::{Wanted, one, wanted};
+use super::encode::{Wanted, one, option, peer, wanted};
 use crate::tagged::{self, malformed};
 use cloudevents_core::{Error, Event, Formats, Losses, Message};
-use cloudevents_nats::NatsMessage;
+use cloudevents_nats::{Encoding, NatsMessage};
 use serde_json::{Value as Json, json};
 
 /// The message of NATS that the message of a request describes.
@@ -40,7 +40,11 @@ pub(crate) fn write(
         }
         Err(unsupported) => return Ok(Err(unsupported)),
     };
-    let (message, losses) = cloudevents_nats::encode(one(events)?, mode)?;
+    let mut with = Encoding::new(mode);
+    with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
+    with.raw = option(to, "raw").and_then(Json::as_bool).unwrap_or(with.raw);
+    with.without_headers = option(to, "headers").and_then(Json::as_bool) == Some(false);
+    let (message, losses) = cloudevents_nats::encode(one(events)?, with)?;
     Ok(Ok((written(&message), losses)))
 }
 

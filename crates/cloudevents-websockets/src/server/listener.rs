@@ -216,13 +216,9 @@ fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Opt
     let (response, accepted) = upgrade(&mut parts, shared);
     if accepted.is_none() {
         let (status, why) = (response.status(), response.body().trim_end());
-        let kind = match status {
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UPGRADE_REQUIRED => {
-                ErrorKind::Refused
-            }
-            _ => ErrorKind::Transport,
-        };
-        shared.options.refused(&Error::new(kind).with_detail(format!("{status} of {method} {path}: {why}")));
+        shared.options.refused(
+            &Error::new(ErrorKind::Refused).with_detail(format!("{status} of {method} {path}: {why}")),
+        );
     }
     (response, accepted)
 }

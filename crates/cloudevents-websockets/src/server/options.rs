@@ -59,9 +59,9 @@ pub struct WsServerOptions {
     /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a complete
     /// handshake ends; while all have one, others wait to be accepted.
     pub connections: usize,
-    /// Sees why a connection is refused or ended that sent what cannot be delivered: a handshake that is none, a message that is too large, is not
-    /// UTF-8 or takes too long, and what is not the protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), a request for another path, or that opens no
-    /// WebSocket. Default: none; these are logged at DEBUG.
+    /// Sees why a connection ends that sent what cannot be delivered: a message that is too large, is not UTF-8 or takes too long, and what is not the
+    /// protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), why a handshake is refused. Default: none; these are logged at
+    /// DEBUG.
     pub on_refusal: Option<OnRefusal>,
     pub(crate) arriving: Arriving,
 }

@@ -315,7 +315,7 @@ async fn what_is_refused_is_seen() {
     handshake(&server, &request(|line| line.replace("GET", "POST"))).await;
     is_seen("405 Method Not Allowed of POST /events", ErrorKind::Refused).await;
     handshake(&server, &request(|line| line.replace("cloudevents.json", "other"))).await;
-    is_seen("400 Bad Request of GET /events: offer one of the subprotocols", ErrorKind::Transport).await;
+    is_seen("400 Bad Request of GET /events: offer one of the subprotocols", ErrorKind::Refused).await;
     let mut nothing = TcpStream::connect(server.local_addr()).await.unwrap();
     nothing.write_all(b"\x16\x03\x01 no HTTP\r\n\r\n").await.unwrap();
     is_seen("invalid HTTP", ErrorKind::Transport).await;

@@ -1,9 +1,11 @@
 //! `ce listen`: receives events.
 
 mod faults;
+mod outage;
 mod place;
 
 use crate::{
+    commands::refusals,
     connect::{self, Opened, address::UrlOptions},
     console::Console,
     emit::Emit,
@@ -18,12 +20,13 @@ use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Receiver,
     sql::Expression,
-    transport::{ConnectionState, OnRefusal, ReceiverOptions},
+    transport::{ConnectionState, ReceiverOptions},
 };
 use faults::Faults;
+use outage::Outage;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::task::JoinSet;
 
 /// Receive events and print them.
 ///
@@ -31,7 +34,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 /// Listening continues; the exit status will be 1.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
-/// ten failures in a row it exits.
+/// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time.
 ///
 /// Printed messages are removed from an AMQP queue. A Kafka URL without a group reads the whole topic in its
 /// own group, or only new messages with offset=latest, and does not affect other consumers.
@@ -63,6 +66,9 @@ pub(crate) struct Listen {
     /// Exit after this number of idle seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+    /// Reconnect for this number of seconds after a connection is lost, however often that fails.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    reconnect_for: Option<u64>,
     #[command(flatten)]
     lenient: Lenient,
     /// Show where each message came from and its headers, on standard error.
@@ -85,9 +91,6 @@ pub(crate) struct Listen {
     address: UrlOptions,
 }
 
-/// Consecutive connection failures before the command fails. With a receiver's pauses this is half a minute.
-const FAILURES: u32 = 10;
-
 impl Listen {
     /// Replaces the name of a connection by its URL, and adds the options of the URL.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
@@ -106,9 +109,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
-    let (refused, mut refusals) = mpsc::channel(REFUSALS);
-    // A flood of them is reported as far as it can be.
-    let on_refusal: OnRefusal = Arc::new(move |error: &Error| drop(refused.try_send(error.clone())));
+    let (on_refusal, mut refusals) = refusals::channel();
     let target = command.faults.target(&command.url, &decoding, Arc::clone(&on_refusal)).await?;
     let (opened, server) = match target {
         Some((opened, server)) => (opened, Some(server)),
@@ -132,24 +133,22 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut left_out = 0_usize;
     let mut failures = 0_u32;
     let mut connectivity = receiver.connectivity();
-    let mut lost = false;
+    let mut outage = Outage::new(command.reconnect_for.map(Duration::from_secs));
     while command.count.is_none_or(|count| events < count) {
         let delivery = tokio::select! {
             biased;
             () = interrupt.asked() => break,
             () = connectivity.changed() => {
                 match connectivity.state() {
-                    ConnectionState::Connecting { failed, error: Some(error) } if failed >= FAILURES => {
-                        return Err(network(&error));
+                    ConnectionState::Connecting { failed, error: Some(error) } => {
+                        if outage.begin() {
+                            console.report(&reconnecting(&error));
+                        }
+                        if outage.is_too_long(failed) {
+                            return Err(network(&error));
+                        }
                     }
-                    ConnectionState::Connecting { error: Some(error), .. } if !lost => {
-                        lost = true;
-                        console.report(&reconnecting(&error));
-                    }
-                    ConnectionState::Connected { .. } if lost => {
-                        lost = false;
-                        console.say("connected again");
-                    }
+                    ConnectionState::Connected { .. } if outage.end() => console.say("connected again"),
                     _ => {}
                 }
                 continue;
@@ -159,7 +158,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 continue;
             }
             Some(error) = refusals.recv() => {
-                tell_refusal(command, &error, console);
+                refusals::tell(&error, console);
                 continue;
             }
             next = receiver.next() => next,
@@ -174,11 +173,14 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let delivery = match delivery {
             Ok(Some(delivery)) => {
                 failures = 0;
+                if outage.end() {
+                    console.say("connected again");
+                }
                 delivery
             }
             Ok(None) => break,
-            Err(error) if is_passing(&error) && failures < FAILURES => {
-                if failures == 0 && !lost {
+            Err(error) if is_passing(&error) && !outage.is_too_long(failures) => {
+                if outage.begin() {
                     console.report(&reconnecting(&error));
                 }
                 failures = failures.saturating_add(1);
@@ -248,7 +250,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     while let Ok(error) = refusals.try_recv() {
-        tell_refusal(command, &error, console);
+        refusals::tell(&error, console);
     }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     console.say(&match filters.as_slice() {
@@ -256,18 +258,6 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         _ => format!("{received} received, {} left out", thousands(left_out)),
     });
     Ok(Status::Done)
-}
-
-/// The most refusals that wait to be reported.
-const REFUSALS: usize = 64;
-
-/// Returns the report of what could not be read.
-fn refusal(what: &'static str, error: &Error) -> Report {
-    let report = Report::new(what).kind(error.kind().code());
-    match error.detail() {
-        "" => report.detail(error.message().to_string()),
-        detail => report.detail(detail),
-    }
 }
 
 /// Refuses to leave messages in a queue where there is none.
@@ -343,16 +333,6 @@ async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
     {
         let report = Report::of(&error).from(place::origin(delivery));
         console.error(Status::Usage, &report.help("--reply is for protocols with replies"));
-    }
-}
-
-/// A request that no message can come from, such as a probe, is no failure.
-fn tell_refusal(command: &Listen, error: &Error, console: &Console) {
-    let what = if command.url.starts_with("ws:") { "a client was refused" } else { "a request was refused" };
-    if error.kind() == ErrorKind::Refused {
-        console.report(&Report::warning(what).kind("refused").detail(error.detail()));
-    } else {
-        console.error(Status::No, &refusal(what, error));
     }
 }
 

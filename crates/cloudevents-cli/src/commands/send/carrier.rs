@@ -1,9 +1,9 @@
 //! What the protocol of a URL carries, and where it puts a message: what is shown is what is sent.
 
 use super::{ContentMode, Send};
-use crate::{connect, failure::Failure};
+use crate::{connect, failure::Failure, report::Report};
 use cloudevents_kit::{
-    Error, Message,
+    Error, Message, Peer,
     model::codec::header,
     transport::{Endpoint, bridge::Template},
 };
@@ -24,10 +24,44 @@ pub(super) fn binding(endpoint: &Endpoint) -> Option<&'static str> {
     })
 }
 
+/// What differs from the specification's default, as options of the testee protocol: those of the URL, and the peer's.
+pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Value> {
+    let option = |name: &str| endpoint.option(name);
+    let mut options = Map::new();
+    let mut put =
+        |name: &str, value: Option<Value>| options.extend(value.map(|value| (name.to_owned(), value)));
+    let peer = option("peer").or(peer.map(Peer::name)).map(Value::from);
+    let flag = |name, yes: &[&str]| option(name).map(|value| yes.contains(&value).into());
+    match binding(endpoint) {
+        Some("amqp") => {
+            put("peer", peer);
+            put("separator", option("separator").map(|name| if name == "colon" { ":" } else { "_" }.into()));
+            put("strings", flag("strings", &["", "true"]));
+        }
+        Some("mqtt3" | "mqtt5") => {
+            put("peer", peer);
+            put("prefix", option("prefix").map(Value::from));
+        }
+        Some("nats") => {
+            put("peer", peer);
+            put("headers", flag("headers", &["yes"]));
+            put("raw", flag("raw", &["yes"]));
+        }
+        _ => {}
+    }
+    options
+}
+
+/// Whether messages have no headers, so that they have to be documents.
+fn has_no_headers(endpoint: &Endpoint) -> bool {
+    binding(endpoint) == Some("nats") && endpoint.option("headers") == Some("no")
+}
+
 /// The mode in which events are sent: the given one, or the one that the protocol has.
 pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
-    let documents =
-        endpoint.is_some_and(|endpoint| matches!(binding(endpoint), Some("mqtt3" | "websockets")));
+    let documents = endpoint.is_some_and(|endpoint| {
+        matches!(binding(endpoint), Some("mqtt3" | "websockets")) || has_no_headers(endpoint)
+    });
     command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
 }
 
@@ -51,6 +85,9 @@ pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> 
                 ("MQTT 3.1.1", "leave --mode out, or use MQTT 5: without `version=3.1.1` in the URL")
             }
             Some("websockets") => ("WebSockets", "leave --mode out: every message is a document"),
+            _ if has_no_headers(endpoint) => {
+                ("NATS without headers", "leave --mode out, or `headers=no` in the URL")
+            }
             _ => ("", ""),
         };
         if !protocol.is_empty() {
@@ -135,6 +172,14 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         _ => {}
     }
     Ok(to)
+}
+
+/// Says what the broker drops without an error.
+pub(super) fn may_lose(endpoint: &Endpoint) -> Option<Report> {
+    let may = binding(endpoint) == Some("rabbitmq") && endpoint.option("mandatory") == Some("false");
+    let note =
+        || Report::note("with `mandatory=false`, what no queue gets is lost, and the broker confirms it");
+    may.then(|| note().kind("may-be-lost"))
 }
 
 /// Checks the URL, if it is one, before anything is read.

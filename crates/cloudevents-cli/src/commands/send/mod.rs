@@ -169,6 +169,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         timeout: Duration::from_secs(command.timeout),
         parallel: carrier::parallel(command, endpoint.as_ref()),
         batches: mode == ContentMode::Batched,
+        documents: mode == ContentMode::Structured,
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
         peer: command.peer,
@@ -186,7 +187,8 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let is_structured = command.mode.map(|mode| mode == ContentMode::Structured);
     let note = endpoint.as_ref();
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
-    note.iter().for_each(|note| console.report(note));
+    let note = note.into_iter().chain(endpoint.as_ref().and_then(carrier::may_lose));
+    note.for_each(|note| console.report(&note));
     let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
     let mut line = Line {
         sender: &sender,

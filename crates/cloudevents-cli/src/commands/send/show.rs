@@ -13,12 +13,13 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Error, Event, Message,
-    http::{encode_message, reqwest013::Traced},
+    Error, Event, Message, Peer,
+    http::{Encoding, encode, encode_message, reqwest013::Traced},
     transport::{Endpoint, Receipt},
 };
+use cloudevents_testkit::tagged;
 use http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{io::Write, sync::Arc};
 
 /// Prints messages instead of sending them.
@@ -31,7 +32,7 @@ pub(super) struct DryRun<'a> {
 }
 
 enum How {
-    Http(HeaderMap),
+    Http(HeaderMap, Option<Peer>),
     Other(Box<Shown>),
 }
 
@@ -51,10 +52,7 @@ impl Shown {
         // Documents are the only messages of some bindings.
         let mode = carrier::mode(command, Some(&endpoint));
         let mode = (mode != ContentMode::Binary && via != "websockets").then(|| mode.name());
-        let mut options = Map::new();
-        if via == "amqp" && endpoint.option("separator") == Some("colon") {
-            options.insert("separator".into(), ":".into());
-        }
+        let mut options = carrier::dialect(&endpoint, command.peer);
         let format = if via == "websockets" {
             let format = carrier::subformat(&endpoint).unwrap_or_default();
             let subprotocol = format!("cloudevents.{}", if format == "protobuf" { "proto" } else { format });
@@ -81,7 +79,17 @@ impl Shown {
             .map_err(|error| Failure::Told(Status::No, Box::new(Report::of(&error))))?;
         let (line, losses) = self.encoder.line(events)?;
         self.line.clear();
-        self.line.extend_from_slice(line.strip_suffix(b"}\n").unwrap_or(line));
+        match to.get("key").and_then(Value::as_str) {
+            Some(key) => {
+                let mut value: Value = serde_json::from_slice(line).unwrap_or_default();
+                if let Some(shown) = value.pointer_mut("/message/key") {
+                    *shown = tagged::from_bytes(key.as_bytes());
+                }
+                let text = value.to_string();
+                self.line.extend_from_slice(text.strip_suffix('}').unwrap_or(&text).as_bytes());
+            }
+            None => self.line.extend_from_slice(line.strip_suffix(b"}\n").unwrap_or(line)),
+        }
         self.line.extend_from_slice(format!(",\"to\":{}}}\n", Value::Object(to)).as_bytes());
         Ok((&self.line, losses))
     }
@@ -106,7 +114,7 @@ impl<'a> DryRun<'a> {
     pub(super) fn new(command: &Send, sending: &Sending, console: &'a Console) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let how = match carrier::binding(&endpoint) {
-            Some("http") => How::Http(connect::http::headers(&endpoint, sending)?),
+            Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, command.peer),
             _ => {
                 connect::check_broker(endpoint.scheme(), sending)?;
                 How::Other(Box::new(Shown::new(command)?))
@@ -119,9 +127,15 @@ impl<'a> DryRun<'a> {
     pub(super) fn show(&mut self, message: &Message, events: &[Event]) -> Result<(), Failure> {
         let refused = |error: Error| Failure::Told(Status::No, Box::new(Report::of(&error)));
         match &mut self.how {
-            How::Http(headers) => {
+            How::Http(headers, peer) => {
                 let mut headers = headers.clone();
-                let body = encode_message(message, &mut headers).map_err(refused)?;
+                let body = match (message, *peer) {
+                    (Message::Binary(event), Some(peer)) => {
+                        encode(event, Encoding::binary().for_peer(peer), &mut headers).map(|(body, _)| body)
+                    }
+                    _ => encode_message(message, &mut headers),
+                };
+                let body = body.map_err(refused)?;
                 let break_ = if std::mem::take(&mut self.first) { "" } else { "\n" };
                 let text = http_text::request(
                     "POST",

@@ -6,6 +6,7 @@ use super::{
     target,
 };
 use crate::{
+    commands::refusals,
     connect::{self, Opened},
     console::Console,
     emit::Emit,
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 /// Receive deliveries and print their events: a target to develop senders against.
 ///
-/// Checks origins, a token and a signature, as far as options give them. Can respond with faults, to test senders and
+/// Checks origins, a token and a signature, as far as options give them. What is refused is reported on standard error. Can respond with faults, to test senders and
 /// `ce webhook check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -97,8 +98,11 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 }
 
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
+    let mut options = options(command)?;
+    let (on_refusal, mut refusals) = refusals::channel();
+    options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) =
-        target::open(&command.url, options(command)?, command.misbehave.clone()).await?;
+        target::open(&command.url, options, command.misbehave.clone()).await?;
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
@@ -107,6 +111,10 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         let delivery = tokio::select! {
             biased;
             () = interrupt.asked() => break,
+            Some(error) = refusals.recv() => {
+                refusals::tell(&error, console);
+                continue;
+            }
             next = receiver.next() => match next {
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => break,
@@ -140,6 +148,9 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         console.error(Status::Network, &Report::of(&error));
     }
     server.close().await;
+    while let Ok(error) = refusals.try_recv() {
+        refusals::tell(&error, console);
+    }
     console.say(&format!("{} received", count(usize::try_from(events).unwrap_or(usize::MAX), "event")));
     Ok(Status::Done)
 }

@@ -27,6 +27,8 @@ use std::{
 Examples:
   HOOK_SECRET=whsec_... ce webhook sign order.json
   HOOK_SECRET=whsec_... ce webhook sign --id msg_1 - < order.json
+  HOOK_SECRET=whsec_... ce webhook sign --headers order.json > headers.txt
+  curl -H @headers.txt --data-binary @order.json https://example.com/hook
 
 The key is read from the environment: `whsec_...` for HMAC-SHA256, `whsk_...` for Ed25519.")]
 pub(crate) struct Sign {
@@ -41,6 +43,9 @@ pub(crate) struct Sign {
     /// The time of the signature, in seconds since 1970 [default: now].
     #[arg(long, value_name = "SECONDS")]
     at: Option<u64>,
+    /// Print lines of a request's head, as `curl -H @FILE` reads them.
+    #[arg(long)]
+    headers: bool,
 }
 
 /// Check the Standard Webhooks signature of a delivery.
@@ -81,7 +86,10 @@ pub(super) fn sign(command: &Sign, console: &Console) -> Result<Status, Failure>
         members.insert(name.to_string(), Value::from(value));
     }
     let mut emit = Emit::new(console);
-    emit.value(&members.into(), |_| lines)?;
+    match command.headers {
+        true => emit.bytes(lines.as_bytes())?,
+        false => emit.value(&members.into(), |_| lines)?,
+    }
     emit.flush()?;
     Ok(Status::Done)
 }

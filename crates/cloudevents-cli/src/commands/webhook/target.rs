@@ -7,7 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_kit::{
-    Receiver,
+    Error, ErrorKind, Receiver,
     http::{Exchange, HttpReceiverOptions, Problem, RequestBody, serve},
     transport::{Endpoint, binding::normal_path},
     webhook::receiver::{Webhook, WebhookOptions},
@@ -79,6 +79,7 @@ async fn deliver(
     if request.method() != Method::POST {
         let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "send events with POST").into_http();
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        show(exchange.options(), &response, request.method(), request.uri().path());
         return response;
     }
     match exchange.read(request).await {
@@ -89,6 +90,14 @@ async fn deliver(
             settled.into_response(options.accepted, options.retry_after)
         }
         Err(problem) => problem.into_http(),
+    }
+}
+
+/// Shows a refusal that the server decides on.
+fn show(options: &HttpReceiverOptions, response: &Response<Bytes>, method: &Method, path: &str) {
+    if let Some(see) = &options.on_refusal {
+        let words = format!("{} of {method} {path}", response.status());
+        see(&Error::new(ErrorKind::Refused).with_detail(words));
     }
 }
 
@@ -106,18 +115,21 @@ where
     let (listener, url, path) = listen(url).await?;
     let (stop, mut stopped) = watch::channel(false);
     let faults: Arc<[Fault]> = faults.into();
+    let shown = http.clone();
     let task = tokio::spawn(async move {
         let stop = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         let respond = move |request: http::Request<RequestBody>, peer| {
             let (target, faults, path) = (target.clone(), Arc::clone(&faults), Arc::clone(&path));
+            let options = shown.clone();
             async move {
                 let (method, at) = (request.method().clone(), normal_path(request.uri().path()) == *path);
                 let origin = request.headers().get("webhook-request-origin").cloned();
                 if !at {
                     let mut response = Response::new(Bytes::new());
                     *response.status_mut() = StatusCode::NOT_FOUND;
+                    show(&options, &response, &method, request.uri().path());
                     return response;
                 }
                 let mut response = target(request, peer).await;
