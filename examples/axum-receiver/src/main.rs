@@ -28,7 +28,7 @@ impl EventData for OrderPlaced {
 }
 
 async fn any_event(CloudEvent(event): CloudEvent) -> StatusCode {
-    println!("{event:?}");
+    println!("{event}");
     StatusCode::NO_CONTENT
 }
 

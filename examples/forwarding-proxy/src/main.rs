@@ -38,7 +38,8 @@ async fn forward(
     match route.client.post(&route.target).message(&message).send().await {
         Ok(response) => Ok(response.status()),
         Err(error) => {
-            eprintln!("{}: {error}", route.target);
+            let id = message.attribute("id", &route.decoding).ok().flatten();
+            eprintln!("{}: {}: {error}", route.target, id.as_deref().unwrap_or("a message without an id"));
             Ok(StatusCode::BAD_GATEWAY)
         }
     }

@@ -1,19 +1,19 @@
 //! Receives events over HTTP and sends them to a Kafka topic without decoding them: documents and payloads
-//! stay unchanged, even in formats that this program does not know. It responds when the brokers have the
-//! record.
+//! stay unchanged, even in formats that this program does not know. It responds with 204 when the brokers have the
+//! record, with 503 while they cannot be reached, and with 4xx to what nothing marks as an event.
+//! Kafka has no batches: their events are sent one by one.
 //!
 //! ```text
 //! cargo run -p example-http-to-kafka        # with a broker in this process and sample events
 //! cargo run -p example-http-to-kafka -- 'kafka://localhost:9092/events?key=partitionkey' http://127.0.0.1:8080/
 //! ```
 
-mod forward;
 mod trial;
 
 use cloudevents_kit::{
-    connect_sender,
+    Bridge, connect_sender,
     http::HttpReceiver,
-    transport::{ReceiverOptions, shutdown_signal},
+    transport::{ReceiverOptions, bridge::BridgePolicy, shutdown_signal},
 };
 
 #[tokio::main]
@@ -25,10 +25,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server =
         HttpReceiver::bind(&listen, ReceiverOptions::from(cloudevents_kit::decoding()).into()).await?;
     println!("listening at {}", server.url());
-    let receiver = server.into_receiver();
-    let counters = receiver.counters();
-    forward::run(receiver, &sender, shutdown_signal()).await?;
-    println!("{}", counters.snapshot());
-    sender.close().await?;
+    let bridge = Bridge::new(server.into_receiver(), sender, BridgePolicy::default())?;
+    let status = bridge.status();
+    // At the end it waits for what is in flight, and closes the sender.
+    bridge.run().until(shutdown_signal()).await?;
+    println!("{}", status.received());
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Runs the forwarder with a broker in this process and sample messages.
 
-use crate::forward;
 use cloudevents_kit::{
-    Document, FormatId, Payload, Sender, connect_sender, http::HttpReceiver, prelude::*,
-    transport::ReceiverOptions,
+    Bridge, Document, FormatId, Payload, Sender, connect_sender,
+    http::HttpReceiver,
+    prelude::*,
+    transport::{ReceiverOptions, bridge::BridgePolicy},
 };
 use cloudevents_testkit::kafka::Broker;
 use std::error::Error;
@@ -20,7 +21,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let receiver = server.into_receiver();
     let posted = async { post(&client).await.map_err(|error| error.to_string()) };
     let mut result = Ok(());
-    forward::run(receiver, &to_kafka, async { result = posted.await }).await?;
+    let bridge = Bridge::new(receiver, to_kafka, BridgePolicy::default())?;
+    bridge.run().until(async { result = posted.await }).await?;
     result?;
 
     let records = broker.messages("events")?;
@@ -32,7 +34,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     }
     let header = |index: usize, name| records.get(index).and_then(|record| record.header(name));
     let value = |index: usize| records.get(index).and_then(|record| record.value.as_deref());
-    check(records.len() == 3, "three records, and none of the batch")?;
+    check(records.len() == 5, "a record of each message, and of each event of the batch")?;
+    check(header(4, "ce_id") == Some(b"5"), "events of a batch keep their order")?;
     check(header(0, "ce_id") == Some(b"1"), "attributes are in record headers")?;
     check(value(0) == Some(PAYLOAD.as_bytes()), "the payload has its digits and blanks")?;
     check(value(1) == Some(DOCUMENT.as_bytes()), "the document has its blanks and its order")?;
@@ -42,6 +45,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
 
 const PAYLOAD: &str = "{ \"total\": 1.10 }";
 const DOCUMENT: &str = "{ \"type\": \"t\", \"source\": \"/s\", \"id\": \"2\", \"specversion\": \"1.0\" }\n";
+const BATCH: &str = r#"[{"specversion":"1.0","id":"4","source":"/s","type":"t"},{"specversion":"1.0","id":"5","source":"/s","type":"t"}]"#;
 const TOML: &str = "id = \"3\"\nsource = \"/s\"\n";
 
 async fn post(client: &Sender) -> Result<(), Box<dyn Error>> {
@@ -50,14 +54,8 @@ async fn post(client: &Sender) -> Result<(), Box<dyn Error>> {
     client.send(&event.build()?).await?;
     client.send(Message::Structured(Document::new(FormatId::JSON, DOCUMENT))).await?;
     client.send(Message::Structured(Document::new(FormatId::new("toml"), TOML))).await?;
-    let batch = Message::Batched(Document::new(FormatId::JSON, "[]"));
-    match client.send(batch).await {
-        Ok(_) => Err("the batch was taken".into()),
-        Err(error) => {
-            println!("the batch is refused: {error}");
-            Ok(())
-        }
-    }
+    client.send(Message::Batched(Document::new(FormatId::JSON, BATCH))).await?;
+    Ok(())
 }
 
 fn check(holds: bool, what: &str) -> Result<(), Box<dyn Error>> {
