@@ -75,6 +75,32 @@ fn a_document_of_mqtt_3_is_recognised() {
     assert!(listened.err.contains("try `version=3.1.1`"), "{}", listened.err);
 }
 
+/// What people read, programs read, too.
+#[test]
+fn programs_see_what_is_retained() {
+    let broker = Broker::start().unwrap();
+    let mut kept = Published::new("plant/a", "not an event");
+    kept.retain = true;
+    broker.publish(kept);
+    let ran = crate::program::ce(&[
+        "listen",
+        &broker.url("plant/a"),
+        "-v",
+        "--idle",
+        "1",
+        "--error-format",
+        "json",
+    ]);
+    let message = ran.errors().into_iter().find(|line| line["mode"] == "not a CloudEvent").unwrap();
+    assert!(message["message"].as_str().unwrap().starts_with("message 1 at plant/a, retained"), "{message}");
+    assert!(message.get("partition").is_none(), "{message}");
+    assert_eq!(
+        (&message["retained"], &message["payload"]),
+        (&true.into(), &"not an event".into()),
+        "{message}"
+    );
+}
+
 /// Nothing was received, so nothing failed.
 #[test]
 fn ctrl_c_while_it_reconnects_is_no_failure() {

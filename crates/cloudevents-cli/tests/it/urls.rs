@@ -65,6 +65,35 @@ fn lines_fit_a_narrow_terminal() {
     }
 }
 
+/// Every feature and every scheme stands in the README.
+#[test]
+fn the_readme_has_every_feature_and_scheme() {
+    let readme = include_str!("../../README.md");
+    let manifest = include_str!("../../Cargo.toml");
+    let features = manifest.split("\n[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = features.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+    let names: Vec<_> =
+        names.filter_map(|line| line.split(" = ").next()).filter(|name| *name != "default").collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("\n| `{name}` |")), "{name}");
+    }
+    let urls = ce(&["urls"]).out;
+    let schemes: BTreeSet<_> = urls
+        .split(&[' ', ',', '\n'][..])
+        .filter_map(|word| word.split_once("://"))
+        .map(|(scheme, _)| scheme)
+        .collect();
+    assert!(schemes.len() > 10, "{schemes:?}");
+    let table = readme.split("\n## URLs\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    for scheme in schemes {
+        assert!(
+            table.contains(&format!("`{scheme}://")) || table.contains(&format!("`{scheme}`")),
+            "{scheme}"
+        );
+    }
+}
+
 /// The last line of a manual page names the program.
 #[test]
 fn manual_pages_name_the_program_and_its_version() {

@@ -6,15 +6,13 @@ use crate::{
     report::Report,
     source::{Place, Source},
 };
-use cloudevents_kit::{Delivery, Error, ErrorKind, Message};
+use cloudevents_kit::{Delivery, Error, ErrorKind, Message, transport::Partition};
 use serde_json::{Map, Value, json};
 
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
 pub(super) fn origin(delivery: &Delivery) -> String {
     let mut parts = Vec::new();
-    // A partition may be less exact than the topic: the filter of a subscription.
-    let partition =
-        delivery.partition().filter(|at| delivery.topic().is_none_or(|topic| topic == at.topic()));
+    let partition = partition(delivery);
     let at = partition.map(ToString::to_string).or(delivery.topic().map(str::to_owned));
     match (delivery.peer(), at) {
         (Some(peer), Some(at)) => parts.push(format!("from {peer} at {}", plain(&at))),
@@ -24,20 +22,26 @@ pub(super) fn origin(delivery: &Delivery) -> String {
     }
     parts.extend(delivery.offset().map(|offset| format!("offset {offset}")));
     parts.extend(delivery.key().map(|key| format!("key {}", plain(&String::from_utf8_lossy(&key)))));
-    parts.extend(is_retained(delivery).then(|| "retained".to_owned()));
+    parts.extend((retained(delivery) == Some(true)).then(|| "retained".to_owned()));
     parts.extend((delivery.is_redelivered() == Some(true)).then(|| "redelivered".to_owned()));
     parts.join(", ")
 }
 
+/// The partition, where the protocol has some. In MQTT, the order of a subscription has the form of one, and is none of the broker's.
+fn partition(delivery: &Delivery) -> Option<&Partition> {
+    delivery.partition().filter(|_| retained(delivery).is_none())
+}
+
+/// Whether the message was retained, in MQTT.
 #[cfg(feature = "mqtt")]
-fn is_retained(delivery: &Delivery) -> bool {
+fn retained(delivery: &Delivery) -> Option<bool> {
     let native = delivery.native::<cloudevents_kit::mqtt::rumqttc_next034::ReceivedPublish>();
-    native.is_some_and(|message| message.is_retained())
+    native.map(|message| message.is_retained())
 }
 
 #[cfg(not(feature = "mqtt"))]
-fn is_retained(_: &Delivery) -> bool {
-    false
+fn retained(_: &Delivery) -> Option<bool> {
+    None
 }
 
 /// The characters that are shown of a payload that is no event.
@@ -55,6 +59,7 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
     let comma = if origin.is_empty() { "" } else { ", " };
     let mut text = format!("message {number} {origin}{comma}{mode}");
     let mut headers = Vec::new();
+    let mut members = Map::new();
     for (name, value) in delivery.headers() {
         let value = match (SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)), &value) {
             (true, _) => "(not shown)".to_owned(),
@@ -69,13 +74,14 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
     {
         let beginning: String = String::from_utf8_lossy(&body).chars().take(SHORT).collect();
         text += &format!("\n\n  {}", plain(&beginning));
+        members.insert("payload".into(), beginning.into());
     }
-    let mut members = Map::new();
     members.insert("headers".into(), headers.into());
     members.insert("mode".into(), mode.into());
     members.extend(delivery.peer().map(|peer| ("peer".into(), peer.to_string().into())));
     members.extend(delivery.topic().map(|topic| ("topic".into(), topic.into())));
-    members.extend(delivery.partition().map(|partition| ("partition".into(), partition.number().into())));
+    members.extend(retained(delivery).map(|retained| ("retained".into(), retained.into())));
+    members.extend(partition(delivery).map(|partition| ("partition".into(), partition.number().into())));
     members.extend(delivery.offset().map(|offset| ("offset".into(), offset.into())));
     console.announce(&text, Value::Object(members));
 }
