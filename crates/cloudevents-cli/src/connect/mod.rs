@@ -46,6 +46,10 @@ pub(crate) struct Sending {
     /// Whether batches will be sent.
     pub(crate) batches: bool,
     /// Whether single events will be sent as documents.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "only NATS has senders of documents alone")
+    )]
     pub(crate) documents: bool,
     /// What happens to what the protocol cannot carry.
     pub(crate) losses: LossPolicy,

@@ -29,6 +29,9 @@ fn the_tour_fits_a_screen() {
     if cfg!(all(feature = "kafka", feature = "amqp", feature = "websockets")) {
         is_in_the_readme(&narrow);
     }
+    let small = at("60");
+    assert!(small.lines().all(|line| line.chars().count() <= 60), "{small}");
+    assert!(small.contains("\nEverything came back as it was sent. "), "{small}");
     let wide = at("140");
     assert!(wide.lines().all(|line| line.chars().count() <= 140), "{wide}");
     assert!(wide.lines().count() < narrow.lines().count() || !cfg!(feature = "amqp"), "{wide}");

@@ -27,6 +27,9 @@ const NARROW: [usize; 3] = [23, 16, 0];
 /// From this width, the table names the formats.
 const WIDE: usize = 122;
 
+/// From this width, the table names the modes, and what to try has its words beside it.
+const MEDIUM: usize = 78;
+
 /// What a protocol did with the event.
 pub(super) struct Worn {
     binding: &'static str,
@@ -60,9 +63,10 @@ pub(super) async fn event(guide: &mut Guide, routes: &mut [Route]) -> Result<Vec
         let title = paint.text(style::STRONG, "A tour of CloudEvents");
         let words = format!(": one event over {} protocols, on real sockets, and back.", routes.len());
         let document = folded(&String::from_utf8_lossy(&document), columns.saturating_sub(2));
-        format!(
-            "{title}{words}\n\n{document}\nIts clothes on the wire; what a protocol changed is in colour:\n"
-        )
+        let words = format!("A tour of CloudEvents{words}");
+        let words = wrapped(&words, 0, Some(columns)).replacen("A tour of CloudEvents", &title, 1);
+        let next = "Its clothes on the wire; what a protocol changed is in colour:";
+        format!("{words}\n\n{document}\n{}\n", wrapped(next, 0, Some(columns)))
     })?;
     let mut all = Vec::new();
     for route in routes {
@@ -75,20 +79,18 @@ pub(super) async fn event(guide: &mut Guide, routes: &mut [Route]) -> Result<Vec
 
 /// Shows the table of results, a line for each binding.
 pub(super) fn table(guide: &mut Guide, results: &[Walked]) -> Result<(), Failure> {
-    let wide = guide.columns() >= WIDE;
+    let columns = guide.columns();
     guide.say(|paint| {
-        let formats_head = if wide { format!("{:<46}", "formats") } else { String::new() };
-        let head = format!(
-            "{:<NAMES$}{:<28}{formats_head}{:>7}{:>7}{:>11}{:>9}",
-            "protocol", "modes", "events", "same", "bytes", "time"
-        );
+        let names = named(columns, "modes", "formats");
+        let head =
+            format!("{:<NAMES$}{names}{:>7}{:>7}{:>11}{:>9}", "protocol", "events", "same", "bytes", "time");
         let mut text = format!("\n{}\n", paint.text(style::STRONG, &head));
         let mut rest = results;
         while let Some(first) = rest.first() {
             let length = rest.iter().take_while(|result| result.leg.binding == first.leg.binding).count();
             let (own, others) = rest.split_at(length);
             rest = others;
-            text += &row(own, wide, paint);
+            text += &row(own, columns, paint);
         }
         text
     })
@@ -107,7 +109,9 @@ pub(super) fn end(
         let color = if differs { style::ERROR } else { style::GOOD };
         let groups = grouped(worn);
         let more = if groups.is_empty() { "" } else { " What was not carried, and why:" };
-        let mut text = format!("\n{} {:.2} s.{more}\n", paint.text(color, words), elapsed.as_secs_f64());
+        let line = format!("{words} {:.2} s.{more}", elapsed.as_secs_f64());
+        let line = wrapped(&line, 0, Some(columns)).replacen(words, &paint.text(color, words), 1);
+        let mut text = format!("\n{line}\n");
         for (names, lost) in &groups {
             let line = format!("{}: {lost}", names.join(", "));
             text += &format!("  {}\n", wrapped(&line, 4, Some(columns)));
@@ -122,6 +126,10 @@ pub(super) fn end(
         ];
         text += &format!("\n{}\n", paint.text(style::STRONG, "Now try"));
         for (command, words) in tries {
+            if columns < MEDIUM && !words.is_empty() {
+                text += &format!("  {}\n    {words}\n", paint.text(style::NAME, command));
+                continue;
+            }
             let line = format!("  {}  {words}", paint.text(style::NAME, &format!("{command:<34}")));
             text += &format!("{}\n", line.trim_end());
         }
@@ -200,7 +208,7 @@ fn lines(worn: &Worn, event: &Event, columns: usize, paint: Paint) -> String {
 }
 
 /// A line of the table: all legs of one binding.
-fn row(legs: &[Walked], wide: bool, paint: Paint) -> String {
+fn row(legs: &[Walked], columns: usize, paint: Paint) -> String {
     let mut modes: Vec<&str> = Vec::new();
     let mut formats: Vec<&str> = Vec::new();
     for leg in legs {
@@ -214,15 +222,23 @@ fn row(legs: &[Walked], wide: bool, paint: Paint) -> String {
     let elapsed: Duration = legs.iter().map(|leg| leg.elapsed).sum();
     let binding = legs.first().map_or("", |leg| leg.leg.binding);
     let color = if legs.iter().any(|leg| leg.differs) { style::ERROR } else { style::GOOD };
-    let formats = if wide { format!("{:<46}", formats.join(", ")) } else { String::new() };
+    let names = named(columns, &modes.join(", "), &formats.join(", "));
     format!(
-        "{binding:<NAMES$}{:<28}{formats}{:>7}{}{:>11}{:>6} ms\n",
-        modes.join(", "),
+        "{binding:<NAMES$}{names}{:>7}{}{:>11}{:>6} ms\n",
         thousands(events),
         paint.text(color, &format!("{:>7}", thousands(same))),
         thousands(sum(|leg| leg.bytes)),
         elapsed.as_millis(),
     )
+}
+
+/// The cells of modes and formats, as far as there is room for them.
+fn named(columns: usize, modes: &str, formats: &str) -> String {
+    match columns {
+        WIDE.. => format!("{modes:<28}{formats:<46}"),
+        MEDIUM.. => format!("{modes:<28}"),
+        _ => String::new(),
+    }
 }
 
 /// What did not come back as it was sent, in words.
