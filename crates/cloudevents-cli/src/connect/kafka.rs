@@ -119,18 +119,17 @@ async fn refusal(endpoint: &Endpoint, within: Duration) -> Option<Error> {
     Some(Error::new(ErrorKind::Unreachable).with_detail(detail))
 }
 
+const WITH_TLS: &str = "build it with the feature `kafka-tls`: cargo install --git https://github.com/cloudevents-kit/cloudevents-kit \
+                       --locked --features kafka-tls cloudevents-cli";
+
 fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {
     let mechanism = endpoint.option("sasl").unwrap_or_default();
     if mechanism.starts_with("scram") && !cfg!(feature = "kafka-tls") {
         let words = format!("this build of ce has no `sasl={}` for Kafka", crate::plain::plain(mechanism));
-        return Err(Failure::usage(words).help(
-            "build it with the feature `kafka-tls`: cargo install cloudevents-cli --features kafka-tls",
-        ));
+        return Err(Failure::usage(words).help(WITH_TLS));
     }
     if matches!(endpoint.option("tls"), Some("" | "true")) && !cfg!(feature = "kafka-tls") {
-        let help =
-            "build it with the feature `kafka-tls`: cargo install cloudevents-cli --features kafka-tls";
-        return Err(Failure::usage("this build of ce has no TLS for Kafka").help(help));
+        return Err(Failure::usage("this build of ce has no TLS for Kafka").help(WITH_TLS));
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ const PORT: u16 = 9092;
 /// Reads the brokers, user and TLS of a URL into settings.
 ///
 /// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default),
-/// `scram-sha-256` or `scram-sha-512`. The option `tls` encrypts the connection. An option with a dot in
-/// its name is a setting of librdkafka.
+/// `scram-sha-256` or `scram-sha-512`. The option `tls` encrypts the connection; the broker is checked against the system's authorities, or
+/// those of the file that `SSL_CERT_FILE` or the option `ssl.ca.location` names. An option with a dot in its name is a setting of librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
     if endpoint.scheme() != "kafka" {
         return Err(endpoint.invalid("the scheme is not `kafka`"));
@@ -63,6 +63,15 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     }
     for (name, value) in endpoint.options().filter(|(name, _)| name.contains('.')) {
         config.set(name, value);
+    }
+    #[cfg(feature = "tls")]
+    if tls && config.get("ssl.ca.pem").is_none() {
+        // Files are better known than folders, whose names are hashes that each OpenSSL makes in its own way.
+        let system = openssl_probe::probe();
+        let places = system.cert_file.iter().chain(&system.cert_dir);
+        if let Some(place) = places.filter_map(|path| path.to_str()).next() {
+            default(config, "ssl.ca.location", place);
+        }
     }
     Ok(())
 }
@@ -226,6 +235,18 @@ mod tests {
         if !cfg!(feature = "tls") {
             assert_eq!(config("kafka://one/t?tls").unwrap_err().kind(), ErrorKind::Unsupported);
         }
+    }
+
+    /// OpenSSL that is built from source looks into a folder of the machine that built it.
+    #[cfg(all(feature = "tls", unix))]
+    #[test]
+    fn authorities_are_those_of_the_system_unless_they_are_named() {
+        let system = config("kafka://one/t?tls").unwrap();
+        let place = system.get("ssl.ca.location").unwrap();
+        assert!(std::path::Path::new(place).exists(), "{place}");
+        let named = config("kafka://one/t?tls&ssl.ca.location=ours.pem").unwrap();
+        assert_eq!(named.get("ssl.ca.location"), Some("ours.pem"));
+        assert_eq!(config("kafka://one/t").unwrap().get("ssl.ca.location"), None);
     }
 
     #[test]
