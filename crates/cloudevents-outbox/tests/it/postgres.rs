@@ -228,3 +228,29 @@ async fn no_server_is_reported() {
     let error = PostgresStore::connect(config, NoTls).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unreachable, true));
 }
+
+/// A database may cancel statements that take too long: those that wait for a lock, for example.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_outlives_statements_that_the_server_cancels() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let mut impatient = config(&schema);
+    impatient.options(format!("-csearch_path={schema} -cstatement_timeout=200"));
+    let outbox = Outbox::new(PostgresStore::connect(impatient, NoTls).await.unwrap());
+    outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+    let mut other = client(&schema).await;
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("LOCK TABLE ce_outbox IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let arrived = Arrived::default();
+    let unlocking = async {
+        sleep(Duration::from_millis(600)).await;
+        transaction.commit().await.unwrap();
+        arrived.until(1).await;
+    };
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(unlocking).await.unwrap();
+    assert_eq!(arrived.ids(), ["1"]);
+}
