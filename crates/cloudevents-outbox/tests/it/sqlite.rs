@@ -145,3 +145,25 @@ async fn a_full_disk_undoes_exactly_the_calls_that_fail() {
         "a call that needs little room does not fail with one that needs much: {expected:?}"
     );
 }
+
+/// Several processes of a service may start at once.
+#[test]
+fn many_open_a_new_file_at_once() {
+    for _ in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox.db");
+        let barrier = std::sync::Arc::new(std::sync::Barrier::new(8));
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let (path, barrier) = (path.clone(), std::sync::Arc::clone(&barrier));
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    SqliteStore::open(path).map(drop)
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
