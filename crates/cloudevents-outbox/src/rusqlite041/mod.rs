@@ -135,7 +135,8 @@ fn write_ahead(connection: &Connection) -> Result<(), Error> {
     let begun = Instant::now();
     loop {
         let set = connection.execute_batch("PRAGMA journal_mode = WAL");
-        let is_busy = matches!(&set, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+        let is_busy =
+            matches!(&set, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
         if !is_busy || begun.elapsed() >= BUSY {
             return set.map_err(failed);
         }
