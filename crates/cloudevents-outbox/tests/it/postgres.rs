@@ -9,6 +9,7 @@ use cloudevents_outbox::{
     Begun, Claim, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
 };
+use cloudevents_testkit::fault_proxy::FaultProxy;
 use std::{
     env, process,
     sync::{
@@ -253,4 +254,27 @@ async fn a_worker_outlives_statements_that_the_server_cancels() {
     let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
     outbox.run(route, OutboxOptions::default()).until(unlocking).await.unwrap();
     assert_eq!(arrived.ids(), ["1"]);
+}
+
+/// A server that fails over without a word leaves silent connections. One call waits for its time limit, and not one for each of them.
+#[tokio::test]
+async fn a_silent_connection_is_the_end_of_those_that_are_idle() {
+    if !there_is_one() {
+        return;
+    }
+    let config = config(&schema().await);
+    let proxy = FaultProxy::start(([127, 0, 0, 1], config.get_ports()[0]).into()).unwrap();
+    let mut through = Config::new();
+    through.host("127.0.0.1").port(proxy.address().port()).options(config.get_options().unwrap());
+    through.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
+    let store = PostgresStore::connect(through, NoTls).await.unwrap();
+    for counted in futures_util::future::join_all((0..8).map(|_| store.counts())).await {
+        counted.unwrap();
+    }
+    proxy.half_open();
+    tokio::time::pause();
+    assert_eq!(store.counts().await.unwrap_err().kind(), ErrorKind::Timeout);
+    tokio::time::resume();
+    let counted = tokio::time::timeout(Duration::from_secs(10), store.counts()).await;
+    counted.expect("it waits for another silent connection").unwrap();
 }
