@@ -1,9 +1,9 @@
 //! Handling an event once, whatever becomes of the handler.
 
 use crate::{Begun, Inbox, InboxStore, Started};
-use cloudevents_core::EventKey;
+use cloudevents_core::{Error, EventKey};
 use cloudevents_transport::{Failure, Verdict};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::{runtime::Handle, time::sleep};
 
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
@@ -49,26 +49,10 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// # #[cfg(not(feature = "rusqlite041"))] fn main() {}
     /// ```
     pub async fn once(&self, key: EventKey, handling: impl Future<Output: Verdict>) -> Result<(), Failure> {
-        let name = key.clone();
         let until = self.lease_ends();
         let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
         handling.await.verdict()?;
-        let (started, mut pause) = (begun.keep(), FIRST);
-        loop {
-            match self.complete(started.clone()).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => {
-                    tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began");
-                    return Ok(());
-                }
-                Err(error) if self.now() >= until => return Err(Failure::unavailable(error)),
-                Err(error) => {
-                    tracing::warn!(event = %name, %error, ?pause, "handled, and that cannot be recorded: the store is asked again")
-                }
-            }
-            sleep(pause).await;
-            pause = pause.saturating_mul(2).min(LONGEST);
-        }
+        self.record(begun.keep(), until).await.map(drop).map_err(Failure::unavailable)
     }
 
     /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So the
@@ -131,6 +115,34 @@ impl<S: InboxStore + Clone> Inbox<S> {
                 Err(Failure::unavailable("another delivery of the event is being handled")
                     .after(left.min(LOOK)))
             }
+        }
+    }
+}
+
+impl<S: InboxStore> Inbox<S> {
+    /// Records that the event is handled, as [`complete`](Self::complete) does, for handlers whose effects are elsewhere: a store that is away is
+    /// asked again for as long as a lease. Needs tokio's timer.
+    pub async fn complete_patiently(&self, started: Started) -> Result<bool, Error> {
+        let until = self.lease_ends();
+        self.record(started, until).await
+    }
+
+    async fn record(&self, started: Started, until: SystemTime) -> Result<bool, Error> {
+        let (name, mut pause) = (started.key.clone(), FIRST);
+        loop {
+            match self.complete(started.clone()).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {
+                    tracing::warn!(event = %name, "handled, but the lease of the inbox had ended, and another delivery of the event began");
+                    return Ok(false);
+                }
+                Err(error) if self.now() >= until => return Err(error),
+                Err(error) => {
+                    tracing::warn!(event = %name, %error, ?pause, "handled, and that cannot be recorded: the store is asked again")
+                }
+            }
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST);
         }
     }
 }

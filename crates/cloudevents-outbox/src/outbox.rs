@@ -162,7 +162,9 @@ impl<S: Store> Outbox<S> {
         self.store.set_health(target.into(), health).await
     }
 
-    /// Ends the pause of a target, or enables it.
+    /// Ends the pause of a target, or enables it: its messages are due again, except those that wait for an attempt of their own.
+    ///
+    /// A sender that remembers the pause by itself would request it again: resume the target there first, in each process.
     pub async fn resume(&self, target: &str) -> Result<(), Error> {
         self.store.set_health(target.into(), Health::default()).await?;
         self.wake();

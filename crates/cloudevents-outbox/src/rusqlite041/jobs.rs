@@ -80,7 +80,7 @@ impl Jobs {
     fn work(&self) {
         let connection = lock(&self.connection);
         loop {
-            let jobs: Vec<Job> = {
+            let mut jobs: VecDeque<Job> = {
                 let mut queue = lock(&self.queue);
                 let some = queue.jobs.len().min(TOGETHER);
                 if some == 0 {
@@ -89,25 +89,47 @@ impl Jobs {
                 }
                 queue.jobs.drain(..some).collect()
             };
-            if !connection.is_autocommit() {
-                drop(connection.execute_batch("ROLLBACK")); // a job has panicked
-            }
-            let undo = if jobs.len() == 1 { Undo::Transaction } else { Undo::Job };
-            let begun = execute(&connection, self.begin);
-            let finishes: Vec<Finish> = jobs
-                .into_iter()
-                .map(|job| job(begun.as_ref().map(|()| &*connection).map_err(Clone::clone), undo))
-                .collect();
-            // Fails after a rollback.
-            let ended = begun.and_then(|()| execute(&connection, "COMMIT"));
-            if ended.is_err() && !connection.is_autocommit() {
-                drop(connection.execute_batch("ROLLBACK"));
-            }
-            for finish in finishes {
-                finish(ended.clone());
+            let mut undo = if jobs.len() == 1 { Undo::Transaction } else { Undo::Job };
+            while !jobs.is_empty() {
+                self.transaction(&connection, &mut jobs, undo);
+                // Left are those behind one with which SQLite has undone the transaction: the next one may do so, too.
+                undo = Undo::Transaction;
             }
         }
     }
+
+    /// Does jobs in a transaction: one, or all until a failure undoes the transaction. A full disk does, for example.
+    fn transaction(&self, connection: &Connection, jobs: &mut VecDeque<Job>, undo: Undo) {
+        if !connection.is_autocommit() {
+            drop(connection.execute_batch("ROLLBACK")); // a job has panicked
+        }
+        let begun = execute(connection, self.begin);
+        let mut finishes: Vec<Finish> = Vec::with_capacity(jobs.len());
+        while let Some(job) = jobs.pop_front() {
+            finishes.push(job(begun.as_ref().map(|()| connection).map_err(Clone::clone), undo));
+            if begun.is_ok() && (connection.is_autocommit() || matches!(undo, Undo::Transaction)) {
+                break;
+            }
+        }
+        let ended = begun.and_then(|()| match connection.is_autocommit() {
+            true => Err(undone()),
+            false => execute(connection, "COMMIT"),
+        });
+        if ended.is_err() && !connection.is_autocommit() {
+            drop(connection.execute_batch("ROLLBACK"));
+        }
+        for finish in finishes {
+            finish(ended.clone());
+        }
+    }
+}
+
+/// The error of the calls whose transaction another one has undone.
+#[cold]
+fn undone() -> Error {
+    Error::new(ErrorKind::Transport)
+        .with_detail("SQLite: the failure of another call has undone the transaction")
+        .with_temporary(true)
 }
 
 /// Ends the jobs if the runtime drops the leader before it has begun, or if a job panics.
@@ -152,6 +174,9 @@ fn within_savepoint<T>(
     execute(connection, "SAVEPOINT job")?;
     let worked = work(connection);
     if worked.is_err() {
+        if connection.is_autocommit() {
+            return worked; // SQLite has undone the transaction
+        }
         execute(connection, "ROLLBACK TO job")?;
     }
     execute(connection, "RELEASE job")?;

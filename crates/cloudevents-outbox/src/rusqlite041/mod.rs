@@ -45,7 +45,7 @@ use cloudevents_core::{Error, ErrorKind};
 use failure::failed;
 use jobs::Jobs;
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection, ErrorCode, OpenFlags,
     config::DbConfig,
     params_from_iter,
     types::{ToSqlOutput, ValueRef},
@@ -55,11 +55,15 @@ use std::{
     path::Path,
     slice,
     sync::{Arc, LazyLock},
-    time::{Duration, SystemTime},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 /// How long to wait for other processes that write.
 const BUSY: Duration = Duration::from_secs(30);
+
+/// The pause between two looks whether they have ended, where SQLite does not wait by itself.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A store in a file of SQLite. Clones share the connection.
 ///
@@ -118,12 +122,25 @@ impl SqliteStore {
         connection.set_prepared_statement_cache_capacity(64);
         // Else a statement that may use a partial index is planned again whenever a parameter is bound, which costs more than running it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE")
-            .map_err(failed)?;
+        write_ahead(&connection)?;
+        connection.execute_batch("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").map_err(failed)?;
         let created = create_tables(&connection);
         connection.execute_batch(if created.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(failed)?;
         created.map(|()| Self(Arc::new(Jobs::new(connection))))
+    }
+}
+
+/// Sets the journal mode. Where several do that at once to a new file, SQLite does not wait for the others by itself.
+fn write_ahead(connection: &Connection) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        let set = connection.execute_batch("PRAGMA journal_mode = WAL");
+        let is_busy =
+            matches!(&set, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+        if !is_busy || begun.elapsed() >= BUSY {
+            return set.map_err(failed);
+        }
+        thread::sleep(LOOK);
     }
 }
 

@@ -66,6 +66,8 @@ impl Pool {
             worked
         };
         timeout(LIMIT, working).await.unwrap_or_else(|_| {
+            // The server may have failed over without a word: idle connections would be silent, too.
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
             Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("Postgres did not respond within {LIMIT:?}")))
         })

@@ -58,7 +58,8 @@ pub(super) fn judge(
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
     // Too large for now: that is about this message alone (RFC 9110, section 15.5.14), and whoever says it is there.
-    if error.kind() == ErrorKind::TooLarge {
+    let is_about_message = error.kind() == ErrorKind::TooLarge;
+    if is_about_message {
         health.after_success(now);
     } else {
         fail(health, tried.number, error);
@@ -66,10 +67,13 @@ pub(super) fn judge(
         health.requested_until = health.requested_until.max(requested);
     }
     if !health.is_outage() {
-        return match options.retry.wait(tried.attempt, elapsed, not_before, random) {
-            Some(wait) => Step::Retry { due: later(now, wait), counts: true },
-            None => Step::Dead(given_up(tried, error, elapsed)),
+        let wait = |not_before| options.retry.wait(tried.attempt, elapsed, not_before, random);
+        let Some(longest) = wait(not_before) else {
+            return Step::Dead(given_up(tried, error, elapsed));
         };
+        // A pause that the target requested is kept for the target, so that an operator can end it for all messages.
+        let own = if is_about_message { None } else { wait(None) };
+        return Step::Retry { due: later(now, own.unwrap_or(longest)), counts: true };
     }
     // Also where the target requests a pause, which may be a short one.
     if health.paused_until.is_none_or(|until| until <= now) {
@@ -77,9 +81,9 @@ pub(super) fn judge(
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
     }
-    let due = health.pause_end(now).unwrap_or(now);
-    if options.retry.is_within_deadline(elapsed, since(due, now)) {
-        Step::Retry { due, counts: false }
+    let end = health.pause_end(now).unwrap_or(now);
+    if options.retry.is_within_deadline(elapsed, since(end, now)) {
+        Step::Retry { due: health.paused_until.unwrap_or(end), counts: false }
     } else {
         Step::Dead(given_up(tried, error, elapsed))
     }

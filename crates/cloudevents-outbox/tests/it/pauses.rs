@@ -314,3 +314,38 @@ async fn a_message_that_is_too_large_for_now_waits_alone() {
     assert_eq!((arrived.len(), outbox.metrics().retried), (200, 2));
     assert!(arrived.times()[199].1 - begin >= 2 * 60 * MINUTE);
 }
+
+/// Also for the message that brought the pause, and those in order behind it.
+#[tokio::test(start_paused = true)]
+async fn an_operator_ends_a_pause_for_all_messages() {
+    let outbox = outbox();
+    for id in 0..3 {
+        outbox.enqueue(Entry::new("a", event(id)).in_order()).await.unwrap();
+    }
+    let arrived = Arrived::default();
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let is_first = arrived.len() == 0;
+            arrived.note(&outgoing);
+            async move {
+                match is_first {
+                    true => Err(Error::new(ErrorKind::Refused).with_retry_after(24 * 60 * MINUTE)),
+                    false => Ok(Receipt::new()),
+                }
+            }
+        })
+    };
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    let begun = Instant::now();
+    let resumed = async {
+        arrived.until(1).await;
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!(arrived.len(), 1);
+        outbox.resume("a").await.unwrap();
+        arrived.until(4).await;
+    };
+    outbox.run(route, options()).until(resumed).await.unwrap();
+    assert_eq!(arrived.ids(), ["0", "0", "1", "2"]);
+    assert!(begun.elapsed() < 2 * MINUTE, "{:?}", begun.elapsed());
+}

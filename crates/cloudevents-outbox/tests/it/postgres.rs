@@ -9,6 +9,7 @@ use cloudevents_outbox::{
     Begun, Claim, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
 };
+use cloudevents_testkit::fault_proxy::FaultProxy;
 use std::{
     env, process,
     sync::{
@@ -227,4 +228,53 @@ async fn no_server_is_reported() {
     let config: Config = "postgresql://ci@127.0.0.1:1/none".parse().unwrap();
     let error = PostgresStore::connect(config, NoTls).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unreachable, true));
+}
+
+/// A database may cancel statements that take too long: those that wait for a lock, for example.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_outlives_statements_that_the_server_cancels() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let mut impatient = config(&schema);
+    impatient.options(format!("-csearch_path={schema} -cstatement_timeout=200"));
+    let outbox = Outbox::new(PostgresStore::connect(impatient, NoTls).await.unwrap());
+    outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+    let mut other = client(&schema).await;
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("LOCK TABLE ce_outbox IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let arrived = Arrived::default();
+    let unlocking = async {
+        sleep(Duration::from_millis(600)).await;
+        transaction.commit().await.unwrap();
+        arrived.until(1).await;
+    };
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(unlocking).await.unwrap();
+    assert_eq!(arrived.ids(), ["1"]);
+}
+
+/// A server that fails over without a word leaves silent connections. One call waits for its time limit, and not one for each of them.
+#[tokio::test]
+async fn a_silent_connection_is_the_end_of_those_that_are_idle() {
+    if !there_is_one() {
+        return;
+    }
+    let config = config(&schema().await);
+    let proxy = FaultProxy::start(([127, 0, 0, 1], config.get_ports()[0]).into()).unwrap();
+    let mut through = Config::new();
+    through.host("127.0.0.1").port(proxy.address().port()).options(config.get_options().unwrap());
+    through.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
+    let store = PostgresStore::connect(through, NoTls).await.unwrap();
+    for counted in futures_util::future::join_all((0..8).map(|_| store.counts())).await {
+        counted.unwrap();
+    }
+    proxy.half_open();
+    tokio::time::pause();
+    assert_eq!(store.counts().await.unwrap_err().kind(), ErrorKind::Timeout);
+    tokio::time::resume();
+    let counted = tokio::time::timeout(Duration::from_secs(10), store.counts()).await;
+    counted.expect("it waits for another silent connection").unwrap();
 }

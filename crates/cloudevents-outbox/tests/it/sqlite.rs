@@ -112,3 +112,58 @@ async fn a_worker_of_an_earlier_release_does_not_end_a_pause_that_a_target_reque
     assert!(claim(99).await.unwrap().messages.is_empty());
     assert_eq!(claim(100).await.unwrap().messages.len(), 1);
 }
+
+/// A disk that is full undoes a whole transaction of SQLite. No call in it is reported as done that is undone, nor the other way round, and all
+/// of them may be tried again.
+#[tokio::test]
+async fn a_full_disk_undoes_exactly_the_calls_that_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 40), [], |_| Ok(())).unwrap();
+    let store = SqliteStore::with_connection(connection).unwrap();
+    let calls = (0..200).map(|number| {
+        let mut large = message("a", number, at(0));
+        if number % 10 == 5 {
+            large.body = " ".repeat(100_000);
+        }
+        store.enqueue(vec![large])
+    });
+    let results = futures_util::future::join_all(calls).await;
+    let mut expected = Vec::new();
+    for (number, result) in results.iter().enumerate() {
+        match result {
+            Ok(_) => expected.push(number.to_string()),
+            Err(error) => assert!(error.is_temporary(), "{number}: {error}"),
+        }
+    }
+    assert_eq!(stored(&store).await, expected);
+    assert!(
+        expected.len() > 20,
+        "a call that needs little room does not fail with one that needs much: {expected:?}"
+    );
+}
+
+/// Several processes of a service may start at once.
+#[test]
+fn many_open_a_new_file_at_once() {
+    for _ in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox.db");
+        let barrier = std::sync::Arc::new(std::sync::Barrier::new(8));
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let (path, barrier) = (path.clone(), std::sync::Arc::clone(&barrier));
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    SqliteStore::open(path).map(drop)
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}

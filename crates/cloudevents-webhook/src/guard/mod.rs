@@ -38,7 +38,10 @@ pub use resolve::Resolve;
 #[cfg(feature = "tokio")]
 pub use resolve::SystemResolver;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 use url::{Host, Url};
 
 /// Decides which URLs may be requested. The default allows `https` on port 443 to public addresses.
@@ -136,8 +139,8 @@ impl UrlGuard {
     }
 }
 
-/// A URL that passed the checks that need no resolver.
-#[derive(Clone, Debug)]
+/// A URL that passed the checks that need no resolver. `Debug` shows its host and port: the rest may be a secret.
+#[derive(Clone)]
 pub struct Target<'a> {
     guard: &'a UrlGuard,
     url: Url,
@@ -175,8 +178,17 @@ impl Target<'_> {
     }
 }
 
-/// A URL, and the checked addresses to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("host", &self.url.host_str().unwrap_or_default())
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL, and the checked addresses to connect to. `Debug` shows the addresses alone: the URL may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PinnedTarget {
     url: String,
     addresses: Vec<SocketAddr>,
@@ -191,5 +203,11 @@ impl PinnedTarget {
     /// The addresses to connect to, at least one. Resolving the name again could lead elsewhere.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+}
+
+impl fmt::Debug for PinnedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PinnedTarget").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }

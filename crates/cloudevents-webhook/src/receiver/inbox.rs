@@ -18,7 +18,8 @@ const SOURCE: &str = "webhook";
 /// Remembers deliveries in an [`Inbox`], in SQLite or PostgreSQL: after a restart, and among all processes of a target.
 ///
 /// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox
-/// a lease that is longer than handling a delivery takes, because after it another attempt is handled. What was processed is remembered for
+/// a lease that is longer than handling a delivery takes, because after it another attempt is handled. A store that is away when a delivery was
+/// processed is asked again for as long as a lease; the response does not wait for it. What was processed is remembered for
 /// a week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
 /// that share a store need inboxes with distinct names.
 ///
@@ -64,7 +65,7 @@ const SOURCE: &str = "webhook";
 /// ```
 #[derive(Clone, Debug)]
 pub struct DurableStore<S> {
-    inbox: Inbox<S>,
+    inbox: Arc<Inbox<S>>,
     retention: Duration,
     /// The number of deliveries that arrived.
     arrived: Arc<AtomicU64>,
@@ -79,7 +80,11 @@ const FORGOTTEN: usize = 1000;
 impl<S: InboxStore> DurableStore<S> {
     /// Remembers deliveries in this inbox.
     pub fn new(inbox: Inbox<S>) -> Self {
-        Self { inbox, retention: Duration::from_secs(7 * 24 * 3600), arrived: Arc::default() }
+        Self {
+            inbox: Arc::new(inbox),
+            retention: Duration::from_secs(7 * 24 * 3600),
+            arrived: Arc::default(),
+        }
     }
 
     /// Remembers what was processed for this long. It should be longer than senders spend on their attempts: five days by Standard Webhooks.
@@ -114,9 +119,20 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
         })
     }
 
-    /// A handler that has completed the delivery in its own transaction leaves nothing to do.
+    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again beside: the sender
+    /// gets its response.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        self.inbox.complete(self.started(DeliveryClaim { key, claim })?).await.map(drop)
+        let started = self.started(DeliveryClaim { key, claim })?;
+        if let Err(error) = self.inbox.complete(started.clone()).await {
+            let inbox = Arc::clone(&self.inbox);
+            tokio::spawn(async move {
+                if let Err(error) = inbox.complete_patiently(started).await {
+                    tracing::error!(%error, %key, "a delivery that was processed is not recorded: a duplicate would be handled");
+                }
+            });
+            return Err(error);
+        }
+        Ok(())
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {

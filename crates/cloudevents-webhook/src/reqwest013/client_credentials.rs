@@ -23,7 +23,8 @@ const LONGEST: usize = 64 << 10;
 /// Requests access tokens from an authorization server with the credentials of a client (RFC 6749, section 4.4), for
 /// [`Target::token_from`](super::Target::token_from).
 ///
-/// A token is renewed shortly before it expires: a fifth of its life, at most a minute. One request serves all deliveries, and goes on when an
+/// A token is renewed shortly before it expires: a fifth of its life, at most a minute, and not within a second, also where the server says that it
+/// lives for less. One request serves all deliveries, and goes on when an
 /// attempt ends that waits for it, so that a later one has the token. No attempt waits while the token before is valid. A token that a target
 /// refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is requested again after a second, or
 /// when it allows by `Retry-After`; until then, attempts fail with the same error. It is temporary: the message is not at fault.
@@ -270,7 +271,7 @@ mod tests {
         let source = ClientCredentials::new(client, url, "id", "secret").unwrap();
         // To be renewed for five seconds, and good for another fifteen.
         let issued = Instant::now().checked_sub(85 * SECOND).unwrap();
-        source.kept().keep(Ok(Token::new("a", Some(100 * SECOND), issued)), Instant::now()).unwrap();
+        source.kept().keep(Ok(Token::new("a", Some(100 * SECOND), issued)), issued).unwrap();
         for _ in 0..3 {
             let token = timeout(2 * SECOND, source.token()).await.expect("it waits for the renewal");
             assert_eq!(&*token.unwrap(), "a");

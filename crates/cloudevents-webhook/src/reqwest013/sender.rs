@@ -142,7 +142,8 @@ impl WebhookSender {
         Ok(())
     }
 
-    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause).
+    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause). An outbox before this sender has a pause of its own: resume
+    /// the target there next.
     pub fn resume(&self, target: &str) -> Result<(), Error> {
         self.entry(target)?.update(|live| live.health.resume());
         Ok(())

@@ -336,3 +336,18 @@ async fn the_guard_watches_the_token_endpoint() {
     assert!(error.to_string().contains("127.0.0.1 is not on the public internet"), "{error}");
     assert!(server.requests().is_empty());
 }
+
+/// Some servers say 0 of a token that does not expire.
+#[tokio::test]
+async fn a_token_without_a_lifetime_is_not_requested_for_each_delivery() {
+    let at_once = json("200 OK", "", r#"{"access_token":"a","token_type":"bearer","expires_in":0}"#);
+    let (server, target) = (server([at_once]).await, accepting().await);
+    let sender = delivering(&target, tokens(&server), quick());
+    for id in 0..20 {
+        soon(sender.send(&event(id))).await.unwrap();
+    }
+    soon(sender.send_all((20..60).map(event).collect::<Vec<_>>().iter())).await.unwrap();
+    assert_eq!(bearers(&target).len(), 60);
+    // One a second.
+    assert!((1..10).contains(&server.requests().len()), "{} requests", server.requests().len());
+}

@@ -207,3 +207,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_url_is_shown_by_debug() {
+    let guard = UrlGuard::new();
+    let target = guard.check("https://partner.example/hooks/pXc8Zb3nTqWm?key=Secret1").unwrap();
+    let checked = format!("{target:?}");
+    let pinned = format!("{:?}", target.pin(["93.184.215.14".parse().unwrap()]).unwrap());
+    assert!(checked.contains("partner.example") && pinned.contains("93.184.215.14"), "{checked} {pinned}");
+    for shown in [checked, pinned] {
+        assert!(!shown.contains("pXc8Zb3nTqWm") && !shown.contains("Secret1"), "{shown}");
+    }
+}

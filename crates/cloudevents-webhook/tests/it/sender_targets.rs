@@ -471,3 +471,33 @@ async fn what_was_accepted_before_a_refusal_shows_nothing_about_the_next_one() {
     assert!(first.is_ok() != second.is_ok(), "{first:?}, {second:?}");
     assert_eq!((kept.all().len(), target.deliveries().len()), (1, 8));
 }
+
+/// The sender remembers the pause by itself, for whoever sends without an outbox.
+#[tokio::test]
+async fn an_operator_resumes_a_target_in_the_sender_and_in_the_outbox() {
+    let busy = Respond::status("429 Too Many Requests", "retry-after: 3600\r\n");
+    let target = TestTarget::start(Respond::HangUp, [busy, accepted()]).await;
+    let mut once = options();
+    once.retry = RetrySchedule::new([]);
+    let webhooks = WebhookSender::new(client(), once);
+    webhooks.add(Target::new(target.url("/hook")).named("hook").agreed(Rate::unlimited())).unwrap();
+    let outbox = Outbox::new(SqliteStore::in_memory().unwrap());
+    outbox.enqueue(Entry::new("a", event("1"))).await.unwrap();
+    let mut options = OutboxOptions::default();
+    options.poll = 10 * MS;
+    let is_paused =
+        async || outbox.targets("").await.unwrap().iter().any(|a| a.health.requested_until.is_some());
+    let resumed = async {
+        while !is_paused().await {
+            sleep(5 * MS).await;
+        }
+        webhooks.resume("hook").unwrap();
+        outbox.resume("a").await.unwrap();
+        while outbox.counts().await.unwrap().pending > 0 {
+            sleep(5 * MS).await;
+        }
+    };
+    let senders = HashMap::from([("a".to_owned(), webhooks.clone().into_sender())]);
+    soon(outbox.run(senders, options).until(resumed)).await.unwrap();
+    assert_eq!((target.deliveries().len(), is_paused().await), (2, false));
+}

@@ -270,7 +270,7 @@ fn many_signatures_take_hardly_longer_than_one() {
     let verifier = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let (one, many) = (quickest(&verifier, &standard(1)), quickest(&verifier, &standard(16)));
     assert!(many < one * 5, "{one:?}, {many:?}");
-    // Each signature of a public key is a pass of its own, so few are checked.
+    // Each signature of a public key is a pass of its own, so four are checked, and not sixteen.
     let public = |count: usize| {
         let value = vec![format!("v1a,{}==", "A".repeat(86)); count].join(" ");
         let (id, time) = (("webhook-id", "1"), ("webhook-timestamp", "1700000000"));
@@ -278,7 +278,7 @@ fn many_signatures_take_hardly_longer_than_one() {
     };
     let verifier = StandardWebhooks::with_key(SigningKey::ed25519([7; 32]).unwrap().verifying_key());
     let (one, many) = (quickest(&verifier, &public(1)), quickest(&verifier, &public(16)));
-    assert!(many < one * 7, "{one:?}, {many:?}");
+    assert!(many < one * 10, "{one:?}, {many:?}");
 }
 
 // From Slack's page "Verifying requests from Slack".

@@ -3,8 +3,9 @@
 //! Two targets over one store are two processes of a service, or one before and after a restart.
 
 use crate::tools::{Target, soon, with_token};
+use cloudevents_core::{Error, ErrorKind, EventKey};
 use cloudevents_outbox::{
-    Clock, Inbox, InboxStore,
+    self as outbox, Clock, Inbox, InboxStore, Started,
     rusqlite041::{self, SqliteStore},
     tokio_postgres07::{self, PostgresStore},
 };
@@ -18,7 +19,7 @@ use std::{
     env, process,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -267,4 +268,71 @@ async fn a_store_forgets_what_is_older_than_its_retention() {
     let everything = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let kept = inner.forget("hook".into(), everything, 1000).await.unwrap();
     assert!((100..=210).contains(&kept), "{kept} of 300");
+}
+
+/// A store that is away for a moment.
+#[derive(Clone)]
+struct Flaky {
+    inner: SqliteStore,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Flaky {
+    fn reached(&self) -> Result<&SqliteStore, Error> {
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(Error::new(ErrorKind::Unreachable)),
+            false => Ok(&self.inner),
+        }
+    }
+}
+
+impl InboxStore for Flaky {
+    async fn begin(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+        lease: Duration,
+    ) -> Result<outbox::Begun, Error> {
+        self.reached()?.begin(consumer, key, now, lease).await
+    }
+
+    async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.reached()?.complete(started, now).await
+    }
+
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.reached()?.abandon(started, now).await
+    }
+
+    async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
+        self.reached()?.forget(consumer, before, limit).await
+    }
+}
+
+/// The sender learns at once that a delivery was processed, and the store when it is back: no duplicate is handled after the lease.
+#[tokio::test]
+async fn a_delivery_is_recorded_when_the_store_is_back() {
+    let seconds = Arc::new(AtomicU64::new(1_800_000_000));
+    let now = Arc::clone(&seconds);
+    let clock = Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed)));
+    let is_away = Arc::new(AtomicBool::new(false));
+    let store = Flaky { inner: SqliteStore::in_memory().unwrap(), is_away: Arc::clone(&is_away) };
+    let (target, mut receiver) = open(inbox(store.clone()).with_clock(clock)).await;
+    let handle = async {
+        let delivery = next(&mut receiver).await;
+        is_away.store(true, Ordering::Relaxed);
+        delivery.accept().await.unwrap();
+    };
+    assert_eq!(tokio::join!(target.event("1"), handle).0.status, 204);
+    is_away.store(false, Ordering::Relaxed);
+    let recorded = async {
+        while target.event("1").await.status != 204 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(recorded).await;
+    seconds.fetch_add(LEASE.as_secs() + 1, Ordering::Relaxed);
+    assert_eq!(target.event("1").await.status, 204);
+    assert_eq!(receiver.metrics().received, 1);
 }

@@ -3,7 +3,7 @@
 use super::{INPUT, SignatureError};
 use http::HeaderName;
 use sfv::InnerList;
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// A part of a request that a signature covers (RFC 9421, section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,17 +64,18 @@ impl fmt::Display for Component {
 /// The components of a signature, each once.
 pub(super) fn parse(covered: &InnerList) -> Result<Vec<Component>, SignatureError> {
     let mut components = Vec::with_capacity(covered.items.len());
+    // Anybody may name many.
+    let mut names = HashSet::with_capacity(covered.items.len());
     for item in &covered.items {
         let name = item.bare_item.as_string().ok_or(SignatureError::Malformed(INPUT))?.as_str();
         let unsupported = || SignatureError::Component(name.into());
         if !item.params.is_empty() {
             return Err(unsupported());
         }
-        let component = Component::parse(name).ok_or_else(unsupported)?;
-        if components.contains(&component) {
+        if !names.insert(name) {
             return Err(SignatureError::Malformed(INPUT));
         }
-        components.push(component);
+        components.push(Component::parse(name).ok_or_else(unsupported)?);
     }
     Ok(components)
 }
