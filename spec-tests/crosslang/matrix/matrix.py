@@ -108,11 +108,14 @@ def they_write(peer, place, mode, dialect, events, _):
     url = place.url(name)
     options = ["-o", f"peer={dialect}"] if dialect else []
     listen = [CE, "listen", url, *options, "--idle", str(PATIENCE)]
-    start = lambda *count: subprocess.Popen([*listen, *count], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What it reports goes to a file: nobody reads a pipe while the peer sends, and a full one would stop it.
+    reports = tempfile.TemporaryFile("w+")
+    start = lambda *count: subprocess.Popen([*listen, *count], stdout=subprocess.PIPE, stderr=reports, text=True)
     if not place.keeps:
         listening = start()
-        while "listening" not in listening.stderr.readline():
+        while "listening" not in said(reports):
             assert listening.poll() is None, "ce listen has ended"
+            time.sleep(0.01)
     peer.ask(address=place.peer_address(name), mode=mode, events=[plain(event) for event in events])
     sent = peer.answer()
     written = sum(1 for refusal in sent if refusal is None)
@@ -138,6 +141,10 @@ def they_write(peer, place, mode, dialect, events, _):
         else:
             answers.append(differences(event, *got[identity]))
     return answers
+
+
+def said(reports):
+    return os.pread(reports.fileno(), 1 << 16, 0).decode(errors="replace")
 
 
 def we_write(peer, place, mode, dialect, events, files):
