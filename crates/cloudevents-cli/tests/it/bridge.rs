@@ -126,6 +126,10 @@ fn mistakes() {
             vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],
             "the dead-letter place is FROM itself",
         ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "file:refused.jsonl"],
+            "a file holds events only",
+        ),
         (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
         (
             vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],

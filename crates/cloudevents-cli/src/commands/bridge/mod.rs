@@ -14,7 +14,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Leniency, Peer, Repair,
+    ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
     transport::{
         Bridge as Moving, ConnectionState, Received,
         bridge::{BridgeStatus, Fate},
@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the
-/// same, then reads the file again and continues with its settings and credentials. Where FROM keeps no message, such as over
+/// same, then reads the file again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over
 /// WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -189,7 +189,7 @@ async fn run_once(
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, idle) => {}
-            config = reread(command, hangup, console) => reloaded = Some(config),
+            config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
         released = status.received().released;
     };
@@ -223,9 +223,20 @@ async fn run_once(
 }
 
 /// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
-async fn reread(command: &Bridge, hangup: &mut operate::Hangup, console: &Console) -> Config {
+async fn reread(
+    command: &Bridge,
+    old: &Config,
+    hangup: &mut operate::Hangup,
+    console: &Console,
+) -> Config {
     loop {
         hangup.asked().await;
+        // It would be read from its beginning, or standard input without what was read ahead.
+        if matches!(connect::endpoint(&old.from), Ok(None)) {
+            let words = "the settings are not read again: FROM is a file, which keeps no position";
+            console.report(&Report::warning(words).help("start another bridge when this one has ended"));
+            continue;
+        }
         let read = Config::of(command).and_then(|config| open::check(&config, console).map(|()| config));
         match read {
             Ok(config) => return config,
@@ -271,12 +282,22 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
         console.report(&report);
     }
     let report = match fate {
-        Fate::Refused(error) => Report::warning(format!("{name} was refused: {error}")).kind("dead-letter"),
-        Fate::Failed(error) => Report::warning(format!("{name} will be sent again: {error}")).kind("retry"),
+        Fate::Refused(error) => {
+            Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
+        }
+        Fate::Failed(error) => {
+            Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")
+        }
         Fate::Confirmed => return,
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
     console.report(&report);
+}
+
+/// An error without its code, as the report has one of its own.
+fn words(error: &Error) -> String {
+    let text = error.to_string();
+    text.strip_suffix(&format!(" [{}]", error.kind().code())).unwrap_or(&text).to_owned()
 }
 
 /// Names a message by its place and the id of the event, without its payload.
