@@ -142,6 +142,21 @@ fn mistakes() {
     }
 }
 
+/// A dead letter without its reason is none: it would be tried again for ever.
+#[cfg(feature = "websockets")]
+#[test]
+fn dead_letters_go_where_their_reason_can() {
+    let letters = Listener::at("ws://127.0.0.1:0/events", &[]);
+    let events = format!("file:{}", file("in.jsonl", "").display());
+    let (from, to) = (events.as_str(), "http://127.0.0.1:9/");
+    let arguments = ["bridge", from, to, "--dead-letter", &letters.url, "--losses"];
+    let ran = ce(&[&arguments[..], &["refuse"]].concat());
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("the dead-letter place carries no headers"), "{}", ran.err);
+    let ran = ce(&[&arguments[..], &["log"]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+}
+
 #[test]
 fn a_configuration_file_is_checked_with_places() {
     let good = "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\nsubject: \"{type}/{id}\"\n";

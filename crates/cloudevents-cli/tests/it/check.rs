@@ -120,7 +120,8 @@ fn folders_that_cannot_be_read_or_have_no_files_do_not_stop_the_others() {
     let good = file("good.json", GOOD);
     let folder = good.parent().unwrap();
     std::fs::create_dir(folder.join("empty")).unwrap();
-    let deeper = "name=$(printf 'd%.0s' {1..250}); for i in {1..20}; do mkdir $name && cd $name || exit 1; done";
+    let deeper =
+        "name=$(printf 'd%.0s' {1..250}); for i in {1..20}; do mkdir $name && cd $name || exit 1; done";
     let made = std::process::Command::new("bash").args(["-c", deeper]).current_dir(folder).status();
     assert!(made.unwrap().success());
     let empty = folder.join("empty");

@@ -176,7 +176,8 @@ fn a_hangup_does_not_lose_or_repeat_what_a_bridge_reads_from_a_file() {
             std::thread::yield_now();
         }
         Command::new("kill").args(["-HUP", &bridge.id().to_string()]).status().unwrap();
-        let lines: Vec<_> = BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+        let lines: Vec<_> =
+            BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
         assert_eq!(bridge.wait().unwrap().code(), Some(0), "{lines:#?}");
         assert!(lines.iter().any(|line| line.contains("FROM is a file")), "{lines:#?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), events.join("\n") + "\n", "{source}");

@@ -223,12 +223,7 @@ async fn run_once(
 }
 
 /// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
-async fn reread(
-    command: &Bridge,
-    old: &Config,
-    hangup: &mut operate::Hangup,
-    console: &Console,
-) -> Config {
+async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, console: &Console) -> Config {
     loop {
         hangup.asked().await;
         // It would be read from its beginning, or standard input without what was read ahead.

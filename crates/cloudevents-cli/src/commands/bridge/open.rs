@@ -63,9 +63,12 @@ pub(super) async fn open(
     leave_out_keys(config, &sender, &mut policy, console);
     if let Some(url) = &config.dead_letter {
         let letters = connect::sender(url, &sending(config, limit)).await?;
-        if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse {
-            return Err(Failure::usage("the dead-letter place carries no headers, which say why a message was refused")
-                .help("name another place; `--losses log` accepts this"));
+        if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
+        {
+            return Err(Failure::usage(
+                "the dead-letter place carries no headers, which say why a message was refused",
+            )
+            .help("name another place; `--losses log` accepts this"));
         }
         policy.dead_letters = Some(letters);
     }
