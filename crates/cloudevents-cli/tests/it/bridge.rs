@@ -155,6 +155,7 @@ fn dead_letters_go_where_their_reason_can() {
     assert!(ran.err.contains("the dead-letter place carries no headers"), "{}", ran.err);
     let ran = ce(&[&arguments[..], &["log"]].concat());
     assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("messages that cannot be decoded stay at FROM"), "{}", ran.err);
 }
 
 #[test]

@@ -70,6 +70,10 @@ pub(super) async fn open(
             )
             .help("name another place; `--losses log` accepts this"));
         }
+        if !letters.capabilities().carries.contains(Carries::AS_RECEIVED) {
+            let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again";
+            console.report(&Report::warning(words).kind("dead-letter"));
+        }
         policy.dead_letters = Some(letters);
     }
     let Opened { mut receiver, url, notes } = connect::receiver(&config.from, options).await?;
