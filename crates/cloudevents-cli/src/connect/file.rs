@@ -17,6 +17,8 @@ use cloudevents_kit::{
 };
 use std::{
     collections::VecDeque,
+    error::Error as _,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -31,6 +33,12 @@ use tokio::{
 /// Events that are read ahead, and their KiB in the file, of which one may have more.
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
+
+/// Whether standard output, to which this URL writes, was closed by its reader: it stays closed.
+pub(crate) fn is_closed_for_good(url: &str, error: &Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    path(url) == Some(Path::new("-")) && cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
 
 /// Returns the path that the URL names: that of a file, or `-`.
 pub(super) fn path(url: &str) -> Option<&Path> {
@@ -113,7 +121,9 @@ impl Out {
 }
 
 fn write(lines: &mut Lines, text: &[u8]) -> Result<Receipt, Error> {
-    let failed = |error| Error::new(ErrorKind::Closed).with_detail(format!("the output failed: {error}"));
+    let failed = |error: io::Error| {
+        Error::new(ErrorKind::Closed).with_detail(format!("the output failed: {error}")).with_source(error)
+    };
     lines.write(text).map_err(failed).map(|()| Receipt::new())
 }
 

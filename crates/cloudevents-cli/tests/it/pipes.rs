@@ -42,8 +42,17 @@ fn blocked(arguments: &[&str]) -> Child {
 
 #[cfg(target_os = "linux")]
 /// Sends SIGTERM once. Returns the exit status, and what it says.
-fn terminated(mut child: Child) -> (Option<i32>, String) {
+fn terminated(child: Child) -> (Option<i32>, String) {
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    ended(child)
+}
+
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let mut errors = child.stderr.take().unwrap();
+    let text = std::thread::spawn(move || {
+        let mut text = String::new();
+        errors.read_to_string(&mut text).map(|_| text)
+    });
     let begin = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begin.elapsed() > Duration::from_secs(20) {
@@ -52,9 +61,7 @@ fn terminated(mut child: Child) -> (Option<i32>, String) {
         }
         std::thread::sleep(Duration::from_millis(5)); // between two looks
     }
-    let mut text = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-    (child.wait().unwrap().code(), text)
+    (child.wait().unwrap().code(), text.join().unwrap().unwrap())
 }
 
 /// Opening such a pipe waits for its other end.
@@ -119,4 +126,24 @@ fn a_pipe_is_opened_once() {
         assert_eq!(reading.join().unwrap().unwrap().trim_end(), GOOD);
         assert!(child.wait().unwrap().success());
     }
+}
+
+/// Nothing can read it again.
+#[test]
+fn a_bridge_ends_when_its_standard_output_is_closed() {
+    let events: Vec<_> =
+        (0..2000).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
+    let from = format!("file:{}", file("in.jsonl", events.join("\n")).display());
+    let mut child = command(&["bridge", &from, "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), events[0]);
+    let (code, text) = ended(child);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.ends_with("error: standard output was closed by its reader\n"), "{text}");
 }

@@ -23,7 +23,7 @@ use cloudevents_kit::{
 use config::Config;
 use serde_json::json;
 use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Move events from one URL to another, and lose none.
 ///
@@ -150,7 +150,14 @@ async fn run_once(
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     let decoding = open::decoding(config)?;
+    let (closing, mut closed) = watch::channel(false);
+    let to = config.to.clone();
     let observer = move |received: &Received, fate: &Fate| {
+        if let Fate::Failed(error) = fate
+            && connect::is_closed_for_good(&to, error)
+        {
+            closing.send_replace(true);
+        }
         let repairs = match fate {
             Fate::Confirmed => repairs(received, &decoding),
             _ => Vec::new(),
@@ -181,7 +188,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let (mut reloaded, mut released) = (None, 0);
+    let (mut reloaded, mut released, mut is_closed) = (None, 0, false);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -189,6 +196,7 @@ async fn run_once(
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, idle) => {}
+            Ok(_) = closed.wait_for(|closed| *closed) => is_closed = true,
             config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
         released = status.received().released;
@@ -215,6 +223,9 @@ async fn run_once(
         let report = Report::new(format!("{lost} lost"))
             .detail("FROM keeps no message, and TO has not confirmed these");
         console.error(Status::Network, &report);
+    }
+    if is_closed {
+        return Err(Failure::new(Status::Network, "standard output was closed by its reader"));
     }
     match ended {
         Ok(()) => Ok(reloaded),
