@@ -1,4 +1,4 @@
-//! Pipes that nothing reads or writes: the program ends when it is told to.
+//! Pipes that nothing reads or writes do not keep the program from ending.
 
 use crate::program::{GOOD, command, file};
 use std::{
