@@ -23,7 +23,7 @@ use std::{
 /// Check events and report every problem.
 ///
 /// Reports each problem with its place and the rule it breaks. Reads a document with one event, a batch, JSON
-/// Lines, or several of these one after another. A file that cannot be read does not stop the others. In a folder,
+/// Lines, or several of these one after another. What cannot be read does not stop the others. In a folder,
 /// it checks the files whose names end in a format: .json, .jsonl, .ndjson, .yaml, .xml, .pb, .binpb, .avro, .cbor,
 /// also with .gz.
 #[derive(Args, Debug)]
@@ -57,7 +57,7 @@ pub struct Validate {
 pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
     let mut total = Total::default();
-    for path in paths(command, console)? {
+    for path in paths(command, console) {
         total.files = total.files.saturating_add(1);
         let found = file(&path, command, &mut emit, console);
         let found = match found {
@@ -79,8 +79,8 @@ pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// Returns the files to check: those of folders, too.
-fn paths(command: &Validate, console: &Console) -> Result<Vec<PathBuf>, Failure> {
+/// Returns the files to check: those of folders, too. Reports folders that cannot be read, and those without files.
+fn paths(command: &Validate, console: &Console) -> Vec<PathBuf> {
     let formats = cloudevents_kit::formats();
     let mut paths = Vec::new();
     for path in input::files(&command.files) {
@@ -88,17 +88,18 @@ fn paths(command: &Validate, console: &Console) -> Result<Vec<PathBuf>, Failure>
             paths.push(path);
             continue;
         }
-        let folder = input::folder(&path, &formats)?;
+        let folder = input::folder(&path, &formats);
         if folder.others > 0 {
             let words = format!("{} skipped in `{}`", count(folder.others, "other file"), path.display());
             console.report(&Report::note(words).kind("skipped").help("name a file to check it anyway"));
         }
-        if folder.files.is_empty() {
-            return Err(Failure::new(Status::No, format!("`{}` has no files with events", path.display())));
+        if folder.files.is_empty() && folder.unreadable.is_empty() {
+            console.error(Status::No, &Report::new(format!("`{}` has no files with events", path.display())));
         }
+        folder.unreadable.into_iter().for_each(|failure| console.remember(failure.tell(console)));
         paths.extend(folder.files);
     }
-    Ok(paths)
+    paths
 }
 
 /// What was checked.

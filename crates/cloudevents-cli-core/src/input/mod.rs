@@ -121,6 +121,16 @@ impl fmt::Debug for Events {
 /// Opens a file, or standard input for `-`, and detects its form: by its content, then by its name. Decompresses gzip.
 pub fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let (name, reader) = reader(path)?;
+    events(path, name, reader, reading)
+}
+
+/// Detects the form of an open file as [`open`] does. It reads as much of it as that takes.
+pub fn events(
+    path: &Path,
+    name: String,
+    reader: Box<dyn BufRead + Send>,
+    reading: &Reading,
+) -> Result<Events, Failure> {
     let decoding = reading.decoding();
     let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
     let by_name = detect::by_name(path, &decoding.options.formats);

@@ -3,19 +3,22 @@
 use super::{Opened, lines::Lines};
 use crate::{
     failure::{Failure, Status},
-    input::{self, Reading},
+    input::{self, Events, Reading},
     source::Place,
 };
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, ErrorKind, Message, Receiver, Sender, json,
     transport::{
-        By, Carries, Confirmed, Content, Extends, Orders, Outcome, Outgoing, Raw, Receipt, Received,
-        ReceiverCapabilities, ReceiverOptions, SenderCapabilities, Settlement, Settles,
-        binding::{Incoming, Receive, Settle, Token, Transmit},
+        Bounds, By, Carries, Confirmed, Content, Extends, InFlight, Orders, Outcome, Outgoing, Raw, Receipt,
+        Received, ReceiverCapabilities, ReceiverOptions, SenderCapabilities, SenderOptions, Settlement,
+        Settles,
+        binding::{Incoming, Permit, Receive, Resolver, Settle, Token, Transmit},
     },
 };
 use std::{
     collections::VecDeque,
+    error::Error as _,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -23,13 +26,19 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 
 /// Events that are read ahead, and their KiB in the file, of which one may have more.
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
+
+/// Whether standard output, to which this URL writes, was closed by its reader: it stays closed.
+pub(crate) fn is_closed_for_good(url: &str, error: &Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    path(url) == Some(Path::new("-")) && cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
 
 /// Returns the path that the URL names: that of a file, or `-`.
 pub(super) fn path(url: &str) -> Option<&Path> {
@@ -41,19 +50,86 @@ pub(super) fn path(url: &str) -> Option<&Path> {
 }
 
 /// Appends to the file, which is created if there is none, or writes to standard output.
-pub(super) fn sender(path: &Path) -> Result<Sender, Failure> {
-    let lines = if path == Path::new("-") { Lines::of_standard_output() } else { Lines::append_to(path)? };
-    Ok(Sender::new(Writer { lines: Mutex::new(lines), decoding: cloudevents_kit::decoding() }))
+pub(super) async fn sender(path: &Path) -> Result<Sender, Failure> {
+    let path = path.to_owned();
+    let lines = beside("open", move |opened| {
+        let standard = path == Path::new("-");
+        // What is a pipe waits here for its reader.
+        let lines = if standard { Ok(Lines::of_standard_output()) } else { Lines::append_to(&path) };
+        let _ = opened.send(lines);
+    })
+    .await?;
+    let out = if lines.may_block() { Out::beside(lines).await? } else { Out::Here(Mutex::new(lines)) };
+    let mut options = SenderOptions::default();
+    // A reader that takes its time is none that is away.
+    options.enqueue_timeout = Duration::MAX;
+    options.close_timeout = Duration::from_secs(1);
+    Ok(Sender::new(Writer { out, decoding: cloudevents_kit::decoding() }).with_options(options))
+}
+
+/// Runs this on a thread, which may block. Returns what it has reported.
+async fn beside<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce(oneshot::Sender<Result<T, Failure>>) + Send + 'static,
+) -> Result<T, Failure> {
+    let (opened, is_open) = oneshot::channel();
+    let failed = |why: String| Failure::new(Status::Usage, format!("no thread can be started: {why}"));
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || work(opened))
+        .map_err(|error| failed(error.to_string()))?;
+    is_open.await.map_err(|_| failed("it has ended".to_owned()))?
 }
 
 /// Writes JSON Lines.
 struct Writer {
-    lines: Mutex<Lines>,
+    out: Out,
     decoding: DecodeOptions,
 }
 
+/// How lines are written.
+enum Out {
+    Here(Mutex<Lines>),
+    /// By a thread, so that the command can end while a pipe is full, which it is for as long as its reader likes.
+    Beside {
+        jobs: std::sync::mpsc::Sender<Job>,
+        in_flight: InFlight,
+    },
+}
+
+/// Lines that are to be written together.
+struct Job {
+    text: Vec<u8>,
+    written: Resolver<Receipt>,
+    permit: Permit,
+}
+
+impl Out {
+    async fn beside(mut lines: Lines) -> Result<Self, Failure> {
+        let (jobs, queue) = std::sync::mpsc::channel::<Job>();
+        beside("write", move |started| {
+            let _ = started.send(Ok(()));
+            for Job { text, written, permit } in queue {
+                let result = write(&mut lines, &text);
+                drop(permit);
+                written.resolve(result);
+            }
+        })
+        .await?;
+        Ok(Self::Beside { jobs, in_flight: InFlight::new(Bounds::default()) })
+    }
+}
+
+fn write(lines: &mut Lines, text: &[u8]) -> Result<Receipt, Error> {
+    let failed = |error: io::Error| {
+        Error::new(ErrorKind::Closed).with_detail(format!("the output failed: {error}")).with_source(error)
+    };
+    lines.write(text).map_err(failed).map(|()| Receipt::new())
+}
+
 impl Writer {
-    fn write(&self, outgoing: &Outgoing) -> Result<(), Error> {
+    /// The events of a message as lines.
+    fn text(&self, outgoing: &Outgoing) -> Result<Vec<u8>, Error> {
         let Content::Message(message) = outgoing.content() else {
             return Err(Error::new(ErrorKind::Unsupported).with_detail("a file holds events only"));
         };
@@ -63,9 +139,7 @@ impl Writer {
             // Writing to memory cannot fail. JSON Lines keep everything but the types of extensions.
             let _ = lines.write(event);
         }
-        let mut out = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write(&lines.into_inner())
-            .map_err(|error| Error::new(ErrorKind::Closed).with_detail(format!("the output failed: {error}")))
+        Ok(lines.into_inner())
     }
 }
 
@@ -77,23 +151,34 @@ impl Transmit for Writer {
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        self.write(&outgoing)?;
-        Ok(Outcome::ready(Ok(Receipt::new())))
+        match &self.out {
+            Out::Here(lines) => {
+                let text = self.text(&outgoing)?;
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(Outcome::ready(write(&mut lines, &text)))
+            }
+            Out::Beside { jobs, in_flight } => {
+                let mut permit = in_flight.room().await;
+                let text = self.text(&outgoing)?;
+                permit.charge(text.len());
+                let (written, outcome) = Outcome::channel();
+                // The thread ends after the sender.
+                let _ = jobs.send(Job { text, written, permit });
+                Ok(outcome)
+            }
+        }
     }
 
     async fn close(&self) -> Result<(), Error> {
+        if let Out::Beside { in_flight, .. } = &self.out {
+            in_flight.idle().await;
+        }
         Ok(())
     }
 }
 
 /// Reads the file, or standard input, once. It stays as it is.
-pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, Failure> {
-    let name = if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        // Errors of a file that cannot be read are reported at once.
-        input::reader(path)?.0
-    };
+pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, Failure> {
     let (out, incoming) = mpsc::channel(AHEAD);
     let room = Room {
         all: Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(AHEAD))),
@@ -101,11 +186,15 @@ pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, 
     };
     let reading = Reading { lenient: options.decoding.leniency.into(), ..Reading::default() };
     let path: PathBuf = path.to_owned();
-    // A thread, because reading blocks.
-    thread::Builder::new()
-        .name("read".to_owned())
-        .spawn(move || read(&path, &reading, &room, &out))
-        .map_err(|error| Failure::new(Status::Usage, format!("no thread can be started: {error}")))?;
+    // Once, because what is in a pipe is lost with its last reader.
+    let name = beside("read", move |opened| match input::reader(&path) {
+        Ok((name, reader)) => {
+            let _ = opened.send(Ok(name.clone()));
+            read(input::events(&path, name, reader, &reading), &room, &out);
+        }
+        Err(failure) => drop(opened.send(Err(failure))),
+    })
+    .await?;
     let (settled, settlements) = mpsc::unbounded_channel();
     let reader = Reader {
         incoming: Some(incoming),
@@ -119,9 +208,9 @@ pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, 
 }
 
 /// Reads events until the end, or until the receiver is dropped.
-fn read(path: &Path, reading: &Reading, room: &Room, out: &mpsc::Sender<Item>) {
+fn read(events: Result<Events, Failure>, room: &Room, out: &mpsc::Sender<Item>) {
     let failed = |failure: Failure| Error::new(ErrorKind::Closed).with_detail(failure.message());
-    match input::open(path, reading) {
+    match events {
         Err(failure) => {
             let _ = out.blocking_send((Err(failed(failure)), None));
         }

@@ -44,6 +44,14 @@ impl Lines {
         Ok(Self { out: Out::File(file), unfinished })
     }
 
+    /// Whether writing may wait for who reads: not in a file.
+    pub(super) fn may_block(&self) -> bool {
+        match &self.out {
+            Out::Standard(_) => !standard_output_is_file(),
+            Out::File(file) => !file.metadata().is_ok_and(|about| about.is_file()),
+        }
+    }
+
     /// Appends lines, each with its end. After an error, a file is as it was, unless others write to it.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let ended;
@@ -93,6 +101,18 @@ fn write(out: &mut impl Write, text: &[u8]) -> (u64, io::Result<()>) {
     }
     let written = u64::try_from(text.len().saturating_sub(rest.len())).unwrap_or(u64::MAX);
     (written, result.and_then(|()| out.flush()))
+}
+
+#[cfg(unix)]
+fn standard_output_is_file() -> bool {
+    use std::os::fd::AsFd;
+    let file = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|about| about.is_file())
+}
+
+#[cfg(not(unix))]
+fn standard_output_is_file() -> bool {
+    false
 }
 
 /// Whether the file, which is not empty, lacks the end of its last line.

@@ -19,6 +19,7 @@ mod rabbitmq;
 mod websockets;
 
 pub(crate) use client::Connecting;
+pub(crate) use file::is_closed_for_good;
 
 use crate::{
     failure::{Failure, Status},
@@ -100,7 +101,7 @@ pub(crate) fn shown(url: &str) -> String {
 pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failure> {
     if let Some(path) = file::path(url) {
         check_headers(sending)?;
-        return file::sender(path);
+        return file::sender(path).await;
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     let scheme = endpoint.scheme();
@@ -146,7 +147,7 @@ pub(crate) async fn receiver_seeing(
     on_refusal: Option<cloudevents_kit::transport::OnRefusal>,
 ) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
-        return file::receiver(path, options);
+        return file::receiver(path, options).await;
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     match endpoint.scheme() {

@@ -126,6 +126,10 @@ fn mistakes() {
             vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],
             "the dead-letter place is FROM itself",
         ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "file:refused.jsonl"],
+            "a file holds events only",
+        ),
         (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
         (
             vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],
@@ -136,6 +140,22 @@ fn mistakes() {
         assert_eq!(ran.status, 2, "{arguments:?}");
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
     }
+}
+
+/// A dead letter without its reason is none: it would be tried again for ever.
+#[cfg(feature = "websockets")]
+#[test]
+fn dead_letters_go_where_their_reason_can() {
+    let letters = Listener::at("ws://127.0.0.1:0/events", &[]);
+    let events = format!("file:{}", file("in.jsonl", "").display());
+    let (from, to) = (events.as_str(), "http://127.0.0.1:9/");
+    let arguments = ["bridge", from, to, "--dead-letter", &letters.url, "--losses"];
+    let ran = ce(&[&arguments[..], &["refuse"]].concat());
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("the dead-letter place carries no headers"), "{}", ran.err);
+    let ran = ce(&[&arguments[..], &["log"]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("messages that cannot be decoded stay at FROM"), "{}", ran.err);
 }
 
 #[test]

@@ -113,6 +113,25 @@ fn folders_and_bad_files() {
     assert!(ran.err.ends_with("valid: 1 of 2 files, 1 of 1 event\n"), "{}", ran.err);
 }
 
+/// Also where the folder is too deep for its path to be opened, which fails for every user.
+#[cfg(unix)]
+#[test]
+fn folders_that_cannot_be_read_or_have_no_files_do_not_stop_the_others() {
+    let good = file("good.json", GOOD);
+    let folder = good.parent().unwrap();
+    std::fs::create_dir(folder.join("empty")).unwrap();
+    let deeper =
+        "name=$(printf 'd%.0s' {1..250}); for i in {1..20}; do mkdir $name && cd $name || exit 1; done";
+    let made = std::process::Command::new("bash").args(["-c", deeper]).current_dir(folder).status();
+    assert!(made.unwrap().success());
+    let empty = folder.join("empty");
+    let ran = ce(&["validate", empty.to_str().unwrap(), folder.to_str().unwrap()]);
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!((ran.status, ran.lines().len()), (2, 1), "{}", ran.err);
+    assert!(ran.err.contains("/empty` has no files with events"), "{}", ran.err);
+    assert!(ran.err.contains("ddd` cannot be read: File name too long"), "{}", ran.err);
+}
+
 #[test]
 fn no_event_is_not_valid() {
     for input in ["", " \n\n"] {

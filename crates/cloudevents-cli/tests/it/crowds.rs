@@ -205,3 +205,40 @@ fn a_client_stays_within_its_bound() {
         assert!(highest > 0 && highest < 600, "{kind}: {highest} MiB");
     }
 }
+
+/// The usual limit of descriptors, 1,024, is reached before that of connections.
+#[test]
+fn silent_connections_give_way_where_there_are_no_more_descriptors() {
+    for scheme in ["http", "ws"] {
+        let url = format!("{scheme}://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
+        let program = command(&["listen", &url, "--count", "1"]);
+        let mut limited = Command::new("bash");
+        limited
+            .args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""])
+            .arg(program.get_program())
+            .args(program.get_args());
+        let mut child = limited
+            .env("CE_CONFIG", "")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let address = url.split('/').nth(2).unwrap();
+        while TcpStream::connect(address).is_err() {
+            thread::sleep(Duration::from_millis(5)); // between two tries
+        }
+        let silent: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let begin = Instant::now();
+        let ran = ce_with(&["send", &url], GOOD);
+        let took = begin.elapsed();
+        if ran.status != 0 {
+            child.kill().unwrap();
+        }
+        assert_eq!(ran.status, 0, "{scheme}: {}", ran.err);
+        assert!(child.wait().unwrap().success(), "{scheme}");
+        // Silence takes thirty.
+        assert!(took < Duration::from_secs(25), "{scheme}: {took:?}");
+        drop(silent);
+    }
+}

@@ -120,7 +120,8 @@ fn a_bridge_to_a_full_disk_leaves_whole_events() {
     let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines();
     // The second line of this kind: a failed attempt was made again.
     let again = lines.by_ref().filter(|line| line.as_ref().unwrap().contains("will be sent again")).nth(1);
-    assert!(again.is_some());
+    let again = again.unwrap().unwrap();
+    assert!(again.ends_with("File too large (os error 27) [retry]"), "one code: {again}");
     bridge.kill().unwrap();
     bridge.wait().unwrap();
     let written = fs::read_to_string(&path).unwrap();
@@ -155,4 +156,30 @@ fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     let lost = format!("error: {} messages lost", 20 - sent);
     assert!(last.iter().any(|line| line.starts_with(&lost)), "{lost}: {last:#?}");
     assert_eq!(bridge.wait().unwrap().code(), Some(3));
+}
+
+/// A file would be read from its beginning, and what was read ahead of standard input would be lost.
+#[test]
+fn a_hangup_does_not_lose_or_repeat_what_a_bridge_reads_from_a_file() {
+    let events: Vec<_> = (0..200).map(event).collect();
+    let from = file("in.jsonl", events.join("\n"));
+    for source in [url(&from), "-".to_owned()] {
+        let path = file("out.jsonl", "");
+        let settings = format!("from: \"{source}\"\nto: \"{}\"\nrate: 100\norder: topic\n", url(&path));
+        let settings = file("bridge.yaml", settings);
+        let mut bridge = command(&["bridge", "--config", settings.to_str().unwrap()])
+            .stdin(fs::File::open(&from).unwrap())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while fs::read_to_string(&path).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        Command::new("kill").args(["-HUP", &bridge.id().to_string()]).status().unwrap();
+        let lines: Vec<_> =
+            BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+        assert_eq!(bridge.wait().unwrap().code(), Some(0), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.contains("FROM is a file")), "{lines:#?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), events.join("\n") + "\n", "{source}");
+    }
 }

@@ -56,6 +56,8 @@ mod output;
     feature = "websockets"
 ))]
 mod pairs;
+#[cfg(unix)]
+mod pipes;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod process;
 #[cfg(any(feature = "amqp", feature = "kafka"))]

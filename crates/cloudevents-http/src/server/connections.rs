@@ -9,7 +9,7 @@ use super::{
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver). When more clients
 /// connect than there are places, a connection that waits for its client ends: for a request, or for a second or more for the rest of a body
-/// or to have its response read. A response to a body that was not read has
+/// or to have its response read. The same holds where the process has no more file descriptors. A response to a body that was not read has
 /// `Connection: close`, and the rest of the body is discarded, for a limited time, so that the client reads the response.
 ///
 /// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
@@ -87,6 +87,14 @@ pub async fn serve<F, R>(
                     let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
                     places.add(connections.spawn(run), line);
                 }
+                // The system has fewer places than the options.
+                Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
+                    if let Some(why) = places.evict() {
+                        options.refused(&why);
+                    }
+                    // Its descriptor is free when its task has ended.
+                    let _ = connections.join_next().await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(PAUSE).await;
@@ -97,6 +105,12 @@ pub async fn serve<F, R>(
     drop(listener);
     stopping.send_replace(true);
     while connections.join_next().await.is_some() {}
+}
+
+/// Whether a connection could not be accepted because the process or the system has no more file descriptors: `EMFILE`, `ENFILE`, and
+/// `WSAEMFILE` of Windows.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24 | 10_024))
 }
 
 /// The tasks of the connections.

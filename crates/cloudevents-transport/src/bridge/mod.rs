@@ -269,7 +269,10 @@ impl Passage {
             // Wherever the message cannot be kept, it stays at the source.
             Err(failure) => Done::Failed(
                 Error::new(ErrorKind::Disconnected)
-                    .with_detail(format!("the dead-letter place does not take the message: {failure}"))
+                    .with_detail(format!(
+                        "the dead-letter place does not take the message: {}",
+                        failure.message()
+                    ))
                     .with_source(failure),
             ),
         }

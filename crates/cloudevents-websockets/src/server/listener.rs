@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -138,6 +139,12 @@ async fn serve(listener: TcpListener, shared: Shared) {
                     }
                     silent.0.push_back((task, upgraded, now));
                 }
+                // The system has fewer places than the options.
+                Err(error) if is_exhausted(&error) && silent.is_evictable(now) => {
+                    silent.evict();
+                    // Its descriptor is free when its task has ended.
+                    let _ = connections.join_next().await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(PAUSE).await;
@@ -149,6 +156,12 @@ async fn serve(listener: TcpListener, shared: Shared) {
     while connections.join_next().await.is_some() {}
 }
 
+/// Whether a connection could not be accepted because the process or the system has no more file descriptors: `EMFILE`, `ENFILE`, and
+/// `WSAEMFILE` of Windows.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24 | 10_024))
+}
+
 /// The connections without a handshake so far, by age, and some that have one.
 #[derive(Default)]
 struct Silent(VecDeque<(AbortHandle, Arc<AtomicBool>, Instant)>);
@@ -158,6 +171,11 @@ impl Silent {
     fn oldest(&mut self) -> Option<Instant> {
         self.0.retain(|(task, upgraded, _)| !task.is_finished() && !upgraded.load(Ordering::Acquire));
         self.0.front().map(|(.., since)| *since)
+    }
+
+    /// Whether the oldest one has had its time.
+    fn is_evictable(&mut self, now: Instant) -> bool {
+        self.oldest().is_some_and(|since| now.saturating_duration_since(since) >= SHORTEST)
     }
 
     fn evict(&mut self) {

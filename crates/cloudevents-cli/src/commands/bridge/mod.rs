@@ -14,7 +14,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Leniency, Peer, Repair,
+    ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
     transport::{
         Bridge as Moving, ConnectionState, Received,
         bridge::{BridgeStatus, Fate},
@@ -23,7 +23,7 @@ use cloudevents_kit::{
 use config::Config;
 use serde_json::json;
 use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Move events from one URL to another, and lose none.
 ///
@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the
-/// same, then reads the file again and continues with its settings and credentials. Where FROM keeps no message, such as over
+/// same, then reads the file again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over
 /// WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -150,7 +150,14 @@ async fn run_once(
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     let decoding = open::decoding(config)?;
+    let (closing, mut closed) = watch::channel(false);
+    let to = config.to.clone();
     let observer = move |received: &Received, fate: &Fate| {
+        if let Fate::Failed(error) = fate
+            && connect::is_closed_for_good(&to, error)
+        {
+            closing.send_replace(true);
+        }
         let repairs = match fate {
             Fate::Confirmed => repairs(received, &decoding),
             _ => Vec::new(),
@@ -181,7 +188,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let (mut reloaded, mut released) = (None, 0);
+    let (mut reloaded, mut released, mut is_closed) = (None, 0, false);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -189,7 +196,8 @@ async fn run_once(
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, idle) => {}
-            config = reread(command, hangup, console) => reloaded = Some(config),
+            Ok(_) = closed.wait_for(|closed| *closed) => is_closed = true,
+            config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
         released = status.received().released;
     };
@@ -216,6 +224,9 @@ async fn run_once(
             .detail("FROM keeps no message, and TO has not confirmed these");
         console.error(Status::Network, &report);
     }
+    if is_closed {
+        return Err(Failure::new(Status::Network, "standard output was closed by its reader"));
+    }
     match ended {
         Ok(()) => Ok(reloaded),
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
@@ -223,9 +234,15 @@ async fn run_once(
 }
 
 /// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
-async fn reread(command: &Bridge, hangup: &mut operate::Hangup, console: &Console) -> Config {
+async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, console: &Console) -> Config {
     loop {
         hangup.asked().await;
+        // It would be read from its beginning, or standard input without what was read ahead.
+        if matches!(connect::endpoint(&old.from), Ok(None)) {
+            let words = "the settings are not read again: FROM is a file, which keeps no position";
+            console.report(&Report::warning(words).help("start another bridge when this one has ended"));
+            continue;
+        }
         let read = Config::of(command).and_then(|config| open::check(&config, console).map(|()| config));
         match read {
             Ok(config) => return config,
@@ -271,12 +288,22 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
         console.report(&report);
     }
     let report = match fate {
-        Fate::Refused(error) => Report::warning(format!("{name} was refused: {error}")).kind("dead-letter"),
-        Fate::Failed(error) => Report::warning(format!("{name} will be sent again: {error}")).kind("retry"),
+        Fate::Refused(error) => {
+            Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
+        }
+        Fate::Failed(error) => {
+            Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")
+        }
         Fate::Confirmed => return,
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
     console.report(&report);
+}
+
+/// An error without its code, as the report has one of its own.
+fn words(error: &Error) -> String {
+    let text = error.to_string();
+    text.strip_suffix(&format!(" [{}]", error.kind().code())).unwrap_or(&text).to_owned()
 }
 
 /// Names a message by its place and the id of the event, without its payload.

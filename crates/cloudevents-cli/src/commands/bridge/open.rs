@@ -34,6 +34,7 @@ pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
         connect::endpoint(url)?;
     }
     check_source(config)?;
+    check_letters(config)?;
     decoding(config)?;
     filter(config, console)?;
     policy(config)?;
@@ -61,7 +62,19 @@ pub(super) async fn open(
     note.iter().for_each(|note| console.report(note));
     leave_out_keys(config, &sender, &mut policy, console);
     if let Some(url) = &config.dead_letter {
-        policy.dead_letters = Some(connect::sender(url, &sending(config, limit)).await?);
+        let letters = connect::sender(url, &sending(config, limit)).await?;
+        if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
+        {
+            return Err(Failure::usage(
+                "the dead-letter place carries no headers, which say why a message was refused",
+            )
+            .help("name another place; `--losses log` accepts this"));
+        }
+        if !letters.capabilities().carries.contains(Carries::AS_RECEIVED) {
+            let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again";
+            console.report(&Report::warning(words).kind("dead-letter"));
+        }
+        policy.dead_letters = Some(letters);
     }
     let Opened { mut receiver, url, notes } = connect::receiver(&config.from, options).await?;
     notes.iter().for_each(|note| console.report(note));
@@ -192,6 +205,16 @@ fn check_source(config: &Config) -> Result<(), Failure> {
         .help("name another place"));
     }
     Ok(())
+}
+
+/// Checks that dead letters have a place that takes messages of every kind.
+fn check_letters(config: &Config) -> Result<(), Failure> {
+    let Some(url) = &config.dead_letter else { return Ok(()) };
+    match connect::endpoint(url)? {
+        Some(_) => Ok(()),
+        None => Err(Failure::usage("a file holds events only, and a message that is refused may be none")
+            .help("name a queue, a topic or an HTTP server for dead letters")),
+    }
 }
 
 /// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.

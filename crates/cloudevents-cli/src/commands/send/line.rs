@@ -10,11 +10,11 @@ use crate::{
     report::Report, source::Place,
 };
 use cloudevents_kit::{
-    Error, Event, Format, Message, Sender,
+    Error, ErrorKind, Event, Format, Message, Sender,
     transport::{Outcome, Receipt, RetryPolicy},
 };
 use std::{collections::VecDeque, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Which messages are sent again.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,9 @@ pub(super) struct Line<'a> {
     pub(super) shown: Option<Shown>,
     /// Until when the peer requested that nothing is sent.
     pub(super) paused: Option<Instant>,
+    /// How long what is on its way may take after Ctrl-C, and the end of that time.
+    pub(super) patience: Duration,
+    pub(super) end: Option<Instant>,
     /// Whether to go on after an error of the network.
     pub(super) keep_going: bool,
     pub(super) sent: usize,
@@ -118,7 +121,7 @@ impl Line<'_> {
         }
         // Before it is sent: Ctrl-C may come as soon as the other side has it.
         self.interrupt.in_flight(self.open.len().saturating_add(1));
-        let outcome = self.sender.enqueue(message.clone()).await;
+        let outcome = self.enqueue(&message).await;
         self.open.push_back(Flight { outcome, message, events: events.len(), place: place.clone() });
         if self.parallel == 1 {
             self.settle(0).await;
@@ -151,12 +154,35 @@ impl Line<'_> {
         self.paused.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
+    async fn enqueue(&mut self, message: &Message) -> Result<Outcome<Receipt>, Error> {
+        let enqueued = self.sender.enqueue(message.clone());
+        self.in_time(enqueued).await
+    }
+
+    /// Waits for what may take as long as it likes: a pipe that nothing reads, for example. But not after Ctrl-C.
+    async fn in_time<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let late = async {
+            self.interrupt.asked().await;
+            let end = Instant::now().checked_add(self.patience);
+            sleep_until(*self.end.get_or_insert(end.unwrap_or_else(Instant::now))).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = late => {
+                let limit = self.patience;
+                Err(Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("it did not end within {limit:?} after Ctrl-C")))
+            }
+        }
+    }
+
     /// Waits for the outcome of a message, and sends it again where that is requested.
     async fn end(&mut self, mut flight: Flight) {
         let mut attempt = 1_u32;
         loop {
             let error = match flight.outcome {
-                Ok(outcome) => match outcome.await {
+                Ok(outcome) => match self.in_time(outcome).await {
                     Ok(receipt) => {
                         self.sent = self.sent.saturating_add(flight.events);
                         if self.shown.is_some() {
@@ -192,7 +218,7 @@ impl Line<'_> {
                 }
             }
             attempt = attempt.saturating_add(1);
-            flight.outcome = self.sender.enqueue(flight.message.clone()).await;
+            flight.outcome = self.enqueue(&flight.message).await;
         }
         (0..flight.events).for_each(|_| self.progress.step());
     }

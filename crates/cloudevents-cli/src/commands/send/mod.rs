@@ -183,7 +183,17 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let runtime = connect::runtime()?;
     let interrupt = Interrupt::watch(console);
     let built = command.built.template(console)?;
-    let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
+    let opened = runtime.block_on(async {
+        tokio::select! {
+            opened = connect::sender(&command.url, &sending) => Some(opened),
+            () = interrupt.asked() => None,
+        }
+    });
+    let Some(opened) = opened else {
+        console.say(&format!("0 events sent to {}", connect::shown(&command.url)));
+        return Ok(Status::No);
+    };
+    let sender = opened?;
     let is_structured = command.mode.map(|mode| mode == ContentMode::Structured);
     let note = endpoint.as_ref();
     let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
@@ -201,6 +211,8 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         interrupt: &interrupt,
         shown: if command.verbose && !is_http { Some(show::Shown::new(command)?) } else { None },
         paused: None,
+        patience: sending.timeout,
+        end: None,
         keep_going: command.keep_going,
         sent: 0,
         failed: 0,

@@ -1,0 +1,149 @@
+//! Pipes that nothing reads or writes do not keep the program from ending.
+
+use crate::program::{GOOD, command, file};
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+fn fifo(name: &str) -> PathBuf {
+    let path = file(name, "").with_extension("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
+}
+
+#[cfg(target_os = "linux")]
+/// Starts the program, which waits for something: it is in a call that does not return.
+fn blocked(arguments: &[&str]) -> Child {
+    let child = command(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its thread is in the call that opens the pipe, or writes to it.
+    let is_blocked = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        tasks.flatten().any(|task| {
+            let place = fs::read_to_string(task.path().join("wchan")).unwrap_or_default();
+            place.contains("wait_for_partner") || place.contains("pipe_write")
+        })
+    };
+    // Some kernels do not show it.
+    let begin = Instant::now();
+    while !is_blocked() && begin.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5)); // between two looks
+    }
+    child
+}
+
+#[cfg(target_os = "linux")]
+/// Sends SIGTERM once. Returns the exit status, and what it says.
+fn terminated(child: Child) -> (Option<i32>, String) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    ended(child)
+}
+
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let mut errors = child.stderr.take().unwrap();
+    let text = std::thread::spawn(move || {
+        let mut text = String::new();
+        errors.read_to_string(&mut text).map(|_| text)
+    });
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it goes on waiting");
+        }
+        std::thread::sleep(Duration::from_millis(5)); // between two looks
+    }
+    (child.wait().unwrap().code(), text.join().unwrap().unwrap())
+}
+
+/// Opening such a pipe waits for its other end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_without_another_end_is_not_waited_for_after_a_signal() {
+    let (pipe, events) = (fifo("pipe"), file("in.jsonl", GOOD));
+    let (url, events) = (format!("file:{}", pipe.display()), format!("file:{}", events.display()));
+    let nowhere = "http://127.0.0.1:9/";
+    for (arguments, status) in [
+        (vec!["send", &url, "--source", "/s", "--type", "t"], 1),
+        (vec!["bridge", &events, &url], 0),
+        (vec!["bridge", &url, nowhere], 0),
+    ] {
+        let (code, text) = terminated(blocked(&arguments));
+        assert_eq!(code, Some(status), "{arguments:?}: {text}");
+    }
+}
+
+/// The pipe is full, and its reader does not read.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_is_not_read_is_not_waited_for_after_a_signal() {
+    let pipe = fifo("pipe");
+    let _reader = File::options().read(true).write(true).open(&pipe).unwrap();
+    let event = GOOD.replacen('{', &format!(r#"{{"data":"{}","#, "x".repeat(50_000)), 1);
+    let events = file("in.jsonl", vec![event; 20].join("\n"));
+    let (to, from) = (format!("file:{}", pipe.display()), format!("file:{}", events.display()));
+    let settings = file("bridge.yaml", format!("from: {from}\nto: {to}\ndrain: 1\n"));
+    let (code, text) = terminated(blocked(&["bridge", "--config", settings.to_str().unwrap()]));
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("1 message moved, 0 refused\n"), "{text}");
+    let arguments = ["send", &to, events.to_str().unwrap(), "--timeout", "1"];
+    let (code, text) = terminated(blocked(&arguments));
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("it did not end within 1s after Ctrl-C") && text.contains("1 failed"), "{text}");
+}
+
+/// What is in a pipe is lost when its reader closes it, if only to open it again.
+#[test]
+fn a_pipe_is_opened_once() {
+    for _ in 0..20 {
+        let pipe = fifo("pipe");
+        let mut child = command(&["listen", &format!("file:{}", pipe.display())])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        File::options().write(true).open(&pipe).unwrap().write_all(GOOD.as_bytes()).unwrap();
+        let mut line = String::new();
+        let begin = Instant::now();
+        let out = child.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || BufReader::new(out).read_line(&mut line).map(|_| line));
+        while !reading.is_finished() {
+            if begin.elapsed() > Duration::from_secs(20) {
+                child.kill().unwrap();
+                panic!("the event is lost");
+            }
+            std::thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+        assert_eq!(reading.join().unwrap().unwrap().trim_end(), GOOD);
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// Nothing can read it again.
+#[test]
+fn a_bridge_ends_when_its_standard_output_is_closed() {
+    let events: Vec<_> =
+        (0..2000).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
+    let from = format!("file:{}", file("in.jsonl", events.join("\n")).display());
+    let mut child = command(&["bridge", &from, "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), events[0]);
+    let (code, text) = ended(child);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.ends_with("error: standard output was closed by its reader\n"), "{text}");
+}
