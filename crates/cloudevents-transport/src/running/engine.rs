@@ -6,6 +6,7 @@ use super::{
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Task},
     pace::Pace,
+    retry::LONGEST_PAUSE,
 };
 use crate::{
     By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
@@ -22,10 +23,6 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tracing::Instrument;
-
-/// The longest pause between two attempts to use a failed connection, and before a failure is tried again that may be
-/// that of something shared.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
 const BLOCKED: Duration = Duration::from_secs(10);
@@ -294,7 +291,7 @@ impl Engine {
             Ok(None) => self.finish(Ok(()), stopped),
             Err(error) if can_pass(&error) => {
                 self.failures = self.failures.saturating_add(1);
-                let pause = self.settings.retry.delay(self.failures).min(LONGEST);
+                let pause = self.settings.retry.pause(self.failures);
                 tracing::warn!(%error, ?pause, "the receiver is disconnected and tries again");
                 self.reconnect = Some(later(Instant::now(), pause));
             }
@@ -411,7 +408,7 @@ impl Engine {
         }
         let mut after = self.settings.retry.delay(attempts.failed.max(1));
         if !self.giving_up.is_its_own(attempts) {
-            after = after.min(LONGEST);
+            after = after.min(LONGEST_PAUSE); // it may be that of something shared
         }
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {

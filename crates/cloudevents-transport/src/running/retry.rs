@@ -35,7 +35,17 @@ impl RetryPolicy {
     pub fn delay(&self, failures: u32) -> Duration {
         doubled(self.first, self.longest, failures)
     }
+
+    /// The pause before something that all messages share is used again, which failed so often in a row: no program means by
+    /// [`first`](Self::first) that it wants a busy loop, or to wait for long.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.delay(failures).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
 }
+
+/// Between attempts to use what all messages share.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// `first`, doubled with each round after the first one, up to `longest`.
 pub(crate) fn doubled(first: Duration, longest: Duration, round: u32) -> Duration {
