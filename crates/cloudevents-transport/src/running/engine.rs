@@ -6,7 +6,6 @@ use super::{
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Task},
     pace::Pace,
-    retry::LONGEST_PAUSE,
 };
 use crate::{
     By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
@@ -406,10 +405,9 @@ impl Engine {
             tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
             return self.lanes.end(lane.clone());
         }
-        let mut after = self.settings.retry.delay(attempts.failed.max(1));
-        if !self.giving_up.is_its_own(attempts) {
-            after = after.min(LONGEST_PAUSE); // it may be that of something shared
-        }
+        let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
+        // One that does not count may be the failure of something shared.
+        let after = if attempts.last_counted { retry.delay(failed) } else { retry.pause(failed) };
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {
             self.giving_up.settled(attempts);

@@ -36,15 +36,15 @@ impl RetryPolicy {
         doubled(self.first, self.longest, failures)
     }
 
-    /// The pause before something that all messages share is used again, which failed so often in a row: no program means by
-    /// [`first`](Self::first) that it wants a busy loop, or to wait for long.
+    /// The pause before something that messages share is used again, which failed this often in a row. It is no busy loop, whatever
+    /// [`first`](Self::first) is, and no long wait.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.delay(failures).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
 
-/// Between attempts to use what all messages share.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// Between attempts to use something that messages share.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// `first`, doubled with each round after the first one, up to `longest`.

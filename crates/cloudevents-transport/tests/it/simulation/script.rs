@@ -117,6 +117,11 @@ impl Does {
         )
     }
 
+    /// Whether it may take for ever without being given up.
+    pub(super) fn stays(self) -> bool {
+        self.never_succeeds() || self == Self::Hangs(u32::MAX)
+    }
+
     /// Whether the handler settles the message: then it is a new arrival if it comes again, or its lane goes on before it ends.
     pub(super) fn settles(self) -> bool {
         matches!(self, Self::Retries(_) | Self::Releases(_) | Self::Keeps)
@@ -283,9 +288,12 @@ impl Script {
             self.in_flight = rng.pick(&[1, 2]);
         }
         if rng.percent(25) {
-            let (first, longest) = rng.pick(&[(0, 0), (0, MINUTE), (1, 20), (40 * SECOND, 5 * MINUTE)]);
+            let (first, longest) = rng.pick(&[(0, 0), (0, MINUTE), (1, SECOND), (40 * SECOND, 5 * MINUTE)]);
             self.retry.first = Duration::from_millis(first);
             self.retry.longest = Duration::from_millis(longest);
+            if longest <= SECOND {
+                self.give_up_after = Some(Duration::from_millis(MINUTE)); // fewer attempts to play
+            }
         }
         if rng.percent(25) {
             self.drain = rng.pick(&[Duration::ZERO, Duration::from_secs(5), Duration::MAX]);
@@ -297,6 +305,9 @@ impl Script {
                 Some(Duration::from_millis(MINUTE)),
                 if is_free { None } else { Some(Duration::MAX) },
             ]);
+            if self.give_up_after.is_none() {
+                self.in_flight = self.in_flight.max(self.messages.len() + 1); // what stays leaves room
+            }
             if self.give_up_after == Some(Duration::MAX) {
                 self.attempts = self.attempts.or(Some(4));
             }

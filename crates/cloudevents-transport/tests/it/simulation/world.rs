@@ -503,7 +503,7 @@ impl State {
         let stays = |index: usize| {
             self.script.give_up_after.is_none()
                 && self.script.attempts.is_none()
-                && self.script.messages[index].does.never_succeeds()
+                && self.script.messages[index].does.stays()
         };
         (0..self.seen.len())
             .filter(|index| !self.seen[*index].is_concluded() && !hangs(*index) && !stays(*index))
