@@ -419,7 +419,7 @@ impl Engine {
         }
         tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
         if counts {
-            delivery.count_attempt();
+            delivery.next_attempt(attempts.last_counted);
         }
         let until = later(now, after);
         let Handling { lane, attempts, .. } = handling;

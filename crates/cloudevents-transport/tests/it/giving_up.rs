@@ -251,6 +251,30 @@ async fn what_is_retried_by_hand_is_no_success() {
 }
 
 /// A limit of attempts is that of retries by hand, too.
+/// Attempts in an outage are not those of the message, also when the handler requests the next one by itself.
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_after_an_outage_is_not_given_up() {
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(1)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun, most) = (receiver.counters(), Instant::now(), Cell::new(0));
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        most.set(most.get().max(delivery.attempt()));
+        if begun.elapsed() < HOUR / 2 {
+            return Err("the database is away")?;
+        }
+        if begun.elapsed() < HOUR / 2 + MINUTE {
+            drop(delivery.retry(MINUTE));
+        }
+        Ok(())
+    };
+    let run = receiver.run(handle).until(until_settled(counters.clone(), 1));
+    timeout(2 * HOUR, run).await.unwrap().unwrap();
+    let metrics = counters.snapshot();
+    assert!(most.get() > 10);
+    assert_eq!((metrics.retried, metrics.accepted, metrics.rejected), (1, 1, 0), "{metrics}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_attempts_is_that_of_retries_by_hand() {
     let log = FakeLog::new(1);

@@ -143,7 +143,8 @@ const CLOSED: Duration = Duration::from_secs(60);
 
 /// Nothing is lent to a program that has let go of it.
 fn all_is_back(state: &mut world::State) {
-    let connected = state.script.faults.iter().all(|fault| fault.what != What::Disconnect);
+    let breaks = |fault: &script::Fault| matches!(fault.what, What::Disconnect | What::SourceFails);
+    let connected = !state.script.faults.iter().any(breaks);
     if connected && !state.queue.lent.is_empty() {
         let lent = state.queue.lent.len();
         state.violation(format_args!("{lent} messages were not released"));
@@ -194,6 +195,7 @@ fn ends(state: &mut world::State, ended: &Result<(), Error>, asked: Option<Insta
     let breaks = |state: &world::State| {
         state.script.faults.iter().any(|fault| matches!(fault.what, What::Disconnect | What::SourceFails))
     };
+    state.ended_well = ended.is_ok();
     match ended.as_ref().map_err(Error::kind) {
         Ok(()) => {
             let world::Tally { calls, failed, dropped, effects } = state.tally;
@@ -243,6 +245,16 @@ fn check(state: &mut world::State) {
         state.script.give_up_after.is_some_and(|after| after <= Duration::from_millis(script::MINUTE));
     for index in 0..state.seen.len() {
         let (seen, does) = (state.seen[index].clone(), state.script.messages[index].does);
+        if let (Does::Succeeds, Some(prompt), Some(at)) = (does, state.script.prompt(), seen.first_effect)
+            && at > state.begun + state.script.quiet_at() + prompt
+        {
+            let after = at - state.begun;
+            state.violation(format_args!("message {index} was handled after {after:?}"));
+        }
+        if state.script.faults.is_empty() && !does.settles() && seen.effects + seen.letters > 1 {
+            let (effects, letters) = (seen.effects, seen.letters);
+            state.violation(format_args!("message {index} has {effects} effects and {letters} letters"));
+        }
         let may_be_rejected = match does {
             _ if does.never_succeeds() => true,
             _ if may_give_up && (faulty || seen.own + seen.deliveries >= 10) => true,
@@ -265,7 +277,7 @@ fn check(state: &mut world::State) {
             state.violation(format_args!("message {index} has an effect, and {does:?}"));
         }
     }
-    if open.is_empty() && state.script.can_end() && state.script.source == Source::Log {
+    if open.is_empty() && state.ended_well && state.script.source == Source::Log {
         let behind: Vec<_> =
             state.logs.iter().filter_map(|(number, log)| log.behind().map(|at| (*number, at))).collect();
         for (number, index) in behind {

@@ -354,7 +354,21 @@ impl Script {
     /// Whether nothing goes wrong.
     pub(super) fn is_calm(&self) -> bool {
         let all = self.messages.iter().all(|message| matches!(message.does, Does::Succeeds | Does::Accepts));
-        all && self.faults.is_empty()
+        all && self.faults.is_empty() && !self.drain.is_zero()
+    }
+
+    /// How long after the last fault the messages without a fault have an effect at the latest, if nothing that stays in front of them can
+    /// take all room: `None` if it can.
+    pub(super) fn prompt(&self) -> Option<Duration> {
+        let bad = self.messages.iter().filter(|message| message.does != Does::Succeeds).count();
+        let times = 1 + self.faults.iter().filter(|fault| fault.what == What::Redeliver).count();
+        if self.order != OrderBy::None || self.in_flight <= bad * times || !self.can_end() {
+            return None;
+        }
+        let hangs =
+            self.messages.iter().filter(|message| matches!(message.does, Does::Hangs(_))).count() as u64;
+        let limit = self.time_limit.unwrap_or_default();
+        Some(Duration::from_millis(HOUR / 2 + hangs * 12 * limit))
     }
 
     /// What is handled one after the other.

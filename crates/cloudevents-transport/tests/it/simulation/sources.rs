@@ -272,6 +272,7 @@ impl<const OUTLIVES: bool> Connect for Broker<OUTLIVES> {
 /// Takes back what was lent for too long.
 async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
     loop {
+        let mut is_late = false;
         let first = {
             let mut state = world.state();
             if state.incarnation != incarnation || state.queue.connection != number {
@@ -290,6 +291,7 @@ async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
                 state.queue.lent.remove(&arrival);
                 state.queue.ready.insert(index);
                 let lent_at = now - Duration::from_millis(lock);
+                is_late = true;
                 if state.queue.since.is_none_or(|since| since > lent_at) {
                     continue; // it could not be renewed
                 }
@@ -299,6 +301,9 @@ async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
             }
             state.queue.lent.values().flatten().min().copied()
         };
+        if is_late {
+            world.change();
+        }
         match first {
             Some(until) => sleep_until(until).await,
             None => {

@@ -29,7 +29,7 @@ struct Shared {
 
 pub(super) struct State {
     pub(super) script: Script,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// Numbers the starts of the program. What an earlier one does has no effect.
     pub(super) incarnation: u32,
     /// What the program has to do now: crash or end.
@@ -49,6 +49,7 @@ pub(super) struct State {
     batch_runs: bool,
     /// What this start of the program did.
     pub(super) tally: Tally,
+    pub(super) ended_well: bool,
     /// Clients that are not dropped.
     pub(super) clients: usize,
     pub(super) running: usize,
@@ -115,6 +116,7 @@ pub(super) struct Seen {
     /// Failures of the message itself.
     pub(super) own: u32,
     pub(super) effects: u32,
+    pub(super) first_effect: Option<Instant>,
     pub(super) letters: u32,
     /// The broker lost it.
     pub(super) is_gone: bool,
@@ -161,6 +163,7 @@ impl World {
             last_batch: None,
             batch_runs: false,
             tally: Tally::default(),
+            ended_well: false,
             clients: 0,
             running: 0,
             most_running: 0,
@@ -422,7 +425,10 @@ impl World {
         state.note(format_args!("effect {number}, message {index}"));
         state.arrivals[number].has_effect = true;
         state.seen[index].effects += 1;
+        state.seen[index].first_effect.get_or_insert(Instant::now());
         state.tally.effects += 1;
+        state.events += 1;
+        self.change();
         let message = state.script.messages[index].clone();
         if state.script.order == OrderBy::None || is_void || message.does.settles() {
             return;
@@ -512,7 +518,8 @@ impl State {
 
     /// Whether the program has concluded the latest arrival of a message.
     pub(super) fn is_done_with(&self, index: usize) -> bool {
-        let last = self.arrivals.iter().rev().find(|arrival| arrival.index == index);
+        let here = |arrival: &&Arrival| arrival.index == index && arrival.incarnation == self.incarnation;
+        let last = self.arrivals.iter().rev().find(here);
         last.is_some_and(|arrival| arrival.has_effect || arrival.is_stored)
     }
 
@@ -554,7 +561,7 @@ impl State {
     /// A start of the program begins.
     pub(super) fn start(&mut self) {
         self.incarnation += 1;
-        (self.asked, self.running, self.batch_runs) = (None, 0, false);
+        (self.asked, self.running, self.batch_runs, self.ended_well) = (None, 0, false, false);
         (self.last_of_all, self.last_batch, self.tally) = (None, None, Tally::default());
         self.queue.connection += 1;
         self.queue.since = None;
