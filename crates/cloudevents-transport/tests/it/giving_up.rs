@@ -261,7 +261,7 @@ async fn what_is_retried_by_hand_after_an_outage_is_not_given_up() {
     let handle = async |delivery: Delivery| -> Result<(), Failure> {
         most.set(most.get().max(delivery.attempt()));
         if begun.elapsed() < HOUR / 2 {
-            return Err("the database is away")?;
+            Err("the database is away")?;
         }
         if begun.elapsed() < HOUR / 2 + MINUTE {
             drop(delivery.retry(MINUTE));
