@@ -93,6 +93,19 @@ async fn member(topic: &Topic, world: &World, more: &str) -> Member {
     (tokio::spawn(receiver.run(handle).concurrency(HANDLERS).in_order(OrderBy::Key)), counters, stopper)
 }
 
+/// Everything is handled in order, or a letter.
+fn all_is_handled(seen: &Seen, more: &str) {
+    let poison: BTreeSet<_> = (0..COUNT).filter(|number| is_poison(*number)).collect();
+    println!("{more}: {} twice, {} foreign", seen.twice, seen.foreign);
+    assert_eq!(seen.letters, poison, "{more}");
+    // Handlers that were begun in the moment in which their partition leaves.
+    assert!(seen.foreign <= 4 * HANDLERS, "{more}: {} began for somebody else", seen.foreign);
+    for (key, effects) in &seen.effects {
+        assert!(effects.is_sorted(), "{more}: key {key}: {effects:?}");
+    }
+    assert_eq!(seen.handled.len(), COUNT - poison.len());
+}
+
 /// The embedded broker takes no commits while the group is rebalanced: then only what is handled is compared.
 async fn mixing(topic: Topic, more: &str, takes_commits: bool) {
     let sender = topic.sender().await;
@@ -138,17 +151,7 @@ async fn mixing(topic: Topic, more: &str, takes_commits: bool) {
         let ended = soon(task).await.unwrap();
         assert!(!takes_commits || ended.is_ok(), "{more}: {ended:?}");
     }
-    let seen = world.0.lock().unwrap();
-    let poison: BTreeSet<_> = (0..COUNT).filter(|number| is_poison(*number)).collect();
-    println!("{more}: {} twice, {} foreign", seen.twice, seen.foreign);
-    assert_eq!(seen.letters, poison, "{more}");
-    // Handlers that were begun in the moment in which their partition leaves.
-    assert!(seen.foreign <= 4 * HANDLERS, "{more}: {} began for somebody else", seen.foreign);
-    for (key, effects) in &seen.effects {
-        assert!(effects.is_sorted(), "{more}: key {key}: {effects:?}");
-    }
-    assert_eq!(seen.handled.len(), COUNT - poison.len());
-    drop(seen);
+    all_is_handled(&world.0.lock().unwrap(), more);
     if !takes_commits {
         return;
     }
