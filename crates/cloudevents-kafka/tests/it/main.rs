@@ -22,6 +22,7 @@ mod joining;
 mod kill;
 mod losses;
 mod memory;
+mod mixing;
 mod real;
 mod refusals;
 mod registry;

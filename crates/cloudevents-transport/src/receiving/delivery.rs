@@ -49,6 +49,8 @@ use std::{
 pub struct Delivery {
     received: Received,
     attempt: u32,
+    /// Attempts before, which may have failed for what the message shares with others.
+    excused: u32,
     token: Token,
     context: Arc<Context>,
     /// The decoded events of a document, after the first call that needs them.
@@ -76,7 +78,7 @@ pub(crate) struct Context {
 impl Delivery {
     pub(crate) fn new(incoming: Incoming, context: Arc<Context>) -> Self {
         let Incoming { received, attempt, token } = incoming;
-        Self { received, attempt, token, context, events: OnceLock::new() }
+        Self { received, attempt, excused: 0, token, context, events: OnceLock::new() }
     }
 
     /// Returns the event, or the error of decoding it. The event is a cheap clone: it counts references.
@@ -155,10 +157,11 @@ impl Delivery {
     }
 
     /// Requests another delivery after this delay. The attempt counts: after
-    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected.
+    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected. Attempts of
+    /// [`Receiver::run`](crate::Receiver::run) before that did not count do not here either.
     pub fn retry(self, after: Duration) -> Outcome {
         let attempt = self.attempt;
-        if attempt < self.context.attempts {
+        if attempt.saturating_sub(self.excused) < self.context.attempts {
             return self.give_back(after);
         }
         self.reject(format_args!("given up after {attempt} attempts"))
@@ -215,6 +218,7 @@ impl Delivery {
         Self {
             received: self.received.clone(),
             attempt: self.attempt,
+            excused: self.excused,
             token: self.token.lend(),
             context: Arc::clone(&self.context),
             events: OnceLock::new(),
@@ -253,9 +257,10 @@ impl Delivery {
         self.token.ownership()
     }
 
-    /// Counts one more attempt, made without releasing the message.
-    pub(crate) fn count_attempt(&mut self) {
+    /// Numbers one more attempt, made without releasing the message, after one that counted or not.
+    pub(crate) fn next_attempt(&mut self, counted: bool) {
         self.attempt = self.attempt.saturating_add(1);
+        self.excused = self.excused.saturating_add(u32::from(!counted));
     }
 
     /// The span of a handler: log lines of the handler belong to this message.

@@ -23,10 +23,6 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// The longest pause between two attempts to use a failed connection, and before a failure is tried again that may be
-/// that of something shared.
-const LONGEST: Duration = Duration::from_secs(30);
-
 /// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
 const BLOCKED: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(60);
@@ -294,7 +290,7 @@ impl Engine {
             Ok(None) => self.finish(Ok(()), stopped),
             Err(error) if can_pass(&error) => {
                 self.failures = self.failures.saturating_add(1);
-                let pause = self.settings.retry.delay(self.failures).min(LONGEST);
+                let pause = self.settings.retry.pause(self.failures);
                 tracing::warn!(%error, ?pause, "the receiver is disconnected and tries again");
                 self.reconnect = Some(later(Instant::now(), pause));
             }
@@ -409,10 +405,9 @@ impl Engine {
             tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
             return self.lanes.end(lane.clone());
         }
-        let mut after = self.settings.retry.delay(attempts.failed.max(1));
-        if !self.giving_up.is_its_own(attempts) {
-            after = after.min(LONGEST);
-        }
+        let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
+        // One that does not count may be the failure of something shared.
+        let after = if attempts.last_counted { retry.delay(failed) } else { retry.pause(failed) };
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {
             self.giving_up.settled(attempts);
@@ -424,7 +419,7 @@ impl Engine {
         }
         tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
         if counts {
-            delivery.count_attempt();
+            delivery.next_attempt(attempts.last_counted);
         }
         let until = later(now, after);
         let Handling { lane, attempts, .. } = handling;

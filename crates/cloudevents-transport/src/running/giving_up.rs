@@ -29,6 +29,8 @@ pub(super) struct Attempts {
     /// All that failed, and those that count.
     pub(super) failed: u32,
     counted: u32,
+    /// Whether the last one counted.
+    pub(super) last_counted: bool,
     /// The type of the event, and when the last attempt failed, in ticks.
     last: Option<(Box<str>, u64)>,
     /// When the first one failed.
@@ -84,7 +86,15 @@ impl Attempts {
     /// Those that the broker counted before are taken over.
     pub(super) fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
-        Self { failed: before, counted: before, last: None, first: None, begun: 0, is_probe: false }
+        Self {
+            failed: before,
+            counted: before,
+            last_counted: false,
+            last: None,
+            first: None,
+            begun: 0,
+            is_probe: false,
+        }
     }
 }
 
@@ -165,16 +175,12 @@ impl GivingUp {
             attempts.counted = attempts.failed;
         }
         let is_judged = is_long || (counts && (is_its_own || self.limits.attempts.is_some()));
+        attempts.last_counted = is_judged;
         let is_over = is_judged && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS);
         if is_over && is_long {
             known.gave_up = Some(Instant::now());
         }
         is_over
-    }
-
-    /// Whether failures of the message have counted.
-    pub(super) fn is_its_own(&self, attempts: &Attempts) -> bool {
-        attempts.counted > 0
     }
 }
 

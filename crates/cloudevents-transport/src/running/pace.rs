@@ -1,11 +1,9 @@
 //! How fast messages are begun while everything fails.
 
+use super::retry::LONGEST_PAUSE;
 use crate::{RetryPolicy, deadline::later};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// The longest pause between two probes.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// More failures in a row than this are not waited for, however many handlers there may be.
 const MANY: usize = 256;
@@ -72,7 +70,7 @@ impl Pace {
     /// A message is begun. Returns whether it is a probe.
     pub(super) fn begins(&mut self, now: Instant) -> bool {
         if let Some(next) = &mut self.next {
-            *next = later(now, LONGEST);
+            *next = later(now, LONGEST_PAUSE);
         }
         self.next.is_some()
     }
@@ -103,14 +101,14 @@ impl Pace {
     pub(super) fn failed(&mut self, was_probe: bool, now: Instant, earlier: Option<Instant>) -> bool {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
-        let runs = earlier.is_some_and(|begun| now.duration_since(begun) < LONGEST);
-        let may_succeed = runs || now.duration_since(since) < self.took.min(LONGEST);
+        let runs = earlier.is_some_and(|begun| now.duration_since(begun) < LONGEST_PAUSE);
+        let may_succeed = runs || now.duration_since(since) < self.took.min(LONGEST_PAUSE);
         let begins = !self.is_outage && self.failures >= self.many && !may_succeed;
         self.is_outage |= begins;
         if self.slows && (begins || (was_probe && self.is_slow())) {
             self.probes = self.probes.saturating_add(1);
             let is_long = self.give_up_after.is_some_and(|after| now.duration_since(since) >= after);
-            let pause = self.retry.delay(if is_long { 1 } else { self.probes }).min(LONGEST);
+            let pause = self.retry.pause(if is_long { 1 } else { self.probes });
             self.next = Some(later(now, pause));
         }
         begins

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
 ///
-/// The delay doubles with each attempt.
+/// The delay doubles with each attempt. While failures may be those of something that messages share, it is at least 100 milliseconds and at
+/// most 30 seconds.
 ///
 /// ```
 /// use cloudevents_transport::RetryPolicy;
@@ -35,7 +36,17 @@ impl RetryPolicy {
     pub fn delay(&self, failures: u32) -> Duration {
         doubled(self.first, self.longest, failures)
     }
+
+    /// The pause before something that messages share is used again, which failed this often in a row. It is no busy loop, whatever
+    /// [`first`](Self::first) is, and no long wait.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.delay(failures).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
 }
+
+/// Between attempts to use something that messages share.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// `first`, doubled with each round after the first one, up to `longest`.
 pub(crate) fn doubled(first: Duration, longest: Duration, round: u32) -> Duration {

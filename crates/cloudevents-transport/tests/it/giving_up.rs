@@ -73,6 +73,27 @@ async fn an_outage_rejects_nothing_with_one_handler() {
     survives_an_outage(OrderBy::Partition, 1).await;
 }
 
+/// A program that tries again at once does so with each message. Neither an outage nor a source that is away makes it busy.
+#[tokio::test(start_paused = true)]
+async fn retries_without_a_pause_are_no_busy_loop_in_an_outage() {
+    let mut options = options();
+    (options.retry.first, options.retry.longest) = (Duration::ZERO, Duration::ZERO);
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(3)).await.unwrap();
+    let (receiver, _) = log.receiver(options, LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun, calls) = (receiver.counters(), Instant::now(), Cell::new(0));
+    let handle = async |_: Event| -> Result<(), Failure> {
+        calls.set(calls.get() + 1);
+        if calls.get() > 10_000 {
+            sleep(MINUTE).await; // or the test would not end
+        }
+        if begun.elapsed() < MINUTE { Err("the database is away")? } else { Ok(()) }
+    };
+    let run = receiver.run(handle).concurrency(1).until(until_settled(counters, 3));
+    timeout(HOUR, run).await.unwrap().unwrap();
+    assert!((100..1_000).contains(&calls.get()), "{}", calls.get());
+}
+
 /// Runs over forty messages of which the first twelve always fail, until this many are settled. Returns the numbers and the time.
 async fn twelve_of_forty_fail(limit: usize, settled: u64) -> (Metrics, Duration) {
     let log = FakeLog::new(1);
@@ -230,6 +251,30 @@ async fn what_is_retried_by_hand_is_no_success() {
 }
 
 /// A limit of attempts is that of retries by hand, too.
+/// Attempts in an outage are not those of the message, also when the handler requests the next one by itself.
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_after_an_outage_is_not_given_up() {
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(1)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun, most) = (receiver.counters(), Instant::now(), Cell::new(0));
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        most.set(most.get().max(delivery.attempt()));
+        if begun.elapsed() < HOUR / 2 {
+            Err("the database is away")?;
+        }
+        if begun.elapsed() < HOUR / 2 + MINUTE {
+            drop(delivery.retry(MINUTE));
+        }
+        Ok(())
+    };
+    let run = receiver.run(handle).until(until_settled(counters.clone(), 1));
+    timeout(2 * HOUR, run).await.unwrap().unwrap();
+    let metrics = counters.snapshot();
+    assert!(most.get() > 10);
+    assert_eq!((metrics.retried, metrics.accepted, metrics.rejected), (1, 1, 0), "{metrics}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_attempts_is_that_of_retries_by_hand() {
     let log = FakeLog::new(1);

@@ -394,6 +394,79 @@ async fn a_receiver_that_was_stopped_waits_for_a_broker_that_stays_away_for_a_fe
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_broker_is_away_the_outcome_of_a_rejection_is_known() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Disconnected);
+    let letters = Letters::slow();
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+    (1..=2).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let (one, _two) = (next(&mut receiver).await, next(&mut receiver).await);
+    let rejected = one.reject("stored while the broker is away");
+    sleep(SECOND).await;
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    letters.0.1.as_ref().unwrap().add_permits(1);
+    let error = timeout(60 * SECOND, rejected).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), letters.reasons().len()), (ErrorKind::Disconnected, 1));
+    assert_eq!(receiver.in_flight().used().messages, 1); // it holds no place any more
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_decided_while_the_broker_is_away_is_settled_when_it_is_back() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Disconnected);
+    let (queue, mut feeds) = (Queue::<true>(queue.0), feeds);
+    let letters = Letters::that(&["declines"]);
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let [one, two, three] = [next(&mut receiver).await, next(&mut receiver).await, next(&mut receiver).await];
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    let declined = timeout(SECOND, one.reject("declined, then stored")).await.unwrap().unwrap_err();
+    assert_eq!(declined.kind(), ErrorKind::Refused);
+    timeout(SECOND, two.retry(30 * SECOND)).await.unwrap().unwrap(); // it waits here
+    let accepted = tokio::spawn(async move { three.accept().await });
+    sleep(20 * SECOND).await;
+    assert_eq!((letters.reasons().len(), accepted.is_finished(), queue.seen().len()), (1, false, 0));
+    let feed = queue.comes_back();
+    sleep(20 * SECOND).await;
+    accepted.await.unwrap().unwrap();
+    let mut seen = queue.seen();
+    seen.sort();
+    assert_eq!(seen.concat().matches("accept").count(), seen.len() - 1, "{seen:?}");
+    assert!(
+        seen.concat().contains('1')
+            && seen.concat().contains('3')
+            && seen.last().unwrap() == "retry after 0ns [2]",
+        "{seen:?}"
+    );
+    receiver.drain(SECOND).await.unwrap();
+    drop(feed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_protocol_forgets_is_settled_while_the_broker_is_away() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::unsettled(), 1, ErrorKind::Disconnected);
+    let letters = Letters::default();
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+    (1..=4).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let [one, two] = [next(&mut receiver).await, next(&mut receiver).await];
+    let [three, four] = [next(&mut receiver).await, next(&mut receiver).await];
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    timeout(SECOND, one.reject("no")).await.unwrap().unwrap();
+    timeout(SECOND, two.retry(LONG)).await.unwrap().unwrap();
+    timeout(SECOND, three.release()).await.unwrap().unwrap();
+    assert_eq!((letters.reasons(), begun.elapsed()), (vec!["no".to_owned()], Duration::ZERO));
+    let drained = async {
+        sleep(SECOND).await;
+        four.accept().await.unwrap();
+    };
+    let (drained, ()) = tokio::join!(receiver.drain(LONG), drained);
+    drained.unwrap();
+    assert_eq!(begun.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_panics_is_an_error_and_so_is_what_cannot_get_better() {
     let (panics, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
     let mut receiver = panics.receiver(wide(), broker()).await;

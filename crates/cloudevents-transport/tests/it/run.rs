@@ -18,7 +18,7 @@ use std::{
     future::pending,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -393,6 +393,38 @@ async fn a_lost_connection_is_waited_for_and_ends_its_handlers() {
     receiver.run(handle).until(shutdown).await.unwrap();
     assert_eq!((calls.get(), ended.get(), queue.len()), (3, 2, 0));
     assert_eq!(counters.snapshot().handlers_failed, 0);
+}
+
+/// A source that is away for a minute, and counts how often it is asked.
+struct Away(Arc<AtomicU32>, Instant);
+
+impl Receive for Away {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::queue()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) < 10_000, "a busy loop");
+        if self.1.elapsed() < Duration::from_secs(60) {
+            return Err(Error::new(ErrorKind::Disconnected));
+        }
+        Ok(None)
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// How soon messages are tried again says nothing about a source that is away.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_is_no_busy_loop() {
+    let mut options = options();
+    (options.retry.first, options.retry.longest) = (Duration::ZERO, Duration::ZERO);
+    let asked = Arc::<AtomicU32>::default();
+    let receiver = Receiver::new(Away(Arc::clone(&asked), Instant::now()), options);
+    receiver.run(async |_: Event| {}).await.unwrap();
+    assert!(asked.load(Ordering::Relaxed) < 1_000, "{asked:?}");
 }
 
 /// Two messages, and then an error that no later call mends.

@@ -127,8 +127,8 @@ impl QueueReceiver {
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
         let here = InFlight::new(room.bounds);
-        let task = Task::new(reconnect, room, options, rejected, capabilities, out, here.clone());
-        let task = Some(runtime.spawn(task.run(source, stopped)));
+        let task = Task::new(room, options, rejected, capabilities, out, here.clone());
+        let task = Some(runtime.spawn(task.run(reconnect, source, stopped)));
         Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task, here })
     }
 

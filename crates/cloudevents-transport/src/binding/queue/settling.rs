@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const RELEASES: u32 = 32;
 
 /// A message that the protocol has to settle now. The message itself was dropped.
-struct Now<T> {
+pub(super) struct Now<T> {
     place: Counted<T>,
     tag: T,
     how: Settlement,
@@ -40,50 +40,32 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         asked: &mut Vec<Ask<Tag<C>>>,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
-        let mut asks = asked.drain(..);
-        let passed = self.pass_on(&mut asks, source).await;
-        if passed.is_err() {
-            self.unasked(asks);
-        }
-        passed
-    }
-
-    async fn pass_on(
-        &mut self,
-        asks: &mut std::vec::Drain<'_, Ask<Tag<C>>>,
-        source: &mut C::Connection,
-    ) -> Result<(), Error> {
-        let mut group: Vec<Now<Tag<C>>> = Vec::new();
-        for ask in asks {
+        let (mut extended, mut all) = (Vec::new(), Vec::with_capacity(asked.len()));
+        for ask in asked.drain(..) {
             match ask {
-                Ask::Settle(held, how, resolver) => {
-                    let Some(now) = self.decide(held, how, resolver) else { continue };
-                    if group.first().is_some_and(|first| first.how != now.how) {
-                        settle(take(&mut group), source).await?;
-                    }
-                    group.push(now);
-                }
+                Ask::Settle(held, how, resolver) => all.extend(self.decide(held, how, resolver)),
                 Ask::Extend(ownership, tag) if ownership.as_ref().is_none_or(Ownership::is_held) => {
-                    source.extend(vec![tag]).await?;
+                    extended.push(tag);
                 }
                 Ask::Extend(..) => {}
             }
         }
-        settle(group, source).await
-    }
-
-    /// What was requested when the connection was lost is not done: the renewals of these messages end, and they come again.
-    fn unasked(&mut self, asks: impl Iterator<Item = Ask<Tag<C>>>) {
-        for ask in asks {
-            if let Ask::Settle(held, _, resolver) = ask {
-                self.renew_no_more(held.renewal);
-                resolver.resolve(Err(comes_again()));
-            }
+        if !extended.is_empty()
+            && let Err(error) = source.extend(extended).await
+        {
+            come_again(all);
+            return Err(error);
         }
+        settle_all(all, source).await
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.
-    fn decide(&mut self, held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+    pub(super) fn decide(
+        &mut self,
+        held: Held<Tag<C>>,
+        how: Settlement,
+        resolver: Resolver,
+    ) -> Option<Now<Tag<C>>> {
         if !held.is_current() {
             resolver.resolve(Err(comes_again()));
             return None;
@@ -187,12 +169,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Handles the result of the dead-letter sink.
-    pub(super) async fn sunk(
-        &mut self,
-        (held, (sunk, resolver)): Sunk<Tag<C>>,
-        source: &mut C::Connection,
-    ) -> Result<(), Error> {
+    /// Handles the result of the dead-letter sink. Returns what the protocol has to do now, if anything.
+    pub(super) fn sunk(&mut self, (held, (sunk, resolver)): Sunk<Tag<C>>) -> Option<Now<Tag<C>>> {
         if let Err(error) = sunk {
             tracing::warn!(received = ?held.received, %error, "the dead-letter sink declined a message");
             let after = self.options.sink_backoff;
@@ -202,20 +180,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 self.keep(held, after, Settlement::Release);
             }
             resolver.resolve(Err(error));
-            return Ok(());
-        }
-        if self.can.settles == Settles::Never {
-            resolver.resolve(Ok(()));
-            return Ok(());
+            return None;
         }
         if !held.is_current() {
             // The sink has it, but the broker delivers it again.
             resolver.resolve(Err(comes_again()));
-            return Ok(());
+            return None;
         }
-        let Held { place, tag, renewal, .. } = held;
-        self.renew_no_more(renewal);
-        settle(vec![Now { place, tag, how: Settlement::Accept, resolver }], source).await
+        self.now(held, Settlement::Accept, resolver)
     }
 
     /// Does what is due now.
@@ -244,20 +216,44 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
     /// Deadlines of deliveries in handlers are renewed until they are settled.
     pub(super) async fn hurry(&mut self, source: &mut C::Connection) -> Result<(), Error> {
-        self.letters.leave();
+        self.wait_no_more();
         let mut group = Vec::new();
         for later in take(&mut self.later).into_values() {
-            match later {
-                Later::Settle(place, tag, how, renewal) => {
-                    self.renew_no_more(renewal);
-                    group.push((place, tag, how));
-                }
-                Later::Again(_) => {}
+            if let Later::Settle(place, tag, how, renewal) = later {
+                self.renew_no_more(renewal);
+                group.push((place, tag, how));
             }
         }
-        self.ready.clear();
         settle_later(group, source).await
     }
+
+    /// For stopping: ends waiting for the sink and for what is delivered again from memory.
+    pub(super) fn wait_no_more(&mut self) {
+        self.letters.leave();
+        self.later.retain(|_, later| matches!(later, Later::Settle(..)));
+        self.ready.clear();
+    }
+}
+
+/// Passes settlements on, equal ones in a row together. When the connection is lost, the others are not done.
+pub(super) async fn settle_all<S: QueueSource>(
+    mut all: Vec<Now<S::Tag>>,
+    source: &mut S,
+) -> Result<(), Error> {
+    while let Some(first) = all.first() {
+        let same = all.iter().position(|now| now.how != first.how).unwrap_or(all.len());
+        let rest = all.split_off(same);
+        if let Err(error) = settle(std::mem::replace(&mut all, rest), source).await {
+            come_again(all);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// The connection was lost before these messages were settled.
+fn come_again<T>(all: Vec<Now<T>>) {
+    all.into_iter().for_each(|now| now.resolver.resolve(Err(comes_again())));
 }
 
 /// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.

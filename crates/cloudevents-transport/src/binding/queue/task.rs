@@ -3,6 +3,7 @@
 use super::{
     Arrived, Handover, QueueOptions, QueueSource, Room,
     renewals::{Place, Renewals},
+    settling::{Now, settle_all},
     ticket::{Ask, Counted, Desk, Held},
 };
 use crate::{
@@ -19,6 +20,7 @@ use cloudevents_core::{Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem::take,
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -39,7 +41,6 @@ const AWAY: Duration = Duration::from_secs(10);
 const BURST: usize = 64;
 
 pub(super) struct Task<C: Connect<Connection: QueueSource>> {
-    reconnect: Reconnect<C>,
     prefetch: usize,
     pub(super) options: QueueOptions,
     pub(super) rejected: Rejected,
@@ -63,6 +64,8 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) releases: u32,
     /// Messages on their way to the dead-letter sink.
     pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
+    /// What was decided while there was no connection, and is settled over the next one.
+    undone: Vec<Now<Tag<C>>>,
     /// Whether it was reported that this connection is lost, although messages of it are left.
     is_lost: bool,
 }
@@ -95,7 +98,6 @@ enum Step<T> {
 
 impl<C: Connect<Connection: QueueSource>> Task<C> {
     pub(super) fn new(
-        reconnect: Reconnect<C>,
         room: Room,
         options: QueueOptions,
         rejected: Rejected,
@@ -113,7 +115,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             ownership: None,
         };
         Self {
-            reconnect,
             prefetch: room.prefetch.max(1),
             options,
             rejected,
@@ -131,6 +132,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             ready: VecDeque::new(),
             releases: 0,
             rejecting: FuturesUnordered::new(),
+            undone: Vec::new(),
             is_lost: false,
         }
     }
@@ -138,40 +140,47 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     /// Returns when it was stopped and everything is settled, or when connecting fails permanently.
     pub(super) async fn run(
         mut self,
+        mut reconnect: Reconnect<C>,
         mut source: C::Connection,
         mut stopped: oneshot::Receiver<Handover>,
     ) -> Result<(), Error> {
         loop {
-            let error = match self.serve(&mut source, &mut stopped).await {
+            let error = match self.serve(&mut reconnect, &mut source, &mut stopped).await {
                 Ok(()) => return source.close().await,
                 Err(error) => error,
             };
             drop(source);
-            if !std::mem::take(&mut self.is_lost) {
-                self.reconnect.lost(&error);
+            if !take(&mut self.is_lost) {
+                reconnect.lost(&error);
             }
-            let stopping = self.stopping;
-            source = match self.connect_again(&mut stopped).await? {
+            let needs_broker = self.stopping && !self.forgets();
+            source = match self.connect_again(&mut reconnect, &mut stopped).await? {
                 Some(source) => source,
                 // Held deliveries can no longer be settled; their messages are delivered again.
-                None if stopping || self.here.used().messages > 0 => return Err(error),
+                None if needs_broker || self.here.used().messages > 0 => return Err(error),
                 None => return Ok(()),
             };
         }
     }
 
-    /// Whether a message can be settled after its connection was lost.
-    fn tags_outlive(&self) -> bool {
-        C::Connection::TAGS_OUTLIVE_CONNECTIONS || self.can.settles == Settles::Never
+    /// Whether nothing is settled with the broker.
+    fn forgets(&self) -> bool {
+        self.can.settles == Settles::Never
     }
 
-    /// Reconnects. Meanwhile it resolves settlements and watches for a stop, because neither may wait for a
+    /// Whether a message can be settled after its connection was lost.
+    fn tags_outlive(&self) -> bool {
+        C::Connection::TAGS_OUTLIVE_CONNECTIONS || self.forgets()
+    }
+
+    /// Reconnects. Meanwhile it does what needs no broker, and watches for a stop, because neither may wait for a
     /// broker that is down. `None` if it was stopped, and what is here cannot be settled, or not in time.
     async fn connect_again(
         &mut self,
+        reconnect: &mut Reconnect<C>,
         stopped: &mut oneshot::Receiver<Handover>,
     ) -> Result<Option<C::Connection>, Error> {
-        let outlive = self.tags_outlive();
+        let (outlive, forgets, here) = (self.tags_outlive(), self.forgets(), self.here.clone());
         if !outlive {
             // The broker delivers the messages of the lost connection again.
             self.owner = Owner::new();
@@ -179,26 +188,34 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.renewals.clear();
             self.ready.clear();
         }
-        let Self { reconnect, asks, stopping, here, .. } = self;
+        if self.stopping {
+            self.wait_no_more();
+        }
         let mut opening = pin!(reconnect.open());
         let mut away = pin!(sleep(AWAY));
         loop {
-            if *stopping && (!outlive || here.used().messages == 0) {
+            if self.stopping && (!outlive || here.used().messages == 0) {
                 return Ok(None);
             }
             tokio::select! {
                 biased;
-                handover = &mut *stopped, if !*stopping => {
-                    *stopping = true;
+                handover = &mut *stopped, if !self.stopping => {
+                    self.stopping = true;
                     drop(handover); // with the untaken messages, whose tokens request the release
+                    self.wait_no_more();
                     away.as_mut().reset(later(Instant::now(), AWAY));
                 }
-                () = &mut away, if *stopping => return Ok(None),
-                () = here.idle(), if *stopping => {}
-                Some(ask) = asks.recv(), if !outlive => {
-                    if let Ask::Settle(_, _, resolver) = ask {
-                        resolver.resolve(Err(comes_again()));
+                () = &mut away, if self.stopping && !forgets => return Ok(None),
+                () = here.idle(), if self.stopping => {}
+                Some(ask) = self.asks.recv() => {
+                    if let Ask::Settle(held, how, resolver) = ask {
+                        let now = self.decide(held, how, resolver);
+                        self.undone.extend(now);
                     }
+                }
+                Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => {
+                    let now = self.sunk(sunk);
+                    self.undone.extend(now);
                 }
                 opened = &mut opening => return opened.map(Some),
             }
@@ -207,6 +224,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
     async fn serve(
         &mut self,
+        reconnect: &mut Reconnect<C>,
         source: &mut C::Connection,
         stopped: &mut oneshot::Receiver<Handover>,
     ) -> Result<(), Error> {
@@ -223,6 +241,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         if self.stopping {
             self.stop(source).await?;
         }
+        settle_all(take(&mut self.undone), source).await?;
         loop {
             let used = self.here.used();
             if self.stopping && used.messages == 0 {
@@ -283,12 +302,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                         self.hand_over(held);
                     }
                 }
-                Step::Sunk(sunk) => self.sunk(sunk, source).await?,
+                Step::Sunk(sunk) => settle_all(Vec::from_iter(self.sunk(sunk)), source).await?,
                 // What is left cannot be settled, or over the next connection.
                 Step::Lost(error) if self.stopping || !self.tags_outlive() => return Err(error),
                 Step::Lost(error) => {
                     self.is_lost = true;
-                    self.reconnect.lost(&error);
+                    reconnect.lost(&error);
                 }
                 Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
                 Step::Late(arrived) => {

@@ -6,15 +6,18 @@ mod script;
 mod sources;
 mod world;
 
-use cloudevents_transport::{Delivery, Failure, ReceiverOptions};
+use crate::logged::Logged;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Delivery, Failure, Metrics, ReceiverOptions};
 use script::{Does, HOUR, Script, Source, What};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     time::Duration,
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use world::World;
 
 /// How long after the last fault everything has to be concluded, for each message that does not succeed at once, as all may be in one
@@ -31,6 +34,7 @@ fn unavailable() -> Failure {
 /// Plays a schedule. Returns the violations and the trace.
 fn play(script: &Script) -> (Vec<String>, Vec<String>) {
     quiet_panics();
+    let logged = Logged::begin();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let script = script.clone();
@@ -48,6 +52,9 @@ fn play(script: &Script) -> (Vec<String>, Vec<String>) {
     drop(runtime);
     let mut state = world.state();
     check(&mut state);
+    if state.script.is_calm() && !logged.text().is_empty() {
+        state.violation(format_args!("nothing went wrong, and it is logged: {}", logged.text()));
+    }
     (std::mem::take(&mut state.violations), std::mem::take(&mut state.trace))
 }
 
@@ -58,7 +65,7 @@ async fn faults(world: World) {
         sleep_until(begun + Duration::from_millis(fault.at)).await;
         let mut state = world.state();
         match fault.what {
-            What::Crash | What::Drain => state.asked = Some(fault.what),
+            What::Crash | What::Drop | What::Drain => state.asked = Some(fault.what),
             What::SourceFails => state.fails_once = true,
             What::Redeliver => {
                 state.note(format_args!("everything is delivered again"));
@@ -94,43 +101,58 @@ async fn programs(world: &World, quiet: Instant, late: Instant) {
     while Instant::now() < late && !is_done(&world.state()) {
         let incarnation = {
             let mut state = world.state();
-            state.incarnation += 1;
-            (state.asked, state.running) = (None, 0);
-            state.queue.connection += 1;
-            state.give_back_all();
-            state.logs.values_mut().for_each(|log| log.owner = None);
-            let incarnation = state.incarnation;
-            state.note(format_args!("start {incarnation}"));
-            incarnation
+            state.start();
+            state.incarnation
         };
         world.change();
         let crashes = world.when(|state| (state.asked == Some(What::Crash)).then_some(()));
+        let drops = world.when(|state| (state.asked == Some(What::Drop)).then_some(()));
         let drains = async {
             let ends = world.when(|state| {
-                (state.asked == Some(What::Drain) || (is_done(state) && state.can_end())).then_some(())
+                (state.asked == Some(What::Drain) || (is_done(state) && state.script.can_end())).then_some(())
             });
             ends.await;
+            world.state().note(format_args!("the program is asked to end"));
         };
-        let done = world.when(|state| (is_done(state) && !state.can_end()).then_some(()));
+        let mut dropped = false;
+        let done = world.when(|state| (is_done(state) && !state.script.can_end()).then_some(()));
         tokio::select! {
             biased;
             () = crashes => world.state().note(format_args!("crash")),
+            () = drops => dropped = true,
             () = done => return,
             () = sleep_until(late) => {}
             ended = program(world, incarnation, drains) => {
                 world.state().note(format_args!("the program ends: {ended:?}"));
             }
         }
+        if dropped {
+            world.state().note(format_args!("what runs was dropped"));
+            let gone = world.when(|state| (state.clients == 0).then_some(()));
+            if timeout(CLOSED, gone).await.is_err() {
+                world.state().violation(format_args!("the client of what was dropped stays"));
+            }
+            all_is_back(&mut world.state());
+        }
         sleep(Duration::from_secs(1)).await;
     }
 }
 
+/// How long after what runs was dropped its client may stay.
+const CLOSED: Duration = Duration::from_secs(60);
+
+/// Nothing is lent to a program that has let go of it.
+fn all_is_back(state: &mut world::State) {
+    let breaks = |fault: &script::Fault| matches!(fault.what, What::Disconnect | What::SourceFails);
+    let connected = !state.script.faults.iter().any(breaks);
+    if connected && !state.queue.lent.is_empty() {
+        let lent = state.queue.lent.len();
+        state.violation(format_args!("{lent} messages were not released"));
+    }
+}
+
 /// One start of the program.
-async fn program(
-    world: &World,
-    incarnation: u32,
-    until: impl Future<Output = ()>,
-) -> Result<(), cloudevents_core::Error> {
+async fn program(world: &World, incarnation: u32, until: impl Future<Output = ()>) -> Result<(), Error> {
     let (limit, order, options) = {
         let state = world.state();
         let mut options = ReceiverOptions::from(world::with());
@@ -138,6 +160,9 @@ async fn program(
         if let Some(attempts) = state.script.attempts {
             options.attempts = Some(attempts);
         }
+        options.give_up_after = state.script.give_up_after;
+        options.retry = state.script.retry;
+        options.drain = state.script.drain;
         options.time_limit = state.script.time_limit.map(Duration::from_millis);
         (state.script.concurrency, state.script.order.clone(), options)
     };
@@ -145,13 +170,62 @@ async fn program(
     let handle = |delivery: Delivery| {
         let call = world.call(&delivery);
         assert!(call.does != Does::PanicsAtOnce, "simulated");
-        async move {
-            let _delivery = delivery;
-            call.run().await
-        }
+        async move { call.run(delivery).await }
     };
-    receiver.run(handle).concurrency(limit).in_order(order).until(until).await
+    let counters = receiver.counters();
+    let mut until = pin!(until);
+    let mut asked = None;
+    let until = async {
+        until.as_mut().await;
+        asked = Some(Instant::now());
+    };
+    let ended = receiver.run(handle).concurrency(limit).in_order(order).until(until).await;
+    ends(&mut world.state(), &ended, asked, counters.snapshot());
+    ended
 }
+
+/// What holds when the program has ended by itself.
+fn ends(state: &mut world::State, ended: &Result<(), Error>, asked: Option<Instant>, counted: Metrics) {
+    let (took, drain) = (asked.map(|asked| asked.elapsed()), state.script.drain);
+    if let Some(took) = took
+        && took > drain.saturating_mul(2).saturating_add(ENDS)
+    {
+        state.violation(format_args!("the program takes {took:?} to end"));
+    }
+    let breaks = |state: &world::State| {
+        state.script.faults.iter().any(|fault| matches!(fault.what, What::Disconnect | What::SourceFails))
+    };
+    state.ended_well = ended.is_ok();
+    match ended.as_ref().map_err(Error::kind) {
+        Ok(()) => {
+            let world::Tally { calls, failed, dropped, effects } = state.tally;
+            let unsettled = counted.unsettled();
+            if unsettled > 0
+                || counted.accepted + counted.retried + counted.rejected + counted.released
+                    != counted.received
+            {
+                state.violation(format_args!("{unsettled} messages are unsettled at the end: {counted}"));
+            }
+            if counted.accepted != effects {
+                state.violation(format_args!("{effects} effects: {counted}"));
+            }
+            if !(failed..=failed + dropped).contains(&counted.handlers_failed) {
+                state.violation(format_args!(
+                    "{failed} of {calls} calls failed, {dropped} were dropped: {counted}"
+                ));
+            }
+            all_is_back(state);
+        }
+        Err(ErrorKind::Timeout) if took.is_some_and(|took| took >= drain) => {}
+        Err(_) if breaks(state) => {}
+        Err(kind) => {
+            state.violation(format_args!("the program ends after {took:?} with {kind:?}: {ended:?}"))
+        }
+    }
+}
+
+/// What ending takes beside handlers and settlements: the broker is away, a letter is on its way, the last commit.
+const ENDS: Duration = Duration::from_secs(20);
 
 /// What holds at the end.
 fn check(state: &mut world::State) {
@@ -167,26 +241,43 @@ fn check(state: &mut world::State) {
     }
     let literal = state.script.attempts;
     let faulty = state.script.faults.iter().any(|fault| fault.what == What::Outage);
+    let may_give_up =
+        state.script.give_up_after.is_some_and(|after| after <= Duration::from_millis(script::MINUTE));
     for index in 0..state.seen.len() {
         let (seen, does) = (state.seen[index].clone(), state.script.messages[index].does);
+        if let (Does::Succeeds, Some(prompt), Some(at)) = (does, state.script.prompt(), seen.first_effect)
+            && at > state.begun + state.script.quiet_at() + prompt
+        {
+            let after = at - state.begun;
+            state.violation(format_args!("message {index} was handled after {after:?}"));
+        }
+        if state.script.faults.is_empty() && !does.settles() && seen.effects + seen.letters > 1 {
+            let (effects, letters) = (seen.effects, seen.letters);
+            state.violation(format_args!("message {index} has {effects} effects and {letters} letters"));
+        }
         let may_be_rejected = match does {
-            Does::IsPoison | Does::Rejects | Does::PanicsAtOnce | Does::PanicsLater => true,
+            _ if does.never_succeeds() => true,
+            _ if may_give_up && (faulty || seen.own + seen.deliveries >= 10) => true,
             _ if literal.is_some() && faulty => true,
             // The broker's deliveries are attempts, too.
-            Does::Fails(_) => literal.is_some_and(|limit| seen.own + seen.deliveries >= limit),
+            Does::Fails(_) | Does::RetriesLater(_) | Does::Retries(_) | Does::Releases(_) => {
+                literal.is_some_and(|limit| seen.own + seen.deliveries >= limit)
+            }
             Does::Hangs(_) => state.script.time_limit.is_some(),
-            Does::Succeeds | Does::IsUnavailable(_) => false,
+            // All failures of a type count that was long without a success.
+            Does::IsUnavailable(_) => {
+                may_give_up && literal.is_some_and(|limit| seen.own + seen.deliveries >= limit)
+            }
+            _ => false,
         };
         if seen.letters > 0 && !may_be_rejected {
             state.violation(format_args!("message {index} is rejected, and {does:?}"));
         }
-        let never_succeeds =
-            matches!(does, Does::IsPoison | Does::Rejects | Does::PanicsAtOnce | Does::PanicsLater);
-        if seen.effects > 0 && never_succeeds {
+        if seen.effects > 0 && does.never_succeeds() {
             state.violation(format_args!("message {index} has an effect, and {does:?}"));
         }
     }
-    if open.is_empty() && state.can_end() && state.script.source == Source::Log {
+    if open.is_empty() && state.ended_well && state.script.source == Source::Log {
         let behind: Vec<_> =
             state.logs.iter().filter_map(|(number, log)| log.behind().map(|at| (*number, at))).collect();
         for (number, index) in behind {
@@ -270,7 +361,7 @@ fn every_pair_of_faults_meets() {
     let mut met = BTreeMap::<_, usize>::new();
     (0..LONG).flat_map(|seed| Script::of(seed).pairs()).for_each(|pair| *met.entry(pair).or_default() += 1);
     let kinds: BTreeSet<_> = met.keys().flatten().copied().collect();
-    assert_eq!(kinds.len(), 16, "{kinds:?}");
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
     for one in &kinds {
         for other in kinds.iter().filter(|other| one < *other) {
             let apart = *other == "redeliver" && ["revoke", "truncate"].contains(one)

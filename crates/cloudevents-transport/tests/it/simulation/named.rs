@@ -2,7 +2,7 @@
 
 use super::{
     holds,
-    script::{Does, HOUR, MINUTE, SECOND, Script, Source, What, good},
+    script::{Does, HOUR, Kind, MINUTE, SECOND, Script, Source, What, good},
 };
 
 /// Every lane has a message at its head that always fails.
@@ -62,7 +62,7 @@ fn a_log_is_truncated() {
 fn the_sink_is_away_for_an_hour() {
     let mut messages = good(4, 1);
     messages[0].does = Does::Rejects;
-    for source in [Source::Log, Source::Queue { lock: None }] {
+    for source in [Source::Log, Source::Queue { lock: None, kind: Kind::Returns }] {
         let script = Script::new(source, messages.clone()).in_order();
         holds(&script.with(0, HOUR, What::SinkIsAway));
     }
@@ -73,7 +73,7 @@ fn what_is_lent_is_renewed_while_it_waits() {
     let mut messages = good(4, 1);
     messages[0].does = Does::Fails(9);
     messages[2].does = Does::Rejects;
-    let script = Script::new(Source::Queue { lock: Some(30 * SECOND) }, messages);
+    let script = Script::new(Source::Queue { lock: Some(30 * SECOND), kind: Kind::Returns }, messages);
     for script in [script.clone(), script.in_order()] {
         holds(&script.with(0, MINUTE, What::SinkIsSlow));
     }
@@ -83,7 +83,7 @@ fn what_is_lent_is_renewed_while_it_waits() {
 fn the_source_fails_while_a_message_is_retried() {
     let mut messages = good(10, 1);
     messages[0].does = Does::Fails(3);
-    for source in [Source::Log, Source::Queue { lock: None }] {
+    for source in [Source::Log, Source::Queue { lock: None, kind: Kind::Returns }] {
         let script = Script::new(source, messages.clone()).in_order();
         holds(&script.with(3 * SECOND, 0, What::SourceFails));
     }

@@ -1,8 +1,11 @@
 //! What happens in one schedule: messages, what their handlers do, and faults.
 
 use cloudevents_testkit::rng::Rng;
-use cloudevents_transport::OrderBy;
-use std::{collections::BTreeSet, time::Duration};
+use cloudevents_transport::{OrderBy, RetryPolicy};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
+
+/// The attribute that orders messages, where one does.
+pub(super) const ATTRIBUTE: OrderBy = OrderBy::Attribute(Cow::Borrowed("partitionkey"));
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -19,6 +22,9 @@ pub(super) struct Script {
     /// A limit of attempts that the program sets.
     pub(super) attempts: Option<u32>,
     pub(super) time_limit: Option<u64>,
+    pub(super) give_up_after: Option<Duration>,
+    pub(super) retry: RetryPolicy,
+    pub(super) drain: Duration,
     pub(super) messages: Vec<Message>,
     pub(super) faults: Vec<Fault>,
 }
@@ -29,7 +35,35 @@ pub(super) enum Source {
     /// A queue whose broker lends messages for this time.
     Queue {
         lock: Option<u64>,
+        kind: Kind,
     },
+}
+
+/// What a queue does with a message that it has handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It delivers the message again when the connection ends.
+    Returns,
+    /// As `Returns`, and it waits before a retry itself.
+    Delays,
+    /// It can be settled over another connection, until the time for which it was lent is over.
+    Outlives,
+    /// It forgets the message.
+    Forgets,
+}
+
+impl Source {
+    pub(super) fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Log => None,
+            Self::Queue { kind, .. } => Some(kind),
+        }
+    }
+
+    /// Whether messages stay with the program when the connection is lost.
+    pub(super) fn outlives(self) -> bool {
+        matches!(self.kind(), Some(Kind::Outlives | Kind::Forgets))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +76,8 @@ pub(super) struct Message {
     /// How long a handler works on it.
     pub(super) takes: u64,
     pub(super) does: Does,
+    /// Whether it is a batch, which is handled alone.
+    pub(super) is_batch: bool,
 }
 
 /// What the handler does with a message.
@@ -57,9 +93,39 @@ pub(super) enum Does {
     Rejects,
     /// Never ends; this many times.
     Hangs(u32),
-    /// Always panics: while the future is made, or while it is polled.
+    /// Always panics: while the future is made, while it is polled, or while it is dropped.
     PanicsAtOnce,
     PanicsLater,
+    PanicsInTheEnd,
+    /// Requests another attempt after a time that it chooses, this many times.
+    RetriesLater(u32),
+    /// Settles the message by itself: accepts it and returns, accepts it and fails, or accepts it and hangs until its limit.
+    Accepts,
+    AcceptsAndFails,
+    /// Requests another delivery by itself, or returns the message, this many times.
+    Retries(u32),
+    Releases(u32),
+    /// Passes the delivery to a task of the program, and returns; the task accepts it later.
+    Keeps,
+}
+
+impl Does {
+    pub(super) fn never_succeeds(self) -> bool {
+        matches!(
+            self,
+            Self::IsPoison | Self::Rejects | Self::PanicsAtOnce | Self::PanicsLater | Self::PanicsInTheEnd
+        )
+    }
+
+    /// Whether it may take for ever without being given up.
+    pub(super) fn stays(self) -> bool {
+        self.never_succeeds() || self == Self::Hangs(u32::MAX)
+    }
+
+    /// Whether the handler settles the message: then it is a new arrival if it comes again, or its lane goes on before it ends.
+    pub(super) fn settles(self) -> bool {
+        matches!(self, Self::Retries(_) | Self::Releases(_) | Self::Keeps)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +143,9 @@ pub(super) enum What {
     SinkIsAway,
     /// The dead-letter sink takes this long.
     SinkIsSlow,
+    /// The dead-letter sink does not answer, until this is over.
+    SinkHangs,
+    SinkPanics,
     /// The source is disconnected.
     Disconnect,
     /// The source fails permanently once; the program starts again.
@@ -88,6 +157,8 @@ pub(super) enum What {
     /// The broker delivers everything that is held again.
     Redeliver,
     Crash,
+    /// The program drops what runs, and opens another receiver.
+    Drop,
     /// The program is asked to end, and starts again.
     Drain,
 }
@@ -102,6 +173,9 @@ impl Script {
             in_flight: 1024,
             attempts: None,
             time_limit: None,
+            give_up_after: Some(Duration::from_millis(HOUR)),
+            retry: RetryPolicy::default(),
+            drain: Duration::from_secs(30),
             messages,
             faults: Vec::new(),
         }
@@ -123,7 +197,8 @@ impl Script {
         let source = match rng.below(3) {
             0 | 1 => Source::Log,
             _ => {
-                Source::Queue { lock: rng.percent(50).then(|| rng.pick(&[10 * SECOND, 30 * SECOND, MINUTE])) }
+                let lock = rng.percent(50).then(|| rng.pick(&[10 * SECOND, 30 * SECOND, MINUTE]));
+                Source::Queue { lock, kind: Kind::Returns }
             }
         };
         let (partitions, keys, types) = (1 + rng.below(3), 1 + rng.below(6), 1 + rng.below(2));
@@ -155,6 +230,7 @@ impl Script {
                     ty: rng.below(types) as u32,
                     takes: rng.pick(&[0, 1, 50, 2 * SECOND]),
                     does,
+                    is_batch: false,
                 }
             })
             .collect();
@@ -189,9 +265,119 @@ impl Script {
             let at = if rng.percent(60) { incident + rng.below(5 * SECOND) } else { rng.below(5 * MINUTE) };
             script = script.with(at, lasts, what);
         }
+        script.vary(&mut Rng(!seed));
         script.faults.sort_by_key(|fault| fault.at);
         script.leave_a_place();
         script
+    }
+
+    /// Varies what the program sets, what the source can do, and what handlers do with deliveries.
+    fn vary(&mut self, rng: &mut Rng) {
+        if let Source::Queue { lock, kind } = &mut self.source {
+            *kind = rng.pick(&[Kind::Returns, Kind::Delays, Kind::Outlives, Kind::Forgets]);
+            match kind {
+                Kind::Outlives => *lock = lock.or(Some(30 * SECOND)),
+                Kind::Forgets => *lock = None,
+                _ => {}
+            }
+        }
+        if rng.percent(20) {
+            self.concurrency = rng.pick(&[1, usize::MAX]);
+        }
+        if rng.percent(15) {
+            self.in_flight = rng.pick(&[1, 2]);
+        }
+        if rng.percent(25) {
+            let (first, longest) = rng.pick(&[(0, 0), (0, MINUTE), (1, SECOND), (40 * SECOND, 5 * MINUTE)]);
+            self.retry.first = Duration::from_millis(first);
+            self.retry.longest = Duration::from_millis(longest);
+            if longest <= SECOND {
+                self.give_up_after = Some(Duration::from_millis(MINUTE)); // fewer attempts to play
+            }
+        }
+        if rng.percent(25) {
+            self.drain = rng.pick(&[Duration::ZERO, Duration::from_secs(5), Duration::MAX]);
+        }
+        if rng.percent(25) {
+            let is_free = self.order == OrderBy::None;
+            self.give_up_after = rng.pick(&[
+                Some(Duration::ZERO),
+                Some(Duration::from_millis(MINUTE)),
+                if is_free { None } else { Some(Duration::MAX) },
+            ]);
+            if self.give_up_after.is_none() {
+                self.in_flight = self.in_flight.max(self.messages.len() + 1); // what stays leaves room
+            }
+            if self.give_up_after == Some(Duration::MAX) {
+                self.attempts = self.attempts.or(Some(4));
+            }
+        }
+        if self.order != OrderBy::None && rng.percent(40) {
+            self.order = if rng.percent(50) { OrderBy::Partition } else { ATTRIBUTE };
+        }
+        let batches = self.order == ATTRIBUTE && rng.percent(70);
+        let own = rng.percent(40);
+        for message in &mut self.messages {
+            message.is_batch = batches && rng.percent(10);
+            if own && rng.percent(20) {
+                let times = 1 + rng.below(3) as u32;
+                message.does = rng.pick(&[
+                    Does::Accepts,
+                    Does::AcceptsAndFails,
+                    Does::Retries(times),
+                    Does::Releases(times),
+                    Does::Keeps,
+                    Does::RetriesLater(times),
+                    Does::PanicsInTheEnd,
+                ]);
+            }
+        }
+        if self.drain == Duration::MAX && !self.can_end() {
+            self.drain = Duration::from_secs(30);
+        }
+        for fault in &mut self.faults {
+            fault.what = match fault.what {
+                What::SinkIsAway if rng.percent(30) => What::SinkPanics,
+                What::SinkIsSlow if rng.percent(50) => What::SinkHangs,
+                What::Crash if rng.percent(50) => What::Drop,
+                what => what,
+            };
+        }
+    }
+
+    /// Whether nothing hangs for ever, so that the program can end and everything be settled.
+    pub(super) fn can_end(&self) -> bool {
+        self.time_limit.is_some()
+            || !self.messages.iter().any(|message| matches!(message.does, Does::Hangs(_)))
+    }
+
+    /// Whether nothing goes wrong.
+    pub(super) fn is_calm(&self) -> bool {
+        let all = self.messages.iter().all(|message| matches!(message.does, Does::Succeeds | Does::Accepts));
+        all && self.faults.is_empty() && !self.drain.is_zero()
+    }
+
+    /// How long after the last fault the messages without a fault have an effect at the latest, if nothing that stays in front of them can
+    /// take all room: `None` if it can.
+    pub(super) fn prompt(&self) -> Option<Duration> {
+        let bad = self.messages.iter().filter(|message| message.does != Does::Succeeds).count();
+        let times = 1 + self.faults.iter().filter(|fault| fault.what == What::Redeliver).count();
+        if self.order != OrderBy::None || self.in_flight <= bad * times || !self.can_end() {
+            return None;
+        }
+        let hangs =
+            self.messages.iter().filter(|message| matches!(message.does, Does::Hangs(_))).count() as u64;
+        let limit = self.time_limit.unwrap_or_default();
+        Some(Duration::from_millis(HOUR / 2 + hangs * 12 * limit))
+    }
+
+    /// What is handled one after the other.
+    pub(super) fn lane(&self, message: &Message) -> u32 {
+        match (&self.order, self.source) {
+            (OrderBy::Partition, Source::Log) => message.partition,
+            (OrderBy::Partition, _) => 0,
+            _ => message.key,
+        }
     }
 
     /// Fewer handlers hang for ever than there are places, also if the broker delivers a message again beside one that hangs.
@@ -209,27 +395,29 @@ impl Script {
     fn faults(&self) -> Vec<(&'static str, std::ops::Range<u64>)> {
         let of_messages = self.messages.iter().filter_map(|message| {
             let what = match message.does {
-                Does::Succeeds => return None,
+                Does::Succeeds | Does::Accepts | Does::AcceptsAndFails => return None,
+                Does::RetriesLater(_) | Does::Retries(_) | Does::Releases(_) | Does::Keeps => "settles",
                 Does::Fails(_) => "fails",
                 Does::IsUnavailable(_) => "unavailable",
                 Does::IsPoison => "poison",
                 Does::Rejects => "rejects",
                 Does::Hangs(_) => "hangs",
-                Does::PanicsAtOnce | Does::PanicsLater => "panics",
+                Does::PanicsAtOnce | Does::PanicsLater | Does::PanicsInTheEnd => "panics",
             };
             Some((what, message.at..message.at + MINUTE))
         });
         let of_faults = self.faults.iter().map(|fault| {
             let (what, lasts) = match fault.what {
                 What::Outage => ("outage", fault.lasts),
-                What::SinkIsAway => ("sink away", fault.lasts),
-                What::SinkIsSlow => ("sink slow", fault.lasts),
+                What::SinkIsAway | What::SinkPanics => ("sink away", fault.lasts),
+                What::SinkIsSlow | What::SinkHangs => ("sink slow", fault.lasts),
                 What::Disconnect => ("disconnect", fault.lasts),
                 What::Revoke(_) => ("revoke", fault.lasts),
                 What::SourceFails => ("source fails", 5 * SECOND),
                 What::Truncate(_) => ("truncate", 5 * SECOND),
                 What::Redeliver => ("redeliver", 5 * SECOND),
                 What::Crash => ("crash", 5 * SECOND),
+                What::Drop => ("drop", 5 * SECOND),
                 What::Drain => ("drain", 5 * SECOND),
             };
             (what, fault.at..fault.at + lasts)
@@ -267,6 +455,7 @@ pub(super) fn good(count: u32, keys: u32) -> Vec<Message> {
             ty: 0,
             takes: 10,
             does: Does::Succeeds,
+            is_batch: false,
         })
         .collect()
 }

@@ -1,12 +1,12 @@
 //! The broker's two faces: a log under the ledger, and a queue under the queue's task.
 
 use super::{
-    script::{Source, What},
+    script::{Kind, Source, What},
     world::World,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Endpoint, Extends, Host, Outcome, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Bounds, By, Endpoint, Extends, Host, Outcome, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
     Settlement,
     binding::{
         connect::{Backoff, Connect, Reconnect},
@@ -34,18 +34,29 @@ pub(super) async fn open(
             numbers.iter().for_each(|number| assign(world, &ledger, *number));
             tokio::spawn(rebalance(world.clone(), incarnation, ledger.clone()));
             tokio::spawn(commit_now_and_then(world.clone(), incarnation, ledger.clone()));
+            world.state().clients += 1;
             let log = Log { world: world.clone(), incarnation, ledger: ledger.clone() };
             Ok(Receiver::new(LogReceiver::new(ledger, log), options))
         }
-        Source::Queue { lock } => {
-            let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
-            let broker = Broker { world: world.clone(), incarnation, lock };
-            let reconnect = Reconnect::new(broker, hosts, Backoff::default());
-            let room = Room::new(Bounds { messages: options.in_flight.messages, ..Bounds::default() }, 16);
-            let queue = QueueOptions::default().with_sink(world.sink(incarnation));
-            Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, options))
+        Source::Queue { lock, kind: kind @ (Kind::Returns | Kind::Delays | Kind::Forgets) } => {
+            queue(Broker::<false> { world: world.clone(), incarnation, lock, kind }, options).await
+        }
+        Source::Queue { lock, kind: kind @ Kind::Outlives } => {
+            queue(Broker::<true> { world: world.clone(), incarnation, lock, kind }, options).await
         }
     }
+}
+
+async fn queue<const OUTLIVES: bool>(
+    broker: Broker<OUTLIVES>,
+    options: ReceiverOptions,
+) -> Result<Receiver, Error> {
+    let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+    let sink = broker.world.sink(broker.incarnation);
+    let reconnect = Reconnect::new(broker, hosts, Backoff::default());
+    let room = Room::new(Bounds { messages: options.in_flight.messages, ..Bounds::default() }, 16);
+    let queue = QueueOptions::default().with_sink(sink);
+    Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, options))
 }
 
 fn partition(number: u32) -> Partition {
@@ -184,6 +195,13 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.world.state().clients -= 1;
+        self.world.change();
+    }
+}
+
 impl LogSource for Log {
     async fn next(&mut self) -> Result<Record, Error> {
         loop {
@@ -209,21 +227,22 @@ impl LogSource for Log {
 }
 
 #[derive(Clone)]
-struct Broker {
+struct Broker<const OUTLIVES: bool> {
     world: World,
     incarnation: u32,
     lock: Option<u64>,
+    kind: Kind,
 }
 
-struct Connection {
-    broker: Broker,
+struct Connection<const OUTLIVES: bool> {
+    broker: Broker<OUTLIVES>,
     number: u64,
 }
 
-impl Connect for Broker {
-    type Connection = Connection;
+impl<const OUTLIVES: bool> Connect for Broker<OUTLIVES> {
+    type Connection = Connection<OUTLIVES>;
 
-    async fn connect(&self, _: &Host) -> Result<Connection, Error> {
+    async fn connect(&self, _: &Host) -> Result<Connection<OUTLIVES>, Error> {
         let number = {
             let mut state = self.world.state();
             if state.incarnation != self.incarnation {
@@ -237,7 +256,9 @@ impl Connect for Broker {
             }
             state.queue.connection += 1;
             state.queue.is_known_lost = false;
-            state.give_back_all();
+            state.queue.since = Some(Instant::now());
+            state.connection_ends();
+            state.clients += 1;
             state.queue.connection
         };
         let connection = Connection { broker: self.clone(), number };
@@ -251,6 +272,7 @@ impl Connect for Broker {
 /// Takes back what was lent for too long.
 async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
     loop {
+        let mut is_late = false;
         let first = {
             let mut state = world.state();
             if state.incarnation != incarnation || state.queue.connection != number {
@@ -268,12 +290,20 @@ async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
                 let index = state.index(arrival);
                 state.queue.lent.remove(&arrival);
                 state.queue.ready.insert(index);
+                let lent_at = now - Duration::from_millis(lock);
+                is_late = true;
+                if state.queue.since.is_none_or(|since| since > lent_at) {
+                    continue; // it could not be renewed
+                }
                 state.violation(format_args!(
                     "arrival {arrival} of message {index} was lent for {lock} ms and not renewed"
                 ));
             }
             state.queue.lent.values().flatten().min().copied()
         };
+        if is_late {
+            world.change();
+        }
         match first {
             Some(until) => sleep_until(until).await,
             None => {
@@ -290,7 +320,7 @@ async fn expire(world: World, incarnation: u32, number: u64, lock: u64) {
     }
 }
 
-impl Connection {
+impl<const OUTLIVES: bool> Connection<OUTLIVES> {
     fn is_open(&self, state: &super::world::State) -> bool {
         state.incarnation == self.broker.incarnation
             && state.queue.connection == self.number
@@ -309,23 +339,33 @@ impl Connection {
 }
 
 /// The broker takes back what a connection has when it ends.
-impl Drop for Connection {
+impl<const OUTLIVES: bool> Drop for Connection<OUTLIVES> {
     fn drop(&mut self) {
         let mut state = self.broker.world.state();
+        state.clients -= 1;
         if state.incarnation == self.broker.incarnation && state.queue.connection == self.number {
             state.queue.is_known_lost = true;
-            state.give_back_all();
+            state.queue.since = None;
+            state.connection_ends();
         }
         drop(state);
         self.broker.world.change();
     }
 }
 
-impl QueueSource for Connection {
+impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
     type Tag = usize;
 
+    const TAGS_OUTLIVE_CONNECTIONS: bool = OUTLIVES;
+
     fn capabilities(&self) -> ReceiverCapabilities {
-        let mut capabilities = ReceiverCapabilities::queue();
+        let mut capabilities = match self.broker.kind {
+            Kind::Forgets => return ReceiverCapabilities::unsettled(),
+            _ => ReceiverCapabilities::queue(),
+        };
+        if self.broker.kind == Kind::Delays {
+            capabilities.delays = By::Broker;
+        }
         capabilities.extends = match self.broker.lock {
             Some(lock) => Extends::Every(Duration::from_millis(lock / 3)),
             None => Extends::NotNeeded,
@@ -342,6 +382,9 @@ impl QueueSource for Connection {
         let Some(index) = found.await else { return Err(self.lost(&mut world.state())) };
         let (arrival, received) = world.hand_over(self.broker.incarnation, self.number, index, 0);
         let mut state = world.state();
+        if self.broker.kind == Kind::Forgets {
+            return Ok(Arrived { received, tag: arrival, attempt: 1 });
+        }
         let until = self.until();
         state.queue.lent.insert(arrival, until);
         let attempt = state.queue.delivered.entry(index).or_default();
@@ -370,6 +413,19 @@ impl QueueSource for Connection {
             state.note(format_args!("settle {arrival}: {how}"));
             match how {
                 Settlement::Accept => state.accept(arrival),
+                Settlement::Retry { after } if !after.is_zero() => {
+                    if self.broker.kind != Kind::Delays {
+                        state.violation(format_args!(
+                            "arrival {arrival} has a delay that the broker does not know"
+                        ));
+                    }
+                    let (world, index) = (self.broker.world.clone(), state.index(arrival));
+                    tokio::spawn(async move {
+                        sleep(after).await;
+                        world.state().queue.ready.insert(index);
+                        world.change();
+                    });
+                }
                 _ => {
                     let index = state.index(arrival);
                     state.queue.ready.insert(index);

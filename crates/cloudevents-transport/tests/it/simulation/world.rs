@@ -1,7 +1,8 @@
 //! The broker, the dead-letter sink and the handler of one schedule, and what they saw.
 
-use super::script::{Does, Script, Source, What};
+use super::script::{Does, Kind, Script, Source, What};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
+use cloudevents_json::Json;
 use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Partition, Raw, Received,
 };
@@ -28,7 +29,7 @@ struct Shared {
 
 pub(super) struct State {
     pub(super) script: Script,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// Numbers the starts of the program. What an earlier one does has no effect.
     pub(super) incarnation: u32,
     /// What the program has to do now: crash or end.
@@ -42,12 +43,31 @@ pub(super) struct State {
     pub(super) seen: Vec<Seen>,
     /// The last arrival with an effect, by ownership and key.
     last: HashMap<(u64, u32), usize>,
+    /// The last arrivals with an effect in this start of the program: of all, and of batches.
+    last_of_all: Option<usize>,
+    last_batch: Option<usize>,
+    batch_runs: bool,
+    /// What this start of the program did.
+    pub(super) tally: Tally,
+    pub(super) ended_well: bool,
+    /// Clients that are not dropped.
+    pub(super) clients: usize,
     pub(super) running: usize,
     pub(super) most_running: usize,
     /// Calls of handlers that have ended, and letters.
     pub(super) events: usize,
     pub(super) violations: Vec<String>,
     pub(super) trace: Vec<String>,
+}
+
+/// Calls of handlers, those that failed, and effects.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Tally {
+    pub(super) calls: u64,
+    pub(super) failed: u64,
+    /// Ended without a result: dropped, or took too long.
+    pub(super) dropped: u64,
+    pub(super) effects: u64,
 }
 
 #[derive(Default)]
@@ -67,6 +87,8 @@ pub(super) struct Queue {
     /// Messages that are lent, by arrival, and until when.
     pub(super) lent: BTreeMap<usize, Option<Instant>>,
     pub(super) connection: u64,
+    /// Since when the connection is there.
+    pub(super) since: Option<Instant>,
     /// The program's client knows that it is lost.
     pub(super) is_known_lost: bool,
     pub(super) delivered: BTreeMap<usize, u32>,
@@ -94,6 +116,7 @@ pub(super) struct Seen {
     /// Failures of the message itself.
     pub(super) own: u32,
     pub(super) effects: u32,
+    pub(super) first_effect: Option<Instant>,
     pub(super) letters: u32,
     /// The broker lost it.
     pub(super) is_gone: bool,
@@ -112,6 +135,7 @@ pub(super) struct Call {
     incarnation: u32,
     pub(super) does: Does,
     takes: u64,
+    has_result: bool,
 }
 
 impl Log {
@@ -135,6 +159,12 @@ impl World {
             arrivals: Vec::new(),
             seen: vec![Seen::default(); script.messages.len()],
             last: HashMap::new(),
+            last_of_all: None,
+            last_batch: None,
+            batch_runs: false,
+            tally: Tally::default(),
+            ended_well: false,
+            clients: 0,
             running: 0,
             most_running: 0,
             events: 0,
@@ -191,7 +221,8 @@ impl World {
         if what == What::Disconnect {
             state.queue.connection += 1;
             state.queue.is_known_lost = false;
-            state.give_back_all();
+            state.queue.since = None;
+            state.connection_ends();
         }
         drop(state);
         self.change();
@@ -226,14 +257,24 @@ impl World {
         });
         state.note(format_args!("message {index} arrives as {arrival} of {owner}"));
         let ty = format!("com.example.t{}", message.ty);
-        let event = Event::builder().id(index.to_string()).source("/simulation").ty(&ty).build().unwrap();
+        let event = Event::builder()
+            .id(index.to_string())
+            .source("/simulation")
+            .ty(&ty)
+            .extension("partitionkey", message.key.to_string())
+            .build()
+            .unwrap();
+        let content = match message.is_batch {
+            true => Message::batched(&[event], &Json::new()).unwrap().0,
+            false => Message::from(event),
+        };
         let mut raw = Raw::default();
         raw.headers = vec![(ARRIVAL.into(), Some(arrival.to_string().into()))];
         raw.key = Some(message.key.to_string().into());
         if state.script.source == Source::Log {
             (raw.partition, raw.offset) = (Some(Partition::new("log", message.partition)), Some(offset));
         }
-        (arrival, Received::new(Ok(Decoded::clean(Message::from(event))), raw))
+        (arrival, Received::new(Ok(Decoded::clean(content)), raw))
     }
 
     /// The handler is called.
@@ -244,8 +285,13 @@ impl World {
         let is_out = state.lasts(What::Outage);
         state.note(format_args!("call {number}, message {index}"));
         let is_current = state.is_current(number);
+        let is_batch = state.script.messages[index].is_batch;
+        let is_beside = state.batch_runs || (is_batch && state.running > 0);
+        state.batch_runs = is_batch;
+        state.tally.calls += 1;
         let at = &mut state.arrivals[number];
         let wrong = [
+            (is_beside, "is a batch or begins beside one"),
             (!is_current, "begins although it belongs to somebody else"),
             (at.is_running, "begins while it runs"),
             (at.has_effect, "begins again after its success"),
@@ -262,7 +308,14 @@ impl World {
         let own = state.seen[index].own;
         let does = match message.does {
             _ if is_out => Does::Fails(u32::MAX),
-            Does::Fails(times) | Does::IsUnavailable(times) | Does::Hangs(times) if own >= times => {
+            Does::Fails(times)
+            | Does::IsUnavailable(times)
+            | Does::Hangs(times)
+            | Does::RetriesLater(times)
+            | Does::Retries(times)
+            | Does::Releases(times)
+                if own >= times =>
+            {
                 Does::Succeeds
             }
             does => does,
@@ -270,7 +323,14 @@ impl World {
         if does != Does::Succeeds && !is_out {
             state.seen[index].own += 1;
         }
-        Call { world: self.clone(), arrival: number, incarnation, does, takes: message.takes }
+        Call {
+            world: self.clone(),
+            arrival: number,
+            incarnation,
+            does,
+            takes: message.takes,
+            has_result: false,
+        }
     }
 
     pub(super) fn sink(&self, incarnation: u32) -> impl DeadLetterSink {
@@ -279,11 +339,13 @@ impl World {
 }
 
 impl Call {
-    pub(super) async fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(mut self, delivery: Delivery) -> Result<(), Failure> {
+        let _bomb = (self.does == Does::PanicsInTheEnd).then(|| Bomb);
         if self.takes > 0 {
             sleep(Duration::from_millis(self.takes)).await;
         }
-        match self.does {
+        let second = Duration::from_secs(1);
+        let result = match self.does {
             Does::Succeeds => {
                 self.effect();
                 Ok(())
@@ -293,28 +355,99 @@ impl Call {
             Does::Rejects => Err(Failure::reject("no")),
             Does::Hangs(_) => std::future::pending().await,
             Does::PanicsAtOnce | Does::PanicsLater => panic!("simulated"),
-        }
+            Does::PanicsInTheEnd => Ok(()),
+            Does::RetriesLater(times) => {
+                Err(Failure::retry_after(second * if times > 2 { 600 } else { 0 }, "later"))
+            }
+            Does::Accepts => {
+                self.effect();
+                let outcome = delivery.accept();
+                if self.takes > 0 {
+                    let _ = outcome.await;
+                }
+                Ok(())
+            }
+            Does::AcceptsAndFails => {
+                self.effect();
+                drop(delivery.accept());
+                Err(Failure::retry("after it was accepted"))
+            }
+            Does::Retries(_) => {
+                drop(delivery.retry(second));
+                Ok(())
+            }
+            Does::Releases(_) => {
+                drop(delivery.release());
+                Ok(())
+            }
+            Does::Keeps => {
+                let (world, arrival, incarnation) = (self.world.clone(), self.arrival, self.incarnation);
+                tokio::spawn(async move {
+                    sleep(second * 2).await;
+                    world.effect(arrival, incarnation);
+                    drop(delivery.accept());
+                });
+                Ok(())
+            }
+        };
+        self.has_result = true;
+        let failed = match &result {
+            Err(failure) => self.does == Does::AcceptsAndFails || !failure.is_reject(),
+            Ok(()) => self.does == Does::PanicsInTheEnd,
+        };
+        self.world.state().tally.failed += u64::from(failed);
+        result
     }
 
     fn effect(&self) {
-        let mut state = self.world.state();
-        if state.incarnation != self.incarnation {
+        self.world.effect(self.arrival, self.incarnation);
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            std::panic::panic_any("simulated");
+        }
+    }
+}
+
+impl World {
+    fn effect(&self, number: usize, incarnation: u32) {
+        let mut state = self.state();
+        if state.incarnation != incarnation {
             return;
         }
-        let Arrival { index, owner, is_void, .. } = state.arrivals[self.arrival];
-        state.note(format_args!("effect {}, message {index}", self.arrival));
-        state.arrivals[self.arrival].has_effect = true;
+        let Arrival { index, owner, is_void, .. } = state.arrivals[number];
+        state.note(format_args!("effect {number}, message {index}"));
+        state.arrivals[number].has_effect = true;
         state.seen[index].effects += 1;
-        let key = state.script.messages[index].key;
-        if state.script.order == OrderBy::Key && !is_void {
-            let before = state.last.insert((owner, key), self.arrival);
-            if before > Some(self.arrival) {
-                state.violation(format_args!(
-                    "key {key}: arrival {} has its effect after {before:?}",
-                    self.arrival
-                ));
-            }
+        state.seen[index].first_effect.get_or_insert(Instant::now());
+        state.tally.effects += 1;
+        state.events += 1;
+        self.change();
+        let message = state.script.messages[index].clone();
+        if state.script.order == OrderBy::None || is_void || message.does.settles() {
+            return;
         }
+        let before = match message.is_batch {
+            // In no order with those that settle themselves.
+            true => state.last_of_all,
+            false => state.last_batch.max(state.last.get(&(owner, state.script.lane(&message))).copied()),
+        };
+        if before > Some(number) {
+            state.violation(format_args!("arrival {number} has its effect after {before:?}"));
+        }
+        let lane = (owner, state.script.lane(&message));
+        if message.is_batch {
+            state.last_batch = state.last_batch.max(Some(number));
+        } else {
+            state.last.insert(lane, number);
+        }
+        state.last_of_all = state.last_of_all.max(Some(number));
     }
 }
 
@@ -324,6 +457,11 @@ impl Drop for Call {
         state.events += 1;
         if state.incarnation == self.incarnation {
             state.running -= 1;
+            state.batch_runs = false;
+            let panicked =
+                self.does == Does::PanicsAtOnce || self.does == Does::PanicsLater && std::thread::panicking();
+            state.tally.failed += u64::from(panicked);
+            state.tally.dropped += u64::from(!self.has_result && !panicked);
             state.arrivals[self.arrival].is_running = false;
         }
         drop(state);
@@ -347,7 +485,7 @@ impl State {
 
     pub(super) fn violation(&mut self, what: std::fmt::Arguments<'_>) {
         self.note(format_args!("VIOLATION: {what}"));
-        let line = format!("at {} ms: {what}", self.begun.elapsed().as_millis());
+        let line = what.to_string();
         self.violations.push(line);
     }
 
@@ -357,6 +495,7 @@ impl State {
         let owned = match self.script.source {
             Source::Log => self.logs[&self.script.messages[index].partition].owner == Some(owner),
             // What the broker took back without a word, the program cannot know.
+            source if source.outlives() => true,
             Source::Queue { .. } => self.queue.connection == owner && !self.queue.is_known_lost,
         };
         incarnation == self.incarnation && owned && !is_void
@@ -367,19 +506,21 @@ impl State {
         let hangs = |index: usize| {
             self.script.time_limit.is_none() && matches!(self.script.messages[index].does, Does::Hangs(_))
         };
-        (0..self.seen.len()).filter(|index| !self.seen[*index].is_concluded() && !hangs(*index)).collect()
+        let stays = |index: usize| {
+            self.script.give_up_after.is_none()
+                && self.script.attempts.is_none()
+                && self.script.messages[index].does.stays()
+        };
+        (0..self.seen.len())
+            .filter(|index| !self.seen[*index].is_concluded() && !hangs(*index) && !stays(*index))
+            .collect()
     }
 
     /// Whether the program has concluded the latest arrival of a message.
     pub(super) fn is_done_with(&self, index: usize) -> bool {
-        let last = self.arrivals.iter().rev().find(|arrival| arrival.index == index);
+        let here = |arrival: &&Arrival| arrival.index == index && arrival.incarnation == self.incarnation;
+        let last = self.arrivals.iter().rev().find(here);
         last.is_some_and(|arrival| arrival.has_effect || arrival.is_stored)
-    }
-
-    /// Whether nothing hangs for ever, so that the program can end and everything be settled.
-    pub(super) fn can_end(&self) -> bool {
-        self.script.time_limit.is_some()
-            || !self.script.messages.iter().any(|message| matches!(message.does, Does::Hangs(_)))
     }
 
     /// The program's client learns that the partition was truncated to this length.
@@ -417,7 +558,31 @@ impl State {
         }
     }
 
-    /// Everything that is lent is at the broker again: the connection is lost.
+    /// A start of the program begins.
+    pub(super) fn start(&mut self) {
+        self.incarnation += 1;
+        (self.asked, self.running, self.batch_runs, self.ended_well) = (None, 0, false, false);
+        (self.last_of_all, self.last_batch, self.tally) = (None, None, Tally::default());
+        self.queue.connection += 1;
+        self.queue.since = None;
+        self.connection_ends();
+        if self.script.source.kind() == Some(Kind::Forgets) {
+            let lost: Vec<_> = self.arrivals.iter().map(|arrival| arrival.index).collect();
+            lost.into_iter().for_each(|index| self.seen[index].is_gone = true);
+        }
+        self.logs.values_mut().for_each(|log| log.owner = None);
+        let incarnation = self.incarnation;
+        self.note(format_args!("start {incarnation}"));
+    }
+
+    /// The connection is lost.
+    pub(super) fn connection_ends(&mut self) {
+        if !self.script.source.outlives() {
+            self.give_back_all();
+        }
+    }
+
+    /// Everything that is lent is at the broker again.
     pub(super) fn give_back_all(&mut self) {
         for arrival in std::mem::take(&mut self.queue.lent).into_keys() {
             let index = self.index(arrival);
@@ -444,6 +609,9 @@ impl DeadLetterSink for Sink {
         }
         let slow = world.state().lasts(What::SinkIsSlow);
         sleep(Duration::from_millis(if slow { 40_000 } else { 1 })).await;
+        world.when(|state| (!state.lasts(What::SinkHangs)).then_some(())).await;
+        let panics = world.state().lasts(What::SinkPanics);
+        assert!(!panics, "simulated");
         let mut state = world.state();
         if state.incarnation != *incarnation {
             return Err(Error::new(ErrorKind::Closed));
