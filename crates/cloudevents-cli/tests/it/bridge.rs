@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, ChildStderr, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 struct Bridge {
@@ -96,6 +97,26 @@ fn a_queue_to_a_webhook_that_is_away_and_a_bridge_that_is_killed() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.ends_with("4 messages moved, 0 refused\n"), "{text}");
     assert!(broker.queue("orders").is_empty() && broker.queue("rejected").is_empty());
+}
+
+/// Otherwise it would end with 0 and leave everything where it is.
+#[test]
+fn a_bridge_whose_target_is_away_is_not_idle() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url("orders");
+    let hook = format!("http://127.0.0.1:{}/events", ports::free());
+    (1..=3).for_each(|id| send(&url, id));
+    let mut bridge = Bridge::start(&[&format!("{url}?dead-letter=rejected"), &hook, "--idle", "1"]);
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(5) {
+        assert_eq!(bridge.child.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let listener = Listener::at(&hook, &["--count", "3"]);
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.ends_with("3 messages moved, 0 refused\n"), "{text}");
+    assert_eq!(listener.end().lines().len(), 3);
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl HttpSender {
                 .connect_timeout(options.connect_timeout)
                 .http1_max_headers(MAX_HEADERS)
                 .build()
-                .map_err(|error| failed(ErrorKind::Transport, error))?,
+                .map_err(no_client)?,
         };
         let in_flight = InFlight::new(options.in_flight);
         let writing = Writing::given(options.format.clone(), options.sender.losses);
@@ -363,6 +363,18 @@ fn without_proxy(builder: ClientBuilder, url: &Url) -> ClientBuilder {
         true => builder.no_proxy(),
         false => builder,
     }
+}
+
+/// What reqwest reports when it makes a client: it is no mistake of the URL, whatever its scheme is.
+#[cold]
+fn no_client(error: reqwest::Error) -> Error {
+    let cause = failed(ErrorKind::Transport, error);
+    Error::new(ErrorKind::Transport)
+        .with_detail(format!("no HTTP client can be made: {}", cause.detail()))
+        .with_help(
+            "TLS needs authorities: install ca-certificates, or name a file that has some in SSL_CERT_FILE",
+        )
+        .with_source(cause)
 }
 
 /// An error of reqwest, without the URL, in which there may be secrets.

@@ -56,8 +56,11 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
                     .with_help("the mechanisms are `plain`, `scram-sha-256`, `scram-sha-512`"));
             }
         };
+        let password = endpoint.password().ok_or_else(|| {
+            endpoint.invalid("the user has no password").with_help("write `user:password@`, percent-encoded")
+        })?;
         config.set("sasl.mechanism", mechanism).set("sasl.username", user.expose());
-        config.set("sasl.password", endpoint.password().map_or("", |password| password.expose()));
+        config.set("sasl.password", password.expose());
     } else if endpoint.option("sasl").is_some() {
         return Err(endpoint.invalid("the option `sasl` needs a user"));
     }
@@ -72,6 +75,14 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
         if let Some(place) = places.filter_map(|path| path.to_str()).next() {
             default(config, "ssl.ca.location", place);
         }
+    }
+    // librdkafka does not say which file it cannot read.
+    if let Some(place) = config.get("ssl.ca.location").filter(|place| *place != "probe")
+        && let Err(error) = std::fs::metadata(place)
+    {
+        let detail =
+            format!("the authorities (`ssl.ca.location`, or SSL_CERT_FILE) are to be in `{place}`: {error}");
+        return Err(endpoint.invalid(&detail));
     }
     Ok(())
 }
@@ -165,7 +176,8 @@ pub(super) fn failed(error: KafkaError) -> Error {
         ),
         Some(Code::SSL) => (
             ErrorKind::Refused,
-            "check that the broker speaks TLS there, and name the authority of its certificate with the option `ssl.ca.location`",
+            "check that the broker speaks TLS there, and name a file with the authority of its certificate in the option `ssl.ca.location`; those of \
+             the system are trusted otherwise, or of SSL_CERT_FILE",
         ),
         Some(
             Code::TopicAuthorizationFailed
@@ -229,6 +241,8 @@ mod tests {
             "kafka://one/t?tls=maybe",
             "kafka://a:b@one/t?sasl=x",
             "kafka://one/t?sasl=plain",
+            "kafka://me@one/t",
+            "kafka://one/t?ssl.ca.location=no-such.pem",
         ] {
             assert_eq!(config(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
         }
@@ -244,8 +258,8 @@ mod tests {
         let system = config("kafka://one/t?tls").unwrap();
         let place = system.get("ssl.ca.location").unwrap();
         assert!(std::path::Path::new(place).exists(), "{place}");
-        let named = config("kafka://one/t?tls&ssl.ca.location=ours.pem").unwrap();
-        assert_eq!(named.get("ssl.ca.location"), Some("ours.pem"));
+        let named = config("kafka://one/t?tls&ssl.ca.location=Cargo.toml").unwrap();
+        assert_eq!(named.get("ssl.ca.location"), Some("Cargo.toml"));
         assert_eq!(config("kafka://one/t").unwrap().get("ssl.ca.location"), None);
     }
 

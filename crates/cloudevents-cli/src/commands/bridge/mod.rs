@@ -50,7 +50,8 @@ Examples:
   ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' \\
       https://example.com/hook --redrive --dry-run
 
-Exit status: 0 stopped, 2 wrong usage or configuration, 3 the network failed.")]
+Exit status: 0 stopped, 1 an end refused the login or the address, 2 wrong usage
+or configuration, 3 the network failed.")]
 pub(crate) struct Bridge {
     /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,
@@ -107,7 +108,7 @@ pub(crate) struct Bridge {
     /// With --redrive: exit after this number of messages.
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds.
+    /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
 }

@@ -132,14 +132,14 @@ impl Hangup {
     }
 }
 
-/// Ready when no message has come for this time, and none is on its way.
+/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait that nobody has read.
 pub(super) async fn idle(status: &BridgeStatus, time: Option<Duration>) {
     let Some(time) = time else { return std::future::pending().await };
     let mut before = (0, 0);
     loop {
         sleep(time).await;
         let now = (status.received().received, status.metrics().failed);
-        if now == before {
+        if now == before && status.is_ready() {
             return;
         }
         before = now;
