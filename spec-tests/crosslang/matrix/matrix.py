@@ -108,9 +108,9 @@ def they_write(peer, place, mode, dialect, events, _):
     url = place.url(name)
     options = ["-o", f"peer={dialect}"] if dialect else []
     listen = [CE, "listen", url, *options, "--idle", str(PATIENCE)]
-    # What it reports goes to a file: nobody reads a pipe while the peer sends, and a full one would stop it.
-    reports = tempfile.TemporaryFile("w+")
-    start = lambda *count: subprocess.Popen([*listen, *count], stdout=subprocess.PIPE, stderr=reports, text=True)
+    # Its output goes to files: nobody reads a pipe while the peer sends, and a full one would stop it.
+    printed, reports = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+    start = lambda *count: subprocess.Popen([*listen, *count], stdout=printed, stderr=reports)
     if not place.keeps:
         listening = start()
         while "listening" not in said(reports):
@@ -126,9 +126,10 @@ def they_write(peer, place, mode, dialect, events, _):
     else:
         time.sleep(place.delay)
         listening.send_signal(signal.SIGINT)
-    output, _ = listening.communicate(timeout=PATIENCE * 3)
+    listening.wait(timeout=PATIENCE * 3)
+    printed.seek(0)
     got = {}
-    for line in output.splitlines():
+    for line in printed:
         document = json.loads(line)
         got[document["id"]] = from_document(document)
     answers = []
