@@ -69,6 +69,8 @@ impl<'a> Solver<'a, '_> {
     fn bind(&mut self, pair: usize, name: &'a str, after: &'a [Part], text: &'a str) -> bool {
         let is_wide = self.pairs.get(pair).is_some_and(|(template, _)| template.is_wide);
         let longest = if is_wide { text.len() } else { expansion(text) };
+        // Looking for ends takes time, too.
+        self.steps = self.steps.saturating_add(longest >> 6);
         let known = self.values.len();
         for end in ends(text, longest, after.first()) {
             if self.steps >= STEPS {
