@@ -125,7 +125,8 @@ mod tests {
 
     fn values(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>, Failure> {
         let templates: Vec<Template> = pairs.iter().map(|(template, _)| template.parse().unwrap()).collect();
-        let pairs: Vec<_> = templates.iter().zip(pairs).map(|(template, (_, text))| (template, *text)).collect();
+        let pairs: Vec<_> =
+            templates.iter().zip(pairs).map(|(template, (_, text))| (template, *text)).collect();
         solve(&pairs).map(|values| values.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
     }
 

@@ -56,9 +56,9 @@ impl Template {
 
     /// Whether two placeholders are next to each other, so that values cannot be told apart.
     pub(crate) fn is_ambiguous(&self) -> bool {
-        self.parts
-            .windows(2)
-            .any(|pair| matches!(pair, [Part::Placeholder(first), Part::Placeholder(second)] if first != second))
+        self.parts.windows(2).any(
+            |pair| matches!(pair, [Part::Placeholder(first), Part::Placeholder(second)] if first != second),
+        )
     }
 }
 
@@ -110,7 +110,9 @@ impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Brace => f.write_str("the template has a brace without its counterpart"),
-            Self::Name(name) => write!(f, "`{{{name}}}` is not a placeholder: its name has only letters, digits and `_`"),
+            Self::Name(name) => {
+                write!(f, "`{{{name}}}` is not a placeholder: its name has only letters, digits and `_`")
+            }
             Self::TooMany => write!(f, "the template has more than {PLACEHOLDERS} placeholders"),
         }
     }

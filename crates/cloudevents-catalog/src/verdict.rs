@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 /// Judges events.
 ///
-/// A receiver, a sender or a bridge can take any implementation as a step: a [`Catalog`](crate::Catalog), or
-/// [`DataSchemas`](crate::DataSchemas) where there is no catalog.
+/// A receiver, a sender or a bridge can take any implementation as a step, such as a
+/// [`Catalog`](crate::Catalog).
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, Judge, Outcome};
@@ -203,7 +203,9 @@ impl fmt::Display for NotJudged {
             Self::Format(format) => write!(f, "schemas of the format `{format}` are not judged"),
             Self::Elsewhere(uri) => write!(f, "the schema is not in the catalog: {uri}"),
             Self::Unusable(reason) => write!(f, "the schema cannot be used: {reason}"),
-            Self::ContentType(name) => write!(f, "payloads of the content type `{name}` are not judged by this schema"),
+            Self::ContentType(name) => {
+                write!(f, "payloads of the content type `{name}` are not judged by this schema")
+            }
             Self::Attributes => f.write_str("the attributes are not valid"),
         }
     }

@@ -62,7 +62,9 @@ const NOW: &str = "0000-01-01T00:00:00Z";
 impl Attribute {
     pub(super) fn read(name: &str, members: &Members, place: &str, notes: &mut Notes<'_>) -> Self {
         if Name::parse(name).is_err() {
-            let message = format!("`{name}` is not the name of an attribute: it has only lower-case letters and digits");
+            let message = format!(
+                "`{name}` is not the name of an attribute: it has only lower-case letters and digits"
+            );
             notes.mistake(Rule::AttributeName, place, message);
         }
         let ty = ty(name, members, place, notes);
@@ -77,13 +79,23 @@ impl Attribute {
             }
         };
         if is_core && required == Some(false) {
-            notes.mistake(Rule::AttributeRequired, below(place, "required"), format!("`{name}` is always required"));
+            notes.mistake(
+                Rule::AttributeRequired,
+                below(place, "required"),
+                format!("`{name}` is always required"),
+            );
         }
         let expected = match members.get("value") {
             None | Some(Value::Null) => Expected::Anything,
             Some(value) => expected(name, ty, value, &below(place, "value"), notes),
         };
-        Self { name: name.to_owned(), place: place.to_owned(), ty, expected, is_required: required == Some(true) || is_core }
+        Self {
+            name: name.to_owned(),
+            place: place.to_owned(),
+            ty,
+            expected,
+            is_required: required == Some(true) || is_core,
+        }
     }
 
     /// The text that the attribute has in every event.
@@ -117,8 +129,11 @@ impl Attribute {
         if !self.ty.has(value, &text) {
             let name = TYPES.iter().find(|(_, ty)| *ty == self.ty).map_or("", |(name, _)| name);
             faults.push(self.fault(Breach::Type, format!("`{text}` is not of the type `{name}`")));
-        } else if let Expected::Text(expected) = &self.expected && !self.is_same(expected, &text) {
-            faults.push(self.fault(Breach::Value, format!("the value is `{expected}`, and this is `{text}`")));
+        } else if let Expected::Text(expected) = &self.expected
+            && !self.is_same(expected, &text)
+        {
+            faults
+                .push(self.fault(Breach::Value, format!("the value is `{expected}`, and this is `{text}`")));
         }
         Some(text)
     }
@@ -141,7 +156,8 @@ impl Attribute {
 impl Type {
     /// Whether a value has the type. Carriers without types deliver a String, which is read as the type.
     fn has(self, value: EventValue<'_>, text: &str) -> bool {
-        let is_text = matches!(value, EventValue::String(_) | EventValue::Uri(_) | EventValue::UriReference(_));
+        let is_text =
+            matches!(value, EventValue::String(_) | EventValue::Uri(_) | EventValue::UriReference(_));
         let parses = |ty: AttributeType| is_text && ty.parse(text, &mut Vec::new()).is_ok();
         match self {
             Self::Any => true,
@@ -149,7 +165,8 @@ impl Type {
             Self::Boolean => matches!(value, EventValue::Boolean(_)) || parses(AttributeType::Boolean),
             Self::Integer => matches!(value, EventValue::Integer(_)) || parses(AttributeType::Integer),
             Self::Number => {
-                matches!(value, EventValue::Integer(_)) || is_text && serde_json::from_str::<serde_json::Number>(text).is_ok()
+                matches!(value, EventValue::Integer(_))
+                    || is_text && serde_json::from_str::<serde_json::Number>(text).is_ok()
             }
             Self::Timestamp => matches!(value, EventValue::Timestamp(_)) || parses(AttributeType::Timestamp),
             Self::Uri => parses(AttributeType::UriReference),
@@ -163,7 +180,10 @@ impl Type {
 pub(super) fn is_same_media_type(first: &str, second: &str) -> bool {
     let (Ok(first), Ok(second)) = (MediaType::parse(first), MediaType::parse(second)) else { return false };
     let parameters = |of: MediaType<'_>| {
-        let mut list: Vec<_> = of.parameters().map(|(name, value)| (name.to_ascii_lowercase(), value.unquoted().to_ascii_lowercase())).collect();
+        let mut list: Vec<_> = of
+            .parameters()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.unquoted().to_ascii_lowercase()))
+            .collect();
         list.sort();
         list
     };
@@ -210,7 +230,11 @@ fn expected(name: &str, ty: Type, value: &Value, place: &str, notes: &mut Notes<
         Value::Bool(_) if matches!(ty, Type::Boolean | Type::Any) => value.to_string(),
         Value::Number(_) if matches!(ty, Type::Integer | Type::Number | Type::Any) => value.to_string(),
         other => {
-            notes.mistake(Rule::AttributeValue, place, format!("{} is not a value of this type", kind(other)));
+            notes.mistake(
+                Rule::AttributeValue,
+                place,
+                format!("{} is not a value of this type", kind(other)),
+            );
             return Expected::Anything;
         }
     };
@@ -230,18 +254,28 @@ fn expected(name: &str, ty: Type, value: &Value, place: &str, notes: &mut Notes<
         };
     }
     if name == "time" {
-        notes.advice(Rule::ValueFixed, place, "the value of `time` should be the current time, `0000-01-01T00:00:00Z`");
+        notes.advice(
+            Rule::ValueFixed,
+            place,
+            "the value of `time` should be the current time, `0000-01-01T00:00:00Z`",
+        );
     }
     if matches!(ty, Type::String | Type::UriTemplate) {
         return template(ty, &text, place, notes);
     }
-    if ty == Type::Symbol && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) && !is_symbol(&text) {
+    if ty == Type::Symbol
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !is_symbol(&text)
+    {
         notes.deviation(Leniency::AmqpSymbol, place, "a symbol has only letters, digits and `_`");
         return Expected::Text(text);
     }
     let fits = match value {
         Value::Bool(_) => true,
-        Value::Number(number) => ty != Type::Integer || number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+        Value::Number(number) => {
+            ty != Type::Integer || number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
+        }
         _ => ty.has(EventValue::String(&text), &text),
     };
     if !fits {
@@ -269,7 +303,11 @@ fn template(ty: Type, text: &str, place: &str, notes: &mut Notes<'_>) -> Expecte
         return Expected::Text(text.to_owned());
     }
     if template.is_ambiguous() {
-        notes.advice(Rule::TemplateAmbiguous, place, "placeholders next to each other have no values that can be told apart");
+        notes.advice(
+            Rule::TemplateAmbiguous,
+            place,
+            "placeholders next to each other have no values that can be told apart",
+        );
     }
     template.is_wide = notes.options.allows(Leniency::WidePlaceholder);
     Expected::Template(template)

@@ -13,7 +13,8 @@ pub(super) fn read(root: &Members, notes: &mut Notes<'_>) {
         let members = renamed(members, &[("format", "envelope")], &place, notes);
         names(&members, &Members::new(), &place, notes);
         usage(&members, &place, notes);
-        if let Some(Value::String(mode)) = members.get("envelopeoptions").and_then(|options| options.get("mode"))
+        if let Some(Value::String(mode)) =
+            members.get("envelopeoptions").and_then(|options| options.get("mode"))
             && !["binary", "structured"].contains(&mode.as_str())
         {
             let message = format!("the mode is `binary` or `structured`, and this is `{mode}`");
@@ -32,13 +33,21 @@ fn usage(members: &Members, place: &str, notes: &mut Notes<'_>) {
             std::slice::from_ref(one)
         }
         _ => {
-            notes.mistake(Rule::Usage, place, "`usage` is an array of `subscriber`, `consumer` or `producer`");
+            notes.mistake(
+                Rule::Usage,
+                place,
+                "`usage` is an array of `subscriber`, `consumer` or `producer`",
+            );
             return;
         }
     };
     for (index, usage) in list.iter().enumerate() {
         if !["subscriber", "consumer", "producer"].iter().any(|known| usage == known) {
-            notes.mistake(Rule::Usage, format!("{place}/{index}"), format!("{usage} is not `subscriber`, `consumer` or `producer`"));
+            notes.mistake(
+                Rule::Usage,
+                format!("{place}/{index}"),
+                format!("{usage} is not `subscriber`, `consumer` or `producer`"),
+            );
         }
     }
 }
@@ -49,22 +58,37 @@ fn groups(root: &Members, members: &Members, place: &str, notes: &mut Notes<'_>)
         None | Some(Value::Null) => return,
         Some(Value::Array(list)) => list,
         Some(other) => {
-            notes.mistake(Rule::MemberType, place, format!("`messagegroups` is an array, and this is {}", kind(other)));
+            notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("`messagegroups` is an array, and this is {}", kind(other)),
+            );
             return;
         }
     };
     for (index, item) in list.iter().enumerate() {
         let place = format!("{place}/{index}");
         let Value::String(text) = item else {
-            notes.mistake(Rule::MemberType, place, format!("a reference is a string, and this is {}", kind(item)));
+            notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("a reference is a string, and this is {}", kind(item)),
+            );
             continue;
         };
         let Reference::Local { path, is_pointer, .. } = Reference::parse(text) else { continue };
         if is_pointer {
-            notes.deviation(Leniency::PointerReference, place.clone(), format!("`{text}` is a JSON Pointer, not an XID"));
+            notes.deviation(
+                Leniency::PointerReference,
+                place.clone(),
+                format!("`{text}` is a JSON Pointer, not an XID"),
+            );
         }
         let found = match path.as_slice() {
-            [groups, id] => (groups == "messagegroups" || groups == "endpoints") && root.get(groups).is_some_and(|all| all.get(id).is_some()),
+            [groups, id] => {
+                (groups == "messagegroups" || groups == "endpoints")
+                    && root.get(groups).is_some_and(|all| all.get(id).is_some())
+            }
             _ => false,
         };
         if !found {

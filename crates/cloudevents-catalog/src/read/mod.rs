@@ -27,13 +27,22 @@ pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report,
 }
 
 /// The members of a collection, each an object at its place.
-fn collection<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_>) -> Vec<(&'v str, &'v Members, String)> {
+fn collection<'v>(
+    of: &'v Members,
+    name: &str,
+    place: &str,
+    notes: &mut Notes<'_>,
+) -> Vec<(&'v str, &'v Members, String)> {
     let place = below(place, name);
     let members = match of.get(name) {
         None => return Vec::new(),
         Some(Value::Object(members)) => members,
         Some(other) => {
-            notes.mistake(Rule::MemberType, place, format!("a collection is an object, and this is {}", kind(other)));
+            notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("a collection is an object, and this is {}", kind(other)),
+            );
             return Vec::new();
         }
     };
@@ -42,7 +51,11 @@ fn collection<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_
         let place = below(&place, key);
         match value {
             Value::Object(value) => list.push((key.as_str(), value, place)),
-            _ => notes.mistake(Rule::MemberType, place, format!("an entity is an object, and this is {}", kind(value))),
+            _ => notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("an entity is an object, and this is {}", kind(value)),
+            ),
         }
     }
     list
@@ -51,10 +64,18 @@ fn collection<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_
 /// Checks the ids of an entity.
 fn ids(of: &Members, id: &str, key: &str, place: &str, notes: &mut Notes<'_>) {
     if let Some(own) = text(of, id, place, notes).filter(|own| *own != key) {
-        notes.mistake(Rule::IdMismatch, below(place, id), format!("the id is `{own}`, and the key is `{key}`"));
+        notes.mistake(
+            Rule::IdMismatch,
+            below(place, id),
+            format!("the id is `{own}`, and the key is `{key}`"),
+        );
     }
     if let Some(xid) = text(of, "xid", place, notes).filter(|xid| *xid != place) {
-        notes.mistake(Rule::XidMismatch, below(place, "xid"), format!("the xid is `{xid}`, and the path is `{place}`"));
+        notes.mistake(
+            Rule::XidMismatch,
+            below(place, "xid"),
+            format!("the xid is `{xid}`, and the path is `{place}`"),
+        );
     }
 }
 
@@ -64,7 +85,11 @@ fn text<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_>) -> 
         Value::String(text) => Some(text),
         Value::Null => None,
         other => {
-            notes.mistake(Rule::MemberType, below(place, name), format!("`{name}` is a string, and this is {}", kind(other)));
+            notes.mistake(
+                Rule::MemberType,
+                below(place, name),
+                format!("`{name}` is a string, and this is {}", kind(other)),
+            );
             None
         }
     }
@@ -102,18 +127,37 @@ fn merge(over: &Members, base: &mut Members) {
 /// Checks the names of an envelope and a protocol against those of the group.
 fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
     let envelope = text(of, "envelope", place, notes);
-    if let Some(name) = envelope && !is_versioned(name) {
-        notes.mistake(Rule::EnvelopeName, below(place, "envelope"), format!("an envelope is `NAME/VERSION`, and this is `{name}`"));
+    if let Some(name) = envelope
+        && !is_versioned(name)
+    {
+        notes.mistake(
+            Rule::EnvelopeName,
+            below(place, "envelope"),
+            format!("an envelope is `NAME/VERSION`, and this is `{name}`"),
+        );
     }
     let protocol = text(of, "protocol", place, notes);
     if protocol.is_some_and(|name| name.eq_ignore_ascii_case("none")) {
-        notes.deviation(Leniency::ProtocolNone, below(place, "protocol"), "the protocol `None` is read as none");
-    } else if let Some(name) = protocol && (name.is_empty() || name.starts_with('/') || name.ends_with('/')) {
-        notes.mistake(Rule::ProtocolName, below(place, "protocol"), format!("a protocol is `NAME` or `NAME/VERSION`, and this is `{name}`"));
+        notes.deviation(
+            Leniency::ProtocolNone,
+            below(place, "protocol"),
+            "the protocol `None` is read as none",
+        );
+    } else if let Some(name) = protocol
+        && (name.is_empty() || name.starts_with('/') || name.ends_with('/'))
+    {
+        notes.mistake(
+            Rule::ProtocolName,
+            below(place, "protocol"),
+            format!("a protocol is `NAME` or `NAME/VERSION`, and this is `{name}`"),
+        );
     }
-    let groups = [("envelope", envelope, Rule::EnvelopeMismatch), ("protocol", protocol, Rule::ProtocolMismatch)];
+    let groups =
+        [("envelope", envelope, Rule::EnvelopeMismatch), ("protocol", protocol, Rule::ProtocolMismatch)];
     for (name, own, rule) in groups {
-        if let (Some(own), Some(Value::String(group))) = (own, group.get(name)) && !own.eq_ignore_ascii_case(group) {
+        if let (Some(own), Some(Value::String(group))) = (own, group.get(name))
+            && !own.eq_ignore_ascii_case(group)
+        {
             notes.mistake(rule, below(place, name), format!("the group has `{group}`, and this is `{own}`"));
         }
     }

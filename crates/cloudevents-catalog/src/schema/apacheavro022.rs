@@ -19,7 +19,9 @@ pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schem
             parse(after.first().unwrap_or(document), before).map(Schema::Avro)
         }
         // A type within another one has its names from what is around it.
-        None if has_named(document, name, 0) => Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type")))),
+        None if has_named(document, name, 0) => {
+            Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type"))))
+        }
         None => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
     }
 }
@@ -42,8 +44,15 @@ pub(super) fn judge(
 }
 
 fn is_avro(media_type: MediaType<'_>) -> bool {
-    let names = ["application/avro", "avro/binary", "application/x-avro", "application/vnd.apache.avro", "application/octet-stream"];
-    names.iter().any(|name| media_type.is(name)) || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
+    let names = [
+        "application/avro",
+        "avro/binary",
+        "application/x-avro",
+        "application/vnd.apache.avro",
+        "application/octet-stream",
+    ];
+    names.iter().any(|name| media_type.is(name))
+        || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
 }
 
 fn parse(document: &Value, before: &[Value]) -> Result<CheckedSchema, SchemaFault> {
@@ -56,7 +65,10 @@ fn parse(document: &Value, before: &[Value]) -> Result<CheckedSchema, SchemaFaul
 fn is_named(document: &Value, name: &str) -> bool {
     let text = |member: &str| document.get(member).and_then(Value::as_str);
     text("name").is_some_and(|own| {
-        own == name || text("namespace").is_some_and(|space| name.strip_prefix(space).and_then(|rest| rest.strip_prefix('.')) == Some(own))
+        own == name
+            || text("namespace").is_some_and(|space| {
+                name.strip_prefix(space).and_then(|rest| rest.strip_prefix('.')) == Some(own)
+            })
     })
 }
 
@@ -65,7 +77,9 @@ fn has_named(document: &Value, name: &str, depth: u8) -> bool {
     deeper < u8::MAX
         && match document {
             Value::Object(members) => {
-                document.get("type").is_some_and(|kind| ["record", "enum", "fixed"].iter().any(|known| kind == known))
+                document
+                    .get("type")
+                    .is_some_and(|kind| ["record", "enum", "fixed"].iter().any(|known| kind == known))
                     && is_named(document, name)
                     || members.values().any(|value| has_named(value, name, deeper))
             }

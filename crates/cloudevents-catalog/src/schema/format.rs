@@ -28,9 +28,14 @@ const JSON_SCHEMA: [&str; 5] = ["draft-04", "draft-06", "draft-07", "draft/2019-
 
 impl Format {
     pub(crate) fn read(text: &str, place: &str, notes: &mut Notes<'_>) -> Option<Self> {
-        let Some((name, version)) = text.split_once('/').filter(|(name, version)| !name.is_empty() && !version.is_empty())
+        let Some((name, version)) =
+            text.split_once('/').filter(|(name, version)| !name.is_empty() && !version.is_empty())
         else {
-            notes.mistake(Rule::FormatSyntax, place, format!("a format is `NAME/VERSION`, and this is `{text}`"));
+            notes.mistake(
+                Rule::FormatSyntax,
+                place,
+                format!("a format is `NAME/VERSION`, and this is `{text}`"),
+            );
             return None;
         };
         let (name, version) = (name.to_ascii_lowercase(), version.to_ascii_lowercase());
@@ -40,9 +45,12 @@ impl Format {
                 let is_known = ["draft-", "rfc-"].iter().any(|prefix| version.starts_with(prefix));
                 (Family::JsonStructure, is_known)
             }
-            "avro" => {
-                (Family::Avro, version.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())))
-            }
+            "avro" => (
+                Family::Avro,
+                version
+                    .split('.')
+                    .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())),
+            ),
             "protobuf" => (Family::Protobuf, ["2", "3"].contains(&version.as_str())),
             "proto" => (Family::Protobuf, false),
             "xsd" => (Family::Xsd, ["1.0", "1.1"].contains(&version.as_str())),
@@ -60,9 +68,11 @@ impl Format {
             _ => ("such as JsonSchema/draft-07 or JsonSchema/draft/2020-12", None),
         };
         let message = format!("`{text}` is not a format of the specification, which are {usual}");
-        notes
-            .deviation(Leniency::FormatName, place, message)
-            .then(|| Self { family, version, text: text.to_owned() })
+        notes.deviation(Leniency::FormatName, place, message).then(|| Self {
+            family,
+            version,
+            text: text.to_owned(),
+        })
     }
 
     /// Whether two formats are the same. A version that is unknown differs from none; `Avro/1.11` is any of its releases.

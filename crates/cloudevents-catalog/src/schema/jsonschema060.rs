@@ -24,11 +24,17 @@ pub(crate) enum JsonSchema {
 }
 
 impl JsonSchema {
-    pub(super) fn compile(format: &Format, document: &Value, selection: Option<&str>) -> Result<Self, SchemaFault> {
+    pub(super) fn compile(
+        format: &Format,
+        document: &Value,
+        selection: Option<&str>,
+    ) -> Result<Self, SchemaFault> {
         let mut options = jsonschema::options()
             .offline()
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK));
-        if document.get("$schema").is_none() && let Some(draft) = draft(format) {
+        if document.get("$schema").is_none()
+            && let Some(draft) = draft(format)
+        {
             options = options.with_draft(draft);
         }
         let Some(selection) = selection else {
@@ -55,15 +61,27 @@ impl JsonSchema {
         let value = match payload.json(data) {
             Ok(value) => value,
             Err(error) => {
-                faults.push(fault(Breach::Unreadable, "", reference, format!("the payload is not JSON: {error}")));
+                faults.push(fault(
+                    Breach::Unreadable,
+                    "",
+                    reference,
+                    format!("the payload is not JSON: {error}"),
+                ));
                 return None;
             }
         };
-        let Some(schema) = self.validator() else { return Some(NotJudged::Unusable("nothing is selected".to_owned())) };
+        let Some(schema) = self.validator() else {
+            return Some(NotJudged::Unusable("nothing is selected".to_owned()));
+        };
         if !schema.is_valid(value) {
             let of = |error: ValidationError<'_>| {
                 let rule = format!("{reference}#{}", error.schema_path());
-                fault(Breach::Schema, error.instance_path().as_str(), &rule, short(error.masked().to_string()))
+                fault(
+                    Breach::Schema,
+                    error.instance_path().as_str(),
+                    &rule,
+                    short(error.masked().to_string()),
+                )
             };
             faults.extend(schema.iter_errors(value).take(FAULTS).map(of));
         }

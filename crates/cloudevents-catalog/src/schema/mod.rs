@@ -28,25 +28,33 @@ pub(crate) enum SchemaFault {
     /// It is not a schema of its format.
     Invalid(String),
     /// It refers to documents that are not there.
-    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))] // Of the other formats, references are not followed.
+    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))]
+    // Of the other formats, references are not followed.
     Elsewhere(String),
 }
 
 impl Schema {
     /// A schema of this format, and the type that is selected in it.
-    pub(crate) fn compile(format: &Format, document: &Value, selection: Option<&str>) -> Result<Self, SchemaFault> {
+    pub(crate) fn compile(
+        format: &Format,
+        document: &Value,
+        selection: Option<&str>,
+    ) -> Result<Self, SchemaFault> {
         let is_json = matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure);
         let parsed;
         let document = match document {
             Value::String(text) if is_json => {
-                parsed = crate::json::parse(text.as_bytes()).map_err(|error| SchemaFault::Invalid(error.to_string()))?;
+                parsed = crate::json::parse(text.as_bytes())
+                    .map_err(|error| SchemaFault::Invalid(error.to_string()))?;
                 &parsed
             }
             _ => document,
         };
         match format.family {
             #[cfg(feature = "jsonschema060")]
-            Family::JsonSchema => jsonschema060::JsonSchema::compile(format, document, selection).map(Self::Json),
+            Family::JsonSchema => {
+                jsonschema060::JsonSchema::compile(format, document, selection).map(Self::Json)
+            }
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection),
             _ => {
@@ -57,12 +65,22 @@ impl Schema {
     }
 
     /// Judges a payload, and adds its faults, with this reference to the schema. Returns why it was not judged.
-    pub(crate) fn judge(&self, payload: &Payload<'_>, reference: &str, faults: &mut Vec<Fault>) -> Option<NotJudged> {
+    pub(crate) fn judge(
+        &self,
+        payload: &Payload<'_>,
+        reference: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Option<NotJudged> {
         if let Self::Not(reason) = self {
             return Some(reason.clone());
         }
         let Some(data) = payload.event.data() else {
-            faults.push(fault(Breach::Missing, "", reference, "the payload is missing, and there is a schema for it"));
+            faults.push(fault(
+                Breach::Missing,
+                "",
+                reference,
+                "the payload is missing, and there is a schema for it",
+            ));
             return None;
         };
         match self {
