@@ -2,7 +2,7 @@
 
 use super::{Format, Payload, SchemaFault, fault};
 use crate::verdict::{Breach, Fault, NotJudged};
-use cloudevents_core::{Data, MediaType};
+use cloudevents_core::Data;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, ValidatorMap};
 use serde_json::Value;
@@ -55,7 +55,7 @@ impl JsonSchema {
         reference: &str,
         faults: &mut Vec<Fault>,
     ) -> Option<NotJudged> {
-        if let Some(other) = payload.other_than(MediaType::is_json) {
+        if let Some(other) = payload.other_than(|media_type| media_type.is_json()) {
             return Some(other);
         }
         let value = match payload.json(data) {

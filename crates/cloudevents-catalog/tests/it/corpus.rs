@@ -1,0 +1,34 @@
+//! The samples of xregistry/spec and xregistry/codegen, which `CE_XREGISTRY` names a folder of.
+
+use cloudevents_catalog::{Catalog, Level, LoadOptions};
+use std::path::{Path, PathBuf};
+
+#[test]
+fn samples_load() {
+    let Ok(folder) = std::env::var("CE_XREGISTRY") else {
+        eprintln!(
+            "   SKIPPED: the samples of xRegistry: set CE_XREGISTRY to a folder with xregistry/spec and xregistry/codegen"
+        );
+        return;
+    };
+    let mut files = Vec::new();
+    collect(Path::new(&folder), &mut files);
+    assert!(files.len() >= 30, "only {} files below {folder}", files.len());
+    for file in files {
+        let report = Catalog::read(std::fs::read(&file).unwrap(), &LoadOptions::lenient()).unwrap();
+        for finding in report.findings.iter().filter(|finding| finding.level == Level::Mistake) {
+            println!("{}: {finding}", file.display());
+        }
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.to_string_lossy().ends_with(".xreg.json") {
+            files.push(path);
+        }
+    }
+}
