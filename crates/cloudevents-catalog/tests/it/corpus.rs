@@ -15,7 +15,14 @@ fn samples_load() {
     collect(Path::new(&folder), &mut files);
     assert!(files.len() >= 30, "only {} files below {folder}", files.len());
     for file in files {
-        let report = Catalog::read(std::fs::read(&file).unwrap(), &LoadOptions::lenient()).unwrap();
+        let report = match Catalog::read(std::fs::read(&file).unwrap(), &LoadOptions::lenient()) {
+            Ok(report) => report,
+            Err(error) => {
+                // The only one: two of its schemas have the same id.
+                assert!(error.to_string().contains("project-1.0.0-rc2"), "{}: {error}", file.display());
+                continue;
+            }
+        };
         for finding in report.findings.iter().filter(|finding| finding.level == Level::Mistake) {
             println!("{}: {finding}", file.display());
         }
