@@ -1,7 +1,19 @@
 //! The samples of xregistry/spec and xregistry/codegen, which `CE_XREGISTRY` names a folder of.
 
-use cloudevents_catalog::{Catalog, Level, LoadOptions};
+use cloudevents_catalog::{Catalog, Level, LoadOptions, Rule};
 use std::path::{Path, PathBuf};
+
+/// Mistakes that the samples have: references to schemas that are not there, an empty `source`, and a `time` that is a template.
+const KNOWN: &[(&str, &str)] = &[
+    ("kafka-consumer-endpoint.xreg.json", "dangling"),
+    ("kafka-producer-endpoint.xreg.json", "dangling"),
+    ("minimal-avro2.xreg.json", "attribute-value"),
+    ("minimal-proto.xreg.json", "attribute-value"),
+    ("mqtt-producer-endpoint.xreg.json", "dangling"),
+    ("mqtt-sparkplugB.xreg.json", "dangling"),
+    ("nats-consumer-endpoint.xreg.json", "dangling"),
+    ("nats-producer-endpoint.xreg.json", "dangling"),
+];
 
 #[test]
 fn samples_load() {
@@ -24,7 +36,10 @@ fn samples_load() {
             }
         };
         for finding in report.findings.iter().filter(|finding| finding.level == Level::Mistake) {
-            println!("{}: {finding}", file.display());
+            let name = file.file_name().unwrap().to_string_lossy();
+            let is_known = KNOWN.contains(&(&*name, finding.rule.code()));
+            // The specification requires it (MUST), and several samples do without.
+            assert!(is_known || finding.rule == Rule::FormatMissing, "{}: {finding}", file.display());
         }
     }
 }
