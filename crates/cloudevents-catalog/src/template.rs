@@ -54,7 +54,7 @@ impl Template {
         }
     }
 
-    /// Whether two placeholders are next to each other, so that values cannot be told apart.
+    /// Whether two placeholders are next to each other, so that their values are ambiguous.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.parts.windows(2).any(
             |pair| matches!(pair, [Part::Placeholder(first), Part::Placeholder(second)] if first != second),

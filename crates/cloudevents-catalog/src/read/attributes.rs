@@ -306,7 +306,7 @@ fn template(ty: Type, text: &str, place: &str, notes: &mut Notes<'_>) -> Expecte
         notes.advice(
             Rule::TemplateAmbiguous,
             place,
-            "placeholders next to each other have no values that can be told apart",
+            "the values of placeholders next to each other are ambiguous",
         );
     }
     template.is_wide = notes.options.allows(Leniency::WidePlaceholder);

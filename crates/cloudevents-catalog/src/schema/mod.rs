@@ -8,10 +8,15 @@ mod jsonschema060;
 
 pub(crate) use format::{Family, Format};
 
-use crate::verdict::{Breach, Fault, NotJudged};
-use cloudevents_core::{Data, Event, MediaType};
+use crate::verdict::{Fault, NotJudged};
+use cloudevents_core::Event;
 use serde_json::Value;
 use std::cell::OnceCell;
+#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+use {
+    crate::verdict::Breach,
+    cloudevents_core::{Data, MediaType},
+};
 
 /// A schema that is ready to judge payloads, or the reason why it cannot.
 #[derive(Debug)]
@@ -71,26 +76,15 @@ impl Schema {
         reference: &str,
         faults: &mut Vec<Fault>,
     ) -> Option<NotJudged> {
-        if let Self::Not(reason) = self {
-            return Some(reason.clone());
-        }
-        let Some(data) = payload.event.data() else {
-            faults.push(fault(
-                Breach::Missing,
-                "",
-                reference,
-                "the payload is missing, and there is a schema for it",
-            ));
-            return None;
-        };
+        #[cfg(not(any(feature = "apacheavro022", feature = "jsonschema060")))]
+        let _ = (payload, reference, faults);
         match self {
+            Self::Not(reason) => Some(reason.clone()),
             #[cfg(feature = "jsonschema060")]
-            Self::Json(schema) => schema.judge(payload, data, reference, faults),
+            Self::Json(schema) => schema.judge(payload, payload.data(reference, faults)?, reference, faults),
             #[cfg(feature = "apacheavro022")]
-            Self::Avro(schema) => apacheavro022::judge(schema, payload, data, reference, faults),
-            Self::Not(reason) => {
-                let _ = data;
-                Some(reason.clone())
+            Self::Avro(schema) => {
+                apacheavro022::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
             }
         }
     }
@@ -98,6 +92,8 @@ impl Schema {
 
 /// The payload of an event, which is parsed once for several schemas.
 pub(crate) struct Payload<'e> {
+    #[cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
+    // Nothing reads it.
     event: &'e Event,
     #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))] // Only JSON is parsed.
     json: OnceCell<Result<Value, String>>,
@@ -108,6 +104,17 @@ impl<'e> Payload<'e> {
         Self { event, json: OnceCell::new() }
     }
 
+    /// The payload, or a fault.
+    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+    fn data(&self, reference: &str, faults: &mut Vec<Fault>) -> Option<Data<'e>> {
+        let data = self.event.data();
+        if data.is_none() {
+            let message = "the payload is missing, and there is a schema for it";
+            faults.push(fault(Breach::Missing, "", reference, message));
+        }
+        data
+    }
+
     #[cfg(feature = "jsonschema060")]
     fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
         let parse = || serde_json::from_slice(data.as_bytes()).map_err(|error| error.to_string());
@@ -115,7 +122,7 @@ impl<'e> Payload<'e> {
     }
 
     /// The content type, unless this one is expected.
-    #[cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))] // Nothing is expected.
+    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
     fn other_than(&self, is_expected: impl FnOnce(MediaType<'_>) -> bool) -> Option<NotJudged> {
         let media_type = self.event.content_type()?;
         (!is_expected(media_type)).then(|| NotJudged::ContentType(media_type.as_str().to_owned()))
@@ -123,6 +130,7 @@ impl<'e> Payload<'e> {
 }
 
 /// A fault at this place of the payload.
+#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
 fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
 }

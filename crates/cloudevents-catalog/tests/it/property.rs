@@ -25,7 +25,7 @@ proptest! {
         }
     }
 
-    /// What a template of level 1 produces has the values that it was made of, as far as they can be told apart.
+    /// What a template of level 1 produces has the values that it was made of.
     #[test]
     fn what_is_expanded_is_extracted(a in "[a-z0-9._~-]{1,8}", b in "[a-z0-9._~-]{1,8}") {
         let template: Template = "/x/{a}/{b}".parse().unwrap();
