@@ -2,7 +2,7 @@
 
 use crate::finding::Level;
 use crate::matching::{Failure, solve};
-use crate::read::{self, Attribute, Found, Schemas};
+use crate::read::{self, Attribute, Found};
 use crate::schema::Payload;
 use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
 use crate::{LoadError, LoadOptions, Report, Template, json};
@@ -28,9 +28,6 @@ use std::sync::Arc;
 pub struct Catalog {
     document: Value,
     messages: Vec<Message>,
-    /// Kept so that references can be resolved later.
-    #[expect(dead_code, reason = "what messages use of it is shared with them")]
-    schemas: Schemas,
     /// Definitions of events by the constant value of `type`.
     by_type: HashMap<String, Vec<usize>>,
     /// Definitions of events whose `type` is a template.
@@ -70,7 +67,7 @@ impl Catalog {
         read::document(document, options)
     }
 
-    pub(crate) fn new(messages: Vec<Message>, schemas: Schemas, document: Value) -> Self {
+    pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
         let (mut by_type, mut templates): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), Vec::new());
         for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.is_event) {
             let rule = message.attribute("type");
@@ -82,7 +79,7 @@ impl Catalog {
                 }
             }
         }
-        Self { document, messages, schemas, by_type, templates }
+        Self { document, messages, by_type, templates }
     }
 
     /// The whole document as it was read, with the members that this crate does not know.

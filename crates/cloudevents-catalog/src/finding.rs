@@ -43,9 +43,7 @@ pub struct Finding {
     pub level: Level,
     /// The rule that is broken.
     pub rule: Rule,
-    /// The file, relative to the folder that was opened. `None` for a single document.
-    pub file: Option<String>,
-    /// The place as a JSON Pointer (RFC 6901) in the document. Of a folder, the place in the whole of its files.
+    /// The place as a JSON Pointer (RFC 6901) in the document.
     pub place: String,
     /// What is wrong, as a sentence without a full stop.
     pub message: String,
@@ -53,9 +51,6 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{file}: ")?;
-        }
         write!(f, "{}: {} [{}]", self.place, self.message, self.rule.code())
     }
 }
@@ -106,8 +101,6 @@ rules! {
     IdMismatch "id-mismatch";
     /// An `xid` is the path of its entity.
     XidMismatch "xid-mismatch";
-    /// Files of a folder do not contradict each other.
-    FileConflict "file-conflict";
     /// An envelope is named `NAME/VERSION`.
     EnvelopeName "envelope-name";
     /// A message has an envelope if its group has one, or if it has `envelopemetadata`.
@@ -210,7 +203,7 @@ impl<'a> Notes<'a> {
     /// What a message inherits is found again in each message that inherits it, and reported once.
     fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
         if self.seen.insert((rule, place.clone(), message.clone())) {
-            self.findings.push(Finding { level, rule, file: None, place, message });
+            self.findings.push(Finding { level, rule, place, message });
         }
     }
 }

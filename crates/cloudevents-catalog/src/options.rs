@@ -57,10 +57,8 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of all documents together. 16 MiB by default.
+    /// Bytes of the document. 16 MiB by default.
     pub bytes: usize,
-    /// Files of a folder. 10,000 by default.
-    pub files: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,
     /// Definitions in a chain of base messages. 16 by default.
@@ -69,7 +67,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 16 << 20, files: 10_000, definitions: 100_000, references: 16 }
+        Self { bytes: 16 << 20, definitions: 100_000, references: 16 }
     }
 }
 

@@ -6,7 +6,8 @@ mod messages;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
-pub(crate) use schemas::{Found, Schemas};
+pub(crate) use schemas::Found;
+use schemas::Schemas;
 
 use crate::finding::{Notes, Rule};
 use crate::json::{below, kind};
@@ -23,7 +24,7 @@ pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report,
     let schemas = Schemas::read(root, &mut notes)?;
     let messages = messages::read(root, &schemas, &mut notes)?;
     endpoints::read(root, &mut notes);
-    Ok(Report { catalog: Catalog::new(messages, schemas, document), findings: notes.into_findings() })
+    Ok(Report { catalog: Catalog::new(messages, document), findings: notes.into_findings() })
 }
 
 /// The members of a collection, each an object at its place.
