@@ -1,0 +1,188 @@
+//! Catalogs: definitions of messages, found by the type of an event.
+
+use crate::finding::Level;
+use crate::matching::{Failure, solve};
+use crate::read::{self, Attribute, Found};
+use crate::schema::Payload;
+use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
+use crate::{LoadError, LoadOptions, Report, Template, json};
+use cloudevents_core::Event;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A catalog of message definitions and schemas: an xRegistry document.
+///
+/// ```
+/// use cloudevents_catalog::Catalog;
+///
+/// let catalog = Catalog::parse(r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {
+///     "envelope": "CloudEvents/1.0", "envelopemetadata": {"subject": {"required": true}}, "owner": "sales"
+/// }}}}}"#)?;
+/// let message = catalog.messages().next().unwrap();
+/// assert_eq!(message.xid(), "/messagegroups/shop/messages/com.example.order");
+/// assert_eq!(message.members()["owner"], "sales");
+/// # Ok::<(), cloudevents_catalog::LoadError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Catalog {
+    document: Value,
+    messages: Vec<Message>,
+    /// Definitions of events by the constant value of `type`.
+    by_type: HashMap<String, Vec<usize>>,
+    /// Definitions of events whose `type` is a template.
+    templates: Vec<usize>,
+}
+
+/// The definition of a message, with its base messages merged.
+#[derive(Debug)]
+pub struct Message {
+    pub(crate) id: String,
+    pub(crate) xid: Arc<str>,
+    pub(crate) is_event: bool,
+    pub(crate) members: Map<String, Value>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) schema: Found,
+}
+
+impl Catalog {
+    /// Reads a JSON document, strictly: a mistake is an error.
+    pub fn parse(document: impl AsRef<[u8]>) -> Result<Self, LoadError> {
+        let report = Self::read(document, &LoadOptions::strict())?;
+        match report.findings.iter().find(|finding| finding.level == Level::Mistake) {
+            None => Ok(report.catalog),
+            Some(finding) => Err(LoadError::new(finding.to_string())),
+        }
+    }
+
+    /// Reads a JSON document, and reports everything that is found in it.
+    ///
+    /// Errors: the document is not JSON, has a duplicate member, is not an object, or exceeds a limit.
+    pub fn read(document: impl AsRef<[u8]>, options: &LoadOptions) -> Result<Report, LoadError> {
+        let text = document.as_ref();
+        if text.len() > options.limits.bytes {
+            return Err(LoadError::new(format!("the document has more than {} bytes", options.limits.bytes)));
+        }
+        let document = json::parse(text).map_err(|error| LoadError::new(error.to_string()))?;
+        read::document(document, options)
+    }
+
+    pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
+        let (mut by_type, mut templates): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), Vec::new());
+        for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.is_event) {
+            let rule = message.attribute("type");
+            match rule.and_then(Attribute::template) {
+                Some(_) => templates.push(index),
+                None => {
+                    let ty = rule.and_then(Attribute::constant).unwrap_or(&message.id);
+                    by_type.entry(ty.to_owned()).or_default().push(index);
+                }
+            }
+        }
+        Self { document, messages, by_type, templates }
+    }
+
+    /// The whole document as it was read, with the members that this crate does not know.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// The definitions, groups first, then endpoints.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter()
+    }
+
+    /// The definitions for the type of an event, those with this very type first. A definition without a value for `type` is one for the
+    /// type that is its id.
+    pub fn candidates<'c>(&'c self, event: &'c Event) -> impl Iterator<Item = &'c Message> {
+        let exact = self.by_type.get(event.ty()).into_iter().flatten();
+        let templates = self.templates.iter().filter(|index| {
+            let rule = self.messages.get(**index).and_then(|message| message.attribute("type"));
+            rule.and_then(Attribute::template).is_some_and(|template| template.extract(event.ty()).is_some())
+        });
+        exact.chain(templates).filter_map(|index| self.messages.get(*index))
+    }
+}
+
+/// By the first definition that the event fulfils, else by the one with the fewest faults.
+impl Judge for Catalog {
+    fn judge(&self, event: &Event) -> Verdict {
+        let payload = Payload::new(event);
+        let mut best: Option<Verdict> = None;
+        for message in self.candidates(event) {
+            let verdict = message.judge(event, &payload);
+            if verdict.faults.is_empty() {
+                return verdict;
+            }
+            if best.as_ref().is_none_or(|best| verdict.faults.len() < best.faults.len()) {
+                best = Some(verdict);
+            }
+        }
+        best.unwrap_or_default()
+    }
+}
+
+impl Message {
+    /// The id: by convention the type of the event.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The path in the catalog: `/messagegroups/G/messages/M`.
+    pub fn xid(&self) -> &str {
+        &self.xid
+    }
+
+    /// Whether it defines a CloudEvent.
+    pub fn is_event(&self) -> bool {
+        self.is_event
+    }
+
+    /// All members, also unknown ones, with those of the base messages.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
+    fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    fn judge(&self, event: &Event, payload: &Payload<'_>) -> Verdict {
+        let mut faults = Vec::new();
+        let texts: Vec<_> = self
+            .attributes
+            .iter()
+            .filter_map(|rule| Some((rule, rule.check(event, &mut faults)?)))
+            .filter_map(|(rule, text)| Some((rule, rule.template()?, text)))
+            .collect();
+        let placeholders = placeholders(&texts, &mut faults);
+        let not_judged = match faults.is_empty() {
+            true => self.schema.schema.judge(payload, &self.schema.place, &mut faults),
+            false => Some(NotJudged::Attributes),
+        };
+        Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders }
+    }
+}
+
+type Text<'m, 'e> = (&'m Attribute, &'m Template, std::borrow::Cow<'e, str>);
+
+/// The values of all templates together.
+fn placeholders(texts: &[Text<'_, '_>], faults: &mut Vec<Fault>) -> Vec<(Arc<str>, String)> {
+    let pairs: Vec<(&Template, &str)> =
+        texts.iter().map(|(_, template, text)| (*template, &**text)).collect();
+    match solve(&pairs) {
+        Ok(values) => values.into_iter().map(|(name, value)| (Arc::from(name), value.to_owned())).collect(),
+        Err(Failure::At(index) | Failure::Steps(index)) => {
+            if let Some((rule, template, text)) = texts.get(index) {
+                let message = match template.extract(text) {
+                    None => format!("`{text}` does not match `{template}`"),
+                    Some(_) => {
+                        format!("a placeholder of `{template}` has another value in another attribute")
+                    }
+                };
+                faults.push(rule.fault(Breach::Template, message));
+            }
+            Vec::new()
+        }
+    }
+}

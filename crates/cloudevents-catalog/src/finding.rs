@@ -1,0 +1,209 @@
+//! What is found in a catalog: mistakes, repairs and advice, each with its place and rule.
+
+use crate::{Catalog, Leniency, LoadOptions};
+use std::collections::HashSet;
+use std::fmt;
+
+/// A catalog, and everything that was found in it.
+///
+/// Definitions with mistakes are in the catalog as far as they can be read.
+#[derive(Debug)]
+pub struct Report {
+    /// What was read.
+    pub catalog: Catalog,
+    /// What was found, in the order of the document's parts: schemas, messages, endpoints.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The findings that are mistakes.
+    pub fn mistakes(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.level == Level::Mistake)
+    }
+}
+
+/// Something found in a catalog.
+///
+/// ```
+/// use cloudevents_catalog::{Catalog, Level, LoadOptions, Rule};
+///
+/// let document = r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {
+///     "envelope": "CloudEvents/1.0", "envelopemetadata": {"time": {"type": "tiemstamp"}}
+/// }}}}}"#;
+/// let report = Catalog::read(document, &LoadOptions::strict())?;
+/// let finding = &report.findings[0];
+/// assert_eq!((finding.level, finding.rule), (Level::Mistake, Rule::AttributeType));
+/// assert_eq!(finding.place, "/messagegroups/shop/messages/com.example.order/envelopemetadata/time/type");
+/// # Ok::<(), cloudevents_catalog::LoadError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How serious it is.
+    pub level: Level,
+    /// The rule that is broken.
+    pub rule: Rule,
+    /// The place as a JSON Pointer (RFC 6901) in the document.
+    pub place: String,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", self.place, self.message, self.rule.code())
+    }
+}
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Level {
+    /// The document breaks a rule (MUST).
+    Mistake,
+    /// The document breaks a rule, and a leniency allows it.
+    Repaired,
+    /// The document does not follow a recommendation, or has something that cannot be checked.
+    Advice,
+}
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident $code:literal;)*) => {
+        /// A rule for catalogs.
+        ///
+        /// ```
+        /// assert_eq!(cloudevents_catalog::Rule::IdMismatch.code(), "id-mismatch");
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $($(#[$doc])* $name,)*
+            /// A deviation that a leniency names.
+            Deviation(Leniency),
+        }
+
+        impl Rule {
+            /// The kebab-case code that programs may rely on.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                    Self::Deviation(leniency) => leniency.code(),
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A member has a value of the type that the specification states.
+    MemberType "member-type";
+    /// The id of an entity is its key in the collection.
+    IdMismatch "id-mismatch";
+    /// An `xid` is the path of its entity.
+    XidMismatch "xid-mismatch";
+    /// An envelope is named `NAME/VERSION`.
+    EnvelopeName "envelope-name";
+    /// A message has an envelope if its group has one, or if it has `envelopemetadata`.
+    EnvelopeMissing "envelope-missing";
+    /// A message has the envelope of its group.
+    EnvelopeMismatch "envelope-mismatch";
+    /// A protocol is named `NAME` or `NAME/VERSION`.
+    ProtocolName "protocol-name";
+    /// A message has the protocol of its group.
+    ProtocolMismatch "protocol-mismatch";
+    /// Options of a protocol have the values that the protocol allows, and do not exclude each other.
+    ProtocolOption "protocol-option";
+    /// The name of an attribute has only lower-case letters and digits.
+    AttributeName "attribute-name";
+    /// The type of an attribute is known, and is one that the attribute can have.
+    AttributeType "attribute-type";
+    /// The value of an attribute is one of its type.
+    AttributeValue "attribute-value";
+    /// `id`, `type` and `source` are not declared with `required: false`.
+    AttributeRequired "attribute-required";
+    /// A URI template is one of level 1 of RFC 6570.
+    Template "template";
+    /// A value can be extracted from a template in one way (advice).
+    TemplateAmbiguous "template-ambiguous";
+    /// The value of `id` is not defined, and that of `time` is the current time (advice).
+    ValueFixed "value-fixed";
+    /// The id of a message is the value of its attribute `type` (advice).
+    IdIsType "id-is-type";
+    /// A base message exists (advice: dangling references are permitted).
+    BaseMissing "base-missing";
+    /// A chain of base messages ends.
+    BaseCycle "base-cycle";
+    /// `dataschema` and `dataschemauri` exclude each other.
+    SchemaConflict "schema-conflict";
+    /// A message with a schema has `dataschemaformat`.
+    FormatMissing "format-missing";
+    /// The format of a schema is `NAME/VERSION`.
+    FormatSyntax "format-syntax";
+    /// A message and its schema, or a schema and its versions, have the same format.
+    FormatMismatch "format-mismatch";
+    /// The attribute `dataschema` is the `dataschemauri` of its message.
+    DataschemaMismatch "dataschema-mismatch";
+    /// The attribute `datacontenttype` is the `datacontenttype` of its message.
+    ContentTypeMismatch "content-type-mismatch";
+    /// A content type is a media type.
+    ContentType "content-type";
+    /// What a reference names exists.
+    Dangling "dangling";
+    /// A reference has the form of an XID, a JSON Pointer or a URI.
+    Reference "reference";
+    /// A schema has a document, in one form.
+    SchemaDocument "schema-document";
+    /// A schema is valid in its format.
+    SchemaInvalid "schema-invalid";
+    /// The default version of a schema exists, and so does the ancestor of a version.
+    SchemaVersion "schema-version";
+    /// `usage` of an endpoint is there, and has known values.
+    Usage "usage";
+    /// The mode of an endpoint is `binary` or `structured`.
+    EnvelopeMode "envelope-mode";
+}
+
+/// Collects findings.
+pub(crate) struct Notes<'a> {
+    pub(crate) options: &'a LoadOptions,
+    findings: Vec<Finding>,
+    seen: HashSet<(Rule, String, String)>,
+}
+
+impl<'a> Notes<'a> {
+    pub(crate) fn new(options: &'a LoadOptions) -> Self {
+        Self { options, findings: Vec::new(), seen: HashSet::new() }
+    }
+
+    pub(crate) fn mistake(&mut self, rule: Rule, place: impl Into<String>, message: impl Into<String>) {
+        self.add(Level::Mistake, rule, place.into(), message.into());
+    }
+
+    pub(crate) fn advice(&mut self, rule: Rule, place: impl Into<String>, message: impl Into<String>) {
+        self.add(Level::Advice, rule, place.into(), message.into());
+    }
+
+    /// Reports a deviation, and returns whether it may be repaired.
+    pub(crate) fn deviation(
+        &mut self,
+        leniency: Leniency,
+        place: impl Into<String>,
+        message: impl Into<String>,
+    ) -> bool {
+        let is_allowed = self.options.allows(leniency);
+        let level = if is_allowed { Level::Repaired } else { Level::Mistake };
+        self.add(level, Rule::Deviation(leniency), place.into(), message.into());
+        is_allowed
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// What a message inherits is found again in each message that inherits it, and reported once.
+    fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
+        if self.seen.insert((rule, place.clone(), message.clone())) {
+            self.findings.push(Finding { level, rule, place, message });
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Several templates and their texts at once: a placeholder has the same value everywhere.
+
+use crate::template::{Part, Template};
+
+/// The most places at which a value is tried to end. Templates with placeholders next to each other could need exponentially many.
+const STEPS: usize = 20_000;
+
+/// Why there are no values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The text with this index does not match its template, given the values of the texts before it.
+    At(usize),
+    /// The text with this index needs too many steps.
+    Steps(usize),
+}
+
+/// The values of the placeholders, in the order of their first occurrence.
+pub(crate) fn solve<'a>(pairs: &[(&'a Template, &'a str)]) -> Result<Vec<(&'a str, &'a str)>, Failure> {
+    let mut solver = Solver { pairs, values: Vec::new(), steps: 0, furthest: 0 };
+    match pairs.first() {
+        None => Ok(Vec::new()),
+        Some((template, text)) => match solver.rest(0, &template.parts, text) {
+            true => Ok(solver.values),
+            false if solver.steps >= STEPS => Err(Failure::Steps(solver.furthest)),
+            false => Err(Failure::At(solver.furthest)),
+        },
+    }
+}
+
+struct Solver<'a, 'p> {
+    pairs: &'p [(&'a Template, &'a str)],
+    values: Vec<(&'a str, &'a str)>,
+    steps: usize,
+    /// The last pair that was reached.
+    furthest: usize,
+}
+
+impl<'a> Solver<'a, '_> {
+    /// Whether these parts match the text, and all pairs after this one match.
+    fn rest(&mut self, pair: usize, parts: &'a [Part], text: &'a str) -> bool {
+        match parts.split_first() {
+            None => text.is_empty() && self.next(pair),
+            Some((Part::Text(literal), after)) => {
+                text.strip_prefix(&**literal).is_some_and(|text| self.rest(pair, after, text))
+            }
+            Some((Part::Placeholder(name), after)) => {
+                match self.values.iter().find(|(known, _)| *known == &**name) {
+                    Some((_, value)) => {
+                        text.strip_prefix(*value).is_some_and(|text| self.rest(pair, after, text))
+                    }
+                    None => self.bind(pair, name, after, text),
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, pair: usize) -> bool {
+        let Some(pair) = pair.checked_add(1) else { return false };
+        match self.pairs.get(pair).copied() {
+            None => true,
+            Some((template, text)) => {
+                self.furthest = self.furthest.max(pair);
+                self.rest(pair, &template.parts, text)
+            }
+        }
+    }
+
+    /// Tries every end of the value, the nearest first.
+    fn bind(&mut self, pair: usize, name: &'a str, after: &'a [Part], text: &'a str) -> bool {
+        let is_wide = self.pairs.get(pair).is_some_and(|(template, _)| template.is_wide);
+        let longest = if is_wide { text.len() } else { expansion(text) };
+        // Looking for ends takes time, too.
+        self.steps = self.steps.saturating_add(longest >> 6);
+        let known = self.values.len();
+        for end in ends(text, longest, after.first()) {
+            if self.steps >= STEPS {
+                return false;
+            }
+            self.steps = self.steps.saturating_add(1);
+            let Some((value, text)) = text.split_at_checked(end) else { continue };
+            self.values.push((name, value));
+            if self.rest(pair, after, text) {
+                return true;
+            }
+            self.values.truncate(known);
+        }
+        false
+    }
+}
+
+/// Where a value of at least one character can end: before the next text, or anywhere.
+fn ends<'a>(text: &'a str, longest: usize, next: Option<&'a Part>) -> Box<dyn Iterator<Item = usize> + 'a> {
+    match next {
+        None => Box::new((longest == text.len() && !text.is_empty()).then_some(longest).into_iter()),
+        Some(Part::Text(literal)) => {
+            let ends = text.char_indices().map(|(at, _)| at).skip(1).take_while(move |at| *at <= longest);
+            Box::new(ends.filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(&**literal))))
+        }
+        Some(Part::Placeholder(_)) => {
+            Box::new(text.char_indices().map(|(at, _)| at).skip(1).take_while(move |at| *at <= longest))
+        }
+    }
+}
+
+/// The length of the longest beginning that a placeholder of level 1 can produce: unreserved characters, and percent-encoded bytes.
+fn expansion(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0_usize;
+    loop {
+        let hex = |offset: usize| {
+            at.checked_add(offset).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit)
+        };
+        let step = match bytes.get(at) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) => 1,
+            Some(b'%') if hex(1) && hex(2) => 3,
+            _ => return at,
+        };
+        at = at.saturating_add(step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>, Failure> {
+        let templates: Vec<Template> = pairs.iter().map(|(template, _)| template.parse().unwrap()).collect();
+        let pairs: Vec<_> =
+            templates.iter().zip(pairs).map(|(template, (_, text))| (template, *text)).collect();
+        solve(&pairs).map(|values| values.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+    }
+
+    fn owned(values: &[(&str, &str)]) -> Vec<(String, String)> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn values_are_the_same_everywhere() {
+        assert_eq!(values(&[("/{a}/{b}", "/x/y"), ("{b}", "y")]), Ok(owned(&[("a", "x"), ("b", "y")])));
+        assert_eq!(values(&[("/{a}/{b}", "/x/y"), ("{b}", "z")]), Err(Failure::At(1)));
+        assert_eq!(values(&[("{a}-{a}", "x-y-x-y")]), Ok(owned(&[("a", "x-y")])));
+        // The nearest end of the first text is not the one that the second has.
+        assert_eq!(values(&[("{a}-{b}", "x-y-z"), ("{b}", "z")]), Ok(owned(&[("a", "x-y"), ("b", "z")])));
+    }
+
+    #[test]
+    fn values_are_not_empty_and_have_no_reserved_characters() {
+        for (template, text, matches) in [
+            ("{a}/b", "x/b", true),
+            ("{a}/b", "/b", false),
+            ("{a}", "", false),
+            ("{a}", "x/y", false),
+            ("{a}", "x%2Fy", true),
+            ("{a}", "x%2", false),
+            ("{a}", "é", false),
+            ("{a}{b}", "xy", true),
+            ("{a}{b}", "x", false),
+            ("", "", true),
+            ("a", "b", false),
+        ] {
+            assert_eq!(values(&[(template, text)]).is_ok(), matches, "{template} {text}");
+        }
+    }
+
+    #[test]
+    fn many_ways_end() {
+        let template = "{a}{b}{c}{d}{e}{f}!";
+        let text = "x".repeat(4096);
+        assert_eq!(values(&[(template, &text)]), Err(Failure::Steps(0)));
+    }
+}

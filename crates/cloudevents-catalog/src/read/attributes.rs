@@ -1,0 +1,338 @@
+//! The rule for one attribute: its type, its value, and whether it is required.
+
+use super::{Members, text};
+use crate::finding::{Notes, Rule};
+use crate::json::{below, kind};
+use crate::verdict::{Breach, Fault};
+use crate::{Leniency, Template};
+use cloudevents_core::{AttributeType, Event, MediaType, Name, Timestamp, Value as EventValue};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// The rule for an attribute.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) name: String,
+    /// The place of the rule.
+    place: String,
+    ty: Type,
+    expected: Expected,
+    is_required: bool,
+}
+
+#[derive(Debug)]
+enum Expected {
+    Anything,
+    Text(String),
+    Template(Template),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Any,
+    Binary,
+    Boolean,
+    Duration,
+    Integer,
+    Number,
+    String,
+    Symbol,
+    Timestamp,
+    Uri,
+    UriTemplate,
+}
+
+const TYPES: [(&str, Type); 11] = [
+    ("any", Type::Any),
+    ("binary", Type::Binary),
+    ("boolean", Type::Boolean),
+    ("duration", Type::Duration),
+    ("integer", Type::Integer),
+    ("number", Type::Number),
+    ("string", Type::String),
+    ("symbol", Type::Symbol),
+    ("timestamp", Type::Timestamp),
+    ("uri", Type::Uri),
+    ("uritemplate", Type::UriTemplate),
+];
+
+/// What the value of `time` is where it is the current time.
+const NOW: &str = "0000-01-01T00:00:00Z";
+
+impl Attribute {
+    pub(super) fn read(name: &str, members: &Members, place: &str, notes: &mut Notes<'_>) -> Self {
+        if Name::parse(name).is_err() {
+            let message = format!(
+                "`{name}` is not the name of an attribute: it has only lower-case letters and digits"
+            );
+            notes.mistake(Rule::AttributeName, place, message);
+        }
+        let ty = ty(name, members, place, notes);
+        let is_core = ["id", "type", "source", "specversion"].contains(&name);
+        let required = match members.get("required") {
+            None => None,
+            Some(Value::Bool(required)) => Some(*required),
+            Some(other) => {
+                let message = format!("`required` is a boolean, and this is {}", kind(other));
+                notes.mistake(Rule::MemberType, below(place, "required"), message);
+                None
+            }
+        };
+        if is_core && required == Some(false) {
+            notes.mistake(
+                Rule::AttributeRequired,
+                below(place, "required"),
+                format!("`{name}` is always required"),
+            );
+        }
+        let expected = match members.get("value") {
+            None | Some(Value::Null) => Expected::Anything,
+            Some(value) => expected(name, ty, value, &below(place, "value"), notes),
+        };
+        Self {
+            name: name.to_owned(),
+            place: place.to_owned(),
+            ty,
+            expected,
+            is_required: required == Some(true) || is_core,
+        }
+    }
+
+    /// The text that the attribute has in every event.
+    pub(crate) fn constant(&self) -> Option<&str> {
+        match &self.expected {
+            Expected::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn template(&self) -> Option<&Template> {
+        match &self.expected {
+            Expected::Template(template) => Some(template),
+            _ => None,
+        }
+    }
+
+    /// Compares with an event, except for templates. Returns the text.
+    pub(crate) fn check<'e>(&self, event: &'e Event, faults: &mut Vec<Fault>) -> Option<Cow<'e, str>> {
+        let value = match self.name.as_str() {
+            "specversion" => Some(EventValue::String(event.specversion().as_str())),
+            name => event.attribute(name),
+        };
+        let Some(value) = value else {
+            if self.is_required {
+                faults.push(self.fault(Breach::Missing, "the attribute is required and missing"));
+            }
+            return None;
+        };
+        let text = value.to_canonical();
+        if !self.ty.has(value, &text) {
+            let name = TYPES.iter().find(|(_, ty)| *ty == self.ty).map_or("", |(name, _)| name);
+            faults.push(self.fault(Breach::Type, format!("`{text}` is not of the type `{name}`")));
+        } else if let Expected::Text(expected) = &self.expected
+            && !self.is_same(expected, &text)
+        {
+            faults
+                .push(self.fault(Breach::Value, format!("the value is `{expected}`, and this is `{text}`")));
+        }
+        Some(text)
+    }
+
+    pub(crate) fn fault(&self, breach: Breach, message: impl Into<String>) -> Fault {
+        Fault { breach, place: self.name.clone(), rule: self.place.clone(), message: message.into() }
+    }
+
+    fn is_same(&self, expected: &str, text: &str) -> bool {
+        let instant = |text| Timestamp::parse(text).ok().map(Timestamp::instant);
+        match self.ty {
+            _ if expected == text => true,
+            _ if self.name == "datacontenttype" => is_same_media_type(expected, text),
+            Type::Timestamp => instant(expected).is_some_and(|expected| instant(text) == Some(expected)),
+            _ => false,
+        }
+    }
+}
+
+impl Type {
+    /// Whether a value has the type. Carriers without types deliver a String, which is read as the type.
+    fn has(self, value: EventValue<'_>, text: &str) -> bool {
+        let is_text =
+            matches!(value, EventValue::String(_) | EventValue::Uri(_) | EventValue::UriReference(_));
+        let parses = |ty: AttributeType| is_text && ty.parse(text, &mut Vec::new()).is_ok();
+        match self {
+            Self::Any => true,
+            Self::Binary => matches!(value, EventValue::Binary(_)) || parses(AttributeType::Binary),
+            Self::Boolean => matches!(value, EventValue::Boolean(_)) || parses(AttributeType::Boolean),
+            Self::Integer => matches!(value, EventValue::Integer(_)) || parses(AttributeType::Integer),
+            Self::Number => {
+                matches!(value, EventValue::Integer(_))
+                    || is_text && serde_json::from_str::<serde_json::Number>(text).is_ok()
+            }
+            Self::Timestamp => matches!(value, EventValue::Timestamp(_)) || parses(AttributeType::Timestamp),
+            Self::Uri => parses(AttributeType::UriReference),
+            Self::Duration => is_text && is_duration(text),
+            Self::Symbol => is_text && is_symbol(text),
+            Self::String | Self::UriTemplate => is_text,
+        }
+    }
+}
+
+pub(super) fn is_same_media_type(first: &str, second: &str) -> bool {
+    let (Ok(first), Ok(second)) = (MediaType::parse(first), MediaType::parse(second)) else { return false };
+    let parameters = |of: MediaType<'_>| {
+        let mut list: Vec<_> = of
+            .parameters()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.unquoted().to_ascii_lowercase()))
+            .collect();
+        list.sort();
+        list
+    };
+    first.is(second.essence()) && parameters(first) == parameters(second)
+}
+
+fn ty(name: &str, members: &Members, place: &str, notes: &mut Notes<'_>) -> Type {
+    let usual = match name {
+        "source" | "dataschema" => Type::UriTemplate,
+        "time" => Type::Timestamp,
+        _ => Type::String,
+    };
+    let Some(written) = text(members, "type", place, notes) else { return usual };
+    let place = below(place, "type");
+    let ty = match TYPES.iter().find(|(known, _)| *known == written) {
+        Some((_, ty)) => *ty,
+        None if written == "datetime" => {
+            notes.deviation(Leniency::EarlierType, place.clone(), "`datetime` is read as `timestamp`");
+            return Type::Timestamp;
+        }
+        None => {
+            notes.mistake(Rule::AttributeType, place, format!("there is no type `{written}`"));
+            return usual;
+        }
+    };
+    let is_possible = match name {
+        "time" => ty == Type::Timestamp || ty == Type::Any,
+        "specversion" => ty == Type::String,
+        "id" | "type" | "source" | "subject" | "dataschema" | "datacontenttype" => {
+            !matches!(ty, Type::Binary | Type::Boolean)
+        }
+        _ => true,
+    };
+    if !is_possible {
+        notes.mistake(Rule::AttributeType, place, format!("`{name}` cannot have the type `{written}`"));
+        return usual;
+    }
+    ty
+}
+
+fn expected(name: &str, ty: Type, value: &Value, place: &str, notes: &mut Notes<'_>) -> Expected {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(_) if matches!(ty, Type::Boolean | Type::Any) => value.to_string(),
+        Value::Number(_) if matches!(ty, Type::Integer | Type::Number | Type::Any) => value.to_string(),
+        other => {
+            notes.mistake(
+                Rule::AttributeValue,
+                place,
+                format!("{} is not a value of this type", kind(other)),
+            );
+            return Expected::Anything;
+        }
+    };
+    if name == "specversion" && text != "1.0" {
+        notes.mistake(Rule::AttributeValue, place, "`specversion` is `1.0`");
+    }
+    if name == "id" {
+        notes.advice(Rule::ValueFixed, place, "events have different ids, so a value should not be defined");
+    }
+    if ty == Type::Timestamp && text == NOW {
+        return Expected::Anything;
+    }
+    if ty == Type::Timestamp && text.starts_with("0001-01-01T00:00:00") {
+        return match notes.deviation(Leniency::EarliestTime, place, format!("read as `{NOW}`")) {
+            true => Expected::Anything,
+            false => Expected::Text(text),
+        };
+    }
+    if name == "time" {
+        notes.advice(
+            Rule::ValueFixed,
+            place,
+            "the value of `time` should be the current time, `0000-01-01T00:00:00Z`",
+        );
+    }
+    if matches!(ty, Type::String | Type::UriTemplate) {
+        return template(ty, &text, place, notes);
+    }
+    if ty == Type::Symbol
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !is_symbol(&text)
+    {
+        notes.deviation(Leniency::AmqpSymbol, place, "a symbol has only letters, digits and `_`");
+        return Expected::Text(text);
+    }
+    let fits = match value {
+        Value::Bool(_) => true,
+        Value::Number(number) => {
+            ty != Type::Integer || number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
+        }
+        _ => ty.has(EventValue::String(&text), &text),
+    };
+    if !fits {
+        notes.mistake(Rule::AttributeValue, place, format!("`{text}` is not a value of this type"));
+        return Expected::Anything;
+    }
+    Expected::Text(text)
+}
+
+fn template(ty: Type, text: &str, place: &str, notes: &mut Notes<'_>) -> Expected {
+    if text.is_empty() {
+        notes.mistake(Rule::AttributeValue, place, "no attribute is empty");
+        return Expected::Anything;
+    }
+    let mut template = match text.parse::<Template>() {
+        Ok(template) => template,
+        // A string may have braces of its own.
+        Err(_) if ty == Type::String => return Expected::Text(text.to_owned()),
+        Err(error) => {
+            notes.mistake(Rule::Template, place, error.to_string());
+            return Expected::Anything;
+        }
+    };
+    if let Some(text) = template.as_text() {
+        return Expected::Text(text.to_owned());
+    }
+    if template.is_ambiguous() {
+        notes.advice(
+            Rule::TemplateAmbiguous,
+            place,
+            "the values of placeholders next to each other are ambiguous",
+        );
+    }
+    template.is_wide = notes.options.allows(Leniency::WidePlaceholder);
+    Expected::Template(template)
+}
+
+fn is_symbol(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// A duration of RFC 3339, appendix A: `P1DT12H`, `P2W`.
+fn is_duration(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('P') else { return false };
+    let (date, time) = rest.split_once('T').map_or((rest, None), |(date, time)| (date, Some(time)));
+    let is_in_order = |text: &str, units: &str| {
+        let (mut units, mut digits) = (units.chars(), 0_usize);
+        text.chars().all(|character| match character.is_ascii_digit() {
+            true => {
+                digits = digits.saturating_add(1);
+                true
+            }
+            false => std::mem::take(&mut digits) > 0 && units.any(|unit| unit == character),
+        }) && digits == 0
+    };
+    match time {
+        Some(time) => !time.is_empty() && is_in_order(date, "YMD") && is_in_order(time, "HMS"),
+        None => !date.is_empty() && (is_in_order(date, "YMD") || is_in_order(date, "W")),
+    }
+}

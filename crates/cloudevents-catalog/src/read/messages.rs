@@ -1,0 +1,305 @@
+//! Definitions of messages: with their bases merged, ready to judge events.
+
+use super::attributes::is_same_media_type;
+use super::schemas::compile;
+use super::{
+    Attribute, Found, Members, Schemas, collection, ids, is_cloudevent, merge, names, renamed, text,
+};
+use crate::catalog::Message;
+use crate::finding::{Notes, Rule};
+use crate::json::{below, kind};
+use crate::reference::Reference;
+use crate::schema::{Format, Schema};
+use crate::verdict::NotJudged;
+use crate::{Leniency, LoadError};
+use cloudevents_core::MediaType;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Members, and the names that they have now.
+const EARLIER: [(&str, &str); 9] = [
+    ("basemessageuri", "basemessage"),
+    ("basemessageurl", "basemessage"),
+    ("dataschemaurl", "dataschemauri"),
+    ("schemaurl", "dataschemauri"),
+    ("schema", "dataschema"),
+    ("schemaformat", "dataschemaformat"),
+    ("metadata", "envelopemetadata"),
+    ("format", "envelope"),
+    ("protocolmetadata", "protocoloptions"),
+];
+
+/// A definition as it is written, with the present names.
+struct Raw {
+    members: Members,
+    place: String,
+}
+
+pub(super) fn read(
+    root: &Members,
+    schemas: &Schemas,
+    notes: &mut Notes<'_>,
+) -> Result<Vec<Message>, LoadError> {
+    let (mut raws, mut by_place) = (Vec::new(), HashMap::new());
+    for (groups, id_name) in [("messagegroups", "messagegroupid"), ("endpoints", "endpointid")] {
+        for (group, members, place) in collection(root, groups, "", notes) {
+            if groups == "messagegroups" {
+                ids(members, id_name, group, &place, notes);
+                names(members, &Members::new(), &place, notes);
+            }
+            for (id, own, place) in collection(members, "messages", &place, notes) {
+                ids(own, "messageid", id, &place, notes);
+                let mut own = renamed(own, &EARLIER, &place, notes);
+                names(&own, members, &place, notes);
+                flatten(&mut own, &place, notes);
+                if let Some(envelope) = members
+                    .get("envelope")
+                    .filter(|_| !own.contains_key("envelope") && !own.contains_key("basemessage"))
+                {
+                    notes.mistake(
+                        Rule::EnvelopeMissing,
+                        place.clone(),
+                        "the group has an envelope, and this message has none",
+                    );
+                    own.insert("envelope".to_owned(), envelope.clone());
+                }
+                by_place.insert(place.clone(), raws.len());
+                raws.push((id.to_owned(), Raw { members: own, place }));
+                if raws.len() > notes.options.limits.definitions {
+                    return Err(LoadError::new("there are more messages than Limits::definitions"));
+                }
+            }
+        }
+    }
+    let mut messages = Vec::with_capacity(raws.len());
+    for (id, raw) in &raws {
+        let chain = chain(raw, &raws, &by_place, notes);
+        messages.push(message(id, raw, &chain, schemas, notes));
+    }
+    Ok(messages)
+}
+
+/// Attributes that are one level too deep.
+fn flatten(members: &mut Members, place: &str, notes: &mut Notes<'_>) {
+    let place = format!("{place}/envelopemetadata");
+    match members.get_mut("envelopemetadata") {
+        Some(Value::Object(metadata)) => {
+            // An attribute of this name has a type or a value, which are no objects.
+            let is_nested = matches!(metadata.get("attributes"), Some(Value::Object(inner)) if inner.values().all(Value::is_object));
+            if is_nested
+                && notes.deviation(
+                    Leniency::NestedAttributes,
+                    format!("{place}/attributes"),
+                    "the attributes are one level up",
+                )
+                && let Some(Value::Object(inner)) = metadata.remove("attributes")
+            {
+                metadata.extend(inner);
+            }
+        }
+        Some(other) => {
+            let message = format!("`envelopemetadata` is an object, and this is {}", kind(other));
+            notes.mistake(Rule::MemberType, place, message);
+        }
+        None => {}
+    }
+}
+
+/// The definition and its bases, from the last base to the definition.
+fn chain<'r>(
+    raw: &'r Raw,
+    raws: &'r [(String, Raw)],
+    by_place: &HashMap<String, usize>,
+    notes: &mut Notes<'_>,
+) -> Vec<&'r Raw> {
+    let mut chain = vec![raw];
+    let mut last = raw;
+    while let Some(base) = text(&last.members, "basemessage", &last.place, notes) {
+        let place = below(&last.place, "basemessage");
+        let Reference::Local { path, is_pointer, .. } = Reference::parse(base) else {
+            notes.advice(
+                Rule::BaseMissing,
+                place,
+                format!("the base message is in another registry: {base}"),
+            );
+            break;
+        };
+        if is_pointer
+            && !notes.deviation(
+                Leniency::PointerReference,
+                place.clone(),
+                format!("`{base}` is a JSON Pointer, not an XID"),
+            )
+        {
+            break;
+        }
+        let at: String = path.iter().take(4).map(|token| crate::json::token(token)).collect();
+        let Some((_, next)) = by_place.get(&at).and_then(|index| raws.get(*index)) else {
+            notes.advice(Rule::BaseMissing, place, format!("there is no message `{base}`"));
+            break;
+        };
+        if chain.iter().any(|known| known.place == next.place) {
+            notes.mistake(Rule::BaseCycle, place, "the chain of base messages comes back to a message in it");
+            break;
+        }
+        if chain.len() >= notes.options.limits.references {
+            notes.mistake(
+                Rule::BaseCycle,
+                place,
+                "the chain of base messages is longer than Limits::references",
+            );
+            break;
+        }
+        chain.push(next);
+        last = next;
+    }
+    chain.reverse();
+    chain
+}
+
+fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut Notes<'_>) -> Message {
+    let place = &raw.place;
+    let mut members = Members::new();
+    for part in chain {
+        merge(&part.members, &mut members);
+    }
+    let is_event = is_cloudevent(members.get("envelope"));
+    if !members.contains_key("envelope") && members.contains_key("envelopemetadata") {
+        notes.mistake(Rule::EnvelopeMissing, place.clone(), "there is `envelopemetadata`, and no `envelope`");
+    }
+    options(&members, place, notes);
+    let mut attributes = Vec::new();
+    if is_event && let Some(Value::Object(metadata)) = members.get("envelopemetadata") {
+        for (name, rule) in metadata {
+            let from = chain
+                .iter()
+                .rev()
+                .find(|part| part.members.get("envelopemetadata").and_then(|all| all.get(name)).is_some());
+            let place = below(&format!("{}/envelopemetadata", from.map_or(place, |part| &part.place)), name);
+            match rule {
+                Value::Object(rule) => attributes.push(Attribute::read(name, rule, &place, notes)),
+                other => notes.mistake(
+                    Rule::MemberType,
+                    place,
+                    format!("the rule for an attribute is an object, and this is {}", kind(other)),
+                ),
+            }
+        }
+    }
+    let constant = |name: &str| {
+        attributes.iter().find(|attribute: &&Attribute| attribute.name == name).and_then(Attribute::constant)
+    };
+    if is_event && let Some(ty) = constant("type").filter(|ty| *ty != id) {
+        notes.advice(
+            Rule::IdIsType,
+            place.clone(),
+            format!("the id should be the type of the event, which is `{ty}`"),
+        );
+    }
+    if let Some(own) = text(&members, "datacontenttype", place, notes) {
+        let at = below(place, "datacontenttype");
+        if MediaType::parse(own).is_err() {
+            notes.mistake(Rule::ContentType, at, format!("`{own}` is not a media type"));
+        } else if let Some(other) =
+            constant("datacontenttype").filter(|other| !is_same_media_type(own, other))
+        {
+            notes.mistake(
+                Rule::ContentTypeMismatch,
+                at,
+                format!("the attribute has `{other}`, and this is `{own}`"),
+            );
+        }
+    }
+    if let (Some(own), Some(other)) =
+        (constant("dataschema"), members.get("dataschemauri").and_then(Value::as_str))
+        && own != other
+    {
+        notes.mistake(
+            Rule::DataschemaMismatch,
+            format!("{place}/envelopemetadata/dataschema/value"),
+            format!("`dataschemauri` is `{other}`"),
+        );
+    }
+    let schema = schema(&members, place, schemas, notes);
+    Message { id: id.to_owned(), xid: Arc::from(place.as_str()), is_event, members, attributes, schema }
+}
+
+/// Options of protocols that exclude each other, or have few values.
+fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
+    let Some(Value::Object(options)) = members.get("protocoloptions") else { return };
+    let protocol = members.get("protocol").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    let place = format!("{place}/protocoloptions");
+    for (name, first, second) in [("http", "method", "status"), ("kafka", "key", "key_base64")] {
+        if protocol.starts_with(name) && options.contains_key(first) && options.contains_key(second) {
+            notes.mistake(
+                Rule::ProtocolOption,
+                place.clone(),
+                format!("`{first}` and `{second}` exclude each other"),
+            );
+        }
+    }
+    let qos = options.get("qos").filter(|qos| qos.is_number());
+    if protocol.starts_with("mqtt") && qos.is_some_and(|qos| qos.as_u64().is_none_or(|qos| qos > 2)) {
+        notes.mistake(Rule::ProtocolOption, format!("{place}/qos"), "`qos` is 0, 1 or 2");
+    }
+}
+
+fn schema(members: &Members, place: &str, schemas: &Schemas, notes: &mut Notes<'_>) -> Found {
+    let at = |name: &str| below(place, name);
+    let uri = text(members, "dataschemauri", place, notes);
+    let xid = text(members, "dataschemaxid", place, notes);
+    let inline = members.get("dataschema").filter(|schema| !schema.is_null());
+    let written = text(members, "dataschemaformat", place, notes);
+    let format = written.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
+    let not = |reason, at: String| Found { schema: Arc::new(Schema::Not(reason)), format: None, place: at };
+    if inline.is_some() && uri.is_some() {
+        notes.mistake(
+            Rule::SchemaConflict,
+            at("dataschema"),
+            "`dataschema` and `dataschemauri` exclude each other",
+        );
+    }
+    if written.is_none() && (inline.is_some() || uri.is_some()) {
+        notes.mistake(Rule::FormatMissing, place, "there is a schema, and no `dataschemaformat`");
+    }
+    if let Some(inline) = inline {
+        let Some(format) = format else {
+            return not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema"));
+        };
+        let schema = Arc::new(compile(&format, inline, None, &at("dataschema"), notes));
+        return Found { schema, format: Some(format), place: at("dataschema") };
+    }
+    let mut result = None;
+    for (name, reference) in [("dataschemaxid", xid), ("dataschemauri", uri)] {
+        let Some(reference) = reference else { continue };
+        match Reference::parse(reference) {
+            Reference::Elsewhere if name == "dataschemaxid" => {
+                notes.mistake(Rule::Reference, at(name), format!("`{reference}` is not an XID"))
+            }
+            Reference::Elsewhere if result.is_none() => {
+                result = Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name)));
+            }
+            Reference::Elsewhere => {}
+            Reference::Local { path, fragment, .. } => {
+                match schemas.find(&path, fragment, &at(name), notes) {
+                    Some(found) => result = Some(found),
+                    None => {
+                        notes.mistake(Rule::Dangling, at(name), format!("there is no schema `{reference}`"));
+                        result = result
+                            .or_else(|| Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name))));
+                    }
+                }
+            }
+        }
+    }
+    let Some(found) = result else { return not(NotJudged::NoSchema, place.to_owned()) };
+    if let (Some(own), Some(other)) = (&format, &found.format)
+        && !own.agrees(other)
+    {
+        let message =
+            format!("the format of the message is `{}`, and that of the schema `{}`", own.text, other.text);
+        notes.mistake(Rule::FormatMismatch, at("dataschemaformat"), message);
+    }
+    found
+}

@@ -1,0 +1,173 @@
+//! Reading documents: schemas first, then messages and endpoints, which refer to them.
+
+mod attributes;
+mod endpoints;
+mod messages;
+mod schemas;
+
+pub(crate) use attributes::Attribute;
+pub(crate) use schemas::Found;
+use schemas::Schemas;
+
+use crate::finding::{Notes, Rule};
+use crate::json::{below, kind};
+use crate::{Catalog, Leniency, LoadError, LoadOptions, Report};
+use serde_json::{Map, Value};
+
+pub(crate) type Members = Map<String, Value>;
+
+pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
+    let Value::Object(root) = &document else {
+        return Err(LoadError::new(format!("a catalog is an object, and this is {}", kind(&document))));
+    };
+    let mut notes = Notes::new(options);
+    let schemas = Schemas::read(root, &mut notes)?;
+    let messages = messages::read(root, &schemas, &mut notes)?;
+    endpoints::read(root, &mut notes);
+    Ok(Report { catalog: Catalog::new(messages, document), findings: notes.into_findings() })
+}
+
+/// The members of a collection, each an object at its place.
+fn collection<'v>(
+    of: &'v Members,
+    name: &str,
+    place: &str,
+    notes: &mut Notes<'_>,
+) -> Vec<(&'v str, &'v Members, String)> {
+    let place = below(place, name);
+    let members = match of.get(name) {
+        None => return Vec::new(),
+        Some(Value::Object(members)) => members,
+        Some(other) => {
+            notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("a collection is an object, and this is {}", kind(other)),
+            );
+            return Vec::new();
+        }
+    };
+    let mut list = Vec::with_capacity(members.len());
+    for (key, value) in members {
+        let place = below(&place, key);
+        match value {
+            Value::Object(value) => list.push((key.as_str(), value, place)),
+            _ => notes.mistake(
+                Rule::MemberType,
+                place,
+                format!("an entity is an object, and this is {}", kind(value)),
+            ),
+        }
+    }
+    list
+}
+
+/// Checks the ids of an entity.
+fn ids(of: &Members, id: &str, key: &str, place: &str, notes: &mut Notes<'_>) {
+    if let Some(own) = text(of, id, place, notes).filter(|own| *own != key) {
+        notes.mistake(
+            Rule::IdMismatch,
+            below(place, id),
+            format!("the id is `{own}`, and the key is `{key}`"),
+        );
+    }
+    if let Some(xid) = text(of, "xid", place, notes).filter(|xid| *xid != place) {
+        notes.mistake(
+            Rule::XidMismatch,
+            below(place, "xid"),
+            format!("the xid is `{xid}`, and the path is `{place}`"),
+        );
+    }
+}
+
+/// A member that is a string.
+fn text<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_>) -> Option<&'v str> {
+    match of.get(name)? {
+        Value::String(text) => Some(text),
+        Value::Null => None,
+        other => {
+            notes.mistake(
+                Rule::MemberType,
+                below(place, name),
+                format!("`{name}` is a string, and this is {}", kind(other)),
+            );
+            None
+        }
+    }
+}
+
+/// The members, with the names that they have now.
+fn renamed(of: &Members, names: &[(&str, &str)], place: &str, notes: &mut Notes<'_>) -> Members {
+    let mut members = of.clone();
+    for (earlier, now) in names {
+        let is_free = !members.contains_key(*now);
+        if !members.contains_key(*earlier) || !is_free {
+            continue;
+        }
+        if notes.deviation(Leniency::EarlierName, below(place, earlier), format!("read as `{now}`"))
+            && let Some(value) = members.remove(*earlier)
+        {
+            members.insert((*now).to_owned(), value);
+        }
+    }
+    members
+}
+
+/// Puts members over others: objects are merged at every level, anything else is replaced.
+fn merge(over: &Members, base: &mut Members) {
+    for (name, value) in over {
+        match (value, base.get_mut(name)) {
+            (Value::Object(over), Some(Value::Object(base))) => merge(over, base),
+            _ => {
+                base.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Checks the names of an envelope and a protocol against those of the group.
+fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
+    let envelope = text(of, "envelope", place, notes);
+    if let Some(name) = envelope
+        && !is_versioned(name)
+    {
+        notes.mistake(
+            Rule::EnvelopeName,
+            below(place, "envelope"),
+            format!("an envelope is `NAME/VERSION`, and this is `{name}`"),
+        );
+    }
+    let protocol = text(of, "protocol", place, notes);
+    if protocol.is_some_and(|name| name.eq_ignore_ascii_case("none")) {
+        notes.deviation(
+            Leniency::ProtocolNone,
+            below(place, "protocol"),
+            "the protocol `None` is read as none",
+        );
+    } else if let Some(name) = protocol
+        && (name.is_empty() || name.starts_with('/') || name.ends_with('/'))
+    {
+        notes.mistake(
+            Rule::ProtocolName,
+            below(place, "protocol"),
+            format!("a protocol is `NAME` or `NAME/VERSION`, and this is `{name}`"),
+        );
+    }
+    let groups =
+        [("envelope", envelope, Rule::EnvelopeMismatch), ("protocol", protocol, Rule::ProtocolMismatch)];
+    for (name, own, rule) in groups {
+        if let (Some(own), Some(Value::String(group))) = (own, group.get(name))
+            && !own.eq_ignore_ascii_case(group)
+        {
+            notes.mistake(rule, below(place, name), format!("the group has `{group}`, and this is `{own}`"));
+        }
+    }
+}
+
+fn is_versioned(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(name, version)| !name.is_empty() && !version.is_empty())
+}
+
+fn is_cloudevent(envelope: Option<&Value>) -> bool {
+    envelope.and_then(Value::as_str).is_some_and(|name| name.eq_ignore_ascii_case("CloudEvents/1.0"))
+}

@@ -1,0 +1,267 @@
+//! Groups of schemas, their versions, and references to them.
+
+use super::{Members, collection, ids, renamed, text};
+use crate::finding::{Notes, Rule};
+use crate::json::below;
+use crate::schema::{Format, Schema, SchemaFault};
+use crate::verdict::NotJudged;
+use crate::{Leniency, LoadError};
+use cloudevents_core::AttributeType;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The schemas of a catalog.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas {
+    /// By group and id.
+    entries: HashMap<(String, String), Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    default: String,
+    versions: HashMap<String, Version>,
+}
+
+#[derive(Debug)]
+struct Version {
+    place: String,
+    format: Option<Format>,
+    document: Option<Value>,
+    schema: Arc<Schema>,
+}
+
+/// A schema that a reference names.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) format: Option<Format>,
+    pub(crate) place: String,
+}
+
+impl Schemas {
+    pub(super) fn read(root: &Members, notes: &mut Notes<'_>) -> Result<Self, LoadError> {
+        let (mut entries, mut count) = (HashMap::new(), 0_usize);
+        for (group, members, place) in collection(root, "schemagroups", "", notes) {
+            ids(members, "schemagroupid", group, &place, notes);
+            for (id, members, place) in collection(members, "schemas", &place, notes) {
+                ids(members, "schemaid", id, &place, notes);
+                let entry = entry(members, &place, notes);
+                count = count.saturating_add(entry.versions.len());
+                if count > notes.options.limits.definitions {
+                    return Err(LoadError::new(
+                        "there are more versions of schemas than Limits::definitions",
+                    ));
+                }
+                entries.insert((group.to_owned(), id.to_owned()), entry);
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// The schema at a path in the catalog: `schemagroups/G/schemas/S`, with a version and a selection.
+    pub(super) fn find(
+        &self,
+        path: &[String],
+        fragment: Option<&str>,
+        place: &str,
+        notes: &mut Notes<'_>,
+    ) -> Option<Found> {
+        let [groups, group, schemas, id, rest @ ..] = path else { return None };
+        if groups != "schemagroups" || schemas != "schemas" {
+            return None;
+        }
+        let mut selection = fragment.map(str::to_owned);
+        let entry = match self.entries.get(&(group.clone(), id.clone())) {
+            Some(entry) => entry,
+            None => {
+                let (id, name) = id.rsplit_once(':')?;
+                selection = Some(
+                    std::iter::once(name)
+                        .chain(rest.iter().map(String::as_str))
+                        .collect::<Vec<_>>()
+                        .join("/"),
+                );
+                self.entries.get(&(group.clone(), id.to_owned()))?
+            }
+        };
+        let mut id = entry.default.as_str();
+        if let ([versions, version, rest @ ..], None) = (rest, &selection)
+            && versions == "versions"
+        {
+            id = version;
+            let mut tokens: Vec<&str> = rest.iter().map(String::as_str).collect();
+            if !entry.versions.contains_key(id)
+                && let Some((version, name)) = version.rsplit_once(':')
+            {
+                id = version;
+                tokens.insert(0, name);
+            }
+            selection = (!tokens.is_empty()).then(|| tokens.join("/"));
+        } else if selection.is_none() && !rest.is_empty() {
+            selection = Some(rest.join("/"));
+        }
+        let version = entry.versions.get(id)?;
+        version.select(selection.as_deref(), place, notes)
+    }
+}
+
+impl Version {
+    fn select(&self, selection: Option<&str>, place: &str, notes: &mut Notes<'_>) -> Option<Found> {
+        let mut found =
+            Found { schema: self.schema.clone(), format: self.format.clone(), place: self.place.clone() };
+        let (Some(selection), Some(format), Some(document)) = (selection, &self.format, &self.document)
+        else {
+            return Some(found);
+        };
+        // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
+        let is_title = document.get("title").and_then(Value::as_str) == Some(selection);
+        if matches!(format.family, crate::schema::Family::JsonSchema) {
+            let message = "the type is selected by other means than a JSON Pointer after the path";
+            if !notes.deviation(Leniency::SubSelection, place, message) {
+                return Some(Found {
+                    schema: Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned()))),
+                    ..found
+                });
+            }
+        }
+        if !is_title {
+            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
+        }
+        Some(found)
+    }
+}
+
+fn entry(members: &Members, place: &str, notes: &mut Notes<'_>) -> Entry {
+    let mut versions = HashMap::new();
+    let list = collection(members, "versions", place, notes);
+    for (id, own, place) in &list {
+        ids(own, "versionid", id, place, notes);
+        if let Some(ancestor) =
+            text(own, "ancestorid", place, notes).filter(|name| !list.iter().any(|(id, ..)| id == name))
+        {
+            let message = format!("there is no version `{ancestor}`");
+            notes.mistake(Rule::SchemaVersion, below(place, "ancestorid"), message);
+        }
+        versions.insert((*id).to_owned(), version(own, Some(members), place, notes));
+    }
+    let latest =
+        list.iter().map(|(id, ..)| *id).max_by_key(|id| (id.len(), id.to_string())).unwrap_or_default();
+    let mut default = latest.to_owned();
+    for name in ["defaultversionid", "versionid"] {
+        if let Some(id) = text(members, name, place, notes) {
+            if list.is_empty() || versions.contains_key(id) {
+                default = id.to_owned();
+            } else {
+                notes.mistake(Rule::SchemaVersion, below(place, name), format!("there is no version `{id}`"));
+            }
+            break;
+        }
+    }
+    if list.is_empty() {
+        versions.insert(default.clone(), version(members, None, place, notes));
+    }
+    Entry { default, versions }
+}
+
+fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &mut Notes<'_>) -> Version {
+    let members = renamed(members, &[("schemaformat", "format")], place, notes);
+    let of = |members: &Members, place: &str, notes: &mut Notes<'_>| {
+        text(members, "format", place, notes)
+            .map(str::to_owned)
+            .and_then(|text| Format::read(&text, &below(place, "format"), notes))
+    };
+    let own = of(&members, place, notes);
+    let whole = resource.and_then(|resource| {
+        // The place of the resource is two levels up.
+        let place = place.rsplitn(3, '/').last().unwrap_or_default();
+        of(resource, place, notes)
+    });
+    if let (Some(own), Some(whole)) = (&own, &whole)
+        && !own.agrees(whole)
+    {
+        let message =
+            format!("the format of the schema is `{}`, and that of its version `{}`", whole.text, own.text);
+        notes.mistake(Rule::FormatMismatch, below(place, "format"), message);
+    }
+    let format = own.or(whole);
+    let forms: Vec<&str> = ["schema", "schemabase64", "schemaurl"]
+        .into_iter()
+        .filter(|name| members.contains_key(*name))
+        .collect();
+    if forms.len() > 1 {
+        notes.mistake(
+            Rule::SchemaDocument,
+            place,
+            format!("the schema is there more than once: {}", forms.join(", ")),
+        );
+    }
+    let not = |reason| Version {
+        place: place.to_owned(),
+        format: format.clone(),
+        document: None,
+        schema: Arc::new(Schema::Not(reason)),
+    };
+    let document = match forms.first() {
+        Some(&"schema") => members.get("schema").cloned(),
+        Some(&"schemabase64") => {
+            text(&members, "schemabase64", place, notes).map(str::to_owned).and_then(|text| {
+                let mut scratch = Vec::new();
+                let decoded = AttributeType::Binary.parse(&text, &mut scratch).is_ok();
+                let text = String::from_utf8(scratch).ok().filter(|_| decoded);
+                if text.is_none() {
+                    notes.mistake(
+                        Rule::SchemaDocument,
+                        below(place, "schemabase64"),
+                        "this is not the base64 of a text",
+                    );
+                }
+                text.map(Value::String)
+            })
+        }
+        Some(_) => {
+            let url = text(&members, "schemaurl", place, notes).unwrap_or_default();
+            return not(NotJudged::Elsewhere(url.trim().to_owned()));
+        }
+        None => {
+            notes.advice(Rule::SchemaDocument, place, "there is no document of the schema");
+            return not(NotJudged::NoSchema);
+        }
+    };
+    let (Some(document), Some(format)) = (document, &format) else {
+        return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
+    };
+    let schema = compile(format, &document, None, &below(place, "schema"), notes);
+    Version {
+        place: place.to_owned(),
+        format: Some(format.clone()),
+        document: Some(document),
+        schema: Arc::new(schema),
+    }
+}
+
+/// Compiles a schema, and reports what is wrong with it.
+pub(super) fn compile(
+    format: &Format,
+    document: &Value,
+    selection: Option<&str>,
+    place: &str,
+    notes: &mut Notes<'_>,
+) -> Schema {
+    match Schema::compile(format, document, selection) {
+        Ok(schema) => schema,
+        Err(SchemaFault::Invalid(message)) => {
+            notes.mistake(Rule::SchemaInvalid, place, message.clone());
+            Schema::Not(NotJudged::Unusable(message))
+        }
+        Err(SchemaFault::Elsewhere(message)) => {
+            notes.advice(
+                Rule::SchemaInvalid,
+                place,
+                format!("the schema refers to another document: {message}"),
+            );
+            Schema::Not(NotJudged::Elsewhere(message))
+        }
+    }
+}

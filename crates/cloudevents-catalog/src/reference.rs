@@ -1,0 +1,28 @@
+//! References: XIDs, JSON Pointers and URIs.
+
+/// What a reference names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference<'a> {
+    /// An entity of the same catalog, by its decoded path, and the path or type selected in it.
+    Local { path: Vec<String>, is_pointer: bool, fragment: Option<&'a str> },
+    /// Another document.
+    Elsewhere,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn parse(text: &'a str) -> Self {
+        let (path, is_pointer) = match text.strip_prefix("#/") {
+            Some(path) => (path, true),
+            None => match text.strip_prefix('/') {
+                Some(path) => (path, false),
+                None => return Self::Elsewhere,
+            },
+        };
+        let (path, fragment) = match path.split_once('#') {
+            Some((path, fragment)) => (path, Some(fragment.trim_start_matches('/'))),
+            None => (path, None),
+        };
+        let path = path.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+        Self::Local { path, is_pointer, fragment }
+    }
+}

@@ -1,0 +1,89 @@
+//! Avro schemas by `apache-avro` 0.22.
+
+use super::{Payload, Schema, SchemaFault, fault};
+use crate::verdict::{Breach, Fault, NotJudged};
+use cloudevents_avro::apacheavro022::CheckedSchema;
+use cloudevents_core::{Data, MediaType};
+use serde_json::Value;
+
+pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
+    let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
+    let variants = match document {
+        Value::Array(variants) => variants.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    match variants.iter().position(|variant| is_named(variant, name)) {
+        // A variant may use the names of those before it.
+        Some(at) => {
+            let (before, after) = variants.split_at_checked(at).unwrap_or_default();
+            parse(after.first().unwrap_or(document), before).map(Schema::Avro)
+        }
+        // A type within another one has its names from what is around it.
+        None if has_named(document, name, 0) => {
+            Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type"))))
+        }
+        None => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
+    }
+}
+
+pub(super) fn judge(
+    schema: &CheckedSchema,
+    payload: &Payload<'_>,
+    data: Data<'_>,
+    reference: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<NotJudged> {
+    if let Some(other) = payload.other_than(is_avro) {
+        return Some(other);
+    }
+    if let Err(error) = schema.check(data.as_bytes()) {
+        let message = format!("the payload is not a datum of the schema: {error}");
+        faults.push(fault(Breach::Schema, "", reference, message));
+    }
+    None
+}
+
+fn is_avro(media_type: MediaType<'_>) -> bool {
+    let names = [
+        "application/avro",
+        "avro/binary",
+        "application/x-avro",
+        "application/vnd.apache.avro",
+        "application/octet-stream",
+    ];
+    names.iter().any(|name| media_type.is(name))
+        || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
+}
+
+fn parse(document: &Value, before: &[Value]) -> Result<CheckedSchema, SchemaFault> {
+    let before: Vec<String> = before.iter().map(Value::to_string).collect();
+    CheckedSchema::parse(&document.to_string(), before.iter().map(String::as_str))
+        .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
+}
+
+/// Whether a type has this name, or this name in its namespace.
+fn is_named(document: &Value, name: &str) -> bool {
+    let text = |member: &str| document.get(member).and_then(Value::as_str);
+    text("name").is_some_and(|own| {
+        own == name
+            || text("namespace").is_some_and(|space| {
+                name.strip_prefix(space).and_then(|rest| rest.strip_prefix('.')) == Some(own)
+            })
+    })
+}
+
+fn has_named(document: &Value, name: &str, depth: u8) -> bool {
+    let deeper = depth.saturating_add(1);
+    deeper < u8::MAX
+        && match document {
+            Value::Object(members) => {
+                document
+                    .get("type")
+                    .is_some_and(|kind| ["record", "enum", "fixed"].iter().any(|known| kind == known))
+                    && is_named(document, name)
+                    || members.values().any(|value| has_named(value, name, deeper))
+            }
+            Value::Array(items) => items.iter().any(|item| has_named(item, name, deeper)),
+            _ => false,
+        }
+}

@@ -1,0 +1,136 @@
+//! Schemas of payloads.
+
+#[cfg(feature = "apacheavro022")]
+mod apacheavro022;
+mod format;
+#[cfg(feature = "jsonschema060")]
+mod jsonschema060;
+
+pub(crate) use format::{Family, Format};
+
+use crate::verdict::{Fault, NotJudged};
+use cloudevents_core::Event;
+use serde_json::Value;
+use std::cell::OnceCell;
+#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+use {
+    crate::verdict::Breach,
+    cloudevents_core::{Data, MediaType},
+};
+
+/// A schema that is ready to judge payloads, or the reason why it cannot.
+#[derive(Debug)]
+pub(crate) enum Schema {
+    #[cfg(feature = "jsonschema060")]
+    Json(jsonschema060::JsonSchema),
+    #[cfg(feature = "apacheavro022")]
+    Avro(cloudevents_avro::apacheavro022::CheckedSchema),
+    Not(NotJudged),
+}
+
+/// What is wrong with a schema.
+pub(crate) enum SchemaFault {
+    /// It is not a schema of its format.
+    Invalid(String),
+    /// It refers to documents that are not there.
+    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))]
+    // Of the other formats, references are not followed.
+    Elsewhere(String),
+}
+
+impl Schema {
+    /// A schema of this format, and the type that is selected in it.
+    pub(crate) fn compile(
+        format: &Format,
+        document: &Value,
+        selection: Option<&str>,
+    ) -> Result<Self, SchemaFault> {
+        let is_json = matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure);
+        let parsed;
+        let document = match document {
+            Value::String(text) if is_json => {
+                parsed = crate::json::parse(text.as_bytes())
+                    .map_err(|error| SchemaFault::Invalid(error.to_string()))?;
+                &parsed
+            }
+            _ => document,
+        };
+        match format.family {
+            #[cfg(feature = "jsonschema060")]
+            Family::JsonSchema => {
+                jsonschema060::JsonSchema::compile(format, document, selection).map(Self::Json)
+            }
+            #[cfg(feature = "apacheavro022")]
+            Family::Avro => apacheavro022::compile(document, selection),
+            _ => {
+                let _ = (document, selection);
+                Ok(Self::Not(NotJudged::Format(format.text.clone())))
+            }
+        }
+    }
+
+    /// Judges a payload, and adds its faults, with this reference to the schema. Returns why it was not judged.
+    pub(crate) fn judge(
+        &self,
+        payload: &Payload<'_>,
+        reference: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Option<NotJudged> {
+        #[cfg(not(any(feature = "apacheavro022", feature = "jsonschema060")))]
+        let _ = (payload, reference, faults);
+        match self {
+            Self::Not(reason) => Some(reason.clone()),
+            #[cfg(feature = "jsonschema060")]
+            Self::Json(schema) => schema.judge(payload, payload.data(reference, faults)?, reference, faults),
+            #[cfg(feature = "apacheavro022")]
+            Self::Avro(schema) => {
+                apacheavro022::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
+            }
+        }
+    }
+}
+
+/// The payload of an event, which is parsed once for several schemas.
+pub(crate) struct Payload<'e> {
+    #[cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
+    // Nothing reads it.
+    event: &'e Event,
+    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))] // Only JSON is parsed.
+    json: OnceCell<Result<Value, String>>,
+}
+
+impl<'e> Payload<'e> {
+    pub(crate) fn new(event: &'e Event) -> Self {
+        Self { event, json: OnceCell::new() }
+    }
+
+    /// The payload, or a fault.
+    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+    fn data(&self, reference: &str, faults: &mut Vec<Fault>) -> Option<Data<'e>> {
+        let data = self.event.data();
+        if data.is_none() {
+            let message = "the payload is missing, and there is a schema for it";
+            faults.push(fault(Breach::Missing, "", reference, message));
+        }
+        data
+    }
+
+    #[cfg(feature = "jsonschema060")]
+    fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
+        let parse = || serde_json::from_slice(data.as_bytes()).map_err(|error| error.to_string());
+        self.json.get_or_init(parse).as_ref().map_err(String::as_str)
+    }
+
+    /// The content type, unless this one is expected.
+    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+    fn other_than(&self, is_expected: impl FnOnce(MediaType<'_>) -> bool) -> Option<NotJudged> {
+        let media_type = self.event.content_type()?;
+        (!is_expected(media_type)).then(|| NotJudged::ContentType(media_type.as_str().to_owned()))
+    }
+}
+
+/// A fault at this place of the payload.
+#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
+fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
+    Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
+}

@@ -1,0 +1,74 @@
+//! Events against definitions.
+
+use cloudevents_catalog::{Breach, Catalog, Judge, NotJudged, Outcome};
+use cloudevents_core::{Event, EventBuilder, Payload};
+
+fn catalog(message: &str) -> Catalog {
+    Catalog::parse(format!(r#"{{"messagegroups": {{"g": {{"messages": {{"t": {message}}}}}}}}}"#)).unwrap()
+}
+
+fn event() -> EventBuilder {
+    Event::builder().id("1").source("/s/7").ty("t")
+}
+
+/// The breach and the place of each fault.
+fn faults(catalog: &Catalog, event: EventBuilder) -> Vec<(Breach, String)> {
+    let verdict = catalog.judge(&event.build().unwrap());
+    verdict.faults().iter().map(|fault| (fault.breach, fault.place.clone())).collect()
+}
+
+#[test]
+fn attributes() {
+    let catalog = catalog(
+        r#"{"envelope": "CloudEvents/1.0", "envelopemetadata": {
+            "source": {"value": "/s/{shop}"}, "subject": {"type": "uritemplate", "value": "{shop}-{n}"},
+            "time": {"required": true}, "priority": {"type": "integer"}, "region": {"value": "eu"}}}"#,
+    );
+    let full = || event().subject("7-1").time("2026-01-01T00:00:00Z");
+    assert_eq!(faults(&catalog, full()), []);
+    assert_eq!(faults(&catalog, event()), [(Breach::Missing, "time".to_owned())]);
+    assert_eq!(faults(&catalog, full().subject("8-1")), [(Breach::Template, "subject".to_owned())]);
+    assert_eq!(faults(&catalog, full().extension("region", "us")), [(Breach::Value, "region".to_owned())]);
+    assert_eq!(faults(&catalog, full().extension("region", 1)), [(Breach::Type, "region".to_owned())]);
+    // HTTP delivers a String.
+    assert_eq!(faults(&catalog, full().extension("priority", "3")), []);
+    assert_eq!(faults(&catalog, full().extension("priority", "x")), [(Breach::Type, "priority".to_owned())]);
+    assert_eq!(catalog.judge(&event().ty("other").build().unwrap()).outcome(), Outcome::Undefined);
+}
+
+#[test]
+fn json_schema() {
+    let catalog = catalog(
+        r#"{"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
+            "dataschema": {"properties": {"n": {"type": "integer"}}}}"#,
+    );
+    let json = |text: &'static str| event().payload("application/json", Payload::body(text));
+    assert_eq!(faults(&catalog, json(r#"{"n": 1}"#)), []);
+    assert_eq!(faults(&catalog, json(r#"{"n": "1"}"#)), [(Breach::Schema, "data/n".to_owned())]);
+    assert_eq!(faults(&catalog, json("{")), [(Breach::Unreadable, "data".to_owned())]);
+    assert_eq!(faults(&catalog, event()), [(Breach::Missing, "data".to_owned())]);
+    let verdict = catalog.judge(&event().payload("text/plain", Payload::text("1")).build().unwrap());
+    assert_eq!(verdict.not_judged(), Some(&NotJudged::ContentType("text/plain".to_owned())));
+}
+
+#[test]
+fn avro() {
+    let catalog = catalog(
+        r#"{"envelope": "CloudEvents/1.0", "dataschemaformat": "Avro/1.12.0",
+            "dataschema": {"type": "record", "name": "R", "fields": [{"name": "n", "type": "int"}]}}"#,
+    );
+    let avro = |bytes: &'static [u8]| event().payload("application/avro", Payload::binary(bytes));
+    assert_eq!(faults(&catalog, avro(&[84])), []);
+    assert_eq!(faults(&catalog, avro(&[84, 0])), [(Breach::Schema, "data".to_owned())]);
+}
+
+#[test]
+fn bases_are_merged() {
+    let document = r#"{"messagegroups": {"g": {"messages": {
+        "base": {"envelope": "CloudEvents/1.0", "envelopemetadata": {"subject": {"value": "a", "required": true}}},
+        "t": {"basemessage": "/messagegroups/g/messages/base", "envelopemetadata": {"subject": {"value": "b"}}}}}}}"#;
+    let catalog = Catalog::parse(document).unwrap();
+    assert_eq!(faults(&catalog, event().subject("b")), []);
+    assert_eq!(faults(&catalog, event().subject("a")), [(Breach::Value, "subject".to_owned())]);
+    assert_eq!(faults(&catalog, event()), [(Breach::Missing, "subject".to_owned())]);
+}

@@ -1,0 +1,8 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+mod corpus;
+mod judge;
+mod mistakes;
+mod property;
