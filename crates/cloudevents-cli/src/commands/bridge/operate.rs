@@ -132,7 +132,7 @@ impl Hangup {
     }
 }
 
-/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait that nobody has read.
+/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait unread.
 pub(super) async fn idle(status: &BridgeStatus, time: Option<Duration>) {
     let Some(time) = time else { return std::future::pending().await };
     let mut before = (0, 0);
