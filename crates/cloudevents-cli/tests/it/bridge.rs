@@ -119,6 +119,19 @@ fn a_bridge_whose_target_is_away_is_not_idle() {
     assert_eq!(listener.end().lines().len(), 3);
 }
 
+/// Over HTTP, the sender of a message makes the next attempt, or none.
+#[test]
+fn a_bridge_that_holds_nothing_is_idle_though_its_last_attempt_failed() {
+    let (port, closed) = (ports::free(), ports::free());
+    let from = format!("http://127.0.0.1:{port}/events");
+    let bridge = Bridge::start(&[&from, &format!("http://127.0.0.1:{closed}/events"), "--idle", "2"]);
+    let refused = ce_with(&["send", &from, "--retry", "0"], GOOD);
+    assert_eq!(refused.status, 3, "{}", refused.err);
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.ends_with("0 messages moved, 0 refused\n"), "{text}");
+}
+
 #[test]
 fn dead_letters_are_taken_back() {
     let broker = Broker::start().unwrap();

@@ -172,6 +172,7 @@ async fn run_once(
         () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
+    let ends = opened.links.clone();
     let [mut from, mut to] = opened.links;
     let mut lost = (false, false);
     let status = bridge.status();
@@ -196,7 +197,7 @@ async fn run_once(
                 let unsettled = status.received().unsettled();
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
-            () = operate::idle(&status, idle) => {}
+            () = operate::idle(&status, &ends, idle) => {}
             Ok(_) = closed.wait_for(|closed| *closed) => is_closed = true,
             config = reread(command, config, hangup, console) => reloaded = Some(config),
         }

@@ -1,7 +1,7 @@
 //! Probes and metrics of a running bridge, and its end when nothing comes.
 
 use crate::failure::{Failure, Status};
-use cloudevents_kit::transport::{PrometheusPage, bridge::BridgeStatus};
+use cloudevents_kit::transport::{Connectivity, PrometheusPage, bridge::BridgeStatus};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -132,14 +132,16 @@ impl Hangup {
     }
 }
 
-/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait unread.
-pub(super) async fn idle(status: &BridgeStatus, time: Option<Duration>) {
+/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait unread; a message that
+/// could not be sent waits for another attempt, unless its sender has to make that.
+pub(super) async fn idle(status: &BridgeStatus, ends: &[Connectivity], time: Option<Duration>) {
     let Some(time) = time else { return std::future::pending().await };
     let mut before = (0, 0);
     loop {
         sleep(time).await;
         let now = (status.received().received, status.metrics().failed);
-        if now == before && status.is_ready() {
+        let is_here = ends.iter().all(|end| end.state().is_connected());
+        if now == before && is_here && (status.is_ready() || status.received().unsettled() == 0) {
             return;
         }
         before = now;
