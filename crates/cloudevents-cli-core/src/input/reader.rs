@@ -83,9 +83,7 @@ pub(crate) fn cannot_read(name: &str, error: &io::Error) -> Failure {
     let failure = Failure::new(Status::Usage, format!("`{name}` cannot be read: {error}"));
     match error.kind() {
         io::ErrorKind::NotFound => failure.help("check the name; `-` stands for standard input"),
-        io::ErrorKind::PermissionDenied => {
-            failure.help("make it readable for the user that runs `ce`: 65534 in the image")
-        }
+        io::ErrorKind::PermissionDenied => failure.help("make it readable for the user that runs `ce`"),
         _ => failure,
     }
 }

@@ -110,7 +110,7 @@ fn a_bridge_whose_target_is_away_is_not_idle() {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(5) {
         assert_eq!(bridge.child.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50)); // between two looks
     }
     let listener = Listener::at(&hook, &["--count", "3"]);
     let (status, text) = bridge.end();

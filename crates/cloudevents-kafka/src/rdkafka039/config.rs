@@ -56,16 +56,22 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
                     .with_help("the mechanisms are `plain`, `scram-sha-256`, `scram-sha-512`"));
             }
         };
-        let password = endpoint.password().ok_or_else(|| {
-            endpoint.invalid("the user has no password").with_help("write `user:password@`, percent-encoded")
-        })?;
         config.set("sasl.mechanism", mechanism).set("sasl.username", user.expose());
-        config.set("sasl.password", password.expose());
+        if let Some(password) = endpoint.password() {
+            config.set("sasl.password", password.expose());
+        }
     } else if endpoint.option("sasl").is_some() {
         return Err(endpoint.invalid("the option `sasl` needs a user"));
     }
     for (name, value) in endpoint.options().filter(|(name, _)| name.contains('.')) {
         config.set(name, value);
+    }
+    // A mechanism that is a setting of librdkafka may need none.
+    let needs_password =
+        sasl && endpoint.option("sasl.mechanism").or(endpoint.option("sasl.mechanisms")).is_none();
+    if needs_password && config.get("sasl.password").is_none() {
+        let error = endpoint.invalid("the user has no password");
+        return Err(error.with_help("write `user:password@`, percent-encoded"));
     }
     #[cfg(feature = "tls")]
     if tls && config.get("ssl.ca.pem").is_none() {
@@ -231,6 +237,9 @@ mod tests {
         let user = config("kafka://me:p%40w@one/t?sasl=scram-sha-256").unwrap();
         let get = |name| user.get(name);
         assert_eq!((get("sasl.username"), get("sasl.password")), (Some("me"), Some("p@w")));
+        let setting = config("kafka://me@one/t?sasl.password=p").unwrap();
+        assert_eq!(setting.get("sasl.password"), Some("p"));
+        assert!(config("kafka://me@one/t?sasl.mechanism=GSSAPI").is_ok());
         assert_eq!(
             (get("security.protocol"), get("sasl.mechanism")),
             (Some("sasl_plaintext"), Some("SCRAM-SHA-256"))
