@@ -77,19 +77,19 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod forwarding;
-mod link;
 mod locks;
 mod login;
 mod message;
 mod node;
 mod options;
-mod outlet;
+mod publisher;
 mod received;
 mod receiver;
 mod refusal;
 mod replies;
 mod sasl;
 mod sender;
+mod source;
 mod token;
 
 #[cfg(feature = "tls")]

@@ -2,8 +2,8 @@
 
 use super::{
     dead_letter,
-    link::Linking,
     options::{AmqpConnection, Target},
+    source::Linking,
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{

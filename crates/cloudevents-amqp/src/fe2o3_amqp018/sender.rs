@@ -5,7 +5,7 @@ use super::{
     extras, failure, forwarding,
     message::{WireBody, WireMessage, encode_with_room, size, to_wire},
     options::{AmqpConnection, Target},
-    outlet::{Answer, Link, Linking},
+    publisher::{Answer, Linking, Publisher},
 };
 use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
@@ -255,7 +255,7 @@ impl AmqpSender {
             let error = match self.hand_over(&link, address, &sendable).await {
                 Ok(answer) => return Ok(link.answers.add(answer, permit)),
                 Err(NotSent::Message(error)) => return Err(error),
-                Err(NotSent::Link(error)) => error,
+                Err(NotSent::Publisher(error)) => error,
                 Err(NotSent::Connection(error)) => {
                     self.links.lost(number, &error);
                     error
@@ -270,7 +270,7 @@ impl AmqpSender {
     /// Sends over this connection, to this address or to the sender's own.
     async fn hand_over(
         &self,
-        link: &Link,
+        link: &Publisher,
         address: Option<&str>,
         sendable: &Sendable<WireBody>,
     ) -> Result<Answer, NotSent> {
@@ -285,7 +285,7 @@ impl AmqpSender {
             // The message was not sent, or only in part, and brokers discard partial messages.
             Err(error) if !lane.is_own => {
                 link.forget(&lane);
-                Err(NotSent::Link(failure::send_elsewhere(error)))
+                Err(NotSent::Publisher(failure::send_elsewhere(error)))
             }
             Err(error) => Err(NotSent::Connection(failure::send(error))),
         }
@@ -305,7 +305,7 @@ impl AmqpSender {
         encoded.properties.get_or_insert_default().message_id = Some(MessageId::String(id));
         match self.hand_over(&link, outgoing.destination(), &Sendable::from(encoded)).await {
             Ok(answer) => drop(link.answers.add(answer, permit).await?),
-            Err(NotSent::Message(error) | NotSent::Link(error)) => return Err(error),
+            Err(NotSent::Message(error) | NotSent::Publisher(error)) => return Err(error),
             Err(NotSent::Connection(error)) => {
                 self.links.lost(number, &error);
                 return Err(error);
@@ -320,7 +320,7 @@ enum NotSent {
     /// It cannot be sent.
     Message(Error),
     /// The link to its address is lost.
-    Link(Error),
+    Publisher(Error),
     /// The connection is lost.
     Connection(Error),
 }

@@ -1,13 +1,8 @@
-//! Settings of librdkafka, its log, and its errors.
+//! Settings of librdkafka, and its log.
 
-use super::batches::{OfBatch, refuses_batch};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, ReceiverOptions};
-use rdkafka::{
-    ClientConfig,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use std::time::Duration;
 
 const PORT: u16 = 9092;
@@ -139,86 +134,6 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Converts an error of rdkafka. Omits the values of settings, some of which are secret.
-#[cold]
-pub(super) fn failed(error: KafkaError) -> Error {
-    use RDKafkaErrorCode as Code;
-    if let KafkaError::ClientConfig(_, _, name, _) = &error {
-        return Error::new(ErrorKind::Unsupported)
-            .with_detail(format!("librdkafka does not accept this setting, or not with this value: {name}"));
-    }
-    let (kind, help) = match error.rdkafka_error_code() {
-        Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) => (
-            ErrorKind::TooLarge,
-            "send less, or raise `message.max.bytes` here and `max.message.bytes` of the topic",
-        ),
-        Some(
-            Code::MessageTimedOut
-            | Code::OperationTimedOut
-            | Code::RequestTimedOut
-            | Code::TimedOutQueue
-            | Code::WaitingForCoordinator,
-        ) => (ErrorKind::Timeout, ""),
-        Some(
-            Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::NetworkException
-            | Code::BrokerNotAvailable
-            | Code::LeaderNotAvailable
-            | Code::CoordinatorNotAvailable
-            | Code::NodeUpdate
-            | Code::Resolve,
-        ) => (ErrorKind::Disconnected, ""),
-        Some(Code::Fatal | Code::Fenced | Code::ProducerFenced) => {
-            (ErrorKind::Closed, "open another one: librdkafka has stopped this one after a fatal error")
-        }
-        Some(Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy) => (ErrorKind::Closed, ""),
-        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-            (ErrorKind::Refused, "create the topic, or check its name")
-        }
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => (
-            ErrorKind::Refused,
-            "check the user, the password and the option `sasl`, or the source of tokens",
-        ),
-        Some(Code::SSL) => (
-            ErrorKind::Refused,
-            "check that the broker speaks TLS there, and name a file with the authority of its certificate in the option `ssl.ca.location`; those of \
-             the system are trusted otherwise, or of SSL_CERT_FILE",
-        ),
-        Some(
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::PolicyViolation
-            | Code::InvalidTopic
-            | Code::InvalidRecord
-            | Code::InvalidDifferentRecord
-            | Code::InvalidMessage
-            | Code::UnknownPartition
-            | Code::UnsupportedForMessageFormat,
-        ) => (ErrorKind::Refused, ""),
-        _ => (ErrorKind::Transport, ""),
-    };
-    let mut detail = error.to_string();
-    if let Some(code) = error.rdkafka_error_code() {
-        detail = format!("{code}");
-    }
-    let failed = Error::new(kind).with_detail(detail);
-    let failed = if help.is_empty() { failed } else { failed.with_help(help) };
-    failed.with_source(error)
-}
-
-/// Whether this very record was refused, so that no later attempt can succeed and other records may: librdkafka found it too large, or a
-/// broker refused it while it was alone. Other errors are about the topic, the rights or the state of the broker. `None` if the error is not
-/// of librdkafka.
-pub(super) fn refuses_message(error: &Error) -> Option<bool> {
-    let source = std::error::Error::source(error)?;
-    if source.is::<OfBatch>() {
-        return Some(false);
-    }
-    source.downcast_ref::<KafkaError>().map(refuses_batch)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,17 +185,5 @@ mod tests {
         let named = config("kafka://one/t?tls&ssl.ca.location=Cargo.toml").unwrap();
         assert_eq!(named.get("ssl.ca.location"), Some("Cargo.toml"));
         assert_eq!(config("kafka://one/t").unwrap().get("ssl.ca.location"), None);
-    }
-
-    #[test]
-    fn a_setting_that_is_refused_is_named_and_its_value_is_not() {
-        let error = ClientConfig::new()
-            .set("sasl.mechanism", "s3cret")
-            .set("linger.ms", "s3cret")
-            .create_native_config();
-        let error = failed(error.err().unwrap());
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        let text = format!("{error} {error:?}");
-        assert!(text.contains("linger.ms") && !text.contains("s3cret"), "{text}");
     }
 }

@@ -1,30 +1,29 @@
 //! The thread of the consumer.
 
 use super::{
-    config::failed,
+    commit::Commits,
+    failure::failed,
     fetch::{Fetcher, Step},
     handover::{Handover, HeldBack},
     position::Position,
-    rebalance::{Group, add},
-    state::LOOK,
+    rebalance::Group,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Partition, binding::log::Epoch};
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer as _},
-    error::{KafkaError, RDKafkaErrorCode},
+    consumer::{BaseConsumer, Consumer as _},
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
 /// How long the thread sleeps unless it is woken.
-const TURN: Duration = Duration::from_millis(100);
+pub(super) const TURN: Duration = Duration::from_millis(100);
 
 /// How long the hand-over may stay full before fetching is paused. Pausing discards the messages that
 /// librdkafka has fetched ahead.
@@ -33,13 +32,6 @@ const PAUSE_AFTER: Duration = Duration::from_millis(250);
 /// How many events are taken before they are handed over and commits are due.
 const EVENTS: usize = 64;
 
-/// How soon a failed commit is retried.
-const COMMIT_AGAIN: Duration = Duration::from_millis(100);
-
-/// How long commits may fail for temporary reasons (a rebalance, a broker that restarts) before the
-/// receiver returns the error.
-const COMMITS_FAIL: Duration = Duration::from_secs(30);
-
 pub(super) struct Consumer {
     pub(super) fetcher: Fetcher,
     pub(super) commit_interval: Duration,
@@ -47,9 +39,6 @@ pub(super) struct Consumer {
     /// Partitions to read instead of those that the group assigns.
     pub(super) partitions: Vec<(Partition, Position)>,
 }
-
-/// Offsets to be committed, and the assignments that they are of.
-type Marks = BTreeMap<Partition, (u64, Epoch)>;
 
 /// Whether the client's queue may contain more.
 enum More {
@@ -61,41 +50,13 @@ enum More {
 struct Ended;
 
 /// The state that the thread keeps between turns.
+#[derive(Default)]
 struct Turns {
     full_since: Option<Instant>,
     /// Whether fetching is paused in all partitions, because the receiver takes nothing.
     is_full: bool,
     /// The partitions that librdkafka does not fetch.
     paused: BTreeMap<Partition, Epoch>,
-    last_commit: Instant,
-    commits: Vec<oneshot::Sender<Result<(), Error>>>,
-    /// Since when commits fail, or when the receiver last got such an error.
-    failing_since: Option<Instant>,
-}
-
-impl Turns {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            full_since: None,
-            is_full: false,
-            paused: BTreeMap::new(),
-            last_commit: now,
-            commits: Vec::new(),
-            failing_since: None,
-        }
-    }
-
-    /// Whether to report a failed commit: at once when a retry cannot help, otherwise after retries have
-    /// failed for long.
-    fn commit_failed(&mut self, error: &KafkaError) -> bool {
-        let since = self.failing_since.get_or_insert_with(Instant::now);
-        let surfaces = is_final(error) || since.elapsed() >= COMMITS_FAIL;
-        if surfaces {
-            self.failing_since = Some(Instant::now());
-        }
-        surfaces
-    }
 }
 
 impl Consumer {
@@ -111,17 +72,13 @@ impl Consumer {
         if connected.send(opened).is_err() || failed {
             return;
         }
-        let (lists, to_commit) = mpsc::channel();
-        let committing = Arc::clone(&client);
         let topic = self.topic().map(str::to_owned);
-        let committer = thread::Builder::new()
-            .name("kafka commits".into())
-            .spawn(move || commit_all(&committing, topic.as_deref(), &to_commit));
-        if let Err(error) = committer {
-            handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));
-            return;
+        match Commits::start(&client, topic, self.commit_interval) {
+            Ok(commits) => Polling { fetcher: self.fetcher, client, commits }.run(),
+            Err(error) => {
+                handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));
+            }
         }
-        Polling { fetcher: self.fetcher, client, lists, commit_interval: self.commit_interval }.run();
     }
 
     /// A topic to ask about. For a pattern, none is known.
@@ -157,18 +114,17 @@ impl Consumer {
 struct Polling {
     fetcher: Fetcher,
     client: Arc<BaseConsumer<Group>>,
-    /// Offsets to be committed.
-    lists: mpsc::Sender<Marks>,
-    commit_interval: Duration,
+    commits: Commits,
 }
 
 impl Polling {
     /// Runs until the receiver is dropped.
-    fn run(self) {
-        let group = self.client.context();
-        let (mut turns, mut held_back) = (Turns::new(), HeldBack::new());
+    fn run(mut self) {
+        let client = Arc::clone(&self.client);
+        let group = client.context();
+        let (mut turns, mut held_back) = (Turns::default(), HeldBack::new());
         while !group.handover.is_stopped() {
-            self.commit(&mut turns);
+            self.commits.commit(&self.client);
             let seek = group.handover.take_seek();
             let has_sought = seek.is_some();
             if let Some(seek) = seek {
@@ -186,7 +142,7 @@ impl Polling {
                     Err(Ended) => break,
                 }
             }
-            thread::park_timeout(self.turn());
+            thread::park_timeout(self.commits.turn());
         }
         tracing::debug!("the Kafka consumer ends");
         // The other thread may be waiting for a broker. Closing commits what is settled, and leaves the
@@ -292,124 +248,6 @@ impl Polling {
         }
         more
     }
-
-    /// How long to sleep. With an interval of zero, marks wake the thread.
-    fn turn(&self) -> Duration {
-        if self.commit_interval.is_zero() { TURN } else { TURN.min(self.commit_interval) }
-    }
-
-    /// Commits watermarks at each interval, and when the receiver requests it.
-    fn commit(&self, turns: &mut Turns) {
-        let group = self.client.context();
-        let asked = group.handover.take_commits();
-        let at_once = !asked.is_empty();
-        turns.commits.extend(asked);
-        let due = turns.last_commit.elapsed() >= self.commit_interval;
-        if !due && turns.commits.is_empty() {
-            return;
-        }
-        let mut books = group.books();
-        // Partitions are assigned and revoked in this thread, so every mark belongs to the current
-        // assignment.
-        for mark in group.ledger.marks() {
-            books.marked.insert(mark.partition, mark.offset);
-        }
-        let mut list = BTreeMap::new();
-        for (partition, offset) in &books.marked {
-            // Lower, too: a log that was truncated goes back.
-            if books.committed.get(partition) != Some(offset)
-                && let Some(epoch) = books.assigned.epoch(partition)
-            {
-                list.insert(partition.clone(), (*offset, epoch));
-            }
-        }
-        if list.is_empty() {
-            turns.last_commit = Instant::now();
-            turns.failing_since = None;
-            for answer in turns.commits.drain(..) {
-                let _ = answer.send(Ok(()));
-            }
-            return;
-        }
-        if let Some(error) = books.commit_error.take() {
-            let surfaces = turns.commit_failed(&error);
-            let error = failed(error);
-            tracing::warn!(%error, surfaces, partitions = list.len(), "a commit failed and is tried again");
-            if surfaces {
-                for answer in turns.commits.drain(..) {
-                    let _ = answer.send(Err(error.clone()));
-                }
-                group.handover.fail(error);
-            }
-        } else if !books.under_way {
-            turns.failing_since = None; // the last one was accepted
-        }
-        let again = turns.last_commit.elapsed() >= COMMIT_AGAIN;
-        let failing = turns.failing_since.is_some();
-        if books.under_way || !((due && !failing) || at_once || again) {
-            return;
-        }
-        turns.last_commit = Instant::now();
-        books.under_way = self.lists.send(list).is_ok();
-    }
-}
-
-/// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
-/// commits. While no broker can be reached, it looks for one.
-fn commit_all(client: &BaseConsumer<Group>, topic: Option<&str>, lists: &mpsc::Receiver<Marks>) {
-    let mut looked = Instant::now();
-    loop {
-        if looked.elapsed() >= LOOK {
-            client.context().state.look(client.client(), topic);
-            looked = Instant::now();
-        }
-        let marks = match lists.recv_timeout(LOOK) {
-            Ok(marks) => marks,
-            Err(mpsc::RecvTimeoutError::Timeout) => continue,
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
-        };
-        let mut list = TopicPartitionList::new();
-        for (partition, (offset, _)) in &marks {
-            add(&mut list, partition, *offset);
-        }
-        let result = client.commit(&list, CommitMode::Sync);
-        let group = client.context();
-        let mut books = group.books();
-        books.under_way = false;
-        match result {
-            Ok(()) => {
-                tracing::trace!(partitions = marks.len(), "committed");
-                books.commit_error = None;
-                group.state.connected();
-                for (partition, (offset, epoch)) in marks {
-                    // If it came back meanwhile, this is not its commit.
-                    if books.assigned.epoch(&partition) == Some(epoch) {
-                        books.committed.insert(partition, offset);
-                    }
-                }
-            }
-            Err(error) => {
-                books.commit_error = Some(error);
-            }
-        }
-        drop(books);
-        group.handover.wake();
-    }
-}
-
-/// Whether a retry of the commit cannot help.
-fn is_final(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::FencedInstanceId
-                | RDKafkaErrorCode::Fatal
-                | RDKafkaErrorCode::OffsetMetadataTooLarge
-                | RDKafkaErrorCode::InvalidCommitOffsetSize
-        )
-    )
 }
 
 struct End(Arc<Handover>);

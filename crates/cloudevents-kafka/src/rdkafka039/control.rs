@@ -1,7 +1,7 @@
 //! Control of a running receiver: seeking, and the lag.
 
 use super::{
-    config::failed,
+    failure::failed,
     handover::{Handover, ended},
     position::Position,
     rebalance::Group,

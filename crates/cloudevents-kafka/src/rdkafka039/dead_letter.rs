@@ -2,9 +2,9 @@
 
 use super::{
     config::{default, millis},
+    login::Keeper,
+    message::Prepared,
     producer::Producer,
-    record::Prepared,
-    tokens::Keeper,
 };
 use crate::{Header, Record};
 use bytes::Bytes;

@@ -1,11 +1,12 @@
 //! A receiver over the program's own consumer.
 
 use super::{
-    config::{self, failed},
+    config,
+    failure::failed,
     handover::HeldBack,
+    message::{place, read},
     rebalance::add,
     receiver::KafkaReceiverOptions,
-    record::{place, read},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{

@@ -1,11 +1,11 @@
 //! Takes messages from librdkafka's queue, one at a time.
 
 use super::{
-    config::failed,
+    connection::{Refusals, is_login},
+    failure::failed,
     handover::Fetched,
+    message::{place, read},
     rebalance::Group,
-    record::{place, read},
-    refusals::{Refusals, is_login},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::binding::log::Record;

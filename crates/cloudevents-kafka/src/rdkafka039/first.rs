@@ -4,7 +4,7 @@
 //! the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is always
 //! `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
 
-use super::config::failed;
+use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Partition;
 use rdkafka::{

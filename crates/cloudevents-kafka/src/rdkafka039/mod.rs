@@ -70,34 +70,36 @@
 //! [`Sender::metrics`](cloudevents_transport::Sender::metrics) and
 //! [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
-mod batches;
+mod commit;
 mod config;
+mod connection;
 mod consumer;
 mod control;
 mod dead_letter;
 mod existing;
+mod failure;
 mod fetch;
 mod first;
 mod handover;
 mod headers;
+mod login;
+mod message;
 mod position;
 mod producer;
 mod rebalance;
 mod received;
 mod receiver;
-mod record;
-mod refusals;
+mod refusal;
 mod sender;
-mod state;
-mod tokens;
+mod source;
 
 pub use control::KafkaControl;
 pub use dead_letter::DeadLetterTopic;
 pub use existing::receiver_over;
 pub use headers::ClientMessage;
+pub use login::{BearerToken, BearerTokens};
+pub use message::{ProducerRecordExt, RecordExt, decode, decode_message, record};
 pub use position::Position;
 pub use received::ReceivedRecord;
 pub use receiver::{KafkaReceiver, KafkaReceiverOptions, receiver};
-pub use record::{ProducerRecordExt, RecordExt, decode, decode_message, record};
 pub use sender::{KafkaSender, KafkaSenderOptions, sender};
-pub use tokens::{BearerToken, BearerTokens};

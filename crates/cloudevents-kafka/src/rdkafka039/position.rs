@@ -1,6 +1,6 @@
 //! Start positions in a partition.
 
-use super::config::failed;
+use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Partition;
 use rdkafka::{

@@ -1,12 +1,13 @@
 //! A producer with its own thread, and its records in flight.
 
 use super::{
-    batches::{Batches, Handed, Pass},
-    config::{self, failed},
-    record::Prepared,
-    refusals::{Refusals, is_login},
-    state::{LOOK, State},
-    tokens::{self, Keeper},
+    config,
+    connection::{LOOK, State},
+    connection::{Refusals, is_login},
+    failure::failed,
+    login::{self, Keeper},
+    message::Prepared,
+    refusal::{Batches, Handed, Pass},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
@@ -288,7 +289,7 @@ impl ClientContext for Reports {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        tokens::requested(self.tokens.as_ref())
+        login::requested(self.tokens.as_ref())
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -299,7 +300,7 @@ impl ClientContext for Reports {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         self.refusals.hear(&error, reason);
         if is_login(&error) {
-            tokens::refused(self.tokens.as_ref());
+            login::refused(self.tokens.as_ref());
         }
         self.state.hear(&error, reason, &self.refusals);
     }

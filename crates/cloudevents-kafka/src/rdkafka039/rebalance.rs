@@ -2,12 +2,12 @@
 
 use super::{
     config,
+    connection::State,
+    connection::{Refusals, is_login},
     control::Latest,
     first,
     handover::{Handover, HeldBack},
-    refusals::{Refusals, is_login},
-    state::State,
-    tokens::{self, Keeper},
+    login::{self, Keeper},
 };
 use cloudevents_transport::{
     Partition,
@@ -260,7 +260,7 @@ impl ClientContext for Group {
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
         self.busy.store(true, Ordering::Release);
-        tokens::requested(self.tokens.as_ref())
+        login::requested(self.tokens.as_ref())
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -278,7 +278,7 @@ impl ClientContext for Group {
         tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
         self.refusals.hear(&error, reason);
         if is_login(&error) {
-            tokens::refused(self.tokens.as_ref());
+            login::refused(self.tokens.as_ref());
         }
         self.state.hear(&error, reason, &self.refusals);
     }

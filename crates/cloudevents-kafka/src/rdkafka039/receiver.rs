@@ -1,15 +1,17 @@
 //! A receiver in a consumer group.
 
 use super::{
-    config::{self, default, failed},
+    config::{self, default},
     consumer::Consumer,
     control::KafkaControl,
     dead_letter::DeadLetterTopic,
+    failure::failed,
     fetch::Fetcher,
-    handover::{Fetched, Handover, HeldBack, ended},
+    handover::{Handover, ended},
+    login::{BearerTokens, Keeper},
     position::Position,
     rebalance::Group,
-    tokens::{BearerTokens, Keeper},
+    source::Source,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -17,7 +19,7 @@ use cloudevents_transport::{
     ReceiverOptions,
     binding::{
         Incoming, Receive,
-        log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
+        log::{Ledger, LogOptions, LogReceiver},
     },
 };
 use rdkafka::{
@@ -390,59 +392,4 @@ fn consuming(
     // that the queue would be empty long before.
     default(config, "fetch.queue.backoff.ms", "10");
     Ok(starts_at_end)
-}
-
-/// The receiver's side of the consumer.
-#[derive(Debug)]
-struct Source {
-    handover: Arc<Handover>,
-    ledger: Ledger,
-    /// Messages that were taken together and are not requested yet.
-    taken: VecDeque<Fetched>,
-    /// The partitions that were held back when some were taken last.
-    held_back: HeldBack,
-}
-
-impl LogSource for Source {
-    async fn next(&mut self) -> Result<Record, Error> {
-        loop {
-            if self.taken.is_empty() {
-                let held_back = self.ledger.held_back();
-                if held_back != self.held_back {
-                    self.held_back = held_back;
-                    self.handover.wake(); // to pause and resume
-                }
-                self.handover.take(&mut self.taken, &self.held_back)?;
-            }
-            match self.taken.pop_front() {
-                None => self.handover.arrived().await,
-                // It has reached its share since they were taken: they wait there.
-                Some(fetched) if self.ledger.is_held_back(fetched.epoch) => {
-                    let epoch = fetched.epoch;
-                    self.taken.push_front(fetched);
-                    self.handover.give_back(epoch, &mut self.taken);
-                }
-                Some(fetched) => return Ok(fetched.record),
-            }
-        }
-    }
-
-    fn holds_back(&self) -> bool {
-        true
-    }
-
-    async fn commit(&mut self) -> Result<(), Error> {
-        self.handover.commit().await.unwrap_or_else(|_| Err(ended()))
-    }
-
-    async fn leave(&mut self) {
-        self.handover.stop();
-        self.handover.ended().await;
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.handover.stop();
-    }
 }

@@ -2,9 +2,9 @@
 
 use super::{
     config::{self, default, millis},
+    login::{BearerTokens, Keeper},
+    message::Prepared,
     producer::Producer,
-    record::Prepared,
-    tokens::{BearerTokens, Keeper},
 };
 use crate::{
     Key, Record, encode_message,
@@ -249,7 +249,7 @@ impl Transmit for KafkaSender {
     }
 
     fn refuses_message(&self, error: &Error) -> Option<bool> {
-        super::config::refuses_message(error)
+        super::failure::refuses_message(error)
     }
 
     async fn close(&self) -> Result<(), Error> {

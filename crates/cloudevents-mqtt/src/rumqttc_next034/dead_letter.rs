@@ -3,7 +3,7 @@
 use super::{
     forwarding::of_publish,
     options::{Qos, Target},
-    publishing::Extras,
+    publish_packet::Extras,
     received::ReceivedPublish,
     sender::MqttSender,
     topic::Topic,

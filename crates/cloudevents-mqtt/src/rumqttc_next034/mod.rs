@@ -56,17 +56,18 @@
 //! Not supported: exactly-once delivery across connections, topic aliases, will messages, subscription identifiers, enhanced
 //! authentication, MQTT over WebSockets.
 
+mod acknowledge;
 mod connection;
 mod dead_letter;
 mod failure;
 mod forwarding;
-mod link;
 mod login;
 mod message;
 mod options;
 mod outbox;
 mod packet;
-mod publishing;
+mod publish_packet;
+mod publisher;
 mod received;
 mod receiver;
 mod refusal;

@@ -3,9 +3,9 @@
 use super::{
     connection::{Terms, runtime},
     failure, forwarding,
-    link::{Link, Linking, Refused},
     options::{MqttConnection, Qos, Target},
-    publishing::{CARRIED, Extras, Prepared},
+    publish_packet::{CARRIED, Extras, Prepared},
+    publisher::{Linking, Publisher, Refused},
     topic::Topic,
 };
 use crate::{Encoding, MqttMessage, Version, encode_message};
@@ -273,7 +273,7 @@ impl MqttSender {
     /// Hands a message over, if there is room for it.
     fn hand_over(
         &self,
-        link: &Arc<Link>,
+        link: &Arc<Publisher>,
         outgoing: &Outgoing,
         encoded: &Encoded,
         permit: Permit,
@@ -307,7 +307,7 @@ impl MqttSender {
     async fn send_within(
         &self,
         size: usize,
-        send: impl Fn(&Arc<Link>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Refused>,
+        send: impl Fn(&Arc<Publisher>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Refused>,
     ) -> Result<Outcome<Receipt>, Error> {
         let mut permit = self.in_flight.room().await;
         permit.charge(size);

@@ -1,11 +1,11 @@
-//! Messages on their way from the connection to the program, and acknowledgements on their way back.
+//! Messages on their way from the connection to the program.
 
 use super::{
+    acknowledge::Unacknowledged,
     connection::{SUBSCRIPTION, Side},
     failure,
-    options::Qos,
     outbox::Outbox,
-    packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, acknowledgement},
+    packet::{Arrived, PUBCOMP, PUBREL, Packet, acknowledgement},
     received::received,
 };
 use crate::Version;
@@ -44,8 +44,7 @@ struct Inner {
     /// Messages that the program has not taken.
     waiting: VecDeque<(u64, Arrived)>,
     bytes: usize,
-    /// Messages of QoS 1 and 2 that are not acknowledged, in the order of arrival.
-    unacknowledged: VecDeque<(u64, u16, Qos)>,
+    unacknowledged: Unacknowledged,
     /// The number of the next message of this connection.
     next: u64,
     connection: Option<(Epoch, Arc<Outbox>)>,
@@ -143,15 +142,7 @@ impl Inbox {
         let Inner { unacknowledged, connection, .. } = &mut *inner;
         let Some((epoch, outbox)) = connection else { return };
         let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) else { return };
-        outbox.add(|buffer| {
-            while let Some((number, id, qos)) = unacknowledged.front().copied() {
-                if number >= mark.offset {
-                    break;
-                }
-                unacknowledged.pop_front();
-                acknowledgement(buffer, if qos == Qos::ExactlyOnce { PUBREC } else { PUBACK }, id);
-            }
-        });
+        unacknowledged.acknowledge(mark.offset, outbox);
     }
 
     /// Drops what arrives from now on.
@@ -196,10 +187,7 @@ impl Side for Receiving<'_> {
                 }
                 let number = inner.next;
                 inner.next = number.saturating_add(1);
-                let qos = Qos::from(arrived.publish.qos);
-                if qos != Qos::AtMostOnce {
-                    inner.unacknowledged.push_back((number, arrived.publish.pkid, qos));
-                }
+                inner.unacknowledged.arrived(number, &arrived);
                 inner.bytes = inner.bytes.saturating_add(size(&arrived));
                 inner.waiting.push_back((number, arrived));
                 self.added = true;

@@ -4,8 +4,8 @@ use super::{
     connection::runtime,
     consumer::{DeliverFrom, Wanted},
     dead_letter,
-    link::{self, Released},
     options::{NatsConnection, Target, flag, random},
+    source::{self, Released},
     subscription::Subscribing,
 };
 use cloudevents_core::{DecodeOptions, Error};
@@ -219,7 +219,7 @@ fn linking(
     options: NatsReceiverOptions,
     decoding: DecodeOptions,
     prefetch: usize,
-) -> Result<link::Linking, Error> {
+) -> Result<source::Linking, Error> {
     let given = |name: &str| endpoint.option(name).map(str::to_owned);
     let (stream, consumer) = (given("stream").or(options.stream), given("consumer").or(options.consumer));
     if target.subject.is_empty() && stream.is_none() {
@@ -245,7 +245,7 @@ fn linking(
         ack_wait,
         deliver,
     };
-    Ok(link::Linking {
+    Ok(source::Linking {
         target: Arc::clone(target),
         wanted,
         decoding,

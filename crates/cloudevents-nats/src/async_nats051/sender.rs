@@ -5,8 +5,8 @@ use super::{
     extras, failure,
     message::subject,
     options::{NatsConnection, Target, flag, unsupported},
+    publisher::{Linking, Prepared},
     template::Template,
-    transmission::{Linking, Prepared},
 };
 use crate::{NatsMessage, encode::write_message, options::reads_structured_only, value};
 use async_nats::{HeaderMap, HeaderValue, header};

@@ -53,13 +53,13 @@
 //! Not supported: exactly-once delivery; transactions; streams as a log with offsets; bodies of AMQP 1.0 that
 //! RabbitMQ could not convert.
 
+mod acknowledge;
 mod connection;
 mod dead_letter;
 mod destination;
 mod extras;
 mod failure;
 mod frame;
-mod link;
 mod login;
 mod message;
 mod options;
@@ -70,8 +70,8 @@ mod refusal;
 mod retry;
 mod returns;
 mod sender;
+mod source;
 mod stream;
-mod unsettled;
 
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;

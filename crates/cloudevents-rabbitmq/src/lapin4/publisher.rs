@@ -76,9 +76,9 @@ impl Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Arc<Link>;
+    type Connection = Arc<Publisher>;
 
-    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+    async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
         let connected = self.connected(host).await?;
         if let Some(queue_type) = self.declare.filter(|_| self.destination.exchange.as_str().is_empty()) {
             declare(&connected, &self.destination.routing_key, queue_type.arguments()).await?;
@@ -95,7 +95,7 @@ impl Connect for Linking {
             let (connected, channel) = (Arc::clone(&connected), Arc::clone(&channel));
             async move { hearing.run(connected.ended(&channel)).await }
         });
-        Ok(Arc::new(Link {
+        Ok(Arc::new(Publisher {
             place: self.destination.to_string().into(),
             destination: self.destination.clone(),
             mandatory: self.mandatory,
@@ -108,13 +108,13 @@ impl Connect for Linking {
         }))
     }
 
-    async fn lost(&self, link: &Arc<Link>) -> Error {
+    async fn lost(&self, link: &Arc<Publisher>) -> Error {
         link.connected.ended(&link.channel).await
     }
 }
 
 /// A channel with publisher confirms.
-pub(super) struct Link {
+pub(super) struct Publisher {
     /// The address of the sender's own destination.
     place: Arc<str>,
     destination: Destination,
@@ -141,7 +141,7 @@ pub(super) struct Publish {
     pub(super) message: Parts,
 }
 
-impl Link {
+impl Publisher {
     /// Hands a message over. Returns it if the channel is closed, or the sender.
     pub(super) fn publish(&self, publish: Publish, closed: &AtomicBool) -> Result<Answer, Box<Publish>> {
         let _order = lock(&self.order);
@@ -229,7 +229,7 @@ impl Link {
 }
 
 /// For a lost link that is not closed: its task ends.
-impl Drop for Link {
+impl Drop for Publisher {
     fn drop(&mut self) {
         self.answers.finish();
     }

@@ -2,10 +2,10 @@
 
 use super::{
     dead_letter::{DeadLetters, Decided, decided},
-    link::Linking,
     options::{QueueType, RabbitConnection, Target},
     retry::Retries,
     sender::RabbitSender,
+    source::Linking,
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{

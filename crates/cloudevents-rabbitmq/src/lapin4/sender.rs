@@ -6,7 +6,7 @@ use super::{
     extras, failure,
     message::Parts,
     options::{QueueType, RabbitConnection, Target},
-    publisher::{Link, Linking, Publish},
+    publisher::{Linking, Publish, Publisher},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
 use cloudevents_transport::{
@@ -344,7 +344,7 @@ impl RabbitSender {
         }
     }
 
-    async fn check(&self, link: &Arc<Link>, exchange: &ShortString) -> Result<(), Error> {
+    async fn check(&self, link: &Arc<Publisher>, exchange: &ShortString) -> Result<(), Error> {
         if link.knows(exchange) { Ok(()) } else { link.check(exchange).await }
     }
 }

@@ -7,6 +7,103 @@ const FORMAT: &[&str] = &["lib", "format", "encode", "decode", "value", "data", 
 /// The files of a binding.
 const BINDING: &[&str] = &["lib", "wire", "mode", "name", "value", "encode", "decode", "options"];
 
+/// The files of a client of a broker or a peer. `publisher` and `source` are the two halves over one connection, `acknowledge` withholds what the
+/// broker waits for, and `refusal` is what it did not take.
+const CLIENT: &[&str] = &[
+    "mod",
+    "options",
+    "login",
+    "connection",
+    "message",
+    "sender",
+    "publisher",
+    "receiver",
+    "source",
+    "received",
+    "acknowledge",
+    "dead_letter",
+    "forwarding",
+    "extras",
+    "failure",
+    "refusal",
+];
+
+/// The folder of a client, and the files that no other one has a use for, each with the reason.
+const CLIENTS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "cloudevents-amqp/src/fe2o3_amqp018",
+        &[
+            ("cbs", "claims-based security"),
+            ("locks", "Service Bus locks messages"),
+            ("node", "nodes that answer requests: `$cbs` and `$management`"),
+            ("replies", "the link for replies to requests"),
+            ("sasl", "SASL comes before AMQP, in frames of its own"),
+            ("token", "the tokens of claims-based security"),
+        ],
+    ),
+    (
+        "cloudevents-kafka/src/rdkafka039",
+        &[
+            ("commit", "what Kafka has in place of acknowledgements"),
+            ("config", "the settings of librdkafka"),
+            ("consumer", "librdkafka's consumer has a thread of its own"),
+            ("control", "seeking, and the lag"),
+            ("existing", "a receiver over the program's own consumer"),
+            ("fetch", "librdkafka's queue"),
+            ("first", "a group that starts at the end needs a first position"),
+            ("handover", "between the thread of the consumer and the receiver"),
+            ("headers", "headers are read without a copy"),
+            ("position", "a log is read from a position"),
+            ("producer", "what Kafka calls a publisher, with a thread of its own"),
+            ("rebalance", "consumer groups"),
+        ],
+    ),
+    (
+        "cloudevents-mqtt/src/rumqttc_next034",
+        &[
+            ("outbox", "acknowledgements and pings have precedence on their way to the broker"),
+            ("packet", "reads packets, also those that the library refuses"),
+            ("publish_packet", "writes PUBLISH without a copy"),
+            ("requests", "requests, and the replies to them"),
+            ("session", "a receiver's session outlives connections"),
+            ("topic", "a topic may be made from attributes"),
+        ],
+    ),
+    (
+        "cloudevents-nats/src/async_nats051",
+        &[
+            ("consumer", "the consumer of JetStream, which the server keeps"),
+            ("position", "how far a receiver is, should its consumer be gone"),
+            ("subscription", "core NATS has no consumer"),
+            ("tag", "the subject that settles a delivery says much about it"),
+            ("template", "a subject may be made from attributes"),
+            ("written", "core NATS confirms nothing"),
+        ],
+    ),
+    (
+        "cloudevents-rabbitmq/src/lapin4",
+        &[
+            ("destination", "an exchange and a routing key"),
+            ("frame", "properties that the library cannot read"),
+            ("retry", "a retry waits in a queue"),
+            ("returns", "what is returned comes without the number of its publication"),
+            ("stream", "frames are checked on their way"),
+        ],
+    ),
+    (
+        "cloudevents-websockets/src/tungstenite029",
+        &[
+            ("arriving", "memory that connections share"),
+            ("connect", "TCP, TLS and the handshake, before there is a connection"),
+            ("direct", "a receiver alone drives its connection by itself"),
+            ("pair", "both directions over one connection"),
+            ("socket", "one WebSocket: writing, reading, pings and deadlines"),
+            ("stream", "the stream below, which follows the frames"),
+            ("unsent", "messages on their way to the task of the connection"),
+        ],
+    ),
+];
+
 /// A crate, the files it must have, the files it may have, and the features that are clients with a file or folder of that name.
 struct Sibling {
     name: &'static str,
@@ -136,6 +233,32 @@ fn siblings_have_the_same_files() {
                 "{}: tests/it/{test}.rs is missing",
                 sibling.name
             );
+        }
+    }
+}
+
+/// Where a PUBACK is withheld, or a commit is sent, is to be found by names alone.
+#[test]
+fn clients_have_the_same_files() {
+    for (folder, own) in CLIENTS {
+        let files: BTreeSet<String> = fs::read_dir(crates().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        for file in &files {
+            let known = CLIENT.contains(&file.as_str()) || own.iter().any(|(own, _)| own == file);
+            assert!(known, "{folder}/{file}.rs is not part of the shape of a client");
+        }
+        for needed in ["mod", "options", "message", "sender", "receiver", "source", "received", "failure"] {
+            let absent = needed == "options" && files.contains("config");
+            assert!(files.contains(needed) || absent, "{folder}/{needed}.rs is missing");
+        }
+        for (own, reason) in *own {
+            assert!(files.contains(*own), "{folder}/{own}.rs is listed ({reason}) and not there");
+        }
+        for file in fs::read_dir(crates().join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.starts_with("//! "), "{}: the first line says what is in it", file.display());
         }
     }
 }

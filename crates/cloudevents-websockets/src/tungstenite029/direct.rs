@@ -1,9 +1,9 @@
 //! Receiving over a connection of its own, which the task of the receiver drives itself.
 
 use super::{
+    connect::Linking,
     connection::AHEAD,
     failure,
-    link::Linking,
     received::Reader,
     socket::{FAREWELL, Socket},
     unsent::{Commands, unsent},

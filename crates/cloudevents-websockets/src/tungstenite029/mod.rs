@@ -52,10 +52,10 @@
 //! Not supported: compression (`permessage-deflate`), and WebSockets over HTTP/2.
 
 mod arriving;
+mod connect;
 mod connection;
 mod direct;
 mod failure;
-mod link;
 mod message;
 mod options;
 mod pair;
@@ -63,6 +63,7 @@ mod received;
 mod receiver;
 mod sender;
 mod socket;
+mod source;
 mod stream;
 mod unsent;
 

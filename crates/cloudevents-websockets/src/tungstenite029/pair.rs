@@ -1,10 +1,11 @@
 //! Both directions over one connection.
 
 use super::{
+    connect::Linking,
     connection::runtime,
-    link::{Linking, ReceivingShared},
     receiver::{WsReceiver, WsReceiverOptions, read},
     sender::{WsSender, WsSenderOptions},
+    source::ReceivingShared,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{

@@ -1,15 +1,16 @@
 //! A receiver from a server.
 
+use super::{
+    connect::Linking,
+    connection::runtime,
+    direct::Receiving,
+    options::{Target, WsConnection},
+    source::is_end,
+};
 #[cfg(feature = "axum08")]
 use super::{
     connection::Connection,
-    link::{Ends, Source},
-};
-use super::{
-    connection::runtime,
-    direct::Receiving,
-    link::{Linking, is_end},
-    options::{Target, WsConnection},
+    source::{Ends, Source},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{

@@ -1,8 +1,8 @@
 //! A sender to a server.
 
 use super::{
+    connect::Linking,
     connection::runtime,
-    link::Linking,
     message::message as to_message,
     options::{Target, WsConnection},
 };

@@ -68,9 +68,9 @@ pub(super) struct Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Link;
+    type Connection = Source;
 
-    async fn connect(&self, host: &Host) -> Result<Link, Error> {
+    async fn connect(&self, host: &Host) -> Result<Source, Error> {
         // Besides messages, the reports of the server have to fit in.
         let capacity = self.prefetch.saturating_mul(2).saturating_add(64);
         let connected = Connected::begin(&self.target, host, capacity).await?;
@@ -89,7 +89,7 @@ impl Connect for Linking {
         let delete = (!self.wanted.durable).then(|| format!("{api}.CONSUMER.DELETE.{stream}.{name}").into());
         let is_old = !client.is_server_compatible(2, 10, 0);
         let info = is_old.then(|| format!("{api}.CONSUMER.INFO.{stream}.{name}").into());
-        Ok(Link {
+        Ok(Source {
             connected,
             lost: Box::pin(async move { notes.lost().await }),
             messages,
@@ -114,7 +114,7 @@ impl Connect for Linking {
 }
 
 /// A pull consumer over its own connection.
-pub(super) struct Link {
+pub(super) struct Source {
     connected: Connected,
     /// Returns when the connection is lost. Beginning to wait for that is expensive.
     lost: Pin<Box<dyn Future<Output = Error> + Send>>,
@@ -148,7 +148,7 @@ pub(super) struct Link {
     origin: Option<Origin>,
 }
 
-impl Link {
+impl Source {
     /// Requests more messages when half of the room is used.
     async fn request(&mut self) -> Result<(), Error> {
         if self.requested > self.room / 2 || self.requested >= self.room {
@@ -249,7 +249,7 @@ impl Link {
     }
 }
 
-impl QueueSource for Link {
+impl QueueSource for Source {
     type Tag = Tag;
 
     const TAGS_OUTLIVE_CONNECTIONS: bool = true;

@@ -1,13 +1,13 @@
 //! A channel that consumes a queue.
 
 use super::{
+    acknowledge::Settling,
     connection::{Connected, FAREWELL},
     failure,
     options::{QueueType, Target, fixed, random, short},
     publisher::declare,
     received::ReceivedMessage,
     retry::Retries,
-    unsettled::{Ack, Unsettled},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -20,19 +20,14 @@ use cloudevents_transport::{
 use futures_util::{
     FutureExt, StreamExt,
     future::{BoxFuture, join_all, pending},
-    task::noop_waker_ref,
 };
 use lapin::{
-    Channel, Consumer,
+    Consumer,
     message::Delivery,
-    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 use tokio::time::timeout;
 
 /// Opens channels, each on a separate connection.
@@ -46,9 +41,9 @@ pub(super) struct Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Link;
+    type Connection = Source;
 
-    async fn connect(&self, host: &Host) -> Result<Link, Error> {
+    async fn connect(&self, host: &Host) -> Result<Source, Error> {
         let connected = Connected::begin(&self.target, host).await?;
         let queue = short("the queue", &self.queue)?;
         if let Some(queue_type) = self.declare {
@@ -61,8 +56,8 @@ impl Connect for Linking {
         let consumer =
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await;
         let consumer = consumer.map_err(failure::refusal)?;
-        let settling = Settling { channel, unsettled: Mutex::default() };
-        Ok(Link {
+        let settling = Settling::new(channel);
+        Ok(Source {
             consumer,
             stopping: false,
             connected,
@@ -75,7 +70,7 @@ impl Connect for Linking {
 }
 
 /// A consumer on its own connection.
-pub(super) struct Link {
+pub(super) struct Source {
     consumer: Consumer,
     /// Whether the consumer was cancelled.
     stopping: bool,
@@ -95,7 +90,7 @@ pub(super) struct Tag {
     attempt: u32,
 }
 
-impl Link {
+impl Source {
     fn arrived(&self, taken: Option<lapin::Result<Delivery>>) -> Result<Arrived<Tag>, Error> {
         let delivery = match taken {
             Some(Ok(delivery)) => delivery,
@@ -115,7 +110,7 @@ impl Link {
     }
 }
 
-impl QueueSource for Link {
+impl QueueSource for Source {
     type Tag = Tag;
 
     const ARRIVES_LATE: bool = true;
@@ -129,14 +124,14 @@ impl QueueSource for Link {
     }
 
     fn lost(&self) -> BoxFuture<'static, Error> {
-        self.connected.ended(&self.settling.channel).boxed()
+        self.connected.ended(self.settling.channel()).boxed()
     }
 
     /// Cancels the consumer, so that released messages do not come back to it.
     async fn stop(&mut self) -> Result<(), Error> {
         self.stopping = true;
         let cancelling =
-            self.settling.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+            self.settling.channel().basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         match timeout(FAREWELL, cancelling).await {
             Ok(cancelled) => cancelled.map_err(failure::lost),
             Err(_) => Err(failure::disconnected("the broker did not cancel the consumer")),
@@ -186,7 +181,7 @@ impl QueueSource for Link {
     /// Closes the channel, and waits for the broker to confirm that, having read everything before. The
     /// broker delivers the messages again that arrived meanwhile.
     async fn close(self) -> Result<(), Error> {
-        let closed = timeout(FAREWELL, self.settling.channel.close(200, fixed("OK"))).await;
+        let closed = timeout(FAREWELL, self.settling.channel().close(200, fixed("OK"))).await;
         let confirmed = self.connected.close().await;
         match closed {
             Ok(Ok(())) => Ok(()),
@@ -195,38 +190,5 @@ impl QueueSource for Link {
             Err(_) => Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("the broker did not close the channel within {FAREWELL:?}"))),
         }
-    }
-}
-
-/// Settles deliveries of one channel.
-struct Settling {
-    channel: Channel,
-    unsettled: Mutex<Unsettled>,
-}
-
-impl Settling {
-    /// Acknowledges these deliveries, neighbours together.
-    fn accept(&self, numbers: impl Iterator<Item = u64>) -> Result<(), Error> {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.settle(numbers, &mut |Ack { number, multiple }| {
-            hand_over(self.channel.basic_ack(number, BasicAckOptions { multiple }))
-        })
-    }
-
-    /// Returns these deliveries to the queue, or gives them up.
-    fn refuse(&self, numbers: impl Iterator<Item = u64>, requeue: bool) -> Result<(), Error> {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.settle_one_by_one(numbers, &mut |Ack { number, .. }| {
-            hand_over(self.channel.basic_nack(number, BasicNackOptions { multiple: false, requeue }))
-        })
-    }
-}
-
-/// Hands a frame to lapin, which takes it in the first poll, and does not wait until it is written.
-fn hand_over(sending: impl Future<Output = lapin::Result<()>>) -> Result<(), Error> {
-    let mut sending = pin!(sending);
-    match sending.as_mut().poll(&mut Context::from_waker(noop_waker_ref())) {
-        Poll::Ready(Err(error)) => Err(failure::lost(error)),
-        Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
     }
 }

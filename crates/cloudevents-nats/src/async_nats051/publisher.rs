@@ -39,9 +39,9 @@ pub(super) struct Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Arc<Link>;
+    type Connection = Arc<Publisher>;
 
-    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+    async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
         let connected = Connected::begin(&self.target, host, 1).await?;
         let (outcomes, hearing) = if self.target.jetstream {
             let (answers, hearing) = Answers::new(self.timeout);
@@ -56,16 +56,16 @@ impl Connect for Linking {
             let (heard, connection) = (Arc::clone(&written), connected.clone());
             (Outcomes::Written(written), tokio::spawn(async move { heard.hear(&connection).await }))
         };
-        Ok(Arc::new(Link { connected, outcomes, hearing: Some(hearing).into() }))
+        Ok(Arc::new(Publisher { connected, outcomes, hearing: Some(hearing).into() }))
     }
 
-    async fn lost(&self, link: &Arc<Link>) -> Error {
+    async fn lost(&self, link: &Arc<Publisher>) -> Error {
         link.connected.notes.lost().await
     }
 }
 
 /// A connection with its outcomes.
-pub(super) struct Link {
+pub(super) struct Publisher {
     connected: Connected,
     outcomes: Outcomes,
     /// Returns when everything is confirmed, or the connection is lost.
@@ -85,7 +85,7 @@ pub(super) enum Sent {
     Acked(Answer),
 }
 
-impl Link {
+impl Publisher {
     /// Hands a message over to the client. Dropped before it returns, it has sent nothing.
     pub(super) async fn send(&self, prepared: Prepared) -> Result<Sent, Error> {
         let Prepared { subject, reply, headers, payload } = prepared;
@@ -161,7 +161,7 @@ impl Link {
 }
 
 /// For a lost link that is not closed: its task ends.
-impl Drop for Link {
+impl Drop for Publisher {
     fn drop(&mut self) {
         self.finish();
     }

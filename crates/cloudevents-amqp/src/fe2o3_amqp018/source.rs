@@ -1,4 +1,4 @@
-//! A receiving link.
+//! A receiving link of AMQP: its messages and their dispositions.
 
 use super::{
     connection::{Connected, FAREWELL, FRAMES},
@@ -52,9 +52,9 @@ const LOST: &str = "the connection was lost";
 const SELECTOR: &str = "apache.org:selector-filter:string";
 
 impl Connect for Linking {
-    type Connection = Link;
+    type Connection = Source;
 
-    async fn connect(&self, host: &Host) -> Result<Link, Error> {
+    async fn connect(&self, host: &Host) -> Result<Source, Error> {
         let mut connected = Connected::begin(&self.target, host, FRAMES).await?;
         let address = &self.target.address;
         let attached = fe2o3_amqp::Receiver::builder()
@@ -77,7 +77,7 @@ impl Connect for Linking {
             None => None,
         };
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
-        Ok(Link { link, locks, connected, topic, decoding, is_old_rabbitmq })
+        Ok(Source { link, locks, connected, topic, decoding, is_old_rabbitmq })
     }
 }
 
@@ -95,7 +95,7 @@ fn source(address: &str, selector: Option<&str>) -> messaging::Source {
 }
 
 /// A link on its own connection.
-pub(super) struct Link {
+pub(super) struct Source {
     link: fe2o3_amqp::Receiver,
     /// How long a message is locked, and what renews the locks.
     locks: Option<(Duration, Locks)>,
@@ -123,7 +123,7 @@ impl From<Tag> for DeliveryInfo {
 
 type Taken = Result<Delivery<WireBody>, RecvError>;
 
-impl Link {
+impl Source {
     fn arrived(&self, taken: Taken) -> Result<Arrived<Tag>, Error> {
         match taken {
             Ok(delivery) => {
@@ -161,7 +161,7 @@ impl Link {
     }
 }
 
-impl QueueSource for Link {
+impl QueueSource for Source {
     type Tag = Tag;
 
     const ARRIVES_LATE: bool = true;

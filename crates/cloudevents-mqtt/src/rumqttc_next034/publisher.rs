@@ -6,7 +6,7 @@ use super::{
     options::{Qos, Target},
     outbox::Outbox,
     packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, acknowledgement},
-    publishing::Prepared,
+    publish_packet::Prepared,
     refusal::MqttRefusal,
     requests::{Request, Requests},
 };
@@ -38,9 +38,9 @@ pub(super) struct Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Arc<Link>;
+    type Connection = Arc<Publisher>;
 
-    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+    async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
         let connection = Connection::open(&self.target, host, &self.terms).await?;
         let welcome = &connection.welcome;
         if self.qos as u8 > welcome.max_qos {
@@ -52,7 +52,7 @@ impl Connect for Linking {
         let room = usize::from(welcome.receive_maximum)
             .min(self.in_flight.messages)
             .clamp(1, usize::from(SUBSCRIPTION - 1));
-        let link = Arc::new(Link {
+        let link = Arc::new(Publisher {
             version: self.target.options.version,
             limit: welcome.max_packet_size,
             outbox: Outbox::new(Some(confirms.clone())),
@@ -67,7 +67,7 @@ impl Connect for Linking {
         Ok(link)
     }
 
-    async fn lost(&self, link: &Arc<Link>) -> Error {
+    async fn lost(&self, link: &Arc<Publisher>) -> Error {
         let mut lost = link.lost.subscribe();
         let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         error.unwrap_or_else(ended)
@@ -75,7 +75,7 @@ impl Connect for Linking {
 }
 
 /// A connection for sending.
-pub(super) struct Link {
+pub(super) struct Publisher {
     version: Version,
     /// The largest packet that the broker takes.
     limit: u32,
@@ -99,9 +99,9 @@ pub(super) enum Refused {
 }
 
 /// Drives the connection until it ends.
-async fn run(link: Arc<Link>, connection: Connection) {
+async fn run(link: Arc<Publisher>, connection: Connection) {
     /// A task that panics, or whose runtime ends, also loses the connection.
-    struct Ended(Arc<Link>);
+    struct Ended(Arc<Publisher>);
 
     impl Drop for Ended {
         fn drop(&mut self) {
@@ -122,7 +122,7 @@ async fn run(link: Arc<Link>, connection: Connection) {
     drop(ended);
 }
 
-impl Link {
+impl Publisher {
     /// Hands a message over. The inner error is about the message.
     pub(super) fn send(
         &self,
@@ -275,7 +275,7 @@ fn ended() -> Error {
 }
 
 /// Takes confirmations and replies.
-struct Sending<'a>(&'a Link);
+struct Sending<'a>(&'a Publisher);
 
 impl Side for Sending<'_> {
     fn take(&mut self, packet: Packet) -> Result<(), Error> {

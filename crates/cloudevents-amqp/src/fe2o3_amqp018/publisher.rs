@@ -57,9 +57,9 @@ pub(super) struct Linking {
 }
 
 impl Connect for Linking {
-    type Connection = Arc<Link>;
+    type Connection = Arc<Publisher>;
 
-    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+    async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
         // Has room for all payloads in flight, however small the broker's frames are, so that no message is
         // sent only in part.
         let Bounds { messages, bytes } = self.in_flight;
@@ -70,7 +70,7 @@ impl Connect for Linking {
         let lost = watch::Sender::new(None);
         let (jobs, asked) = mpsc::channel(1);
         let hearing = tokio::spawn(hear(answering, connected, asked, lost.clone()));
-        Ok(Arc::new(Link {
+        Ok(Arc::new(Publisher {
             own: Arc::new(own),
             others: std::sync::Mutex::default(),
             attaching: Mutex::default(),
@@ -83,7 +83,7 @@ impl Connect for Linking {
         }))
     }
 
-    async fn lost(&self, link: &Arc<Link>) -> Error {
+    async fn lost(&self, link: &Arc<Publisher>) -> Error {
         let mut lost = link.lost.subscribe();
         let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         error.unwrap_or_else(|| failure::disconnected("the connection was closed"))
@@ -91,7 +91,7 @@ impl Connect for Linking {
 }
 
 /// The links of a sender on one connection: to its own address, and to those of single messages.
-pub(super) struct Link {
+pub(super) struct Publisher {
     own: Arc<Lane>,
     others: std::sync::Mutex<Others>,
     /// One link is attached at a time.
@@ -159,7 +159,7 @@ async fn hear(
     connected
 }
 
-impl Link {
+impl Publisher {
     /// Returns the link to this address, and attaches it if necessary; without an address, the own one.
     pub(super) async fn lane(&self, address: Option<&str>) -> Result<Arc<Lane>, Error> {
         let Some(address) = address.filter(|address| *address != &*self.own.address) else {
@@ -269,7 +269,7 @@ impl Link {
 }
 
 /// For a lost link that is not closed: its task ends.
-impl Drop for Link {
+impl Drop for Publisher {
     fn drop(&mut self) {
         self.answers.finish();
     }

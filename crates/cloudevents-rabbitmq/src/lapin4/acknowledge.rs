@@ -1,19 +1,71 @@
-//! Which deliveries of a channel are unsettled, so that neighbours are acknowledged together.
+//! Acknowledges deliveries: `basic.ack`, neighbours together, and `basic.nack`.
 
+use super::failure;
 use cloudevents_core::Error;
-use std::collections::VecDeque;
+use futures_util::task::noop_waker_ref;
+use lapin::{
+    Channel,
+    options::{BasicAckOptions, BasicNackOptions},
+};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+/// Settles deliveries of one channel.
+pub(super) struct Settling {
+    channel: Channel,
+    unsettled: Mutex<Unsettled>,
+}
+
+impl Settling {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self { channel, unsettled: Mutex::default() }
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Acknowledges these deliveries, neighbours together.
+    pub(super) fn accept(&self, numbers: impl Iterator<Item = u64>) -> Result<(), Error> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        unsettled.settle(numbers, &mut |Ack { number, multiple }| {
+            hand_over(self.channel.basic_ack(number, BasicAckOptions { multiple }))
+        })
+    }
+
+    /// Returns these deliveries to the queue, or gives them up.
+    pub(super) fn refuse(&self, numbers: impl Iterator<Item = u64>, requeue: bool) -> Result<(), Error> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        unsettled.settle_one_by_one(numbers, &mut |Ack { number, .. }| {
+            hand_over(self.channel.basic_nack(number, BasicNackOptions { multiple: false, requeue }))
+        })
+    }
+}
+
+/// Hands a frame to lapin, which takes it in the first poll, and does not wait until it is written.
+fn hand_over(sending: impl Future<Output = lapin::Result<()>>) -> Result<(), Error> {
+    let mut sending = pin!(sending);
+    match sending.as_mut().poll(&mut Context::from_waker(noop_waker_ref())) {
+        Poll::Ready(Err(error)) => Err(failure::lost(error)),
+        Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+    }
+}
 
 /// An acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ack {
-    pub(super) number: u64,
+struct Ack {
+    number: u64,
     /// Whether it includes all unsettled deliveries before it.
-    pub(super) multiple: bool,
+    multiple: bool,
 }
 
 /// The deliveries of a channel, which are numbered from 1.
 #[derive(Debug, Default)]
-pub(super) struct Unsettled {
+struct Unsettled {
     /// How many deliveries are settled without a gap.
     settled: u64,
     /// Whether each of the following is settled. The first is not.
@@ -22,7 +74,7 @@ pub(super) struct Unsettled {
 
 impl Unsettled {
     /// Settles these deliveries with as few acknowledgements as possible.
-    pub(super) fn settle(
+    fn settle(
         &mut self,
         numbers: impl Iterator<Item = u64>,
         send: &mut dyn FnMut(Ack) -> Result<(), Error>,
@@ -46,7 +98,7 @@ impl Unsettled {
     }
 
     /// Settles these deliveries, each by itself.
-    pub(super) fn settle_one_by_one(
+    fn settle_one_by_one(
         &mut self,
         mut numbers: impl Iterator<Item = u64>,
         send: &mut dyn FnMut(Ack) -> Result<(), Error>,

@@ -7,7 +7,7 @@
 //! The record is not sent again here: it would overtake, or be overtaken by, records that were handed over later, and both would be
 //! reported as sent.
 
-use super::{config::failed, record::Prepared};
+use super::{failure::failed, message::Prepared};
 use cloudevents_core::{Error, ErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{

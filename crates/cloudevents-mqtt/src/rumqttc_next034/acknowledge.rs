@@ -1,0 +1,43 @@
+//! Withholds PUBACK and PUBREC until messages are settled.
+
+use super::{
+    options::Qos,
+    outbox::Outbox,
+    packet::{Arrived, PUBACK, PUBREC, acknowledgement},
+};
+use std::collections::VecDeque;
+
+/// Messages of QoS 1 and 2 of one connection that are not acknowledged, in the order of arrival: number, packet identifier and QoS.
+#[derive(Default)]
+pub(super) struct Unacknowledged(VecDeque<(u64, u16, Qos)>);
+
+impl Unacknowledged {
+    /// The message with this number has arrived. QoS 0 has no acknowledgement.
+    pub(super) fn arrived(&mut self, number: u64, arrived: &Arrived) {
+        let qos = Qos::from(arrived.publish.qos);
+        if qos != Qos::AtMostOnce {
+            self.0.push_back((number, arrived.publish.pkid, qos));
+        }
+    }
+
+    /// Acknowledges the messages with numbers below `settled`, in the order of arrival (MQTT 5.0, section 4.6).
+    pub(super) fn acknowledge(&mut self, settled: u64, outbox: &Outbox) {
+        outbox.add(|buffer| {
+            while let Some((number, id, qos)) = self.0.front().copied() {
+                if number >= settled {
+                    break;
+                }
+                self.0.pop_front();
+                acknowledgement(buffer, if qos == Qos::ExactlyOnce { PUBREC } else { PUBACK }, id);
+            }
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
