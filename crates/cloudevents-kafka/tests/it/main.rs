@@ -17,6 +17,7 @@ mod contract;
 mod crosslang;
 mod first;
 mod hostile;
+mod incidents;
 mod isolation;
 mod joining;
 mod kill;

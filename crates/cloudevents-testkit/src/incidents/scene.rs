@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,8 @@ pub(super) struct Scene {
     /// What was confirmed.
     confirmed: Mutex<BTreeSet<usize>>,
     persistent: bool,
+    /// Lost connections that no state shows.
+    unseen: AtomicU64,
     /// Whether the receiver has a connection of its own.
     connects: bool,
 }
@@ -83,6 +85,7 @@ impl Scene {
             next: AtomicUsize::new(0),
             confirmed: Mutex::default(),
             persistent: venue.claims().persistent,
+            unseen: AtomicU64::new(0),
             connects: !venue.receiver_listens(),
         };
         for sent in scene.outcomes(scene.send(1), LONG).await? {
@@ -132,6 +135,11 @@ impl Scene {
     /// How many connections the sender and the receiver have lost.
     pub(super) fn losses(&self) -> (u64, u64) {
         (self.sending.losses(), self.receiving.losses())
+    }
+
+    /// A connection is lost and made again, and no state shows that.
+    pub(super) fn loss_is_unseen(&self) {
+        self.unseen.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until the states of both show that their connections were lost. A protocol without connections has nothing to show.
@@ -197,7 +205,8 @@ impl Scene {
         if self.persistent {
             self.all_arrive(LONG).await?;
         }
-        let most = self.receiving.losses().saturating_add(1);
+        let lost = self.receiving.losses().saturating_add(self.unseen.load(Ordering::Relaxed));
+        let most = lost.saturating_add(1);
         let came = self.came.borrow();
         let often = came.times.iter().find(|(_, times)| **times > most);
         ensure(often.is_none(), || format!("it came too often: {often:?}, with {most} connections"))

@@ -1,0 +1,160 @@
+//! What production does to connections, over Kafka: the embedded broker, and the one that `CE_TEST_KAFKA_URL` names.
+
+use crate::broker::Topic;
+use cloudevents_core::Error;
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
+use cloudevents_testkit::{
+    fault_proxy::FaultProxy,
+    incidents::{Patience, Proxied, check_all},
+};
+use cloudevents_transport::{
+    Endpoint, Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A topic whose broker is reached through a proxy only.
+struct Place {
+    topic: Topic,
+    proxy: FaultProxy,
+    patience: Patience,
+}
+
+impl Place {
+    async fn new(topic: Topic, patience: Patience) -> Result<Self, Error> {
+        let broker: SocketAddr =
+            Endpoint::parse(&topic.url("")).unwrap().host().unwrap().to_string().parse().unwrap();
+        let (relay, port) = relay(broker).await.unwrap();
+        let proxy = FaultProxy::start(relay).unwrap();
+        port.set(proxy.address().port()).unwrap();
+        Ok(Self { topic, proxy, patience })
+    }
+
+    fn url(&self, query: &str) -> String {
+        let direct = Endpoint::parse(&self.topic.url("")).unwrap().host().unwrap().to_string();
+        self.topic.url(query).replace(&direct, &self.proxy.address().to_string())
+    }
+
+    /// A request without a response is a lost connection.
+    fn silence(&self) -> String {
+        self.patience.silence.as_millis().to_string()
+    }
+}
+
+impl Venue for Place {
+    fn claims(&self) -> Claims {
+        Claims::default()
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = KafkaSenderOptions::default();
+        options.timeout = self.patience.send;
+        options.sender.enqueue_timeout = self.patience.send;
+        options.config.set("socket.timeout.ms", self.silence());
+        options.config.set("request.timeout.ms", self.silence());
+        sender(&self.url("key=partitionkey"), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = KafkaReceiverOptions::from(options);
+        options.config.set("socket.timeout.ms", self.silence());
+        let url = self.url(&format!(
+            "group={}&reject=drop&session.timeout.ms=2500&heartbeat.interval.ms=300",
+            self.topic.group()
+        ));
+        receiver(&url, options).await
+    }
+}
+
+impl Proxied for Place {
+    fn proxy(&self) -> &FaultProxy {
+        &self.proxy
+    }
+
+    fn shows_each_loss(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_of_kafka() {
+    let report = check_all(async |patience| Place::new(Topic::new(1), patience).await).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incidents_on_a_real_broker() {
+    let Some(_) = Topic::real(1).await else { return };
+    let open = async |patience| Place::new(Topic::real(1).await.unwrap(), patience).await;
+    let report = check_all(open).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}
+
+/// Kafka's clients connect to the addresses that a broker announces. This relay before the broker replaces its port by another one, that of the
+/// proxy, as soon as that is known.
+async fn relay(broker: SocketAddr) -> io::Result<(SocketAddr, Arc<OnceLock<u16>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (address, port) = (listener.local_addr()?, Arc::new(OnceLock::new()));
+    let announced = Arc::clone(&port);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let announced = Arc::clone(&announced);
+            tokio::spawn(async move {
+                let Ok(server) = TcpStream::connect(broker).await else { return };
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
+                let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                    (client.into_split(), server.into_split());
+                tokio::spawn(async move {
+                    let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+                    let _ = to_server.shutdown().await;
+                });
+                // Whole responses: 4 bytes of length, and as many.
+                while let Ok(length) = from_server.read_u32().await {
+                    let mut response = vec![0; length as usize];
+                    if from_server.read_exact(&mut response).await.is_err() {
+                        return;
+                    }
+                    announce(&mut response, broker, *announced.get().unwrap());
+                    response.splice(..0, length.to_be_bytes());
+                    if to_client.write_all(&response).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Ok((address, port))
+}
+
+/// In responses, a host is followed by its port, in four bytes.
+fn announce(response: &mut [u8], broker: SocketAddr, port: u16) {
+    let host = broker.ip().to_string();
+    let old = [host.as_bytes(), &u32::from(broker.port()).to_be_bytes()].concat();
+    let new = [host.as_bytes(), &u32::from(port).to_be_bytes()].concat();
+    let places: Vec<usize> = response
+        .windows(old.len())
+        .enumerate()
+        .filter(|(_, at)| *at == old)
+        .map(|(place, _)| place)
+        .collect();
+    for place in places {
+        response[place..place + new.len()].copy_from_slice(&new);
+    }
+}
+
+#[test]
+fn the_port_that_a_broker_announces_is_replaced() {
+    let mut response = b"\x00\x09127.0.0.1\x00\x00\x23\x84..".to_vec();
+    announce(&mut response, "127.0.0.1:9092".parse().unwrap(), 1);
+    assert_eq!(response, b"\x00\x09127.0.0.1\x00\x00\x00\x01..");
+}
