@@ -4,12 +4,17 @@ use super::failure::not_connected;
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_postgres::{
-    Client, Config, Socket,
+    CancelToken, Client, Config, Socket,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
@@ -19,12 +24,23 @@ const MOST: usize = 4;
 /// How long a call may take, connecting included.
 const LIMIT: Duration = Duration::from_secs(30);
 
-type Connect = Box<dyn Fn() -> BoxFuture<'static, Result<Client, Error>> + Send + Sync>;
+/// How long the server may take to cancel a call that was given up, and to end its session.
+const CANCELLED: Duration = Duration::from_secs(5);
+
+type Connect = Box<dyn Fn() -> BoxFuture<'static, Result<Connection, Error>> + Send + Sync>;
+type Cancel = Arc<dyn Fn(CancelToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
 pub(super) struct Pool {
     connect: Connect,
-    idle: Mutex<Vec<Client>>,
-    room: Semaphore,
+    cancel: Cancel,
+    idle: Mutex<Vec<Connection>>,
+    room: Arc<Semaphore>,
+}
+
+struct Connection {
+    client: Client,
+    /// Ends when the client is dropped and the server has answered.
+    task: JoinHandle<()>,
 }
 
 impl Pool {
@@ -35,33 +51,49 @@ impl Pool {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
+        let cancel: Cancel = {
+            let tls = tls.clone();
+            Arc::new(move |token| {
+                let tls = tls.clone();
+                Box::pin(async move {
+                    if let Err(error) = token.cancel_query(tls).await {
+                        tracing::debug!(%error, "a call to Postgres that was given up is not cancelled");
+                    }
+                })
+            })
+        };
         let connect: Connect = Box::new(move || {
             let (config, tls) = (config.clone(), tls.clone());
             Box::pin(async move {
                 let (client, connection) = config.connect(tls).await.map_err(not_connected)?;
-                // It ends when the client is dropped. Its error is also that of the client's calls.
-                tokio::spawn(async move { drop(connection.await) });
-                Ok(client)
+                // Its error is also that of the client's calls.
+                let task = tokio::spawn(async move { drop(connection.await) });
+                Ok(Connection { client, task })
             })
         });
-        Self { connect, idle: Mutex::default(), room: Semaphore::new(MOST) }
+        Self { connect, cancel, idle: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }
     }
 
-    /// Does this with a connection. If the future is dropped, or it takes too long, the connection is closed: what was not committed
-    /// is undone.
+    /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed: what
+    /// was not committed is undone. Whether a commit that was under way counts is not known.
     pub(super) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let working = async {
-            let _permit = self.room.acquire().await.map_err(|_| Error::new(ErrorKind::Closed))?;
-            let mut client = match self.take() {
-                Some(client) => client,
+            let room = Arc::clone(&self.room).acquire_owned();
+            let permit = room.await.map_err(|_| Error::new(ErrorKind::Closed))?;
+            let connection = match self.take() {
+                Some(connection) => connection,
                 None => (self.connect)().await?,
             };
-            let worked = work(&mut client).await;
-            if worked.is_ok() {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+            let mut call = Call { under_way: Some((connection, permit)), cancel: Arc::clone(&self.cancel) };
+            let Some((connection, _)) = &mut call.under_way else {
+                return Err(Error::new(ErrorKind::Closed));
+            };
+            let worked = work(&mut connection.client).await;
+            if let (Some((connection, _)), true) = (call.under_way.take(), worked.is_ok()) {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             }
             worked
         };
@@ -73,8 +105,31 @@ impl Pool {
         })
     }
 
-    fn take(&self) -> Option<Client> {
+    fn take(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| idle.pop()).find(|client| !client.is_closed())
+        std::iter::from_fn(|| idle.pop()).find(|connection| !connection.client.is_closed())
+    }
+}
+
+/// A call. Dropping it in the middle has the server cancel it; its place is free when the session has ended.
+struct Call {
+    under_way: Option<(Connection, OwnedSemaphorePermit)>,
+    cancel: Cancel,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Some((Connection { client, task }, permit)) = self.under_way.take() else { return };
+        // Without a runtime, the connection ends with its task.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let cancelling = (self.cancel)(client.cancel_token());
+        runtime.spawn(async move {
+            let _ = timeout(CANCELLED, cancelling).await;
+            drop(client);
+            let end = task.abort_handle();
+            let _ = timeout(CANCELLED, task).await;
+            end.abort();
+            drop(permit);
+        });
     }
 }

@@ -57,14 +57,13 @@ pub(super) fn judge(
     }
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
-    // Too large for now: that is about this message alone (RFC 9110, section 15.5.14), and whoever says it is there.
-    let is_about_message = error.kind() == ErrorKind::TooLarge;
+    // Whoever says so is there.
+    let is_about_message = is_about_message(error);
     if is_about_message {
         health.after_success(now);
     } else {
         fail(health, tried.number, error);
-        let requested = not_before.map(|wait| later(now, wait));
-        health.requested_until = health.requested_until.max(requested);
+        health.requested_until = health.requested_until.max(requested_until(error, now));
     }
     if !health.is_outage() {
         let wait = |not_before| options.retry.wait(tried.attempt, elapsed, not_before, random);
@@ -87,6 +86,17 @@ pub(super) fn judge(
     } else {
         Step::Dead(given_up(tried, error, elapsed))
     }
+}
+
+/// Until when this response requests a pause of the target.
+pub(super) fn requested_until(error: &Error, now: SystemTime) -> Option<SystemTime> {
+    let wait = if is_about_message(error) { None } else { error.retry_after() };
+    wait.map(|wait| later(now, wait))
+}
+
+/// Too large for now: that is about this message alone (RFC 9110, section 15.5.14).
+fn is_about_message(error: &Error) -> bool {
+    error.kind() == ErrorKind::TooLarge
 }
 
 /// Why a message is dead that its sender holds back for this long: that is after its deadline.

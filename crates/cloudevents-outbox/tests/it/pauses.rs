@@ -166,6 +166,38 @@ async fn what_was_on_its_way_does_not_undo_that_an_operator_resumes_a_target() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_requested_after_an_operator_resumed_counts_though_it_is_shorter() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let (arrived, early) = (arrived.clone(), begin.elapsed() < SECOND);
+            async move {
+                if early {
+                    let (late, wait) =
+                        if &*id(&outgoing) == "0" { (0, 60 * MINUTE) } else { (20, 10 * MINUTE) };
+                    sleep(late * SECOND).await;
+                    return Err(Error::new(ErrorKind::Refused).with_retry_after(wait));
+                }
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    enqueue(&outbox, "a", 0..2).await;
+    let operating = async {
+        sleep(10 * SECOND).await;
+        outbox.resume("a").await.unwrap();
+        sleep(11 * SECOND).await; // the second message was refused
+        let mut targets = outbox.targets("").await.unwrap();
+        let until = targets.pop().unwrap().health.requested_until.unwrap();
+        let wait = until.duration_since(tokio_clock().now()).unwrap();
+        assert!(wait > 9 * MINUTE && wait < 11 * MINUTE, "{wait:?}");
+    };
+    outbox.run(to([("a", peer)]), options()).until(operating).await.unwrap();
+}
+
 /// It is set back by an hour while a target pauses for a minute.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_lengthens_a_pause_and_loses_nothing() {

@@ -18,7 +18,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The URL of the server.
@@ -66,6 +66,41 @@ async fn the_contract_holds_in_postgres() {
     if there_is_one() {
         contract::check_all(async || store(&schema().await).await).await;
     }
+}
+
+/// A lock of somebody else holds up all statements, and callers give up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_are_given_up_leave_no_sessions_behind() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let outbox = Outbox::new(store(&schema).await);
+    let (mut locking, watching) = (client(&schema).await, client("public").await);
+    let lock = locking.transaction().await.unwrap();
+    let tables =
+        lock.query("SELECT tablename FROM pg_tables WHERE schemaname = $1", &[&schema]).await.unwrap();
+    for table in tables {
+        let table: String = table.get(0);
+        lock.batch_execute(&format!("LOCK TABLE {schema}.{table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+    }
+    for _ in 0..12 {
+        let given_up = timeout(Duration::from_millis(200), outbox.counts()).await;
+        assert!(given_up.is_err(), "there is no lock: {given_up:?}");
+    }
+    let sessions = async || -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        watching.query_one(sql, &[&schema]).await.unwrap().get(0)
+    };
+    let few = async {
+        // That of the lock is one of them.
+        while sessions().await > 5 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(10), few).await.is_ok(), "{} sessions", sessions().await);
+    lock.rollback().await.unwrap();
+    assert_eq!(outbox.counts().await.unwrap().pending, 0);
 }
 
 /// Not a test: the process that is killed.

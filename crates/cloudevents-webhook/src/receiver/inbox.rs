@@ -19,7 +19,7 @@ const SOURCE: &str = "webhook";
 ///
 /// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox
 /// a lease that is longer than handling a delivery takes, because after it another attempt is handled. A store that is away when a delivery was
-/// processed is asked again for as long as a lease; the response does not wait for it. What was processed is remembered for
+/// processed is asked again for as long as a lease; the response waits for a second at most. What was processed is remembered for
 /// a week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
 /// that share a store need inboxes with distinct names.
 ///

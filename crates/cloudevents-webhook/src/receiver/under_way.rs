@@ -10,6 +10,10 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio::time::timeout;
+
+/// How long the response waits until a store has recorded what became of the delivery.
+const RECORDED: Duration = Duration::from_secs(1);
 
 /// A delivery that is under way. It can be moved, and is small where there is no store.
 pub(super) enum UnderWay {
@@ -44,14 +48,19 @@ impl UnderWay {
                 Ok(()) => Ok(exchange.deliver(read, decoded, peer).await),
                 Err(refusal) => Err(refusal),
             };
-            let recorded = match &settled {
-                Ok(Settled::Accepted(_)) => store.complete(key, claim).await,
-                _ => store.abandon(key, claim).await,
-            };
-            if let Err(error) = recorded {
-                // It was processed or not, whatever the store says.
-                tracing::warn!(%error, %key, "the idempotency store failed");
-            }
+            let is_accepted = matches!(settled, Ok(Settled::Accepted(_)));
+            let recording = Outliving::new(async move {
+                let recorded = match is_accepted {
+                    true => store.complete(key, claim).await,
+                    false => store.abandon(key, claim).await,
+                };
+                if let Err(error) = recorded {
+                    // It was processed or not, whatever the store says.
+                    tracing::warn!(%error, %key, "the idempotency store failed");
+                }
+            });
+            // It goes on behind the response. Until then, the store answers that the delivery is being processed.
+            let _ = timeout(RECORDED, recording).await;
             settled
         };
         Self::Once(Outliving::new(once), after)

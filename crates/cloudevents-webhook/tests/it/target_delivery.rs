@@ -11,7 +11,11 @@ use cloudevents_webhook::{
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
 
 #[tokio::test]
 async fn a_settlement_is_the_response() {
@@ -267,6 +271,48 @@ async fn a_store_that_panics_makes_the_response_503() {
     let (target, seen) = Target::accepting(with_token().idempotency(Panicking)).await;
     assert_eq!(target.event("1").await.status, 503);
     assert!(seen.ids().is_empty());
+}
+
+/// It hangs while it records what was processed.
+struct Hanging {
+    store: MemoryStore,
+    goes_on: Arc<Semaphore>,
+}
+
+impl IdempotencyStore for Hanging {
+    async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
+        self.store.begin(key).await
+    }
+
+    async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        drop(self.goes_on.acquire().await);
+        self.store.complete(key, claim).await
+    }
+
+    async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
+        drop(self.goes_on.acquire().await);
+        self.store.abandon(key, claim).await
+    }
+}
+
+#[tokio::test]
+async fn the_response_does_not_wait_for_a_store_that_hangs() {
+    let goes_on = Arc::new(Semaphore::new(0));
+    let store = Hanging { store: MemoryStore::new(10), goes_on: Arc::clone(&goes_on) };
+    let (target, seen) = Target::accepting(with_token().idempotency(store)).await;
+    let begin = Instant::now();
+    assert_eq!(target.event("1").await.status, 204);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // It is not recorded yet, and a duplicate is not handled.
+    assert_eq!(target.event("1").await.status, 503);
+    goes_on.add_permits(1);
+    soon(async {
+        while target.event("1").await.status != 204 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(seen.ids(), ["1"]);
 }
 
 /// A webhook is open to anyone, and events are rarely larger than the 64 KiB that intermediaries forward.
