@@ -86,6 +86,21 @@ impl Connected {
         self.connection.status().connected() && self.watched.ended.borrow().is_none()
     }
 
+    /// Waits while the broker has an alarm: it reads nothing then (`connection.blocked`), and lapin would keep whatever it is given.
+    pub(super) async fn unblocked(&self) {
+        let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
+        loop {
+            happened.mark_unchanged();
+            if !self.connection.status().blocked() || ended.borrow_and_update().is_some() {
+                return;
+            }
+            tokio::select! {
+                _ = ended.changed() => {}
+                changed = happened.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
     /// Returns when the connection or this channel has ended.
     pub(super) fn ended(&self, channel: &Channel) -> impl Future<Output = Error> + Send + use<> {
         let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());

@@ -178,6 +178,11 @@ impl Publisher {
         Ok(Answer { confirmation, publication, place, size })
     }
 
+    /// Waits while the broker takes no messages.
+    pub(super) async fn unblocked(&self) {
+        self.connected.unblocked().await;
+    }
+
     /// Whether this exchange is known to exist.
     pub(super) fn knows(&self, exchange: &ShortString) -> bool {
         exchange.as_str().is_empty()

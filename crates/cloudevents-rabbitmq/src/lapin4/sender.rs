@@ -325,6 +325,7 @@ impl RabbitSender {
                 return Err(Error::new(ErrorKind::Closed)); // before reconnecting
             }
             let (number, link) = self.links.get().await?;
+            link.unblocked().await;
             let lost = match self.check(&link, &publish.destination.exchange).await {
                 // No waiting from here on, so that what is dropped has sent nothing.
                 Ok(()) => match link.publish(publish, &self.closed) {

@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod alarm;
 mod bad_input;
 mod bare;
 mod behaves;
