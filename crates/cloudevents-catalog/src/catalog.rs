@@ -1,11 +1,11 @@
 //! Catalogs: definitions of messages, found by the type of an event.
 
 use crate::finding::Level;
-use crate::matching::{Failure, solve};
+use crate::matching::{Failure, is_expansion, solve};
 use crate::read::{self, Attribute, Found};
 use crate::schema::Payload;
 use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
-use crate::{LoadError, LoadOptions, Report, Template, json};
+use crate::{Leniency, LoadError, LoadOptions, Report, Template};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ impl Catalog {
         if text.len() > options.limits.bytes {
             return Err(LoadError::new(format!("the document has more than {} bytes", options.limits.bytes)));
         }
-        let document = json::parse(text).map_err(|error| LoadError::new(error.to_string()))?;
+        let document = cloudevents_json::codec::parse(text).map_err(LoadError::of)?;
         read::document(document, options)
     }
 
@@ -160,7 +160,9 @@ impl Message {
             true => self.schema.schema.judge(payload, &self.schema.place, &mut faults),
             false => Some(NotJudged::Attributes),
         };
-        Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders }
+        let is_wide = placeholders.iter().any(|(_, value)| !is_expansion(value));
+        let repairs = if is_wide && faults.is_empty() { vec![Leniency::WidePlaceholder] } else { Vec::new() };
+        Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders, repairs }
     }
 }
 

@@ -6,7 +6,6 @@
 mod catalog;
 mod error;
 mod finding;
-mod json;
 mod matching;
 mod options;
 mod read;

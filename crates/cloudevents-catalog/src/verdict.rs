@@ -1,5 +1,6 @@
 //! What is judged of an event: one verdict, with the place and the rule of each fault.
 
+use crate::Leniency;
 use cloudevents_core::Event;
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub struct Verdict {
     pub(crate) faults: Vec<Fault>,
     pub(crate) not_judged: Option<NotJudged>,
     pub(crate) placeholders: Vec<(Arc<str>, String)>,
+    pub(crate) repairs: Vec<Leniency>,
 }
 
 impl Verdict {
@@ -86,6 +88,11 @@ impl Verdict {
         self.not_judged.as_ref()
     }
 
+    /// The leniencies without which the event would not be valid.
+    pub fn repairs(&self) -> &[Leniency] {
+        &self.repairs
+    }
+
     /// The values that templates extract from the attributes of a valid event, in order.
     pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
         self.placeholders.iter().map(|(name, value)| (&**name, value.as_str()))
@@ -107,7 +114,8 @@ impl fmt::Display for Verdict {
             (Outcome::Undefined, _) => f.write_str("nothing defines this event"),
             (Outcome::Valid, None) => f.write_str("valid"),
             (Outcome::Valid, Some(reason)) => write!(f, "valid; the payload was not judged: {reason}"),
-        }
+        }?;
+        self.repairs.iter().try_for_each(|repair| write!(f, "; repaired [{}]", repair.code()))
     }
 }
 

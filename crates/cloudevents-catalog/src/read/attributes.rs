@@ -2,10 +2,10 @@
 
 use super::{Members, text};
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::verdict::{Breach, Fault};
 use crate::{Leniency, Template};
 use cloudevents_core::{AttributeType, Event, MediaType, Name, Timestamp, Value as EventValue};
+use cloudevents_json::codec::{below, kind};
 use serde_json::Value;
 use std::borrow::Cow;
 

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::reference::Reference;
 use crate::schema::{Format, Schema};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::MediaType;
+use cloudevents_json::codec::{below, kind, token};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ fn chain<'r>(
         {
             break;
         }
-        let at: String = path.iter().take(4).map(|token| crate::json::token(token)).collect();
+        let at: String = path.iter().take(4).map(|name| token(name)).collect();
         let Some((_, next)) = by_place.get(&at).and_then(|index| raws.get(*index)) else {
             notes.advice(Rule::BaseMissing, place, format!("there is no message `{base}`"));
             break;

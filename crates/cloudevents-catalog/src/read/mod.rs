@@ -10,8 +10,8 @@ pub(crate) use schemas::Found;
 use schemas::Schemas;
 
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::{Catalog, Leniency, LoadError, LoadOptions, Report};
+use cloudevents_json::codec::{below, kind};
 use serde_json::{Map, Value};
 
 pub(crate) type Members = Map<String, Value>;
@@ -137,13 +137,14 @@ fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
             format!("an envelope is `NAME/VERSION`, and this is `{name}`"),
         );
     }
-    let protocol = text(of, "protocol", place, notes);
+    let mut protocol = text(of, "protocol", place, notes);
     if protocol.is_some_and(|name| name.eq_ignore_ascii_case("none")) {
         notes.deviation(
             Leniency::ProtocolNone,
             below(place, "protocol"),
             "the protocol `None` is read as none",
         );
+        protocol = None;
     } else if let Some(name) = protocol
         && (name.is_empty() || name.starts_with('/') || name.ends_with('/'))
     {

@@ -2,11 +2,11 @@
 
 use super::{Members, collection, ids, renamed, text};
 use crate::finding::{Notes, Rule};
-use crate::json::below;
 use crate::schema::{Format, Schema, SchemaFault};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::AttributeType;
+use cloudevents_json::codec::below;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -116,18 +116,15 @@ impl Version {
             return Some(found);
         };
         // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
-        let is_title = document.get("title").and_then(Value::as_str) == Some(selection);
-        if matches!(format.family, crate::schema::Family::JsonSchema) {
+        if document.get("title").and_then(Value::as_str) != Some(selection) {
+            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
+        }
+        let is_read = !matches!(&*found.schema, Schema::Not(NotJudged::Unusable(_)));
+        if is_read && matches!(format.family, crate::schema::Family::JsonSchema) {
             let message = "the type is selected by other means than a JSON Pointer after the path";
             if !notes.deviation(Leniency::SubSelection, place, message) {
-                return Some(Found {
-                    schema: Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned()))),
-                    ..found
-                });
+                found.schema = Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned())));
             }
-        }
-        if !is_title {
-            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
         }
         Some(found)
     }

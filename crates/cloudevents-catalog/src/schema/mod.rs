@@ -49,8 +49,8 @@ impl Schema {
         let parsed;
         let document = match document {
             Value::String(text) if is_json => {
-                parsed = crate::json::parse(text.as_bytes())
-                    .map_err(|error| SchemaFault::Invalid(error.to_string()))?;
+                parsed = cloudevents_json::codec::parse(text.as_bytes())
+                    .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))?;
                 &parsed
             }
             _ => document,
