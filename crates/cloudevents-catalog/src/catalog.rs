@@ -67,6 +67,40 @@ impl Catalog {
         read::document(document, options)
     }
 
+    /// Reads several documents as one catalog: a folder, for example. Groups may be in several documents.
+    ///
+    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for all
+    /// together.
+    ///
+    /// ```
+    /// use cloudevents_catalog::{Catalog, LoadOptions};
+    ///
+    /// let documents = [
+    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {}}}}}"#,
+    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.return": {}}}}}"#,
+    /// ];
+    /// let report = Catalog::read_all(documents, &LoadOptions::strict())?;
+    /// assert_eq!(report.catalog.messages().count(), 2);
+    /// # Ok::<(), cloudevents_catalog::LoadError>(())
+    /// ```
+    pub fn read_all(
+        documents: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        options: &LoadOptions,
+    ) -> Result<Report, LoadError> {
+        let (mut all, mut left) = (Map::new(), options.limits.bytes);
+        for document in documents {
+            let text = document.as_ref();
+            left = left.checked_sub(text.len()).ok_or_else(|| {
+                LoadError::new(format!("the documents have more than {} bytes", options.limits.bytes))
+            })?;
+            match cloudevents_json::codec::parse(text).map_err(LoadError::of)? {
+                Value::Object(members) => read::combine(members, &mut all)?,
+                other => return Err(LoadError::no_object(&other)),
+            }
+        }
+        read::document(all.into(), options)
+    }
+
     pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
         let (mut by_type, mut templates): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), Vec::new());
         for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.is_event) {

@@ -1,6 +1,8 @@
 //! Why a catalog was not read.
 
 use cloudevents_core::Error;
+use cloudevents_json::codec::kind;
+use serde_json::Value;
 use std::fmt;
 
 /// Why a catalog was not read: it is not JSON, exceeds a limit, or, when read strictly, has a mistake.
@@ -23,6 +25,11 @@ impl LoadError {
     #[cold]
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), offset: None }
+    }
+
+    #[cold]
+    pub(crate) fn no_object(document: &Value) -> Self {
+        Self::new(format!("a catalog is an object, and this is {}", kind(document)))
     }
 
     /// Of a document that is not JSON.

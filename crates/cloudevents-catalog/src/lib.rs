@@ -5,6 +5,7 @@
 
 mod catalog;
 mod error;
+mod example;
 mod finding;
 mod matching;
 mod options;

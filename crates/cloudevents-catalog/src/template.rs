@@ -1,6 +1,6 @@
 //! URI templates of level 1 (RFC 6570): text with placeholders.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The most placeholders of one template.
 const PLACEHOLDERS: usize = 32;
@@ -43,6 +43,34 @@ impl Template {
     /// The values of the placeholders in a text, in order; `None` if the text does not match. A name has the same value everywhere.
     pub fn extract<'a>(&'a self, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         crate::matching::solve(&[(self, text)]).ok()
+    }
+
+    /// The text with a value for each placeholder. Characters that a template of level 1 encodes are percent-encoded.
+    ///
+    /// ```
+    /// let template: cloudevents_catalog::Template = "/vehicles/{vin}".parse().unwrap();
+    /// assert_eq!(template.expand(|name| format!("my {name}")), "/vehicles/my%20vin");
+    /// ```
+    pub fn expand(&self, value: impl Fn(&str) -> String) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(own) => text.push_str(own),
+                Part::Placeholder(name) => {
+                    for byte in value(name).bytes() {
+                        match byte {
+                            b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
+                            _ if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
+                            // Writing to a string cannot fail.
+                            _ => {
+                                let _ = write!(text, "%{byte:02X}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        text
     }
 
     /// The text, if there are no placeholders.

@@ -1,11 +1,13 @@
 //! Reading documents: schemas first, then messages and endpoints, which refer to them.
 
 mod attributes;
+mod combine;
 mod endpoints;
 mod messages;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
+pub(crate) use combine::combine;
 pub(crate) use schemas::Found;
 use schemas::Schemas;
 
@@ -18,7 +20,7 @@ pub(crate) type Members = Map<String, Value>;
 
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {
-        return Err(LoadError::new(format!("a catalog is an object, and this is {}", kind(&document))));
+        return Err(LoadError::no_object(&document));
     };
     let mut notes = Notes::new(options);
     let schemas = Schemas::read(root, &mut notes)?;

@@ -28,7 +28,7 @@ struct Entry {
 struct Version {
     place: String,
     format: Option<Format>,
-    document: Option<Value>,
+    document: Option<Arc<Value>>,
     schema: Arc<Schema>,
 }
 
@@ -38,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) schema: Arc<Schema>,
     pub(crate) format: Option<Format>,
     pub(crate) place: String,
+    /// The document, and the type that is selected in it.
+    pub(crate) document: Option<(Arc<Value>, Option<String>)>,
 }
 
 impl Schemas {
@@ -109,8 +111,12 @@ impl Schemas {
 
 impl Version {
     fn select(&self, selection: Option<&str>, place: &str, notes: &mut Notes<'_>) -> Option<Found> {
-        let mut found =
-            Found { schema: self.schema.clone(), format: self.format.clone(), place: self.place.clone() };
+        let mut found = Found {
+            schema: self.schema.clone(),
+            format: self.format.clone(),
+            place: self.place.clone(),
+            document: self.document.clone().map(|document| (document, None)),
+        };
         let (Some(selection), Some(format), Some(document)) = (selection, &self.format, &self.document)
         else {
             return Some(found);
@@ -118,6 +124,7 @@ impl Version {
         // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
         if document.get("title").and_then(Value::as_str) != Some(selection) {
             found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
+            found.document = Some((document.clone(), Some(selection.to_owned())));
         }
         let is_read = !matches!(&*found.schema, Schema::Not(NotJudged::Unusable(_)));
         if is_read && matches!(format.family, crate::schema::Family::JsonSchema) {
@@ -233,7 +240,7 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
     Version {
         place: place.to_owned(),
         format: Some(format.clone()),
-        document: Some(document),
+        document: Some(Arc::new(document)),
         schema: Arc::new(schema),
     }
 }

@@ -5,6 +5,8 @@ mod apacheavro022;
 mod format;
 #[cfg(feature = "jsonschema060")]
 mod jsonschema060;
+#[cfg(feature = "jsonschema060")]
+mod sample;
 
 pub(crate) use format::{Family, Format};
 
@@ -88,6 +90,21 @@ impl Schema {
             }
         }
     }
+}
+
+/// A payload that a JSON Schema describes.
+#[cfg(feature = "jsonschema060")]
+pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value> {
+    let parsed;
+    let document = match document {
+        Value::String(text) => {
+            parsed = cloudevents_json::codec::parse(text.as_bytes()).ok()?;
+            &parsed
+        }
+        document => document,
+    };
+    let pointer = selection.map_or_else(String::new, |path| format!("/{}", path.trim_start_matches('/')));
+    sample::sample(document, &pointer)
 }
 
 /// The payload of an event, which is parsed once for several schemas.
