@@ -144,7 +144,7 @@ impl Judge for Catalog {
         let payload = Payload::new(event);
         let mut best: Option<Verdict> = None;
         for message in self.candidates(event) {
-            let verdict = message.judge(event, &payload);
+            let verdict = message.verdict(event, &payload);
             if verdict.faults.is_empty() {
                 return verdict;
             }
@@ -181,7 +181,7 @@ impl Message {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    fn judge(&self, event: &Event, payload: &Payload<'_>) -> Verdict {
+    fn verdict(&self, event: &Event, payload: &Payload<'_>) -> Verdict {
         let mut faults = Vec::new();
         let texts: Vec<_> = self
             .attributes
@@ -197,6 +197,13 @@ impl Message {
         let is_wide = placeholders.iter().any(|(_, value)| !is_expansion(value));
         let repairs = if is_wide && faults.is_empty() { vec![Leniency::WidePlaceholder] } else { Vec::new() };
         Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders, repairs }
+    }
+}
+
+/// By this definition alone, also if it is one for another type.
+impl Judge for Message {
+    fn judge(&self, event: &Event) -> Verdict {
+        self.verdict(event, &Payload::new(event))
     }
 }
 
