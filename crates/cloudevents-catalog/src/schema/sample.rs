@@ -184,7 +184,7 @@ fn text(schema: &Map<String, Value>) -> String {
     let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
     let least = usize::try_from(bound("minLength").unwrap_or_default().min(LENGTH)).unwrap_or_default();
     let most = usize::try_from(bound("maxLength").unwrap_or(LENGTH)).unwrap_or(usize::MAX);
-    text.chars().chain(std::iter::repeat('x').take(least.saturating_sub(text.len()))).take(most).collect()
+    text.chars().chain(std::iter::repeat_n('x', least.saturating_sub(text.len()))).take(most).collect()
 }
 
 /// A number within the bounds: 1 if they allow it.
