@@ -134,7 +134,14 @@ impl<'e> Payload<'e> {
 
     #[cfg(feature = "jsonschema060")]
     fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
-        let parse = || serde_json::from_slice(data.as_bytes()).map_err(|error| error.to_string());
+        let parse = || {
+            let parsed = match data {
+                // Its characters are known to be text.
+                Data::Json(text) => serde_json::from_str(text.as_str()),
+                other => serde_json::from_slice(other.as_bytes()),
+            };
+            parsed.map_err(|error| error.to_string())
+        };
         self.json.get_or_init(parse).as_ref().map_err(String::as_str)
     }
 

@@ -46,8 +46,9 @@ pub(super) fn run(command: &Example, console: &Console) -> Result<Status, Failur
     for message in messages {
         match example(message) {
             Ok(event) => emit.event(&event)?,
-            Err(report) => {
+            Err(why) => {
                 emit.flush()?;
+                let report = Report::new(format!("no example is found for `{}`", message.id())).detail(why);
                 console.error(Status::No, &report.kind("no-example").from(message.xid().to_owned()));
             }
         }
@@ -56,16 +57,15 @@ pub(super) fn run(command: &Example, console: &Console) -> Result<Status, Failur
     Ok(Status::Done)
 }
 
-/// An example that is valid.
-fn example(message: &Message) -> Result<Event, Report> {
-    let failed = |why: String| Report::new(format!("no example is found for `{}`", message.id())).detail(why);
+/// An example that is valid, or why there is none.
+fn example(message: &Message) -> Result<Event, String> {
     if !message.is_event() {
-        return Err(failed("it is not a CloudEvent".to_owned()));
+        return Err("it is not a CloudEvent".to_owned());
     }
-    let event = message.example().map_err(|error| failed(error.to_string()))?;
+    let event = message.example().map_err(|error| error.to_string())?;
     let verdict = message.judge(&event);
     match verdict.outcome() {
-        Outcome::Invalid => Err(failed(verdict.to_string())),
+        Outcome::Invalid => Err(verdict.to_string()),
         _ => Ok(event),
     }
 }
