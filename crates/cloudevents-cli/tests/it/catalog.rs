@@ -217,7 +217,7 @@ fn events_are_checked_against_a_catalog() {
     let other = file("other.json", SHOP.replace("JsonSchema/draft-07", "XSD/1.1"));
     let ran = ce_with(&["validate", "--catalog", other.to_str().unwrap()], format!("{good}\n"));
     assert_eq!(ran.lines()[0]["notJudged"], "schemas of the format `XSD/1.1` are not judged");
-    // A catalog with mistakes says so.
+    // The mistakes of the catalog itself are counted.
     let ran =
         ce_with(&["validate", "--catalog", file("bad.json", r#"{"endpoints": 1}"#).to_str().unwrap()], "");
     assert!(ran.err.contains("ce catalog lint"), "{}", ran.err);
