@@ -136,14 +136,12 @@ impl Catalog {
         });
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
-}
 
-/// By the first definition that the event fulfils, else by the one with the fewest faults.
-impl Judge for Catalog {
-    fn judge(&self, event: &Event) -> Verdict {
+    /// Judges by the definitions that this function accepts.
+    pub(crate) fn judge_among(&self, event: &Event, accepts: impl Fn(&Message) -> bool) -> Verdict {
         let payload = Payload::new(event);
         let mut best: Option<Verdict> = None;
-        for message in self.candidates(event) {
+        for message in self.candidates(event).filter(|message| accepts(message)) {
             let verdict = message.verdict(event, &payload);
             if verdict.faults.is_empty() {
                 return verdict;
@@ -153,6 +151,13 @@ impl Judge for Catalog {
             }
         }
         best.unwrap_or_default()
+    }
+}
+
+/// By the first definition that the event fulfils, else by the one with the fewest faults.
+impl Judge for Catalog {
+    fn judge(&self, event: &Event) -> Verdict {
+        self.judge_among(event, |_| true)
     }
 }
 

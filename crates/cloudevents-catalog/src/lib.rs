@@ -5,6 +5,7 @@
 
 mod catalog;
 mod data_schemas;
+mod endpoint;
 mod error;
 mod example;
 mod finding;
@@ -18,6 +19,7 @@ mod verdict;
 
 pub use catalog::{Catalog, Message};
 pub use data_schemas::DataSchemas;
+pub use endpoint::{Endpoint, NotOpened};
 pub use error::LoadError;
 pub use finding::{Finding, Level, Report, Rule};
 pub use options::{Leniency, Limits, LoadOptions};

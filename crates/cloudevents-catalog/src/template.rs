@@ -1,6 +1,7 @@
 //! URI templates of level 1 (RFC 6570): text with placeholders.
 
-use std::fmt::{self, Write as _};
+use crate::endpoint::encoded;
+use std::fmt;
 
 /// The most placeholders of one template.
 const PLACEHOLDERS: usize = 32;
@@ -56,18 +57,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(own) => text.push_str(own),
-                Part::Placeholder(name) => {
-                    for byte in value(name).bytes() {
-                        match byte {
-                            b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
-                            _ if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
-                            // Writing to a string cannot fail.
-                            _ => {
-                                let _ = write!(text, "%{byte:02X}");
-                            }
-                        }
-                    }
-                }
+                Part::Placeholder(name) => text.push_str(&encoded(&value(name), b"")),
             }
         }
         text
