@@ -159,17 +159,15 @@ impl<'c> Endpoint<'c> {
             Side::Receiver => ("topicfilter", &["topicfilter", "qos", "sharedsubscriptiongroup"]),
         };
         self.check(options, handled)?;
-        let topic = match self.text(options, name)? {
-            Some(topic) => topic,
+        let group = self.text(options, "sharedsubscriptiongroup")?;
+        let path = match (self.text(options, name)?, group) {
+            (Some(topic), Some(group)) => encoded(&format!("$share/{group}/{topic}"), b"/$"),
+            (Some(topic), None) => encoded(&topic, b"/$"),
             // That of the address is encoded as it is in URLs.
-            None if !path.is_empty() => return Ok(self.quality(Url::new(scheme, host, path), options)?),
-            None => return Err(self.refused(format!("it has no `{name}`"))),
+            (None, None) if !path.is_empty() => path.to_owned(),
+            (None, _) => return Err(self.refused(format!("it has no `{name}`"))),
         };
-        let topic = match self.text(options, "sharedsubscriptiongroup")? {
-            Some(group) => format!("$share/{group}/{topic}"),
-            None => topic,
-        };
-        let url = Url::new(scheme, host, &encoded(&topic, b"/$"));
+        let url = Url::new(scheme, host, &path);
         let url = self.quality(url, options)?;
         Ok(if options.get("retain") == Some(&Value::Bool(true)) { url.with("retain", "true") } else { url })
     }
