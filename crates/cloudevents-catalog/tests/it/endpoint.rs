@@ -57,6 +57,10 @@ fn of_mqtt() {
         url("MQTT/5.0", "producer", path, &[("client", "c")]).unwrap(),
         "mqtts://h/a%20b?qos=0&client=c"
     );
+    let path = r#"{"endpoints": [{"uri": "mqtt://h/a"}], "retain": true}"#;
+    assert_eq!(url("MQTT/5.0", "producer", path, &[]).unwrap(), "mqtt://h/a?qos=0&retain=true");
+    let path = r#"{"endpoints": [{"uri": "mqtt://h/a"}], "sharedsubscriptiongroup": "g"}"#;
+    assert_eq!(url("MQTT/5.0", "subscriber", path, &[]).unwrap_err(), "it has no `topicfilter`");
 }
 
 #[test]
