@@ -2,6 +2,7 @@
 
 mod allocations;
 mod bindings;
+mod catalog;
 mod formats;
 mod gates;
 mod inputs;

@@ -2,7 +2,7 @@
 
 use crate::{
     allocations::{self, Heap},
-    bindings, formats,
+    bindings, catalog, formats,
     inputs::{self, Source},
     receive, select,
 };
@@ -67,6 +67,8 @@ pub(crate) const NAMES: &[&str] = &[
     "cesql-typical parse",
     "cesql-medium look-up",
     "filters-100000 match",
+    "catalog-1k judge",
+    "catalog-1540 match",
 ];
 
 /// Runs an operation this many times. The operation's result is dropped each time.
@@ -103,7 +105,11 @@ pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
     if let Some(case) = input.strip_prefix("receive-") {
         return receive::row(case, direction, source);
     }
-    let other = || bindings::row(input, direction, source).or_else(|| select::row(input, direction, source));
+    let other = || {
+        bindings::row(input, direction, source)
+            .or_else(|| select::row(input, direction, source))
+            .or_else(|| catalog::row(input, direction))
+    };
     if let Some(row) = formats::row(input, direction, source).or_else(other) {
         return row;
     }

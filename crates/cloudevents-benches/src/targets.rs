@@ -89,6 +89,9 @@ pub(crate) const TARGETS: &[Target] = &[
     target("cesql-typical parse", (0.2, 1.0), 24_000, 52),
     promised(target("cesql-medium look-up", (3.0, 10.0), 0, 0)),
     promised(target("filters-100000 match", (100.0, 1000.0), 0, 0)),
+    // Against `jsonschema` alone, which takes 98,000 instructions: at most 1.3 of it. And against a map by type.
+    promised(target("catalog-1k judge", (0.77, 0.9), 127_000, 137)),
+    promised(target("catalog-1540 match", (0.3, 0.5), 600, 0)),
 ];
 
 /// The bounds of this row, if it has any.

@@ -1,11 +1,11 @@
 //! Catalogs: definitions of messages, found by the type of an event.
 
 use crate::finding::Level;
-use crate::matching::{Failure, solve};
+use crate::matching::{Failure, is_expansion, solve};
 use crate::read::{self, Attribute, Found};
 use crate::schema::Payload;
 use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
-use crate::{LoadError, LoadOptions, Report, Template, json};
+use crate::{Leniency, LoadError, LoadOptions, Report, Template};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -63,8 +63,42 @@ impl Catalog {
         if text.len() > options.limits.bytes {
             return Err(LoadError::new(format!("the document has more than {} bytes", options.limits.bytes)));
         }
-        let document = json::parse(text).map_err(|error| LoadError::new(error.to_string()))?;
+        let document = cloudevents_json::codec::parse(text).map_err(LoadError::of)?;
         read::document(document, options)
+    }
+
+    /// Reads several documents as one catalog: a folder, for example. Groups may be in several documents.
+    ///
+    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for all
+    /// together.
+    ///
+    /// ```
+    /// use cloudevents_catalog::{Catalog, LoadOptions};
+    ///
+    /// let documents = [
+    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {}}}}}"#,
+    ///     r#"{"messagegroups": {"shop": {"messages": {"com.example.return": {}}}}}"#,
+    /// ];
+    /// let report = Catalog::read_all(documents, &LoadOptions::strict())?;
+    /// assert_eq!(report.catalog.messages().count(), 2);
+    /// # Ok::<(), cloudevents_catalog::LoadError>(())
+    /// ```
+    pub fn read_all(
+        documents: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        options: &LoadOptions,
+    ) -> Result<Report, LoadError> {
+        let (mut all, mut left) = (Map::new(), options.limits.bytes);
+        for document in documents {
+            let text = document.as_ref();
+            left = left.checked_sub(text.len()).ok_or_else(|| {
+                LoadError::new(format!("the documents have more than {} bytes", options.limits.bytes))
+            })?;
+            match cloudevents_json::codec::parse(text).map_err(LoadError::of)? {
+                Value::Object(members) => read::combine(members, &mut all)?,
+                other => return Err(LoadError::no_object(&other)),
+            }
+        }
+        read::document(all.into(), options)
     }
 
     pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
@@ -102,15 +136,13 @@ impl Catalog {
         });
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
-}
 
-/// By the first definition that the event fulfils, else by the one with the fewest faults.
-impl Judge for Catalog {
-    fn judge(&self, event: &Event) -> Verdict {
+    /// Judges by the definitions that this function accepts.
+    pub(crate) fn judge_among(&self, event: &Event, accepts: impl Fn(&Message) -> bool) -> Verdict {
         let payload = Payload::new(event);
         let mut best: Option<Verdict> = None;
-        for message in self.candidates(event) {
-            let verdict = message.judge(event, &payload);
+        for message in self.candidates(event).filter(|message| accepts(message)) {
+            let verdict = message.verdict(event, &payload);
             if verdict.faults.is_empty() {
                 return verdict;
             }
@@ -119,6 +151,13 @@ impl Judge for Catalog {
             }
         }
         best.unwrap_or_default()
+    }
+}
+
+/// By the first definition that the event fulfils, else by the one with the fewest faults.
+impl Judge for Catalog {
+    fn judge(&self, event: &Event) -> Verdict {
+        self.judge_among(event, |_| true)
     }
 }
 
@@ -147,7 +186,7 @@ impl Message {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    fn judge(&self, event: &Event, payload: &Payload<'_>) -> Verdict {
+    fn verdict(&self, event: &Event, payload: &Payload<'_>) -> Verdict {
         let mut faults = Vec::new();
         let texts: Vec<_> = self
             .attributes
@@ -160,7 +199,16 @@ impl Message {
             true => self.schema.schema.judge(payload, &self.schema.place, &mut faults),
             false => Some(NotJudged::Attributes),
         };
-        Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders }
+        let is_wide = placeholders.iter().any(|(_, value)| !is_expansion(value));
+        let repairs = if is_wide && faults.is_empty() { vec![Leniency::WidePlaceholder] } else { Vec::new() };
+        Verdict { definition: Some(self.xid.clone()), faults, not_judged, placeholders, repairs }
+    }
+}
+
+/// By this definition alone, also if it is one for another type.
+impl Judge for Message {
+    fn judge(&self, event: &Event) -> Verdict {
+        self.verdict(event, &Payload::new(event))
     }
 }
 

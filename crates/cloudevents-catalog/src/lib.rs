@@ -4,9 +4,11 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic))]
 
 mod catalog;
+mod data_schemas;
+mod endpoint;
 mod error;
+mod example;
 mod finding;
-mod json;
 mod matching;
 mod options;
 mod read;
@@ -16,8 +18,10 @@ mod template;
 mod verdict;
 
 pub use catalog::{Catalog, Message};
+pub use data_schemas::DataSchemas;
+pub use endpoint::{Endpoint, NotOpened};
 pub use error::LoadError;
 pub use finding::{Finding, Level, Report, Rule};
 pub use options::{Leniency, Limits, LoadOptions};
 pub use template::{Template, TemplateError};
-pub use verdict::{Breach, Fault, Judge, NotJudged, Outcome, Verdict};
+pub use verdict::{Breach, Fault, Judge, NotJudged, Outcome, Refused, Verdict};

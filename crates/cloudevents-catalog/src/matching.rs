@@ -102,6 +102,11 @@ fn ends<'a>(text: &'a str, longest: usize, next: Option<&'a Part>) -> Box<dyn It
     }
 }
 
+/// Whether a template of level 1 can produce the value.
+pub(crate) fn is_expansion(value: &str) -> bool {
+    expansion(value) == value.len()
+}
+
 /// The length of the longest beginning that a placeholder of level 1 can produce: unreserved characters, and percent-encoded bytes.
 fn expansion(text: &str) -> usize {
     let bytes = text.as_bytes();

@@ -74,7 +74,10 @@ impl Default for Limits {
 /// A deviation from the specification that can be allowed. Existing catalogs have them.
 ///
 /// ```
-/// assert_eq!(cloudevents_catalog::Leniency::FormatName.code(), "format-name");
+/// use cloudevents_catalog::Leniency;
+///
+/// assert_eq!(Leniency::FormatName.code(), "format-name");
+/// assert_eq!(Leniency::of("format-name"), Some(Leniency::FormatName));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -118,6 +121,11 @@ impl Leniency {
         Self::SingleUsage,
         Self::WidePlaceholder,
     ];
+
+    /// The one with this code.
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
 
     /// The kebab-case code that programs may rely on.
     pub const fn code(self) -> &'static str {

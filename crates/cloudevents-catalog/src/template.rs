@@ -1,5 +1,6 @@
 //! URI templates of level 1 (RFC 6570): text with placeholders.
 
+use crate::endpoint::encoded;
 use std::fmt;
 
 /// The most placeholders of one template.
@@ -43,6 +44,23 @@ impl Template {
     /// The values of the placeholders in a text, in order; `None` if the text does not match. A name has the same value everywhere.
     pub fn extract<'a>(&'a self, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         crate::matching::solve(&[(self, text)]).ok()
+    }
+
+    /// The text with a value for each placeholder. Characters that a template of level 1 encodes are percent-encoded.
+    ///
+    /// ```
+    /// let template: cloudevents_catalog::Template = "/vehicles/{vin}".parse().unwrap();
+    /// assert_eq!(template.expand(|name| format!("my {name}")), "/vehicles/my%20vin");
+    /// ```
+    pub fn expand(&self, value: impl Fn(&str) -> String) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(own) => text.push_str(own),
+                Part::Placeholder(name) => text.push_str(&encoded(&value(name), b"")),
+            }
+        }
+        text
     }
 
     /// The text, if there are no placeholders.

@@ -1,30 +1,59 @@
 //! What is judged of an event: one verdict, with the place and the rule of each fault.
 
+use crate::Leniency;
 use cloudevents_core::Event;
 use std::fmt;
 use std::sync::Arc;
 
 /// Judges events.
 ///
-/// A receiver, a sender or a bridge can take any implementation as a step, such as a
-/// [`Catalog`](crate::Catalog).
+/// By the definitions of a [`Catalog`](crate::Catalog), by one [`Message`](crate::Message) of it, or by the schemas that events name,
+/// [`DataSchemas`](crate::DataSchemas).
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, Judge, Outcome};
 /// use cloudevents_core::Event;
 ///
-/// fn admit(judge: &dyn Judge, event: &Event) -> bool {
-///     judge.judge(event).outcome() != Outcome::Invalid
-/// }
-///
+/// let judge: &dyn Judge = &Catalog::default();
 /// let event = Event::builder().id("1").source("/s").ty("com.example.order").build()?;
-/// assert!(admit(&Catalog::default(), &event));
+/// assert_eq!(judge.judge(&event).outcome(), Outcome::Undefined);
+/// assert_eq!(judge.admit(&event).unwrap_err().to_string(), "nothing defines this event");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Judge: Send + Sync {
     /// Judges an event.
     fn judge(&self, event: &Event) -> Verdict;
+
+    /// The verdict on a valid event: a step before sending, and the first one of a handler. See `examples/contract.rs`.
+    ///
+    /// Errors: the event is invalid, or nothing defines it.
+    fn admit(&self, event: &Event) -> Result<Verdict, Refused> {
+        let verdict = self.judge(event);
+        match verdict.outcome() {
+            Outcome::Valid => Ok(verdict),
+            Outcome::Invalid | Outcome::Undefined => Err(Refused(Box::new(verdict))),
+        }
+    }
 }
+
+/// An event is not admitted: the verdict says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(Box<Verdict>);
+
+impl Refused {
+    /// The verdict.
+    pub fn verdict(&self) -> &Verdict {
+        &self.0
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// The verdict on an event.
 ///
@@ -59,6 +88,7 @@ pub struct Verdict {
     pub(crate) faults: Vec<Fault>,
     pub(crate) not_judged: Option<NotJudged>,
     pub(crate) placeholders: Vec<(Arc<str>, String)>,
+    pub(crate) repairs: Vec<Leniency>,
 }
 
 impl Verdict {
@@ -86,6 +116,11 @@ impl Verdict {
         self.not_judged.as_ref()
     }
 
+    /// The leniencies without which the event would not be valid.
+    pub fn repairs(&self) -> &[Leniency] {
+        &self.repairs
+    }
+
     /// The values that templates extract from the attributes of a valid event, in order.
     pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
         self.placeholders.iter().map(|(name, value)| (&**name, value.as_str()))
@@ -107,7 +142,8 @@ impl fmt::Display for Verdict {
             (Outcome::Undefined, _) => f.write_str("nothing defines this event"),
             (Outcome::Valid, None) => f.write_str("valid"),
             (Outcome::Valid, Some(reason)) => write!(f, "valid; the payload was not judged: {reason}"),
-        }
+        }?;
+        self.repairs.iter().try_for_each(|repair| write!(f, "; repaired [{}]", repair.code()))
     }
 }
 

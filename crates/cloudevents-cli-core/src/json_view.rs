@@ -4,7 +4,11 @@ use crate::{
     console::{Paint, style},
     plain::is_active,
 };
-use std::borrow::Cow;
+use cloudevents_kit::json::codec;
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 /// A token of JSON text that is known to be well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +203,67 @@ fn yaml_scalar(text: &str) -> String {
     out
 }
 
+/// Returns the offsets of the values that these JSON Pointers (RFC 6901) name in a well-formed text.
+pub(crate) fn places(json: &str, wanted: &HashSet<String>) -> HashMap<String, usize> {
+    /// An open collection: the length of its pointer, and the number of its current item, if it is an array.
+    struct Level {
+        pointer: usize,
+        item: Option<usize>,
+        at_name: bool,
+    }
+    let mut found = HashMap::new();
+    let (mut pointer, mut open): (String, Vec<Level>) = (String::new(), Vec::new());
+    let mut tokens = Tokens(json);
+    while let Some(token) = tokens.next() {
+        let length = match token {
+            Token::String(text) | Token::Scalar(text) => text.len(),
+            _ => 1,
+        };
+        let offset = json.len().saturating_sub(tokens.0.len()).saturating_sub(length);
+        let begins = match (token, open.last_mut()) {
+            (Token::String(name), Some(level)) if level.at_name => {
+                pointer.truncate(level.pointer);
+                pointer += &codec::token(&serde_json::from_str::<String>(name).unwrap_or_default());
+                false
+            }
+            (Token::Colon, Some(level)) => {
+                level.at_name = false;
+                false
+            }
+            (Token::Comma, Some(level)) => {
+                pointer.truncate(level.pointer);
+                match &mut level.item {
+                    Some(item) => {
+                        *item = item.saturating_add(1);
+                        pointer += &format!("/{item}");
+                    }
+                    None => level.at_name = true,
+                }
+                false
+            }
+            (Token::Close(_), _) => {
+                if let Some(level) = open.pop() {
+                    pointer.truncate(level.pointer);
+                }
+                false
+            }
+            (Token::Open(_) | Token::String(_) | Token::Scalar(_), _) => true,
+            _ => false,
+        };
+        if begins && wanted.contains(&pointer) {
+            found.insert(pointer.clone(), offset);
+        }
+        if let Token::Open(bracket) = token {
+            let is_array = bracket == '[';
+            open.push(Level { pointer: pointer.len(), item: is_array.then_some(0), at_name: !is_array });
+            if is_array {
+                pointer += "/0";
+            }
+        }
+    }
+    found
+}
+
 /// Returns JSON text in which characters of strings that act on a terminal are escaped. Its value is the same.
 pub(crate) fn inert(json: &str) -> Cow<'_, str> {
     let acts = |character: char| character >= '\u{7f}' && is_active(character);
@@ -269,6 +334,23 @@ mod tests {
         assert_eq!(value(&inert(text)), value(text));
         assert_eq!(value(&pretty(text, "", Paint(false))), value(text));
         assert!(!pretty(text, "", Paint(false)).contains(is_active));
+    }
+
+    #[test]
+    fn values_are_found_by_their_pointers() {
+        let text = r#"{"a~/b": [1, {"c": "x"}, []], "d": {"a": {}}, "e": "{\"a\":1}", "é": null}"#;
+        let value: serde_json::Value = serde_json::from_str(text).unwrap();
+        let pointers =
+            ["", "/a~0~1b", "/a~0~1b/1/c", "/a~0~1b/2", "/d/a", "/e", "/é", "/a~0~1b/2/0", "/e/a", "/x"];
+        let found = places(text, &pointers.iter().map(|&pointer| pointer.to_owned()).collect());
+        for pointer in pointers {
+            let there = found.get(pointer).map(|&offset| {
+                let mut values = serde_json::Deserializer::from_str(text.split_at(offset).1)
+                    .into_iter::<serde_json::Value>();
+                values.next().unwrap().unwrap()
+            });
+            assert_eq!(there.as_ref(), value.pointer(pointer), "{pointer}");
+        }
     }
 
     #[test]

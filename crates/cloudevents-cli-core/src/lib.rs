@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod built;
+pub mod catalog;
 pub mod clause;
 pub mod commands;
 pub mod console;

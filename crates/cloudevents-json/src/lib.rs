@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod batch;
+pub mod codec;
 mod data;
 mod decode;
 mod encode;

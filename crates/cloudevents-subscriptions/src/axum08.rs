@@ -1,6 +1,6 @@
 //! The Subscriptions API over HTTP, as a router of axum 0.8.
 
-use crate::{FilterOptions, Invalid, Protocol, Store, StoreError, Subscription, SubscriptionRequest, json};
+use crate::{FilterOptions, Invalid, Protocol, Store, StoreError, Subscription, SubscriptionRequest, read};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -87,7 +87,7 @@ impl<S: Store> Api<S> {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(Failure::invalid("", "the content type is not application/json"));
         }
-        let document = json::parse(&body)?;
+        let document = read::parse(&body)?;
         let request = SubscriptionRequest::read(&document, &self.filters)?.value;
         if !self.protocols.contains(request.protocol()) {
             let names: Vec<_> = self.protocols.iter().map(Protocol::as_str).collect();

@@ -1,9 +1,10 @@
 //! What `exact`, `prefix` and `suffix` hold.
 
+use crate::Invalid;
 use crate::attributes::Attributes;
 use crate::text::with_text;
-use crate::{Invalid, json};
 use cloudevents_core::Name;
+use cloudevents_json::codec::token;
 
 /// Attributes and a text for each: one or more, in the order of their names. Neither names nor texts are empty (clauses
 /// SUBS-3.2.4.1.1-c and its like).
@@ -33,14 +34,12 @@ impl Conditions {
             }
             if let Err(error) = Name::parse(name) {
                 return Err(Invalid::new(
-                    json::token(name),
+                    token(name),
                     format!("no event has such an attribute: {}", error.detail()),
                 ));
             }
             if text.is_empty() {
-                return Err(
-                    Invalid::new(json::token(name), "the value is empty").with_clause("SUBS-3.2.4.1.1-c")
-                );
+                return Err(Invalid::new(token(name), "the value is empty").with_clause("SUBS-3.2.4.1.1-c"));
             }
             list.push((Box::from(name), Box::from(text)));
         }
@@ -48,7 +47,7 @@ impl Conditions {
         if let Some([(name, _), _]) =
             list.windows(2).find(|pair| matches!(pair, [(one, _), (two, _)] if one == two))
         {
-            return Err(Invalid::new(json::token(name), "the attribute is there twice"));
+            return Err(Invalid::new(token(name), "the attribute is there twice"));
         }
         if list.is_empty() {
             return Err(Invalid::new("", "no attribute is named"));

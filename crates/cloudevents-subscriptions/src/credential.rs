@@ -1,8 +1,8 @@
 //! Credentials for a sink.
 
 use crate::Invalid;
-use crate::json::{kind, token};
 use cloudevents_core::Timestamp;
+use cloudevents_json::codec::{kind, token};
 use serde_json::{Map, Value};
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! The filters of a subscription.
 
-use crate::{Filter, FilterOptions, Invalid, Parsed, attributes, json, read};
+use crate::{Filter, FilterOptions, Invalid, Parsed, attributes, read};
 use cloudevents_core::{DecodeOptions, Error, Event, Message, ResolvedName};
 use std::str::FromStr;
 
@@ -37,7 +37,7 @@ impl Filters {
 
     /// Reads a JSON array of filters.
     pub fn parse_with(document: impl AsRef<[u8]>, options: &FilterOptions) -> Result<Parsed<Self>, Invalid> {
-        read::filters(&json::parse(document.as_ref())?, options)
+        read::filters(&read::parse(document.as_ref())?, options)
     }
 
     /// The filters, in their order.

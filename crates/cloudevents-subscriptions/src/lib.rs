@@ -12,7 +12,6 @@ mod error;
 mod filter;
 mod filters;
 mod index;
-mod json;
 mod options;
 mod protocol;
 pub mod push_down;

@@ -1,12 +1,17 @@
 //! Filters from JSON.
 
-use crate::json::{kind, token};
 use crate::{Conditions, Filter, FilterOptions, Filters, Group, Invalid, Leniency, Parsed, Repair};
+use cloudevents_json::codec::{kind, token};
 use cloudevents_sql::Expression;
 use serde_json::{Map, Value};
 
 /// Levels of filters in filters.
 const DEPTH: usize = 100;
+
+/// Parses a document.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, Invalid> {
+    cloudevents_json::codec::parse(text).map_err(|error| Invalid::new("", error.detail().to_owned()))
+}
 
 pub(crate) fn filters(document: &Value, options: &FilterOptions) -> Result<Parsed<Filters>, Invalid> {
     let Value::Array(items) = document else {

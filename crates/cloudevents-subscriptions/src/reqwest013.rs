@@ -1,6 +1,6 @@
 //! A client of the Subscriptions API, over reqwest 0.13.
 
-use crate::{Invalid, Subscription, SubscriptionRequest, json};
+use crate::{Invalid, Subscription, SubscriptionRequest, read};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
@@ -102,7 +102,7 @@ impl Subscriptions {
         if body.len() > self.limit {
             return Err(ClientError::TooLarge(self.limit));
         }
-        json::parse(&body).map_err(ClientError::Answer)
+        read::parse(&body).map_err(ClientError::Answer)
     }
 
     async fn send(

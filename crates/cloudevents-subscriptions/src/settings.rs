@@ -1,7 +1,7 @@
 //! Settings of the delivery protocol. Checks the types of those that the specification names; keeps others unchanged.
 
-use crate::json::{kind, token};
 use crate::{Invalid, Protocol};
+use cloudevents_json::codec::{kind, token};
 use serde_json::{Map, Value};
 
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 //! The subscription object.
 
-use crate::json::{kind, token};
-use crate::{Credential, Filter, FilterOptions, Filters, Invalid, Parsed, Protocol, json, read, settings};
+use crate::{Credential, Filter, FilterOptions, Filters, Invalid, Parsed, Protocol, read, settings};
 use cloudevents_core::{Event, Uri, UriReference};
+use cloudevents_json::codec::{kind, token};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl SubscriptionRequest {
 
     /// Reads a JSON object.
     pub fn parse_with(document: impl AsRef<[u8]>, options: &FilterOptions) -> Result<Parsed<Self>, Invalid> {
-        Self::read(&json::parse(document.as_ref())?, options)
+        Self::read(&read::parse(document.as_ref())?, options)
     }
 
     pub(crate) fn read(document: &Value, options: &FilterOptions) -> Result<Parsed<Self>, Invalid> {
@@ -201,7 +201,7 @@ impl Subscription {
 
     /// Reads a JSON object, strictly. The `id` is required.
     pub fn parse(document: impl AsRef<[u8]>) -> Result<Self, Invalid> {
-        let document = json::parse(document.as_ref())?;
+        let document = read::parse(document.as_ref())?;
         let request = SubscriptionRequest::read(&document, &FilterOptions::strict())?.value;
         let members = document.as_object().ok_or_else(|| Invalid::new("", "a subscription is an object"))?;
         Ok(Self { id: required(members, "id", "SUBS-3.2.1-id-c")?.into(), request })

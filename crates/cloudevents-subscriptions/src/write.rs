@@ -1,6 +1,6 @@
 //! Filters to JSON.
 
-use crate::{Conditions, Filter, FilterOptions, Filters, Group, Invalid, Parsed, json, read};
+use crate::{Conditions, Filter, FilterOptions, Filters, Group, Invalid, Parsed, read};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use std::fmt;
@@ -13,7 +13,7 @@ impl Filter {
 
     /// Reads a JSON object.
     pub fn parse_with(document: impl AsRef<[u8]>, options: &FilterOptions) -> Result<Parsed<Self>, Invalid> {
-        read::filter(&json::parse(document.as_ref())?, options)
+        read::filter(&read::parse(document.as_ref())?, options)
     }
 }
 

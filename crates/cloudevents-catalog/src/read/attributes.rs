@@ -2,10 +2,10 @@
 
 use super::{Members, text};
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::verdict::{Breach, Fault};
 use crate::{Leniency, Template};
-use cloudevents_core::{AttributeType, Event, MediaType, Name, Timestamp, Value as EventValue};
+use cloudevents_core::{AttributeType, Event, EventBuilder, MediaType, Name, Timestamp, Value as EventValue};
+use cloudevents_json::codec::{below, kind};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -113,6 +113,32 @@ impl Attribute {
         }
     }
 
+    /// Sets the attribute of an example, if it is required or has a value. Values of placeholders are their names.
+    pub(crate) fn example(&self, event: EventBuilder) -> EventBuilder {
+        let stated = match &self.expected {
+            Expected::Text(text) => Some(text.clone()),
+            Expected::Template(template) => Some(template.expand(str::to_owned)),
+            Expected::Anything if self.is_required => None,
+            Expected::Anything => return event,
+        };
+        let text = stated.unwrap_or_else(|| self.ty.example(&self.name).to_owned());
+        match self.name.as_str() {
+            "specversion" => event,
+            "id" => event.id(text),
+            "source" => event.source(text),
+            "type" => event.ty(text),
+            "subject" => event.subject(text),
+            "time" => event.time(text.as_str()),
+            "dataschema" => event.dataschema(text),
+            "datacontenttype" => event.datacontenttype(text),
+            name => match (self.ty, text.parse::<bool>(), text.parse::<i32>()) {
+                (Type::Boolean, Ok(value), _) => event.extension(name, value),
+                (Type::Integer, _, Ok(value)) => event.extension(name, value),
+                _ => event.extension(name, text),
+            },
+        }
+    }
+
     /// Compares with an event, except for templates. Returns the text.
     pub(crate) fn check<'e>(&self, event: &'e Event, faults: &mut Vec<Fault>) -> Option<Cow<'e, str>> {
         let value = match self.name.as_str() {
@@ -154,6 +180,21 @@ impl Attribute {
 }
 
 impl Type {
+    /// A value of this type for an attribute of this name.
+    fn example(self, name: &str) -> &str {
+        match (name, self) {
+            ("datacontenttype", _) => "application/json",
+            (_, Self::Any | Self::String | Self::Symbol) => name,
+            (_, Self::Binary) => "AQI=",
+            (_, Self::Boolean) => "true",
+            (_, Self::Duration) => "PT1S",
+            (_, Self::Integer) => "1",
+            (_, Self::Number) => "1.5",
+            (_, Self::Timestamp) => "2026-01-01T00:00:00Z",
+            (_, Self::Uri | Self::UriTemplate) => "https://example.com/",
+        }
+    }
+
     /// Whether a value has the type. Carriers without types deliver a String, which is read as the type.
     fn has(self, value: EventValue<'_>, text: &str) -> bool {
         let is_text =

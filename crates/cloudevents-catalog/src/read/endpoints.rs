@@ -3,8 +3,8 @@
 use super::{Members, collection, ids, names, renamed};
 use crate::Leniency;
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::reference::Reference;
+use cloudevents_json::codec::{below, kind};
 use serde_json::Value;
 
 pub(super) fn read(root: &Members, notes: &mut Notes<'_>) {
@@ -77,13 +77,6 @@ fn groups(root: &Members, members: &Members, place: &str, notes: &mut Notes<'_>)
             continue;
         };
         let Reference::Local { path, is_pointer, .. } = Reference::parse(text) else { continue };
-        if is_pointer {
-            notes.deviation(
-                Leniency::PointerReference,
-                place.clone(),
-                format!("`{text}` is a JSON Pointer, not an XID"),
-            );
-        }
         let found = match path.as_slice() {
             [groups, id] => {
                 (groups == "messagegroups" || groups == "endpoints")
@@ -93,6 +86,9 @@ fn groups(root: &Members, members: &Members, place: &str, notes: &mut Notes<'_>)
         };
         if !found {
             notes.mistake(Rule::Dangling, place, format!("there is no group `{text}`"));
+        } else if is_pointer {
+            let message = format!("`{text}` is a JSON Pointer, not an XID");
+            notes.deviation(Leniency::PointerReference, place, message);
         }
     }
 }

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::reference::Reference;
 use crate::schema::{Format, Schema};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::MediaType;
+use cloudevents_json::codec::{below, kind, token};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ fn chain<'r>(
         {
             break;
         }
-        let at: String = path.iter().take(4).map(|token| crate::json::token(token)).collect();
+        let at: String = path.iter().take(4).map(|name| token(name)).collect();
         let Some((_, next)) = by_place.get(&at).and_then(|index| raws.get(*index)) else {
             notes.advice(Rule::BaseMissing, place, format!("there is no message `{base}`"));
             break;
@@ -252,7 +252,12 @@ fn schema(members: &Members, place: &str, schemas: &Schemas, notes: &mut Notes<'
     let inline = members.get("dataschema").filter(|schema| !schema.is_null());
     let written = text(members, "dataschemaformat", place, notes);
     let format = written.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
-    let not = |reason, at: String| Found { schema: Arc::new(Schema::Not(reason)), format: None, place: at };
+    let not = |reason, at: String| Found {
+        schema: Arc::new(Schema::Not(reason)),
+        format: None,
+        place: at,
+        document: None,
+    };
     if inline.is_some() && uri.is_some() {
         notes.mistake(
             Rule::SchemaConflict,
@@ -268,7 +273,8 @@ fn schema(members: &Members, place: &str, schemas: &Schemas, notes: &mut Notes<'
             return not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema"));
         };
         let schema = Arc::new(compile(&format, inline, None, &at("dataschema"), notes));
-        return Found { schema, format: Some(format), place: at("dataschema") };
+        let document = Some((Arc::new(inline.clone()), None));
+        return Found { schema, format: Some(format), place: at("dataschema"), document };
     }
     let mut result = None;
     for (name, reference) in [("dataschemaxid", xid), ("dataschemauri", uri)] {

@@ -1,24 +1,26 @@
 //! Reading documents: schemas first, then messages and endpoints, which refer to them.
 
 mod attributes;
+mod combine;
 mod endpoints;
 mod messages;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
+pub(crate) use combine::combine;
 pub(crate) use schemas::Found;
 use schemas::Schemas;
 
 use crate::finding::{Notes, Rule};
-use crate::json::{below, kind};
 use crate::{Catalog, Leniency, LoadError, LoadOptions, Report};
+use cloudevents_json::codec::{below, kind};
 use serde_json::{Map, Value};
 
 pub(crate) type Members = Map<String, Value>;
 
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {
-        return Err(LoadError::new(format!("a catalog is an object, and this is {}", kind(&document))));
+        return Err(LoadError::no_object(&document));
     };
     let mut notes = Notes::new(options);
     let schemas = Schemas::read(root, &mut notes)?;
@@ -137,13 +139,14 @@ fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
             format!("an envelope is `NAME/VERSION`, and this is `{name}`"),
         );
     }
-    let protocol = text(of, "protocol", place, notes);
+    let mut protocol = text(of, "protocol", place, notes);
     if protocol.is_some_and(|name| name.eq_ignore_ascii_case("none")) {
         notes.deviation(
             Leniency::ProtocolNone,
             below(place, "protocol"),
             "the protocol `None` is read as none",
         );
+        protocol = None;
     } else if let Some(name) = protocol
         && (name.is_empty() || name.starts_with('/') || name.ends_with('/'))
     {

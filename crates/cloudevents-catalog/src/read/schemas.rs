@@ -2,11 +2,11 @@
 
 use super::{Members, collection, ids, renamed, text};
 use crate::finding::{Notes, Rule};
-use crate::json::below;
 use crate::schema::{Format, Schema, SchemaFault};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::AttributeType;
+use cloudevents_json::codec::below;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ struct Entry {
 struct Version {
     place: String,
     format: Option<Format>,
-    document: Option<Value>,
+    document: Option<Arc<Value>>,
     schema: Arc<Schema>,
 }
 
@@ -38,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) schema: Arc<Schema>,
     pub(crate) format: Option<Format>,
     pub(crate) place: String,
+    /// The document, and the type that is selected in it.
+    pub(crate) document: Option<(Arc<Value>, Option<String>)>,
 }
 
 impl Schemas {
@@ -109,25 +111,27 @@ impl Schemas {
 
 impl Version {
     fn select(&self, selection: Option<&str>, place: &str, notes: &mut Notes<'_>) -> Option<Found> {
-        let mut found =
-            Found { schema: self.schema.clone(), format: self.format.clone(), place: self.place.clone() };
+        let mut found = Found {
+            schema: self.schema.clone(),
+            format: self.format.clone(),
+            place: self.place.clone(),
+            document: self.document.clone().map(|document| (document, None)),
+        };
         let (Some(selection), Some(format), Some(document)) = (selection, &self.format, &self.document)
         else {
             return Some(found);
         };
         // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
-        let is_title = document.get("title").and_then(Value::as_str) == Some(selection);
-        if matches!(format.family, crate::schema::Family::JsonSchema) {
+        if document.get("title").and_then(Value::as_str) != Some(selection) {
+            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
+            found.document = Some((document.clone(), Some(selection.to_owned())));
+        }
+        let is_read = !matches!(&*found.schema, Schema::Not(NotJudged::Unusable(_)));
+        if is_read && matches!(format.family, crate::schema::Family::JsonSchema) {
             let message = "the type is selected by other means than a JSON Pointer after the path";
             if !notes.deviation(Leniency::SubSelection, place, message) {
-                return Some(Found {
-                    schema: Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned()))),
-                    ..found
-                });
+                found.schema = Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned())));
             }
-        }
-        if !is_title {
-            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
         }
         Some(found)
     }
@@ -236,7 +240,7 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
     Version {
         place: place.to_owned(),
         format: Some(format.clone()),
-        document: Some(document),
+        document: Some(Arc::new(document)),
         schema: Arc::new(schema),
     }
 }

@@ -5,6 +5,8 @@ mod apacheavro022;
 mod format;
 #[cfg(feature = "jsonschema060")]
 mod jsonschema060;
+#[cfg(feature = "jsonschema060")]
+mod sample;
 
 pub(crate) use format::{Family, Format};
 
@@ -49,8 +51,8 @@ impl Schema {
         let parsed;
         let document = match document {
             Value::String(text) if is_json => {
-                parsed = crate::json::parse(text.as_bytes())
-                    .map_err(|error| SchemaFault::Invalid(error.to_string()))?;
+                parsed = cloudevents_json::codec::parse(text.as_bytes())
+                    .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))?;
                 &parsed
             }
             _ => document,
@@ -90,6 +92,21 @@ impl Schema {
     }
 }
 
+/// A payload that a JSON Schema describes.
+#[cfg(feature = "jsonschema060")]
+pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value> {
+    let parsed;
+    let document = match document {
+        Value::String(text) => {
+            parsed = cloudevents_json::codec::parse(text.as_bytes()).ok()?;
+            &parsed
+        }
+        document => document,
+    };
+    let pointer = selection.map_or_else(String::new, |path| format!("/{}", path.trim_start_matches('/')));
+    sample::sample(document, &pointer)
+}
+
 /// The payload of an event, which is parsed once for several schemas.
 pub(crate) struct Payload<'e> {
     #[cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
@@ -117,7 +134,14 @@ impl<'e> Payload<'e> {
 
     #[cfg(feature = "jsonschema060")]
     fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
-        let parse = || serde_json::from_slice(data.as_bytes()).map_err(|error| error.to_string());
+        let parse = || {
+            let parsed = match data {
+                // Its characters are known to be text.
+                Data::Json(text) => serde_json::from_str(text.as_str()),
+                other => serde_json::from_slice(other.as_bytes()),
+            };
+            parsed.map_err(|error| error.to_string())
+        };
         self.json.get_or_init(parse).as_ref().map_err(String::as_str)
     }
 

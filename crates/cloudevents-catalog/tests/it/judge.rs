@@ -1,6 +1,6 @@
 //! Events against definitions.
 
-use cloudevents_catalog::{Breach, Catalog, Judge, NotJudged, Outcome};
+use cloudevents_catalog::{Breach, Catalog, Judge, Leniency, LoadOptions, NotJudged, Outcome};
 use cloudevents_core::{Event, EventBuilder, Payload};
 
 fn catalog(message: &str) -> Catalog {
@@ -71,4 +71,26 @@ fn bases_are_merged() {
     assert_eq!(faults(&catalog, event().subject("b")), []);
     assert_eq!(faults(&catalog, event().subject("a")), [(Breach::Value, "subject".to_owned())]);
     assert_eq!(faults(&catalog, event()), [(Breach::Missing, "subject".to_owned())]);
+}
+
+/// A value with a reserved character, which only a leniency allows, is reported.
+#[test]
+fn what_a_leniency_allows_is_reported() {
+    let document = r#"{"messagegroups": {"g": {"messages": {"t": {"envelope": "CloudEvents/1.0", "envelopemetadata": {
+        "source": {"value": "/s/{shop}"}}}}}}}"#;
+    let judged = |options: &LoadOptions, source: &str| {
+        let event = Event::builder().id("1").source(source).ty("t").build().unwrap();
+        Catalog::read(document, options).unwrap().catalog.judge(&event)
+    };
+    let (strict, wide) = (LoadOptions::strict(), LoadOptions::strict().allow(Leniency::WidePlaceholder));
+    assert_eq!(judged(&strict, "/s/7/a").outcome(), Outcome::Invalid);
+    let verdict = judged(&wide, "/s/7/a");
+    assert_eq!((verdict.outcome(), verdict.repairs()), (Outcome::Valid, &[Leniency::WidePlaceholder][..]));
+    assert_eq!(
+        verdict.to_string(),
+        "valid; the payload was not judged: there is no schema; repaired [wide-placeholder]"
+    );
+    for options in [&strict, &wide] {
+        assert_eq!(judged(options, "/s/7").repairs(), []);
+    }
 }

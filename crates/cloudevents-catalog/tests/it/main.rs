@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod corpus;
+mod endpoint;
+mod example;
 mod judge;
 mod mistakes;
 mod property;

@@ -1,6 +1,6 @@
 //! Planted mistakes: each is named, with its place.
 
-use cloudevents_catalog::{Catalog, Level, LoadOptions};
+use cloudevents_catalog::{Catalog, Finding, Leniency, Level, LoadOptions};
 
 /// Members of a message, the rule and the place below the message.
 const MESSAGES: &[(&str, &str, &str)] = &[
@@ -9,7 +9,7 @@ const MESSAGES: &[(&str, &str, &str)] = &[
     (r#""envelope": "CloudEvents""#, "envelope-name", "/envelope"),
     (r#""envelope": 1"#, "member-type", "/envelope"),
     (r#""envelopemetadata": {}"#, "envelope-missing", ""),
-    (r#""envelopemetadata": []"#, "member-type", "/envelopemetadata"),
+    (r#""envelope": "CloudEvents/1.0", "envelopemetadata": []"#, "member-type", "/envelopemetadata"),
     (r#""protocol": "HTTP/""#, "protocol-name", "/protocol"),
     (r#""protocol": "None""#, "protocol-none", "/protocol"),
     (
@@ -119,14 +119,55 @@ fn each_is_named() {
     let mut wrong = Vec::new();
     for (document, rule, place) in cases {
         let report = Catalog::read(&document, &LoadOptions::strict()).unwrap();
-        let is_named = report.findings.iter().any(|finding| {
-            finding.level == Level::Mistake && finding.rule.code() == rule && finding.place == place
-        });
-        if !is_named {
+        let mistakes: Vec<_> =
+            report.mistakes().map(|finding| (finding.rule.code(), &*finding.place)).collect();
+        if mistakes != [(rule, &*place)] {
             wrong.push(format!("{rule} at {place}: {:?}", report.findings));
+        }
+        // What is repaired is no mistake, too.
+        if Leniency::ALL.iter().any(|leniency| leniency.code() == rule) {
+            let report = Catalog::read(&document, &LoadOptions::lenient()).unwrap();
+            let repaired = |finding: &Finding| {
+                (finding.level, finding.rule.code(), &*finding.place) == (Level::Repaired, rule, &*place)
+            };
+            if report.mistakes().next().is_some()
+                || report.findings.iter().filter(|finding| repaired(finding)).count() != 1
+            {
+                wrong.push(format!("{rule} at {place}, repaired: {:?}", report.findings));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A deviation has one finding: a repair if it can be read, else the mistake that remains.
+#[test]
+fn each_deviation_has_one_finding() {
+    let schema = r#""schemagroups": {"g": {"schemas": {"s": {"format": "JsonSchema/draft-07", "schema": {"definitions": {"a": {}}}}}}}"#;
+    let selecting = |selection: &str| {
+        format!(
+            r#"{{{schema}, "messagegroups": {{"g": {{"messages": {{"t": {{"dataschemaformat": "JsonSchema/draft-07",
+                "dataschemauri": "/schemagroups/g/schemas/s{selection}"}}}}}}}}}}"#
+        )
+    };
+    let endpoint = |group: &str| {
+        format!(
+            r##"{{"endpoints": {{"e": {{"usage": ["producer"], "messagegroups": ["#/messagegroups/{group}"]}}}}, "messagegroups": {{"g": {{}}}}}}"##
+        )
+    };
+    let group = r#"{"messagegroups": {"g": {"protocol": "HTTP", "messages": {"t": {"protocol": "None"}}}}}"#;
+    for (document, level, rule) in [
+        (group.to_owned(), Level::Repaired, "protocol-none"),
+        (selecting(":definitions/a"), Level::Repaired, "sub-selection"),
+        (selecting(":definitions/b"), Level::Mistake, "schema-invalid"),
+        (endpoint("g"), Level::Repaired, "pointer-reference"),
+        (endpoint("x"), Level::Mistake, "dangling"),
+    ] {
+        let report = Catalog::read(&document, &LoadOptions::lenient()).unwrap();
+        let found: Vec<_> =
+            report.findings.iter().map(|finding| (finding.level, finding.rule.code())).collect();
+        assert_eq!(found, [(level, rule)], "{document}: {:?}", report.findings);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The commands that work on files, one file each.
 
+pub mod catalog;
 pub mod convert;
 pub mod decode;
 pub mod encode;

@@ -2,6 +2,7 @@
 
 use crate::{
     advice,
+    catalog::Loaded,
     console::{Console, Paint, style},
     emit::Emit,
     encoder::put_text,
@@ -13,11 +14,13 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::{Error, Event, extensions};
+use cloudevents_catalog::{Catalog, Fault, Judge, Leniency, NotJudged, Outcome, Verdict};
+use cloudevents_kit::{Event, extensions};
 use serde_json::{Map, Value, json};
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Check events and report every problem.
@@ -33,6 +36,7 @@ Examples:
   ce validate --explain events/                   every file of a folder
   tail -f events.jsonl | ce validate --explain
   ce validate --extensions order.json             rules of extensions, too
+  ce validate --catalog shop.xreg.json shop-orders.jsonl
   ce validate --error-format json order.json      problems as JSON
 
 Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read.")]
@@ -46,6 +50,10 @@ pub struct Validate {
     /// Also check the rules of documented extensions: correlation, severity, partitioning and others.
     #[arg(long)]
     extensions: bool,
+    /// Also check against the message definitions and schemas of this catalog, a document of xRegistry, or a folder of them. An event that
+    /// nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the catalog itself.
+    #[arg(long, value_name = "CATALOG")]
+    catalog: Option<PathBuf>,
     /// Leave out the valid ones.
     #[arg(long)]
     invalid: bool,
@@ -56,10 +64,13 @@ pub struct Validate {
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
+    let catalog = command.catalog.as_deref().map(|path| Loaded::used(path, None, console)).transpose()?;
+    let rules =
+        Rules { extensions: command.extensions, catalog: catalog.map(|loaded| Arc::new(loaded.catalog)) };
     let mut total = Total::default();
     for path in paths(command, console) {
         total.files = total.files.saturating_add(1);
-        let found = file(&path, command, &mut emit, console);
+        let found = file(&path, command, &rules, &mut emit, console);
         let found = match found {
             Err(Failure::Told(status, report)) => {
                 emit.flush()?;
@@ -138,19 +149,21 @@ impl std::fmt::Display for Total {
 }
 
 /// Checks the events of a file.
-fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> Result<Total, Failure> {
+fn file(
+    path: &Path,
+    command: &Validate,
+    rules: &Rules,
+    emit: &mut Emit,
+    console: &Console,
+) -> Result<Total, Failure> {
     let reading = Reading { every: true, ..command.reading.clone() };
     let events = input::open(path, &reading)?;
     let name = events.name().to_owned();
     let mut progress = Progress::new(console, None, "events");
     let mut total = Total::default();
     let output = console.output();
-    let lines = Lines {
-        quiet: command.invalid,
-        explain: command.explain,
-        extensions: command.extensions,
-        ..Lines::new(&name)
-    };
+    let lines =
+        Lines { quiet: command.invalid, explain: command.explain, rules: rules.clone(), ..Lines::new(&name) };
     let mut pieces = events.pieces(move || {
         let lines = lines.clone();
         move |located: &Located, out: &mut Vec<u8>| lines.write(located, output, out)
@@ -162,12 +175,12 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
                 (events, 0)
             }
             Piece::Event(located) => {
-                let problems = problems(&located, command.extensions);
-                progress.suspend(|| tell(&located, &problems, command, console));
-                if output != Output::Pretty && !(command.invalid && problems.is_empty()) {
-                    emit.value(&described(&located, &problems, &name), |_| String::new())?;
+                let judged = rules.judge(&located);
+                progress.suspend(|| tell(&located, &judged, command, console));
+                if output != Output::Pretty && !(command.invalid && judged.problems.is_empty()) {
+                    emit.value(&described(&located, &judged, &name), |_| String::new())?;
                 }
-                (1, problems.len())
+                (1, judged.problems.len())
             }
         };
         total.events = total.events.saturating_add(events);
@@ -192,23 +205,93 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
     Ok(total)
 }
 
-/// Returns the problems of an event: those that it has as an event, or else those with the rules of extensions, if they count.
-fn problems(located: &Located, extensions: bool) -> Vec<Error> {
-    match &located.event {
-        Ok(decoded) if extensions => extensions::check(&decoded.value),
-        Ok(_) => Vec::new(),
-        Err(error) => error.clone().into_mistakes(),
+/// What events are checked by, besides the specification.
+#[derive(Clone, Default)]
+struct Rules {
+    /// Whether rules of extensions count.
+    extensions: bool,
+    catalog: Option<Arc<Catalog>>,
+}
+
+/// What is found in an event.
+#[derive(Default)]
+struct Judged {
+    problems: Vec<Report>,
+    verdict: Option<Verdict>,
+}
+
+impl Rules {
+    /// Judges an event: its problems are those that it has as an event, or else those by the rules that count.
+    fn judge(&self, located: &Located) -> Judged {
+        let decoded = match &located.event {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let problems = error.clone().into_mistakes();
+                return Judged {
+                    problems: problems.iter().map(|error| located.report(error)).collect(),
+                    verdict: None,
+                };
+            }
+        };
+        let mut problems = Vec::new();
+        if self.extensions {
+            problems.extend(extensions::check(&decoded.value).iter().map(|error| located.report(error)));
+        }
+        let verdict = self.catalog.as_deref().map(|catalog| catalog.judge(&decoded.value));
+        if let Some(verdict) = &verdict {
+            problems.extend(verdict.faults().iter().map(|fault| report(fault).at(&located.place)));
+            if verdict.outcome() == Outcome::Undefined {
+                let words = format!("the catalog defines no event of the type `{}`", decoded.value.ty());
+                problems
+                    .push(Report::new(words).kind("undefined").attribute(Some("type")).at(&located.place));
+            }
+        }
+        Judged { problems, verdict }
     }
 }
 
+impl Judged {
+    /// Why the payload was not judged, though there is a schema for it.
+    fn not_judged(&self) -> Option<&NotJudged> {
+        let verdict = self.verdict.as_ref().filter(|_| self.problems.is_empty())?;
+        verdict.not_judged().filter(|reason| !matches!(reason, NotJudged::NoSchema))
+    }
+
+    /// Deviations without which the event would be invalid.
+    fn repairs(&self) -> &[Leniency] {
+        self.verdict.as_ref().map_or(&[], Verdict::repairs)
+    }
+}
+
+/// Reports a difference between an event and its definition.
+fn report(fault: &Fault) -> Report {
+    let is_attribute = !fault.place.starts_with("data")
+        || fault.place.starts_with("dataschema")
+        || fault.place == "datacontenttype";
+    let name =
+        if is_attribute { format!("attribute `{}`", fault.place) } else { format!("`{}`", fault.place) };
+    Report::new(format!("{name}: {}", fault.message))
+        .kind(fault.breach.code())
+        .attribute(is_attribute.then_some(&*fault.place))
+        .from(fault.rule.clone())
+}
+
 /// Reports the problems of an event, its repairs, and what it could do better.
-fn tell(located: &Located, problems: &[Error], command: &Validate, console: &Console) {
-    for error in problems {
-        console.error(Status::No, &located.report(error).explained(command.explain));
+fn tell(located: &Located, judged: &Judged, command: &Validate, console: &Console) {
+    for report in &judged.problems {
+        console.error(Status::No, &report.clone().explained(command.explain));
+    }
+    for repair in judged.repairs() {
+        let words = "the event is valid only as the catalog is read leniently";
+        console.report(&Report::warning(words).kind(repair.code()).at(&located.place));
     }
     if let Ok(decoded) = &located.event {
         located.tell_repairs(console);
         if command.explain {
+            if let Some(reason) = judged.not_judged() {
+                let words = format!("the payload was not judged: {reason}");
+                console.report(&Report::note(words).kind("not-judged").at(&located.place));
+            }
             for advice in advice(&decoded.value, command.extensions) {
                 console.report(&advice.report().at(&located.place).explained(true));
             }
@@ -233,24 +316,26 @@ struct Lines {
     quiet: bool,
     /// Whether recommendations are noted.
     explain: bool,
-    /// Whether rules of extensions count.
-    extensions: bool,
+    rules: Rules,
 }
 
 impl Lines {
     fn new(name: &str) -> Self {
-        let mut file = b"{\"file\":".to_vec();
+        let mut file = b"\"file\":".to_vec();
         put_text(name, &mut file);
-        Self { file, quiet: false, explain: false, extensions: false }
+        Self { file, quiet: false, explain: false, rules: Rules::default() }
     }
 
     /// Writes the line of an event, unless something has to be reported.
     fn write(&self, located: &Located, output: Output, line: &mut Vec<u8>) -> bool {
         let Ok(decoded) = &located.event else { return false };
         let event = &decoded.value;
+        let judged = self.rules.judge(located);
         if !decoded.repairs.is_empty()
-            || !problems(located, self.extensions).is_empty()
-            || self.explain && !advice(event, self.extensions).is_empty()
+            || !judged.problems.is_empty()
+            || !judged.repairs().is_empty()
+            || judged.not_judged().is_some()
+            || self.explain && !advice(event, self.rules.extensions).is_empty()
         {
             return false;
         }
@@ -259,6 +344,12 @@ impl Lines {
             _ if self.quiet => return true,
             Output::Yaml => return false,
             Output::Json => {}
+        }
+        line.push(b'{');
+        if let Some(definition) = judged.verdict.as_ref().and_then(Verdict::definition) {
+            line.extend_from_slice(b"\"definition\":");
+            put_text(definition, line);
+            line.push(b',');
         }
         line.extend_from_slice(&self.file);
         line.extend_from_slice(b",\"id\":");
@@ -279,8 +370,13 @@ impl Lines {
     }
 }
 
-fn described(located: &Located, problems: &[Error], name: &str) -> Value {
+fn described(located: &Located, judged: &Judged, name: &str) -> Value {
+    let problems = &judged.problems;
     let mut value = Map::new();
+    if let Some(verdict) = &judged.verdict {
+        value.extend(verdict.definition().map(|xid| ("definition".into(), xid.into())));
+        value.extend(judged.not_judged().map(|reason| ("notJudged".into(), reason.to_string().into())));
+    }
     value.insert("file".into(), name.into());
     if located.place.source.first_line > 0 {
         value.insert("line".into(), located.place.line().into());
@@ -298,7 +394,7 @@ fn described(located: &Located, problems: &[Error], name: &str) -> Value {
         }
     }
     if !problems.is_empty() {
-        let problems = problems.iter().map(|error| located.report(error).to_value()).collect();
+        let problems = problems.iter().map(Report::to_value).collect();
         value.insert("problems".into(), problems);
     }
     Value::Object(value)

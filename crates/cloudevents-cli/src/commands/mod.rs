@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Status},
 };
 use clap::Subcommand;
-use cloudevents_cli_core::commands::{convert, decode, encode, filter, inspect, sql, validate};
+use cloudevents_cli_core::commands::{catalog, convert, decode, encode, filter, inspect, sql, validate};
 
 /// The subcommands of `ce`.
 #[derive(Debug, Subcommand)]
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     Sql(sql::Sql),
     Filter(filter::Filter),
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     Encode(Box<encode::Encode>),
     Decode(decode::Decode),
     #[command(subcommand)]
@@ -61,6 +63,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
         Command::Inspect(command) => inspect::run(&command, console),
         Command::Sql(command) => sql::run(&command, console),
         Command::Filter(command) => filter::run(&command, console),
+        Command::Catalog(command) => catalog::run(&command, console),
         Command::Encode(command) => encode::run(&command, console),
         Command::Decode(command) => decode::run(&command, console),
         Command::Conformance(command) => conformance::run(&command, console),

@@ -1,5 +1,6 @@
 //! Runs every example of every `--help` and of the README.
 
+use crate::catalog::SHOP;
 use crate::program::{GOOD, Listener, command};
 use std::{
     collections::BTreeSet,
@@ -133,6 +134,11 @@ impl World {
         }
         write("event.yaml", "specversion: \"1.0\"\nid: \"1\"\nsource: /s\ntype: t\n".into());
         write("filters.json", "[{\"exact\": {\"type\": \"t\"}}]".into());
+        write("shop.xreg.json", SHOP.to_owned());
+        let order = r#"{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{"number":1}}"#;
+        write("shop-orders.jsonl", format!("{order}\n"));
+        fs::create_dir_all(folder.join("catalogs")).unwrap();
+        write("catalogs/shop.json", SHOP.to_owned());
         fs::create_dir_all(folder.join("events")).unwrap();
         write("events/order.json", GOOD.to_owned());
         let head =

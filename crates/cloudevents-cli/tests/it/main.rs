@@ -16,6 +16,7 @@ mod amqp;
 mod bounded;
 #[cfg(feature = "amqp")]
 mod bridge;
+mod catalog;
 mod check;
 mod conformance;
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]

@@ -1,7 +1,8 @@
 //! Names of topics with attributes in them.
 
-use crate::{Invalid, json};
+use crate::Invalid;
 use cloudevents_core::Name;
+use cloudevents_json::codec::token;
 
 /// How publishers derive a topic or subject from an event: `orders/{type}/{subject}`. `{{` and `}}` are literal braces.
 ///
@@ -38,7 +39,7 @@ impl Template {
                 return Err(Invalid::new("", format!("a lone `{brace}` in the template: write it twice")));
             };
             if Name::parse(name).is_err() {
-                return Err(Invalid::new(json::token(name), "not the name of an attribute"));
+                return Err(Invalid::new(token(name), "not the name of an attribute"));
             }
             parts.push(Part::Text(std::mem::take(&mut text)));
             parts.push(Part::Attribute(name.into()));

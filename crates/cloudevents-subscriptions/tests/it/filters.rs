@@ -102,7 +102,7 @@ fn mistakes_have_a_place() {
             r#"[{"cesql": "TRUE"}]"#,
             "/0/cesql: there is no dialect \"cesql\": the dialects are exact, prefix, suffix, all, any, not, sql",
         ),
-        (r#"[{"exact": {"id": "1", "id": "2"}}]"#, "the member \"id\" is there twice at line 1 column 33"),
+        (r#"[{"exact": {"id": "1", "id": "2"}}]"#, "the member \"id\" is there twice at line 1 column 27"),
     ] {
         assert_eq!(Filters::parse(document).unwrap_err().to_string(), message, "{document}");
     }

@@ -1,0 +1,309 @@
+//! Endpoints as URLs that the toolkit opens.
+
+use crate::{Catalog, Judge, Template, Verdict};
+use cloudevents_core::Event;
+use serde_json::{Map, Value};
+use std::fmt::{self, Write as _};
+
+type Members = Map<String, Value>;
+
+/// An endpoint of a catalog: the address of a sender or a receiver, and the contract of the messages there.
+///
+/// As a [`Judge`], it judges by the definitions of its own messages and of its message groups only.
+///
+/// ```
+/// use cloudevents_catalog::Catalog;
+///
+/// let catalog = Catalog::parse(r#"{"endpoints": {"orders": {
+///     "usage": ["producer"], "protocol": "MQTT/5.0", "protocoloptions": {
+///         "endpoints": [{"uri": "mqtt://broker.example.com:1883"}], "topic": "shops/{shop}/orders", "qos": 1
+///     }
+/// }}}"#)?;
+/// let orders = catalog.endpoint("orders").unwrap().with("shop", "7");
+/// assert_eq!(orders.sender_url(&[])?, "mqtt://broker.example.com:1883/shops/7/orders?qos=1");
+/// assert!(orders.receiver_url(&[]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Endpoint<'c> {
+    id: &'c str,
+    members: &'c Members,
+    catalog: &'c Catalog,
+    values: Vec<(String, String)>,
+}
+
+/// Why an endpoint has no URL: what it states cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOpened {
+    id: String,
+    reason: String,
+}
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the endpoint `{}` cannot be opened: {}", self.id, self.reason)
+    }
+}
+
+impl std::error::Error for NotOpened {}
+
+impl Catalog {
+    /// The endpoint with this id.
+    pub fn endpoint(&self, id: &str) -> Option<Endpoint<'_>> {
+        let (id, members) = self.document().get("endpoints")?.as_object()?.get_key_value(id)?;
+        Some(Endpoint { id, members: members.as_object()?, catalog: self, values: Vec::new() })
+    }
+}
+
+impl Judge for Endpoint<'_> {
+    fn judge(&self, event: &Event) -> Verdict {
+        let listed = self.members.get("messagegroups").and_then(Value::as_array).into_iter().flatten();
+        let mut groups: Vec<String> = listed
+            .filter_map(Value::as_str)
+            .map(|group| format!("{}/messages/", group.strip_prefix('#').unwrap_or(group)))
+            .collect();
+        groups.push(format!("{}/messages/", cloudevents_json::codec::below("/endpoints", self.id)));
+        self.catalog.judge_among(event, |message| {
+            groups.iter().any(|group| message.xid().starts_with(group.as_str()))
+        })
+    }
+}
+
+/// The sides of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Sender,
+    Receiver,
+}
+
+impl<'c> Endpoint<'c> {
+    /// The id.
+    pub fn id(&self) -> &'c str {
+        self.id
+    }
+
+    /// All members, also unknown ones.
+    pub fn members(&self) -> &'c Map<String, Value> {
+        self.members
+    }
+
+    /// Returns the endpoint with a value for a placeholder of its addresses and options.
+    pub fn with(mut self, placeholder: &str, value: &str) -> Self {
+        self.values.push((placeholder.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The URL of a sender, for `connect_sender` of `cloudevents-kit`, with more options of the toolkit, which take precedence. Of MQTT and Kafka.
+    ///
+    /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has. Credentials
+    /// are never in it: they come from the program.
+    pub fn sender_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
+        self.url(Side::Sender, &["producer"], more)
+    }
+
+    /// The URL of a receiver, for `connect_receiver` of `cloudevents-kit`, with more options of the toolkit, such as `reject=drop`.
+    ///
+    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers.
+    pub fn receiver_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
+        self.url(Side::Receiver, &["consumer", "subscriber"], more)
+    }
+
+    fn url(&self, side: Side, usages: &[&str], more: &[(&str, &str)]) -> Result<String, NotOpened> {
+        let is_for = |usage: &Value| usages.iter().any(|known| usage == known);
+        let is_this = match self.members.get("usage") {
+            Some(Value::Array(list)) => list.iter().any(is_for),
+            Some(one) => is_for(one),
+            None => false,
+        };
+        if !is_this {
+            return Err(self.refused(format!("its usage is not `{}`", usages.join("` or `"))));
+        }
+        let empty = Members::new();
+        let options = self.members.get("protocoloptions").and_then(Value::as_object).unwrap_or(&empty);
+        let address = options.get("endpoints").and_then(|list| list.get(0)).and_then(Value::as_object);
+        let address =
+            address.ok_or_else(|| self.refused("it has no address (`protocoloptions.endpoints`)"))?;
+        let protocol = self.members.get("protocol").and_then(Value::as_str).unwrap_or_default();
+        let mut url = match protocol.to_ascii_uppercase().as_str() {
+            "MQTT" | "MQTT/5" | "MQTT/5.0" => self.mqtt(side, address, options)?,
+            "MQTT/3.1.1" => self.mqtt(side, address, options)?.with("version", "3.1.1"),
+            "KAFKA" => self.kafka(side, address, options)?,
+            _ => return Err(self.refused(format!("its protocol is `{protocol}`"))),
+        };
+        if side == Side::Sender {
+            let envelope = self.members.get("envelopeoptions").and_then(Value::as_object).unwrap_or(&empty);
+            if let Some(mode) = self.text(envelope, "mode")? {
+                url = url.with("mode", &mode);
+            }
+            if let Some(format) = self.text(envelope, "format")? {
+                let id = format.strip_prefix("application/cloudevents+").ok_or_else(|| {
+                    self.refused(format!("the format `{format}` is not one of CloudEvents"))
+                })?;
+                url = url.with("format", id);
+            }
+        }
+        Ok(more.iter().fold(url, |url, (name, value)| url.with(name, value)).to_string())
+    }
+
+    fn mqtt(&self, side: Side, address: &Members, options: &Members) -> Result<Url, NotOpened> {
+        let uri = self.text(address, "uri")?.ok_or_else(|| self.refused("its address has no `uri`"))?;
+        let (scheme, rest) = uri.split_once("://").unwrap_or_default();
+        let scheme = match scheme {
+            "mqtt" | "tcp" => "mqtt",
+            "mqtts" | "ssl" => "mqtts",
+            other => return Err(self.refused(format!("no connection is made by `{other}`"))),
+        };
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (name, handled): (_, &[&str]) = match side {
+            Side::Sender => ("topic", &["topic", "qos", "retain"]),
+            Side::Receiver => ("topicfilter", &["topicfilter", "qos", "sharedsubscriptiongroup"]),
+        };
+        self.check(options, handled)?;
+        let group = self.text(options, "sharedsubscriptiongroup")?;
+        let path = match (self.text(options, name)?, group) {
+            (Some(topic), Some(group)) => encoded(&format!("$share/{group}/{topic}"), b"/$"),
+            (Some(topic), None) => encoded(&topic, b"/$"),
+            // That of the address is encoded as it is in URLs.
+            (None, None) if !path.is_empty() => path.to_owned(),
+            (None, _) => return Err(self.refused(format!("it has no `{name}`"))),
+        };
+        let url = Url::new(scheme, host, &path);
+        let url = self.quality(url, options)?;
+        Ok(if options.get("retain") == Some(&Value::Bool(true)) { url.with("retain", "true") } else { url })
+    }
+
+    /// The quality of service, which is 0 by default: that of the toolkit is 1.
+    fn quality(&self, url: Url, options: &Members) -> Result<Url, NotOpened> {
+        match options.get("qos").map_or(Some(0), |qos| qos.as_u64().or_else(|| qos.as_str()?.parse().ok())) {
+            Some(qos @ 0..=2) => Ok(url.with("qos", &qos.to_string())),
+            _ => Err(self.refused("`qos` is 0, 1 or 2")),
+        }
+    }
+
+    fn kafka(&self, side: Side, address: &Members, options: &Members) -> Result<Url, NotOpened> {
+        let servers = address.get("bootstrap.servers").and_then(Value::as_array);
+        let servers: Vec<&Value> = servers.into_iter().flatten().collect();
+        let mut hosts = Vec::new();
+        for server in servers {
+            let server = server.as_str().ok_or_else(|| self.refused("a server is a text"))?;
+            let server = self.resolved(server)?;
+            if server.contains(['/', '?', '#', '@', ',']) {
+                return Err(self.refused(format!("`{server}` is not `host:port`")));
+            }
+            hosts.push(server);
+        }
+        if hosts.is_empty() {
+            return Err(self.refused("its address has no `bootstrap.servers`"));
+        }
+        let handled: &[&str] = match side {
+            Side::Sender => &["topic", "acks"],
+            Side::Receiver => &["topic", "consumergroup", "partition", "autooffsetreset"],
+        };
+        self.check(options, handled)?;
+        let topic = self.text(options, "topic")?.ok_or_else(|| self.refused("it has no `topic`"))?;
+        let mut url = Url::new("kafka", &hosts.join(","), &encoded(&topic, b""));
+        url = match self.text(address, "security.protocol")?.as_deref() {
+            None | Some("PLAINTEXT" | "SASL_PLAINTEXT") => url,
+            Some("SSL" | "SASL_SSL") => url.with("tls", "true"),
+            Some(other) => return Err(self.refused(format!("there is no security protocol `{other}`"))),
+        };
+        match side {
+            Side::Sender => match options.get("acks").map(Value::as_i64) {
+                None => Ok(url),
+                Some(Some(acks @ -1..=1)) => Ok(url.with("request.required.acks", &acks.to_string())),
+                Some(_) => Err(self.refused("`acks` is -1, 0 or 1")),
+            },
+            Side::Receiver => {
+                let group = self.text(options, "consumergroup")?;
+                let group = group.ok_or_else(|| self.refused("it has no `consumergroup`"))?;
+                url = url.with("group", &group);
+                match options.get("partition").map(Value::as_u64) {
+                    None => {}
+                    Some(Some(partition)) => url = url.with("partitions", &partition.to_string()),
+                    Some(None) => return Err(self.refused("`partition` is a number")),
+                }
+                match self.text(options, "autooffsetreset")?.as_deref() {
+                    None => Ok(url),
+                    Some(start @ ("earliest" | "latest")) => Ok(url.with("offset", start)),
+                    Some(_) => Err(self.refused("`autooffsetreset` is `earliest` or `latest`")),
+                }
+            }
+        }
+    }
+
+    /// Refuses options that would not be carried out.
+    fn check(&self, options: &Members, handled: &[&str]) -> Result<(), NotOpened> {
+        let about = ["endpoints", "deployed", "authorization"];
+        match options.keys().find(|name| !handled.contains(&name.as_str()) && !about.contains(&name.as_str()))
+        {
+            None => Ok(()),
+            Some(name) => Err(self.refused(format!("its option `{name}` would have no effect"))),
+        }
+    }
+
+    fn text(&self, of: &Members, name: &str) -> Result<Option<String>, NotOpened> {
+        match of.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() => self.resolved(text).map(Some),
+            Some(_) => Err(self.refused(format!("`{name}` is a text that is not empty"))),
+        }
+    }
+
+    /// The text with the values of its placeholders.
+    fn resolved(&self, text: &str) -> Result<String, NotOpened> {
+        let template: Template = text.parse().map_err(|error| self.refused(format!("`{text}`: {error}")))?;
+        let value =
+            |name: &str| self.values.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value);
+        match template.placeholders().find(|name| value(name).is_none()) {
+            Some(name) => Err(self.refused(format!("there is no value for the placeholder `{name}`"))),
+            None => Ok(template.expand(|name| value(name).cloned().unwrap_or_default())),
+        }
+    }
+
+    fn refused(&self, reason: impl Into<String>) -> NotOpened {
+        NotOpened { id: self.id.to_owned(), reason: reason.into() }
+    }
+}
+
+/// A URL with options, of which a later one replaces an earlier one.
+struct Url {
+    base: String,
+    options: Vec<(String, String)>,
+}
+
+impl Url {
+    fn new(scheme: &str, hosts: &str, path: &str) -> Self {
+        Self { base: format!("{scheme}://{hosts}/{path}"), options: Vec::new() }
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.options.retain(|(known, _)| known != name);
+        self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)?;
+        for (index, (name, value)) in self.options.iter().enumerate() {
+            let separator = if index == 0 { '?' } else { '&' };
+            write!(f, "{separator}{}={}", encoded(name, b""), encoded(value, b"/"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Percent-encodes all but unreserved characters and these.
+pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}

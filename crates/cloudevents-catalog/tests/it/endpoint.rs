@@ -1,0 +1,115 @@
+//! Endpoints as URLs, and as judges.
+
+use cloudevents_catalog::{Catalog, Judge, LoadOptions, Outcome};
+use cloudevents_core::Event;
+
+fn url(protocol: &str, usage: &str, options: &str, more: &[(&str, &str)]) -> Result<String, String> {
+    let document = format!(
+        r#"{{"endpoints": {{"e": {{"usage": ["{usage}"], "protocol": "{protocol}", "protocoloptions": {options}}}}}}}"#
+    );
+    let catalog = Catalog::read(document, &LoadOptions::strict()).unwrap().catalog;
+    let endpoint = catalog.endpoint("e").unwrap().with("t", "a b");
+    let url = if usage == "producer" { endpoint.sender_url(more) } else { endpoint.receiver_url(more) };
+    url.map_err(|error| error.to_string().replace("the endpoint `e` cannot be opened: ", ""))
+}
+
+#[test]
+fn of_mqtt() {
+    let at = |options: &str| format!(r#"{{"endpoints": [{{"uri": "mqtt://h:1883"}}]{options}}}"#);
+    for (protocol, usage, options, wanted) in [
+        // The QoS is 0 unless it is stated.
+        ("MQTT/5.0", "producer", r#", "topic": "a/b""#, Ok("mqtt://h:1883/a/b?qos=0")),
+        (
+            "MQTT/3.1.1",
+            "producer",
+            r#", "topic": "{t}/b", "qos": 2, "retain": true"#,
+            Ok("mqtt://h:1883/a%2520b/b?qos=2&retain=true&version=3.1.1"),
+        ),
+        (
+            "MQTT/5.0",
+            "subscriber",
+            r##", "topicfilter": "a/+/#", "qos": 1"##,
+            Ok("mqtt://h:1883/a/%2B/%23?qos=1"),
+        ),
+        (
+            "MQTT/5.0",
+            "subscriber",
+            r#", "topicfilter": "a/+", "sharedsubscriptiongroup": "g""#,
+            Ok("mqtt://h:1883/$share/g/a/%2B?qos=0"),
+        ),
+        (
+            "MQTT/5.0",
+            "subscriber",
+            r#", "topicfilter": "a", "nolocal": true"#,
+            Err("its option `nolocal` would have no effect"),
+        ),
+        ("MQTT/5.0", "producer", "", Err("it has no `topic`")),
+        ("MQTT/5.0", "producer", r#", "topic": "a/{x}""#, Err("there is no value for the placeholder `x`")),
+        ("MQTT/5.0", "producer", r#", "topic": "a", "qos": 3"#, Err("`qos` is 0, 1 or 2")),
+        ("SMTP", "producer", "", Err("its protocol is `SMTP`")),
+    ] {
+        let found = url(protocol, usage, &at(options), &[]);
+        assert_eq!(found.as_deref().map_err(String::as_str), wanted, "{options}");
+    }
+    // A topic in the address stays as it is.
+    let path = r#"{"endpoints": [{"uri": "ssl://h/a%20b"}]}"#;
+    assert_eq!(
+        url("MQTT/5.0", "producer", path, &[("client", "c")]).unwrap(),
+        "mqtts://h/a%20b?qos=0&client=c"
+    );
+    let path = r#"{"endpoints": [{"uri": "mqtt://h/a"}], "retain": true}"#;
+    assert_eq!(url("MQTT/5.0", "producer", path, &[]).unwrap(), "mqtt://h/a?qos=0&retain=true");
+    let path = r#"{"endpoints": [{"uri": "mqtt://h/a"}], "sharedsubscriptiongroup": "g"}"#;
+    assert_eq!(url("MQTT/5.0", "subscriber", path, &[]).unwrap_err(), "it has no `topicfilter`");
+}
+
+#[test]
+fn of_kafka() {
+    let servers = r#""endpoints": [{"bootstrap.servers": ["a:9092", "[2001:db8::1]:9093"], "security.protocol": "SSL"}]"#;
+    for (usage, options, wanted) in [
+        (
+            "producer",
+            r#""topic": "t", "acks": -1"#,
+            Ok("kafka://a:9092,[2001:db8::1]:9093/t?tls=true&request.required.acks=-1"),
+        ),
+        (
+            "consumer",
+            r#""topic": "t", "consumergroup": "g", "autooffsetreset": "latest""#,
+            Ok("kafka://a:9092,[2001:db8::1]:9093/t?tls=true&group=g&offset=latest&reject=drop"),
+        ),
+        ("consumer", r#""topic": "t""#, Err("it has no `consumergroup`")),
+        ("producer", r#""topic": "t", "key": "k""#, Err("its option `key` would have no effect")),
+        ("producer", r#""acks": 1"#, Err("it has no `topic`")),
+    ] {
+        let more: &[(&str, &str)] = if usage == "consumer" { &[("reject", "drop")] } else { &[] };
+        let found = url("KAFKA", usage, &format!("{{{servers}, {options}}}"), more);
+        assert_eq!(found.as_deref().map_err(String::as_str), wanted, "{options}");
+    }
+    // The specification forbids taking a scheme off.
+    let listener = r#"{"endpoints": [{"bootstrap.servers": ["SSL://h:9093"]}], "topic": "t"}"#;
+    assert_eq!(url("KAFKA", "producer", listener, &[]).unwrap_err(), "`SSL://h:9093` is not `host:port`");
+}
+
+#[test]
+fn it_judges_by_its_own_messages() {
+    let document = r#"{
+        "endpoints": {
+            "e": {"usage": ["producer"], "messagegroups": ["/messagegroups/a"], "messages": {"own": {"envelope": "CloudEvents/1.0"}}},
+            "f": {"usage": ["producer"]}
+        },
+        "messagegroups": {
+            "a": {"messages": {"t": {"envelope": "CloudEvents/1.0"}}}, "b": {"messages": {"u": {"envelope": "CloudEvents/1.0"}}}
+        }
+    }"#;
+    let catalog = Catalog::parse(document).unwrap();
+    for (endpoint, ty, wanted) in [
+        ("e", "t", Outcome::Valid),
+        ("e", "own", Outcome::Valid),
+        ("e", "u", Outcome::Undefined),
+        ("f", "t", Outcome::Undefined),
+    ] {
+        let event = Event::builder().id("1").source("/s").ty(ty).build().unwrap();
+        assert_eq!(catalog.endpoint(endpoint).unwrap().judge(&event).outcome(), wanted, "{endpoint} {ty}");
+    }
+    assert!(catalog.endpoint("g").is_none());
+}

@@ -1,0 +1,240 @@
+//! Catalogs from files, in JSON or YAML, with the place of each part to the byte.
+
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    input,
+    json_view::places,
+    plain::count,
+    report::Report,
+    source::{Place, Source},
+    yaml,
+};
+use clap::Args;
+use cloudevents_catalog::{Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+/// Which deviations of catalogs are allowed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Deviations {
+    /// Allow deviations that existing catalogs have, and report them as warnings: all, or those with these names, such as format-name.
+    /// A wrong name lists them.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = deviations
+    )]
+    pub lenient: Option<LoadOptions>,
+}
+
+fn deviations(text: &str) -> Result<LoadOptions, String> {
+    if text == "all" {
+        return Ok(LoadOptions::lenient());
+    }
+    text.split(',').try_fold(LoadOptions::strict(), |options, name| {
+        let leniency = Leniency::of(name).ok_or_else(|| {
+            let names: Vec<_> = Leniency::ALL.iter().map(|known| known.code()).collect();
+            format!("there is no deviation `{name}`; there are {}", names.join(", "))
+        })?;
+        Ok(options.allow(leniency))
+    })
+}
+
+/// A document of a catalog.
+#[derive(Debug)]
+struct Document {
+    place: Place,
+    /// The document as JSON, if it is YAML.
+    yaml: Option<yaml::Document>,
+}
+
+/// A catalog from a file, or from the files of a folder.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The file or folder.
+    pub name: String,
+    /// What was read.
+    pub catalog: Catalog,
+    /// What was found in it.
+    pub findings: Vec<Finding>,
+    documents: Vec<Document>,
+}
+
+impl Loaded {
+    /// Reads a file, standard input for `-`, or the files of a folder with names that end in .json, .yaml or .yml, as one catalog.
+    pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, Failure> {
+        let files = match path.is_dir() {
+            true => files(path)?,
+            false => vec![path.to_owned()],
+        };
+        let (mut documents, mut left) = (Vec::new(), options.limits.bytes);
+        for file in &files {
+            let document = Document::open(file, left)?;
+            left = left.saturating_sub(document.json().len());
+            documents.push(document);
+        }
+        let failed = |error: &LoadError| {
+            // A document that is not JSON has an offset.
+            let alone = documents.iter().find(|document| Catalog::read(document.json(), options).is_err());
+            let report = match alone {
+                Some(document) => document.refused(error),
+                None => Report::new(format!("{}: {error}", path.display())),
+            };
+            Failure::Told(Status::Usage, Box::new(report.kind("invalid-catalog")))
+        };
+        let report = match documents.as_slice() {
+            [one] => Catalog::read(one.json(), options),
+            all => Catalog::read_all(all.iter().map(Document::json), options),
+        }
+        .map_err(|error| failed(&error))?;
+        let name = match documents.as_slice() {
+            [one] => one.place.source.name.clone(),
+            _ => path.display().to_string(),
+        };
+        Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
+    }
+
+    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many mistakes
+    /// it has.
+    pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
+        let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
+        let mistakes = loaded.count(Level::Mistake);
+        if mistakes > 0 {
+            let words = format!("the catalog `{}` has {}", loaded.name, count(mistakes, "mistake"));
+            let help = "`ce catalog lint` names them";
+            console.report(&Report::warning(words).kind("catalog-mistakes").help(help));
+        }
+        Ok(loaded)
+    }
+
+    /// The number of findings of a level.
+    pub fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+
+    /// The reports of all findings, with their places.
+    pub fn reports(&self) -> Vec<Report> {
+        let mut wanted = HashSet::new();
+        for finding in &self.findings {
+            wanted.extend(with_ancestors(&finding.place).map(str::to_owned));
+        }
+        let found: Vec<_> = self.documents.iter().map(|document| places(document.json(), &wanted)).collect();
+        let report = |finding: &Finding| {
+            // The document that has the place itself, or what is nearest above it.
+            let places = self.documents.iter().zip(&found);
+            let nearest = |(document, places): (&'_ Document, &HashMap<String, usize>)| {
+                with_ancestors(&finding.place)
+                    .find_map(|place| Some((place.len(), *places.get(place)?)))
+                    .map(|(length, offset)| (length, document.offset(offset), document.place.clone()))
+            };
+            let nearest = places.filter_map(nearest).max_by_key(|(length, ..)| *length);
+            let message = finding.message.clone();
+            let report = match finding.level {
+                Level::Mistake => Report::new(message),
+                Level::Repaired => Report::warning(message),
+                _ => Report::note(message),
+            };
+            let report = report.kind(finding.rule.code()).from(finding.place.clone());
+            match nearest {
+                Some((_, offset, place)) => report.at(&place).offset(offset),
+                None => report,
+            }
+        };
+        self.findings.iter().map(report).collect()
+    }
+
+    /// The definition with this id or xid. An id that several groups have names none of them.
+    pub fn message(&self, name: &str) -> Result<&Message, Failure> {
+        let found: Vec<_> =
+            self.catalog.messages().filter(|message| message.xid() == name || message.id() == name).collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] => Err(Failure::new(Status::No, format!("`{}` has no message `{name}`", self.name))
+                .help("`ce catalog list` shows all of them")),
+            several => {
+                let xids: Vec<_> = several.iter().map(|message| message.xid()).collect();
+                Err(Failure::usage(format!("`{name}` is the id of {}", count(several.len(), "message")))
+                    .help(format!("name one of {}", xids.join(", "))))
+            }
+        }
+    }
+}
+
+impl Document {
+    fn open(path: &Path, most: usize) -> Result<Self, Failure> {
+        let text = input::text(path, most)?;
+        let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+        let place = Place::of(Source::new(name, text.clone(), 1));
+        let is_named = path
+            .extension()
+            .is_some_and(|end| ["yaml", "yml"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+        if !is_named && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes())) {
+            return Ok(Self { place, yaml: None });
+        }
+        let mut documents = yaml::Documents::new(&text);
+        let refused = |report: Report| {
+            Failure::Told(Status::Usage, Box::new(report.at(&place).kind("invalid-catalog")))
+        };
+        let yaml = match documents.next() {
+            Some(Ok(document)) => document,
+            Some(Err(error)) => return Err(refused(Report::of(&error))),
+            None => return Err(refused(Report::new("the document is empty"))),
+        };
+        if documents.next().is_some() {
+            return Err(refused(Report::new("there is more than one YAML document")));
+        }
+        Ok(Self { yaml: Some(yaml), place })
+    }
+
+    fn json(&self) -> &str {
+        // It was a string, and has not changed.
+        let text = || str::from_utf8(&self.place.source.text).unwrap_or_default();
+        self.yaml.as_ref().map_or_else(text, |yaml| &yaml.json)
+    }
+
+    /// The offset in the file of a byte of the JSON.
+    fn offset(&self, at: usize) -> usize {
+        self.yaml.as_ref().map_or(at, |yaml| yaml.place(at))
+    }
+
+    fn refused(&self, error: &LoadError) -> Report {
+        let text = error.to_string();
+        // The report has line and column by itself.
+        let message = match (error.offset(), text.rsplit_once(" at line ")) {
+            (Some(_), Some((message, _))) => message.to_owned(),
+            _ => text,
+        };
+        let report = Report::new(message).at(&self.place);
+        match error.offset() {
+            Some(offset) => report.offset(self.offset(offset)),
+            None => report,
+        }
+    }
+}
+
+/// The files of a folder that may be documents.
+fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
+    let mut found = input::folder(folder, &cloudevents_kit::formats());
+    if let Some(failure) = found.unreadable.pop() {
+        return Err(failure);
+    }
+    let is_document = |path: &std::path::PathBuf| {
+        path.extension().is_some_and(|end| ["json", "yaml", "yml"].iter().any(|known| end == *known))
+    };
+    found.files.retain(is_document);
+    match found.files.is_empty() {
+        true => Err(Failure::usage(format!("`{}` has no files in JSON or YAML", folder.display()))),
+        false => Ok(found.files),
+    }
+}
+
+/// A JSON Pointer, and those of everything around its place, the nearest first.
+fn with_ancestors(pointer: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(pointer), |place| place.rsplit_once('/').map(|(above, _)| above))
+}

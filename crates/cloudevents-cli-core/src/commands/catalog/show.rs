@@ -1,0 +1,87 @@
+//! `ce catalog show`: the definition of a message.
+
+use crate::{
+    catalog::{Deviations, Loaded},
+    console::{Console, Paint, style},
+    emit::Emit,
+    failure::{Failure, Status},
+    json_view,
+    plain::plain,
+};
+use clap::Args;
+use cloudevents_catalog::Message;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Show the definition of a message, with its base messages merged.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce catalog show shop.xreg.json com.example.order
+  ce catalog show --output json shop.xreg.json com.example.order | jq .envelope
+
+Exit status: 0 done, 1 there is no such message, 2 the catalog cannot be read.")]
+pub struct Show {
+    /// Read this catalog: a file, a folder, or `-` for standard input.
+    #[arg(value_name = "CATALOG")]
+    catalog: PathBuf,
+    /// The id of the message, or its xid, such as /messagegroups/shop/messages/com.example.order.
+    #[arg(value_name = "MESSAGE")]
+    message: String,
+    #[command(flatten)]
+    deviations: Deviations,
+}
+
+pub(super) fn run(command: &Show, console: &Console) -> Result<Status, Failure> {
+    let loaded = Loaded::used(&command.catalog, command.deviations.lenient.as_ref(), console)?;
+    let message = loaded.message(&command.message)?;
+    let mut emit = Emit::new(console);
+    let mut value = message.members().clone();
+    value.insert("xid".into(), message.xid().into());
+    value.insert("messageid".into(), message.id().into());
+    emit.value(&value.into(), |paint| words(message, paint))?;
+    emit.flush()?;
+    Ok(Status::Done)
+}
+
+fn words(message: &Message, paint: Paint) -> String {
+    let name = |name: &str| paint.text(style::NAME, &plain(name));
+    let mut text = format!("{}\n{}\n", paint.text(style::STRONG, &plain(message.id())), plain(message.xid()));
+    for (member, value) in message.members() {
+        match (member.as_str(), value) {
+            ("envelopemetadata", Value::Object(attributes)) => {
+                text += &format!("{}\n", name("attributes"));
+                let widest = attributes.keys().map(|name| name.chars().count()).max().unwrap_or_default();
+                for (attribute, rule) in attributes {
+                    let padded = paint.text(style::NAME, &format!("{:<widest$}", plain(attribute)));
+                    text += &format!("{}\n", format!("  {padded}  {}", rule_words(rule)).trim_end());
+                }
+            }
+            ("messageid" | "xid", _) => {}
+            (member, Value::String(value)) => text += &format!("{}  {}\n", name(member), plain(value)),
+            (member, value) => {
+                text +=
+                    &format!("{}\n{}\n", name(member), json_view::pretty(&value.to_string(), "  ", paint));
+            }
+        }
+    }
+    text
+}
+
+/// `string, required, such as /shops/{shop}`.
+fn rule_words(rule: &Value) -> String {
+    let empty = Map::new();
+    let rule = rule.as_object().unwrap_or(&empty);
+    let mut words: Vec<String> = Vec::new();
+    words.extend(rule.get("type").and_then(Value::as_str).map(plain));
+    if rule.get("required") == Some(&Value::Bool(true)) {
+        words.push("required".into());
+    }
+    words.extend(
+        rule.get("value")
+            .filter(|value| !value.is_null())
+            .map(|value| json_view::inert(&value.to_string()).into_owned()),
+    );
+    words.extend(rule.get("description").and_then(Value::as_str).map(plain));
+    words.join(", ")
+}
