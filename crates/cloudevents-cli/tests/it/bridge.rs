@@ -132,6 +132,32 @@ fn a_bridge_that_holds_nothing_is_idle_though_its_last_attempt_failed() {
     assert!(text.ends_with("0 messages moved, 0 refused\n"), "{text}");
 }
 
+/// Behind a service of Kubernetes, no request comes to one that is not ready: it could never show that its target is back.
+#[test]
+fn a_bridge_that_holds_nothing_is_ready_though_its_last_attempts_failed() {
+    let (port, target) = (ports::free(), ports::free());
+    let (from, to) = (format!("http://127.0.0.1:{port}/events"), format!("http://127.0.0.1:{target}/events"));
+    let bridge = Bridge::start(&[&from, &to]);
+    let becomes_ready = || {
+        let begin = Instant::now();
+        while !bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n") {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{}", bridge.get("/metrics"));
+            std::thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+    };
+    // So many that it slows down.
+    let refused = ce_with(&["send", &from, "--retry", "0"], [GOOD; 20].join("\n"));
+    assert_eq!(refused.status, 3, "{}", refused.err);
+    becomes_ready();
+    let listener = Listener::at(&to, &["--count", "1"]);
+    send(&from, 1);
+    assert_eq!(listener.end().lines().len(), 1);
+    becomes_ready();
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
 #[test]
 fn dead_letters_are_taken_back() {
     let broker = Broker::start().unwrap();

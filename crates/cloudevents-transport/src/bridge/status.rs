@@ -1,7 +1,7 @@
 //! The state of a bridge, for probes and metrics.
 
 use super::{BridgeMetrics, fate::Tally};
-use crate::{Activity, Connectivity, Counters, InFlight, Metrics, PrometheusPage, Sender};
+use crate::{Activity, Connectivity, Counters, InFlight, Metrics, PrometheusPage, RunState, Sender};
 use std::{fmt, sync::Arc};
 
 /// Observes a bridge from other tasks. Clones observe the same bridge.
@@ -17,15 +17,20 @@ pub struct BridgeStatus {
 }
 
 impl BridgeStatus {
-    /// Whether both ends, and the dead-letter place, are connected, messages are moved as they come, and the last attempt did not show the
-    /// target to be unavailable.
+    /// Whether both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as they come, and the
+    /// last attempt did not show the target to be unavailable.
+    ///
+    /// A bridge that holds no message is ready though its last attempts failed: only the next message shows whether the target is back. This is so
+    /// from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not ready.
     pub fn is_ready(&self) -> bool {
         let letters = self.dead_letters.as_ref();
+        let state = self.activity.state();
+        let holds_some = self.received.snapshot().unsettled() > 0;
         self.source.state().is_connected()
             && self.target.connectivity().state().is_connected()
             && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
-            && !self.tally.is_down()
-            && !self.activity.state().is_stalled()
+            && state != RunState::Disconnected
+            && !(holds_some && (self.tally.is_down() || state.is_stalled()))
     }
 
     /// What it does now.
@@ -101,7 +106,7 @@ impl BridgeStatus {
         }
         gauge(
             "ready",
-            "Whether both ends are connected, the target is available, and messages are moved.",
+            "Whether both ends are connected, and what the bridge holds is moved.",
             self.is_ready().into(),
         );
     }
