@@ -117,6 +117,7 @@ const SIBLINGS: &[Sibling] = &[
         name: "cloudevents-json",
         shape: FORMAT,
         own: &[
+            ("codec", "siblings read other documents with the same reader, with places of mistakes"),
             ("lines", "JSON Lines are a way to write JSON documents"),
             ("problems", "tools for people report every problem of a document, and people write JSON"),
             ("serde", "events inside of other structures, which is what serde is for"),
