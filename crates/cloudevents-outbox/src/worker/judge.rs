@@ -57,7 +57,7 @@ pub(super) fn judge(
     }
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
-    // Whoever says so is there.
+    // Whoever answers is there.
     let is_about_message = is_about_message(error);
     if is_about_message {
         health.after_success(now);
