@@ -190,6 +190,10 @@ fn mistakes() {
             vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "file:refused.jsonl"],
             "a file holds events only",
         ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "-"],
+            "standard output takes events only",
+        ),
         (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
         (
             vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],
