@@ -151,13 +151,13 @@ async fn run_once(
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     let decoding = open::decoding(config)?;
-    let (closing, mut closed) = watch::channel(false);
+    let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
     let observer = move |received: &Received, fate: &Fate| {
         if let Fate::Failed(error) = fate
-            && connect::is_closed_for_good(&to, error)
+            && let Some(name) = connect::closed_for_good(&to, error)
         {
-            closing.send_replace(true);
+            closing.send_replace(Some(name));
         }
         let repairs = match fate {
             Fate::Confirmed => repairs(received, &decoding),
@@ -190,7 +190,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let (mut reloaded, mut released, mut is_closed) = (None, 0, false);
+    let (mut reloaded, mut released, mut is_closed) = (None, 0, None);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -198,7 +198,7 @@ async fn run_once(
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, &ends, idle) => {}
-            Ok(_) = closed.wait_for(|closed| *closed) => is_closed = true,
+            Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
         released = status.received().released;
@@ -226,8 +226,8 @@ async fn run_once(
             .detail("FROM keeps no message, and TO has not confirmed these");
         console.error(Status::Network, &report);
     }
-    if is_closed {
-        return Err(Failure::new(Status::Network, "standard output was closed by its reader"));
+    if let Some(name) = is_closed {
+        return Err(Failure::new(Status::Network, format!("{name} was closed by its reader")));
     }
     match ended {
         Ok(()) => Ok(reloaded),
