@@ -22,7 +22,13 @@ use cloudevents_kit::{
 };
 use config::Config;
 use serde_json::json;
-use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{mpsc, watch};
 
 /// Move events from one URL to another, and lose none.
@@ -153,6 +159,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
+    let outage = Outage::default();
     let observer = move |received: &Received, fate: &Fate| {
         if let Fate::Failed(error) = fate
             && let Some(name) = connect::closed_for_good(&to, error)
@@ -163,7 +170,15 @@ async fn run_once(
             Fate::Confirmed => repairs(received, &decoding),
             _ => Vec::new(),
         };
-        if shows_all || !repairs.is_empty() || matches!(fate, Fate::Refused(_) | Fate::Failed(_)) {
+        let is_told = match fate {
+            Fate::Failed(error) => outage.is_news(error),
+            Fate::Refused(_) => true,
+            _ => false,
+        };
+        if let Fate::Confirmed = fate {
+            outage.end();
+        }
+        if shows_all || !repairs.is_empty() || is_told {
             let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
@@ -232,6 +247,25 @@ async fn run_once(
     match ended {
         Ok(()) => Ok(reloaded),
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+    }
+}
+
+/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and attempt.
+#[derive(Default)]
+struct Outage(Mutex<Option<String>>);
+
+impl Outage {
+    /// Whether the failure is another one than before.
+    fn is_news(&self, error: &Error) -> bool {
+        let why = words(error);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = last.as_ref() != Some(&why);
+        *last = Some(why);
+        is_news
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
