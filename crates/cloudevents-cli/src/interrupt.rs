@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 use tokio::{runtime::Builder, sync::Notify};
 
@@ -29,6 +30,8 @@ struct Shared {
     status: AtomicU8,
     /// The number of messages in flight.
     in_flight: AtomicUsize,
+    /// Standard output is being written, which takes as long as its reader likes.
+    writing: AtomicBool,
     notify: Notify,
 }
 
@@ -52,6 +55,16 @@ impl Interrupt {
                     }
                     finishing(notes, watcher.0.in_flight.load(Ordering::SeqCst));
                     watcher.0.notify.notify_one();
+                    let (watcher, notes) = (watcher.clone(), notes);
+                    tokio::spawn(async move {
+                        tokio::time::sleep(WRITING).await;
+                        if watcher.0.writing.load(Ordering::SeqCst) {
+                            notes.say(&format!(
+                                "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
+                            ));
+                            process::exit(Status::Network as i32);
+                        }
+                    });
                 }
             });
         });
@@ -75,6 +88,14 @@ impl Interrupt {
         self.0.in_flight.store(messages, Ordering::SeqCst);
     }
 
+    /// Runs `work`, which writes to standard output. One that is not read ends the program some seconds after Ctrl-C.
+    pub(crate) fn writing<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.writing.store(true, Ordering::SeqCst);
+        let done = work();
+        self.0.writing.store(false, Ordering::SeqCst);
+        done
+    }
+
     /// Runs `work` while idle: Ctrl-C exits at once with this status.
     pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> T {
         self.0.status.store(status as u8, Ordering::SeqCst);
@@ -84,6 +105,9 @@ impl Interrupt {
         done
     }
 }
+
+/// How long standard output may be written after Ctrl-C.
+const WRITING: Duration = Duration::from_secs(5);
 
 /// Reports that messages in flight are finished.
 pub(crate) fn finishing(notes: Notes, messages: usize) {

@@ -34,10 +34,16 @@ use tokio::{
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
 
-/// Whether standard output, to which this URL writes, was closed by its reader: it stays closed.
-pub(crate) fn is_closed_for_good(url: &str, error: &Error) -> bool {
+/// Returns what this URL writes to, if its reader has closed it and no other can come: a pipe that the program was given, and not one with a name.
+pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    path(url) == Some(Path::new("-")) && cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    let path = path(url).filter(|_| cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))?;
+    if path == Path::new("-") {
+        return Some("standard output".to_owned());
+    }
+    let given = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"];
+    let is_given = given.iter().any(|place| path.starts_with(place));
+    is_given.then(|| format!("`{}`", crate::plain::plain(&path.display().to_string())))
 }
 
 /// Returns the path that the URL names: that of a file, or `-`.
@@ -187,12 +193,22 @@ pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Op
     let reading = Reading { lenient: options.decoding.leniency.into(), ..Reading::default() };
     let path: PathBuf = path.to_owned();
     // Once, because what is in a pipe is lost with its last reader.
-    let name = beside("read", move |opened| match input::reader(&path) {
-        Ok((name, reader)) => {
-            let _ = opened.send(Ok(name.clone()));
-            read(input::events(&path, name, reader, &reading), &room, &out);
+    let name = beside("read", move |opened| {
+        // Opening one waits for its writer: that is a part of waiting for events.
+        let opened = if is_pipe(&path) {
+            let _ = opened.send(Ok(path.display().to_string()));
+            None
+        } else {
+            Some(opened)
+        };
+        match (input::reader(&path), opened) {
+            (Ok((name, reader)), opened) => {
+                opened.map(|opened| opened.send(Ok(name.clone())));
+                read(input::events(&path, name, reader, &reading), &room, &out);
+            }
+            (Err(failure), Some(opened)) => drop(opened.send(Err(failure))),
+            (Err(failure), None) => read(Err(failure), &room, &out),
         }
-        Err(failure) => drop(opened.send(Err(failure))),
     })
     .await?;
     let (settled, settlements) = mpsc::unbounded_channel();
@@ -205,6 +221,19 @@ pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Op
         stopped: false,
     };
     Ok(Opened { receiver: Receiver::new(reader, options), url: name, notes: Vec::new() })
+}
+
+/// Whether the path is a pipe with a name.
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|about| about.file_type().is_fifo())
+}
+
+/// Whether the path is a pipe with a name.
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Reads events until the end, or until the receiver is dropped.

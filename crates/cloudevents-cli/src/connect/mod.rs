@@ -19,7 +19,7 @@ mod rabbitmq;
 mod websockets;
 
 pub(crate) use client::Connecting;
-pub(crate) use file::is_closed_for_good;
+pub(crate) use file::closed_for_good;
 
 use crate::{
     failure::{Failure, Status},

@@ -116,6 +116,8 @@ fn a_bridge_whose_target_is_away_is_not_idle() {
     let (status, text) = bridge.end();
     assert_eq!(status, Some(0), "{text}");
     assert!(text.ends_with("3 messages moved, 0 refused\n"), "{text}");
+    // That is said once, not for each message and attempt.
+    assert_eq!(text.matches("will be sent again").count(), 1, "{text}");
     assert_eq!(listener.end().lines().len(), 3);
 }
 
@@ -189,6 +191,10 @@ fn mistakes() {
         (
             vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "file:refused.jsonl"],
             "a file holds events only",
+        ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--dead-letter", "-"],
+            "standard output takes events only",
         ),
         (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
         (

@@ -134,16 +134,52 @@ fn a_bridge_ends_when_its_standard_output_is_closed() {
     let events: Vec<_> =
         (0..2000).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
     let from = format!("file:{}", file("in.jsonl", events.join("\n")).display());
-    let mut child = command(&["bridge", &from, "-"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim_end(), events[0]);
-    let (code, text) = ended(child);
+    for (to, name) in
+        [("-", "standard output"), ("file:/dev/stdout", "`/dev/stdout`"), ("file:///dev/fd/1", "`/dev/fd/1`")]
+    {
+        let mut child = command(&["bridge", &from, to])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), events[0]);
+        let (code, text) = ended(child);
+        assert_eq!(code, Some(3), "{to}: {text}");
+        assert!(text.ends_with(&format!("error: {name} was closed by its reader\n")), "{to}: {text}");
+    }
+}
+
+/// What was printed before is settled. The message that is being printed is not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_stalls_does_not_keep_a_listener_from_ending() {
+    let event = GOOD.replacen('{', &format!(r#"{{"data":"{}","#, "x".repeat(50_000)), 1);
+    let events = format!("file:{}", file("in.jsonl", vec![event; 20].join("\n")).display());
+    let mut child = blocked(&["listen", &events]);
+    let out = child.stdout.take().unwrap();
+    let (code, text) = terminated(child);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.ends_with("error: standard output was closed by its reader\n"), "{text}");
+    assert!(text.ends_with("standard output is not read: it did not end within 5s after Ctrl-C\n"), "{text}");
+    drop(out);
+}
+
+/// Opening such a pipe waits for its writer, which is as idle as one that writes nothing.
+#[test]
+fn a_pipe_that_nothing_writes_is_idle_before_it_is_opened() {
+    let url = format!("file:{}", fifo("pipe").display());
+    for arguments in
+        [&["listen", &url, "--idle", "1"][..], &["bridge", &url, "http://127.0.0.1:9/", "--idle", "1"]]
+    {
+        let child = command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (code, text) = ended(child);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+    }
 }

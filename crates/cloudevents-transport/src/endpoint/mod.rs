@@ -272,6 +272,9 @@ const SHOWN: &[&str] = &[
     "routing-key",
     "sasl",
     "separator",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
     "stream",
     "tls",
     "version",
@@ -526,6 +529,8 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidUrl);
         }
         assert_eq!(endpoint.expose_url(), secret);
+        let names = "kafka://host/orders?ssl.ca.location=/etc/ca.pem&tls=true";
+        assert_eq!(Endpoint::parse(names).unwrap().to_string(), names);
     }
 
     #[test]

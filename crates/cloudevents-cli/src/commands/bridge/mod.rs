@@ -22,7 +22,13 @@ use cloudevents_kit::{
 };
 use config::Config;
 use serde_json::json;
-use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{mpsc, watch};
 
 /// Move events from one URL to another, and lose none.
@@ -151,19 +157,28 @@ async fn run_once(
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     let decoding = open::decoding(config)?;
-    let (closing, mut closed) = watch::channel(false);
+    let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
+    let outage = Outage::default();
     let observer = move |received: &Received, fate: &Fate| {
         if let Fate::Failed(error) = fate
-            && connect::is_closed_for_good(&to, error)
+            && let Some(name) = connect::closed_for_good(&to, error)
         {
-            closing.send_replace(true);
+            closing.send_replace(Some(name));
         }
         let repairs = match fate {
             Fate::Confirmed => repairs(received, &decoding),
             _ => Vec::new(),
         };
-        if shows_all || !repairs.is_empty() || matches!(fate, Fate::Refused(_) | Fate::Failed(_)) {
+        let is_told = match fate {
+            Fate::Failed(error) => outage.is_news(error),
+            Fate::Refused(_) => true,
+            _ => false,
+        };
+        if let Fate::Confirmed = fate {
+            outage.end();
+        }
+        if shows_all || !repairs.is_empty() || is_told {
             let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
@@ -190,7 +205,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let (mut reloaded, mut released, mut is_closed) = (None, 0, false);
+    let (mut reloaded, mut released, mut is_closed) = (None, 0, None);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -198,7 +213,7 @@ async fn run_once(
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, &ends, idle) => {}
-            Ok(_) = closed.wait_for(|closed| *closed) => is_closed = true,
+            Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
         released = status.received().released;
@@ -226,12 +241,31 @@ async fn run_once(
             .detail("FROM keeps no message, and TO has not confirmed these");
         console.error(Status::Network, &report);
     }
-    if is_closed {
-        return Err(Failure::new(Status::Network, "standard output was closed by its reader"));
+    if let Some(name) = is_closed {
+        return Err(Failure::new(Status::Network, format!("{name} was closed by its reader")));
     }
     match ended {
         Ok(()) => Ok(reloaded),
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+    }
+}
+
+/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and attempt.
+#[derive(Default)]
+struct Outage(Mutex<Option<String>>);
+
+impl Outage {
+    /// Whether the failure is another one than before.
+    fn is_news(&self, error: &Error) -> bool {
+        let why = words(error);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = last.as_ref() != Some(&why);
+        *last = Some(why);
+        is_news
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

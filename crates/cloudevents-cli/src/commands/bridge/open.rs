@@ -210,11 +210,12 @@ fn check_source(config: &Config) -> Result<(), Failure> {
 /// Checks that dead letters have a place that takes messages of every kind.
 fn check_letters(config: &Config) -> Result<(), Failure> {
     let Some(url) = &config.dead_letter else { return Ok(()) };
-    match connect::endpoint(url)? {
-        Some(_) => Ok(()),
-        None => Err(Failure::usage("a file holds events only, and a message that is refused may be none")
-            .help("name a queue, a topic or an HTTP server for dead letters")),
+    if connect::endpoint(url)?.is_some() {
+        return Ok(());
     }
+    let place = if url == "-" { "standard output takes" } else { "a file holds" };
+    Err(Failure::usage(format!("{place} events only, and a message that is refused may be none"))
+        .help("name a queue, a topic or an HTTP server for dead letters"))
 }
 
 /// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.

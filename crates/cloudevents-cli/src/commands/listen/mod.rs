@@ -208,11 +208,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                         left_out = left_out.saturating_add(1);
                         continue;
                     }
-                    emit.event(&show::readable(event))?;
+                    interrupt.writing(|| emit.event(&show::readable(event)))?;
                     events = events.saturating_add(1);
                 }
                 // Messages are settled only after the reader can have them.
-                emit.flush()?;
+                interrupt.writing(|| emit.flush())?;
                 answer(reply.as_ref(), &delivery, console).await;
                 Settled::Accepted
             }
