@@ -57,7 +57,7 @@ pub(super) fn judge(
     }
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
-    // Whoever says so is there.
+    // The peer that answers so is not away.
     let is_about_message = is_about_message(error);
     if is_about_message {
         health.after_success(now);
