@@ -27,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long the server may take to cancel a call that was given up, and to end its session.
 const CANCELLED: Duration = Duration::from_secs(5);
 
+/// After this long, the server is asked again to cancel a call: its statement may have been on the way.
+const AGAIN: Duration = Duration::from_millis(500);
+
 type Connect = Box<dyn Fn() -> BoxFuture<'static, Result<Connection, Error>> + Send + Sync>;
 type Cancel = Arc<dyn Fn(CancelToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -41,6 +44,8 @@ struct Connection {
     client: Client,
     /// Ends when the client is dropped and the server has answered.
     task: JoinHandle<()>,
+    /// That of the task. Whoever drops a call may be in none.
+    runtime: Handle,
 }
 
 impl Pool {
@@ -68,7 +73,7 @@ impl Pool {
                 let (client, connection) = config.connect(tls).await.map_err(not_connected)?;
                 // Its error is also that of the client's calls.
                 let task = tokio::spawn(async move { drop(connection.await) });
-                Ok(Connection { client, task })
+                Ok(Connection { client, task, runtime: Handle::current() })
             })
         });
         Self { connect, cancel, idle: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }
@@ -119,15 +124,20 @@ struct Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Some((Connection { client, task }, permit)) = self.under_way.take() else { return };
-        // Without a runtime, the connection ends with its task.
-        let Ok(runtime) = Handle::try_current() else { return };
-        let cancelling = (self.cancel)(client.cancel_token());
+        let Some((Connection { client, mut task, runtime }, permit)) = self.under_way.take() else { return };
+        let cancel = Arc::clone(&self.cancel);
         runtime.spawn(async move {
-            let _ = timeout(CANCELLED, cancelling).await;
+            let (token, end) = (client.cancel_token(), task.abort_handle());
             drop(client);
-            let end = task.abort_handle();
-            let _ = timeout(CANCELLED, task).await;
+            let ending = async {
+                loop {
+                    cancel(token.clone()).await;
+                    if timeout(AGAIN, &mut task).await.is_ok() {
+                        return;
+                    }
+                }
+            };
+            let _ = timeout(CANCELLED, ending).await;
             end.abort();
             drop(permit);
         });

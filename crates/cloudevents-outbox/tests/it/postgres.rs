@@ -14,11 +14,16 @@ use std::{
     env, process,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    io::{self, AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The URL of the server.
@@ -61,11 +66,46 @@ async fn store(schema: &str) -> PostgresStore {
     PostgresStore::connect(config(schema), NoTls).await.unwrap()
 }
 
+/// What is at this port relays to the server.
+async fn store_at(schema: &str, port: u16) -> PostgresStore {
+    let (config, mut through) = (config(schema), Config::new());
+    through.host("127.0.0.1").port(port).options(config.get_options().unwrap()).application_name(schema);
+    through.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
+    PostgresStore::connect(through, NoTls).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_in_postgres() {
     if there_is_one() {
         contract::check_all(async || store(&schema().await).await).await;
     }
+}
+
+/// Locks all tables until its transaction ends: the statements of other sessions wait.
+async fn lock(schema: &str) -> Client {
+    let locking = client(schema).await;
+    locking.batch_execute("BEGIN").await.unwrap();
+    let select = "SELECT tablename FROM pg_tables WHERE schemaname = $1";
+    for table in locking.query(select, &[&schema]).await.unwrap() {
+        let table: String = table.get(0);
+        locking.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+    }
+    locking
+}
+
+/// Waits until the server has at most so many sessions of a schema.
+async fn until_sessions(schema: &str, most: i64) {
+    let watching = client("public").await;
+    let sessions = async || -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        watching.query_one(sql, &[&schema]).await.unwrap().get(0)
+    };
+    let few = async {
+        while sessions().await > most {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(10), few).await.is_ok(), "{} sessions", sessions().await);
 }
 
 /// A lock of somebody else holds up all statements, and callers give up.
@@ -76,31 +116,81 @@ async fn calls_that_are_given_up_leave_no_sessions_behind() {
     }
     let schema = schema().await;
     let outbox = Outbox::new(store(&schema).await);
-    let (mut locking, watching) = (client(&schema).await, client("public").await);
-    let lock = locking.transaction().await.unwrap();
-    let tables =
-        lock.query("SELECT tablename FROM pg_tables WHERE schemaname = $1", &[&schema]).await.unwrap();
-    for table in tables {
-        let table: String = table.get(0);
-        lock.batch_execute(&format!("LOCK TABLE {schema}.{table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
-    }
+    let locking = lock(&schema).await;
     for _ in 0..12 {
         let given_up = timeout(Duration::from_millis(200), outbox.counts()).await;
         assert!(given_up.is_err(), "there is no lock: {given_up:?}");
     }
-    let sessions = async || -> i64 {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
-        watching.query_one(sql, &[&schema]).await.unwrap().get(0)
-    };
-    let few = async {
-        // That of the lock is one of them.
-        while sessions().await > 5 {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(Duration::from_secs(10), few).await.is_ok(), "{} sessions", sessions().await);
-    lock.rollback().await.unwrap();
+    until_sessions(&schema, 5).await; // that of the lock is one of them
+    locking.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(outbox.counts().await.unwrap().pending, 0);
+}
+
+/// A program may keep a call longer than the runtime that polls it, or drop it elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_dropped_outside_of_the_runtime_leaves_no_session_behind() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let outbox = Outbox::new(store(&schema).await);
+    let _locking = lock(&schema).await;
+    let mut call = Box::pin(outbox.counts());
+    assert!(timeout(Duration::from_millis(200), call.as_mut()).await.is_err());
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(call));
+    });
+    until_sessions(&schema, 1).await; // that of the lock
+}
+
+/// Relays connections, each statement only after a call was cancelled if that is wanted: the request to cancel has overtaken it.
+async fn overtaking(server: u16, is_wanted: Arc<AtomicBool>) -> u16 {
+    const CANCEL: [u8; 4] = 80_877_102_u32.to_be_bytes();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let cancelled = Arc::new(watch::Sender::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (is_wanted, cancelled) = (Arc::clone(&is_wanted), Arc::clone(&cancelled));
+            tokio::spawn(async move {
+                let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                let ((mut requests, mut responses), (mut answering, mut asked)) =
+                    (client.into_split(), server.into_split());
+                let answers =
+                    tokio::spawn(async move { drop(io::copy(&mut answering, &mut responses).await) });
+                let mut read = vec![0; 65_536];
+                while let Ok(length @ 1..) = requests.read(&mut read).await {
+                    let request = &read[..length];
+                    let is_cancel = request.get(4..8) == Some(&CANCEL);
+                    if is_wanted.load(Ordering::SeqCst) && !is_cancel {
+                        drop(cancelled.subscribe().wait_for(|is| *is).await);
+                    }
+                    asked.write_all(request).await.unwrap();
+                    if is_cancel {
+                        answers.await.unwrap(); // the server has acted on it, and hung up
+                        cancelled.send_replace(true);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+/// A slow network may bring the request to cancel a statement before the statement.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_cancelled_before_its_statement_arrives_leaves_no_session_behind() {
+    if !there_is_one() {
+        return;
+    }
+    let (schema, is_slow) = (schema().await, Arc::default());
+    let server = config(&schema).get_ports()[0];
+    let outbox = Outbox::new(store_at(&schema, overtaking(server, Arc::clone(&is_slow)).await).await);
+    let _locking = lock(&schema).await;
+    is_slow.store(true, Ordering::SeqCst);
+    assert!(timeout(Duration::from_millis(200), outbox.counts()).await.is_err());
+    until_sessions(&schema, 1).await; // that of the lock
 }
 
 /// Not a test: the process that is killed.
@@ -297,12 +387,10 @@ async fn a_silent_connection_is_the_end_of_those_that_are_idle() {
     if !there_is_one() {
         return;
     }
-    let config = config(&schema().await);
-    let proxy = FaultProxy::start(([127, 0, 0, 1], config.get_ports()[0]).into()).unwrap();
-    let mut through = Config::new();
-    through.host("127.0.0.1").port(proxy.address().port()).options(config.get_options().unwrap());
-    through.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
-    let store = PostgresStore::connect(through, NoTls).await.unwrap();
+    let schema = schema().await;
+    let server = config(&schema).get_ports()[0];
+    let proxy = FaultProxy::start(([127, 0, 0, 1], server).into()).unwrap();
+    let store = store_at(&schema, proxy.address().port()).await;
     for counted in futures_util::future::join_all((0..8).map(|_| store.counts())).await {
         counted.unwrap();
     }
