@@ -1,6 +1,6 @@
 //! Files as targets: no event is lost by what the file ends with, or by a disk that is full.
 
-use crate::program::{GOOD, ce, ce_with, command, file};
+use crate::program::{Bridge, GOOD, ce, ce_with, command, file};
 use flate2::{Compression, write::GzEncoder};
 use std::{
     fs,
@@ -113,17 +113,13 @@ fn a_full_disk_leaves_whole_events() {
 fn a_bridge_to_a_full_disk_leaves_whole_events() {
     let events: Vec<_> = (0..20).map(event).collect();
     let (path, from) = (file("out.jsonl", ""), file("in.jsonl", events.join("\n")));
-    let mut bridge = with_little_room(&["bridge", &url(&from), &url(&path), "--order", "topic"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines();
-    // The second line of this kind: a failed attempt was made again.
-    let again = lines.by_ref().filter(|line| line.as_ref().unwrap().contains("will be sent again")).nth(1);
-    let again = again.unwrap().unwrap();
+    let mut bridge = Bridge::run(with_little_room(&["bridge", &url(&from), &url(&path), "--order", "topic"]));
+    let again = bridge.line("will be sent again");
     assert!(again.ends_with("File too large (os error 27) [retry]"), "one code: {again}");
-    bridge.kill().unwrap();
-    bridge.wait().unwrap();
+    // A failed attempt was made again.
+    bridge.until(&["cloudevents_bridge_failed_total"], 2);
+    bridge.signal("-KILL");
+    assert_eq!(bridge.end().0, None);
     let written = fs::read_to_string(&path).unwrap();
     let sent = written.lines().count();
     assert!((5..15).contains(&sent), "{sent}");
@@ -139,23 +135,20 @@ fn a_bridge_to_a_full_disk_leaves_whole_events() {
 fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     let path = file("out.jsonl", "");
     let from = format!("ws://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
-    let mut bridge = with_little_room(&["bridge", &format!("{from}?reject=drop"), &url(&path)])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.starts_with("bridge from")));
+    let bridge = Bridge::run(with_little_room(&["bridge", &format!("{from}?reject=drop"), &url(&path)]));
     let events: Vec<_> = (0..20).map(event).collect();
     assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
-    assert!(lines.any(|line| line.contains("event 19 will be sent again")));
-    Command::new("kill").args(["-INT", &bridge.id().to_string()]).status().unwrap();
-    let last: Vec<_> = lines.collect();
+    // All of them have been received.
+    bridge.until(&["cloudevents_bridge_confirmed_total", "cloudevents_bridge_in_flight_messages"], 20);
+    bridge.until(&["cloudevents_bridge_failed_total"], 20);
+    bridge.signal("-INT");
+    let (status, last) = bridge.end();
     let written = fs::read_to_string(&path).unwrap();
     let sent = written.lines().count();
     assert!((5..15).contains(&sent) && written.ends_with('\n'), "{sent}");
     let lost = format!("error: {} messages lost", 20 - sent);
-    assert!(last.iter().any(|line| line.starts_with(&lost)), "{lost}: {last:#?}");
-    assert_eq!(bridge.wait().unwrap().code(), Some(3));
+    assert!(last.lines().any(|line| line.starts_with(&lost)), "{lost}: {last}");
+    assert_eq!(status, Some(3));
 }
 
 /// A file would be read from its beginning, and what was read ahead of standard input would be lost.

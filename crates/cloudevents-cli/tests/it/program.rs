@@ -4,9 +4,11 @@ use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, ChildStderr, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
 };
 
 /// A valid event on one line.
@@ -145,5 +147,81 @@ impl Listener {
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         self.errors.read_to_string(&mut err).unwrap();
         Ran { status: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
+    }
+}
+
+/// `ce bridge`, with its state and metrics.
+pub(crate) struct Bridge {
+    pub(crate) child: Child,
+    pub(crate) errors: BufReader<ChildStderr>,
+    metrics: String,
+}
+
+impl Bridge {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["bridge"];
+        all.extend(arguments);
+        Self::run(command(&all))
+    }
+
+    /// Runs this command of a bridge.
+    pub(crate) fn run(mut command: Command) -> Self {
+        command.args(["--metrics", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let metrics = loop {
+            let mut line = String::new();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it does not start");
+            if let Some(url) = line.trim().strip_prefix("state and metrics at http://") {
+                break url.strip_suffix("/metrics").unwrap().to_owned();
+            }
+        };
+        Self { child, errors, metrics }
+    }
+
+    /// The response to GET.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.metrics).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    /// Waits until the sum of these metrics is at least so large.
+    pub(crate) fn until(&self, names: &[&str], least: u64) {
+        let begin = Instant::now();
+        loop {
+            let metrics = self.get("/metrics");
+            let values = metrics.lines().filter_map(|line| {
+                names.iter().find_map(|name| line.strip_prefix(name)?.trim().parse::<u64>().ok())
+            });
+            if values.sum::<u64>() >= least {
+                return;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "{names:?} are not {least}: {metrics}");
+            std::thread::sleep(Duration::from_millis(20)); // between two looks
+        }
+    }
+
+    /// The next line of standard error with these words.
+    pub(crate) fn line(&mut self, words: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "it ended without: {words}");
+        }
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits until it exits.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        (self.child.wait().unwrap().code(), text)
     }
 }
