@@ -201,7 +201,7 @@ fn settings_are_read_again_after_a_hangup() {
     bridge.line("the settings were read again");
     send(&broker.url("orders"), 3);
     let begin = Instant::now();
-    while broker.queue("new").len() == 0 && begin.elapsed() < Duration::from_secs(60) {
+    while broker.queue("new").is_empty() && begin.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(20)); // between two looks
     }
     bridge.signal("-TERM");
