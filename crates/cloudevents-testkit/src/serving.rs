@@ -81,24 +81,30 @@ impl Drop for Serving {
     }
 }
 
-/// Returns a socket that has the port and refuses connections.
+/// Returns a socket that has the port and refuses connections, once the port is free: see [`listen`].
 pub(crate) fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?; // although connections of the server are not forgotten yet
-    socket.bind(address)?;
-    Ok(socket)
+    once_free(|| {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?; // although connections of the server are not forgotten yet
+        socket.bind(address)?;
+        Ok(socket)
+    })
 }
 
 /// Listens on this port, once it is free: a process that is being started has copies of all sockets of this one, closed ones too, until it
 /// is another program.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    once_free(|| TcpListener::bind(address))
+}
+
+fn once_free<T>(bind: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let begin = Instant::now();
     loop {
-        match TcpListener::bind(address) {
+        match bind() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && begin.elapsed() < PATIENCE => {
                 thread::sleep(Duration::from_millis(1)); // between two tries
             }
-            listener => return listener,
+            bound => return bound,
         }
     }
 }
@@ -152,6 +158,7 @@ mod tests {
         for _ in 0..200 {
             serving.start(|_listener| std::future::pending()).unwrap();
             serving.stop();
+            assert!(serving.held.is_some());
         }
         ends.store(true, Ordering::Relaxed);
         starting.into_iter().for_each(|starting| starting.join().unwrap());

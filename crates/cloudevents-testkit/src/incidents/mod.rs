@@ -17,7 +17,7 @@ use cloudevents_transport::{
 use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 use scene::{Scene, ensure};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A venue whose senders and receivers connect to the broker through a proxy.
 pub trait Proxied: Venue {
@@ -148,7 +148,8 @@ async fn an_end(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     venue.proxy().stall(Flow::Both);
     let sends = scene.send(WAITING);
-    venue.proxy().refuse().await;
+    let refuses = timeout(LONG, venue.proxy().refuse()).await.is_ok();
+    ensure(refuses, || "the proxy does not refuse connections: its port is taken".into())?;
     sleep(STALL / 2).await; // so that the sends wait for the broker
     venue.proxy().end(end);
     scene.losses_are_seen(SLACK).await?;
