@@ -9,7 +9,7 @@ use super::{
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -49,6 +49,21 @@ pub async fn serve<F, R>(
     listener: TcpListener,
     options: &HttpReceiverOptions,
     stop: impl Future<Output = ()> + Send,
+    respond: F,
+) where
+    F: Fn(Request<RequestBody>, SocketAddr) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Bytes>> + Send + 'static,
+{
+    serve_until(listener, options, stop, pending(), respond).await;
+}
+
+/// Serves until `stop` resolves, and finishes what is under way until `over` does. Then requests that have not arrived completely end at once, so that
+/// nothing of them delays the responses that are left.
+pub(super) async fn serve_until<F, R>(
+    listener: TcpListener,
+    options: &HttpReceiverOptions,
+    stop: impl Future<Output = ()> + Send,
+    over: impl Future<Output = ()> + Send,
     respond: F,
 ) where
     F: Fn(Request<RequestBody>, SocketAddr) -> R + Clone + Send + Sync + 'static,
@@ -104,6 +119,14 @@ pub async fn serve<F, R>(
     }
     drop(listener);
     stopping.send_replace(true);
+    tokio::select! {
+        () = all(&mut connections) => return,
+        () = over => places.end_incomplete(),
+    }
+    all(&mut connections).await;
+}
+
+async fn all(connections: &mut JoinSet<()>) {
     while connections.join_next().await.is_some() {}
 }
 
@@ -129,6 +152,12 @@ impl Places {
     fn first(&self) -> Option<(Instant, usize)> {
         let all = self.0.iter().enumerate().filter(|(_, (task, _))| !task.is_finished());
         all.filter_map(|(index, (_, line))| Some((line.gives_way()?, index))).min()
+    }
+
+    /// Ends connections whose request has not arrived completely: nothing is owed to them.
+    fn end_incomplete(&self) {
+        let is_incomplete = |line: &Line| matches!(line.awaits(), Some(Awaited::Head | Awaited::Body));
+        self.0.iter().filter(|(_, line)| is_incomplete(line)).for_each(|(task, _)| task.abort());
     }
 
     /// Ends that connection. Returns why its request, if there is one, is refused.

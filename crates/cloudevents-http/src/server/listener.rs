@@ -1,6 +1,6 @@
 //! The receiver that listens.
 
-use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
+use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve_until, exchange::Stage};
 use cloudevents_core::{Error, ErrorKind, Peer};
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverCapabilities,
@@ -107,14 +107,16 @@ impl HttpReceiver {
         options: HttpReceiverOptions,
     ) -> Self {
         let (exchange, receiver) = Exchange::new(options.clone());
+        let mut stage = receiver.stage();
         let (stop, mut stopped) = watch::channel(false);
         let here = Arc::clone(&path);
         let server = tokio::spawn(async move {
             let stop = async {
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             };
+            let over = Stage::over(&mut stage);
             let respond = move |request, peer| exchange.clone().respond(request, &here, peer);
-            serve(listener, &options, stop, respond).await;
+            serve_until(listener, &options, stop, over, respond).await;
         });
         Self { address, path, exchange: receiver, stop, server: Some(server) }
     }

@@ -58,6 +58,12 @@ impl ExchangeReceiver {
         &self.options
     }
 
+    /// How far draining is, to observe.
+    #[cfg(feature = "server")]
+    pub(super) fn stage(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
     /// Ends the wait for settlements.
     pub(super) fn give_up(&self) -> Error {
         self.stage.send_replace(Stage::Over);

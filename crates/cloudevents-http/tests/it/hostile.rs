@@ -133,6 +133,25 @@ async fn half_a_request_does_not_delay_the_end() {
     assert_eq!(body.answer().await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
+/// At the deadline, a request that has not arrived completely is owed nothing: it ends at once, and the time for last words is for other responses.
+#[tokio::test]
+async fn what_has_not_arrived_at_the_deadline_ends_at_once() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let (mut head, mut body) = (Wire::connect(address).await, Wire::connect(address).await);
+    head.write("POST /events HTTP/1.1\r\nhost: te").await;
+    body.write(GOOD.replace("content-length: 7", "content-length: 8")).await;
+    let mut last = Wire::connect(address).await;
+    last.write(GOOD).await;
+    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+    let begin = Instant::now();
+    let error = soon(deliveries.drain(Duration::ZERO)).await.unwrap_err();
+    assert!(begin.elapsed() < Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert!(error.to_string().contains("1 request has not arrived completely"), "{error}");
+    assert_eq!(last.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+    assert!(head.answer().await.is_none());
+    assert!(body.answer().await.is_none());
+}
+
 /// An event with as many attributes as the model allows arrives in binary mode, and comes back as a reply.
 #[tokio::test]
 async fn as_many_attributes_as_the_model_allows() {
