@@ -466,6 +466,29 @@ async fn what_a_protocol_forgets_is_settled_while_the_broker_is_away() {
     assert_eq!(begun.elapsed(), SECOND);
 }
 
+/// What it would deliver again from memory, it delivers no more: it has nothing to wait for.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_of_what_a_protocol_forgets_ends_though_the_broker_stays_away() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::unsettled(), 1, ErrorKind::Disconnected);
+    let letters = Letters::that(&["declines"]);
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+    (1..=4).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let [one, two] = [next(&mut receiver).await, next(&mut receiver).await];
+    let three = next(&mut receiver).await;
+    cut(&mut feeds); // the fourth one is prefetched
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    let settled = async {
+        sleep(SECOND).await;
+        one.retry(LONG).await.unwrap();
+        drop(two);
+        assert_eq!(three.reject("no").await.unwrap_err().kind(), ErrorKind::Refused);
+    };
+    let (drained, ()) = tokio::join!(receiver.drain(LONG), settled);
+    drained.unwrap();
+    assert_eq!(begun.elapsed(), SECOND);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_is_an_error_and_so_is_what_cannot_get_better() {
     let (panics, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);

@@ -200,7 +200,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     self.renew_no_more(renewal);
                     group.push((place, tag, how));
                 }
-                Later::Again(_) if self.stopping => {}
                 Later::Again(held) => self.ready.push_back(held),
             }
         }

@@ -379,8 +379,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         later.into_iter().chain(self.renewals.next()).min()
     }
 
-    /// Schedules it after this delay, limited to the longest. While stopping, there is no delay.
+    /// Schedules it after this delay, limited to the longest. While stopping, there is no delay, and nothing is delivered again.
     pub(super) fn at(&mut self, after: Duration, action: Later<Tag<C>>) {
+        if self.stopping && matches!(action, Later::Again(_)) {
+            return;
+        }
         let after = if self.stopping { Duration::ZERO } else { after.min(self.options.longest_delay) };
         let now = Instant::now();
         self.number = self.number.wrapping_add(1);
