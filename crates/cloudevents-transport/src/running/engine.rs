@@ -116,8 +116,13 @@ impl Receiver {
             }
             if engine.is_late() {
                 // Dropping the handlers releases what they hold.
-                return Err(Error::new(ErrorKind::Timeout)
-                    .with_detail(format!("{} handlers were still running at the deadline", running.len())));
+                let late = Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("{} handlers were still running at the deadline", running.len()));
+                let Some(why) = engine.ending.take().and_then(|ending| ending.result.err()) else {
+                    return Err(late);
+                };
+                tracing::warn!(error = %late, "handlers are dropped");
+                return Err(why);
             }
             engine.publish(self.is_held_up());
             let wakes_at = engine.wakes_at();

@@ -458,6 +458,21 @@ async fn a_permanent_error_waits_for_the_handlers() {
     assert_eq!(counters.snapshot().accepted, 2);
 }
 
+/// What hangs does not hide why it ends.
+#[tokio::test(start_paused = true)]
+async fn a_permanent_error_is_the_result_though_a_handler_hangs() {
+    let receiver = Receiver::new(Broken(0), options());
+    let error = receiver.run(async |_: Event| pending::<()>().await).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    // One message cannot be read, which ends it by its policy, and another one hangs.
+    let queue = filled(1).await;
+    queue.push_garbage(ErrorKind::MissingAttribute, b"malformed");
+    let mut deliver = options();
+    deliver.malformed = UnreadablePolicy::Deliver;
+    let error = queue.receiver(deliver).run(async |_: Event| pending::<()>().await).await.unwrap_err();
+    assert_eq!((error.kind(), queue.len()), (ErrorKind::MissingAttribute, 2));
+}
+
 /// A delay, and a time to end, that cannot be added to the current time are long ones.
 #[tokio::test(start_paused = true)]
 async fn the_longest_delay_is_no_overflow() {
