@@ -30,13 +30,15 @@ pub use template::Template;
 
 use crate::{
     Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    panics::caught,
     running::{Ended, Running},
 };
 use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
+use futures_util::FutureExt;
 use rate::Rate;
 use shape::{Shaped, Shaper};
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 /// The header that counts the bridges that a message has passed.
 pub const HOPS: &str = "bridge-hops";
@@ -142,7 +144,11 @@ impl Bridge {
                 async move {
                     let done = match is_left {
                         true => Done::Held(Fate::Left),
-                        false => passage.pass(&delivery).await,
+                        // Formats, filters and the like may be the program's.
+                        false => AssertUnwindSafe(passage.pass(&delivery))
+                            .catch_unwind()
+                            .await
+                            .unwrap_or_else(|_| Done::Failed(panicked())),
                     };
                     let ended = passage.conclude(&delivery, done);
                     (delivery, ended)
@@ -310,10 +316,17 @@ impl Passage {
             (Fate::Refused(_), _) => self.tally.moved(),
             _ => {}
         }
-        if let Some(observer) = &self.policy().observer {
-            observer(delivery, fate);
+        if let Some(observer) = &self.policy().observer
+            && caught(|| observer(delivery, fate)).is_err()
+        {
+            tracing::error!("an observer panicked");
         }
     }
+}
+
+#[cold]
+fn panicked() -> Error {
+    Error::new(ErrorKind::Transport).with_detail("what prepares or sends the message panicked")
 }
 
 /// The message as it came, with reason, attempt and origin in headers.

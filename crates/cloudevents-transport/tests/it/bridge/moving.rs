@@ -11,7 +11,7 @@ use cloudevents_transport::{
     Bridge, Confirmed, Delivery, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Received, Receiver,
     ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
     binding::{Incoming, Receive, Token, Transmit},
-    bridge::{BridgePolicy, BridgeStatus, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
+    bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
     fake::FakeQueue,
 };
 use std::{
@@ -340,6 +340,30 @@ async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
     options.attempts = Some(2);
     let status = run_with(from.receiver(options), Sender::new(to), policy()).await;
     assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
+}
+
+/// A function of the program that panics fails that attempt, and costs no other message anything.
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failure_of_one_message() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    from.sender().send_all(events(3)).await.unwrap();
+    let calls = Arc::<Mutex<u32>>::default();
+    to.refuse_if(|message| {
+        message.attribute("id", &DecodeOptions::strict()).unwrap().as_deref() == Some("1")
+    });
+    let mut fragile = policy();
+    fragile.refuses_message = Some(|_| panic!("a bug of the program"));
+    fragile.observer = Some(Arc::new({
+        let calls = Arc::clone(&calls);
+        move |_: &Received, _: &Fate| {
+            *calls.lock().unwrap() += 1;
+            panic!("another one");
+        }
+    }));
+    let status = run(&from, &to, fragile).await;
+    let metrics = status.metrics();
+    assert_eq!((metrics.confirmed, to.len(), from.len()), (2, 2, 1));
+    assert!(metrics.failed > 1 && u64::from(*calls.lock().unwrap()) == metrics.failed + 2, "{metrics:?}");
 }
 
 /// A message of which reading has shown that it has no headers to forward.
