@@ -131,7 +131,9 @@ impl Receiver {
     /// An error is about the connection, not about a message. A later call tries again, unless the kind is
     /// [`Closed`](ErrorKind::Closed).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
-        if let Some(error) = self.behind.take() {
+        if let Some(error) = self.behind.take()
+            && !self.stop.is_stopped()
+        {
             return Err(error);
         }
         loop {

@@ -224,3 +224,14 @@ async fn an_error_behind_deliveries_that_are_taken_together_is_that_of_the_next_
         .map(|result| result.unwrap_err().kind());
     assert_eq!(kinds, [ErrorKind::Refused, ErrorKind::Closed]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_was_stopped_has_no_error_of_before() {
+    let received = Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
+    let script =
+        vec![Ok(Some(Incoming::new(received, Token::unsettled()))), Err(Error::new(ErrorKind::Refused))];
+    let mut receiver = Receiver::new(Script(script.into_iter()), DecodeOptions::strict());
+    assert_eq!(receiver.next_many(10, Duration::from_secs(1)).await.unwrap().len(), 1);
+    receiver.stopper().stop();
+    assert!(receiver.next().await.unwrap().is_none());
+}
