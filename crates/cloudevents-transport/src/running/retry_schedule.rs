@@ -149,7 +149,8 @@ impl RetrySchedule {
             None => *self.waits.last().filter(|_| self.repeats)?,
         };
         let less = f64::from(self.jitter) / 100.0 * random.clamp(0.0, 1.0);
-        let wait = wait.mul_f64(1.0 - less).max(not_before.unwrap_or_default());
+        let shorter = Duration::try_from_secs_f64(wait.as_secs_f64() * (1.0 - less));
+        let wait = shorter.unwrap_or(wait).max(not_before.unwrap_or_default());
         self.is_within_deadline(elapsed, wait).then_some(wait)
     }
 
@@ -202,6 +203,14 @@ mod tests {
         assert_eq!(schedule.wait(1, SECOND, None, 0.0), Some(10 * SECOND));
         assert_eq!(schedule.wait(1, SECOND, None, 0.5), Some(Duration::from_millis(7500)));
         assert_eq!(schedule.wait(1, SECOND, Some(9 * SECOND), 1.0), Some(9 * SECOND));
+    }
+
+    #[test]
+    fn the_longest_wait_is_no_overflow() {
+        let schedule = RetrySchedule::new([Duration::MAX]).with_jitter(0);
+        assert_eq!(schedule.wait(1, Duration::ZERO, None, 0.0), Some(Duration::MAX));
+        let wait = schedule.with_jitter(100).wait(1, Duration::ZERO, None, 0.5).unwrap();
+        assert!(Duration::MAX / 3 < wait && wait < Duration::MAX / 3 * 2, "{wait:?}");
     }
 
     #[test]
