@@ -146,6 +146,8 @@ fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Re
     let start = if let Offset::Offset(offset) = offset { u64::try_from(offset).ok() } else { None };
     group.committed();
     group.reassign(partition, start);
+    // What it was paused for is behind it. librdkafka keeps a partition paused that is read from elsewhere.
+    client.resume(&list).map_err(failed)?;
     tracing::debug!(%partition, ?to, "the position was changed");
     Ok(())
 }

@@ -6,7 +6,7 @@ use cloudevents_kafka::{
     Record,
     rdkafka039::{self, KafkaReceiverOptions, Position},
 };
-use cloudevents_transport::{Bounds, OrderBy, Partition, Receiver, binding::log::LogOptions};
+use cloudevents_transport::{Bounds, Delivery, OrderBy, Partition, Receiver, binding::log::LogOptions};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -130,6 +130,45 @@ async fn a_blocked_partition_of_ones_own_consumer_stops_no_other() {
         .unwrap();
     consumer.subscribe(&[&topic.name]).unwrap();
     all_others_go_on(rdkafka039::receiver_over(consumer, options()).unwrap()).await;
+}
+
+/// An operator skips what blocks a partition: the partition goes on from there, although nothing more of it was fetched.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blocked_partition_goes_on_from_where_it_is_set_to() {
+    const REST: usize = 10;
+    let topic = Topic::new(PARTITIONS);
+    fill(&topic).await;
+    let url = topic.url(&format!("group={}", topic.group()));
+    let opened = soon(rdkafka039::KafkaReceiver::connect(&url, small())).await.unwrap();
+    let control = opened.control();
+    let receiver = opened.into_receiver();
+    let (counters, done) = (receiver.counters(), Mutex::new(0));
+    let handle = async |delivery: Delivery| {
+        if delivery.partition().is_some_and(|partition| partition.number() == 1) {
+            if crate::broker::number(&delivery) == 0 {
+                std::future::pending::<()>().await;
+            }
+            *done.lock().unwrap() += 1;
+        }
+    };
+    let shutdown = async {
+        let held_back = async {
+            while counters.snapshot().held_back == 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon(held_back).await;
+        let position = Position::Offset((EACH - REST) as u64);
+        soon(control.seek(&Partition::new(topic.name.as_str(), 1), position)).await.unwrap();
+        let rest = async {
+            while *done.lock().unwrap() < REST {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon(rest).await;
+    };
+    receiver.run(handle).in_order(OrderBy::Partition).until(shutdown).await.unwrap();
+    assert_eq!(*done.lock().unwrap(), REST);
 }
 
 /// A commit that is under way while the position is set back is not the last one: what is read again is handled again after a crash, too.
