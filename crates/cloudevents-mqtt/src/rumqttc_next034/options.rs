@@ -1,9 +1,9 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::login::Logins;
+use super::login::Login;
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -29,7 +29,7 @@ pub struct MqttConnection {
     /// one after a restart. Default: a random one, whose session ends with the receiver.
     pub client: Option<String>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// The Keep Alive, in whole seconds; `keep-alive` in a URL. If a connection is silent for twice as long, it is lost. The broker may

@@ -38,23 +38,22 @@ use std::sync::Arc;
 ///
 /// Errors are those of [`WsSender::connect`] and [`WsReceiver::connect`].
 pub async fn connect_pair(
-    url: &str,
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
     sending: WsSenderOptions,
     receiving: WsReceiverOptions,
 ) -> Result<(Sender, Receiver), Error> {
-    open(url, sending, receiving).await
+    open(Endpoint::of(url)?, sending, receiving).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(
-    url: &str,
+    endpoint: Endpoint,
     sending: WsSenderOptions,
     receiving: WsReceiverOptions,
-) -> BoxFuture<'_, Result<(Sender, Receiver), Error>> {
+) -> BoxFuture<'static, Result<(Sender, Receiver), Error>> {
     async move {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
         let (target, options, queue) = read(&endpoint, receiving, SenderOptions::URL_OPTIONS)?;
         let sender = sending.sender.with_url(&endpoint)?;
         target.check_formats(&sender.decoding.formats)?;

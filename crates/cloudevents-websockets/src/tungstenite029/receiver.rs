@@ -16,9 +16,10 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
-        Incoming, Receive,
+        Incoming, Receive, Rejecting,
         connect::{Backoff, Connect, Reconnect},
         queue::{QueueOptions, QueueReceiver, QueueSource, Room},
+        rejecting,
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -73,14 +74,17 @@ impl From<DecodeOptions> for WsReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, options: WsReceiverOptions) -> Result<Receiver, Error> {
-    open(url, options).await
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsReceiverOptions,
+) -> Result<Receiver, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: WsReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
-    WsReceiver::connect(url, options).map_ok(WsReceiver::into_receiver).boxed()
+fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    WsReceiver::connect(endpoint, options).map_ok(WsReceiver::into_receiver).boxed()
 }
 
 /// Receives what a server sends, over its own connection, with the [queue
@@ -111,9 +115,12 @@ impl WsReceiver {
     ///
     /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](ErrorKind::Unsupported) if it is not set what
     /// happens to rejected messages, and outside a tokio runtime.
-    pub async fn connect(url: &str, options: WsReceiverOptions) -> Result<Self, Error> {
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: WsReceiverOptions,
+    ) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
+        let endpoint = Endpoint::of(url)?;
         let (target, receiver, queue) = read(&endpoint, options, &[])?;
         let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
@@ -177,21 +184,10 @@ pub(super) fn read(
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
 pub(crate) fn decided(endpoint: &Endpoint, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let queue = match endpoint.option("reject") {
-        None if queue.is_decided() => queue,
-        None => {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail("it is not decided what happens to rejected messages")
-                .with_help("add `reject=drop` to the URL, or decide in `WsReceiverOptions::queue`"));
-        }
-        Some("drop") => queue.dropping_rejected(),
-        Some(_) => {
-            return Err(endpoint
-                .invalid("the option `reject` is not `drop`")
-                .with_help("name a sink in `WsReceiverOptions::queue` to keep rejected messages"));
-        }
-    };
-    Ok(queue)
+    Ok(match rejecting(endpoint, queue.is_decided(), None, false, "WsReceiverOptions::queue")? {
+        Rejecting::Dropped => queue.dropping_rejected(),
+        _ => queue,
+    })
 }
 
 /// For a connection that is not made again.
