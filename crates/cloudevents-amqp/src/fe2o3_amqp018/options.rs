@@ -2,7 +2,7 @@
 
 use super::{Login, token::Tokens};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -38,6 +38,9 @@ pub struct AmqpConnection {
     pub tokens: Option<Arc<dyn Tokens>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
     /// something more often. `keep-alive` in a URL is half of it. Default: 60 seconds.
     pub idle_timeout: Duration,
@@ -56,6 +59,7 @@ impl Default for AmqpConnection {
             logins: None,
             tokens: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             idle_timeout: Duration::from_secs(60),
             #[cfg(feature = "tls")]
             tls: super::Tls::default(),

@@ -10,7 +10,7 @@ use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
@@ -180,7 +180,7 @@ impl AmqpReceiver {
         let selector = endpoint.option("selector").map(str::to_owned).or(selector);
         let decoding = receiver.decoding;
         let linking = Linking { target: Arc::clone(&target), decoding, max_message_size, lock, selector };
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));
         Ok(Self { inner: QueueReceiver::open(reconnect, room, queue).await?, target })

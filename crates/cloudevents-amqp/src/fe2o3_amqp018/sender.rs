@@ -14,7 +14,7 @@ use cloudevents_transport::{
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Links, Reconnect},
+        connect::{Links, Reconnect},
     },
 };
 use fe2o3_amqp::{
@@ -202,7 +202,7 @@ impl AmqpSender {
     async fn open(target: Target, writing: Writing, options: AmqpSenderOptions) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking =
             Linking { target: Arc::clone(&target), in_flight: options.in_flight, timeout: options.timeout };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);

@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Bounds, Connectivity, Endpoint, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         log::{Ledger, LogOptions, LogReceiver},
     },
 };
@@ -198,7 +198,7 @@ impl MqttReceiver {
             subscription: Some((target.topic.clone(), qos)),
         };
         let ledger = Ledger::new(log)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let resuming = Resuming::new(Arc::clone(&target), terms);
         let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
         let connection = reconnect.once().await?;

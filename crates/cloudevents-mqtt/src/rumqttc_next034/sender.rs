@@ -16,7 +16,7 @@ use cloudevents_transport::{
     SenderCapabilities, SenderOptions,
     binding::{
         Permit, Transmit, Writing,
-        connect::{Backoff, Links, Reconnect},
+        connect::{Links, Reconnect},
     },
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -202,7 +202,7 @@ impl MqttSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let limit = u32::try_from(decoding.limits.bytes.saturating_add(super::receiver::ENVELOPE))
             .unwrap_or(u32::MAX);
         let terms = Terms {

@@ -2,7 +2,7 @@
 
 use super::{CredentialsFile, Login, Tls};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins};
+use cloudevents_transport::{Endpoint, Host, Logins, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -37,6 +37,9 @@ pub struct NatsConnection {
     pub domain: Option<String>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// The interval of pings; `keep-alive` in a URL. A connection that leaves two of them unanswered is lost. Default: 20
     /// seconds.
     pub ping_interval: Duration,
@@ -54,6 +57,7 @@ impl Default for NatsConnection {
             inbox_prefix: None,
             domain: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             ping_interval: Duration::from_secs(20),
             tls: Tls::default(),
         }

@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
@@ -197,7 +197,7 @@ impl NatsReceiver {
         let unless = if target.jetstream { 256 } else { 16_384 };
         let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
         let room = Room::new(receiver.in_flight, prefetch);
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let hosts = target.hosts.clone();
         let inner = if target.jetstream {
             let linking = linking(&endpoint, &target, options, receiver.decoding, prefetch)?;

@@ -17,7 +17,7 @@ use cloudevents_transport::{
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Links, Reconnect},
+        connect::{Links, Reconnect},
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -212,7 +212,7 @@ impl NatsSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking = Linking {
             target: Arc::clone(&target),
             in_flight: options.in_flight.messages,

@@ -268,6 +268,26 @@ async fn credentials_are_requested_before_each_connection() {
     drop(server);
 }
 
+/// The receiver ends at once with the error where that is what the program wants, and not after five minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_a_refused_login_is_tried_again_is_an_option() {
+    let mut server = with(|options| options.tokens = vec!["t0".into()]);
+    let mut options = strict();
+    options.connection.logins = Some(Arc::new(Rotating(AtomicU32::new(0))));
+    options.connection.backoff.refused = Duration::ZERO;
+    let mut receiver = receiver(&server.url("orders"), options).await.unwrap();
+    let _server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server.restart().unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    let error = within(receiver.next()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(receiver.connectivity().state().is_failed());
+}
+
 #[tokio::test]
 async fn a_forbidden_subscription_is_refused() {
     let server = with(|options| options.denied = vec!["secret.>".into()]);

@@ -119,6 +119,34 @@ async fn what_is_too_large_for_the_stream_is_refused_and_a_full_stream_refuses_n
     assert!(!sender.refuses_message(&error) && error.is_temporary(), "{error}");
 }
 
+/// The server has no more room for any stream. Nothing is the message's fault, and sends succeed again when there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_no_message_and_is_over_when_there_is_room() {
+    let process = Process::start_with(|folder| {
+        let config = folder.join("server.conf");
+        let store = folder.join("store").display().to_string();
+        std::fs::write(&config, format!("jetstream {{ max_file_store: 1MB, store_dir: \"{store}\" }}"))
+            .unwrap();
+        vec!["--config".into(), config.display().to_string()]
+    });
+    let Some(process) = process else { return };
+    let stream = Stream::create_on(process.url()).await;
+    let (sender, mut receiver) = (stream.sender("").await, stream.receiver("?consumer=c").await);
+    let error = within(async {
+        loop {
+            if let Err(error) = sender.send(&large("1", 100_000)).await {
+                break error;
+            }
+        }
+    })
+    .await;
+    assert!(!sender.refuses_message(&error) && error.is_temporary(), "{error}");
+    assert!(sender.connectivity().state().is_connected());
+    stream.context.get_stream(&stream.name).await.unwrap().purge().await.unwrap();
+    within(async { while sender.send(&event("after")).await.is_err() {} }).await;
+    while take(&mut receiver).await.0 != "after" {}
+}
+
 #[tokio::test]
 async fn a_delivery_says_where_it_comes_from() {
     let Some(stream) = Stream::create().await else { return };

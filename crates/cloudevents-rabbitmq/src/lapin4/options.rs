@@ -2,7 +2,7 @@
 
 use super::login::Login;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use std::{
     fmt,
@@ -33,6 +33,9 @@ pub struct RabbitConnection {
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
     /// them is lost. The broker may shorten it. Default: 30 seconds.
     pub heartbeat: Duration,
@@ -49,6 +52,7 @@ impl Default for RabbitConnection {
             sasl: None,
             logins: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             heartbeat: Duration::from_secs(30),
             #[cfg(feature = "tls")]
             tls: super::Tls::default(),

@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive, Rejecting,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
         rejecting,
     },
@@ -245,7 +245,7 @@ impl RabbitReceiver {
             decoding: receiver.decoding,
             retries,
         };
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(in_flight, usize::from(prefetch));
         Ok(Self { inner: QueueReceiver::open(reconnect, room, rejected).await?, target, queue })

@@ -14,7 +14,7 @@ use cloudevents_transport::{
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Links, Reconnect},
+        connect::{Links, Reconnect},
     },
     bridge::Template,
 };
@@ -235,7 +235,7 @@ impl RabbitSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking = Linking::new(
             Arc::clone(&target),
             destination.clone(),

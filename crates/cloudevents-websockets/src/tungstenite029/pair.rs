@@ -8,10 +8,7 @@ use super::{
     source::ReceivingShared,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{
-    Endpoint, Receiver, Sender, SenderOptions,
-    binding::connect::{Backoff, Reconnect},
-};
+use cloudevents_transport::{Endpoint, Receiver, Sender, SenderOptions, binding::connect::Reconnect};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
@@ -57,7 +54,7 @@ fn open(
         let (target, options, queue) = read(&endpoint, receiving, SenderOptions::URL_OPTIONS)?;
         let sender = sending.sender.with_url(&endpoint)?;
         target.check_formats(&sender.decoding.formats)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
         let decoding = options.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };

@@ -122,7 +122,7 @@ impl WsReceiver {
         runtime()?;
         let endpoint = Endpoint::of(url)?;
         let (target, receiver, queue) = read(&endpoint, options, &[])?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
         let decoding = receiver.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };

@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Sender, SenderCapabilities, SenderOptions,
     binding::{
         Transmit,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Reconnect, Shared},
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -120,7 +120,7 @@ impl WsSender {
         let target = Target::new(&endpoint, options.connection, SenderOptions::URL_OPTIONS)?;
         options.sender = options.sender.with_url(&endpoint)?;
         target.check_formats(&options.sender.decoding.formats)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let hosts = target.hosts.clone();
         let decoding = options.sender.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: false };
