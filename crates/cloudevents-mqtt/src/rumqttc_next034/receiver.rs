@@ -136,7 +136,7 @@ pub async fn receiver(
 /// When another client takes the session over, which only MQTT 5 reports, the receiver leaves it to that one: its next call is an error of kind
 /// [`Refused`](cloudevents_core::ErrorKind::Refused), and a program that goes on takes the session back.
 /// A session keeps its subscriptions: a receiver with another filter needs another client identifier, or gets the messages of both filters, which
-/// is logged. When a broker has lost the session, a warning says so, and the receiver subscribes again.
+/// is logged. When a broker has lost the session, the receiver logs a warning and subscribes again.
 /// With MQTT 5, retained messages come when the session begins to subscribe, and not again when it is resumed; with 3.1.1, they come again.
 ///
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
