@@ -377,6 +377,8 @@ async fn a_program_with_a_client_of_its_own_sends_and_receives_events() {
     let options = MqttOptions::new("own", ("127.0.0.1", broker.port()));
     let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
     client.subscribe("plant/+", QoS::AtLeastOnce).await.unwrap();
+    within(async { while !matches!(events.poll().await.unwrap(), Polled::Incoming(Incoming::SubAck(_))) {} })
+        .await;
     let event = large(1, 100);
     let (message, losses) = encode(&event, Mode::Binary, "plant/7", Qos::AtLeastOnce).unwrap();
     assert!(losses.is_empty());

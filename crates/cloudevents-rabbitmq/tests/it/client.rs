@@ -165,7 +165,7 @@ async fn what_goes_along_with_a_message_arrives() {
         (Outgoing::from(event(1)).header("cloudEvents:x", "2"), ErrorKind::InvalidName),
         (Outgoing::from(event(1)).header("a", "1").header("a", "2"), ErrorKind::InvalidName),
         (Outgoing::from(event(1)).correlation(b"\xff"), ErrorKind::Unsupported),
-        (Outgoing::from(event(1)).reply_to("a".repeat(256)), ErrorKind::Transport),
+        (Outgoing::from(event(1)).reply_to("a".repeat(256)), ErrorKind::TooLarge),
     ] {
         assert_eq!(within(sender.send(outgoing)).await.unwrap_err().kind(), kind);
     }
