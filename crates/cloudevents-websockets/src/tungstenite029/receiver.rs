@@ -12,12 +12,12 @@ use super::{
     connection::Connection,
     source::{Ends, Source},
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive, Rejecting,
-        connect::{Backoff, Connect, Reconnect},
+        connect::{Connect, Reconnect},
         queue::{QueueOptions, QueueReceiver, QueueSource, Room},
         rejecting,
     },
@@ -113,7 +113,7 @@ impl WsReceiver {
     ///
     /// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
     ///
-    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](ErrorKind::Unsupported) if it is not set what
+    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what
     /// happens to rejected messages, and outside a tokio runtime.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
@@ -199,14 +199,14 @@ impl Connect for Once {
     type Connection = Source;
 
     async fn connect(&self, _: &cloudevents_transport::Host) -> Result<Source, Error> {
-        Err(Error::new(ErrorKind::Closed).with_detail("the connection has ended"))
+        Err(Error::new(cloudevents_core::ErrorKind::Closed).with_detail("the connection has ended"))
     }
 }
 
 #[cfg(feature = "axum08")]
 fn once() -> Reconnect<Once> {
     let hosts = Endpoint::parse("ws://peer/").map(|endpoint| endpoint.hosts().to_vec());
-    Reconnect::new(Once, hosts.unwrap_or_default(), Backoff::default())
+    Reconnect::new(Once, hosts.unwrap_or_default(), Default::default())
 }
 
 impl Receive for WsReceiver {
