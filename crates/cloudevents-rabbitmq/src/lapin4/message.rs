@@ -261,7 +261,7 @@ mod tests {
             RabbitMessage::new("").with_header("h".repeat(256), ""),
             RabbitMessage::new("").with_content_type("h".repeat(256)),
         ] {
-            assert_eq!(from_rabbit(&message).unwrap_err().kind(), ErrorKind::Transport);
+            assert_eq!(from_rabbit(&message).unwrap_err().kind(), ErrorKind::TooLarge);
         }
     }
 
