@@ -1,7 +1,7 @@
 //! Errors: what went wrong, where, against which clause, and what to do about it.
 
 use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
-use core::{fmt, time::Duration};
+use core::{convert::Infallible, fmt, time::Duration};
 
 /// The error of core and of every format and binding of the toolkit.
 ///
@@ -241,6 +241,13 @@ impl fmt::Display for Headline<'_> {
             write!(f, ": {}", self.0.detail)?;
         }
         Ok(())
+    }
+}
+
+/// So that what takes `impl TryInto<T, Error: Into<Error>>` also takes a `T`.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -31,19 +31,15 @@ pub fn transports() -> Transports {
     );
     #[cfg(feature = "reqwest013")]
     let transports = {
-        use cloudevents_transport::{Endpoint, SenderOptions};
+        use cloudevents_transport::Endpoint;
         let open = |endpoint: Endpoint, options: SenderOptions| async move {
             cloudevents_http::reqwest013::sender(endpoint.expose_url(), options.into())
         };
         transports.with_sender("http", open).with_sender("https", open)
     };
     #[cfg(feature = "server")]
-    let transports = {
-        use cloudevents_transport::Endpoint;
-        transports.with_receiver("http", |endpoint: Endpoint, options: ReceiverOptions| async move {
-            cloudevents_http::receiver(endpoint.expose_url(), options.into()).await
-        })
-    };
+    let transports = transports
+        .with_receiver("http", |endpoint, options| cloudevents_http::receiver(endpoint, options.into()));
     #[cfg(feature = "rdkafka039")]
     let transports = kafka(transports);
     #[cfg(feature = "fe2o3-amqp018")]
@@ -84,107 +80,75 @@ const FEATURES: &[(&str, &str)] = &[
 #[cfg(feature = "rdkafka039")]
 fn kafka(transports: Transports) -> Transports {
     use cloudevents_kafka::rdkafka039::{receiver, sender};
-    use cloudevents_transport::{Endpoint, SenderOptions};
     transports
-        .with_sender("kafka", |endpoint: Endpoint, options: SenderOptions| async move {
-            sender(endpoint.expose_url(), options.into()).await
-        })
-        .with_receiver("kafka", |endpoint: Endpoint, options: ReceiverOptions| async move {
-            receiver(endpoint.expose_url(), options.into()).await
-        })
+        .with_sender("kafka", |endpoint, options| sender(endpoint, options.into()))
+        .with_receiver("kafka", |endpoint, options| receiver(endpoint, options.into()))
 }
 
 #[cfg(feature = "fe2o3-amqp018")]
 fn amqp(transports: Transports) -> Transports {
     use cloudevents_amqp::fe2o3_amqp018::{receiver, sender};
-    use cloudevents_transport::{Endpoint, SenderOptions};
-    let send = |endpoint: Endpoint, options: SenderOptions| async move {
-        sender(endpoint.expose_url(), options.into()).await
-    };
-    let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
-        receiver(endpoint.expose_url(), options.into()).await
-    };
-    let transports = transports.with_sender("amqp", send).with_receiver("amqp", receive);
-    if cfg!(feature = "amqp-tls") {
-        return transports.with_sender("amqps", send).with_receiver("amqps", receive);
-    }
-    transports
+    let schemes = ["amqp", "amqps"].into_iter().take(if cfg!(feature = "amqp-tls") { 2 } else { 1 });
+    schemes.fold(transports, |transports, scheme| {
+        transports
+            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
+            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
+    })
 }
 
 #[cfg(feature = "rumqttc-next034")]
 fn mqtt(transports: Transports) -> Transports {
     use cloudevents_mqtt::rumqttc_next034::{receiver, sender};
-    use cloudevents_transport::{Endpoint, SenderOptions};
-    let send = |endpoint: Endpoint, options: SenderOptions| async move {
-        sender(endpoint.expose_url(), options.into()).await
-    };
-    let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
-        receiver(endpoint.expose_url(), options.into()).await
-    };
-    let transports = transports.with_sender("mqtt", send).with_receiver("mqtt", receive);
-    if cfg!(feature = "mqtt-tls") {
-        return transports.with_sender("mqtts", send).with_receiver("mqtts", receive);
-    }
-    transports
+    let schemes = ["mqtt", "mqtts"].into_iter().take(if cfg!(feature = "mqtt-tls") { 2 } else { 1 });
+    schemes.fold(transports, |transports, scheme| {
+        transports
+            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
+            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
+    })
 }
 
 #[cfg(feature = "lapin4")]
 fn rabbitmq(transports: Transports) -> Transports {
     use cloudevents_rabbitmq::lapin4::{receiver, sender};
-    use cloudevents_transport::{Endpoint, SenderOptions};
-    let send = |endpoint: Endpoint, options: SenderOptions| async move {
-        sender(endpoint.expose_url(), options.into()).await
-    };
-    let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
-        receiver(endpoint.expose_url(), options.into()).await
-    };
-    let transports = transports.with_sender("rabbitmq", send).with_receiver("rabbitmq", receive);
-    if cfg!(feature = "rabbitmq-tls") {
-        return transports.with_sender("rabbitmqs", send).with_receiver("rabbitmqs", receive);
-    }
-    transports
+    let schemes =
+        ["rabbitmq", "rabbitmqs"].into_iter().take(if cfg!(feature = "rabbitmq-tls") { 2 } else { 1 });
+    schemes.fold(transports, |transports, scheme| {
+        transports
+            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
+            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
+    })
 }
 
 #[cfg(feature = "async-nats051")]
 fn nats(transports: Transports) -> Transports {
     use cloudevents_nats::async_nats051::{receiver, sender};
-    use cloudevents_transport::{Endpoint, SenderOptions};
-    let send = |endpoint: Endpoint, options: SenderOptions| async move {
-        sender(endpoint.expose_url(), options.into()).await
-    };
-    let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
-        receiver(endpoint.expose_url(), options.into()).await
-    };
     NATS.into_iter().fold(transports, |transports, (scheme, ..)| {
-        transports.with_sender(scheme, send).with_receiver(scheme, receive)
+        transports
+            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
+            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
     })
 }
 
 /// A `ws` URL listens, unless its option `role` is `client`. A `wss` URL connects.
 #[cfg(feature = "tokio-tungstenite029")]
 fn websockets(transports: Transports) -> Transports {
-    use cloudevents_transport::{Endpoint, SenderOptions};
+    use cloudevents_transport::Endpoint;
     use cloudevents_websockets::{
         listen,
         tungstenite029::{receiver, sender},
     };
-    let send = |endpoint: Endpoint, options: SenderOptions| async move {
-        sender(endpoint.expose_url(), options.into()).await
-    };
-    let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
-        receiver(endpoint.expose_url(), options.into()).await
-    };
-    let transports = transports.with_sender("ws", send).with_receiver(
-        "ws",
-        move |endpoint: Endpoint, options: ReceiverOptions| async move {
+    let transports = transports
+        .with_sender("ws", |endpoint, options| sender(endpoint, options.into()))
+        .with_receiver("ws", |endpoint: Endpoint, options| async move {
             match endpoint.option("role") {
-                Some("client") => receive(endpoint, options).await,
-                _ => listen(endpoint.expose_url(), options.into()).await,
+                Some("client") => receiver(endpoint, options.into()).await,
+                _ => listen(endpoint, options.into()).await,
             }
-        },
-    );
+        });
     if cfg!(feature = "websockets-tls") {
-        return transports.with_sender("wss", send).with_receiver("wss", receive);
+        return transports
+            .with_sender("wss", |endpoint, options| sender(endpoint, options.into()))
+            .with_receiver("wss", |endpoint, options| receiver(endpoint, options.into()));
     }
     transports
 }

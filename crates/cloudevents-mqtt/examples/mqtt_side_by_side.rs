@@ -67,8 +67,7 @@ async fn compare() {
         .await;
     comparison
         .of(&RECEIVE, RECEIVE[1], async |name, session| {
-            let from =
-                format!("{url}{session}?client={session}&reject=drop&receive-maximum={UNDER_WAY}&session=1h");
+            let from = format!("{url}{session}?client={session}&reject=drop&prefetch={UNDER_WAY}&session=1h");
             // It begins the session, and leaves it.
             let mut begun = receiver(&from, DecodeOptions::strict().into()).await.unwrap();
             begun.drain(PATIENCE).await.unwrap();

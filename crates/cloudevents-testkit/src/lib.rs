@@ -19,6 +19,8 @@ pub mod incidents;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod kill;
+#[cfg(feature = "logged")]
+pub mod logged;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 #[cfg(feature = "nats")]

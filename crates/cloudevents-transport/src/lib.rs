@@ -22,7 +22,7 @@ mod running;
 mod sending;
 mod sync;
 
-pub use binding::settle::Settlement;
+pub use binding::{connect::Logins, settle::Settlement};
 pub use bridge::Bridge;
 pub use codec::AsyncCodec;
 pub use endpoint::{Endpoint, Host, Secret, transports::Transports};
@@ -36,13 +36,14 @@ pub use observing::{
 };
 pub use outcome::Outcome;
 #[cfg(any(feature = "log", feature = "queue"))]
-pub use receiving::dead_letter::{DeadLetter, DeadLetterSink};
+pub use receiving::dead_letter::DeadLetterSink;
 pub use receiving::{
     capabilities::{By, Extends, ReceiverCapabilities, Settles},
     delivery::Delivery,
     event_filter::EventFilter,
     extract::FromDelivery,
     failure::{Failure, Verdict},
+    letter::DeadLetter,
     options::{ReceiverOptions, UnreadablePolicy},
     orders::Orders,
     partition::Partition,

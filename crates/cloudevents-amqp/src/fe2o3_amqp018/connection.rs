@@ -125,7 +125,7 @@ async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, E
     let idle = u32::try_from(target.options.idle_timeout.as_millis()).unwrap_or(u32::MAX);
     Connection::builder()
         .scheme("amqp")
-        .container_id(target.container.clone())
+        .container_id(target.name.clone())
         .hostname(target.options.hostname.as_deref().unwrap_or(host.name()))
         .idle_time_out(idle)
         .open_with_stream(stream)

@@ -94,7 +94,7 @@ mod token;
 
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
-pub use login::{Login, Logins};
+pub use login::Login;
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};
 pub use options::{AmqpConnection, Sasl};
 pub use received::ReceivedMessage;

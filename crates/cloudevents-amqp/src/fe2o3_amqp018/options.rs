@@ -1,8 +1,8 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{login::Logins, token::Tokens};
+use super::{Login, token::Tokens};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -16,14 +16,14 @@ use std::{
 /// use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, Sasl};
 ///
 /// let mut connection = AmqpConnection::default();
-/// connection.container = Some("billing".into());
+/// connection.name = Some("billing".into());
 /// connection.sasl = Some(Sasl::Anonymous);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AmqpConnection {
-    /// The name of this container; `container` in a URL. Default: a random one.
-    pub container: Option<String>,
+    /// The name of this client, its container id; `name` in a URL. Default: a random one.
+    pub name: Option<String>,
     /// The host name sent to the broker, which selects a virtual host in some brokers; `hostname` in a URL.
     /// Default: the host of the URL.
     pub hostname: Option<String>,
@@ -32,14 +32,17 @@ pub struct AmqpConnection {
     pub sasl: Option<Sasl>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence
     /// over all other settings. Default: none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub logins: Option<Arc<dyn Logins<Login>>>,
     /// The source of tokens for claims-based security, which Azure uses. With `sasl=cbs` in a URL, its user
     /// and password are the name and key of a shared access policy. Default: none.
     pub tokens: Option<Arc<dyn Tokens>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
-    /// something more often. Default: 60 seconds.
+    /// something more often. `keep-alive` in a URL is half of it. Default: 60 seconds.
     pub idle_timeout: Duration,
     /// Certificates for `amqps` URLs. Default: the authorities that browsers trust, and no client
     /// certificate.
@@ -50,12 +53,13 @@ pub struct AmqpConnection {
 impl Default for AmqpConnection {
     fn default() -> Self {
         Self {
-            container: None,
+            name: None,
             hostname: None,
             sasl: None,
             logins: None,
             tokens: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             idle_timeout: Duration::from_secs(60),
             #[cfg(feature = "tls")]
             tls: super::Tls::default(),
@@ -100,13 +104,13 @@ pub(super) struct Target {
     pub(super) tls: bool,
     pub(super) hosts: Vec<Host>,
     pub(super) address: String,
-    pub(super) container: String,
+    pub(super) name: String,
     pub(super) sasl: Sasl,
     pub(super) options: AmqpConnection,
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["container", "hostname", "sasl"];
+const OPTIONS: &[&str] = &["hostname", "keep-alive", "name", "sasl"];
 
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
@@ -155,7 +159,10 @@ impl Target {
                 return Err(endpoint.invalid("`sasl` is not `plain`, `anonymous`, `external` or `cbs`"));
             }
         };
-        let container = given("container").or_else(|| options.container.clone());
+        let name = given("name").or_else(|| options.name.clone());
+        if let Some(time) = endpoint.duration("keep-alive")? {
+            options.idle_timeout = time.saturating_mul(2);
+        }
         options.hostname = given("hostname").or(options.hostname);
         let hosts = match endpoint.hosts() {
             [] => vec![host.with_port(port)],
@@ -165,7 +172,7 @@ impl Target {
             tls,
             hosts,
             address,
-            container: container.unwrap_or_else(|| format!("cloudevents-{}", random())),
+            name: name.unwrap_or_else(|| format!("cloudevents-{}", random())),
             sasl: said.or_else(|| options.sasl.clone()).unwrap_or(Sasl::Anonymous),
             options,
         })
@@ -205,11 +212,14 @@ mod tests {
 
     #[test]
     fn what_a_url_says() {
-        let at = target("amqp://al%40ice:s%2Fp@one:7,[::1]//queue/a%20b?container=c&hostname=vhost:v&mode=x")
-            .unwrap();
-        assert_eq!((at.address.as_str(), at.container.as_str(), at.tls), ("/queue/a b", "c", false));
+        let at = target(
+            "amqp://al%40ice:s%2Fp@one:7,[::1]//queue/a%20b?name=c&keep-alive=10s&hostname=vhost:v&mode=x",
+        )
+        .unwrap();
+        assert_eq!((at.address.as_str(), at.name.as_str(), at.tls), ("/queue/a b", "c", false));
         assert_eq!(at.to_string(), "amqp://one:7,[::1]:5672//queue/a b");
         assert_eq!(at.options.hostname.as_deref(), Some("vhost:v"));
+        assert_eq!(at.options.idle_timeout, Duration::from_secs(20));
         let Sasl::Plain { user, password } = &at.sasl else { panic!("{:?}", at.sasl) };
         assert_eq!((user.expose(), password.expose()), ("al@ice", "s/p"));
         assert!(!format!("{at:?} {at}").contains("s/p"));
@@ -223,14 +233,14 @@ mod tests {
     fn the_url_goes_before_the_options() {
         let with = |url: &str| {
             let mut options = AmqpConnection::default();
-            (options.container, options.sasl) = (Some("options".into()), Some(Sasl::External));
+            (options.name, options.sasl) = (Some("options".into()), Some(Sasl::External));
             Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
         };
         assert!(matches!(with("amqp://h/q").sasl, Sasl::External));
         assert!(matches!(with("amqp://u:p@h/q").sasl, Sasl::Plain { .. }));
         assert!(matches!(with("amqp://h/q?sasl=anonymous").sasl, Sasl::Anonymous));
-        assert_eq!(with("amqp://h/q").container, "options");
-        assert_eq!(with("amqp://h/q?container=url").container, "url");
+        assert_eq!(with("amqp://h/q").name, "options");
+        assert_eq!(with("amqp://h/q?name=url").name, "url");
     }
 
     #[test]

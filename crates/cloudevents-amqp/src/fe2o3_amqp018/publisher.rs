@@ -88,6 +88,10 @@ impl Connect for Linking {
         let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         error.unwrap_or_else(|| failure::disconnected("the connection was closed"))
     }
+
+    async fn close(link: Arc<Publisher>) -> Result<(), Error> {
+        link.close().await
+    }
 }
 
 /// The links of a sender on one connection: to its own address, and to those of single messages.

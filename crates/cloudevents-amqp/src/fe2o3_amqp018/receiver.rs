@@ -10,7 +10,7 @@ use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
@@ -88,19 +88,22 @@ impl From<DecodeOptions> for AmqpReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, mut options: AmqpReceiverOptions) -> Result<Receiver, Error> {
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: AmqpReceiverOptions,
+) -> Result<Receiver, Error> {
     // A receiver decodes documents with the given formats.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(url, options).await
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
     async move {
-        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
-        AmqpReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+        let receiver = options.receiver.clone().with_url(&endpoint)?;
+        AmqpReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
     }
     .boxed()
 }
@@ -148,7 +151,7 @@ impl AmqpReceiver {
     /// | `prefetch` | the link credit, 256 by default |
     /// | `lock` | the lock duration of Azure Service Bus, so that locks are renewed: `30s` |
     /// | `selector` | which messages the broker delivers: [`AmqpReceiverOptions::selector`] |
-    /// | `container`, `hostname`, `sasl` | as for a sender |
+    /// | `name`, `hostname`, `keep-alive`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
     /// happens to rejected messages.
@@ -158,11 +161,14 @@ impl AmqpReceiver {
     /// messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
     /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, this user's access to the address, or the selector.
-    pub async fn connect(url: &str, options: AmqpReceiverOptions) -> Result<Self, Error> {
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: AmqpReceiverOptions,
+    ) -> Result<Self, Error> {
         let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock, selector } =
             options;
-        let endpoint = Endpoint::parse(url)?;
-        let prefetch = endpoint.option_as("prefetch")?.or(prefetch).unwrap_or(256).max(1);
+        let endpoint = Endpoint::of(url)?;
+        let prefetch = endpoint.number("prefetch")?.or(prefetch).unwrap_or(256).max(1);
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let max_message_size = max_message_size.unwrap_or_else(|| u64::try_from(most).unwrap_or(u64::MAX));
         let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
@@ -170,11 +176,11 @@ impl AmqpReceiver {
         let receiver = receiver.with_url(&endpoint)?;
         super::connection::runtime()?;
         let queue = dead_letter::decided(&endpoint, &target, queue).await?;
-        let lock = endpoint.option_duration("lock")?.or(lock);
+        let lock = endpoint.duration("lock")?.or(lock);
         let selector = endpoint.option("selector").map(str::to_owned).or(selector);
         let decoding = receiver.decoding;
         let linking = Linking { target: Arc::clone(&target), decoding, max_message_size, lock, selector };
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));
         Ok(Self { inner: QueueReceiver::open(reconnect, room, queue).await?, target })

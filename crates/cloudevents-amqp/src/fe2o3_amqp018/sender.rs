@@ -3,18 +3,18 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
-    message::{WireBody, WireMessage, encode_with_room, size, to_wire},
+    message::{WireBody, WireMessage, encode_with_room, to_wire},
     options::{AmqpConnection, Target},
     publisher::{Answer, Linking, Publisher},
 };
 use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
+    Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Links, Reconnect},
     },
 };
 use fe2o3_amqp::{
@@ -23,18 +23,11 @@ use fe2o3_amqp::{
 };
 use fe2o3_amqp_types::messaging::{self, MessageId};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "separator", "strings"];
+const OPTIONS: &[&str] = &["mode", "format", "separator", "strings", "timeout"];
 
 /// Options of an [`AmqpSender`].
 ///
@@ -114,14 +107,17 @@ impl From<SenderOptions> for AmqpSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: AmqpSenderOptions) -> Result<Sender, Error> {
-    open(url, options).await
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: AmqpSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
-    AmqpSender::connect(url, options).map_ok(AmqpSender::into_sender).boxed()
+fn open(endpoint: Endpoint, options: AmqpSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    AmqpSender::connect(endpoint, options).map_ok(AmqpSender::into_sender).boxed()
 }
 
 /// Sends to one address of a broker, over its own connection.
@@ -152,9 +148,7 @@ pub struct AmqpSender {
     target: Arc<Target>,
     writing: Writing,
     options: AmqpSenderOptions,
-    in_flight: InFlight,
-    links: Shared<Linking>,
-    closed: AtomicBool,
+    links: Links<Linking>,
 }
 
 impl AmqpSender {
@@ -165,11 +159,15 @@ impl AmqpSender {
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
     /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
     /// broker refuses the user, or this user's access to the address.
-    pub async fn connect(url: &str, mut options: AmqpSenderOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: AmqpSenderOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
         let target = Target::new(&endpoint, options.connection.clone(), &others)?;
         options.sender = options.sender.with_url(&endpoint)?;
+        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
@@ -177,7 +175,7 @@ impl AmqpSender {
         if let Some(peer) = options.sender.peer {
             encoding = encoding.for_peer(peer);
         }
-        options.strings = endpoint.option_as("strings")?.unwrap_or(encoding.strings);
+        options.strings = endpoint.flag("strings")?.unwrap_or(encoding.strings);
         options.separator = match endpoint.option("separator") {
             None => encoding.separator,
             Some("underscore") => Separator::Underscore,
@@ -191,8 +189,12 @@ impl AmqpSender {
 
     /// Connects to this address, for messages that are sent unchanged.
     pub(super) async fn to_address(target: Target) -> Result<Self, Error> {
-        let options =
-            AmqpSenderOptions { connection: target.options.clone(), ..AmqpSenderOptions::default() };
+        // Each message is as durable as it was.
+        let options = AmqpSenderOptions {
+            connection: target.options.clone(),
+            durable: false,
+            ..AmqpSenderOptions::default()
+        };
         let writing = Writing::given(None, options.sender.losses);
         Self::open(target, writing, options).await
     }
@@ -200,13 +202,12 @@ impl AmqpSender {
     async fn open(target: Target, writing: Writing, options: AmqpSenderOptions) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking =
             Linking { target: Arc::clone(&target), in_flight: options.in_flight, timeout: options.timeout };
-        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
-        links.open().await?;
-        let in_flight = InFlight::new(options.in_flight);
-        Ok(Self { target, in_flight, writing, options, links, closed: AtomicBool::new(false) })
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let links = Links::open(reconnect, options.in_flight).await?;
+        Ok(Self { target, writing, options, links })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -231,12 +232,6 @@ impl AmqpSender {
         Ok(encoded)
     }
 
-    /// Sends a message of this client, and waits for the outcome.
-    pub(super) async fn send_as_it_is(&self, message: WireMessage) -> Result<(), Error> {
-        let size = size(&message.body);
-        self.send_within(None, Sendable::from(message), size).await?.await.map(drop)
-    }
-
     /// Waits for room, a link and credit, then sends. Returns the future outcome.
     async fn send_within(
         &self,
@@ -244,13 +239,9 @@ impl AmqpSender {
         sendable: Sendable<WireBody>,
         size: usize,
     ) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.in_flight.room().await;
-        permit.charge(size);
+        let permit = self.links.room(size).await;
         let mut again = false;
         loop {
-            if self.closed.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
-            }
             let (number, link) = self.links.get().await?;
             let error = match self.hand_over(&link, address, &sendable).await {
                 Ok(answer) => return Ok(link.answers.add(answer, permit)),
@@ -278,7 +269,7 @@ impl AmqpSender {
             ErrorKind::Disconnected => NotSent::Connection(error),
             _ => NotSent::Message(error),
         })?;
-        match lane.send(sendable, &self.closed).await {
+        match lane.send(sendable, self.links.closed()).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(NotSent::Message(Error::new(ErrorKind::Closed))),
             Err(SendError::MessageSizeExceeded(error)) => Err(NotSent::Message(too_large(&error))),
@@ -293,8 +284,7 @@ impl AmqpSender {
 
     /// Sends a request over a connection, and waits for its reply over the same one.
     async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
-        let mut permit = self.in_flight.room().await;
-        permit.charge(outgoing.size());
+        let permit = self.links.room(outgoing.size()).await;
         let (number, link) = self.links.get().await?;
         let replies = link.replies(&self.options.sender.decoding).await?;
         let request = replies.begin()?;
@@ -340,9 +330,6 @@ impl Transmit for AmqpSender {
 
     async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
         runtime()?;
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed));
-        }
         match timeout(limit, self.ask(outgoing)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail(format!("no reply within {limit:?}"))),
@@ -358,24 +345,7 @@ impl Transmit for AmqpSender {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.closed.store(true, Ordering::Release);
-        let runtime = runtime()?;
-        // Closes the link in a task, so that the link is closed even if this future is dropped.
-        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
-        self.in_flight.idle().await;
-        match closing {
-            Some(closing) => closing.await.unwrap_or_else(|error| Err(failure::transport(error))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Still sends what was enqueued.
-impl Drop for AmqpSender {
-    fn drop(&mut self) {
-        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
-            runtime.spawn(async move { link.close().await });
-        }
+        self.links.close().await
     }
 }
 
@@ -383,7 +353,7 @@ impl fmt::Debug for AmqpSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AmqpSender")
             .field("target", &format_args!("{}", self.target))
-            .field("in_flight", &self.in_flight)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use crate::tools::{
     within,
 };
 use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpReceiverOptions, AmqpRefusal, AmqpSenderOptions, Login, Logins, ReceivedMessage, Sasl, from_sections,
+    AmqpReceiverOptions, AmqpRefusal, AmqpSenderOptions, Login, ReceivedMessage, Sasl, from_sections,
     receiver, sender,
 };
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
@@ -14,7 +14,7 @@ use cloudevents_testkit::{
     amqp::{Answer, Broker, BrokerOptions, Queue},
     fault_proxy::{End, FaultProxy},
 };
-use cloudevents_transport::{Bounds, ConnectionState, Endpoint, Outgoing, Sender};
+use cloudevents_transport::{Bounds, ConnectionState, Endpoint, Logins, Outgoing, Sender};
 use futures_util::FutureExt;
 use std::{
     error::Error as _,
@@ -629,7 +629,7 @@ async fn dead_letters_go_to_an_address() {
     for _ in 0..2 {
         let delivery = next(&mut rejected).await;
         let header = |name: &str| delivery.header_text(name).unwrap_or_default().into_owned();
-        assert_eq!(header("dead-letter-address"), "orders");
+        assert_eq!(header("dead-letter-topic"), "orders");
         match delivery.event() {
             Ok(event) => assert_eq!((event.id(), header("dead-letter-attempt")), ("0", "2".to_owned())),
             Err(_) => {
@@ -830,7 +830,7 @@ async fn what_goes_along_with_a_message_arrives() {
 #[derive(Debug)]
 struct Passwords(Mutex<Vec<&'static str>>, AtomicUsize);
 
-impl Logins for Passwords {
+impl Logins<Login> for Passwords {
     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
         self.1.fetch_add(1, Ordering::Relaxed);
         let mut passwords = self.0.lock().unwrap();
@@ -847,7 +847,7 @@ async fn credentials_are_asked_for_before_each_connection() {
         AtomicUsize::default(),
     ));
     let mut options = AmqpSenderOptions::default();
-    options.connection.logins = Some(Arc::clone(&passwords) as Arc<dyn Logins>);
+    options.connection.logins = Some(Arc::clone(&passwords) as Arc<dyn Logins<Login>>);
     let url = broker.url("orders");
     let open = || sender(&url, options.clone());
     // Opening reports a refusal at once.

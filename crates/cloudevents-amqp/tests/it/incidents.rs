@@ -8,7 +8,7 @@ use cloudevents_testkit::{
     amqp::Broker,
     behaviours::name,
     fault_proxy::FaultProxy,
-    incidents::{Patience, Proxied, check_all},
+    incidents::{Patience, Proxied, check_all, check_replaced},
 };
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
@@ -59,6 +59,13 @@ impl Proxied for Address {
     fn proxy(&self) -> &FaultProxy {
         &self.proxy
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_replaced_by_an_empty_one() {
+    let (broker, empty) = (Broker::start().unwrap(), Broker::start().unwrap());
+    let address = ([127, 0, 0, 1], empty.port()).into();
+    check_replaced(&Address::new(&broker.url(""), Patience::LONG), address).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

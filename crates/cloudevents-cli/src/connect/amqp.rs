@@ -19,7 +19,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
-    fe2o3_amqp018::sender(endpoint.expose_url(), options).await.map_err(failed)
+    fe2o3_amqp018::sender(endpoint.clone(), options).await.map_err(failed)
 }
 
 pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
@@ -28,7 +28,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
     if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
         options.queue = std::mem::take(&mut options.queue).rejecting_to_broker();
     }
-    let receiver = fe2o3_amqp018::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    let receiver = fe2o3_amqp018::receiver(endpoint.clone(), options).await.map_err(failed)?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
 }
 

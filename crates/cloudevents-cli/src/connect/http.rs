@@ -41,7 +41,7 @@ pub(super) async fn receiver(
     let mut options = HttpReceiverOptions::from(options);
     options.on_refusal = on_refusal;
     options.decompression = Decompression::all();
-    let receiver = HttpReceiver::bind(endpoint.expose_url(), options).await.map_err(failed)?;
+    let receiver = HttpReceiver::bind(endpoint.clone(), options).await.map_err(failed)?;
     let url = receiver.url();
     Ok(Opened { receiver: receiver.into_receiver(), url, notes: Vec::new() })
 }

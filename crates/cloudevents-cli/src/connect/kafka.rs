@@ -28,7 +28,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
         // One message at a time: waiting for a fuller batch would only add delay.
         options.config.set("linger.ms", "0");
     }
-    let open = rdkafka039::sender(endpoint.expose_url(), options);
+    let open = rdkafka039::sender(endpoint.clone(), options);
     unless_refused(endpoint, sending.timeout, open).await
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
         let note = Report::note(words).kind("reject-drop");
         notes.push(note.help("`dead-letter=TOPIC` in the URL keeps them in a topic"));
     }
-    let open = rdkafka039::receiver(endpoint.expose_url(), options);
+    let open = rdkafka039::receiver(endpoint.clone(), options);
     let receiver = unless_refused(endpoint, RECEIVER_PROBE, open).await?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes })
 }

@@ -19,7 +19,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
-    rumqttc_next034::sender(endpoint.expose_url(), options).await.map_err(failed)
+    rumqttc_next034::sender(endpoint.clone(), options).await.map_err(failed)
 }
 
 /// Opens a receiver. Without a client identifier, its session ends with it.
@@ -33,7 +33,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
         let note = Report::note(words).kind("reject-drop");
         notes.push(note.help("`dead-letter=TOPIC` in the URL keeps them in a topic"));
     }
-    let receiver = rumqttc_next034::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    let receiver = rumqttc_next034::receiver(endpoint.clone(), options).await.map_err(failed)?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes })
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     if sending.documents {
         options.format = Some(Arc::new(cloudevents_kit::json::Json::new()));
     }
-    async_nats051::sender(endpoint.expose_url(), options).await.map_err(failed)
+    async_nats051::sender(endpoint.clone(), options).await.map_err(failed)
 }
 
 pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
@@ -31,6 +31,6 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
         let is_stored = endpoint.scheme().contains("jetstream");
         options.queue = if is_stored { queue.rejecting_to_broker() } else { queue.dropping_rejected() };
     }
-    let receiver = async_nats051::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    let receiver = async_nats051::receiver(endpoint.clone(), options).await.map_err(failed)?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
 }

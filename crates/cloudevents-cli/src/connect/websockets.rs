@@ -20,7 +20,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.sender.peer = sending.peer;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
-    websockets::tungstenite029::sender(endpoint.expose_url(), options).await.map_err(failed)
+    websockets::tungstenite029::sender(endpoint.clone(), options).await.map_err(failed)
 }
 
 /// Starts a server, or connects to one. The returned URL of a server has the actual port. Rejected messages are dropped, as a peer forgets them.
@@ -30,17 +30,17 @@ pub(super) async fn receiver(
     on_refusal: Option<OnRefusal>,
 ) -> Result<Opened, Failure> {
     check_tls(endpoint)?;
-    let url = endpoint.expose_url();
     if endpoint.scheme() == "wss" || endpoint.option("role") == Some("client") {
         let mut options = WsReceiverOptions::from(options);
         options.queue = std::mem::take(&mut options.queue).dropping_rejected();
-        let receiver = websockets::tungstenite029::receiver(url, options).await.map_err(failed)?;
-        return Ok(Opened { receiver, url: super::shown(url), notes: Vec::new() });
+        let receiver =
+            websockets::tungstenite029::receiver(endpoint.clone(), options).await.map_err(failed)?;
+        return Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() });
     }
     let mut options = WsServerOptions::from(options);
     options.queue = std::mem::take(&mut options.queue).dropping_rejected();
     options.on_refusal = on_refusal;
-    let server = WsServer::bind(url, options).await.map_err(failed)?;
+    let server = WsServer::bind(endpoint.clone(), options).await.map_err(failed)?;
     let url = server.url();
     Ok(Opened { receiver: server.into_receiver(), url, notes: Vec::new() })
 }

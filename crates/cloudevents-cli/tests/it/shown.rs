@@ -167,17 +167,19 @@ fn of_http() {
 fn of_nats() {
     for (query, arguments) in [
         ("", &[][..]),
-        ("?raw=yes", &[]),
+        ("?raw=true", &[]),
         ("?peer=go-2", &[]),
         ("", &["--peer", "go-2"]),
-        ("?headers=no", &[]),
-        ("?headers=no", &["--mode", "structured"]),
+        ("?headers=false", &[]),
+        ("?headers=false", &["--mode", "structured"]),
     ] {
         of_nats_with(query, arguments);
     }
     // JetStream recognises the event by its source and id.
-    let dry =
-        ce_with(&["send", "--dry-run", "nats+jetstream://127.0.0.1:9/orders?deduplicate=yes&stream=S"], GOOD);
+    let dry = ce_with(
+        &["send", "--dry-run", "nats+jetstream://127.0.0.1:9/orders?deduplicate=true&stream=S"],
+        GOOD,
+    );
     let wanted = json!({"subject": "orders", "Nats-Msg-Id": "/s%201", "Nats-Expected-Stream": "S"});
     assert_eq!(dry.lines()[0]["to"], wanted);
 }

@@ -1,7 +1,7 @@
 //! The list of URLs and options, beside what each protocol refuses.
 
 use crate::program::{GOOD, ce, ce_with};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The options that the program lists for a scheme and a command.
 fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
@@ -18,28 +18,57 @@ fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
     of(&format!("{scheme}://")).chain(of("All but HTTP")).collect()
 }
 
+/// Every protocol that has options of its own.
+const SCHEMES: [&str; 7] = ["kafka", "amqp", "rabbitmq", "mqtt", "nats", "nats+jetstream", "ws"];
+
+/// The options that the code of a scheme knows, which it names when it refuses another one.
+fn known(scheme: &str, command: &str, others: &str) -> BTreeSet<String> {
+    let mut url = format!("{scheme}://127.0.0.1:9/t?nope=1{others}");
+    if command == "listen" && scheme != "ws" {
+        url += "&reject=drop";
+    }
+    if scheme == "rabbitmq" {
+        url += "&queue=q";
+    }
+    let refused = ce_with(&[command, &url], GOOD);
+    assert_eq!(refused.status, 2, "{url}: {}", refused.err);
+    let known = refused.err.split("the options are ").nth(1).expect(&refused.err).lines().next().unwrap();
+    let names = known.split(';').next().unwrap().split(", ");
+    names.map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+/// One name means one thing, and options that several protocols have stand in one row.
+#[test]
+fn the_page_of_options_is_that_of_the_code() {
+    let mut rows = BTreeMap::<String, [String; SCHEMES.len()]>::new();
+    for (column, scheme) in SCHEMES.into_iter().enumerate() {
+        let sent = known(scheme, "send", "");
+        let mut received = known(scheme, "listen", "");
+        if scheme == "ws" {
+            received.extend(known(scheme, "listen", "&role=client"));
+        }
+        for name in sent.union(&received) {
+            rows.entry(name.clone()).or_default()[column] =
+                match (sent.contains(name), received.contains(name)) {
+                    (true, true) => "both",
+                    (true, false) => "senders",
+                    _ => "receivers",
+                }
+                .into();
+        }
+    }
+    let rows: Vec<String> =
+        rows.iter().map(|(name, cells)| format!("| `{name}` | {} |", cells.join(" | "))).collect();
+    let page = include_str!("../../../../docs/urls.md");
+    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(table, rows, "\ndocs/urls.md has to have\n{}", rows.join("\n"));
+}
+
 #[test]
 fn the_list_of_options_is_that_of_the_code() {
-    for scheme in ["kafka", "amqp", "rabbitmq", "mqtt", "nats", "nats+jetstream", "ws"] {
+    for scheme in SCHEMES {
         for command in ["send", "listen"] {
-            let mut url = format!("{scheme}://127.0.0.1:9/t?nope=1");
-            if command == "listen" && scheme != "ws" {
-                url += "&reject=drop";
-            }
-            if scheme == "rabbitmq" {
-                url += "&queue=q";
-            }
-            let refused = ce_with(&[command, &url], GOOD);
-            assert_eq!(refused.status, 2, "{url}: {}", refused.err);
-            let known =
-                refused.err.split("the options are ").nth(1).expect(&refused.err).lines().next().unwrap();
-            let mut known: BTreeSet<String> = known
-                .split(';')
-                .next()
-                .unwrap()
-                .split(", ")
-                .map(|name| name.trim_matches('`').to_owned())
-                .collect();
+            let mut known = known(scheme, command, "");
             if scheme != "ws" {
                 // These are flags.
                 known.remove("mode");

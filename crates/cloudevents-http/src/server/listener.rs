@@ -33,7 +33,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// # Ok::<(), cloudevents_core::Error>(())
 /// # }).unwrap();
 /// ```
-pub async fn receiver(url: &str, options: HttpReceiverOptions) -> Result<Receiver, Error> {
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: HttpReceiverOptions,
+) -> Result<Receiver, Error> {
     HttpReceiver::bind(url, options).await.map(HttpReceiver::into_receiver)
 }
 
@@ -73,8 +76,11 @@ impl HttpReceiver {
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) for `https`, and
     /// [`Transport`](ErrorKind::Transport) when the address is not available.
-    pub async fn bind(url: &str, mut options: HttpReceiverOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn bind(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: HttpReceiverOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         match endpoint.scheme() {
             "http" => {}
             "https" => {

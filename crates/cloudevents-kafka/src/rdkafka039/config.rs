@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const PORT: u16 = 9092;
 
-/// Reads the brokers, user and TLS of a URL into settings.
+/// Reads the brokers, user, name and TLS of a URL into settings.
 ///
 /// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default),
 /// `scram-sha-256` or `scram-sha-512`. The option `tls` encrypts the connection; the broker is checked against the system's authorities, or
@@ -23,11 +23,10 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
         config.set_log_level(RDKafkaLogLevel::Info);
     }
-    let tls = match endpoint.option("tls") {
-        None | Some("false") => false,
-        Some("" | "true") => true,
-        Some(_) => return Err(endpoint.invalid("the option `tls` is neither `true` nor `false`")),
-    };
+    if let Some(name) = endpoint.option("name") {
+        config.set("client.id", name);
+    }
+    let tls = endpoint.flag("tls")?.unwrap_or(false);
     if tls && !cfg!(feature = "tls") {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_detail("this build has no TLS for Kafka")
@@ -146,7 +145,8 @@ mod tests {
 
     #[test]
     fn urls() {
-        let plain = config("kafka://one,two:1/t?linger.ms=7").unwrap();
+        let plain = config("kafka://one,two:1/t?linger.ms=7&name=billing").unwrap();
+        assert_eq!(plain.get("client.id"), Some("billing"));
         assert_eq!(plain.get("bootstrap.servers"), Some("one:9092,two:1"));
         assert_eq!((plain.get("linger.ms"), plain.get("security.protocol")), (Some("7"), None));
         let user = config("kafka://me:p%40w@one/t?sasl=scram-sha-256").unwrap();

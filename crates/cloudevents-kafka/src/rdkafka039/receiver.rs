@@ -18,8 +18,9 @@ use cloudevents_transport::{
     Bounds, Connectivity, Counters, Endpoint, InFlight, Partition, Receiver, ReceiverCapabilities,
     ReceiverOptions,
     binding::{
-        Incoming, Receive,
+        Incoming, Receive, Rejecting,
         log::{Ledger, LogOptions, LogReceiver},
+        rejecting,
     },
 };
 use rdkafka::{
@@ -52,7 +53,7 @@ pub struct KafkaReceiverOptions {
     pub receiver: ReceiverOptions,
     /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
     pub log: LogOptions,
-    /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
+    /// Upper bounds for fetching ahead; `prefetch` in a URL is the number of messages. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
     /// bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be requested,
     /// besides as many of each partition that is held back.
     pub prefetch: Bounds,
@@ -103,6 +104,9 @@ impl KafkaReceiverOptions {
         if let Some(wait) = endpoint.duration("rebalance-wait")? {
             self.rebalance_wait = wait;
         }
+        if let Some(messages) = endpoint.number("prefetch")? {
+            self.prefetch.messages = messages;
+        }
         if let Some(interval) = endpoint.duration("statistics")? {
             self.statistics = Some(interval);
         }
@@ -149,7 +153,10 @@ impl fmt::Debug for KafkaReceiverOptions {
 /// receiver.run(async |event: Event| println!("{}", event.id())).in_order(OrderBy::Partition).await?;
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiver, Error> {
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: KafkaReceiverOptions,
+) -> Result<Receiver, Error> {
     KafkaReceiver::connect(url, options).await.map(KafkaReceiver::into_receiver)
 }
 
@@ -169,12 +176,14 @@ pub struct KafkaReceiver {
 }
 
 /// The options of a URL, besides those common to all receivers.
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 12] = [
     "commit-interval",
     "dead-letter",
     "group",
+    "name",
     "offset",
     "partitions",
+    "prefetch",
     "rebalance-wait",
     "reject",
     "sasl",
@@ -198,8 +207,14 @@ impl KafkaReceiver {
     /// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, and for
     /// certificates that cannot be trusted; [`Disconnected`](ErrorKind::Disconnected) and
     /// [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future opens nothing.
-    pub async fn connect(url: &str, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: KafkaReceiverOptions,
+    ) -> Result<Self, Error> {
+        Self::open(Endpoint::of(url)?, options).await
+    }
+
+    async fn open(endpoint: Endpoint, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
         let known: Vec<_> = OPTIONS.into_iter().chain(ReceiverOptions::URL_OPTIONS).collect();
         config::check_options(&endpoint, &known)?;
         options.configure(&endpoint)?;
@@ -329,22 +344,14 @@ async fn rejected(
     tokens: Option<&Arc<Keeper>>,
 ) -> Result<LogOptions, Error> {
     let log = options.log.clone();
-    match (endpoint.option("dead-letter"), endpoint.option("reject")) {
-        (None, None) if log.is_decided() => Ok(log),
-        (None, None) => Err(Error::new(ErrorKind::Unsupported)
-            .with_detail("Kafka has no place for rejected messages, and none was named")
-            .with_help(
-                "add `dead-letter=<topic>` or `reject=drop` to the URL, or decide in `KafkaReceiverOptions::log`",
-            )),
-        (None, Some("drop")) => Ok(log.dropping_rejected()),
-        (Some(topic), None) if !topic.is_empty() => {
-            let sink = DeadLetterTopic::open(topic, config.clone(), options.connect_timeout, tokens.cloned()).await?;
-            Ok(log.with_sink(sink))
+    Ok(match rejecting(endpoint, log.is_decided(), Some("topic"), false, "KafkaReceiverOptions::log")? {
+        Rejecting::AsDecided | Rejecting::ToBroker => log,
+        Rejecting::Dropped => log.dropping_rejected(),
+        Rejecting::To(topic) => {
+            let (config, limit) = (config.clone(), options.connect_timeout);
+            log.with_sink(DeadLetterTopic::open(topic, config, limit, tokens.cloned()).await?)
         }
-        (Some(_), Some(_)) => Err(endpoint.invalid("the options `dead-letter` and `reject` exclude each other")),
-        (Some(_), None) => Err(endpoint.invalid("the option `dead-letter` names no topic")),
-        (None, Some(_)) => Err(endpoint.invalid("the option `reject` is not `drop`")),
-    }
+    })
 }
 
 /// Adds the settings of a consumer. Returns whether a group without a position starts at the end.

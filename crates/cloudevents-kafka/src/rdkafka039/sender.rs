@@ -41,7 +41,7 @@ pub struct KafkaSenderOptions {
     /// The source of the key, which selects the partition: events with the same key stay in order. The key
     /// of an [`Outgoing`] takes precedence. Default: no key, so that events go to any partition.
     pub key: Key,
-    /// How long the delivery of a message may take, including all attempts. Default: 30 seconds
+    /// How long the delivery of a message may take, including all attempts; `timeout` in a URL. Default: 30 seconds
     /// (`message.timeout.ms`).
     pub timeout: Duration,
     /// How long opening may take, until a broker has responded. Default: 10 seconds.
@@ -103,7 +103,10 @@ impl fmt::Debug for KafkaSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: KafkaSenderOptions) -> Result<Sender, Error> {
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: KafkaSenderOptions,
+) -> Result<Sender, Error> {
     KafkaSender::connect(url, options).await.map(KafkaSender::into_sender)
 }
 
@@ -138,11 +141,18 @@ impl KafkaSender {
     /// certificates that cannot be trusted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
     /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker responds in time. Dropping the
     /// future opens nothing.
-    pub async fn connect(url: &str, options: KafkaSenderOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: KafkaSenderOptions,
+    ) -> Result<Self, Error> {
+        Self::open(Endpoint::of(url)?, options).await
+    }
+
+    async fn open(endpoint: Endpoint, options: KafkaSenderOptions) -> Result<Self, Error> {
         config::check_options(
             &endpoint,
-            &[&["mode", "format", "key", "sasl", "tls"], SenderOptions::URL_OPTIONS].concat(),
+            &[&["mode", "format", "key", "name", "sasl", "timeout", "tls"], SenderOptions::URL_OPTIONS]
+                .concat(),
         )?;
         let common = options.sender.with_url(&endpoint)?;
         let mut segments = endpoint.segments();
@@ -161,7 +171,8 @@ impl KafkaSender {
         config::from_endpoint(&endpoint, &mut config)?;
         let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
         default(&mut config, "enable.idempotence", "true");
-        default(&mut config, "message.timeout.ms", millis(options.timeout));
+        let timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
+        default(&mut config, "message.timeout.ms", millis(timeout));
         let producer = Producer::connect(
             config,
             topic.as_ref().to_owned(),
@@ -184,7 +195,7 @@ impl KafkaSender {
     fn prepare(&self, outgoing: &Outgoing) -> Result<Prepared, Error> {
         let message = match outgoing.content() {
             Content::Message(message) => message,
-            Content::AsReceived(received) => return as_received(received, outgoing.record_key()),
+            Content::AsReceived(received) => return as_received(outgoing, received),
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
         let written = self.writing.message(message)?;
@@ -192,20 +203,14 @@ impl KafkaSender {
             Some(key) => Ok(Some(key.clone())),
             None => self.key.of_message(message, &self.decoding),
         };
-        let headers = outgoing.headers();
         let mut prepared = match &*written {
             Message::Binary(event) => {
                 check_binary_mode(event)?;
-                Prepared::of_event(event, key()?, headers.len())
+                Prepared::of_event(event, key()?, outgoing.headers().len())
             }
             document => Prepared::of_record(&encode_message(document)?.with_key(key()?)),
         };
-        for (name, value) in headers {
-            if name.starts_with(PREFIX) || name == CONTENT_TYPE {
-                return Err(attribute(name));
-            }
-            prepared.push(name, Some(value));
-        }
+        add_headers(&mut prepared, outgoing)?;
         Ok(prepared)
     }
 
@@ -215,12 +220,24 @@ impl KafkaSender {
     }
 }
 
-/// Copies key, headers and body of another message. Errors are those of [`Received::whole_body`].
-fn as_received(received: &Received, key: Option<&Bytes>) -> Result<Prepared, Error> {
-    let key = key.cloned().or_else(|| Some(Bytes::copy_from_slice(&received.key()?)));
-    let mut prepared = Prepared::of_record(&Record::new(received.whole_body()?).with_key(key));
+/// Copies key, headers and body of another message, and adds those of the outgoing one. Errors are those of [`Received::whole_body`].
+pub(super) fn as_received(outgoing: &Outgoing, received: &Received) -> Result<Prepared, Error> {
+    let key = || Some(Bytes::copy_from_slice(&received.key()?));
+    let record = Record::new(received.whole_body()?).with_key(outgoing.record_key().cloned().or_else(key));
+    let mut prepared = Prepared::of_record(&record);
     received.origin().headers(&mut |name, value| prepared.push(name, value.as_deref()));
+    add_headers(&mut prepared, outgoing)?;
     Ok(prepared)
+}
+
+fn add_headers(prepared: &mut Prepared, outgoing: &Outgoing) -> Result<(), Error> {
+    for (name, value) in outgoing.headers() {
+        if name.starts_with(PREFIX) || name == CONTENT_TYPE {
+            return Err(attribute(name));
+        }
+        prepared.push(name, Some(value));
+    }
+    Ok(())
 }
 
 #[cold]
@@ -266,8 +283,10 @@ mod tests {
     /// A record without a value is a tombstone.
     #[test]
     fn a_body_that_is_not_bytes_is_no_tombstone() {
-        let prepared =
-            |raw: Raw| as_received(&Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw), None);
+        let prepared = |raw: Raw| {
+            let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+            as_received(&Outgoing::as_received(received.clone()), &received)
+        };
         let mut raw = Raw::default();
         assert!(prepared(raw.clone()).is_ok());
         raw.lacks_body = true;

@@ -77,6 +77,30 @@ impl Topic {
         Some(topic)
     }
 
+    /// Deletes the topic of a real broker, and makes another one with its name.
+    pub(crate) async fn make_again(&self, partitions: u16) {
+        let admin: AdminClient<DefaultClientContext> = config(&self.servers).create().unwrap();
+        let options = AdminOptions::new();
+        soon(admin.delete_topics(&[&self.name], &options)).await.unwrap().remove(0).unwrap();
+        let topic = NewTopic::new(&self.name, partitions.into(), TopicReplication::Fixed(1));
+        // The broker may still be about to delete it.
+        soon(async {
+            while soon(admin.create_topics([&topic], &options)).await.unwrap().remove(0).is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await; // between two tries
+            }
+        })
+        .await;
+        soon(self.known(partitions.into())).await;
+    }
+
+    /// Deletes what a partition of a real broker has before this offset, as retention does.
+    pub(crate) async fn truncate(&self, partition: i32, before: i64) {
+        let admin: AdminClient<DefaultClientContext> = config(&self.servers).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.name, partition, Offset::Offset(before)).unwrap();
+        soon(admin.delete_records(&list, &AdminOptions::new())).await.unwrap();
+    }
+
     /// Waits until clients see the topic: a busy broker confirms it earlier.
     async fn known(&self, partitions: usize) {
         let topic = self.clone();

@@ -5,7 +5,8 @@ use cloudevents_core::Error;
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
 use cloudevents_testkit::{
     fault_proxy::FaultProxy,
-    incidents::{Patience, Proxied, check_all},
+    incidents::{Patience, Proxied, check_all, check_replaced},
+    kafka::Broker,
 };
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
@@ -82,6 +83,17 @@ impl Proxied for Place {
     fn shows_each_loss(&self) -> bool {
         false
     }
+}
+
+/// It has the topic, without records, and no position of the group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_replaced_by_an_empty_one() {
+    let (broker, empty) = (Broker::start().unwrap(), Broker::start().unwrap());
+    let place = Place::new(Topic::on(&broker, 1), Patience::LONG).await.unwrap();
+    empty.create_topic(&place.topic.name, 1).unwrap();
+    let (relay, port) = relay(empty.bootstrap_servers().parse().unwrap()).await.unwrap();
+    port.set(place.proxy.address().port()).unwrap();
+    check_replaced(&place, relay).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,6 +61,77 @@ async fn seeking_by_offset_and_by_time() {
     seeking(&topic, &[(Position::Offset(7), 7), (Position::Time(half), 25), (epoch, 0)]).await;
 }
 
+/// What the receiver had taken before is not the beginning of this log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginning() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let (mut receiver, sender) = (topic.receiver().await, topic.sender().await);
+    soon(sender.send_all((0..20).map(|number| event(number, "k")))).await.unwrap();
+    for expected in 0..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    topic.make_again(1).await;
+    for number in 20..25 {
+        // Until the producer knows the new one.
+        soon(async { while sender.send(&event(number, "k")).await.is_err() {} }).await;
+    }
+    let mut came = BTreeSet::new();
+    while came.len() < 5 {
+        let delivery = next(&mut receiver).await;
+        came.insert(number(&delivery));
+        delivery.accept().await.unwrap();
+    }
+    assert!(came.into_iter().eq(20..25));
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    let (committed, ends) = topic.committed_and_ends().await;
+    assert_eq!(committed, [Some(ends[0])]);
+}
+
+/// Where a group starts does not matter: it has a position.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_that_retention_has_passed_goes_on_with_what_is_left() {
+    for offset in ["", "&offset=latest"] {
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        let mut receiver = topic.receiver_with(offset, KafkaReceiverOptions::default()).await;
+        let sender = topic.sender().await;
+        if !offset.is_empty() {
+            // A group that starts at the end has a position from then on.
+            soon(async { while topic.committed_and_ends().await.0 == [None] {} }).await;
+        }
+        soon(sender.send_all((0..20).map(|number| event(number, "k")))).await.unwrap();
+        for _ in 0..2 {
+            next(&mut receiver).await.accept().await.unwrap();
+        }
+        soon(receiver.drain(PATIENCE)).await.unwrap();
+        topic.truncate(0, 15).await;
+        let mut receiver = topic.receiver_with(offset, KafkaReceiverOptions::default()).await;
+        for expected in 15..20 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!(number(&delivery), expected);
+            delivery.accept().await.unwrap();
+        }
+    }
+}
+
+/// 100 MB before the first is settled: what is fetched ahead is bounded, and all of it comes once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_at_connect_comes_once_and_in_order() {
+    const COUNT: usize = 1000;
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let payload = "x".repeat(100_000);
+    let sender = topic.sender().await;
+    let sends = (0..COUNT).map(|number| event_with(number, "k", payload.clone()));
+    tokio::time::timeout(4 * PATIENCE, sender.send_all(sends)).await.unwrap().unwrap();
+    let mut receiver = topic.receiver().await;
+    for expected in 0..COUNT {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+}
+
 /// So that nothing is committed by the interval.
 fn never_by_time() -> KafkaReceiverOptions {
     let mut options = KafkaReceiverOptions::default();

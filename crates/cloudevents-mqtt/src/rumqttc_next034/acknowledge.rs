@@ -33,6 +33,11 @@ impl Unacknowledged {
         });
     }
 
+    /// Whether a message with this packet identifier is not acknowledged.
+    pub(super) fn has(&self, id: u16) -> bool {
+        self.0.iter().any(|(_, known, _)| *known == id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

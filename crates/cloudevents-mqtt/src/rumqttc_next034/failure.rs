@@ -69,10 +69,6 @@ pub(super) fn disconnected(detail: impl Display) -> Error {
     Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
 }
 
-pub(super) fn transport(detail: impl Display) -> Error {
-    Error::new(ErrorKind::Transport).with_detail(detail.to_string())
-}
-
 pub(super) fn refused(detail: impl Display) -> Error {
     Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }

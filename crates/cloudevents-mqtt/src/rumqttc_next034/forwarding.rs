@@ -1,17 +1,21 @@
 //! Messages that are sent as they were received.
 
 use super::received::ReceivedPublish;
-use crate::{MessageView, MqttMessage};
+use crate::{MessageView, MqttMessage, Version};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Received;
 
-/// Returns the message as it was received, for MQTT 5. Of a message that did not come over MQTT, these are its body, its content type, and its
-/// other headers as user properties.
-pub(super) fn as_received(received: &Received) -> Result<MqttMessage, Error> {
-    if let Some(received) = received.native() {
-        return Ok(of_publish(received));
+/// Returns the message as it was received. Of a message that did not come over this version of MQTT, these are its body and, for MQTT 5, its
+/// content type, and its other headers as user properties.
+pub(super) fn as_received(received: &Received, version: Version) -> Result<MqttMessage, Error> {
+    if let Some(publish) = received.native::<ReceivedPublish>().filter(|publish| publish.version() == version)
+    {
+        return Ok(of_publish(publish));
     }
-    let mut message = MqttMessage::new(received.whole_body()?.unwrap_or_default());
+    let mut message = MqttMessage::new(received.whole_body()?.unwrap_or_default()).with_version(version);
+    if version == Version::V3 {
+        return Ok(message);
+    }
     for (name, value) in received.headers() {
         let Some(value) = value else { continue };
         let text =
@@ -27,7 +31,7 @@ pub(super) fn as_received(received: &Received) -> Result<MqttMessage, Error> {
 }
 
 /// Returns the parts of a message that came over MQTT.
-pub(super) fn of_publish(received: &ReceivedPublish) -> MqttMessage {
+fn of_publish(received: &ReceivedPublish) -> MqttMessage {
     let mut message = MqttMessage::new(received.payload_bytes()).with_version(received.version());
     message.content_type = MessageView::content_type(received).map(Into::into);
     message.payload_is_text = received.payload_is_text();
@@ -61,7 +65,7 @@ mod tests {
         message = message.with_user_property("id", "2");
         message.payload_is_text = true;
         let publish = publish(message.clone(), "plant/7", Qos::AtLeastOnce);
-        let kept = as_received(&received(ReceivedPublish::from(publish))).unwrap();
+        let kept = as_received(&received(ReceivedPublish::from(publish)), Version::V5).unwrap();
         assert_eq!(format!("{kept:?}"), format!("{message:?}"));
     }
 
@@ -69,9 +73,9 @@ mod tests {
     #[test]
     fn a_body_that_is_not_bytes_is_no_empty_payload() {
         let mut raw = Raw::default();
-        assert!(as_received(&received(raw.clone())).is_ok());
+        assert!(as_received(&received(raw.clone()), Version::V5).is_ok());
         raw.lacks_body = true;
-        assert_eq!(as_received(&received(raw)).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(as_received(&received(raw), Version::V5).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[test]
@@ -84,10 +88,16 @@ mod tests {
             ("null".into(), None),
         ];
         let wanted = MqttMessage::new("body").with_content_type("text/plain").with_user_property("a", "1");
-        assert_eq!(format!("{:?}", as_received(&received(raw.clone())).unwrap()), format!("{wanted:?}"));
+        assert_eq!(
+            format!("{:?}", as_received(&received(raw.clone()), Version::V5).unwrap()),
+            format!("{wanted:?}")
+        );
         for value in [&b"\xff"[..], b"a\0b"] {
             raw.headers = vec![("b".into(), Some(value.into()))];
-            assert_eq!(as_received(&received(raw.clone())).unwrap_err().kind(), ErrorKind::Unsupported);
+            assert_eq!(
+                as_received(&received(raw.clone()), Version::V5).unwrap_err().kind(),
+                ErrorKind::Unsupported
+            );
         }
     }
 }

@@ -25,10 +25,8 @@
 //! The feature is named by the family of crates, rumqttc-next, because one feature serves both versions of MQTT. These crates continue
 //! rumqttc, whose last release has TLS with known vulnerabilities.
 //!
-//! Sender and receiver use the packets and codecs of these crates, and drive the connection themselves instead of polling the event loop
-//! of rumqttc. That event loop ends the connection at a message that its codec refuses, and the broker then sends that message again, for
-//! ever. It refuses to subscribe when a restarted receiver resumes its session. It answers the broker only while it also reads, so that a
-//! slow consumer either takes more messages or loses its connection. And it copies each message that it confirms.
+//! Sender and receiver use the packets and codecs of these crates, and not their event loop:
+//! [why](crate#with-your-own-client-and-why-ours-has-its-own-event-loop).
 //!
 //! # Guarantees
 //!
@@ -79,7 +77,7 @@ mod topic;
 
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
-pub use login::{Login, Logins};
+pub use login::Login;
 pub use message::{decode, encode, publish, publish_v3};
 pub use options::{MqttConnection, Qos};
 pub use received::ReceivedPublish;

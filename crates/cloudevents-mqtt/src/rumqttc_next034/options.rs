@@ -1,9 +1,9 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::login::Logins;
+use super::login::Login;
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -29,9 +29,12 @@ pub struct MqttConnection {
     /// one after a restart. Default: a random one, whose session ends with the receiver.
     pub client: Option<String>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// The Keep Alive, in whole seconds; `keep-alive` in a URL. If a connection is silent for twice as long, it is lost. The broker may
     /// require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
@@ -47,6 +50,7 @@ impl Default for MqttConnection {
             client: None,
             logins: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             keep_alive: Duration::from_secs(30),
             #[cfg(feature = "tls")]
             tls: super::Tls::default(),

@@ -1,11 +1,10 @@
 //! Writes PUBLISH packets, without copying text or payload more than once.
 
-use super::Qos;
+use super::{Qos, received::ReceivedPublish};
 use crate::{MqttMessage, Version, name};
 use bytes::{BufMut, BytesMut};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Carries, Outgoing};
-use rumqttc_v5::mqttbytes::v5;
+use cloudevents_transport::{Carries, Content, Outgoing};
 use std::time::Duration;
 
 /// The metadata that a message of MQTT 5 can carry.
@@ -46,11 +45,20 @@ impl<'a> Extras<'a> {
         message: &MqttMessage,
         expiry: Option<Duration>,
     ) -> Result<Self, Error> {
+        // What is sent as it was received keeps these.
+        let kept = match outgoing.content() {
+            Content::AsReceived(received) => received.native().and_then(ReceivedPublish::properties),
+            _ => None,
+        };
+        let own = outgoing.expiry().map(seconds).or_else(|| kept?.message_expiry_interval);
         let mut extras = Self {
-            expiry: outgoing.expiry().or(expiry).map(seconds),
-            reply_to: outgoing.reply_address(),
-            correlation: outgoing.correlation_data().map(|data| &**data),
-            ..Self::default()
+            headers: Vec::new(),
+            expiry: own.or_else(|| expiry.map(seconds)),
+            reply_to: outgoing.reply_address().or_else(|| kept?.response_topic.as_deref()),
+            correlation: outgoing
+                .correlation_data()
+                .or_else(|| kept?.correlation_data.as_ref())
+                .map(|data| &**data),
         };
         let attribute = match message.user_properties.first() {
             None => |_: &str| false,
@@ -80,20 +88,6 @@ impl<'a> Extras<'a> {
             extras.headers.push((header, text));
         }
         Ok(extras)
-    }
-
-    /// Keeps response topic, correlation data and expiry of a message that was received.
-    pub(super) fn keep(&mut self, publish: &'a v5::Publish) {
-        if let Some(properties) = &publish.properties {
-            self.expiry = properties.message_expiry_interval;
-            self.reply_to = properties.response_topic.as_deref();
-            self.correlation = properties.correlation_data.as_deref();
-        }
-    }
-
-    /// Adds a user property.
-    pub(super) fn add(&mut self, header: &'a str, value: &'a str) {
-        self.headers.push((header, value));
     }
 }
 
@@ -249,6 +243,7 @@ mod tests {
     use cloudevents_core::{Event, TextBuffer};
     use proptest::prelude::*;
     use rumqttc_v4::mqttbytes::v4;
+    use rumqttc_v5::mqttbytes::v5;
 
     fn outgoing() -> Outgoing {
         Outgoing::from(Event::builder().id("1").source("/s").ty("t").build().unwrap())

@@ -72,6 +72,11 @@ impl Connect for Linking {
         let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         error.unwrap_or_else(ended)
     }
+
+    async fn close(link: Arc<Publisher>) -> Result<(), Error> {
+        link.close().await;
+        Ok(())
+    }
 }
 
 /// A connection for sending.

@@ -60,7 +60,7 @@ impl ReceivedPublish {
         self.publish.qos.into()
     }
 
-    fn properties(&self) -> Option<&v5::PublishProperties> {
+    pub(super) fn properties(&self) -> Option<&v5::PublishProperties> {
         self.publish.properties.as_ref()
     }
 }

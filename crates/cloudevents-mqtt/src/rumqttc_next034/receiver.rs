@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Bounds, Connectivity, Endpoint, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         log::{Ledger, LogOptions, LogReceiver},
     },
 };
@@ -21,7 +21,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// The URL options of a receiver, besides those of the connection and those of all receivers.
-const OPTIONS: &[&str] = &["dead-letter", "qos", "receive-maximum", "reject", "session"];
+const OPTIONS: &[&str] = &["dead-letter", "qos", "prefetch", "reject", "session"];
 
 /// Bytes allowed for a message besides its payload.
 pub(super) const ENVELOPE: usize = 1 << 20;
@@ -59,7 +59,7 @@ pub struct MqttReceiverOptions {
     /// How long the broker keeps the session without a connection, in whole seconds; `session` in a URL. A broker of MQTT 3.1.1 decides
     /// that itself. Default: 24 hours with a [client identifier](MqttConnection::client), and 5 minutes without one.
     pub session: Option<Duration>,
-    /// How many messages the broker may send before the oldest is acknowledged; `receive-maximum` in a URL. It bounds how far the program
+    /// How many messages the broker may send before the oldest is acknowledged; `prefetch` in a URL. It bounds how far the program
     /// can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker. Default: 1,024.
     pub receive_maximum: u16,
     /// The largest packet in bytes, announced to the broker. The payload of a larger one is not read; it is delivered as an error of
@@ -108,8 +108,11 @@ impl From<DecodeOptions> for MqttReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receiver, Error> {
-    let (receiver, options) = MqttReceiver::open(url, options).await?;
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: MqttReceiverOptions,
+) -> Result<Receiver, Error> {
+    let (receiver, options) = MqttReceiver::open(Endpoint::of(url)?, options).await?;
     Ok(Receiver::new(receiver, options))
 }
 
@@ -132,6 +135,8 @@ pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receive
 /// the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are delivered again.
 /// When another client takes the session over, which only MQTT 5 reports, the receiver leaves it to that one: its next call is an error of kind
 /// [`Refused`](cloudevents_core::ErrorKind::Refused), and a program that goes on takes the session back.
+/// A session keeps its subscriptions: a receiver with another filter needs another client identifier, or gets the messages of both filters, which
+/// is logged. When a broker has lost the session, the receiver logs a warning and subscribes again.
 /// With MQTT 5, retained messages come when the session begins to subscribe, and not again when it is resumed; with 3.1.1, they come again.
 ///
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
@@ -155,14 +160,19 @@ impl MqttReceiver {
     /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version;
     /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
     /// fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user or the subscription.
-    pub async fn connect(url: &str, options: MqttReceiverOptions) -> Result<Self, Error> {
-        Self::open(url, options).await.map(|(receiver, _)| receiver)
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: MqttReceiverOptions,
+    ) -> Result<Self, Error> {
+        Self::open(Endpoint::of(url)?, options).await.map(|(receiver, _)| receiver)
     }
 
-    async fn open(url: &str, options: MqttReceiverOptions) -> Result<(Self, ReceiverOptions), Error> {
+    async fn open(
+        endpoint: Endpoint,
+        options: MqttReceiverOptions,
+    ) -> Result<(Self, ReceiverOptions), Error> {
         let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
             options;
-        let endpoint = Endpoint::parse(url)?;
         let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
         let target = Arc::new(Target::new(&endpoint, connection, &others)?);
         let mut receiver = receiver.with_url(&endpoint)?;
@@ -170,8 +180,8 @@ impl MqttReceiver {
         let formats = &mut receiver.decoding.formats;
         *formats = cloudevents_json::with_json(std::mem::take(formats));
         let qos = Qos::of(&endpoint)?.unwrap_or(qos);
-        let session = endpoint.option_duration("session")?.or(session);
-        let receive_maximum = endpoint.number("receive-maximum")?.unwrap_or(receive_maximum).max(1);
+        let session = endpoint.duration("session")?.or(session);
+        let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
         runtime()?;
         let log = dead_letter::decided(&endpoint, &target, log).await?;
         let is_old = target.options.version == Version::V3;
@@ -188,8 +198,8 @@ impl MqttReceiver {
             subscription: Some((target.topic.clone(), qos)),
         };
         let ledger = Ledger::new(log)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
-        let resuming = Resuming { target: Arc::clone(&target), terms };
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+        let resuming = Resuming::new(Arc::clone(&target), terms);
         let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
         let connection = reconnect.once().await?;
         let connectivity = reconnect.connectivity();

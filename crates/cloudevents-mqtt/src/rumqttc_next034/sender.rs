@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Terms, runtime},
-    failure, forwarding,
+    forwarding,
     options::{MqttConnection, Qos, Target},
     publish_packet::{CARRIED, Extras, Prepared},
     publisher::{Linking, Publisher, Refused},
@@ -12,24 +12,17 @@ use crate::{Encoding, MqttMessage, Version, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions,
+    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions,
     binding::{
         Permit, Transmit, Writing,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Links, Reconnect},
     },
 };
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["expiry", "format", "mode", "prefix", "qos", "retain"];
+const OPTIONS: &[&str] = &["expiry", "format", "mode", "prefix", "qos", "retain", "timeout"];
 
 /// Options of an [`MqttSender`].
 ///
@@ -105,7 +98,10 @@ impl From<SenderOptions> for MqttSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: MqttSenderOptions) -> Result<Sender, Error> {
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: MqttSenderOptions,
+) -> Result<Sender, Error> {
     MqttSender::connect(url, options).await.map(MqttSender::into_sender)
 }
 
@@ -133,9 +129,7 @@ pub struct MqttSender {
     writing: Writing,
     decoding: DecodeOptions,
     options: MqttSenderOptions,
-    in_flight: InFlight,
-    links: Shared<Linking>,
-    closed: AtomicBool,
+    links: Links<Linking>,
 }
 
 impl MqttSender {
@@ -146,14 +140,21 @@ impl MqttSender {
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
     /// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
     /// does not support the version or the QoS, and for binary mode over MQTT 3.1.1.
-    pub async fn connect(url: &str, mut options: MqttSenderOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: MqttSenderOptions,
+    ) -> Result<Self, Error> {
+        Self::at(&Endpoint::of(url)?, options).await
+    }
+
+    async fn at(endpoint: &Endpoint, mut options: MqttSenderOptions) -> Result<Self, Error> {
         let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
-        let target = Target::new(&endpoint, options.connection.clone(), &others)?;
-        options.sender = options.sender.with_url(&endpoint)?;
-        options.qos = Qos::of(&endpoint)?.unwrap_or(options.qos);
-        options.retain = endpoint.option_as("retain")?.unwrap_or(options.retain);
-        options.expiry = endpoint.option_duration("expiry")?.or(options.expiry);
+        let target = Target::new(endpoint, options.connection.clone(), &others)?;
+        options.sender = options.sender.with_url(endpoint)?;
+        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
+        options.qos = Qos::of(endpoint)?.unwrap_or(options.qos);
+        options.retain = endpoint.flag("retain")?.unwrap_or(options.retain);
+        options.expiry = endpoint.duration("expiry")?.or(options.expiry);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         let mut decoding = options.sender.decoding.clone();
         decoding.formats = formats.clone();
@@ -163,7 +164,7 @@ impl MqttSender {
         }
         let format =
             options.format.take().or_else(|| is_old.then(|| Arc::new(Json::new()) as Arc<dyn Format>));
-        let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
+        let writing = Writing::new(endpoint, format, formats, options.sender.losses)?;
         if is_old && writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(endpoint.invalid("MQTT 3.1.1 has structured mode in JSON only"));
         }
@@ -201,7 +202,7 @@ impl MqttSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let limit = u32::try_from(decoding.limits.bytes.saturating_add(super::receiver::ENVELOPE))
             .unwrap_or(u32::MAX);
         let terms = Terms {
@@ -223,19 +224,9 @@ impl MqttSender {
             timeout: options.timeout,
             reply_topic,
         };
-        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
-        links.open().await?;
-        let in_flight = InFlight::new(options.in_flight);
-        Ok(Self {
-            target,
-            topic,
-            writing,
-            decoding,
-            options,
-            in_flight,
-            links,
-            closed: AtomicBool::new(false),
-        })
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let links = Links::open(reconnect, options.in_flight).await?;
+        Ok(Self { target, topic, writing, decoding, options, links })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -255,9 +246,9 @@ impl MqttSender {
         };
         let message = match outgoing.content() {
             Content::Message(message) => message,
-            Content::AsReceived(received) if self.version() == Version::V5 => {
+            Content::AsReceived(received) => {
                 let topic = to(&|| self.topic.fixed())?;
-                return Ok(Encoded { topic, message: forwarding::as_received(received)? });
+                return Ok(Encoded { topic, message: forwarding::as_received(received, self.version())? });
             }
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
@@ -283,22 +274,9 @@ impl MqttSender {
             Ok(extras) => extras,
             Err(error) => return Ok(Err(error)),
         };
-        link.send(&self.prepared(encoded, extras), permit)
-    }
-
-    fn prepared<'a>(&self, encoded: &'a Encoded, extras: Extras<'a>) -> Prepared<'a> {
         let Encoded { topic, message } = encoded;
-        Prepared { message, topic, qos: self.options.qos, retain: self.options.retain, extras }
-    }
-
-    /// Sends a message of this client to the topic of one that has no template, with more user properties, and waits for the outcome.
-    pub(super) async fn send_as_it_is(&self, message: MqttMessage, extras: Extras<'_>) -> Result<(), Error> {
-        let encoded = Encoded { topic: self.topic.fixed()?, message };
-        let size = encoded.message.payload.len();
-        let outcome = self
-            .send_within(size, |link, permit| link.send(&self.prepared(&encoded, extras.clone()), permit))
-            .await?;
-        outcome.await.map(drop)
+        let (qos, retain) = (self.options.qos, self.options.retain);
+        link.send(&Prepared { message, topic, qos, retain, extras }, permit)
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.
@@ -309,12 +287,8 @@ impl MqttSender {
         size: usize,
         send: impl Fn(&Arc<Publisher>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Refused>,
     ) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.in_flight.room().await;
-        permit.charge(size);
+        let mut permit = self.links.room(size).await;
         loop {
-            if self.closed.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
-            }
             let (number, link) = self.links.get().await?;
             match send(&link, permit) {
                 Ok(sent) => return sent,
@@ -373,8 +347,7 @@ impl Transmit for MqttSender {
             let request = link.begin_request().await?;
             let outgoing = outgoing.reply_to(request.topic()).correlation(request.correlation());
             let encoded = self.encode(&outgoing)?;
-            let mut permit = self.in_flight.room().await;
-            permit.charge(outgoing.size());
+            let mut permit = self.links.room(outgoing.size()).await;
             let sent = loop {
                 match self.hand_over(&link, &outgoing, &encoded, permit) {
                     Ok(sent) => break sent?,
@@ -403,24 +376,7 @@ impl Transmit for MqttSender {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.closed.store(true, Ordering::Release);
-        let runtime = runtime()?;
-        // Closes the link in a task, so that the link is closed even if this future is dropped.
-        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
-        self.in_flight.idle().await;
-        match closing {
-            Some(closing) => closing.await.map_err(failure::transport),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Still sends what was enqueued.
-impl Drop for MqttSender {
-    fn drop(&mut self) {
-        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
-            runtime.spawn(async move { link.close().await });
-        }
+        self.links.close().await
     }
 }
 
@@ -428,7 +384,7 @@ impl fmt::Debug for MqttSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MqttSender")
             .field("target", &format_args!("{}", self.target))
-            .field("in_flight", &self.in_flight)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }

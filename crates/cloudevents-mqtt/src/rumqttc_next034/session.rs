@@ -6,19 +6,34 @@ use super::{
     outbox::Outbox,
     source::{Inbox, Receiving},
 };
+use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Host,
     binding::connect::{Connect, Reconnect},
 };
 use futures_util::future::{Either, select};
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::{sync::watch, time::sleep};
 
 /// Connects to the session of the receiver.
 pub(super) struct Resuming {
-    pub(super) target: Arc<Target>,
-    pub(super) terms: Terms,
+    target: Arc<Target>,
+    terms: Terms,
+    /// Whether the broker has had the session.
+    had: AtomicBool,
+}
+
+impl Resuming {
+    pub(super) fn new(target: Arc<Target>, terms: Terms) -> Self {
+        Self { target, terms, had: AtomicBool::new(false) }
+    }
 }
 
 impl Connect for Resuming {
@@ -26,7 +41,15 @@ impl Connect for Resuming {
 
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
         let connection = Connection::open(&self.target, host, &self.terms).await?;
-        tracing::debug!(%host, resumed = connection.welcome.session_present, "subscribed");
+        let resumed = connection.welcome.session_present;
+        let is_kept = !self.terms.clean
+            && (self.target.options.version == Version::V3 || self.terms.session_expiry > 0);
+        if self.had.swap(true, Ordering::Relaxed) && is_kept && !resumed {
+            tracing::warn!(%host, client = self.target.client,
+                "the broker has lost the session, with what was sent meanwhile and what was not acknowledged; another one has begun");
+        } else {
+            tracing::debug!(%host, resumed, "subscribed");
+        }
         Ok(connection)
     }
 }
@@ -84,7 +107,7 @@ async fn serve(
     target: &Target,
     alive: &mut watch::Receiver<()>,
 ) -> Error {
-    let mut receiving = Receiving { inbox, outbox, added: false };
+    let mut receiving = Receiving { inbox, outbox, added: false, told: false };
     let mut driving = pin!(connection.drive(outbox, &mut receiving));
     let ended = {
         let acknowledging = pin!(async {

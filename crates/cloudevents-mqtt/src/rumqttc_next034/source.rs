@@ -7,6 +7,7 @@ use super::{
     outbox::Outbox,
     packet::{Arrived, PUBCOMP, PUBREL, Packet, acknowledgement},
     received::received,
+    topic::matches,
 };
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
@@ -175,15 +176,40 @@ pub(super) struct Receiving<'a> {
     pub(super) outbox: &'a Outbox,
     /// Whether messages were added since the program was woken.
     pub(super) added: bool,
+    /// Whether it was said that the session has another subscription.
+    pub(super) told: bool,
+}
+
+impl Receiving<'_> {
+    /// A session keeps the subscriptions of earlier receivers, which no client can list.
+    fn tell_of_others(&mut self, arrived: &Arrived) {
+        let filter = self.inbox.partition.topic();
+        if let Ok(topic) = std::str::from_utf8(&arrived.publish.topic)
+            && !self.told
+            && !matches(filter, topic)
+        {
+            self.told = true;
+            tracing::warn!(
+                topic,
+                filter,
+                "the session has another subscription, of an earlier receiver; its messages are delivered, too"
+            );
+        }
+    }
 }
 
 impl Side for Receiving<'_> {
     fn take(&mut self, packet: Packet) -> Result<(), Error> {
         match packet {
             Packet::Publish(arrived) => {
+                self.tell_of_others(&arrived);
                 let mut inner = self.inbox.inner();
                 if inner.ending {
                     return Ok(()); // it is not acknowledged, so that it comes again
+                }
+                // Some brokers send a message again over the connection that has it (MQTT 5.0, section 4.4, forbids it).
+                if arrived.publish.dup && inner.unacknowledged.has(arrived.publish.pkid) {
+                    return Ok(());
                 }
                 let number = inner.next;
                 inner.next = number.saturating_add(1);

@@ -1,15 +1,15 @@
 //! Topics: fixed, or made from attributes of the event.
 
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use cloudevents_transport::bridge::Template;
 use std::{fmt, sync::Arc};
 
 /// The longest topic, in bytes (MQTT 5.0, section 1.5.4).
 const LONGEST: usize = 65_535;
 
-/// A topic, or a template of one: `plant/{source}/{type}`.
+/// A topic, or a [`Template`] of one: `plant/{source}/{type}`.
 ///
-/// Each attribute between braces is replaced by its canonical text. A slash in it separates levels of the topic. An event without the
-/// attribute cannot be sent.
+/// A slash in the value of an attribute separates levels of the topic. An event without the attribute cannot be sent.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Event, Message};
@@ -26,91 +26,47 @@ pub struct Topic(Parts);
 #[derive(Clone, PartialEq, Eq)]
 enum Parts {
     Fixed(Arc<str>),
-    Template(Vec<Part>),
-}
-
-#[derive(Clone, PartialEq, Eq)]
-enum Part {
-    Text(Box<str>),
-    Attribute(Box<str>),
+    Template(Template),
 }
 
 impl Topic {
-    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, NUL, braces without a match, and
-    /// names that no attribute can have.
+    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, NUL, and what is no template.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check(text).map_err(|what| invalid(text, what))?;
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) =
-                after.split_once('}').ok_or_else(|| invalid(text, "has a `{` without a `}`"))?;
-            if crate::name::attribute(name).is_none() {
-                return Err(invalid(text, "has braces around what no attribute can be named"));
-            }
-            if before.contains('}') {
-                return Err(invalid(text, "has a `}` without a `{`"));
-            }
-            parts.extend([Part::Text(before.into()), Part::Attribute(name.into())]);
-            rest = after;
-        }
-        if rest.contains('}') {
-            return Err(invalid(text, "has a `}` without a `{`"));
-        }
-        if parts.is_empty() {
-            return Ok(Self(Parts::Fixed(text.into())));
-        }
-        parts.push(Part::Text(rest.into()));
-        Ok(Self(Parts::Template(parts)))
+        let template: Template = text
+            .parse()
+            .map_err(|error: Error| invalid(text, &format!("is no template: {}", error.detail())))?;
+        Ok(Self(match template.fixed() {
+            Some(topic) => Parts::Fixed(topic.into()),
+            None => Parts::Template(template),
+        }))
     }
 
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
-    /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the value of an
-    /// attribute would make a topic with wildcards or a NUL; those of reading the document.
+    /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
+    /// attributes make an empty topic, or one with wildcards or a NUL; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
-        let parts = match &self.0 {
+        let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),
-            Parts::Template(parts) => parts,
+            Parts::Template(template) => template,
         };
-        let mut topic = String::new();
-        for part in parts {
-            match part {
-                Part::Text(text) => topic.push_str(text),
-                Part::Attribute(name) => match message.attribute(name, with)? {
-                    Some(value) => {
-                        check(&value).map_err(|what| {
-                            Error::new(ErrorKind::InvalidString)
-                                .with_attribute(&**name)
-                                .with_detail(format!("it is a part of the topic, and {what}"))
-                        })?;
-                        topic.push_str(&value);
-                    }
-                    None => {
-                        return Err(Error::new(ErrorKind::MissingAttribute)
-                            .with_attribute(&**name)
-                            .with_detail("it is a part of the topic"));
-                    }
-                },
-            }
-        }
-        self::check(&topic)
-            .map_err(|what| Error::new(ErrorKind::TooLarge).with_detail(format!("the topic {what}")))?;
-        Ok(topic.into())
+        let topic = template.fill(message, with)?;
+        Self::checked(&topic)
     }
 
     /// A topic without a template, whatever braces it has.
     pub(super) fn plain(topic: &str) -> Result<Self, Error> {
-        Self::checked(topic).map(|topic| Self(Parts::Fixed(topic)))
+        Self::checked(topic)
+            .map(|topic| Self(Parts::Fixed(topic)))
+            .map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error.detail().to_owned()))
     }
 
-    /// Checks a topic that is not a template: the destination of one message.
+    /// Checks the topic of one message, which is no template. Errors are about that message.
     pub(super) fn checked(topic: &str) -> Result<Arc<str>, Error> {
-        match check(topic) {
-            Ok(()) if !topic.is_empty() => Ok(topic.into()),
-            Ok(()) => Err(invalid(topic, "is empty")),
-            Err(what) => Err(invalid(topic, what)),
-        }
+        let what = if topic.is_empty() { Err("is empty") } else { check(topic) };
+        let kind = if topic.len() > LONGEST { ErrorKind::TooLarge } else { ErrorKind::InvalidString };
+        what.map(|()| topic.into()).map_err(|what| Error::new(kind).with_detail(said(topic, what)))
     }
 
     /// Returns the topic, if it is not a template.
@@ -120,6 +76,21 @@ impl Topic {
             Parts::Template(_) => Err(invalid(&self.to_string(), "is a template")),
         }
     }
+}
+
+/// Whether a topic matches a filter, also one of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
+pub(super) fn matches(filter: &str, topic: &str) -> bool {
+    let shared = filter.strip_prefix("$share/").and_then(|shared| shared.split_once('/'));
+    let mut topics = topic.split('/');
+    for level in shared.map_or(filter, |(_, filter)| filter).split('/') {
+        match (level, topics.next()) {
+            ("#", _) => return true, // with the level above it
+            ("+", Some(_)) => {}
+            (level, Some(found)) if level == found => {}
+            _ => return false,
+        }
+    }
+    topics.next().is_none()
 }
 
 /// Returns what is wrong with a topic or a part of one.
@@ -133,19 +104,20 @@ fn check(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn invalid(topic: &str, what: &str) -> Error {
+fn said(topic: &str, what: &str) -> String {
     let shown: String = topic.chars().take(100).flat_map(char::escape_debug).collect();
-    Error::new(ErrorKind::InvalidUrl).with_detail(format!("the topic `{shown}` {what}"))
+    format!("the topic `{shown}` {what}")
+}
+
+fn invalid(topic: &str, what: &str) -> Error {
+    Error::new(ErrorKind::InvalidUrl).with_detail(said(topic, what))
 }
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Parts::Fixed(topic) => f.write_str(topic),
-            Parts::Template(parts) => parts.iter().try_for_each(|part| match part {
-                Part::Text(text) => f.write_str(text),
-                Part::Attribute(name) => write!(f, "{{{name}}}"),
-            }),
+            Parts::Template(template) => template.fmt(f),
         }
     }
 }
@@ -179,12 +151,36 @@ mod tests {
         assert_eq!(of("a/{subject}", "b/#"), Err(ErrorKind::InvalidString));
         assert_eq!(of("a/{subject}", "+"), Err(ErrorKind::InvalidString));
         assert_eq!(of("a/{subject}", &"x".repeat(65_535)), Err(ErrorKind::TooLarge));
+        assert_eq!(of("{{a}}/{device|subject}", "x").unwrap(), "{a}/x");
         assert_eq!(Topic::parse("a/{type}/b").unwrap().to_string(), "a/{type}/b");
+    }
+
+    /// The examples of MQTT 5.0, section 4.7.1.
+    #[test]
+    fn filters() {
+        for (filter, topic, wanted) in [
+            ("sport/tennis/player1/#", "sport/tennis/player1", true),
+            ("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true),
+            ("sport/tennis/+", "sport/tennis/player1", true),
+            ("sport/tennis/+", "sport/tennis/player1/ranking", false),
+            ("sport/+", "sport", false),
+            ("sport/+", "sport/", true),
+            ("+/+", "/finance", true),
+            ("/+", "/finance", true),
+            ("+", "/finance", false),
+            ("#", "a/b", true),
+            ("$share/group/a/+", "a/b", true),
+            ("$share/group/a/+", "b/b", false),
+            ("a", "a", true),
+            ("a", "b", false),
+        ] {
+            assert_eq!(matches(filter, topic), wanted, "{filter} {topic}");
+        }
     }
 
     #[test]
     fn what_is_no_template() {
-        for text in ["a/#", "+/a", "a\0", "a/{type", "a/type}", "a/{}", "a/{Type}", "a/}{type}", "{{type}}"] {
+        for text in ["a/#", "+/a", "a\0", "a/{type", "a/type}", "a/{}", "a/{Type}", "a/}{type}"] {
             assert_eq!(Topic::parse(text).unwrap_err().kind(), ErrorKind::InvalidUrl, "{text}");
         }
     }

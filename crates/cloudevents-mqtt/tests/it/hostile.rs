@@ -3,7 +3,10 @@
 use crate::tools::{event, id, next, receiver_from, sender_to, strict, until, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, receiver, sender};
-use cloudevents_testkit::mqtt::{Broker, Published};
+use cloudevents_testkit::{
+    logged::Logged,
+    mqtt::{Broker, Published},
+};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -155,6 +158,57 @@ async fn a_peer_of_another_protocol_is_an_error() {
         };
         assert_eq!(error.kind(), expected, "{answer:?}: {error}");
     }
+}
+
+/// MQTT 5.0 allows it over another connection only (section 4.4), and some brokers do it when an acknowledgement takes long.
+#[tokio::test]
+async fn what_is_sent_again_over_the_same_connection_is_the_same_message() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    let first = message(7, b"\0first");
+    let again = [&[first[0] | 0x08], &first[1..]].concat();
+    assert!(broker.send_raw("c", &first));
+    let held = next(&mut receiver).await;
+    for packet in [&again, &again, &message(8, b"\0second")] {
+        assert!(broker.send_raw("c", packet));
+    }
+    let second = next(&mut receiver).await;
+    assert_eq!((&held.body().unwrap()[..], &second.body().unwrap()[..]), (&b"first"[..], &b"second"[..]));
+    within(held.accept()).await.unwrap();
+    within(second.accept()).await.unwrap();
+    // Once it is acknowledged, its identifier is free for another message (section 4.3.2).
+    assert!(broker.send_raw("c", &message(7, b"\0third")));
+    let third = next(&mut receiver).await;
+    assert_eq!(&third.body().unwrap()[..], b"third");
+    within(third.accept()).await.unwrap();
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
+/// The receiver logs a warning, and receives what comes.
+#[tokio::test]
+async fn a_session_that_is_not_as_it_was_is_reported() {
+    let logged = Logged::begin();
+    let mut broker = Broker::start().unwrap();
+    drop(receiver_from(&broker, "old/+", "c").await);
+    until(&broker, "c", |session| session.is_some_and(|session| !session.connected)).await;
+    let mut receiver = receiver_from(&broker, "new/+", "c").await;
+    assert!(!logged.text().contains("another subscription"), "{}", logged.text());
+    for topic in ["old/1", "old/2", "new/1"] {
+        within(sender_to(&broker, topic).await.send(&event(topic))).await.unwrap();
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), topic);
+        within(delivery.accept()).await.unwrap();
+    }
+    assert_eq!(logged.text().matches("another subscription").count(), 1, "{}", logged.text());
+
+    // The broker forgets.
+    broker.stop();
+    broker.forget();
+    broker.restart().unwrap();
+    until(&broker, "c", |session| session.is_some_and(|session| !session.filters.is_empty())).await;
+    within(sender_to(&broker, "new/2").await.send(&event("after"))).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "after");
+    assert_eq!(logged.text().matches("has lost the session").count(), 1, "{}", logged.text());
 }
 
 /// Otherwise both would take it from each other for ever.

@@ -7,7 +7,7 @@ use cloudevents_mqtt::rumqttc_next034::{
 use cloudevents_testkit::{
     behaviours::name,
     fault_proxy::FaultProxy,
-    incidents::{Patience, Proxied, check_all},
+    incidents::{Patience, Proxied, check_all, check_replaced},
     mqtt::Broker,
 };
 use cloudevents_transport::{
@@ -74,6 +74,16 @@ async fn holds(prefix: &str, version: &'static str) {
     let report = check_all(async |patience| Ok(Topic::new(prefix, version, patience))).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// It has no session, so the receiver subscribes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_replaced_by_an_empty_one() {
+    for version in ["5", "3.1.1"] {
+        let (broker, empty) = (Broker::start().unwrap(), Broker::start().unwrap());
+        let topic = Topic::new(&broker.url(""), version, Patience::LONG);
+        check_replaced(&topic, ([127, 0, 0, 1], empty.port()).into()).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

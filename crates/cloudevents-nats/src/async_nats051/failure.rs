@@ -144,7 +144,7 @@ fn invalid(detail: &'static str) -> Error {
 
 #[cold]
 pub(super) fn invalid_subject() -> Error {
-    Error::new(ErrorKind::Unsupported)
+    Error::new(ErrorKind::InvalidString)
         .with_detail("this is not a subject to publish to")
         .with_help("subjects have no white space, no wildcards and no empty parts between dots")
 }

@@ -2,7 +2,7 @@
 
 use async_nats::{Auth, AuthError};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Secret;
+use cloudevents_transport::{Logins, Secret};
 use nkeys::{KeyPair, KeyPairType};
 use std::{fmt, path::PathBuf, pin::Pin};
 use tokio::io::AsyncReadExt;
@@ -134,38 +134,6 @@ fn refused(detail: &'static str) -> Error {
     Error::new(ErrorKind::Refused).with_detail(detail)
 }
 
-/// A source of changing credentials, such as rotated passwords. It is called before each connection.
-///
-/// A login that the server refuses is retried for five minutes, each time with the then current
-/// credentials: see [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused).
-///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_nats::async_nats051::{Login, Logins, NatsConnection};
-/// use std::{fs, path::PathBuf, pin::Pin, sync::Arc};
-///
-/// /// A token that another program replaces in a file.
-/// #[derive(Debug)]
-/// struct InFile(PathBuf);
-///
-/// impl Logins for InFile {
-///     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
-///         Box::pin(async {
-///             let token = fs::read_to_string(&self.0)
-///                 .map_err(|error| Error::new(ErrorKind::Disconnected).with_detail("no token").with_source(error))?;
-///             Ok(Login::token(token.trim()))
-///         })
-///     }
-/// }
-///
-/// let mut connection = NatsConnection::default();
-/// connection.logins = Some(Arc::new(InFile("/run/secrets/nats".into())));
-/// ```
-pub trait Logins: Send + Sync + fmt::Debug + 'static {
-    /// Returns the current credentials. An error makes the attempt to connect fail.
-    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>>;
-}
-
 /// A credentials file, or a file with the seed of a key, which is read before each connection: `credentials` in a URL.
 ///
 /// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected), so that one that is being replaced is waited for;
@@ -181,7 +149,7 @@ pub trait Logins: Send + Sync + fmt::Debug + 'static {
 #[derive(Clone, Debug)]
 pub struct CredentialsFile(pub PathBuf);
 
-impl Logins for CredentialsFile {
+impl Logins<Login> for CredentialsFile {
     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
         Box::pin(async {
             let shown = self.0.display();

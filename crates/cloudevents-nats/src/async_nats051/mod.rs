@@ -68,7 +68,7 @@ mod written;
 
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use consumer::DeliverFrom;
-pub use login::{CredentialsFile, Login, Logins, UserKey};
+pub use login::{CredentialsFile, Login, UserKey};
 pub use message::{decode, decode_message, encode, encode_message, outbound, to_message};
 pub use options::NatsConnection;
 pub use received::ReceivedMessage;

@@ -1,8 +1,8 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{CredentialsFile, Login, Logins, Tls};
+use super::{CredentialsFile, Login, Tls};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host};
+use cloudevents_transport::{Endpoint, Host, Logins, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -29,7 +29,7 @@ pub struct NatsConnection {
     pub login: Login,
     /// A source of changing credentials, called before each connection. It takes precedence over all other
     /// settings but a URL's `credentials`, which names a [`CredentialsFile`]. Default: none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub logins: Option<Arc<dyn Logins<Login>>>,
     /// The beginning of the subjects at which this client receives replies and confirmations; the user has to be allowed to
     /// publish and to subscribe there. Default: `_INBOX`.
     pub inbox_prefix: Option<String>,
@@ -37,7 +37,11 @@ pub struct NatsConnection {
     pub domain: Option<String>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// The interval of pings. A connection that leaves two of them unanswered is lost. Default: 20 seconds.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
+    /// The interval of pings; `keep-alive` in a URL. A connection that leaves two of them unanswered is lost. Default: 20
+    /// seconds.
     pub ping_interval: Duration,
     /// Certificates for URLs with TLS. Default: the authorities that browsers trust, and no client
     /// certificate.
@@ -53,6 +57,7 @@ impl Default for NatsConnection {
             inbox_prefix: None,
             domain: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             ping_interval: Duration::from_secs(20),
             tls: Tls::default(),
         }
@@ -73,7 +78,7 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["name", "credentials"];
+const OPTIONS: &[&str] = &["credentials", "keep-alive", "name"];
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["domain"];
@@ -117,6 +122,7 @@ impl Target {
         let given = |name: &str| endpoint.option(name).map(str::to_owned);
         let name = given("name").or_else(|| options.name.clone());
         options.domain = given("domain").or(options.domain);
+        options.ping_interval = endpoint.duration("keep-alive")?.unwrap_or(options.ping_interval);
         if let Some(file) = given("credentials") {
             if endpoint.user().is_some() {
                 return Err(endpoint.invalid("there is a user beside the option `credentials`"));
@@ -186,16 +192,6 @@ pub(super) fn random() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))
 }
 
-/// Reads an option that is `yes` or `no`.
-pub(super) fn flag(endpoint: &Endpoint, name: &str) -> Result<Option<bool>, Error> {
-    match endpoint.option(name) {
-        None => Ok(None),
-        Some("yes") => Ok(Some(true)),
-        Some("no") => Ok(Some(false)),
-        Some(_) => Err(endpoint.invalid(format!("the option `{name}` is neither `yes` nor `no`"))),
-    }
-}
-
 /// For an option that makes no sense where it is given.
 pub(super) fn unsupported(detail: &'static str, help: &'static str) -> Error {
     Error::new(ErrorKind::Unsupported).with_detail(detail).with_help(help)
@@ -212,7 +208,7 @@ mod tests {
     #[test]
     fn what_a_url_says() {
         let at =
-            target("nats+jetstream+tls://al%40ice:s%2Fp@one:7,[::1]/orders.*?name=c&domain=hub&stream=S")
+            target("nats+jetstream+tls://al%40ice:s%2Fp@one:7,[::1]/orders.*?name=c&keep-alive=10s&domain=hub&stream=S")
                 .unwrap();
         assert_eq!(
             (at.subject.as_str(), at.name.as_str(), at.tls, at.jetstream),
@@ -220,6 +216,7 @@ mod tests {
         );
         assert_eq!(at.to_string(), "nats+jetstream+tls://one:7,[::1]:4222/orders.*");
         assert_eq!((at.options.domain.as_deref(), at.api().as_str()), (Some("hub"), "$JS.hub.API"));
+        assert_eq!(at.options.ping_interval, Duration::from_secs(10));
         let Login::Password { user, password } = &at.login else { panic!("{:?}", at.login) };
         assert_eq!((user.expose(), password.expose()), ("al@ice", "s/p"));
         assert!(!format!("{at:?} {at}").contains("s/p"));

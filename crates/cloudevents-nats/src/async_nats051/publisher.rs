@@ -62,6 +62,11 @@ impl Connect for Linking {
     async fn lost(&self, link: &Arc<Publisher>) -> Error {
         link.connected.notes.lost().await
     }
+
+    async fn close(link: Arc<Publisher>) -> Result<(), Error> {
+        link.close().await;
+        Ok(())
+    }
 }
 
 /// A connection with its outcomes.

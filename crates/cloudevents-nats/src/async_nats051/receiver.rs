@@ -4,7 +4,7 @@ use super::{
     connection::runtime,
     consumer::{DeliverFrom, Wanted},
     dead_letter,
-    options::{NatsConnection, Target, flag, random},
+    options::{NatsConnection, Target, random},
     source::{self, Released},
     subscription::Subscribing,
 };
@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
@@ -119,19 +119,22 @@ impl From<DecodeOptions> for NatsReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, mut options: NatsReceiverOptions) -> Result<Receiver, Error> {
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: NatsReceiverOptions,
+) -> Result<Receiver, Error> {
     // A receiver decodes documents with the given formats.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(url, options).await
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: NatsReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
     async move {
-        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
-        NatsReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+        let receiver = options.receiver.clone().with_url(&endpoint)?;
+        NatsReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
     }
     .boxed()
 }
@@ -180,8 +183,11 @@ impl NatsReceiver {
     /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
     /// subscription, or has no such stream or no JetStream.
-    pub async fn connect(url: &str, options: NatsReceiverOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: NatsReceiverOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
         let (core, jetstream) = ([&others, CORE].concat(), [&others, JETSTREAM].concat());
         let target = Arc::new(Target::new(&endpoint, options.connection.clone(), &core, &jetstream)?);
@@ -191,7 +197,7 @@ impl NatsReceiver {
         let unless = if target.jetstream { 256 } else { 16_384 };
         let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
         let room = Room::new(receiver.in_flight, prefetch);
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let hosts = target.hosts.clone();
         let inner = if target.jetstream {
             let linking = linking(&endpoint, &target, options, receiver.decoding, prefetch)?;
@@ -236,7 +242,7 @@ fn linking(
         Some(_) => return Err(endpoint.invalid("the option `deliver` is neither `all` nor `new`")),
     };
     let ack_wait = endpoint.duration("ack-wait")?.unwrap_or(options.ack_wait);
-    let double_ack = flag(endpoint, "double-ack")?.unwrap_or(options.double_ack);
+    let double_ack = endpoint.flag("double-ack")?.unwrap_or(options.double_ack);
     let wanted = Wanted {
         stream,
         durable: consumer.is_some(),

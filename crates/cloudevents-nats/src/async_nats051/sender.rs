@@ -3,8 +3,8 @@
 use super::{
     connection::runtime,
     extras, failure,
-    message::subject,
-    options::{NatsConnection, Target, flag, unsupported},
+    message::{append, subject},
+    options::{NatsConnection, Target, unsupported},
     publisher::{Linking, Prepared},
     template::Template,
 };
@@ -13,25 +13,18 @@ use async_nats::{HeaderMap, HeaderValue, header};
 use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions,
+    Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Links, Reconnect},
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "headers", "raw"];
+const OPTIONS: &[&str] = &["mode", "format", "headers", "raw", "timeout"];
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["stream", "deduplicate"];
@@ -60,7 +53,7 @@ pub struct NatsSenderOptions {
     /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
     /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
     pub headers: bool,
-    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw); `raw=yes`
+    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw); `raw=true`
     /// in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
     /// The stream that has to store the messages; another one declines them. The URL option `stream` takes
@@ -105,21 +98,24 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// use cloudevents_core::Event;
 ///
 /// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
-/// let url = "nats+jetstream://localhost/orders.{type}?deduplicate=yes";
+/// let url = "nats+jetstream://localhost/orders.{type}?deduplicate=true";
 /// let sender = cloudevents_nats::async_nats051::sender(url, Default::default()).await?;
 /// let receipt = sender.send(&Event::builder().id("1").source("/s").ty("placed").build()?).await?;
 /// println!("{:?} {:?} {:?}", receipt.place(), receipt.offset(), receipt.is_duplicate());
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: NatsSenderOptions) -> Result<Sender, Error> {
-    open(url, options).await
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: NatsSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: NatsSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
-    NatsSender::connect(url, options).map_ok(NatsSender::into_sender).boxed()
+fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    NatsSender::connect(endpoint, options).map_ok(NatsSender::into_sender).boxed()
 }
 
 /// Sends to subjects of a server, over its own connection.
@@ -147,9 +143,7 @@ pub struct NatsSender {
     subject: Template,
     writing: Writing,
     options: NatsSenderOptions,
-    in_flight: InFlight,
-    links: Shared<Linking>,
-    closed: AtomicBool,
+    links: Links<Linking>,
 }
 
 impl NatsSender {
@@ -162,12 +156,16 @@ impl NatsSender {
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
     /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
     /// server refuses the user.
-    pub async fn connect(url: &str, mut options: NatsSenderOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: NatsSenderOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
         let of_jetstream = [&others, JETSTREAM].concat();
         let target = Target::new(&endpoint, options.connection.clone(), &others, &of_jetstream)?;
         options.sender = options.sender.with_url(&endpoint)?;
+        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
         if let Some(peer) = options.sender.peer {
@@ -176,20 +174,20 @@ impl NatsSender {
                 options.format.get_or_insert_with(|| Arc::new(Json::new()));
             }
         }
-        options.raw = flag(&endpoint, "raw")?.unwrap_or(options.raw);
+        options.raw = endpoint.flag("raw")?.unwrap_or(options.raw);
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
         if writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(unsupported("structured messages of NATS are JSON documents", "use `format=json`")
                 .with_clause("NATS-3-b"));
         }
-        options.headers = flag(&endpoint, "headers")?.unwrap_or(options.headers);
-        options.deduplicate = flag(&endpoint, "deduplicate")?.unwrap_or(options.deduplicate);
+        options.headers = endpoint.flag("headers")?.unwrap_or(options.headers);
+        options.deduplicate = endpoint.flag("deduplicate")?.unwrap_or(options.deduplicate);
         options.stream = endpoint.option("stream").map(str::to_owned).or(options.stream);
         if !options.headers && (writing.format().is_none() || options.deduplicate || options.stream.is_some())
         {
             return Err(unsupported(
                 "binary mode, `deduplicate` and `stream` need headers",
-                "use `mode=structured`, or `headers=yes`",
+                "use `mode=structured`, or `headers=true`",
             ));
         }
         let subject = Template::parse(&target.subject)?;
@@ -201,7 +199,8 @@ impl NatsSender {
         let options =
             NatsSenderOptions { connection: target.options.clone(), ..NatsSenderOptions::default() };
         let writing = Writing::given(None, options.sender.losses);
-        let subject = Template::Fixed(subject(&target.subject)?);
+        let of_url = |error: Error| Error::new(ErrorKind::InvalidUrl).with_detail(error.detail().to_owned());
+        let subject = Template::Fixed(subject(&target.subject).map_err(of_url)?);
         Self::open(target, subject, writing, options).await
     }
 
@@ -213,16 +212,15 @@ impl NatsSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking = Linking {
             target: Arc::clone(&target),
             in_flight: options.in_flight.messages,
             timeout: options.timeout,
         };
-        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
-        links.open().await?;
-        let in_flight = InFlight::new(options.in_flight);
-        Ok(Self { target, subject, in_flight, writing, options, links, closed: AtomicBool::new(false) })
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let links = Links::open(reconnect, options.in_flight).await?;
+        Ok(Self { target, subject, writing, options, links })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -244,7 +242,15 @@ impl NatsSender {
                 (subject, headers, payload)
             }
             Content::AsReceived(received) => {
-                let (headers, payload) = extras::as_received(received)?;
+                let (mut headers, payload) = extras::as_received(received)?;
+                if headers.is_none()
+                    && outgoing.headers().len() > 0
+                    && let Ok(Message::Structured(document)) = received.message()
+                {
+                    // Only a message without any headers is a document without a content type.
+                    let content_type = document.format().media_type();
+                    append(headers.get_or_insert_default(), "Content-Type", content_type.as_bytes())?;
+                }
                 let subject = match (fixed, &self.subject) {
                     (Some(subject), _) => subject,
                     (None, Template::Fixed(subject)) => subject.clone(),
@@ -259,7 +265,7 @@ impl NatsSender {
         };
         if outgoing.headers().len() > 0 {
             if !self.options.headers {
-                return Err(unsupported("this sender sends no headers", "use `headers=yes`"));
+                return Err(unsupported("this sender sends no headers", "use `headers=true`"));
             }
             extras::add(&mut headers, outgoing)?;
         }
@@ -283,7 +289,7 @@ impl NatsSender {
         let NatsMessage { headers: list, payload } = write_message(message, self.options.raw)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &list {
-            super::message::append(&mut headers, name.as_str(), value)?;
+            append(&mut headers, name.as_str(), value)?;
         }
         if self.options.deduplicate && self.target.jetstream {
             headers.insert(header::NATS_MESSAGE_ID, self.message_id(message)?);
@@ -310,16 +316,6 @@ impl NatsSender {
         text.parse().map_err(failure::transport)
     }
 
-    /// Sends a rejected message as it was received, with headers for the reason and the origin. Returns when
-    /// it is confirmed.
-    pub(super) async fn send_letter(&self, letter: &DeadLetter) -> Result<(), Error> {
-        let (headers, payload) = super::dead_letter::message(letter)?;
-        let Template::Fixed(subject) = &self.subject else { return Err(Error::new(ErrorKind::Unsupported)) };
-        let size = payload.len();
-        let prepared = Prepared { subject: subject.clone(), reply: None, headers: Some(headers), payload };
-        self.send_within(|| Ok(prepared.clone()), size).await?.await.map(drop)
-    }
-
     /// Waits for room and a link, then sends. Returns the future outcome.
     async fn send_within(
         &self,
@@ -327,13 +323,9 @@ impl NatsSender {
         size: usize,
     ) -> Result<Outcome<Receipt>, Error> {
         let mut prepared = prepare()?;
-        let mut permit = self.in_flight.room().await;
-        permit.charge(size);
+        let permit = self.links.room(size).await;
         let mut again = false;
         loop {
-            if self.closed.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
-            }
             let (number, link) = self.links.get().await?;
             match link.send(prepared).await {
                 Ok(sent) => return Ok(link.add(sent, permit)),
@@ -379,9 +371,6 @@ impl Transmit for NatsSender {
         if prepared.reply.is_some() {
             return Err(unsupported("a request has a reply address of its own", "leave out `reply_to`"));
         }
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed));
-        }
         let asking = async {
             let (_, link) = self.links.get().await?;
             link.request(prepared, limit).await
@@ -398,24 +387,7 @@ impl Transmit for NatsSender {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.closed.store(true, Ordering::Release);
-        let runtime = runtime()?;
-        // Closes the link in a task, so that the link is closed even if this future is dropped.
-        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
-        self.in_flight.idle().await;
-        match closing {
-            Some(closing) => closing.await.map_err(failure::transport),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Still sends what was enqueued.
-impl Drop for NatsSender {
-    fn drop(&mut self) {
-        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
-            runtime.spawn(async move { link.close().await });
-        }
+        self.links.close().await
     }
 }
 
@@ -423,7 +395,7 @@ impl fmt::Debug for NatsSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsSender")
             .field("target", &format_args!("{}", self.target))
-            .field("in_flight", &self.in_flight)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }

@@ -6,10 +6,10 @@ use crate::tools::{
 use async_nats::HeaderMap;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message};
 use cloudevents_nats::async_nats051::{
-    Login, Logins, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
+    Login, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
 };
 use cloudevents_testkit::nats::{Server, ServerOptions};
-use cloudevents_transport::{ConnectionState, Endpoint, Outgoing};
+use cloudevents_transport::{ConnectionState, Endpoint, Logins, Outgoing};
 use std::{
     collections::BTreeSet,
     pin::Pin,
@@ -87,13 +87,14 @@ async fn subjects_come_from_attributes() {
     assert_eq!(take(&mut all).await.1, "shop.order.paid.eu");
     sender.send(Outgoing::from(event("x")).to("shop.elsewhere")).await.unwrap();
     assert_eq!(take(&mut all).await.1, "shop.elsewhere");
-    for (ty, kind) in [("a b", ErrorKind::Unsupported), ("a.*", ErrorKind::Unsupported)] {
-        assert_eq!(sender.send(&event(ty)).await.unwrap_err().kind(), kind, "{ty}");
+    for ty in ["a b", "a.*"] {
+        let error = sender.send(&event(ty)).await.unwrap_err();
+        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::InvalidString, true), "{ty}");
     }
     let without = Event::builder().id("1").source("/s").ty("t").build().unwrap();
     assert_eq!(sender.send(&without).await.unwrap_err().kind(), ErrorKind::MissingAttribute);
     let elsewhere = sender.send(Outgoing::from(event("x")).to("shop.*")).await.unwrap_err();
-    assert_eq!(elsewhere.kind(), ErrorKind::Unsupported);
+    assert_eq!((elsewhere.kind(), sender.refuses_message(&elsewhere)), (ErrorKind::InvalidString, true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,7 +234,7 @@ async fn only_those_who_may_are_let_in() {
 #[derive(Debug)]
 struct Rotating(AtomicU32);
 
-impl Logins for Rotating {
+impl Logins<Login> for Rotating {
     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, cloudevents_core::Error>> + Send + '_>> {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(Ok(Login::token(format!("t{number}")))))
@@ -245,7 +246,7 @@ async fn credentials_are_requested_before_each_connection() {
     let mut server = with(|options| options.tokens = vec!["t0".into(), "t1".into()]);
     let mut options = NatsSenderOptions::default();
     let logins = Arc::new(Rotating(AtomicU32::new(0)));
-    options.connection.logins = Some(Arc::clone(&logins) as Arc<dyn Logins>);
+    options.connection.logins = Some(Arc::clone(&logins) as Arc<dyn Logins<Login>>);
     let sender = sender(&server.url("orders"), options).await.unwrap();
     sender.send(&event("1")).await.unwrap();
     assert_eq!(logins.0.load(Ordering::Relaxed), 1);
@@ -265,6 +266,26 @@ async fn credentials_are_requested_before_each_connection() {
     .await;
     assert_eq!(logins.0.load(Ordering::Relaxed), 2);
     drop(server);
+}
+
+/// The receiver ends at once with the error where that is what the program wants, and not after five minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_a_refused_login_is_tried_again_is_an_option() {
+    let mut server = with(|options| options.tokens = vec!["t0".into()]);
+    let mut options = strict();
+    options.connection.logins = Some(Arc::new(Rotating(AtomicU32::new(0))));
+    options.connection.backoff.refused = Duration::ZERO;
+    let mut receiver = receiver(&server.url("orders"), options).await.unwrap();
+    let _server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server.restart().unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    let error = within(receiver.next()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(receiver.connectivity().state().is_failed());
 }
 
 #[tokio::test]
@@ -333,7 +354,7 @@ async fn rejected_messages_go_to_a_subject() {
     assert_eq!(letter.event().unwrap(), event("1"));
     let header = |name: &str| letter.header_text(name).map(|value| value.into_owned()).unwrap_or_default();
     assert_eq!(
-        (header("dead-letter-reason"), header("dead-letter-subject")),
+        (header("dead-letter-reason"), header("dead-letter-topic")),
         ("no more".into(), "orders".into())
     );
     assert_eq!((header("dead-letter-attempt"), header("x-trace")), ("1".into(), "t".into()));
@@ -359,7 +380,7 @@ async fn rejected_messages_go_to_a_subject() {
 #[tokio::test]
 async fn messages_without_headers_reach_old_servers() {
     let server = with(|options| options.headers = false);
-    let url = format!("{}?mode=structured&headers=no", server.url("orders"));
+    let url = format!("{}?mode=structured&headers=false", server.url("orders"));
     let mut receiver = receiver_from(&server, "orders").await;
     let sender = sender(&url, NatsSenderOptions::default()).await.unwrap();
     sender.send(&event("1")).await.unwrap();
@@ -435,7 +456,7 @@ async fn urls_that_cannot_be_used() {
         "nats://127.0.0.1:1/a?headers=maybe",
         "nats://127.0.0.1:1/a?stream=S",
         "nats://127.0.0.1:1/a?prefetch=1",
-        "nats://127.0.0.1:1/a?deduplicate=yes",
+        "nats://127.0.0.1:1/a?deduplicate=true",
         "amqp://127.0.0.1:1/a",
     ] {
         let error = sender(url, NatsSenderOptions::default()).await.unwrap_err();
@@ -460,8 +481,8 @@ async fn urls_that_cannot_be_used() {
     let undecided = receiver("nats://127.0.0.1:1/a", NatsReceiverOptions::default()).await.unwrap_err();
     assert_eq!(undecided.kind(), ErrorKind::Unsupported);
     for url in [
-        "nats://127.0.0.1:1/a?headers=no",
-        "nats+jetstream://127.0.0.1:1/a?headers=no&mode=structured&deduplicate=yes",
+        "nats://127.0.0.1:1/a?headers=false",
+        "nats+jetstream://127.0.0.1:1/a?headers=false&mode=structured&deduplicate=true",
     ] {
         assert_eq!(
             sender(url, NatsSenderOptions::default()).await.unwrap_err().kind(),

@@ -107,7 +107,7 @@ async fn we_write<'e>(
     let option = match mode {
         "peer" => "?peer=go-2",
         "structured" => "?mode=structured",
-        "bare" => "?mode=structured&headers=no",
+        "bare" => "?mode=structured&headers=false",
         _ => "",
     };
     let mut options = NatsSenderOptions::default();

@@ -2,14 +2,17 @@
 //!
 //! Core NATS is the server in memory. JetStream, and core NATS again, are on the server that `CE_TEST_NATS_URL` names.
 
-use crate::tools::{create_stream, name, real};
+use crate::{
+    process::Process,
+    tools::{create_stream, name, real},
+};
 use cloudevents_core::Error;
 use cloudevents_nats::async_nats051::{
     NatsConnection, NatsReceiverOptions, NatsSenderOptions, receiver, sender,
 };
 use cloudevents_testkit::{
     fault_proxy::FaultProxy,
-    incidents::{Patience, Proxied, check_all},
+    incidents::{Patience, Proxied, check_all, check_replaced},
     nats::Server,
 };
 use cloudevents_transport::{
@@ -83,6 +86,18 @@ fn check(report: &Report, unclaimed: &[&str]) {
 
 /// Core NATS confirms nothing.
 const CORE: &[&str] = &["confirmations_that_do_not_come"];
+
+/// It has the stream, which an operator has made, and no consumer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_replaced_by_an_empty_one() {
+    let (Some(server), Some(empty)) = (Process::start(), Process::start()) else { return };
+    let subject = Subject::new(&server.url(), true, Patience::LONG);
+    for process in [&server, &empty] {
+        create_stream(&process.url(), &subject.name).await;
+    }
+    let address = empty.url().trim_start_matches("nats://").parse().unwrap();
+    check_replaced(&subject, address).await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn incidents_of_core_nats() {

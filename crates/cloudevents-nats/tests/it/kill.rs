@@ -21,7 +21,7 @@ async fn a_killed_consumer_loses_nothing_on_a_real_server() {
     let name = name("kill");
     create_stream(&server, &name).await;
     let url = format!("{}/{name}.x", server.replacen("nats:", "nats+jetstream:", 1));
-    let consuming = format!("{url}?consumer=killed&ack-wait=2s&double-ack=yes");
+    let consuming = format!("{url}?consumer=killed&ack-wait=2s&double-ack=true");
     let (mut sent, mut handled) = (BTreeSet::new(), BTreeSet::new());
     for round in 0..rounds {
         let batch: Vec<Event> = events(EVENTS)

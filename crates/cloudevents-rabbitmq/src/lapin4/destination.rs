@@ -1,7 +1,8 @@
 //! Where messages are sent: an exchange and a routing key.
 
-use super::{failure::transport, options::short};
+use super::options::short;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Endpoint, binding::percent_decoded};
 use lapin::types::ShortString;
 use std::fmt;
 
@@ -32,14 +33,16 @@ impl Destination {
         let Some(address) = text.strip_prefix('/') else {
             return Ok(Self { exchange: exchange.clone(), routing_key: short("the routing key", text)? });
         };
-        let parts: Option<Vec<String>> = address.split('/').map(decoded).collect();
+        let parts: Option<Vec<Box<str>>> = address.split('/').map(percent_decoded).collect();
         match parts.as_deref() {
-            Some([kind, queue]) if kind == "queues" && !queue.is_empty() => Self::queue(queue),
-            Some([kind, exchange]) if kind == "exchanges" && !exchange.is_empty() => Self::new(exchange, ""),
-            Some([kind, exchange, key]) if kind == "exchanges" && !exchange.is_empty() => {
+            Some([kind, queue]) if &**kind == "queues" && !queue.is_empty() => Self::queue(queue),
+            Some([kind, exchange]) if &**kind == "exchanges" && !exchange.is_empty() => {
+                Self::new(exchange, "")
+            }
+            Some([kind, exchange, key]) if &**kind == "exchanges" && !exchange.is_empty() => {
                 Self::new(exchange, key)
             }
-            _ => Err(transport("")
+            _ => Err(Error::new(ErrorKind::InvalidString)
                 .with_detail(format!("`{}` is not an address", text.escape_debug()))
                 .with_help("write `/queues/QUEUE`, `/exchanges/EXCHANGE/ROUTING-KEY`, or a routing key")),
         }
@@ -73,14 +76,12 @@ impl fmt::Display for Encoded<'_> {
     }
 }
 
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(if byte == b'%' { digit()? << 4 | digit()? } else { byte });
-    }
-    String::from_utf8(bytes).ok()
+/// A destination that the URL names: a mistake in it is one of the URL.
+pub(super) fn in_url<T>(endpoint: &Endpoint, named: Result<T, Error>) -> Result<T, Error> {
+    named.map_err(|error| match error.help() {
+        Some(help) => endpoint.invalid(error.detail()).with_help(help.to_owned()),
+        None => endpoint.invalid(error.detail()),
+    })
 }
 
 /// The error for a destination that the broker does not have.

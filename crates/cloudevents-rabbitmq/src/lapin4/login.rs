@@ -1,10 +1,8 @@
 //! Changing credentials.
 
 use super::Sasl;
-use cloudevents_core::Error;
-use std::{fmt, pin::Pin};
 
-/// The current credentials.
+/// The current credentials, as a source of changing ones returns them: [`Logins`](cloudevents_transport::Logins).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Login {
@@ -20,37 +18,4 @@ impl From<Sasl> for Login {
     fn from(sasl: Sasl) -> Self {
         Self { sasl: Some(sasl), ..Self::default() }
     }
-}
-
-/// A source of changing credentials, such as rotated passwords and renewed certificates. It is called
-/// before each connection.
-///
-/// A login that the broker refuses is retried for five minutes, each time with the then current
-/// credentials: see [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused).
-///
-/// ```
-/// use cloudevents_rabbitmq::lapin4::{RabbitConnection, Login, Logins, Sasl};
-/// use cloudevents_core::{Error, ErrorKind};
-/// use std::{fs, path::PathBuf, pin::Pin, sync::Arc};
-///
-/// /// A password that another program replaces in a file.
-/// #[derive(Debug)]
-/// struct InFile(PathBuf);
-///
-/// impl Logins for InFile {
-///     fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
-///         Box::pin(async {
-///             let password = fs::read_to_string(&self.0)
-///                 .map_err(|error| Error::new(ErrorKind::Disconnected).with_detail("no password").with_source(error))?;
-///             Ok(Login::from(Sasl::plain("billing", password.trim())))
-///         })
-///     }
-/// }
-///
-/// let mut connection = RabbitConnection::default();
-/// connection.logins = Some(Arc::new(InFile("/run/secrets/broker".into())));
-/// ```
-pub trait Logins: Send + Sync + fmt::Debug + 'static {
-    /// Returns the current credentials. An error makes the attempt to connect fail.
-    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>>;
 }

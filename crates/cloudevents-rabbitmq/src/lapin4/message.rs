@@ -58,7 +58,7 @@ pub fn decode_message(delivery: Delivery, with: &DecodeOptions) -> Result<Decode
 
 /// Encodes an event for lapin, and returns it with the losses: what the format could not represent. Headers
 /// are copied, the payload is not. Errors are those of [`encode`](crate::encode()), and
-/// [`Transport`](ErrorKind::Transport) for names and content types of more than 255 bytes.
+/// [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255 bytes.
 pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(LapinMessage, Losses), Error> {
     let (message, losses) = crate::encode(event, mode)?;
     Ok((from_rabbit(&message)?, losses))
@@ -84,7 +84,7 @@ pub fn rabbit(delivery: Delivery) -> RabbitMessage {
 /// Returns a message for lapin. Text becomes long strings; other bytes become byte arrays.
 ///
 /// Errors: [`Unsupported`](ErrorKind::Unsupported) for values whose content was not kept
-/// ([`FieldValue::Other`]); [`Transport`](ErrorKind::Transport) for names and content types of more than 255
+/// ([`FieldValue::Other`]); [`TooLarge`](ErrorKind::TooLarge) for names and content types of more than 255
 /// bytes.
 pub fn from_rabbit(message: &RabbitMessage) -> Result<LapinMessage, Error> {
     Parts::of(message).map(Parts::whole)
@@ -261,7 +261,7 @@ mod tests {
             RabbitMessage::new("").with_header("h".repeat(256), ""),
             RabbitMessage::new("").with_content_type("h".repeat(256)),
         ] {
-            assert_eq!(from_rabbit(&message).unwrap_err().kind(), ErrorKind::Transport);
+            assert_eq!(from_rabbit(&message).unwrap_err().kind(), ErrorKind::TooLarge);
         }
     }
 

@@ -75,7 +75,7 @@ mod stream;
 
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
-pub use login::{Login, Logins};
+pub use login::Login;
 pub use message::{LapinMessage, decode, decode_message, encode, encode_message, from_rabbit, rabbit};
 pub use options::{QueueType, RabbitConnection, Sasl};
 pub use received::ReceivedMessage;

@@ -1,8 +1,8 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{failure::transport, login::Logins};
+use super::login::Login;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Secret};
+use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use std::{
     fmt,
@@ -30,11 +30,14 @@ pub struct RabbitConnection {
     pub sasl: Option<Sasl>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence
     /// over all other settings. Default: none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// The interval of heartbeats, in whole seconds: a connection that is silent for two of them is lost.
-    /// The broker may shorten it. Default: 30 seconds.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
+    /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
+    /// them is lost. The broker may shorten it. Default: 30 seconds.
     pub heartbeat: Duration,
     /// Certificates for `rabbitmqs` URLs. Default: the authorities that browsers trust, and no client
     /// certificate.
@@ -49,6 +52,7 @@ impl Default for RabbitConnection {
             sasl: None,
             logins: None,
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             heartbeat: Duration::from_secs(30),
             #[cfg(feature = "tls")]
             tls: super::Tls::default(),
@@ -146,14 +150,14 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["name", "sasl"];
+const OPTIONS: &[&str] = &["keep-alive", "name", "sasl"];
 
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
     /// URL may have.
     pub(super) fn new(
         endpoint: &Endpoint,
-        options: RabbitConnection,
+        mut options: RabbitConnection,
         others: &[&str],
     ) -> Result<Self, Error> {
         endpoint.check_options(&[OPTIONS, others].concat())?;
@@ -194,6 +198,7 @@ impl Target {
             (Some("external"), ..) => Some(Sasl::External),
             (Some(_), ..) => return Err(endpoint.invalid("`sasl` is neither `plain` nor `external`")),
         };
+        options.heartbeat = endpoint.duration("keep-alive")?.unwrap_or(options.heartbeat);
         let name = endpoint.option("name").map(str::to_owned).or_else(|| options.name.clone());
         let hosts = match endpoint.hosts() {
             [] => vec![host.with_port(port)],
@@ -232,10 +237,11 @@ pub(super) fn fixed(text: &'static str) -> ShortString {
     ShortString::try_new(text).unwrap_or_default()
 }
 
-/// A text in a field of at most 255 bytes. `what` names it in the error.
+/// A text in a field of at most 255 bytes. `what` names it in the error, which is about the message.
 pub(super) fn short(what: &str, text: &str) -> Result<ShortString, Error> {
     ShortString::try_new(text).map_err(|_| {
-        transport("").with_detail(format!("{what} has {} bytes, and AMQP 0.9.1 allows 255", text.len()))
+        let detail = format!("{what} has {} bytes, and AMQP 0.9.1 allows 255", text.len());
+        Error::new(ErrorKind::TooLarge).with_detail(detail)
     })
 }
 
@@ -249,9 +255,11 @@ mod tests {
 
     #[test]
     fn what_a_url_says() {
-        let at = target("rabbitmq://al%40ice:s%2Fp@one:7,[::1]/pro%2Fd?name=c&queue=x").unwrap();
+        let at =
+            target("rabbitmq://al%40ice:s%2Fp@one:7,[::1]/pro%2Fd?name=c&keep-alive=10s&queue=x").unwrap();
         assert_eq!((at.vhost.as_str(), at.name.as_str(), at.tls), ("pro/d", "c", false));
         assert_eq!(at.to_string(), "rabbitmq://one:7,[::1]:5672/pro%2Fd");
+        assert_eq!(at.options.heartbeat, Duration::from_secs(10));
         let Sasl::Plain { user, password } = &at.sasl else { panic!("{:?}", at.sasl) };
         assert_eq!((user.expose(), password.expose()), ("al@ice", "s/p"));
         assert!(!format!("{at:?} {at}").contains("s/p"));

@@ -111,6 +111,11 @@ impl Connect for Linking {
     async fn lost(&self, link: &Arc<Publisher>) -> Error {
         link.connected.ended(&link.channel).await
     }
+
+    async fn close(link: Arc<Publisher>) -> Result<(), Error> {
+        link.close().await;
+        Ok(())
+    }
 }
 
 /// A channel with publisher confirms.

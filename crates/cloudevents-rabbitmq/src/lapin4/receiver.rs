@@ -1,7 +1,8 @@
 //! A receiver from a queue.
 
 use super::{
-    dead_letter::{DeadLetters, Decided, decided},
+    dead_letter::DeadLetters,
+    destination::{Destination, in_url},
     options::{QueueType, RabbitConnection, Target},
     retry::Retries,
     sender::RabbitSender,
@@ -11,9 +12,10 @@ use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
-        Incoming, Receive,
-        connect::{Backoff, Reconnect},
+        Incoming, Receive, Rejecting,
+        connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
+        rejecting,
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -100,19 +102,22 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, mut options: RabbitReceiverOptions) -> Result<Receiver, Error> {
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: RabbitReceiverOptions,
+) -> Result<Receiver, Error> {
     // A receiver decodes documents with the given formats.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(url, options).await
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: RabbitReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
     async move {
-        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
-        RabbitReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+        let receiver = options.receiver.clone().with_url(&endpoint)?;
+        RabbitReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
     }
     .boxed()
 }
@@ -174,7 +179,7 @@ impl RabbitReceiver {
     /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
     /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
     /// | `max-message-size` | in bytes; a larger message ends the connection |
-    /// | `name`, `sasl` | as for a sender |
+    /// | `keep-alive`, `name`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
     /// happens to rejected messages.
@@ -185,11 +190,14 @@ impl RabbitReceiver {
     /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
     /// queue.
-    pub async fn connect(url: &str, options: RabbitReceiverOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: RabbitReceiverOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, ReceiverOptions::URL_OPTIONS.as_slice()].concat();
         let mut target = Target::new(&endpoint, options.connection, &others)?;
-        target.max_message = endpoint.option_as("max-message-size")?.unwrap_or(options.max_message_size);
+        target.max_message = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
         let queue: Arc<str> = match endpoint.option("queue") {
             None | Some("") => {
                 return Err(endpoint
@@ -207,26 +215,28 @@ impl RabbitReceiver {
         let receiver = options.receiver.with_url(&endpoint)?;
         let in_flight = receiver.in_flight;
         let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
-        let prefetch = endpoint.option_as("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
+        let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
         let rejected = options.queue;
-        let decided = decided(&endpoint, &rejected)?;
-        super::connection::runtime()?;
-        let letters = match &decided {
-            Decided::Letters(destination) => Some(destination.clone()),
+        let is_decided = rejected.is_decided();
+        let to = rejecting(&endpoint, is_decided, Some("queue"), true, "RabbitReceiverOptions::queue")?;
+        let letters = match to {
+            Rejecting::To(place) => Some(in_url(&endpoint, Destination::parse(place, &Default::default()))?),
             _ => None,
         };
-        let publisher = RabbitSender::for_received(target.clone(), in_flight, letters.zip(declare)).await?;
+        super::connection::runtime()?;
+        let publisher =
+            RabbitSender::for_received(target.clone(), in_flight, letters.clone().zip(declare)).await?;
         let publisher = Arc::new(publisher);
-        let rejected = match decided {
-            Decided::Options => rejected,
-            Decided::Broker => rejected.rejecting_to_broker(),
-            Decided::Drop => rejected.dropping_rejected(),
-            Decided::Letters(destination) => {
+        let rejected = match (to, letters) {
+            (Rejecting::ToBroker, _) => rejected.rejecting_to_broker(),
+            (Rejecting::Dropped, _) => rejected.dropping_rejected(),
+            (_, Some(destination)) => {
                 rejected.with_sink(DeadLetters { publisher: Arc::clone(&publisher), destination })
             }
+            (_, None) => rejected,
         };
         let target = Arc::new(target);
-        let retries = Arc::new(Retries::new(publisher, &queue, wait)?);
+        let retries = Arc::new(in_url(&endpoint, Retries::new(publisher, &queue, wait))?);
         let linking = Linking {
             target: Arc::clone(&target),
             queue: Arc::clone(&queue),
@@ -235,7 +245,7 @@ impl RabbitReceiver {
             decoding: receiver.decoding,
             retries,
         };
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(in_flight, usize::from(prefetch));
         Ok(Self { inner: QueueReceiver::open(reconnect, room, rejected).await?, target, queue })

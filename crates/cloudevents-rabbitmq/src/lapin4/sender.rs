@@ -2,7 +2,7 @@
 
 use super::{
     connection::runtime,
-    destination::Destination,
+    destination::{Destination, in_url},
     extras, failure,
     message::Parts,
     options::{QueueType, RabbitConnection, Target},
@@ -10,28 +10,30 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
+    Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Links, Reconnect},
     },
     bridge::Template,
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use lapin::types::{FieldTable, ShortString};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] =
-    &["queue", "exchange", "routing-key", "declare", "mode", "format", "mandatory", "max-message-size"];
+const OPTIONS: &[&str] = &[
+    "queue",
+    "exchange",
+    "routing-key",
+    "declare",
+    "mode",
+    "format",
+    "mandatory",
+    "max-message-size",
+    "timeout",
+];
 
 /// What RabbitMQ 4 takes unless it is configured otherwise.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -110,14 +112,17 @@ impl From<SenderOptions> for RabbitSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: RabbitSenderOptions) -> Result<Sender, Error> {
-    open(url, options).await
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: RabbitSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
-    RabbitSender::connect(url, options).map_ok(RabbitSender::into_sender).boxed()
+fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    RabbitSender::connect(endpoint, options).map_ok(RabbitSender::into_sender).boxed()
 }
 
 /// Sends to an exchange or a queue, over its own connection.
@@ -148,9 +153,7 @@ pub struct RabbitSender {
     decoding: DecodeOptions,
     writing: Writing,
     options: RabbitSenderOptions,
-    in_flight: InFlight,
-    links: Shared<Linking>,
-    closed: AtomicBool,
+    links: Links<Linking>,
 }
 
 impl RabbitSender {
@@ -161,24 +164,29 @@ impl RabbitSender {
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
     /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
     /// broker refuses the user or has no such exchange.
-    pub async fn connect(url: &str, mut options: RabbitSenderOptions) -> Result<Self, Error> {
-        let endpoint = Endpoint::parse(url)?;
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: RabbitSenderOptions,
+    ) -> Result<Self, Error> {
+        let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
         let target = Target::new(&endpoint, options.connection.clone(), &others)?;
         options.sender = options.sender.with_url(&endpoint)?;
+        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         let mut decoding = options.sender.decoding.clone();
         decoding.formats = formats.clone();
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
         options.declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
-        options.mandatory = endpoint.option_as("mandatory")?.unwrap_or(options.mandatory);
-        options.max_message_size =
-            endpoint.option_as("max-message-size")?.unwrap_or(options.max_message_size);
+        options.mandatory = endpoint.flag("mandatory")?.unwrap_or(options.mandatory);
+        options.max_message_size = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
         let destination =
             match (endpoint.option("queue"), endpoint.option("exchange"), endpoint.option("routing-key")) {
                 (Some(""), ..) => return Err(endpoint.invalid("the option `queue` names no queue")),
-                (Some(queue), None, None) => Destination::queue(queue)?,
-                (None, Some(exchange), key) => Destination::new(exchange, key.unwrap_or_default())?,
+                (Some(queue), None, None) => in_url(&endpoint, Destination::queue(queue))?,
+                (None, Some(exchange), key) => {
+                    in_url(&endpoint, Destination::new(exchange, key.unwrap_or_default()))?
+                }
                 (None, None, _) => {
                     return Err(endpoint
                         .invalid("the option `queue` or `exchange` is missing")
@@ -227,7 +235,7 @@ impl RabbitSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let linking = Linking::new(
             Arc::clone(&target),
             destination.clone(),
@@ -235,22 +243,10 @@ impl RabbitSender {
             options.mandatory,
             options.timeout,
         );
-        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
-        links.open().await?;
-        let in_flight = InFlight::new(options.in_flight);
-        let closed = AtomicBool::new(false);
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let links = Links::open(reconnect, options.in_flight).await?;
         let decoding = DecodeOptions::strict();
-        Ok(Self {
-            target,
-            destination,
-            routing_key: None,
-            decoding,
-            in_flight,
-            writing,
-            options,
-            links,
-            closed,
-        })
+        Ok(Self { target, destination, routing_key: None, decoding, writing, options, links })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -317,18 +313,14 @@ impl RabbitSender {
 
     /// Waits for room and a link, then sends. Returns the future outcome.
     async fn send_within(&self, mut publish: Publish, size: usize) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.in_flight.room().await;
-        permit.charge(size);
+        let permit = self.links.room(size).await;
         let mut again = false;
         loop {
-            if self.closed.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
-            }
             let (number, link) = self.links.get().await?;
             link.unblocked().await;
             let lost = match self.check(&link, &publish.destination.exchange).await {
                 // No waiting from here on, so that what is dropped has sent nothing.
-                Ok(()) => match link.publish(publish, &self.closed) {
+                Ok(()) => match link.publish(publish, self.links.closed()) {
                     Ok(answer) => return Ok(link.answers.add(answer, permit)),
                     Err(back) => {
                         publish = *back;
@@ -372,24 +364,7 @@ impl Transmit for RabbitSender {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.closed.store(true, Ordering::Release);
-        let runtime = runtime()?;
-        // Closes the link in a task, so that the link is closed even if this future is dropped.
-        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
-        self.in_flight.idle().await;
-        match closing {
-            Some(closing) => closing.await.map_err(failure::transport),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Still sends what was enqueued.
-impl Drop for RabbitSender {
-    fn drop(&mut self) {
-        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
-            runtime.spawn(async move { link.close().await });
-        }
+        self.links.close().await
     }
 }
 
@@ -398,7 +373,7 @@ impl fmt::Debug for RabbitSender {
         f.debug_struct("RabbitSender")
             .field("target", &format_args!("{}", self.target))
             .field("destination", &format_args!("{}", self.destination))
-            .field("in_flight", &self.in_flight)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }

@@ -119,6 +119,24 @@ async fn messages_go_to_other_exchanges_and_routing_keys() {
     assert_eq!(sender.connectivity().losses(), 0);
     let wrong = within(sender.send(Outgoing::from(event(8)).to("/topics/x"))).await.unwrap_err();
     assert!(wrong.help().unwrap().contains("/exchanges/"));
+    assert_eq!((wrong.kind(), sender.refuses_message(&wrong)), (ErrorKind::InvalidString, true));
+}
+
+/// So that a bridge puts it aside, and does not try it for ever.
+#[tokio::test]
+async fn a_routing_key_that_an_event_makes_too_long_is_the_mistake_of_that_event() {
+    let broker = Broker::start().unwrap();
+    broker.bind("shop", "topic", "#", "orders");
+    let url = broker.url("exchange=shop&routing-key=orders.{subject|id}");
+    let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    let with = |subject: &str| event(1).into_builder().subject(subject).build().unwrap();
+    let error = within(sender.send(&with(&"x".repeat(250)))).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true));
+    within(sender.send(&with("eu"))).await.unwrap();
+    within(sender.send(&event(2))).await.unwrap();
+    let keys: Vec<String> =
+        broker.queue("orders").messages().iter().map(|message| message.routing_key().to_owned()).collect();
+    assert_eq!(keys, ["orders.eu", "orders.2"]);
 }
 
 #[tokio::test]
@@ -147,7 +165,7 @@ async fn what_goes_along_with_a_message_arrives() {
         (Outgoing::from(event(1)).header("cloudEvents:x", "2"), ErrorKind::InvalidName),
         (Outgoing::from(event(1)).header("a", "1").header("a", "2"), ErrorKind::InvalidName),
         (Outgoing::from(event(1)).correlation(b"\xff"), ErrorKind::Unsupported),
-        (Outgoing::from(event(1)).reply_to("a".repeat(256)), ErrorKind::Transport),
+        (Outgoing::from(event(1)).reply_to("a".repeat(256)), ErrorKind::TooLarge),
     ] {
         assert_eq!(within(sender.send(outgoing)).await.unwrap_err().kind(), kind);
     }
@@ -275,7 +293,7 @@ async fn dead_letters_keep_everything_and_say_why() {
     };
     assert_eq!(of(0, "dead-letter-reason").unwrap(), "too late");
     assert_eq!(
-        (of(0, "dead-letter-queue").unwrap(), of(0, "dead-letter-attempt").unwrap()),
+        (of(0, "dead-letter-topic").unwrap(), of(0, "dead-letter-attempt").unwrap()),
         ("orders".into(), "1".into())
     );
     assert_eq!((of(0, "traceparent").unwrap(), of(0, "ce-id").unwrap()), ("00-1".into(), "1".into()));

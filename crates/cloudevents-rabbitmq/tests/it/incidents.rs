@@ -7,7 +7,7 @@ use cloudevents_rabbitmq::lapin4::{
 };
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy},
-    incidents::{Patience, Proxied, check_all},
+    incidents::{Patience, Proxied, check_all, check_replaced},
     rabbitmq::Broker,
 };
 use cloudevents_transport::{
@@ -71,6 +71,15 @@ impl Proxied for Place {
     fn proxy(&self) -> &FaultProxy {
         &self.proxy
     }
+}
+
+/// Queues are declared again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_replaced_by_an_empty_one() {
+    let (broker, empty) = (Broker::start().unwrap(), Broker::start().unwrap());
+    let place = Place::new(&broker.url(""), QueueType::Classic, Patience::LONG);
+    check_replaced(&place, ([127, 0, 0, 1], empty.port()).into()).await.unwrap();
+    assert!(empty.has_queue(&place.queue));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

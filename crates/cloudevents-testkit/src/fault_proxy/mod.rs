@@ -85,6 +85,8 @@ struct Shared {
 /// What is done to every connection. Whoever writes has it borrowed, so that a change holds when it is made.
 #[derive(Debug, Default)]
 struct Plan {
+    /// The server of new connections, if it is another one.
+    moved: Option<SocketAddr>,
     stalls: Option<Flow>,
     rate: Option<(Flow, NonZeroU32)>,
     limit: Option<Limit>,
@@ -225,6 +227,22 @@ impl FaultProxy {
     /// ```
     pub fn half_open(&self) {
         self.shared.plan.send_modify(|plan| plan.acts.push(Act::HalfOpen));
+    }
+
+    /// Forwards new connections to this server from now on, as if it had taken the address of the first one. Those that are open stay.
+    ///
+    /// ```
+    /// # use cloudevents_testkit::fault_proxy::{End, FaultProxy};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let proxy = FaultProxy::start(server.local_addr()?)?;
+    /// let empty = std::net::TcpListener::bind("127.0.0.1:0")?; // a broker that knows nothing
+    /// proxy.forward_to(empty.local_addr()?);
+    /// proxy.end(End::Cut);
+    /// # Ok(()) }
+    /// ```
+    pub fn forward_to(&self, server: SocketAddr) {
+        self.shared.plan.send_modify(|plan| plan.moved = Some(server));
     }
 
     /// Ends every fault that lasts: a stall, a rate, a limit, and refusals. Connections that have ended or are half-open stay so.

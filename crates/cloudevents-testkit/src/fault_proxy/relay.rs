@@ -61,7 +61,8 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener, connections: &mut 
 
 /// Forwards a connection that began when there were so many acts.
 async fn serve(shared: Arc<Shared>, mut client: TcpStream, begin: usize) {
-    let Ok(mut server) = TcpStream::connect(shared.server).await else {
+    let address = shared.plan.borrow().moved.unwrap_or(shared.server);
+    let Ok(mut server) = TcpStream::connect(address).await else {
         let _ = client.set_zero_linger();
         return shared.counts.send_modify(Counts::closed);
     };

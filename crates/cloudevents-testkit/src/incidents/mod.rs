@@ -16,7 +16,7 @@ use cloudevents_transport::{
 };
 use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 use scene::{Scene, ensure};
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// A venue whose senders and receivers connect to the broker through a proxy.
@@ -44,6 +44,11 @@ pub struct Patience {
     pub send: Duration,
     /// Within which time a client gives up a connection that is silent. The venue selects a keep-alive, in whole seconds, that leads to this.
     pub silence: Duration,
+}
+
+impl Patience {
+    /// More than any fault of these checks takes.
+    pub const LONG: Self = Self { send: LONG, silence: LONG };
 }
 
 /// Longer than any fault of these checks.
@@ -81,7 +86,7 @@ const CUTS: [(Flow, u64); 8] = [
 
 /// Runs every check at venues of its own, all at the same time, for they mostly wait.
 pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Error>) -> Report {
-    let (long, short) = (Patience { send: LONG, silence: LONG }, Patience { send: SHORT, silence: SILENCE });
+    let (long, short) = (Patience::LONG, Patience { send: SHORT, silence: SILENCE });
     let (unconfirmed, silent) =
         (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
     let open = &open;
@@ -113,6 +118,22 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
         ),
     ];
     join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
+}
+
+/// The broker is replaced at its address by another one, without queues, sessions and positions: both connect to that, and what is sent from then on
+/// arrives. What only the first one had is gone with it. `empty` is where the other one listens.
+///
+/// An error says what does not hold.
+pub async fn check_replaced(venue: &impl Proxied, empty: SocketAddr) -> Result<(), Failure> {
+    let scene = Scene::open(venue).await?;
+    scene.each_arrives(WAITING).await?;
+    venue.proxy().forward_to(empty);
+    venue.proxy().end(End::Cut);
+    if venue.shows_each_loss() {
+        scene.losses_are_seen(SLACK).await?;
+    }
+    scene.passes_again().await?;
+    scene.each_arrives(WAITING).await
 }
 
 type Check<'a> = LocalBoxFuture<'a, Result<Verdict, Failure>>;

@@ -175,6 +175,13 @@ impl Scene {
 
     /// Without being opened anew, the sender sends and the receiver receives in time; both are connected; and nothing that was confirmed is missing.
     pub(super) async fn works_again(&self) -> Result<Verdict, Failure> {
+        self.passes_again().await?;
+        self.nothing_confirmed_is_lost().await?;
+        Ok(Verdict::Holds)
+    }
+
+    /// Without being opened anew, the sender sends and the receiver receives in time, and both are connected.
+    pub(super) async fn passes_again(&self) -> Result<(), Failure> {
         let begin = Instant::now();
         let mut last = None;
         loop {
@@ -196,8 +203,16 @@ impl Scene {
         for (name, state) in [("sender", self.sending.state()), ("receiver", self.receiving.state())] {
             ensure(state.is_connected(), || format!("the {name} works and is {state:?}"))?;
         }
-        self.nothing_confirmed_is_lost().await?;
-        Ok(Verdict::Holds)
+        Ok(())
+    }
+
+    /// Each of so many messages is confirmed, and comes.
+    pub(super) async fn each_arrives(&self, count: usize) -> Result<(), Failure> {
+        let sent = self.outcomes(self.send(count), LONG).await?;
+        let failed = sent.iter().find(|sent| sent.result.is_err());
+        ensure(failed.is_none(), || format!("{failed:?}"))?;
+        let numbers: Vec<usize> = sent.iter().map(|sent| sent.number).collect();
+        self.arrive(&numbers, LONG).await
     }
 
     /// What was confirmed arrives, where the protocol keeps it. It comes again only after a lost connection.

@@ -152,6 +152,11 @@ impl Broker {
         self.shared.state().sessions.values_mut().for_each(|session| session.cut());
     }
 
+    /// Forgets all sessions and retained messages, as a broker that takes the place of this one. For one that is stopped.
+    pub fn forget(&self) {
+        *self.shared.state() = State::default();
+    }
+
     /// Starts the broker again, on the same port. Does nothing if it is running.
     pub fn restart(&mut self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);

@@ -24,7 +24,13 @@ pub(crate) mod transmit;
 mod writing;
 
 pub use crate::{
-    endpoint::normal_path, in_flight::Permit, observing::connectivity::Reporter, outcome::Resolver,
+    endpoint::{
+        normal_path, percent_decoded,
+        rejected::{Rejecting, rejecting},
+    },
+    in_flight::Permit,
+    observing::connectivity::Reporter,
+    outcome::Resolver,
 };
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};

@@ -31,6 +31,7 @@ pub use template::Template;
 use crate::{
     Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
     panics::caught,
+    receiving::letter,
     running::{Ended, Running},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -270,7 +271,9 @@ impl Passage {
             return Done::Held(Fate::Refused(error));
         }
         let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
-        match place.send(letter(delivery, &error)).await {
+        let (reason, kind) = (error.to_string(), error.kind());
+        let letter = letter::outgoing(delivery.received(), &reason, Some(kind), delivery.attempt());
+        match place.send(letter).await {
             Ok(_) => Done::Stored(error),
             // Wherever the message cannot be kept, it stays at the source.
             Err(failure) => Done::Failed(
@@ -327,32 +330,4 @@ impl Passage {
 #[cold]
 fn panicked() -> Error {
     Error::new(ErrorKind::Transport).with_detail("what prepares or sends the message panicked")
-}
-
-/// The message as it came, with reason, attempt and origin in headers.
-fn letter(delivery: &Delivery, error: &Error) -> Outgoing {
-    let mut letter = delivery.forward();
-    let mut add = |name: &'static str, value: &str| {
-        let with = std::mem::replace(&mut letter, Outgoing::as_received(delivery.received().clone()));
-        letter = with.header(name, value);
-    };
-    add("dead-letter-reason", &plain(&error.to_string()));
-    add("dead-letter-error", error.kind().code());
-    add("dead-letter-attempt", &delivery.attempt().to_string());
-    if let Some(partition) = delivery.partition() {
-        add("dead-letter-partition", &partition.number().to_string());
-    }
-    if let Some(topic) = delivery.topic() {
-        add("dead-letter-topic", &plain(topic));
-    }
-    if let Some(offset) = delivery.offset() {
-        add("dead-letter-offset", &offset.to_string());
-    }
-    letter
-}
-
-/// At most 1,024 printable ASCII characters, which every protocol carries in a header.
-fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
-    text.chars().take(1024).map(shown).collect()
 }

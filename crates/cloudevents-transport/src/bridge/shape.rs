@@ -1,7 +1,7 @@
 //! Converts a received message into the messages that the bridge sends.
 
 use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap, renamed::renamed};
-use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing};
+use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing, receiving::letter};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, MediaType, Message, Payload};
 use std::{
@@ -211,8 +211,7 @@ impl Shaper {
     /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
     fn forward_headers(&self, outgoing: &mut Outgoing, received: &Received, redrives: bool) {
         received.origin().headers(&mut |name, value| {
-            let own = name.eq_ignore_ascii_case(HOPS)
-                || (redrives && (name.starts_with("dead-letter-") || name == REPLAYS));
+            let own = name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX));
             if let Some(value) = value
                 && !own
                 && received.is_forwarded(name)

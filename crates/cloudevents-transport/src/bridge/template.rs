@@ -3,7 +3,7 @@
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, FoundAttributes, Message, ResolvedName};
 use std::{fmt, str::FromStr};
 
-/// A text template with attributes of the event: `orders.{type}`.
+/// A text template with attributes of the event: `orders.{type}`. Bridges and the URLs of senders have the same templates.
 ///
 /// `{a|b}` is the first of these attributes that the event has. `{{` and `}}` are literal braces.
 ///
@@ -39,11 +39,32 @@ impl Template {
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute) if the event has none of the attributes of a
     /// part, [`Batched`](ErrorKind::Batched) for a batch, and those of reading the document.
     pub fn fill(&self, message: &Message, with: &DecodeOptions) -> Result<String, Error> {
-        if self.names.is_empty() {
-            let texts = self.parts.iter().map(|part| if let Part::Text(text) = part { text } else { "" });
-            return Ok(texts.collect());
+        if let Some(fixed) = self.fixed() {
+            return Ok(fixed);
         }
         message.look_up(&self.names, with, |found| self.filled(found))?
+    }
+
+    /// The text, if it is the same for every event.
+    ///
+    /// ```
+    /// use cloudevents_transport::bridge::Template;
+    ///
+    /// assert_eq!("orders.{{eu}}".parse::<Template>()?.fixed().as_deref(), Some("orders.{eu}"));
+    /// assert_eq!("orders.{type}".parse::<Template>()?.fixed(), None);
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn fixed(&self) -> Option<String> {
+        self.names.is_empty().then(|| self.with(""))
+    }
+
+    /// The text with this value in place of each attribute, to check what is around them.
+    pub fn with(&self, value: &str) -> String {
+        let text = |part: &Part| match part {
+            Part::Text(text) => String::from(&**text),
+            Part::FirstOf(_) => value.to_owned(),
+        };
+        self.parts.iter().map(text).collect()
     }
 
     fn filled(&self, found: FoundAttributes<'_>) -> Result<String, Error> {

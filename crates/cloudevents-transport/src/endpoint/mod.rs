@@ -1,10 +1,12 @@
 //! Connection URLs that do not print their secrets.
 
+pub(crate) mod rejected;
 pub(crate) mod transports;
 mod url_options;
+mod values;
 
 use cloudevents_core::{Error, ErrorKind};
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt};
 
 /// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
 ///
@@ -64,7 +66,7 @@ impl Endpoint {
             None => (None, authority),
         };
         let secret = |text: &str| {
-            decode(text)
+            percent_decoded(text)
                 .map(Secret)
                 .ok_or_else(|| of_scheme("the user info is not percent-encoded correctly"))
         };
@@ -80,13 +82,15 @@ impl Endpoint {
                 .collect::<Result<_, _>>()?,
         };
         let path = path.unwrap_or_default();
-        if decode(path).is_none() {
+        if percent_decoded(path).is_none() {
             return Err(of_scheme("the path is not percent-encoded correctly"));
         }
         let mut options: Vec<(Box<str>, Box<str>)> = Vec::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = split(pair, '=');
-            let (Some(name), Some(value)) = (decode(name), decode(value.unwrap_or_default())) else {
+            let (Some(name), Some(value)) =
+                (percent_decoded(name), percent_decoded(value.unwrap_or_default()))
+            else {
                 return Err(of_scheme("an option is not percent-encoded correctly"));
             };
             if options.iter().any(|(known, _)| *known == name) {
@@ -103,6 +107,23 @@ impl Endpoint {
             options,
             scheme: scheme.into(),
         })
+    }
+
+    /// The endpoint of a URL: text, which is parsed, or an endpoint that was parsed before. Functions that open something take both.
+    ///
+    /// ```
+    /// use cloudevents_core::Error;
+    /// use cloudevents_transport::Endpoint;
+    ///
+    /// fn open(url: impl TryInto<Endpoint, Error: Into<Error>>) -> Result<String, Error> {
+    ///     Endpoint::of(url).map(|endpoint| endpoint.path().to_owned())
+    /// }
+    /// assert_eq!(open("kafka://one/orders")?, "orders");
+    /// assert_eq!(open(Endpoint::parse("kafka://one/orders")?)?, "orders");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn of(url: impl TryInto<Self, Error: Into<Error>>) -> Result<Self, Error> {
+        url.try_into().map_err(Into::into)
     }
 
     /// The scheme, in lower case: `kafka`, `nats+jetstream`.
@@ -139,52 +160,12 @@ impl Endpoint {
     /// for an empty path.
     pub fn segments(&self) -> impl Iterator<Item = Box<str>> + '_ {
         // `parse` has checked that it can be decoded.
-        self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(decode)
+        self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(percent_decoded)
     }
 
     /// The value of an option; empty for an option without a value, and `None` without the option.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    /// The value of an option, parsed as a number or as `true` or `false`. Errors are of kind
-    /// [`InvalidUrl`](ErrorKind::InvalidUrl).
-    pub fn option_as<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
-        let Some(value) = self.option(name) else { return Ok(None) };
-        match value.parse() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(self.invalid(format!("the value of the option `{name}` is invalid"))),
-        }
-    }
-
-    /// The value of an option as a duration: a whole number and a unit, such as `500ms`, `30s`, `2m` or `1h`.
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
-    ///
-    /// ```
-    /// use cloudevents_transport::Endpoint;
-    /// use std::time::Duration;
-    ///
-    /// let endpoint = Endpoint::parse("amqp://localhost/orders?wait=2m")?;
-    /// assert_eq!(endpoint.option_duration("wait")?, Some(Duration::from_secs(120)));
-    /// # Ok::<(), cloudevents_core::Error>(())
-    /// ```
-    pub fn option_duration(&self, name: &str) -> Result<Option<Duration>, Error> {
-        let Some(value) = self.option(name) else { return Ok(None) };
-        let invalid = || {
-            self.invalid(format!("the value of the option `{name}` is not a duration"))
-                .with_help("write a whole number and a unit: `500ms`, `30s`, `2m`, `1h`")
-        };
-        let (number, unit) =
-            value.split_at(value.find(|digit: char| !digit.is_ascii_digit()).ok_or_else(invalid)?);
-        let milliseconds = match unit {
-            "ms" => 1_u64,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(invalid()),
-        };
-        let number: u64 = number.parse().map_err(|_| invalid())?;
-        Ok(Some(Duration::from_millis(number.checked_mul(milliseconds).ok_or_else(invalid)?)))
     }
 
     /// All options, in the order of the URL.
@@ -246,7 +227,6 @@ impl fmt::Display for Endpoint {
 const SHOWN: &[&str] = &[
     "client",
     "consumer",
-    "container",
     "dead-letter",
     "declare",
     "deduplicate",
@@ -262,6 +242,7 @@ const SHOWN: &[&str] = &[
     "losses",
     "mandatory",
     "mode",
+    "name",
     "offset",
     "prefetch",
     "qos",
@@ -276,6 +257,7 @@ const SHOWN: &[&str] = &[
     "ssl.certificate.location",
     "ssl.key.location",
     "stream",
+    "timeout",
     "tls",
     "version",
     "wait",
@@ -291,6 +273,23 @@ impl std::str::FromStr for Endpoint {
     type Err = Error;
 
     fn from_str(url: &str) -> Result<Self, Error> {
+        Self::parse(url)
+    }
+}
+
+/// See [`of`](Endpoint::of).
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &str) -> Result<Self, Error> {
+        Self::parse(url)
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &String) -> Result<Self, Error> {
         Self::parse(url)
     }
 }
@@ -416,7 +415,14 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 }
 
 /// Percent-decodes text. Returns `None` for an invalid escape, or if the result is not UTF-8.
-fn decode(text: &str) -> Option<Box<str>> {
+///
+/// ```
+/// use cloudevents_transport::binding::percent_decoded;
+///
+/// assert_eq!(percent_decoded("a%2Fb").as_deref(), Some("a/b"));
+/// assert_eq!(percent_decoded("100%"), None);
+/// ```
+pub fn percent_decoded(text: &str) -> Option<Box<str>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -499,7 +505,7 @@ mod tests {
             ["ORDERS".into(), "orders.*".into(), "a/b".into()]
         );
         assert_eq!(endpoint.options().collect::<Vec<_>>(), [("name", "a b+c"), ("durable", "")]);
-        assert_eq!(endpoint.option_as::<u16>("missing").unwrap(), None);
+        assert_eq!(endpoint.number::<u16>("missing").unwrap(), None);
 
         let bare = Endpoint::parse("memory://").unwrap();
         assert_eq!((bare.hosts().len(), bare.path(), bare.segments().count()), (0, "", 0));
@@ -515,7 +521,9 @@ mod tests {
         }
         for error in [
             endpoint.check_options(&["group"]).unwrap_err(),
-            endpoint.option_as::<u16>("password").unwrap_err(),
+            endpoint.number::<u16>("password").unwrap_err(),
+            endpoint.flag("password").unwrap_err(),
+            endpoint.duration("password").unwrap_err(),
             Endpoint::parse("kafka:alice:s3cret@host").unwrap_err(),
             Endpoint::parse("alice:s3cret@://host").unwrap_err(),
             Endpoint::parse("kafka://alice:s3cret%@host").unwrap_err(),

@@ -2,7 +2,6 @@
 
 use crate::{Endpoint, ReceiverOptions};
 use cloudevents_core::{Error, Leniency, Peer};
-use std::time::Duration;
 
 impl ReceiverOptions {
     /// The URL options that [`with_url`](Self::with_url) reads.
@@ -35,8 +34,7 @@ impl ReceiverOptions {
     ///
     /// ```
     /// use cloudevents_transport::{Endpoint, ReceiverOptions};
-    /// use std::time::Duration;
-    ///
+    ///     ///
     /// let url = Endpoint::parse("kafka://localhost/orders?attempts=3&in-flight=100&drain=5m")?;
     /// let options = ReceiverOptions::default().with_url(&url)?;
     /// assert_eq!((options.attempts, options.in_flight.messages), (Some(3), 100));
@@ -89,37 +87,5 @@ impl Endpoint {
             let help = error.help().unwrap_or_default().to_owned();
             self.invalid(format_args!("the option `{option}`: {}", error.detail())).with_help(help)
         })
-    }
-
-    /// The option with this name as a non-negative number; `None` if the URL does not have it.
-    ///
-    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
-    pub fn number<N: std::str::FromStr>(&self, option: &'static str) -> Result<Option<N>, Error> {
-        let Some(text) = self.option(option) else { return Ok(None) };
-        let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        match number {
-            Some(number) => Ok(Some(number)),
-            None => Err(self.invalid(format_args!("the option `{option}` is not a number that fits"))),
-        }
-    }
-
-    /// The option with this name as a duration: a number and its unit, `ms`, `s` or `m`. `None` if the URL
-    /// does not have it.
-    ///
-    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
-    pub fn duration(&self, option: &'static str) -> Result<Option<Duration>, Error> {
-        let Some(text) = self.option(option) else { return Ok(None) };
-        let units =
-            [("ms", Duration::from_millis(1)), ("s", Duration::from_secs(1)), ("m", Duration::from_secs(60))];
-        let time = units.into_iter().find_map(|(unit, one)| {
-            let number =
-                text.strip_suffix(unit).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-            one.checked_mul(number.parse().ok()?)
-        });
-        match time {
-            Some(time) => Ok(Some(time)),
-            None => Err(self
-                .invalid(format_args!("the option `{option}` is not a time such as `500ms`, `30s` or `5m`"))),
-        }
     }
 }

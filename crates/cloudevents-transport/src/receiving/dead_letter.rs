@@ -1,7 +1,7 @@
 //! Sinks for rejected messages.
 
 use crate::{
-    Received,
+    DeadLetter,
     binding::{Owner, Ownership, Resolver, receive::BoxFuture},
     running::retry::doubled,
 };
@@ -25,18 +25,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// How long a sink may take until that is reported. After that, at twice the time.
 const SILENT: Duration = Duration::from_secs(10);
-
-/// A rejected message.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DeadLetter {
-    /// The message as it was received.
-    pub received: Received,
-    /// Why it was rejected.
-    pub reason: Arc<str>,
-    /// The last delivery attempt, starting at 1.
-    pub attempt: u32,
-}
 
 /// Stores rejected messages, for example in another topic, a table or a file. Implement it with `async fn`.
 ///

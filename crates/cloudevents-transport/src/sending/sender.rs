@@ -172,8 +172,8 @@ impl SenderOptions {
         self.peer = endpoint.peer()?.or(self.peer);
         let repairs = endpoint.leniency()?.union(self.peer.map_or(Leniency::strict(), Peer::leniency));
         self.decoding.leniency = self.decoding.leniency.union(repairs);
-        self.enqueue_timeout = endpoint.option_duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
-        self.close_timeout = endpoint.option_duration("close-timeout")?.unwrap_or(self.close_timeout);
+        self.enqueue_timeout = endpoint.duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
+        self.close_timeout = endpoint.duration("close-timeout")?.unwrap_or(self.close_timeout);
         Ok(self)
     }
 }

@@ -1,7 +1,8 @@
 //! What a receiver that runs says of itself is what is so.
 
-use crate::{event, keyed, logged::Logged};
+use crate::{event, keyed};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Activity, Bounds, Bridge, Confirmed, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
     ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,

@@ -1,7 +1,8 @@
 //! What interceptors see.
 
-use crate::{event, filled, logged::Logged, until_settled};
+use crate::{event, filled, until_settled};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     AfterSend, Bridge, Carries, Delivery, Failure, Handling, Interceptor, Outgoing, ReceiverOptions,
     SenderCapabilities, Transports, UnreadablePolicy,

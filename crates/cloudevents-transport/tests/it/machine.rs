@@ -1,7 +1,8 @@
 //! The queue machine, against a queue that a test drives.
 
-use crate::{event, logged::Logged};
+use crate::event;
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
     Received, Receiver, ReceiverCapabilities, ReceiverOptions, Settlement,

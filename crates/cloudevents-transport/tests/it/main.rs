@@ -13,7 +13,6 @@ mod interceptor;
 mod isolation;
 mod log;
 mod log_bounds;
-mod logged;
 mod machine;
 mod memory;
 mod order;

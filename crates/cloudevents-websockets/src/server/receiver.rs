@@ -32,7 +32,10 @@ use tokio::net::TcpListener;
 /// # Ok::<(), cloudevents_core::Error>(())
 /// # }).unwrap();
 /// ```
-pub async fn listen(url: &str, options: WsServerOptions) -> Result<Receiver, Error> {
+pub async fn listen(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsServerOptions,
+) -> Result<Receiver, Error> {
     WsServer::bind(url, options).await.map(WsServer::into_receiver)
 }
 
@@ -60,9 +63,12 @@ impl WsServer {
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for `wss`, and if it is not set what
     /// happens to rejected messages; and [`Transport`](ErrorKind::Transport) when the address is not available.
-    pub async fn bind(url: &str, mut options: WsServerOptions) -> Result<Self, Error> {
+    pub async fn bind(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: WsServerOptions,
+    ) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
+        let endpoint = Endpoint::of(url)?;
         match endpoint.scheme() {
             "ws" => {}
             "wss" => {

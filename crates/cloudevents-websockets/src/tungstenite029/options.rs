@@ -3,7 +3,7 @@
 use super::failure;
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind, Formats};
-use cloudevents_transport::{Endpoint, Host, Secret};
+use cloudevents_transport::{Endpoint, Host, Secret, binding::connect::Backoff};
 use std::{fmt, time::Duration};
 use tokio_tungstenite::tungstenite::{
     client::IntoClientRequest,
@@ -35,6 +35,9 @@ pub struct WsConnection {
     pub headers: HeaderMap,
     /// How long opening a connection may take, the handshake included. Default: 30 seconds.
     pub connect_timeout: Duration,
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
+    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    pub backoff: Backoff,
     /// How long the peer may be silent before it is pinged. When it is silent for twice as long, the
     /// connection is lost; `keep-alive` in a URL. Default: 20 seconds.
     pub keep_alive: Duration,
@@ -52,6 +55,7 @@ impl Default for WsConnection {
             subprotocols: vec![Subprotocol::Json],
             headers: HeaderMap::new(),
             connect_timeout: Duration::from_secs(30),
+            backoff: Backoff::default(),
             keep_alive: KEEP_ALIVE,
             message_deadline: MESSAGE_DEADLINE,
             #[cfg(feature = "tls")]
@@ -67,6 +71,7 @@ impl fmt::Debug for WsConnection {
             .field("subprotocols", &self.subprotocols)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("connect_timeout", &self.connect_timeout)
+            .field("backoff", &self.backoff)
             .field("keep_alive", &self.keep_alive)
             .field("message_deadline", &self.message_deadline)
             .finish_non_exhaustive()

@@ -8,10 +8,7 @@ use super::{
     source::ReceivingShared,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{
-    Endpoint, Receiver, Sender, SenderOptions,
-    binding::connect::{Backoff, Reconnect},
-};
+use cloudevents_transport::{Endpoint, Receiver, Sender, SenderOptions, binding::connect::Reconnect};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
@@ -38,27 +35,26 @@ use std::sync::Arc;
 ///
 /// Errors are those of [`WsSender::connect`] and [`WsReceiver::connect`].
 pub async fn connect_pair(
-    url: &str,
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
     sending: WsSenderOptions,
     receiving: WsReceiverOptions,
 ) -> Result<(Sender, Receiver), Error> {
-    open(url, sending, receiving).await
+    open(Endpoint::of(url)?, sending, receiving).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(
-    url: &str,
+    endpoint: Endpoint,
     sending: WsSenderOptions,
     receiving: WsReceiverOptions,
-) -> BoxFuture<'_, Result<(Sender, Receiver), Error>> {
+) -> BoxFuture<'static, Result<(Sender, Receiver), Error>> {
     async move {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
         let (target, options, queue) = read(&endpoint, receiving, SenderOptions::URL_OPTIONS)?;
         let sender = sending.sender.with_url(&endpoint)?;
         target.check_formats(&sender.decoding.formats)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
         let decoding = options.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };

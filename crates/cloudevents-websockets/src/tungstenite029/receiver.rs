@@ -12,13 +12,14 @@ use super::{
     connection::Connection,
     source::{Ends, Source},
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
-        Incoming, Receive,
-        connect::{Backoff, Connect, Reconnect},
+        Incoming, Receive, Rejecting,
+        connect::{Connect, Reconnect},
         queue::{QueueOptions, QueueReceiver, QueueSource, Room},
+        rejecting,
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -73,14 +74,17 @@ impl From<DecodeOptions> for WsReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(url: &str, options: WsReceiverOptions) -> Result<Receiver, Error> {
-    open(url, options).await
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsReceiverOptions,
+) -> Result<Receiver, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: WsReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
-    WsReceiver::connect(url, options).map_ok(WsReceiver::into_receiver).boxed()
+fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    WsReceiver::connect(endpoint, options).map_ok(WsReceiver::into_receiver).boxed()
 }
 
 /// Receives what a server sends, over its own connection, with the [queue
@@ -109,13 +113,16 @@ impl WsReceiver {
     ///
     /// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
     ///
-    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](ErrorKind::Unsupported) if it is not set what
+    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what
     /// happens to rejected messages, and outside a tokio runtime.
-    pub async fn connect(url: &str, options: WsReceiverOptions) -> Result<Self, Error> {
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        options: WsReceiverOptions,
+    ) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
+        let endpoint = Endpoint::of(url)?;
         let (target, receiver, queue) = read(&endpoint, options, &[])?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
         let decoding = receiver.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };
@@ -177,21 +184,10 @@ pub(super) fn read(
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
 pub(crate) fn decided(endpoint: &Endpoint, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    let queue = match endpoint.option("reject") {
-        None if queue.is_decided() => queue,
-        None => {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail("it is not decided what happens to rejected messages")
-                .with_help("add `reject=drop` to the URL, or decide in `WsReceiverOptions::queue`"));
-        }
-        Some("drop") => queue.dropping_rejected(),
-        Some(_) => {
-            return Err(endpoint
-                .invalid("the option `reject` is not `drop`")
-                .with_help("name a sink in `WsReceiverOptions::queue` to keep rejected messages"));
-        }
-    };
-    Ok(queue)
+    Ok(match rejecting(endpoint, queue.is_decided(), None, false, "WsReceiverOptions::queue")? {
+        Rejecting::Dropped => queue.dropping_rejected(),
+        _ => queue,
+    })
 }
 
 /// For a connection that is not made again.
@@ -203,14 +199,14 @@ impl Connect for Once {
     type Connection = Source;
 
     async fn connect(&self, _: &cloudevents_transport::Host) -> Result<Source, Error> {
-        Err(Error::new(ErrorKind::Closed).with_detail("the connection has ended"))
+        Err(Error::new(cloudevents_core::ErrorKind::Closed).with_detail("the connection has ended"))
     }
 }
 
 #[cfg(feature = "axum08")]
 fn once() -> Reconnect<Once> {
     let hosts = Endpoint::parse("ws://peer/").map(|endpoint| endpoint.hosts().to_vec());
-    Reconnect::new(Once, hosts.unwrap_or_default(), Backoff::default())
+    Reconnect::new(Once, hosts.unwrap_or_default(), Default::default())
 }
 
 impl Receive for WsReceiver {

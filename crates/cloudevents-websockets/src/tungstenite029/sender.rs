@@ -13,7 +13,7 @@ use cloudevents_transport::{
     Sender, SenderCapabilities, SenderOptions,
     binding::{
         Transmit,
-        connect::{Backoff, Reconnect, Shared},
+        connect::{Reconnect, Shared},
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -64,14 +64,17 @@ impl From<SenderOptions> for WsSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(url: &str, options: WsSenderOptions) -> Result<Sender, Error> {
-    open(url, options).await
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
 }
 
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
-fn open(url: &str, options: WsSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
-    WsSender::connect(url, options).map_ok(WsSender::into_sender).boxed()
+fn open(endpoint: Endpoint, options: WsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    WsSender::connect(endpoint, options).map_ok(WsSender::into_sender).boxed()
 }
 
 /// Sends to a server, over its own connection.
@@ -108,13 +111,16 @@ impl WsSender {
     /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
     /// refuses the handshake, or has chosen none of the offered subprotocols;
     /// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
-    pub async fn connect(url: &str, mut options: WsSenderOptions) -> Result<Self, Error> {
+    pub async fn connect(
+        url: impl TryInto<Endpoint, Error: Into<Error>>,
+        mut options: WsSenderOptions,
+    ) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::parse(url)?;
+        let endpoint = Endpoint::of(url)?;
         let target = Target::new(&endpoint, options.connection, SenderOptions::URL_OPTIONS)?;
         options.sender = options.sender.with_url(&endpoint)?;
         target.check_formats(&options.sender.decoding.formats)?;
-        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let hosts = target.hosts.clone();
         let decoding = options.sender.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: false };

@@ -31,12 +31,12 @@ pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Va
     let mut put =
         |name: &str, value: Option<Value>| options.extend(value.map(|value| (name.to_owned(), value)));
     let peer = option("peer").or(peer.map(Peer::name)).map(Value::from);
-    let flag = |name, yes: &[&str]| option(name).map(|value| yes.contains(&value).into());
+    let flag = |name| option(name).map(|value| matches!(value, "" | "true").into());
     match binding(endpoint) {
         Some("amqp") => {
             put("peer", peer);
             put("separator", option("separator").map(|name| if name == "colon" { ":" } else { "_" }.into()));
-            put("strings", flag("strings", &["", "true"]));
+            put("strings", flag("strings"));
         }
         Some("mqtt3" | "mqtt5") => {
             put("peer", peer);
@@ -44,8 +44,8 @@ pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Va
         }
         Some("nats") => {
             put("peer", peer);
-            put("headers", flag("headers", &["yes"]));
-            put("raw", flag("raw", &["yes"]));
+            put("headers", flag("headers"));
+            put("raw", flag("raw"));
         }
         _ => {}
     }
@@ -54,7 +54,7 @@ pub(super) fn dialect(endpoint: &Endpoint, peer: Option<Peer>) -> Map<String, Va
 
 /// Whether messages have no headers, so that they have to be documents.
 fn has_no_headers(endpoint: &Endpoint) -> bool {
-    binding(endpoint) == Some("nats") && endpoint.option("headers") == Some("no")
+    binding(endpoint) == Some("nats") && endpoint.option("headers") == Some("false")
 }
 
 /// The mode in which events are sent: the given one, or the one that the protocol has.
@@ -86,7 +86,7 @@ pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> 
             }
             Some("websockets") => ("WebSockets", "leave --mode out: every message is a document"),
             _ if has_no_headers(endpoint) => {
-                ("NATS without headers", "leave --mode out, or `headers=no` in the URL")
+                ("NATS without headers", "leave --mode out, or `headers=false` in the URL")
             }
             _ => ("", ""),
         };
@@ -141,7 +141,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         }
         Some("nats") => {
             put("subject", filled(&path)?.into());
-            if option("deduplicate") == Some("yes")
+            if matches!(option("deduplicate"), Some("" | "true"))
                 && let (Some(source), Some(id)) = (read("source")?, read("id")?)
             {
                 let escaped = header::encode(&format!("{source} {id}"));

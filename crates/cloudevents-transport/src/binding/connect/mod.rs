@@ -3,7 +3,8 @@
 //! A binding implements [`Connect`], which makes one attempt at one host. [`Reconnect`] adds the policy: try
 //! the last good host first, limit the time for each host, wait with jitter between rounds, and use fresh
 //! credentials after a refused login. A task that owns its connection uses `Reconnect` directly. [`Shared`]
-//! is for a connection that many tasks use. Both report to a [`Connectivity`](crate::Connectivity).
+//! is for a connection that many tasks use, and [`Links`] for a sender, which also has bounds and an end. All report to a
+//! [`Connectivity`](crate::Connectivity).
 //!
 //! ```
 //! use cloudevents_core::{Error, ErrorKind};
@@ -32,11 +33,15 @@
 //! ```
 
 mod backoff;
+mod links;
+mod login;
 mod reconnect;
 mod renewal;
 mod shared;
 
 pub use backoff::Backoff;
+pub use links::Links;
+pub use login::Logins;
 pub use reconnect::{Connect, Reconnect};
 pub use renewal::{renew_after, retry_renewal_after};
 pub use shared::Shared;

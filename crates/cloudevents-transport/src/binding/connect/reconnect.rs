@@ -28,6 +28,13 @@ pub trait Connect: Send + Sync + 'static {
         let _ = connection;
         std::future::pending()
     }
+
+    /// Closes the connection of a sender that is [closed](super::Links::close): when everything that was sent over it has an outcome. The
+    /// default drops it.
+    fn close(connection: Self::Connection) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        drop(connection);
+        std::future::ready(Ok(()))
+    }
 }
 
 /// Connects and reconnects: tries the last good host first, limits the time for each host, and waits with

@@ -29,7 +29,7 @@ mod ledger;
 mod record;
 mod watermark;
 
-pub use crate::receiving::dead_letter::{DeadLetter, DeadLetterSink};
+pub use crate::{DeadLetter, DeadLetterSink};
 pub use dead_letter::LogOptions;
 pub use intake::{LogReceiver, LogSource};
 pub(crate) use ledger::Ticket;

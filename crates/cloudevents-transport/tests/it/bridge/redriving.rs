@@ -94,3 +94,19 @@ async fn a_redrive_can_be_filtered() {
     run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
     assert_eq!((to.len(), from.len()), (1, 4));
 }
+
+/// RabbitMQ, for one, has each header once.
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_refused_again_has_the_headers_of_the_last_refusal() {
+    let (from, to, place) = (letters(1, None).await, FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|_| true);
+    let mut policy = policy(Redrive::default());
+    policy.dead_letters = Some(place.sender());
+    run(from.receiver(DecodeOptions::strict()), &to, policy).await;
+    let letter = place.receiver(DecodeOptions::strict()).next().await.unwrap().unwrap();
+    let headers = letter.headers();
+    let reasons: Vec<_> = headers.iter().filter(|(name, _)| *name == "dead-letter-reason").collect();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(letter.header_text("dead-letter-reason").unwrap().contains("refused"));
+    assert_eq!(letter.event().unwrap(), event(0));
+}

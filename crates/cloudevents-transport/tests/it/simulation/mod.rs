@@ -6,8 +6,8 @@ mod script;
 mod sources;
 mod world;
 
-use crate::logged::Logged;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{Delivery, Failure, Metrics, ReceiverOptions};
 use script::{Does, HOUR, Script, Source, What};
 use std::{

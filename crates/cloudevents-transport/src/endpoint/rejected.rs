@@ -1,0 +1,111 @@
+//! What a URL says about rejected messages.
+
+use crate::Endpoint;
+use cloudevents_core::{Error, ErrorKind};
+
+/// What happens to rejected messages, as the options `dead-letter` and `reject` of a URL say. See [`rejecting`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejecting<'e> {
+    /// The URL says nothing: as the program has decided.
+    AsDecided,
+    /// They go to this place, which is not empty.
+    To(&'e str),
+    /// The broker does with them what it is configured for.
+    ToBroker,
+    /// They are dropped.
+    Dropped,
+}
+
+/// Reads the options `dead-letter` and `reject`. `is_decided` is whether the program has decided, `place` what `dead-letter` names, such as
+/// `queue`, `broker` whether the protocol has `reject=broker`, and `field` where a program decides, such as `AmqpReceiverOptions::queue`.
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), and [`Unsupported`](ErrorKind::Unsupported) if neither URL nor program decides.
+///
+/// ```
+/// use cloudevents_core::ErrorKind;
+/// use cloudevents_transport::{Endpoint, binding::{Rejecting, rejecting}};
+///
+/// let read = |url: &str| rejecting(&Endpoint::parse(url).unwrap(), false, Some("queue"), true, "Options::queue").map(|to| format!("{to:?}"));
+/// assert_eq!(read("amqp://host/orders?dead-letter=rejected").unwrap(), "To(\"rejected\")");
+/// assert_eq!(read("amqp://host/orders?reject=broker").unwrap(), "ToBroker");
+/// let undecided = read("amqp://host/orders").unwrap_err();
+/// assert_eq!(undecided.kind(), ErrorKind::Unsupported);
+/// assert_eq!(undecided.help(), Some("add `dead-letter=<queue>`, `reject=broker` or `reject=drop` to the URL, or decide in `Options::queue`"));
+/// ```
+pub fn rejecting<'e>(
+    endpoint: &'e Endpoint,
+    is_decided: bool,
+    place: Option<&str>,
+    broker: bool,
+    field: &str,
+) -> Result<Rejecting<'e>, Error> {
+    match (endpoint.option("dead-letter"), endpoint.option("reject")) {
+        (None, None) if is_decided => Ok(Rejecting::AsDecided),
+        (None, None) => {
+            let place = place.map(|place| format!("`dead-letter=<{place}>`"));
+            let mut choices: Vec<_> = place.into_iter().collect();
+            choices.extend(broker.then(|| "`reject=broker`".into()));
+            let choices = match choices.is_empty() {
+                true => "`reject=drop`".into(),
+                false => format!("{} or `reject=drop`", choices.join(", ")),
+            };
+            Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("it is not decided what happens to rejected messages")
+                .with_help(format!("add {choices} to the URL, or decide in `{field}`")))
+        }
+        (Some(_), Some(_)) => {
+            Err(endpoint.invalid("the options `dead-letter` and `reject` exclude each other"))
+        }
+        (Some(""), None) => {
+            Err(endpoint.invalid(format!("the option `dead-letter` names no {}", place.unwrap_or("place"))))
+        }
+        (Some(place), None) => Ok(Rejecting::To(place)),
+        (None, Some("drop")) => Ok(Rejecting::Dropped),
+        (None, Some("broker")) if broker => Ok(Rejecting::ToBroker),
+        (None, Some(_)) => Err(endpoint
+            .invalid(match broker {
+                true => "the option `reject` is neither `broker` nor `drop`",
+                false => "the option `reject` is not `drop`",
+            })
+            .with_help(format!("`{field}` takes a sink that keeps rejected messages"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices() {
+        let read = |options: &str, is_decided, broker| {
+            let endpoint = Endpoint::parse(&format!("x://host/t?{options}")).unwrap();
+            let read = rejecting(&endpoint, is_decided, Some("topic"), broker, "Options::log");
+            read.map(|to| format!("{to:?}")).map_err(|error| error.kind())
+        };
+        assert_eq!(read("", true, false).unwrap(), "AsDecided");
+        assert_eq!(read("", false, true), Err(ErrorKind::Unsupported));
+        assert_eq!(read("reject=drop", true, false).unwrap(), "Dropped");
+        for (options, broker) in [
+            ("reject=broker", false),
+            ("reject=", true),
+            ("dead-letter=", true),
+            ("dead-letter=a&reject=drop", true),
+        ] {
+            assert_eq!(read(options, true, broker), Err(ErrorKind::InvalidUrl), "{options}");
+        }
+    }
+
+    #[test]
+    fn help_has_only_what_there_is() {
+        let help = |place, broker| {
+            let endpoint = Endpoint::parse("x://host/t").unwrap();
+            let error = rejecting(&endpoint, false, place, broker, "O").unwrap_err();
+            error.help().map(str::to_owned).unwrap()
+        };
+        assert_eq!(help(None, false), "add `reject=drop` to the URL, or decide in `O`");
+        assert_eq!(
+            help(Some("topic"), false),
+            "add `dead-letter=<topic>` or `reject=drop` to the URL, or decide in `O`"
+        );
+    }
+}
