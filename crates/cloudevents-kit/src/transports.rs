@@ -155,10 +155,11 @@ fn nats(transports: Transports) -> Transports {
     let receive = |endpoint: Endpoint, options: ReceiverOptions| async move {
         receiver(endpoint.expose_url(), options.into()).await
     };
-    ["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"].into_iter().fold(
-        transports,
-        |transports, scheme| transports.with_sender(scheme, send).with_receiver(scheme, receive),
-    )
+    ["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"]
+        .into_iter()
+        .fold(transports, |transports, scheme| {
+            transports.with_sender(scheme, send).with_receiver(scheme, receive)
+        })
 }
 
 /// A `ws` URL listens, unless its option `role` is `client`. A `wss` URL connects.

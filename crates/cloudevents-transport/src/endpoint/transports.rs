@@ -1,8 +1,8 @@
 //! Opening senders and receivers by URL.
 
 use crate::{
-    Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, binding::receive::BoxFuture,
-    endpoint::list,
+    Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions,
+    binding::receive::BoxFuture, endpoint::list,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
@@ -171,15 +171,20 @@ fn has_readable_credentials(endpoint: &Endpoint) -> bool {
     let is_plain = match endpoint.scheme() {
         "amqp" | "http" | "mqtt" | "nats" | "nats+jetstream" | "rabbitmq" | "ws" => true,
         "kafka" => {
-            let is_set = |name, what: &str| endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what));
+            let is_set = |name, what: &str| {
+                endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what))
+            };
             // SCRAM proves that both know the password, and does not send it.
-            endpoint.option("tls").is_none() && !is_set("security.protocol", "ssl") && !is_set("sasl", "scram")
+            endpoint.option("tls").is_none()
+                && !is_set("security.protocol", "ssl")
+                && !is_set("sasl", "scram")
         }
         _ => false,
     };
     let is_here = |host: &Host| {
         let address = host.name().parse();
-        host.name().eq_ignore_ascii_case("localhost") || address.is_ok_and(|address: IpAddr| address.is_loopback())
+        host.name().eq_ignore_ascii_case("localhost")
+            || address.is_ok_and(|address: IpAddr| address.is_loopback())
     };
     is_plain && endpoint.user().is_some() && !endpoint.hosts().iter().all(is_here)
 }
