@@ -152,9 +152,9 @@ impl Event {
 
     /// The extension attribute of this name as a Rust type; `None` when it is absent.
     ///
-    /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer
-    /// again. The rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of a core
-    /// attribute, which has its own function.
+    /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer again. The
+    /// rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of
+    /// a core attribute, which has its own function.
     ///
     /// ```
     /// use cloudevents_core::Event;

@@ -96,8 +96,8 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode does not
-/// hold of an event is not reported here, but where the message is made: [`Mode::message`] returns it.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode does
+/// not hold of an event is not reported here, but where the message is made: [`Mode::message`] returns it.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     write_message(message, false, headers)
 }
@@ -144,7 +144,8 @@ pub trait BuilderExt: Sized + Sealed {
     /// A request or response of [`Bytes`].
     type Message;
 
-    /// Adds this message: its headers and its body. Headers as with [`encode`], losses as with [`structured_event`](Self::structured_event).
+    /// Adds this message: its headers and its body. Headers as with [`encode`], losses as with
+    /// [`structured_event`](Self::structured_event).
     fn message(self, message: &Message) -> Result<Self::Message, Error>;
 
     /// Adds this event in binary mode. Losses as with [`structured_event`](Self::structured_event).
