@@ -77,7 +77,8 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
 
 /// Returns the document of one event, and the losses: what the format cannot represent exactly.
 ///
-/// Errors: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) for specversion 0.3, which the format does not have.
+/// Errors: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) for specversion 0.3, which the format does not
+/// have.
 pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
     Cbor::new().to_vec(event)
 }

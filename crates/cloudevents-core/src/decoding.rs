@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 /// Options for decoding: formats, limits and leniency. The default is strict, with the default limits and no formats; bindings always
 /// decode JSON.
 ///
+/// Programs that use `cloudevents-kit` begin with its function `decoding()`: these options, with every format that the build has.
+///
 /// ```
 /// use cloudevents_core::{DecodeOptions, RepairKind};
 ///

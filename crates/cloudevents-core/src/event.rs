@@ -26,7 +26,7 @@ use core::fmt;
 /// the same payload: of the same kind and, byte for byte, the same contents.
 ///
 /// ```
-/// use cloudevents_core::{Event, Value};
+/// use cloudevents_core::Event;
 ///
 /// let event = Event::builder()
 ///     .id("A234-1234-1234")
@@ -35,7 +35,8 @@ use core::fmt;
 ///     .time("2018-04-05T17:31:00+02:00")
 ///     .extension("priority", 3)
 ///     .build()?;
-/// assert_eq!(event.source().as_str(), "https://example.com/orders");
+/// assert_eq!(event.id(), "A234-1234-1234");
+/// assert_eq!(event.source(), "https://example.com/orders");
 /// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00+02:00");
 /// let names: Vec<_> = event.attributes().map(|(name, _)| name.as_str()).collect();
 /// assert_eq!(names, ["id", "source", "type", "time", "priority"]);
@@ -55,16 +56,6 @@ impl Event {
     /// Starts a new event of specversion 1.0. `id`, `source` and `type` are required and have no default.
     pub fn builder() -> EventBuilder {
         EventBuilder::new()
-    }
-
-    /// Converts the event back into a builder.
-    pub fn into_builder(self) -> EventBuilder {
-        EventBuilder::from_event(self)
-    }
-
-    /// The version of the specification the event follows.
-    pub fn specversion(&self) -> SpecVersion {
-        self.specversion
     }
 
     /// Identifies the event within its source.
@@ -161,9 +152,9 @@ impl Event {
 
     /// The extension attribute of this name as a Rust type; `None` when it is absent.
     ///
-    /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer
-    /// again. The rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of a core
-    /// attribute, which has its own function.
+    /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer again. The
+    /// rules are those of [`FromValue`]. Errors name the attribute; one is of kind [`InvalidName`](ErrorKind::InvalidName) for the name of
+    /// a core attribute, which has its own function.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -290,6 +281,16 @@ impl Event {
     /// The key that identifies the event: source and id. Duplicates have the same key.
     pub fn key(&self) -> EventKey {
         EventKey::known(self.source().as_str(), self.id())
+    }
+
+    /// Converts the event back into a builder.
+    pub fn into_builder(self) -> EventBuilder {
+        EventBuilder::from_event(self)
+    }
+
+    /// The version of the specification the event follows.
+    pub fn specversion(&self) -> SpecVersion {
+        self.specversion
     }
 
     #[inline]

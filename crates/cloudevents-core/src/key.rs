@@ -2,7 +2,7 @@
 
 use crate::{Error, attributes::Core, parts::check_core};
 use alloc::{boxed::Box, string::String};
-use core::{fmt, str::FromStr};
+use core::{borrow::Borrow, fmt, str::FromStr};
 
 /// `source` and `id` of an event, which together identify it (specification, "id"): two events with the same key are duplicates.
 ///
@@ -21,6 +21,7 @@ use core::{fmt, str::FromStr};
 ///
 /// let text = event.key().to_string();
 /// assert_eq!(text, "/orders 1");
+/// assert!(seen.contains(text.as_str()));
 /// let key: EventKey = text.parse()?;
 /// assert_eq!((key.source(), key.id()), ("/orders", "1"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -101,6 +102,13 @@ impl From<EventKey> for String {
 
 impl AsRef<str> for EventKey {
     fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Maps and sets with keys of events are searched with their text.
+impl Borrow<str> for EventKey {
+    fn borrow(&self) -> &str {
         &self.text
     }
 }

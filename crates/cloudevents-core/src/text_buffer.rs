@@ -6,8 +6,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use core::fmt;
 
-/// A text whose clones and parts share one buffer: payloads and documents. It is made from `String`, `&str` and, once they are checked to be UTF-8, from
-/// [`Bytes`]. The attributes of decoded events are parts of such a buffer.
+/// A text whose clones and parts share one buffer: payloads and documents. It is made from `String`, `&str` and, once they are checked to
+/// be UTF-8, from [`Bytes`]. The attributes of decoded events are parts of such a buffer.
 ///
 /// Cloning counts a reference. Empty buffers do not allocate.
 ///

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use cloudevents_core::{
     Batch, Error, ErrorKind, Event, Format, Losses, Message, Mode,
     codec::{
-        BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, header::arrives_raw, share,
+        BinaryMode, binary_mode_body, binary_mode_losses, binary_mode_meaning_losses, check_binary_mode,
+        header::arrives_raw, share,
     },
 };
 use cloudevents_json::Json;
@@ -95,7 +96,8 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode does
+/// not hold of an event is not reported here, but where the message is made: [`Mode::message`] returns it.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     write_message(message, false, headers)
 }
@@ -142,12 +144,13 @@ pub trait BuilderExt: Sized + Sealed {
     /// A request or response of [`Bytes`].
     type Message;
 
-    /// Adds this message: its headers and its body. Headers as with [`encode`].
+    /// Adds this message: its headers and its body. Headers as with [`encode`], losses as with
+    /// [`structured_event`](Self::structured_event).
     fn message(self, message: &Message) -> Result<Self::Message, Error>;
 
     /// Adds this event in binary mode. Losses as with [`structured_event`](Self::structured_event).
     fn event(self, event: &Event) -> Result<Self::Message, Error> {
-        self.message(&kept(Mode::Binary.message(event)?)?)
+        self.message(&Message::from(event))
     }
 
     /// Adds this event in structured mode.
@@ -168,6 +171,7 @@ impl BuilderExt for http::request::Builder {
     type Message = http::Request<Bytes>;
 
     fn message(mut self, message: &Message) -> Result<Self::Message, Error> {
+        keep_meaning(message)?;
         let body = match self.headers_mut() {
             Some(headers) => encode_message(message, headers)?,
             None => Bytes::new(), // `body` returns the error of the builder
@@ -180,11 +184,20 @@ impl BuilderExt for http::response::Builder {
     type Message = http::Response<Bytes>;
 
     fn message(mut self, message: &Message) -> Result<Self::Message, Error> {
+        keep_meaning(message)?;
         let body = match self.headers_mut() {
             Some(headers) => encode_message(message, headers)?,
             None => Bytes::new(),
         };
         self.body(body).map_err(bad_builder)
+    }
+}
+
+/// Refuses a message in binary mode that would lose some of its meaning, for those who get no losses.
+pub(crate) fn keep_meaning(message: &Message) -> Result<(), Error> {
+    match message {
+        Message::Binary(event) => binary_mode_meaning_losses(event).keep_meaning().map(drop),
+        _ => Ok(()),
     }
 }
 

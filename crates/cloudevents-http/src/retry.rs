@@ -16,8 +16,8 @@ pub(crate) fn is_temporary(status: StatusCode) -> bool {
 /// How long a response requests to wait: seconds, or a date, of which the time that is left counts (RFC 9110, section 10.2.3). At most
 /// [`Error::LONGEST_RETRY_AFTER`], a day, also for numbers beyond 64 bits.
 ///
-/// Of several fields, the longest wait counts, and malformed ones do not: a proxy adds its own to that of the server behind it. `None` if none
-/// is well-formed. A date that has passed is a wait of zero.
+/// Of several fields, the longest wait counts, and malformed ones do not: a proxy adds its own to that of the server behind it. `None` if
+/// none is well-formed. A date that has passed is a wait of zero.
 ///
 /// ```
 /// use cloudevents_http::retry_after;

@@ -6,16 +6,23 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Loss, LossC
 use std::io::{self, BufRead, Write};
 
 /// Reads JSON Lines: an event per line. Blank lines are skipped. A line that is not an event yields an [`Item`] with the line and the
-/// error, whose index counts the non-blank lines from 0.
+/// error, whose index counts the non-blank lines from 0. [`line_number`](Self::line_number) counts all lines, as editors do.
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
 /// use cloudevents_json::LineReader;
 ///
 /// let text = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}\n\n{oops\n";
-/// let items: Vec<_> = LineReader::new(text.as_bytes(), DecodeOptions::strict()).collect::<Result<_, _>>()?;
-/// assert!(items[0].event.is_ok());
-/// assert_eq!(items[1].raw.as_ref(), b"{oops");
+/// let mut lines = LineReader::new(text.as_bytes(), DecodeOptions::strict());
+/// let mut wrong = Vec::new();
+/// while let Some(item) = lines.next() {
+///     let item = item?;
+///     match item.event {
+///         Ok(decoded) => println!("{}", decoded.value),
+///         Err(_) => wrong.push((lines.line_number(), item.raw)),
+///     }
+/// }
+/// assert_eq!(wrong, [(3, "{oops".into())]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
@@ -23,13 +30,19 @@ pub struct LineReader<R> {
     source: R,
     with: DecodeOptions,
     index: usize,
+    line_number: u64,
     ended: bool,
 }
 
 impl<R: BufRead> LineReader<R> {
     /// Reads from this source.
     pub fn new(source: R, with: DecodeOptions) -> Self {
-        Self { source, with, index: 0, ended: false }
+        Self { source, with, index: 0, line_number: 0, ended: false }
+    }
+
+    /// The number of the line that was read last, counted from 1, blank lines included; 0 before the first.
+    pub fn line_number(&self) -> u64 {
+        self.line_number
     }
 
     /// The next line that is not blank, without its end. `None` at the end of the source.
@@ -39,6 +52,7 @@ impl<R: BufRead> LineReader<R> {
             if !self.read_to_newline(&mut line)? {
                 return Ok(None);
             }
+            self.line_number = self.line_number.saturating_add(1);
             if line.len() > self.with.limits.bytes {
                 let detail = format!("the line is longer than the limit of {} bytes", self.with.limits.bytes);
                 return Ok(Some(Err(Error::new(ErrorKind::TooLarge).with_detail(detail))));
@@ -197,6 +211,21 @@ mod tests {
         let items: Vec<_> = LineReader::new(text.as_bytes(), with).map(|item| item.unwrap().event).collect();
         assert!(items[0].is_ok() && items[2].is_ok());
         assert_eq!(items[1].as_ref().unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn lines_have_the_numbers_of_editors() {
+        let mut with = DecodeOptions::strict();
+        with.limits.bytes = 10;
+        let text = format!("\n \r\n{{}}\n{}\n\n{{}}", "x".repeat(100));
+        let mut lines = LineReader::new(text.as_bytes(), with);
+        assert_eq!(lines.line_number(), 0);
+        let mut numbers = Vec::new();
+        while let Some(item) = lines.next() {
+            let index = item.unwrap().event.unwrap_err().index().unwrap();
+            numbers.push((index, lines.line_number()));
+        }
+        assert_eq!(numbers, [(0, 3), (1, 4), (2, 6)]);
     }
 
     #[test]

@@ -39,7 +39,8 @@
 //! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
 //! out. `docs/losses.md` of the project has the whole table.
 //!
-//! `with` is for fields of the type [`Event`], and for an `Option`, a `Vec` or a `Box` of it ([`Field`]). In a map, use [`AsJson`] and [`AsTyped`]:
+//! `with` is for fields of the type [`Event`], and for an `Option`, a `Vec` or a `Box` of it ([`Field`]). In a map, use [`AsJson`] and
+//! [`AsTyped`]:
 //!
 //! ```
 //! use cloudevents_core::{Event, EventKey};
@@ -83,8 +84,8 @@ pub fn serialize<T: Field, S: Serializer>(field: &T, serializer: S) -> Result<S:
     field.write::<Document, S>(serializer)
 }
 
-/// Deserialises an event, or several, from documents of the JSON event format, strictly. There are no limits besides those of the deserialiser, so
-/// that every event that was stored is read again.
+/// Deserialises an event, or several, from documents of the JSON event format, strictly. There are no limits besides those of the
+/// deserialiser, so that every event that was stored is read again.
 pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::read::<Document, D>(deserializer)
 }

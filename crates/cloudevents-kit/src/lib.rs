@@ -21,7 +21,10 @@ pub use conveniences::BuilderConveniences;
 pub use formats::{decoding, formats};
 
 #[cfg(feature = "transport")]
-pub use cloudevents_transport::{Bridge, Delivery, Receiver, Sender, Transports};
+pub use cloudevents_transport::{
+    Bridge, Delivery, EventFilter, Failure, OrderBy, Outgoing, Receiver, Sender, Transports,
+    bridge::BridgePolicy, shutdown_signal,
+};
 #[cfg(feature = "transport")]
 pub use transports::{
     connect_receiver, connect_receiver_with, connect_sender, connect_sender_with, transports,

@@ -1,6 +1,6 @@
 //! The registry of transports.
 
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
 use cloudevents_transport::{Receiver, ReceiverOptions, Sender, SenderOptions, Transports};
 
 /// Returns every transport that the features of this build turn on, with the formats of [`formats`](crate::formats()).
@@ -122,7 +122,8 @@ fn rabbitmq(transports: Transports) -> Transports {
 #[cfg(feature = "async-nats051")]
 fn nats(transports: Transports) -> Transports {
     use cloudevents_nats::async_nats051::{receiver, sender};
-    NATS.into_iter().fold(transports, |transports, (scheme, ..)| {
+    let schemes = ["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
+    schemes.into_iter().fold(transports, |transports, scheme| {
         transports
             .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
             .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
@@ -158,7 +159,7 @@ fn websockets(transports: Transports) -> Transports {
 /// Errors: [`InvalidUrl`](crate::ErrorKind::InvalidUrl); [`Unsupported`](crate::ErrorKind::Unsupported) for a scheme that this build
 /// cannot send to, whose help names the feature to turn on; and errors of connecting.
 pub async fn connect_sender(url: &str) -> Result<Sender, Error> {
-    transports().sender(url).await.map_err(|error| name_feature(error, url, SENDERS))
+    transports().sender(url).await
 }
 
 /// Opens a sender as [`connect_sender`] does, with these options. Options in the URL take precedence.
@@ -173,7 +174,7 @@ pub async fn connect_sender(url: &str) -> Result<Sender, Error> {
 /// # Ok(()) }
 /// ```
 pub async fn connect_sender_with(url: &str, options: impl Into<SenderOptions>) -> Result<Sender, Error> {
-    transports().sender_with(url, options).await.map_err(|error| name_feature(error, url, SENDERS))
+    transports().sender_with(url, options).await
 }
 
 /// Opens a receiver for this URL. `http://127.0.0.1:8080/events` starts a server;
@@ -181,7 +182,7 @@ pub async fn connect_sender_with(url: &str, options: impl Into<SenderOptions>) -
 ///
 /// Errors are those of [`connect_sender`].
 pub async fn connect_receiver(url: &str) -> Result<Receiver, Error> {
-    transports().receiver(url).await.map_err(|error| name_feature(error, url, RECEIVERS))
+    transports().receiver(url).await
 }
 
 /// Opens a receiver as [`connect_receiver`] does, with these options. Options in the URL take precedence.
@@ -189,90 +190,5 @@ pub async fn connect_receiver_with(
     url: &str,
     options: impl Into<ReceiverOptions>,
 ) -> Result<Receiver, Error> {
-    transports().receiver_with(url, options).await.map_err(|error| name_feature(error, url, RECEIVERS))
-}
-
-/// A scheme, the feature that brings it, and whether that is on.
-type Scheme = (&'static str, &'static str, bool);
-
-const SENDERS: &[Scheme] = &[
-    ("http", "reqwest013", cfg!(feature = "reqwest013")),
-    ("https", "reqwest013", cfg!(feature = "reqwest013")),
-    KAFKA,
-    AMQP,
-    AMQPS,
-    MQTT,
-    MQTTS,
-    RABBITMQ,
-    RABBITMQS,
-    NATS[0],
-    NATS[1],
-    NATS[2],
-    NATS[3],
-    WS,
-    WSS,
-];
-const RECEIVERS: &[Scheme] = &[
-    ("http", "server", cfg!(feature = "server")),
-    KAFKA,
-    AMQP,
-    AMQPS,
-    MQTT,
-    MQTTS,
-    RABBITMQ,
-    RABBITMQS,
-    NATS[0],
-    NATS[1],
-    NATS[2],
-    NATS[3],
-    WS,
-    WSS,
-];
-const KAFKA: Scheme = ("kafka", "rdkafka039", cfg!(feature = "rdkafka039"));
-const AMQP: Scheme = ("amqp", "fe2o3-amqp018", cfg!(feature = "fe2o3-amqp018"));
-const AMQPS: Scheme = ("amqps", "amqp-tls", cfg!(feature = "amqp-tls"));
-const MQTT: Scheme = ("mqtt", "rumqttc-next034", cfg!(feature = "rumqttc-next034"));
-const MQTTS: Scheme = ("mqtts", "mqtt-tls", cfg!(feature = "mqtt-tls"));
-
-const RABBITMQ: Scheme = ("rabbitmq", "lapin4", cfg!(feature = "lapin4"));
-const RABBITMQS: Scheme = ("rabbitmqs", "rabbitmq-tls", cfg!(feature = "rabbitmq-tls"));
-const WS: Scheme = ("ws", "tokio-tungstenite029", cfg!(feature = "tokio-tungstenite029"));
-const WSS: Scheme = ("wss", "websockets-tls", cfg!(feature = "websockets-tls"));
-const NATS: [Scheme; 4] = [
-    ("nats", "async-nats051", cfg!(feature = "async-nats051")),
-    ("nats+tls", "async-nats051", cfg!(feature = "async-nats051")),
-    ("nats+jetstream", "async-nats051", cfg!(feature = "async-nats051")),
-    ("nats+jetstream+tls", "async-nats051", cfg!(feature = "async-nats051")),
-];
-
-/// For a scheme that a feature would bring, the error says which.
-#[cold]
-fn name_feature(error: Error, url: &str, schemes: &[Scheme]) -> Error {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    match schemes.iter().find(|(known, _, on)| !on && known.eq_ignore_ascii_case(scheme)) {
-        Some((_, feature, _)) if error.kind() == ErrorKind::Unsupported => {
-            error.with_help(format!("turn on the feature `{feature}` of cloudevents-kit"))
-        }
-        _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scheme_that_is_off_names_its_feature() {
-        let schemes = [("kafka", "rdkafka039", false), ("amqp", "fe2o3-amqp018", true)];
-        let help = |kind, url| {
-            let error = name_feature(Error::new(kind).with_help("other"), url, &schemes);
-            error.help().map(str::to_owned).unwrap()
-        };
-        let feature = "turn on the feature `rdkafka039` of cloudevents-kit";
-        assert_eq!(help(ErrorKind::Unsupported, "kafka://localhost/orders"), feature);
-        assert_eq!(help(ErrorKind::Unsupported, "KAFKA://localhost/orders"), feature);
-        assert_eq!(help(ErrorKind::InvalidUrl, "kafka://localhost/orders"), "other");
-        assert_eq!(help(ErrorKind::Unsupported, "amqp://localhost/orders"), "other");
-        assert_eq!(help(ErrorKind::Unsupported, "kafka"), "other");
-    }
+    transports().receiver_with(url, options).await
 }

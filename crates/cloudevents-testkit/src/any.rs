@@ -130,9 +130,10 @@ pub fn json() -> impl Strategy<Value = String> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         let member = (any::<String>(), inner.clone())
             .prop_map(|(name, value)| format!("{}: {value}", serde_json::Value::String(name)));
+        let comma = || select(vec![",", " ,", ",\r\n\t", "\n,"]);
         prop_oneof![
-            vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" ,"))),
-            vec(member, 0..4).prop_map(|members| format!("{{ {}}}", members.join(","))),
+            (vec(inner, 0..4), comma()).prop_map(|(items, comma)| format!("[{}]", items.join(comma))),
+            (vec(member, 0..4), comma()).prop_map(|(members, comma)| format!("{{ {}}}", members.join(comma))),
         ]
     })
 }

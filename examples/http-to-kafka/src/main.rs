@@ -11,9 +11,7 @@
 mod trial;
 
 use cloudevents_kit::{
-    Bridge, connect_sender,
-    http::HttpReceiver,
-    transport::{ReceiverOptions, bridge::BridgePolicy, shutdown_signal},
+    Bridge, BridgePolicy, connect_sender, http::HttpReceiver, shutdown_signal, transport::ReceiverOptions,
 };
 
 #[tokio::main]

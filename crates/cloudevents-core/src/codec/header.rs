@@ -95,8 +95,8 @@ pub fn encode(text: &str) -> Vec<u8> {
     out
 }
 
-/// Whether the attributes of an event arrive if their text is written as it is, without escapes: it is printable ASCII, since servers differ in
-/// how they read other octets, without white space at either end, which is no part of a header's value (RFC 9110, section 5.5).
+/// Whether the attributes of an event arrive if their text is written as it is, without escapes: it is printable ASCII, since servers
+/// differ in how they read other octets, without white space at either end, which is no part of a header's value (RFC 9110, section 5.5).
 ///
 /// ```
 /// use cloudevents_core::{Event, codec::header::arrives_raw};

@@ -1,6 +1,6 @@
 //! Conversions from and to the standard library's `SystemTime`.
 
-use super::{Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
+use super::{Instant, Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
 use crate::{Error, FromValue, ToValue, Value};
 use std::time::{Duration, SystemTime};
 
@@ -25,12 +25,20 @@ impl ToTimestamp for SystemTime {
     }
 }
 
-/// Digits beyond those of the system's clock are cut off, and a leap second becomes the second after it.
+/// Like the conversion of an [`Instant`].
 impl TryFrom<Timestamp<'_>> for SystemTime {
     type Error = Error;
 
     fn try_from(timestamp: Timestamp<'_>) -> Result<Self, Error> {
-        let instant = timestamp.instant();
+        timestamp.instant().try_into()
+    }
+}
+
+/// Digits beyond those of the system's clock are cut off, and a leap second becomes the second after it.
+impl TryFrom<Instant> for SystemTime {
+    type Error = Error;
+
+    fn try_from(instant: Instant) -> Result<Self, Error> {
         let whole = Duration::from_secs(instant.seconds.unsigned_abs());
         let second = match instant.seconds {
             0.. => Self::UNIX_EPOCH.checked_add(whole),
@@ -71,7 +79,9 @@ mod tests {
             (epoch, "1970-01-01T00:00:00Z"),
         ] {
             assert_eq!(text(time), written);
-            assert_eq!(SystemTime::try_from(Timestamp::parse(written).unwrap()).unwrap(), time);
+            let timestamp = Timestamp::parse(written).unwrap();
+            assert_eq!(SystemTime::try_from(timestamp).unwrap(), time);
+            assert_eq!(SystemTime::try_from(timestamp.instant()).unwrap(), time);
         }
         let far = epoch + Duration::from_secs(1 << 40);
         far.with_timestamp(|time| assert!(time.is_err()));

@@ -4,8 +4,8 @@ use super::Timestamp;
 use crate::Error;
 use alloc::string::String;
 
-/// What a setter takes for a timestamp: text, [`SystemTime`](std::time::SystemTime), which is written in UTC, with the feature `std`, or a date type of
-/// `time`, `jiff` or `chrono` with the feature of that name.
+/// What a setter takes for a timestamp: text, [`SystemTime`](std::time::SystemTime), which is written in UTC, with the feature `std`, or a
+/// date type of `time`, `jiff` or `chrono` with the feature of that name.
 ///
 /// Setters also take an `Option`: `None` removes the attribute.
 ///

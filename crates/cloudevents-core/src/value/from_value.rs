@@ -24,7 +24,8 @@ use bytes::Bytes;
 /// | [`Timestamp`], [`Instant`], date types | Timestamp, String |
 /// | [`Value`], [`ValueBuf`](crate::ValueBuf) | every type, as it is |
 ///
-/// The date types are [`SystemTime`](std::time::SystemTime) with the feature `std`, and those of `time`, `jiff` and `chrono` with the feature of that name. `TryFrom<Value>` follows the same rules.
+/// The date types are [`SystemTime`](std::time::SystemTime) with the feature `std`, and those of `time`, `jiff` and `chrono` with the
+/// feature of that name. `TryFrom<Value>` follows the same rules.
 ///
 /// A value of another type is an error of kind [`InvalidType`](ErrorKind::InvalidType). A String that is not a canonical string of
 /// the type is an error of the kind that matches the type, such as [`InvalidInteger`](ErrorKind::InvalidInteger).

@@ -8,8 +8,8 @@ use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 /// [`SystemTime`](std::time::SystemTime), and the date types of `time`, `jiff` and `chrono` with the feature of that name.
 ///
 /// Setters also take an `Option`: `None` removes the attribute. An Integer has 32 bits: a number that does not fit is an error of kind
-/// [`InvalidInteger`](ErrorKind::InvalidInteger) (clause CE-Type-System-d). Write larger ones as text; [`FromValue`](crate::FromValue) reads those as
-/// integers, too. Floating-point numbers are deliberately left out.
+/// [`InvalidInteger`](ErrorKind::InvalidInteger) (clause CE-Type-System-d). Write larger ones as text; [`FromValue`](crate::FromValue)
+/// reads those as integers, too. Floating-point numbers are deliberately left out.
 ///
 /// ```
 /// use cloudevents_core::{Event, Timestamp};

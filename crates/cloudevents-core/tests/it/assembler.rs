@@ -197,8 +197,8 @@ fn empty_attributes_name_their_clause() {
     }
 }
 
-/// A name that is another one in lower case is left out, in either order: Debezium writes `iodebeziumtxId` beside `iodebeziumtxid`, which is
-/// something else. CE-Naming-a.
+/// A name that is another one in lower case is left out, in either order: Debezium writes `iodebeziumtxId` beside `iodebeziumtxid`, which
+/// is something else. CE-Naming-a.
 #[test]
 fn names_that_lower_casing_would_make_duplicates() {
     for order in [["myext", "MyExt"], ["MyExt", "myext"]] {

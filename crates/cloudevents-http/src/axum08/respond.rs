@@ -1,13 +1,13 @@
 //! Events to responses.
 
 use super::{CloudEvent, CloudEventMessage, CloudEvents, Typed};
-use crate::{Problem, encode, encode_message};
+use crate::{Problem, encode::keep_meaning, encode_message};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use cloudevents_core::{Error, Event, Mode};
+use cloudevents_core::Error;
 use http::{HeaderMap, StatusCode};
 
 fn respond(write: impl FnOnce(&mut HeaderMap) -> Result<Bytes, Error>) -> Response {
@@ -27,29 +27,24 @@ fn failed(error: Error) -> Response {
     Problem::from(error).with_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
-fn binary(event: &Event) -> Response {
-    respond(|headers| {
-        let (body, losses) = encode(event, Mode::Binary, headers)?;
-        let _ = losses.keep_meaning()?;
-        Ok(body)
-    })
-}
-
 impl IntoResponse for CloudEvent {
     fn into_response(self) -> Response {
-        binary(&self.0)
+        CloudEventMessage(self.0.into()).into_response()
     }
 }
 
 impl<T> IntoResponse for Typed<T> {
     fn into_response(self) -> Response {
-        binary(&self.0.into())
+        CloudEvent(self.0.into()).into_response()
     }
 }
 
 impl IntoResponse for CloudEventMessage {
     fn into_response(self) -> Response {
-        respond(|headers| encode_message(&self.0, headers))
+        respond(|headers| {
+            keep_meaning(&self.0)?;
+            encode_message(&self.0, headers)
+        })
     }
 }
 

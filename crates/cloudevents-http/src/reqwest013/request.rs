@@ -1,7 +1,10 @@
 //! Events to requests.
 
-use crate::{encode::kept, encode_message};
-use cloudevents_core::{Error, Event, Format, Message, Mode};
+use crate::{
+    encode::{keep_meaning, kept},
+    encode_message,
+};
+use cloudevents_core::{Error, Event, Format, Message};
 use http::{HeaderMap, HeaderValue, header::CONTENT_LENGTH};
 use reqwest::RequestBuilder;
 use sealed::Sealed;
@@ -26,7 +29,8 @@ use serde::{Serialize, Serializer, ser::Error as _};
 /// # Ok(()) }
 /// ```
 pub trait RequestBuilderExt: Sized + Sealed {
-    /// Adds this message: sets its headers and keeps the others, and replaces the body.
+    /// Adds this message: sets its headers and keeps the others, and replaces the body. Losses as with
+    /// [`structured_event`](Self::structured_event).
     fn message(self, message: &Message) -> Self;
 
     /// Adds this event in binary mode. Losses as with [`structured_event`](Self::structured_event).
@@ -44,7 +48,7 @@ pub trait RequestBuilderExt: Sized + Sealed {
 impl RequestBuilderExt for RequestBuilder {
     fn message(self, message: &Message) -> Self {
         let mut headers = HeaderMap::new();
-        match encode_message(message, &mut headers) {
+        match keep_meaning(message).and_then(|()| encode_message(message, &mut headers)) {
             Ok(body) => {
                 add_length(&body, &mut headers);
                 self.headers(headers).body(body)
@@ -54,10 +58,7 @@ impl RequestBuilderExt for RequestBuilder {
     }
 
     fn event(self, event: &Event) -> Self {
-        match Mode::Binary.message(event).and_then(kept) {
-            Ok(message) => self.message(&message),
-            Err(error) => mistaken(self, &error),
-        }
+        self.message(&Message::from(event))
     }
 
     fn structured_event(self, event: &Event, format: &dyn Format) -> Self {

@@ -61,9 +61,10 @@ pub struct HttpSenderOptions {
     /// Headers of every request, for authorization, for example. Those of the message are added by the rules of
     /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
     pub headers: HeaderMap,
-    /// A client of your own, with its proxies and certificates. Default: one that uses the proxies of the environment (`http_proxy`, `https_proxy`,
-    /// `all_proxy`, `no_proxy`), but never for this machine (`localhost` and loopback addresses). A proxy for `http` sees headers and events. It should follow no redirects, since a redirected request may lose its
-    /// body. Its default headers are added to each request that has none of the name; see [`client_headers`](Self::client_headers).
+    /// A client of your own, with its proxies and certificates. Default: one that uses the proxies of the environment (`http_proxy`,
+    /// `https_proxy`, `all_proxy`, `no_proxy`), but never for this machine (`localhost` and loopback addresses). A proxy for `http` sees
+    /// headers and events. It should follow no redirects, since a redirected request may lose its body. Its default headers are added to
+    /// each request that has none of the name; see [`client_headers`](Self::client_headers).
     pub client: Option<Client>,
     /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
     /// without default headers. Default: `None`, unknown; of the headers of messages, only `traceparent`, `tracestate` and `baggage` are
@@ -72,8 +73,8 @@ pub struct HttpSenderOptions {
     /// Sees each request that is enqueued and its response, for programs that show what is on the wire. It runs on the task of the
     /// exchange, and must not block. Default: none.
     pub trace: Option<Trace>,
-    /// Adds headers to each request when its others are complete: a signature, for example. A request that is sent again is a new one. Default:
-    /// none.
+    /// Adds headers to each request when its others are complete: a signature, for example. A request that is sent again is a new one.
+    /// Default: none.
     pub sign: Option<SignRequest>,
 }
 
@@ -140,10 +141,10 @@ pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
 
 /// Posts one message per request.
 ///
-/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a [`Refusal`](crate::reqwest013::Refusal);
-/// redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent: the connection was refused, for
-/// example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer may or may not have the
-/// message. The sender does not repeat a message.
+/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
+/// [`Refusal`](crate::reqwest013::Refusal); redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
+/// the connection was refused, for example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer
+/// may or may not have the message. The sender does not repeat a message.
 ///
 /// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request, except those that
 /// [`MessageHeaders`](crate::MessageHeaders) leaves out: credentials, framing, forwarding and so on. Its destination is a path, or a URL of

@@ -1,6 +1,9 @@
 //! Settlements as responses.
 
-use crate::{MessageHeaders, Problem, encode::write_message};
+use crate::{
+    MessageHeaders, Problem,
+    encode::{keep_meaning, write_message},
+};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
@@ -98,6 +101,7 @@ pub(super) struct Settling {
 /// A message as the response of an accepted one.
 fn response(answer: &Outgoing, raw: bool) -> Result<Response<Bytes>, Error> {
     let Content::Message(message) = answer.content() else { return Err(Error::new(ErrorKind::Unsupported)) };
+    keep_meaning(message)?;
     let mut response = Response::new(Bytes::new());
     MessageHeaders::default().add(response.headers_mut(), answer)?;
     *response.body_mut() = write_message(message, raw, response.headers_mut())?;

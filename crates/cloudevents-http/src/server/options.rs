@@ -41,12 +41,13 @@ pub struct HttpReceiverOptions {
     pub retry_after: Duration,
     /// The status of acceptance. Default: 204.
     pub accepted: StatusCode,
-    /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The option
-    /// `peer` of a URL sets it for peers that need it. Default: no.
+    /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The
+    /// option `peer` of a URL sets it for peers that need it. Default: no.
     pub raw: bool,
-    /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large, breaks off
-    /// or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another path or with another method. It runs on the task of the connection, and must not block. A webhook's target also shows what
-    /// it refuses before there is a delivery. Default: none; these are logged at DEBUG.
+    /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large,
+    /// breaks off or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another
+    /// path or with another method. It runs on the task of the connection, and must not block. A webhook's target also shows what it
+    /// refuses before there is a delivery. Default: none; these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
 }
 

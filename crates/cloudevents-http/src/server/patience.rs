@@ -16,11 +16,11 @@ use tokio::{
 
 /// A connection to a peer that has to read what is written within a time. Otherwise writing fails as timed out.
 ///
-/// The time begins when the peer's buffers are full, and ends when everything is written: with the next flush, which hyper requests then. So a
-/// peer that reads a byte now and then gains nothing.
+/// The time begins when the peer's buffers are full, and ends when everything is written: with the next flush, which hyper requests then.
+/// So a peer that reads a byte now and then gains nothing.
 ///
-/// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112, section
-/// 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most.
+/// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112,
+/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most.
 pub(super) struct Patience {
     stream: TcpStream,
     limit: Duration,
@@ -40,7 +40,8 @@ struct Closing {
 /// How long a peer may be silent that was sent its last response.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How much of what a client sends is read before other connections have their turn: what comes fast is many reads, each with work after it.
+/// How much of what a client sends is read before other connections have their turn: what comes fast is many reads, each with work after
+/// it.
 const TURN: usize = 16 << 10;
 
 /// How much is discarded at once.

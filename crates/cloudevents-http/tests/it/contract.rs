@@ -4,7 +4,7 @@
 //! redeliver, a broker in memory stands between: it takes messages at once and posts them until they are accepted or refused.
 
 use crate::tools::{client, event};
-use cloudevents_core::{Error, ErrorKind, Message};
+use cloudevents_core::{Error, ErrorKind, Message, Payload};
 use cloudevents_http::{
     HttpReceiver,
     reqwest013::{HttpSenderOptions, Refusal, sender},
@@ -182,6 +182,9 @@ async fn a_request_returns_the_reply_of_the_handler() {
         let first = deliveries.next().await.unwrap().unwrap();
         let bad = first.reply(Outgoing::from(event("x")).header("ce-id", "y")).await;
         assert_eq!(bad.unwrap_err().kind(), ErrorKind::InvalidName);
+        let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
+        let lossy = first.reply(&event("x").into_builder().payload_only(any).build().unwrap()).await;
+        assert_eq!(lossy.unwrap_err().kind(), ErrorKind::Inexact);
         first.reply(event("not this one")).await.unwrap();
         first
             .reply(Outgoing::from(event(&format!("to {}", first.event().unwrap().id()))).header("x-by", "me"))

@@ -1,8 +1,10 @@
 //! What binary mode cannot carry.
 
-use cloudevents_core::{ErrorKind, Event, Mode, Payload};
-use cloudevents_http::BuilderExt;
+use axum::response::IntoResponse;
+use cloudevents_core::{ErrorKind, Event, Message, Mode, Payload};
+use cloudevents_http::{BuilderExt, axum08::CloudEventMessage, reqwest013::RequestBuilderExt};
 use cloudevents_json::Json;
+use std::error::Error as _;
 
 /// A protobuf `Any` lost its type URL in binary mode without a report.
 #[test]
@@ -33,6 +35,14 @@ fn builders_refuse_what_changes_the_meaning() {
     {
         let error = http::Request::post("/").event(&changed).unwrap_err();
         assert_eq!((error.kind(), error.attribute()), (ErrorKind::Inexact, Some("data")));
+        // Nor does a message have a place for losses.
+        let message = Message::from(&changed);
+        let error = http::Response::builder().message(&message).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::Inexact, Some("data")));
+        let error = reqwest::Client::new().post("http://localhost/").message(&message).build().unwrap_err();
+        assert!(error.source().unwrap().to_string().contains("inexact"), "{error:?}");
+        let response = CloudEventMessage(message).into_response();
+        assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
     }
     // An Integer becomes a String, and text bytes.
     assert!(http::Request::post("/").event(&event("text/plain", Payload::text("a"))).is_ok());

@@ -64,8 +64,8 @@ pub fn append_json(event: &Event, out: &mut Vec<u8>) {
     write::event(&stored(event), event, out);
 }
 
-/// Deserialises an event, or several. Each is checked like a received event: strictly. There are no limits besides those of the deserialiser, so that
-/// every event that was stored is read again.
+/// Deserialises an event, or several. Each is checked like a received event: strictly. There are no limits besides those of the
+/// deserialiser, so that every event that was stored is read again.
 pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::read::<Typed, D>(deserializer)
 }

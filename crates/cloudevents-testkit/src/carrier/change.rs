@@ -73,6 +73,11 @@ fn is_same_time(before: Timestamp<'_>, after: Timestamp<'_>) -> bool {
     (before.instant(), before.offset_minutes()) == (after.instant(), after.offset_minutes())
 }
 
+/// Line breaks are between the tokens of JSON: its strings have them escaped.
+fn on_one_line(json: &str) -> String {
+    json.replace(['\r', '\n'], " ")
+}
+
 fn payload_class(before: &Event, after: &Event) -> LossClass {
     match (before.data(), after.data()) {
         (Some(Data::Proto { type_url, .. }), _) if !type_url.is_empty() => LossClass::Meaning,
@@ -82,7 +87,7 @@ fn payload_class(before: &Event, after: &Event) -> LossClass {
             LossClass::Spelling
         }
         (Some(Data::Json(before)), Some(Data::Json(after)))
-            if before.as_str().replace(['\r', '\n'], " ").trim() == after.as_str().trim() =>
+            if on_one_line(before.as_str()).trim() == on_one_line(after.as_str()).trim() =>
         {
             LossClass::Spelling
         }

@@ -1,8 +1,12 @@
 //! The contract of losses: an event comes back as it was, or a loss names what differs.
 
 use crate::chain::format;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Limits, Losses, Mode, SpecVersion, codec};
-use cloudevents_json::{LineReader, LineWriter};
+use cloudevents_core::{
+    Data, DecodeOptions, Error, ErrorKind, Event, Format, Limits, LossClass, Losses, Message, Mode, Payload,
+    SpecVersion, codec,
+};
+use cloudevents_http::BuilderExt;
+use cloudevents_json::{Json, LineReader, LineWriter};
 use cloudevents_testkit::{
     any,
     carrier::{Carrier, changes, told},
@@ -127,6 +131,41 @@ proptest! {
                 }
                 Err(error) => prop_assert!(may_refuse(&name, &event, &error), "{name}: {error}"),
             }
+        }
+    }
+
+    /// Shortcuts have no place for losses: they refuse those that change the meaning, and only these.
+    #[test]
+    fn shortcuts_keep_the_meaning(event in events()) {
+        let with = unlimited();
+        let (json, post) = (Json::new(), || http::Request::post("/"));
+        let binary = cloudevents_http::encode(&event, Mode::Binary, &mut http::HeaderMap::new());
+        let binary = binary.and_then(|(_, losses)| losses.keep_meaning());
+        let structured = json.to_vec(&event).and_then(|(_, losses)| losses.keep_meaning());
+        for (keeps, request) in [
+            (&binary, post().event(&event)),
+            (&binary, post().message(&Message::from(&event))),
+            (&structured, post().structured_event(&event, &json)),
+            (&structured, post().events(std::slice::from_ref(&event), &json)),
+        ] {
+            prop_assert_eq!(keeps.is_ok(), request.is_ok(), "{:?}", request);
+            let Ok(request) = request else { continue };
+            let (parts, body) = request.into_parts();
+            let came = cloudevents_http::decode_events(&parts.headers, body, &with).unwrap().value;
+            let weighty = changes(&event, &came[0]).into_values().max();
+            prop_assert!(weighty < Some(LossClass::Meaning), "{event:?} became {:?}", came[0]);
+        }
+    }
+
+    /// What an event had before it was changed does not come back.
+    #[test]
+    fn what_was_changed_is_what_it_shows(event in events(), value in proptest::collection::vec(proptest::num::u8::ANY, 0..9)) {
+        let mut changed = event;
+        changed.clear_payload();
+        let built = changed.clone().into_builder().payload_only(Payload::proto("", value.clone())).build().unwrap();
+        changed.set_payload_only(Payload::proto("", value.clone())).unwrap();
+        for event in [built, changed] {
+            prop_assert_eq!(event.data(), Some(Data::Proto { type_url: "", value: &value }));
         }
     }
 

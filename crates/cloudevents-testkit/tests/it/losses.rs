@@ -262,7 +262,8 @@ const HEAD: &str = "\
 
 Every event is written to every format. What a format cannot hold exactly is reported: `Format::encode` returns the losses,
 `ce convert` prints those that are more than spelling, and `ce convert --exact` refuses to go on. No losses means that what is decoded
-equals the event. Each loss has a class (`LossClass`); senders refuse a loss of meaning unless their `LossPolicy` allows it, and carry the others. This page is
+equals the event. Each loss has a class (`LossClass`). Senders refuse a loss of meaning, unless their `LossPolicy` allows it, and so do shortcuts
+without a place for losses, such as `.event(&event)`. With the others they send: no receipt lists them, `encode` returns them. This page is
 written by a test (`crates/cloudevents-testkit/tests/it/losses.rs`), which runs one event for each kind of content through the codecs.
 It fails when the page is not right any more.
 

@@ -1,11 +1,11 @@
 //! Opening senders and receivers by URL.
 
 use crate::{
-    Endpoint, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, binding::receive::BoxFuture,
-    endpoint::list,
+    Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions,
+    binding::receive::BoxFuture, endpoint::list,
 };
 use cloudevents_core::{Error, ErrorKind};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 type OpenSender = dyn Fn(Endpoint, SenderOptions) -> BoxFuture<'static, Result<Sender, Error>> + Send + Sync;
 type OpenReceiver =
@@ -14,6 +14,8 @@ type MakeInterceptor = dyn Fn(&Endpoint) -> Arc<dyn Interceptor> + Send + Sync;
 
 /// Maps URL schemes to the transports that open them. It is a value, not a global registry, and cheap to
 /// clone.
+///
+/// Opening logs a warning if the URL has credentials that anyone on the way can read: they go to another machine without TLS.
 ///
 /// The facade crate fills one with the enabled bindings. Programs can add their own.
 ///
@@ -113,6 +115,7 @@ impl Transports {
             return Err(unknown(&endpoint, "sent to", &self.senders, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a sender");
+        warn_of_readable_credentials(&endpoint);
         let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
         let sender = open(endpoint, options.into()).await?;
         Ok(match interceptor {
@@ -137,6 +140,7 @@ impl Transports {
             return Err(unknown(&endpoint, "received from", &self.receivers, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a receiver");
+        warn_of_readable_credentials(&endpoint);
         let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
         let receiver = open(endpoint, options.into()).await?;
         Ok(match interceptor {
@@ -154,6 +158,35 @@ impl Transports {
     pub fn receiver_schemes(&self) -> impl Iterator<Item = &'static str> {
         self.receivers.keys().copied()
     }
+}
+
+fn warn_of_readable_credentials(endpoint: &Endpoint) {
+    if has_readable_credentials(endpoint) {
+        tracing::warn!(%endpoint, "the credentials of this URL go to another machine without TLS: anyone on the way can read them");
+    }
+}
+
+/// Of the schemes that this toolkit has: of others, it is not known.
+fn has_readable_credentials(endpoint: &Endpoint) -> bool {
+    let is_plain = match endpoint.scheme() {
+        "amqp" | "http" | "mqtt" | "nats" | "nats+jetstream" | "rabbitmq" | "ws" => true,
+        "kafka" => {
+            let is_set = |name, what: &str| {
+                endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what))
+            };
+            // SCRAM proves that both know the password, and does not send it.
+            endpoint.option("tls").is_none()
+                && !is_set("security.protocol", "ssl")
+                && !is_set("sasl", "scram")
+        }
+        _ => false,
+    };
+    let is_here = |host: &Host| {
+        let address = host.name().parse();
+        host.name().eq_ignore_ascii_case("localhost")
+            || address.is_ok_and(|address: IpAddr| address.is_loopback())
+    };
+    is_plain && endpoint.user().is_some() && !endpoint.hosts().iter().all(is_here)
 }
 
 #[cold]
@@ -177,5 +210,40 @@ impl fmt::Debug for Transports {
             .field("receivers", &self.receiver_schemes().collect::<Vec<_>>())
             .field("options", &self.options)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_that_others_can_read() {
+        let readable = |url| has_readable_credentials(&Endpoint::parse(url).unwrap());
+        for url in [
+            "amqp://user:secret@broker.example/orders",
+            "kafka://user:secret@localhost,broker.example:9092/orders",
+            "kafka://user:secret@broker.example/orders?sasl=plain",
+            "nats+jetstream://token@10.0.0.7/orders",
+            "mqtt://user:secret@[2001:db8::1]/orders",
+            "http://user:secret@192.0.2.1/",
+        ] {
+            assert!(readable(url), "{url}");
+        }
+        for url in [
+            "amqp://broker.example/orders",
+            "amqps://user:secret@broker.example/orders",
+            "nats+tls://token@broker.example/orders",
+            "https://user:secret@broker.example/",
+            "kafka://user:secret@broker.example/orders?tls",
+            "kafka://user:secret@broker.example/orders?security.protocol=SASL_SSL",
+            "kafka://user:secret@broker.example/orders?sasl=scram-sha-512",
+            "amqp://guest:guest@localhost:5672/orders",
+            "rabbitmq://guest:guest@127.0.0.2/orders",
+            "mqtt://user:secret@[::1]/orders",
+            "gopher://user:secret@broker.example/",
+        ] {
+            assert!(!readable(url), "{url}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Handling messages with settlement by the handler's result.
 
 use super::{
-    OrderBy,
+    OrderBy, RetryPolicy,
     engine::{Ended, Settings},
     guarded::Guarded,
 };
@@ -235,6 +235,12 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
     /// Handles messages in this order. Default: none.
     pub fn in_order(self, order: OrderBy) -> Self {
         self.choices.get().settings.order = order;
+        self
+    }
+
+    /// Sets [`ReceiverOptions::retry`](crate::ReceiverOptions::retry).
+    pub fn retry(self, retry: RetryPolicy) -> Self {
+        self.choices.get().settings.retry = retry;
         self
     }
 

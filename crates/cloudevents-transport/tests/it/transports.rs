@@ -91,3 +91,19 @@ fn leniency_and_peers_in_urls() {
         }
     }
 }
+
+#[tokio::test]
+async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
+    let logged = crate::logged::Logged::begin();
+    let queue = FakeQueue::new();
+    let transports = Transports::default().with_sender("amqp", move |_, _| {
+        let sender = queue.sender();
+        async move { Ok(sender) }
+    });
+    transports.sender("amqp://alice:s3cret@localhost/orders").await.unwrap();
+    assert_eq!(logged.text(), "");
+    transports.sender("amqp://alice:s3cret@broker.example/orders").await.unwrap();
+    let text = logged.text();
+    assert_eq!(text.matches("without TLS").count(), 1, "{text}");
+    assert!(text.contains("broker.example") && !text.contains("s3cret") && !text.contains("alice"), "{text}");
+}
