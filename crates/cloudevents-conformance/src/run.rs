@@ -248,7 +248,7 @@ impl<'a> Judge<'a> {
         let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
         // The first outcome keeps the text of a time; others allow for its loss.
         let allowed = allowed.take(if text { 1 } else { usize::MAX });
-        let how = How::of(case, &self.capabilities.reports, text);
+        let how = How::of(case, &self.capabilities.reports, text, self.selection.is_verbatim());
         let mut attempts = Vec::new();
         for (index, outcome) in allowed {
             let differences = differences(case, outcome, &how, &reply);
