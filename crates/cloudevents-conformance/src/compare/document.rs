@@ -348,6 +348,43 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_time_may_be_added_where_the_producer_may_set_it() {
+        let text = |text: &str| [&[text.len() as u8 * 2], text.as_bytes()].concat();
+        let time = "2018-04-05T17:31:00Z";
+        let entry = |name: &str, value: &str| [&text(name)[..], b"\x06", &text(value)].concat();
+        let avro = |count: &[u8], entries: &[Vec<u8>]| [count, &entries.concat(), b"\0\x02"].concat();
+        let compact = |time: &[u8]| [&text("1")[..], &text("s"), &text("t"), b"\0\0\0", time, b"\0\x02"].concat();
+        let xml = |time: &str| {
+            format!("<event xmlns='http://cloudevents.io/xmlformat/V1' specversion='1.0'><id>1</id>{time}</event>").into_bytes()
+        };
+        for (notation, without, with) in [
+            (Notation::Json, br#"{"id":"1"}"#.to_vec(), br#"{"id":"1","time":"2018-04-05T17:31:00Z"}"#.to_vec()),
+            (Notation::Json, br#"[{"id":"1"}]"#.to_vec(), br#"[{"id":"1","time":"2018-04-05T17:31:00Z"}]"#.to_vec()),
+            (Notation::Xml, xml(""), xml("<time>2018-04-05T17:31:00Z</time>")),
+            (Notation::Cbor, b"\xa1\x62id\x611".to_vec(), [&b"\xa2\x62id\x611\x64time\xc0\x74"[..], time.as_bytes()].concat()),
+            (Notation::Protobuf, b"\x0a\x011".to_vec(), b"\x0a\x011\x2a\x0c\x0a\x04time\x12\x04\x3a\x02\x08\x01".to_vec()),
+            (Notation::Avro, avro(b"\x02", &[entry("id", "1")]), avro(b"\x04", &[entry("id", "1"), entry("time", time)])),
+            (Notation::AvroCompact, compact(b"\0"), compact(b"\x02\x02")),
+        ] {
+            let found = |may_add_time, wanted: &[u8], got: &[u8]| {
+                let mut found = Vec::new();
+                let how = How { may_add_time, ..How::default() };
+                diff(&Path::new("body"), notation, &how, wanted, got, &mut found);
+                found
+            };
+            assert_eq!(found(true, &without, &with), [], "{notation:?}");
+            assert_eq!(found(true, &with, &with), [], "{notation:?}");
+            assert_eq!(found(true, &with, &without).len(), 1, "{notation:?}");
+            assert_eq!(found(false, &without, &with).len(), 1, "{notation:?}");
+        }
+        // Only what is a time.
+        let mut found = Vec::new();
+        let how = How { may_add_time: true, ..How::default() };
+        diff(&Path::new("body"), Notation::Json, &how, br#"{"id":"1"}"#, br#"{"id":"1","time":"now"}"#, &mut found);
+        assert_eq!(found.len(), 1);
+    }
+
     /// What the published cases want of a format whose notation is bytes.
     fn published() -> Vec<(String, Notation, Vec<u8>)> {
         let documents = cloudevents_vectors::load_documents().unwrap();
