@@ -302,7 +302,8 @@ mod tests {
             json!({"result": {"losses": [{"at": "data"}], "notes": [{"kind": "x"}]}}),
         );
         let found = |reports: &[String]| {
-            differences(&case, &case.expect[0], &How::of(&case, reports, false, false), &result(json!({}))).len()
+            differences(&case, &case.expect[0], &How::of(&case, reports, false, false), &result(json!({})))
+                .len()
         };
         assert_eq!((found(&[]), found(&["losses".to_owned()])), (0, 1));
     }

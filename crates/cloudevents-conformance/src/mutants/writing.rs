@@ -184,11 +184,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
-    Mutant::of_answer("time-added-to-what-is-passed-on", &["http", "amqp", "protobuf", "cbor", "xml"], Base, |request, answer| {
-        if is_op(request, "transcode") {
-            add_time(request, answer);
-        }
-    }),
+    Mutant::of_answer(
+        "time-added-to-what-is-passed-on",
+        &["http", "amqp", "protobuf", "cbor", "xml"],
+        Base,
+        |request, answer| {
+            if is_op(request, "transcode") {
+                add_time(request, answer);
+            }
+        },
+    ),
     Mutant::of_answer(
         "invalid-event-written",
         &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml", "cbor"],

@@ -264,9 +264,9 @@ impl fmt::Display for Problem {
             Problem::NothingJudged => {
                 f.write_str("no case was judged: the testee claims or answers nothing that was selected")
             }
-            Problem::NothingAccepted => {
-                f.write_str("no input that must be accepted was judged, so whoever refuses everything would pass")
-            }
+            Problem::NothingAccepted => f.write_str(
+                "no input that must be accepted was judged, so whoever refuses everything would pass",
+            ),
             Problem::NotStated { omitted } => {
                 write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))
             }

@@ -156,8 +156,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
 fn a_constant_answer_fails() {
     let suite = suite();
     let Expected::Result(result) =
-        &suite.case("json/attributes-decode/spec-example-core").unwrap().expect[0]
-            .expected
+        &suite.case("json/attributes-decode/spec-example-core").unwrap().expect[0].expected
     else {
         panic!("the case is refused");
     };

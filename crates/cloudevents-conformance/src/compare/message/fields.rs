@@ -110,14 +110,17 @@ impl Field<'_> {
 
 /// Whether a field is the `time` of an event, named as the other attributes are, where those that are wanted have none.
 fn is_added_time(field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
-    let Some((prefix, name)) = field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at)) else {
+    let Some((prefix, name)) =
+        field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at))
+    else {
         return false;
     };
     let value = field.value.get("value").unwrap_or(field.value);
     name.eq_ignore_ascii_case(TIME)
         && is_there(&format!("{prefix}specversion"))
         && !is_there(field.name)
-        && (text(value).is_some_and(|text| is_timestamp(&text)) || field.value.get("type").and_then(Json::as_str) == Some("timestamp"))
+        && (text(value).is_some_and(|text| is_timestamp(&text))
+            || field.value.get("type").and_then(Json::as_str) == Some("timestamp"))
 }
 
 /// Whether a `Retry-After` is a number of seconds or has the form of a date of HTTP. How long it is is the target's choice.
