@@ -17,7 +17,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::{NsReader, XmlVersion};
 
-const CE: &str = "http://cloudevents.io/xmlformat/V1";
+/// The namespace of the XML format.
+pub(crate) const CE: &str = "http://cloudevents.io/xmlformat/V1";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// Levels of elements: trees are walked and freed level by level.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Expected, Requirement, Revision, load_packs};
+use cloudevents_vectors::{Case, Expected, Requirement, Revision, Validity, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
@@ -105,7 +105,9 @@ pub fn run(
         summary.problems.push(Problem::NotStated { omitted });
     }
     summary.score.all = selection.all_judged(suite, revisions);
+    let mut must_accept = false;
     for case in cases {
+        must_accept |= case.validity() == Validity::Valid && selection.judges(case);
         let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
             .judge(&mut conversation, case);
         summary.count(&report);
@@ -116,6 +118,10 @@ pub fn run(
     }
     if start.cases > 0 && summary.answered() == 0 {
         summary.problems.push(Problem::NothingJudged);
+    }
+    let total = summary.total();
+    if must_accept && total.valid.judged() == 0 && total.invalid.right > 0 {
+        summary.problems.push(Problem::NothingAccepted);
     }
     if let Some(unasked) = conversation.unasked() {
         summary.problems.push(Problem::GaveUp { unasked });
@@ -248,7 +254,7 @@ impl<'a> Judge<'a> {
         let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
         // The first outcome keeps the text of a time; others allow for its loss.
         let allowed = allowed.take(if text { 1 } else { usize::MAX });
-        let how = How::of(case, &self.capabilities.reports, text);
+        let how = How::of(case, &self.capabilities.reports, text, self.selection.is_verbatim());
         let mut attempts = Vec::new();
         for (index, outcome) in allowed {
             let differences = differences(case, outcome, &how, &reply);

@@ -96,8 +96,8 @@ impl Selection {
         self
     }
 
-    /// The profile `verbatim`: times keep their text, with the offset and every digit. In the base profile, cases that need
-    /// this are warnings, and times compare by the instant.
+    /// The profile `verbatim`: times keep their text, with the offset and every digit, and an event without one is written without one. In
+    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was added.
     pub fn verbatim(mut self, verbatim: bool) -> Self {
         self.verbatim = verbatim;
         self
@@ -142,6 +142,11 @@ impl Selection {
             && case.disputed.is_none()
             && (self.strict || !case.has_flag(Flag::ProducerRule) && !case.has_flag(Flag::Hostile))
             && (self.verbatim || !case.has_flag(Flag::Verbatim))
+    }
+
+    /// Whether the profile is `verbatim`.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.verbatim
     }
 
     /// Whether times compare by their text in a case.

@@ -136,7 +136,9 @@ public final class Adapter {
         var shown = new LinkedHashMap<String, Object>(Map.of("specversion", event.getSpecVersion().toString(), "attributes", attributes));
         CloudEventData data = event.getData();
         if (data instanceof JsonCloudEventData json) {
-            shown.put("data", Map.of("json", JSON.writeValueAsString(json.getNode())));
+            // What is beyond the range of doubles is infinity, which JSON cannot write.
+            double number = json.getNode().isDouble() ? json.getNode().doubleValue() : 0;
+            shown.put("data", Map.of("json", Double.isInfinite(number) ? number > 0 ? "1e999" : "-1e999" : JSON.writeValueAsString(json.getNode())));
         } else if (data != null) {
             shown.put("data", Map.of("binary", Base64.getEncoder().encodeToString(data.toBytes())));
         }

@@ -227,6 +227,8 @@ def tagged_event(event):
         answer["data"] = {"binary": base64.b64encode(data).decode()}
     elif isinstance(data, str) and not JSONFormat.JSON_CONTENT_TYPE_PATTERN.match(str(content_type)):
         answer["data"] = {"text": data}
+    elif data in (float("inf"), float("-inf")):  # beyond the range of doubles; JSON cannot write it
+        answer["data"] = {"json": "1e999" if data > 0 else "-1e999"}
     elif data is not None:
         answer["data"] = {"json": json.dumps(data, separators=(",", ":"))}
     return answer

@@ -145,6 +145,8 @@ def tagged(event, mode, via)
   if json && decoded && !(data.nil? && event.is_a?(CloudEvents::Event::V0))
     # What the SDK keeps encoded has the digits that the decoded value may have lost.
     shown[:data] = { json: (event.data_encoded if event.respond_to?(:data_encoded)) || JSON.dump(data) }
+    # Beyond the range of doubles; JSON cannot write it.
+    shown[:data] = { json: data.positive? ? "1e999" : "-1e999" } if data.is_a?(Float) && data.infinite?
   elsif data && !(data.empty? && type.nil? && via == "http")
     text = data.dup.force_encoding("UTF-8")
     binary = !type.nil? && type.media_type != "text" && data.encoding == Encoding::BINARY || !text.valid_encoding?

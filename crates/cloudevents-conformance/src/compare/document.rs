@@ -86,7 +86,7 @@ pub(crate) fn diff(
     differences: &mut Vec<Difference>,
 ) {
     if notation == Notation::Xml {
-        return diff_xml(path, wanted, got, differences);
+        return diff_xml(path, how, wanted, got, differences);
     }
     if notation == Notation::JsonPayload {
         return diff_payload(path, how, wanted, got, differences);
@@ -158,7 +158,7 @@ fn diff_payload(path: &Path, how: &How, wanted: &[u8], got: &[u8], differences: 
     }
 }
 
-fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
+fn diff_xml(path: &Path, how: &How, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
     let read = |body: &[u8]| {
         let text = str::from_utf8(body).map_err(|error| error.to_string())?;
         infoset::parse(text).map(infoset::normalized)
@@ -166,8 +166,11 @@ fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Differ
     match (read(wanted), read(got)) {
         // Also a document that is wanted although it is not of the format.
         (Err(_), _) => bytes::diff(path, wanted, got, differences),
-        (Ok(wanted_tree), Ok(got_tree)) if wanted_tree == got_tree => {}
-        (Ok(_), Ok(_)) => differences.push(path.differs(bytes::show(wanted), bytes::show(got))),
+        (Ok(wanted_tree), Ok(got_tree)) => {
+            if wanted_tree != how.without_added_time(&wanted_tree, got_tree) {
+                differences.push(path.differs(bytes::show(wanted), bytes::show(got)));
+            }
+        }
         (Ok(_), Err(reason)) => {
             let got = format!("text that is not XML ({reason}): {}", bytes::show(got));
             differences.push(path.differs(bytes::show(wanted), got));
@@ -346,6 +349,74 @@ mod tests {
             diff(&Path::new("body"), Notation::Avro, &How::default(), &one, &other, &mut found);
             assert_eq!(found.len(), differ, "{name}");
         }
+    }
+
+    #[test]
+    fn a_time_may_be_added_where_the_producer_may_set_it() {
+        let text = |text: &str| [&[text.len() as u8 * 2], text.as_bytes()].concat();
+        let time = "2018-04-05T17:31:00Z";
+        let entry = |name: &str, value: &str| [&text(name)[..], b"\x06", &text(value)].concat();
+        let avro = |count: &[u8], entries: &[Vec<u8>]| [count, &entries.concat(), b"\0\x02"].concat();
+        let compact =
+            |time: &[u8]| [&text("1")[..], &text("s"), &text("t"), b"\0\0\0", time, b"\0\x02"].concat();
+        let xml = |time: &str| {
+            format!(
+                "<event xmlns='http://cloudevents.io/xmlformat/V1' specversion='1.0'><id>1</id>{time}</event>"
+            )
+            .into_bytes()
+        };
+        for (notation, without, with) in [
+            (
+                Notation::Json,
+                br#"{"id":"1"}"#.to_vec(),
+                br#"{"id":"1","time":"2018-04-05T17:31:00Z"}"#.to_vec(),
+            ),
+            (
+                Notation::Json,
+                br#"[{"id":"1"}]"#.to_vec(),
+                br#"[{"id":"1","time":"2018-04-05T17:31:00Z"}]"#.to_vec(),
+            ),
+            (Notation::Xml, xml(""), xml("<time>2018-04-05T17:31:00Z</time>")),
+            (
+                Notation::Cbor,
+                b"\xa1\x62id\x611".to_vec(),
+                [&b"\xa2\x62id\x611\x64time\xc0\x74"[..], time.as_bytes()].concat(),
+            ),
+            (
+                Notation::Protobuf,
+                b"\x0a\x011".to_vec(),
+                b"\x0a\x011\x2a\x0c\x0a\x04time\x12\x04\x3a\x02\x08\x01".to_vec(),
+            ),
+            (
+                Notation::Avro,
+                avro(b"\x02", &[entry("id", "1")]),
+                avro(b"\x04", &[entry("id", "1"), entry("time", time)]),
+            ),
+            (Notation::AvroCompact, compact(b"\0"), compact(b"\x02\x02")),
+        ] {
+            let found = |may_add_time, wanted: &[u8], got: &[u8]| {
+                let mut found = Vec::new();
+                let how = How { may_add_time, ..How::default() };
+                diff(&Path::new("body"), notation, &how, wanted, got, &mut found);
+                found
+            };
+            assert_eq!(found(true, &without, &with), [], "{notation:?}");
+            assert_eq!(found(true, &with, &with), [], "{notation:?}");
+            assert_eq!(found(true, &with, &without).len(), 1, "{notation:?}");
+            assert_eq!(found(false, &without, &with).len(), 1, "{notation:?}");
+        }
+        // Only what is a time.
+        let mut found = Vec::new();
+        let how = How { may_add_time: true, ..How::default() };
+        diff(
+            &Path::new("body"),
+            Notation::Json,
+            &how,
+            br#"{"id":"1"}"#,
+            br#"{"id":"1","time":"now"}"#,
+            &mut found,
+        );
+        assert_eq!(found.len(), 1);
     }
 
     /// What the published cases want of a format whose notation is bytes.

@@ -3,6 +3,7 @@
 use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, TimestampComparison};
 use serde_json::Value;
 
+use crate::infoset::{CE, Element, Node as XmlNode};
 use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
@@ -23,16 +24,21 @@ pub(crate) struct How {
     pub(super) json_given: bool,
     /// Whether the carrier cannot distinguish a payload of no bytes from no payload.
     pub(super) empty_is_none: bool,
+    /// Whether what is written may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
+    pub(super) may_add_time: bool,
 }
 
 /// The bindings whose messages in binary mode always have a body, if an empty one.
 const ALWAYS_A_BODY: [&str; 5] = ["http", "amqp", "rabbitmq", "mqtt5", "nats"];
 
 impl How {
-    /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires.
-    pub(crate) fn of(case: &Case, reports: &[String], text: bool) -> Self {
+    /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires. With `verbatim`, events are written
+    /// with the attributes that they have.
+    pub(crate) fn of(case: &Case, reports: &[String], text: bool, verbatim: bool) -> Self {
         let events = case.request.get("events").and_then(Value::as_array).into_iter().flatten();
         let attributes = events.filter_map(|event| event.get("attributes")?.as_object()).flatten();
+        let has_time = attributes.clone().any(|(name, _)| name == TIME);
+        let writes = matches!(case.op(), Some("encode" | "send"));
         let stated =
             attributes.filter(|(_, attribute)| attribute.get("type").is_some_and(|name| name == TIMESTAMP));
         let timestamps = stated.map(|(name, _)| name.clone()).collect();
@@ -44,6 +50,7 @@ impl How {
             reports: reports.to_vec(),
             json_given: gives_json(case),
             empty_is_none: Self::reads_octets(case),
+            may_add_time: writes && !has_time && !verbatim,
         }
     }
 
@@ -70,16 +77,21 @@ impl How {
     /// Whether an attribute of this name is a timestamp, where the carrier does not name the type, such as in a header: `time` is,
     /// and what the request calls one.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
-        name == "time" || self.timestamps.iter().any(|timestamp| timestamp == name)
+        name == TIME || self.timestamps.iter().any(|timestamp| timestamp == name)
     }
 
-    /// Rewrites the parts of `got` that are equivalent to `wanted` with the spelling of `wanted`, in a document of events.
+    /// Rewrites the parts of `got` that are equivalent to `wanted` with the spelling of `wanted`, in a document of events, and leaves out a
+    /// `time` that may be added.
     pub(crate) fn spell_alike(&self, wanted: &Json, got: &mut Json) {
         match (&wanted.kind, &mut got.kind) {
             (Kind::Array(wanted), Kind::Array(got)) => {
                 wanted.iter().zip(got).for_each(|(wanted, got)| self.spell_alike(wanted, got));
             }
             (Kind::Object(_), Kind::Object(members)) => {
+                if self.may_add_time && wanted.get(TIME).is_none() {
+                    let is_time = |value: &Json| value.as_str().is_some_and(is_timestamp);
+                    members.retain(|(name, value)| name.as_str() != Some(TIME) || !is_time(value));
+                }
                 for (name, got) in members {
                     if let Some((name, wanted)) =
                         name.as_str().and_then(|name| Some((name, wanted.get(name)?)))
@@ -105,6 +117,9 @@ impl How {
 
     /// Like [`spell_alike`](Self::spell_alike), for binary notations in which timestamps are text. Avro has its attributes in a member.
     pub(crate) fn spell_nodes_alike(&self, wanted: &Node, got: &mut Node) {
+        if self.may_add_time {
+            leave_out_time(wanted, got);
+        }
         if let (Some(wanted), Some(got)) = (wanted.get("attribute"), got.get_mut("attribute")) {
             return self.spell_nodes_alike(wanted, got);
         }
@@ -124,6 +139,24 @@ impl How {
                 *got = wanted.clone();
             }
         }
+    }
+
+    /// An event in XML, or a batch of them, without a `time` that may be added.
+    pub(crate) fn without_added_time(&self, wanted: &Element, mut got: Element) -> Element {
+        if !self.may_add_time {
+            return got;
+        }
+        let events = got.children.iter_mut().filter_map(|child| match child {
+            XmlNode::Element(event) if event.name == format!("{{{CE}}}event") => Some(event),
+            _ => None,
+        });
+        for (wanted, event) in wanted.elements().zip(events) {
+            *event = self.without_added_time(wanted, std::mem::take(event));
+        }
+        if !wanted.elements().any(is_time_element) {
+            got.children.retain(|child| !matches!(child, XmlNode::Element(child) if is_time_element(child)));
+        }
+        got
     }
 
     /// Whether a body under a JSON content type compares as JSON.
@@ -162,6 +195,56 @@ fn gives_json(case: &Case) -> bool {
         _ => false,
     }
 }
+
+/// Leaves out the `time` of an event that the wanted one does not have, in binary notations. A batch has its events, Avro and Protobuf have the
+/// attributes of an event in a member, and Avro compact has a null where there is none.
+fn leave_out_time(wanted: &Node, got: &mut Node) {
+    if let (Some(Node::List(wanted)), Some(Node::List(got))) = (wanted.get("events"), got.get_mut("events")) {
+        wanted.iter().zip(got).for_each(|(wanted, got)| leave_out_time(wanted, got));
+    }
+    for name in ["attribute", "attributes"] {
+        if let Some(attributes @ Node::Map(_)) = got.get_mut(name) {
+            leave_out_time(wanted.get(name).unwrap_or(&Node::Null), attributes);
+            // Protobuf has no field for a map without entries.
+            if wanted.get(name).is_none() && attributes.members_mut().next().is_none() {
+                got.remove(name);
+            }
+        }
+    }
+    if !got.get(TIME).is_some_and(is_time) {
+        return;
+    }
+    match (wanted.get(TIME), got.get_mut(TIME)) {
+        (None, _) => got.remove(TIME),
+        (Some(Node::Tagged(branch, none)), Some(time)) if **none == Node::Null => {
+            *time = Node::Tagged(branch.clone(), none.clone());
+        }
+        _ => (),
+    }
+}
+
+/// Whether a value is a timestamp, as text or as one of the types that formats have for it.
+fn is_time(value: &Node) -> bool {
+    match value {
+        Node::Text(text) => is_timestamp(text),
+        Node::Tagged(branch, value) if branch == "long" => matches!(**value, Node::Integer(_)),
+        Node::Tagged(_, value) => is_time(value),
+        value => value.get("ce_timestamp").is_some(),
+    }
+}
+
+/// Whether an element of an event in XML is its `time`.
+fn is_time_element(element: &Element) -> bool {
+    element.name == format!("{{{CE}}}{TIME}") && is_timestamp(&element.text())
+}
+
+/// Whether text is a timestamp.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    Instant::parse(text).is_some()
+}
+
+/// The attribute that a producer may set.
+pub(super) const TIME: &str = "time";
 
 /// The type of attributes that compare by the instant.
 pub(crate) const TIMESTAMP: &str = "Timestamp";

@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn how(case: &Case) -> How {
-        How::of(case, &["losses", "repairs", "notes"].map(str::to_owned), false)
+        How::of(case, &["losses", "repairs", "notes"].map(str::to_owned), false, false)
     }
 
     fn result(value: Value) -> Reply {
@@ -302,7 +302,8 @@ mod tests {
             json!({"result": {"losses": [{"at": "data"}], "notes": [{"kind": "x"}]}}),
         );
         let found = |reports: &[String]| {
-            differences(&case, &case.expect[0], &How::of(&case, reports, false), &result(json!({}))).len()
+            differences(&case, &case.expect[0], &How::of(&case, reports, false, false), &result(json!({})))
+                .len()
         };
         assert_eq!((found(&[]), found(&["losses".to_owned()])), (0, 1));
     }

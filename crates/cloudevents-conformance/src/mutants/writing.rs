@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Mutant;
-use super::MutantProfile::{Base, Should};
+use super::MutantProfile::{Base, Should, Verbatim};
 use super::edit::{
     body, change_body, change_document, content_type, each_value, headers, is_json_document, is_op, name,
     percent_decoded, set_body, set_content_type, writes_via, written,
@@ -27,6 +27,25 @@ fn document(request: &Value, answer: &mut Value, change: impl Fn(&mut serde_json
 
 fn is_binary(message: &serde_json::Map<String, Value>) -> bool {
     content_type(message).is_none_or(|text| !text.to_lowercase().starts_with("application/cloudevents"))
+}
+
+/// Gives what was written a time, where it has none.
+fn add_time(request: &Value, answer: &mut Value) {
+    let now = "2026-01-01T00:00:00Z";
+    document(request, answer, |members| {
+        members.entry("time").or_insert_with(|| json!(now));
+    });
+    let via = writes_via(request).to_owned();
+    if let Some(message) = written(answer).filter(|message| is_binary(message))
+        && let Some(headers) = headers(message)
+        && !headers.iter().any(|header| name(header).ends_with("_time") || name(header).ends_with("-time"))
+    {
+        match via.as_str() {
+            "http" => headers.push(json!(["ce-time", now])),
+            "kafka" => headers.push(json!(["ce_time", {"text": now}])),
+            _ => (),
+        }
+    }
 }
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -157,24 +176,21 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer(
         "time-written-although-there-is-none",
         &["http", "kafka", "json"],
+        Verbatim,
+        |request, answer| {
+            // The producer may set it.
+            if is_op(request, "encode") {
+                add_time(request, answer);
+            }
+        },
+    ),
+    Mutant::of_answer(
+        "time-added-to-what-is-passed-on",
+        &["http", "amqp", "protobuf", "cbor", "xml"],
         Base,
         |request, answer| {
-            let now = "2026-01-01T00:00:00Z";
-            document(request, answer, |members| {
-                members.entry("time").or_insert_with(|| json!(now));
-            });
-            let via = writes_via(request).to_owned();
-            if let Some(message) = written(answer).filter(|message| is_binary(message))
-                && let Some(headers) = headers(message)
-                && !headers
-                    .iter()
-                    .any(|header| name(header).ends_with("_time") || name(header).ends_with("-time"))
-            {
-                match via.as_str() {
-                    "http" => headers.push(json!(["ce-time", now])),
-                    "kafka" => headers.push(json!(["ce_time", {"text": now}])),
-                    _ => (),
-                }
+            if is_op(request, "transcode") {
+                add_time(request, answer);
             }
         },
     ),

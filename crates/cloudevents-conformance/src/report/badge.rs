@@ -56,6 +56,7 @@ fn leaves_no_result(problem: &Problem) -> bool {
         Problem::NotStated { .. }
             | Problem::NothingSelected
             | Problem::NothingJudged
+            | Problem::NothingAccepted
             | Problem::GaveUp { .. }
     )
 }
@@ -106,6 +107,7 @@ mod tests {
         for problem in [
             Problem::NothingJudged,
             Problem::NothingSelected,
+            Problem::NothingAccepted,
             Problem::NotStated { omitted: vec!["bindings"] },
             Problem::GaveUp { unasked: 3 },
         ] {

@@ -32,7 +32,8 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 "claims".to_owned(),
                 json!({
                     "formats": claims.formats, "bindings": claims.bindings, "ops": claims.ops,
-                    "specversions": claims.specversions, "uncovered": claims.uncovered,
+                    "specversions": claims.specversions, "strictness": claims.strictness, "payloads": claims.payloads,
+                    "options": claims.options, "reports": claims.reports, "uncovered": claims.uncovered,
                 }),
             ),
             ("cases".to_owned(), json!(start.cases)),

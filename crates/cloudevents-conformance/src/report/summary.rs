@@ -144,6 +144,9 @@ pub enum Problem {
     NothingSelected,
     /// Every selected case was skipped or declined.
     NothingJudged,
+    /// Input that must be refused was judged, and none of what must be accepted, which was selected too: it was not claimed or was declined. Whoever
+    /// refuses everything would pass.
+    NothingAccepted,
     /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, which hides what it left out.
     NotStated {
         /// The lists that it omits.
@@ -261,6 +264,9 @@ impl fmt::Display for Problem {
             Problem::NothingJudged => {
                 f.write_str("no case was judged: the testee claims or answers nothing that was selected")
             }
+            Problem::NothingAccepted => f.write_str(
+                "no input that must be accepted was judged, so whoever refuses everything would pass",
+            ),
             Problem::NotStated { omitted } => {
                 write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))
             }

@@ -52,6 +52,13 @@ impl Node {
         }
     }
 
+    /// Removes what is in a map under this name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Node::Map(members) = self {
+            members.remove(&Node::Text(name.to_owned()));
+        }
+    }
+
     /// The members of a map that have names, to be changed.
     pub(crate) fn members_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
         let members = match self {

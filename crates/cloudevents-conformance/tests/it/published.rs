@@ -1,6 +1,8 @@
 //! The comparison, by the published vectors: it takes what they want, and nothing else.
 
-use cloudevents_conformance::vectors::{Case, Document, Expected, JsonComparison, Revision, load_documents};
+use cloudevents_conformance::vectors::{
+    Case, Document, Expected, Flag, JsonComparison, Revision, load_documents,
+};
 use cloudevents_conformance::{
     CaseReport, Finding, InProcess, KnownFailing, Reporter, Selection, Suite, Summary, run,
 };
@@ -96,6 +98,72 @@ fn json_bodies_of_binary_messages_may_be_spelled_in_any_way() {
     assert!(spelled > 50, "{spelled}");
 }
 
+#[test]
+fn a_time_may_be_added_to_what_is_written() {
+    let suite = Suite::published().unwrap().filter(|case| {
+        case.op() == Some("encode")
+            && matches!(case.expect[0].expected, Expected::Result(_))
+            && !case.has_flag(Flag::Verbatim)
+            && !case.request["events"].to_string().contains("\"time\":")
+            && !case.request["events"].to_string().contains("\"0.3\"")
+    });
+    let mut added = Vec::new();
+    let findings = judged(&suite, |case| {
+        let mut answer = first(case);
+        added.push(answer.pointer_mut("/result/message").is_some_and(add_time));
+        answer
+    });
+    for (case, finding) in suite.cases().iter().zip(findings) {
+        assert_eq!(finding, Finding::Passed, "{}: {finding:#?}", case.id);
+    }
+    assert!(added.iter().filter(|added| **added).count() > 60, "{added:?}");
+    let findings = judged_by(&suite, Selection::default().verbatim(true), |case| {
+        let mut answer = first(case);
+        answer.pointer_mut("/result/message").map(add_time);
+        answer
+    });
+    for ((case, finding), added) in suite.cases().iter().zip(findings).zip(added) {
+        assert_eq!(finding != Finding::Passed, added, "{}: {finding:#?}", case.id);
+    }
+}
+
+/// Gives a message, as an attribute beside the others, or a document a time. Returns whether it has a place for it that is text.
+fn add_time(message: &mut Value) -> bool {
+    let time = "2026-11-24T20:00:00Z";
+    let mut added = false;
+    for name in ["headers", "user-properties", "application-properties"] {
+        let Some(Value::Array(headers)) = message.get_mut(name) else { continue };
+        let version =
+            headers.iter().find(|header| header[0].as_str().unwrap_or_default().ends_with("specversion"));
+        let with_time = version.map(|header| {
+            let header = header.to_string().replace("specversion", "time").replace("1.0", time);
+            serde_json::from_str(&header).unwrap()
+        });
+        added |= with_time.is_some();
+        headers.extend(with_time);
+    }
+    let shown = message.to_string().to_lowercase();
+    let is_document = shown.contains("application/cloudevents")
+        || shown.contains("cloudevents.json")
+        || !shown.contains("[[\"");
+    let Some(body) = ["body", "value", "payload"].into_iter().find(|name| message[*name].is_object()) else {
+        return added;
+    };
+    let body = &mut message[body];
+    let holder = if body["data"].is_array() { &mut body["data"][0] } else { body };
+    let Some(text) = holder["text"].as_str().filter(|_| is_document).map(str::to_owned) else { return added };
+    let version = ["\"specversion\":\"1.0\"", "\"specversion\": \"1.0\""]
+        .into_iter()
+        .find(|version| text.contains(version));
+    let with_time = match version {
+        Some(version) => text.replace(version, &format!("{version},\"time\":\"{time}\"")),
+        None => text.replace("</ce:id>", &format!("</ce:id><ce:time>{time}</ce:time>")),
+    };
+    added |= with_time != text;
+    holder["text"] = json!(with_time);
+    added
+}
+
 /// Writes the JSON payload of a message in binary mode as a library for JSON does that breaks lines. Returns whether there is one.
 fn pretty(message: &mut Value) -> bool {
     let shown = message.to_string().to_lowercase();
@@ -135,7 +203,12 @@ fn first(case: &Case) -> Value {
 }
 
 /// What the harness finds of each case, in order, when a testee answers so.
-fn judged(suite: &Suite, mut answer: impl FnMut(&Case) -> Value) -> Vec<Finding> {
+fn judged(suite: &Suite, answer: impl FnMut(&Case) -> Value) -> Vec<Finding> {
+    judged_by(suite, Selection::default(), answer)
+}
+
+/// The same, in a profile.
+fn judged_by(suite: &Suite, profile: Selection, mut answer: impl FnMut(&Case) -> Value) -> Vec<Finding> {
     let mut cases = suite.cases().iter();
     let mut testee = InProcess::new(|request: &str| {
         let request: Value = serde_json::from_str(request).unwrap();
@@ -154,7 +227,7 @@ fn judged(suite: &Suite, mut answer: impl FnMut(&Case) -> Value) -> Vec<Finding>
         answer["seq"] = request["seq"].clone();
         answer.to_string()
     });
-    let selection = Selection::default().drafts(true).revision(Revision::V1_0_2).revision(Revision::Main);
+    let selection = profile.drafts(true).revision(Revision::V1_0_2).revision(Revision::Main);
     let mut findings = Findings(Vec::new());
     run(suite, &selection, &KnownFailing::default(), &mut testee, &mut findings).unwrap();
     assert_eq!(findings.0.len(), suite.cases().len());

@@ -1,5 +1,6 @@
 //! Headers and the like: lists of names and values in any order.
 
+use crate::compare::how::{TIME, is_timestamp};
 use crate::compare::{Difference, How, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
 
@@ -18,6 +19,10 @@ pub(super) fn diff(
         differences.push(path.differs(wanted, got.map_or("nothing".to_owned(), ToString::to_string)));
         return;
     };
+    if how.may_add_time {
+        let is_there = |name: &str| wanted_fields.iter().any(|field| carrier.same_name(field.name, name));
+        rest.retain(|field| !is_added_time(field, is_there));
+    }
     let mut missing = Vec::new();
     for field in wanted_fields {
         match rest.iter().position(|other| field.is(other, carrier, how)) {
@@ -101,6 +106,21 @@ impl Field<'_> {
             _ => same_value(self.value, other.value),
         }
     }
+}
+
+/// Whether a field is the `time` of an event, named as the other attributes are, where those that are wanted have none.
+fn is_added_time(field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
+    let Some((prefix, name)) =
+        field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at))
+    else {
+        return false;
+    };
+    let value = field.value.get("value").unwrap_or(field.value);
+    name.eq_ignore_ascii_case(TIME)
+        && is_there(&format!("{prefix}specversion"))
+        && !is_there(field.name)
+        && (text(value).is_some_and(|text| is_timestamp(&text))
+            || field.value.get("type").and_then(Json::as_str) == Some("timestamp"))
 }
 
 /// Whether a `Retry-After` is a number of seconds or has the form of a date of HTTP. How long it is is the target's choice.
