@@ -444,7 +444,7 @@ async fn a_worker_that_stops_in_the_middle_of_a_claim_stops_no_other() {
     locking.execute("SELECT pg_advisory_unlock($1)", &[&lock]).await.unwrap();
     let claimed = timeout(Duration::from_secs(25), other.claim(claim())).await;
     claiming.abort();
-    assert_eq!(claimed.expect("nobody gets the lock").unwrap().messages.len(), 1);
+    assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 1);
 }
 
 /// A handler that hangs after it has recorded the event in its transaction; its sender tries again meanwhile.
