@@ -356,7 +356,16 @@ impl From<Problem> for Error {
     }
 }
 
-/// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`.
+/// Text of a peer in one line: what begins another line of a log, or acts on a terminal, is escaped.
+pub(crate) fn in_one_line(text: &str) -> String {
+    let shown = |character: char| match character {
+        '"' | '\'' | '\\' => String::from(character),
+        other => other.escape_debug().collect(),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`. In one line, whatever a peer wrote.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.status)?;
@@ -365,10 +374,10 @@ impl fmt::Display for Problem {
         }
         let title = self.title().filter(|title| self.0.status.canonical_reason() != Some(*title));
         if let Some(words) = self.detail().or(title) {
-            write!(f, ": {words}")?;
+            write!(f, ": {}", in_one_line(words))?;
         }
         if let Some(code) = self.code() {
-            write!(f, " [{code}]")?;
+            write!(f, " [{}]", in_one_line(code))?;
         }
         Ok(())
     }

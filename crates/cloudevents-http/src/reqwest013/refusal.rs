@@ -65,7 +65,7 @@ impl fmt::Display for Refusal {
         if described || self.excerpt.is_empty() {
             return fmt::Display::fmt(&self.problem, f);
         }
-        write!(f, "{}: {}", self.status(), self.excerpt)
+        write!(f, "{}: {}", self.status(), problem::in_one_line(&self.excerpt))
     }
 }
 

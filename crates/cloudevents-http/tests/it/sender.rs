@@ -107,6 +107,25 @@ async fn a_refusal_in_pieces_is_read_to_its_end() {
     assert_eq!(refusal(&error).excerpt(), "Sold out.");
 }
 
+/// What begins another line of a log, or acts on a terminal, is not in the text of an error, nor of what is behind it.
+#[tokio::test]
+async fn the_text_of_a_refusal_stays_in_its_line() {
+    const SAID: &str = "no\n2026-11-24 ERROR \u{1b}[2J\u{9b}2J\u{202e}\u{61c}\"é";
+    let document = || {
+        let problem = serde_json::json!({"detail": SAID, "code": "a\nb"}).to_string();
+        (StatusCode::CONFLICT, [("content-type", "application/problem+json")], problem)
+    };
+    for sender in [
+        to(routing::post(async || (StatusCode::CONFLICT, SAID))).await,
+        to(routing::post(async move || document())).await,
+    ] {
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        let shown = [error.to_string(), refusal(&error).to_string(), refusal(&error).problem().to_string()];
+        assert!(shown[0].contains(r#"no\n2026-11-24 ERROR \u{1b}[2J\u{9b}2J\u{202e}\u{61c}"é"#), "{shown:?}");
+        assert!(!shown.concat().contains(char::is_control), "{shown:?}");
+    }
+}
+
 /// Another server of the toolkit says what is wrong, and the sender reads it.
 #[tokio::test]
 async fn a_refusal_has_the_problem() {

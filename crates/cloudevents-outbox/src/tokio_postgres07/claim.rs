@@ -11,7 +11,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, LazyLock},
 };
-use tokio_postgres::{Client, Row, Transaction, types::Type};
+use tokio_postgres::{Client, Row, types::Type};
 
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
@@ -63,26 +63,21 @@ struct Group {
     candidates: Vec<Candidate>,
 }
 
-pub(super) async fn claim(client: &mut Client, claim: &Claim) -> Result<Claimed, Error> {
-    let transaction = client.transaction().await.map_err(failed)?;
+/// Claims in a transaction.
+pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Claimed, Error> {
     // Claims come one after the other, so that none sees the messages in order that another takes as free.
-    transaction.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(failed)?;
+    client.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(failed)?;
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
-    let chosen = choose(&transaction, claim, &mut claimed).await?;
-    take(&transaction, claim, chosen, &mut claimed).await?;
-    transaction.commit().await.map_err(failed)?;
+    let chosen = choose(client, claim, &mut claimed).await?;
+    take(client, claim, chosen, &mut claimed).await?;
     Ok(claimed)
 }
 
-async fn choose(
-    transaction: &Transaction<'_>,
-    claim: &Claim,
-    claimed: &mut Claimed,
-) -> Result<Vec<Group>, Error> {
+async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result<Vec<Group>, Error> {
     let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, claim.bytes, 0_usize);
     while looked < TARGETS {
         let most = claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked));
-        let groups = candidates(transaction, claim, claimed.next.as_deref().unwrap_or(""), most).await?;
+        let groups = candidates(client, claim, claimed.next.as_deref().unwrap_or(""), most).await?;
         let is_last = groups.len() < most;
         looked = looked.saturating_add(groups.len());
         for group in groups {
@@ -135,15 +130,10 @@ fn of_target(claim: &Claim, group: &Group, left: usize, claimed: &mut Claimed) -
     chosen
 }
 
-async fn candidates(
-    transaction: &Transaction<'_>,
-    claim: &Claim,
-    after: &str,
-    most: usize,
-) -> Result<Vec<Group>, Error> {
+async fn candidates(client: &Client, claim: &Claim, after: &str, most: usize) -> Result<Vec<Group>, Error> {
     let (targets, rooms): (Vec<&str>, Vec<i64>) =
         claim.rooms.iter().map(|(target, room)| (&**target, limit(*room))).unzip();
-    let found = transaction
+    let found = client
         .query_typed(
             &CANDIDATES,
             &[
@@ -184,7 +174,7 @@ fn candidate(row: &Row) -> Result<Option<Candidate>, tokio_postgres::Error> {
 
 /// Leases what was selected, except for messages that another worker is settling at the moment.
 async fn take(
-    transaction: &Transaction<'_>,
+    client: &Client,
     claim: &Claim,
     chosen: Vec<Group>,
     claimed: &mut Claimed,
@@ -197,7 +187,7 @@ async fn take(
     let lock =
         "SELECT o.number FROM ce_outbox o JOIN unnest($1::bigint[], $2::bigint[]) AS c (number, claims)
                 ON c.number = o.number AND c.claims = o.claims WHERE o.state = 0 FOR UPDATE OF o SKIP LOCKED";
-    let locked = transaction
+    let locked = client
         .query_typed(lock, &[(&numbers, Type::INT8_ARRAY), (&claims, Type::INT8_ARRAY)])
         .await
         .map_err(failed)?;
@@ -213,7 +203,7 @@ async fn take(
     let update =
         "UPDATE ce_outbox SET due = $2, attempts = attempts + 1, claims = claims + 1 WHERE number = ANY ($1)
                   RETURNING number, claims, attempts, started, expires, ordered, body";
-    let rows = transaction
+    let rows = client
         .query_typed(update, &[(&taken, Type::INT8_ARRAY), (&until, Type::INT8)])
         .await
         .map_err(failed)?;
@@ -230,7 +220,7 @@ async fn take(
         }
     }
     if !probed.is_empty() {
-        transaction
+        client
             .execute_typed(
                 "UPDATE ce_outbox_targets SET paused_until = $2 WHERE target = ANY ($1)",
                 &[(&probed, Type::TEXT_ARRAY), (&until, Type::INT8)],

@@ -52,8 +52,13 @@ async fn begin(
     now: SystemTime,
     lease: Duration,
 ) -> Result<Begun, Error> {
+    // Without a lock on what is being handled: the transaction that has it may take long.
     let insert = format!(
-        "INSERT INTO ce_inbox AS i (consumer, source, id, times, until) VALUES ($1, {SOURCE}, {ID}, 1, $4)
+        "INSERT INTO ce_inbox AS i (consumer, source, id, times, until)
+         SELECT $1, {SOURCE}, {ID}, 1, $4
+         WHERE NOT EXISTS (
+             SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}
+                 AND (completed IS NOT NULL OR until > $5))
          ON CONFLICT (consumer, source, id) DO UPDATE SET times = i.times + 1, until = $4
              WHERE i.completed IS NULL AND i.until <= $5
          RETURNING times"

@@ -172,7 +172,7 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
-        self.0.run(async |client| claim::claim(client, &claim).await).await
+        self.0.transact(async |client| claim::claim(client, &claim).await).await
     }
 
     async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
@@ -180,7 +180,7 @@ impl Store for PostgresStore {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
-        self.0.run(async |client| settle::settle(client, &settlements, now).await).await
+        self.0.transact(async |client| settle::settle(client, &settlements, now).await).await
     }
 
     async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -223,7 +223,7 @@ impl Store for PostgresStore {
     }
 
     async fn set_health(&self, target: Box<str>, health: Health) -> Result<(), Error> {
-        self.0.run(async |client| settle::set_health(client, &target, &health).await).await
+        self.0.transact(async |client| settle::set_health(client, &target, &health).await).await
     }
 
     async fn counts(&self) -> Result<Counts, Error> {

@@ -1,6 +1,6 @@
 //! A few connections, opened when they are needed.
 
-use super::failure::not_connected;
+use super::failure::{failed, not_connected};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 use std::{
@@ -23,6 +23,9 @@ const MOST: usize = 4;
 
 /// How long a call may take, connecting included.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the server waits in a transaction for the next statement, which follows at once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the server may take to cancel a call that was given up, and to end its session.
 const CANCELLED: Duration = Duration::from_secs(5);
@@ -108,6 +111,26 @@ impl Pool {
             Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("Postgres did not respond within {LIMIT:?}")))
         })
+    }
+
+    /// Does this in a transaction.
+    ///
+    /// Others wait for its locks. So the server ends it if this program says nothing for [`PATIENCE`] in the middle of it: because it is frozen, or
+    /// its machine is gone, which the server might notice hours later.
+    pub(super) async fn transact<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let begin =
+            format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}", PATIENCE.as_millis());
+        self.run(async |client| {
+            // What fails in between costs the connection, with which the transaction ends.
+            client.batch_execute(&begin).await.map_err(failed)?;
+            let worked = work(client).await?;
+            client.batch_execute("COMMIT").await.map_err(failed)?;
+            Ok(worked)
+        })
+        .await
     }
 
     fn take(&self) -> Option<Connection> {

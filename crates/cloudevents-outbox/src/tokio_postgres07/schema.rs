@@ -55,8 +55,9 @@ INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce
 ///
 /// Workers of earlier releases work with these tables. They do not know the pauses that targets request, and do not end them.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version.
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version, and for databases with another encoding than UTF-8.
 pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
+    check_encoding(client).await?;
     if !exist(client).await? {
         // One statement to the server, and so one transaction: others that create the tables at the same time wait.
         let all = format!("SELECT pg_advisory_xact_lock({});{TABLES}", super::LOCK);
@@ -82,6 +83,18 @@ async fn check_version(client: &impl GenericClient) -> Result<(), Error> {
             "the tables of the outbox have version {}, not {VERSION}",
             other.unwrap_or_default()
         ))),
+    }
+}
+
+/// Errors for a database that cannot store all text. What a target responds may be any, and an error of storing it would end all workers.
+async fn check_encoding(client: &impl GenericClient) -> Result<(), Error> {
+    let row = client.query_one("SELECT current_setting('server_encoding')", &[]).await.map_err(failed)?;
+    match row.try_get(0).map_err(failed)? {
+        // The second one stores whatever comes.
+        "UTF8" | "SQL_ASCII" => Ok(()),
+        other => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail(format!("the database has the encoding {other}, which has not all characters"))
+            .with_help("create a database with ENCODING 'UTF8'")),
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio_postgres::{Client, GenericClient, Row, types::Type};
+use tokio_postgres::{Client, Row, types::Type};
 
 /// The number of claims and settlements whose attempts are kept of each message: at least 32 attempts, unless messages were released.
 const KEPT: i64 = 64;
@@ -65,12 +65,12 @@ fn ticket(row: &Row) -> Result<Ticket, tokio_postgres::Error> {
     Ok(Ticket { number: number(row.try_get(0)?), claim: number(row.try_get(1)?) })
 }
 
+/// Settles in a transaction.
 pub(super) async fn settle(
-    client: &mut Client,
+    client: &Client,
     settlements: &[Settlement],
     now: SystemTime,
 ) -> Result<Settled, Error> {
-    let transaction = client.transaction().await.map_err(failed)?;
     let (numbers, claims) = super::columns(settlements.iter().map(|settlement| settlement.ticket));
     let steps: Vec<_> = settlements.iter().map(|settlement| columns(&settlement.step, now)).collect();
     let attempt = |settlement: &Settlement| settlement.attempt.clone();
@@ -84,7 +84,7 @@ pub(super) async fn settle(
         logged.iter().map(|log| log.as_ref().map(|log| micros(log.latency))).collect();
     let status: Vec<Option<&str>> = logged.iter().map(|log| log.as_ref().map(|log| &*log.status)).collect();
     let detail: Vec<Option<&str>> = logged.iter().map(|log| log.as_ref().map(|log| &*log.detail)).collect();
-    let rows = transaction
+    let rows = client
         .query_typed(
             SETTLE,
             &[
@@ -105,7 +105,7 @@ pub(super) async fn settle(
         .map_err(failed)?;
     let valid: HashSet<Ticket> =
         rows.iter().map(|row| ticket(row).map_err(failed)).collect::<Result<_, _>>()?;
-    shorten_logs(&transaction, settlements).await?;
+    shorten_logs(client, settlements).await?;
     // In the order of names, so that workers do not wait for each other in a circle.
     let mut changes: BTreeMap<&str, Change<'_>> = BTreeMap::new();
     for settlement in settlements {
@@ -115,10 +115,9 @@ pub(super) async fn settle(
         }
     }
     for (target, change) in &changes {
-        write_health(&transaction, target, change, now).await?;
+        write_health(client, target, change, now).await?;
     }
-    let stopped = stopped(&transaction, settlements, now).await?;
-    transaction.commit().await.map_err(failed)?;
+    let stopped = stopped(client, settlements, now).await?;
     Ok(Settled { valid: valid.len(), stopped })
 }
 
@@ -146,7 +145,7 @@ impl<'a> Change<'a> {
 }
 
 async fn stopped(
-    client: &impl GenericClient,
+    client: &Client,
     settlements: &[Settlement],
     now: SystemTime,
 ) -> Result<Vec<Arc<str>>, Error> {
@@ -170,7 +169,7 @@ fn columns(step: &Step, now: SystemTime) -> (i16, Option<i64>, i32, Option<&str>
     }
 }
 
-async fn shorten_logs(client: &impl GenericClient, settlements: &[Settlement]) -> Result<(), Error> {
+async fn shorten_logs(client: &Client, settlements: &[Settlement]) -> Result<(), Error> {
     let long =
         settlements.iter().map(|settlement| settlement.ticket).filter(|ticket| row(ticket.claim) > KEPT);
     let (numbers, claims) = super::columns(long);
@@ -185,24 +184,23 @@ async fn shorten_logs(client: &impl GenericClient, settlements: &[Settlement]) -
     client.execute_typed(delete, values).await.map(drop).map_err(failed)
 }
 
-pub(super) async fn set_health(client: &mut Client, target: &str, health: &Health) -> Result<(), Error> {
-    let transaction = client.transaction().await.map_err(failed)?;
+/// Sets a health in a transaction.
+pub(super) async fn set_health(client: &Client, target: &str, health: &Health) -> Result<(), Error> {
     for delete in
         ["DELETE FROM ce_outbox_targets WHERE target = $1", "DELETE FROM ce_outbox_pauses WHERE target = $1"]
     {
-        transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
+        client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
     }
     let mut change = Change::default();
     change.add(health, true);
     // No pause of the new health has ended.
-    write_health(&transaction, target, &change, SystemTime::UNIX_EPOCH).await?;
-    transaction.commit().await.map_err(failed)
+    write_health(client, target, &change, SystemTime::UNIX_EPOCH).await
 }
 
 /// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
 /// stays until it ends. What failed and knows of fewer pauses than there were was begun before them, and changes none.
 async fn write_health(
-    client: &impl GenericClient,
+    client: &Client,
     target: &str,
     Change { request, is_cleared, failed: health }: &Change<'_>,
     now: SystemTime,

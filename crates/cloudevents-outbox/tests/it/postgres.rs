@@ -9,7 +9,7 @@ use cloudevents_outbox::{
     Begun, Claim, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
 };
-use cloudevents_testkit::fault_proxy::FaultProxy;
+use cloudevents_testkit::fault_proxy::{FaultProxy, Flow};
 use std::{
     env, process,
     sync::{
@@ -400,4 +400,79 @@ async fn a_silent_connection_is_the_end_of_those_that_are_idle() {
     tokio::time::resume();
     let counted = tokio::time::timeout(Duration::from_secs(10), store.counts()).await;
     counted.expect("it waits for another silent connection").unwrap();
+}
+
+/// A database of its own: what locks it as a whole holds up no other test.
+async fn database(name: &str, how: &str) -> Config {
+    let name = format!("{name}_{}", process::id());
+    client("public").await.batch_execute(&format!("CREATE DATABASE {name} {how}")).await.unwrap();
+    let mut config = config("public");
+    config.dbname(&name).application_name(&name);
+    config
+}
+
+/// A program that is frozen, or whose machine is gone: it closes no connection, and the server does not notice for hours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stops_in_the_middle_of_a_claim_stops_no_other() {
+    if !there_is_one() {
+        return;
+    }
+    let config = database("frozen", "").await;
+    let proxy = FaultProxy::start(([127, 0, 0, 1], config.get_ports()[0]).into()).unwrap();
+    let mut through = Config::new();
+    through.host("127.0.0.1").port(proxy.address().port()).user(config.get_user().unwrap());
+    through.dbname(config.get_dbname().unwrap()).application_name("frozen");
+    let other = PostgresStore::connect(config.clone(), NoTls).await.unwrap();
+    let frozen = PostgresStore::connect(through, NoTls).await.unwrap();
+    other.enqueue(vec![message("a", "1", at(0))]).await.unwrap();
+    // It gets the lock of claims when it can no longer use it.
+    let (locking, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let lock = i64::from_be_bytes(*b"ce_outbo");
+    locking.execute("SELECT pg_advisory_lock($1)", &[&lock]).await.unwrap();
+    let claim = || Claim::new(at(10), 10, Duration::from_secs(60));
+    let claiming = tokio::spawn(async move { frozen.claim(claim()).await });
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frozen' AND wait_event = 'advisory'";
+    let waiting = async {
+        while locking.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), waiting).await.expect("the claim does not wait for the lock");
+    proxy.stall(Flow::Both);
+    locking.execute("SELECT pg_advisory_unlock($1)", &[&lock]).await.unwrap();
+    let claimed = timeout(Duration::from_secs(25), other.claim(claim())).await;
+    claiming.abort();
+    assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 1);
+}
+
+/// A handler that hangs after it has recorded the event in its transaction; its sender tries again meanwhile.
+#[tokio::test]
+async fn an_event_whose_transaction_hangs_holds_up_no_other() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let inbox = Inbox::new(store(&schema).await, "billing");
+    let mut client = client(&schema).await;
+    let Begun::First(started) = inbox.begin(event("1").key()).await.unwrap() else { panic!() };
+    let transaction = client.transaction().await.unwrap();
+    assert!(tokio_postgres07::complete(&transaction, &started).await.unwrap());
+    let again = timeout(Duration::from_secs(10), inbox.begin(event("1").key())).await;
+    assert!(matches!(again.expect("it waits for the transaction").unwrap(), Begun::UnderWay(_)));
+    transaction.commit().await.unwrap();
+    assert_eq!(inbox.begin(event("1").key()).await.unwrap(), Begun::Done);
+}
+
+/// What a target responds is stored, whatever characters it has. Where that is impossible, nothing is sent.
+#[tokio::test]
+async fn a_database_that_cannot_hold_all_text_is_refused() {
+    if !there_is_one() {
+        return;
+    }
+    let config = database("latin", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0").await;
+    let error = PostgresStore::connect(config, NoTls).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unsupported, false));
+    assert!(error.detail().contains("LATIN1"), "{error}");
 }

@@ -69,15 +69,20 @@ const V6: [([u16; 8], u32, &str); 12] = [
     ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, "documentation"),
 ];
 
+/// The IPv4 address that a public one of IPv6 may carry: mapped, or translated by NAT64.
+pub(super) fn carried(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let nat64 = u128::from(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0));
+    let [.., a, b, c, d] = address.octets();
+    let translated = within(u128::from(address), nat64, 128, 96).then(|| Ipv4Addr::new(a, b, c, d));
+    address.to_ipv4_mapped().or(translated)
+}
+
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
-    if let Some(carried) = address.to_ipv4_mapped() {
+    if let Some(carried) = carried(address.into()) {
         return special_v4(carried);
     }
     let bits = u128::from(address);
-    if within(bits, u128::from(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0)), 128, 96) {
-        let [.., a, b, c, d] = address.octets();
-        return special_v4(Ipv4Addr::new(a, b, c, d));
-    }
     let listed = V6
         .iter()
         .find(|(network, prefix, _)| within(bits, u128::from(Ipv6Addr::from(*network)), 128, *prefix))

@@ -46,13 +46,14 @@ use url::{Host, Url};
 
 /// Decides which URLs may be requested. The default allows `https` on port 443 to public addresses.
 ///
-/// Each method allows more URLs. URLs that the operator configures need no guard.
+/// Each method allows more URLs, but for [`refuse_network`](Self::refuse_network). URLs that the operator configures need no guard.
 #[derive(Clone, Debug, Default)]
 pub struct UrlGuard {
     http: bool,
     any_port: bool,
     ports: Vec<u16>,
     networks: Vec<Network>,
+    refused: Vec<Network>,
 }
 
 impl UrlGuard {
@@ -85,6 +86,13 @@ impl UrlGuard {
         self
     }
 
+    /// Refuses the addresses of this network, whatever else allows them: those of the operator that are public, for example. So are IPv6
+    /// addresses that carry one of them.
+    pub fn refuse_network(mut self, network: Network) -> Self {
+        self.refused.push(network);
+        self
+    }
+
     /// Checks all of a URL that can be checked without resolving its host.
     pub fn check(&self, url: &str) -> Result<Target<'_>, Refusal> {
         let url = Url::parse(url).map_err(|_| Refusal::NotAUrl)?;
@@ -114,6 +122,12 @@ impl UrlGuard {
 
     /// Checks an address to connect to.
     pub fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        let carried = address::carried(address).map(IpAddr::V4);
+        if self.refused.iter().any(|network| {
+            network.contains(address) || carried.is_some_and(|carried| network.contains(carried))
+        }) {
+            return Err(Refusal::Network(address));
+        }
         if self.networks.iter().any(|network| network.contains(address)) {
             return Ok(());
         }

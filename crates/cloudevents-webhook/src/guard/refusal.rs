@@ -22,6 +22,8 @@ pub enum Refusal {
         /// The name of its block.
         block: &'static str,
     },
+    /// The host, or an address that its name resolves to, is in a network that the operator refuses.
+    Network(IpAddr),
     /// The name resolves to no address.
     NoAddress,
     /// The name could not be resolved: the resolver's message.
@@ -45,6 +47,7 @@ impl fmt::Display for Refusal {
             Self::Address { address, block } => {
                 write!(f, "the address {address} is not on the public internet ({block})")
             }
+            Self::Network(address) => write!(f, "the address {address} is in a network that is refused"),
             Self::NoAddress => f.write_str("the host has no address"),
             Self::Resolver(message) => write!(f, "the host could not be resolved: {message}"),
         }

@@ -103,6 +103,11 @@ const EVENTS: &[Row] = &[
 /// is none. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the payload before acting
 /// on it.
 ///
+/// So deliveries with equal bodies are one event. GitHub sends such where nothing in a payload is of its time: a `workflow_dispatch` or
+/// `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency) takes the second
+/// one for a duplicate, for as long as it remembers the first. Put something into the inputs that differs, or subscribe a hook without a store to
+/// such events.
+///
 /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): the body is not an object of JSON, or the header is not the name of an event.
 ///
 /// ```

@@ -5,8 +5,8 @@ use crate::{
     handshake::{ALLOWED_RATE, PendingConsent},
 };
 use cloudevents_core::{Error, ErrorKind};
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use reqwest::{Client, ClientBuilder, Method, Proxy, RequestBuilder, redirect};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 /// How long a callback may take.
 const CALLBACK: Duration = Duration::from_secs(30);
@@ -14,8 +14,8 @@ const CALLBACK: Duration = Duration::from_secs(30);
 /// A client that requests only what a [`UrlGuard`] allows.
 ///
 /// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It
-/// follows no redirects and uses no proxy. To send through a proxy of one's own, which then has to filter by itself, build a client
-/// without this guard.
+/// follows no redirects, and uses no proxy but the one of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
+/// may be secret.
 ///
 /// ```
 /// use cloudevents_webhook::{guard::{SystemResolver, UrlGuard}, reqwest013::GuardedClient};
@@ -27,7 +27,7 @@ const CALLBACK: Duration = Duration::from_secs(30);
 /// # Ok::<(), cloudevents_core::Error>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GuardedClient {
     guard: Arc<UrlGuard>,
     client: Client,
@@ -45,17 +45,29 @@ impl GuardedClient {
     ) -> Result<Self, Error> {
         let guard = Arc::new(guard);
         let resolver = Guarded { guard: Arc::clone(&guard), resolver: Arc::new(resolver) };
-        let client = builder
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(resolver))
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Transport)
-                    .with_detail("the HTTP client could not be built")
-                    .with_source(error)
-            })?;
-        Ok(Self { guard, client })
+        build(guard, builder.no_proxy().dns_resolver(Arc::new(resolver)))
+    }
+
+    /// Builds a client that sends every request through this proxy, which resolves the names and has to refuse addresses by itself: an egress proxy
+    /// with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy and proxies of `builder`.
+    ///
+    /// `proxy` is a URL, `http://egress.example:3128`. Its name is resolved by the system, and what it says of a user goes to the proxy.
+    ///
+    /// Errors are those of [`new`](Self::new), and of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    ///
+    /// ```
+    /// use cloudevents_webhook::{guard::UrlGuard, reqwest013::GuardedClient};
+    ///
+    /// let builder = reqwest::Client::builder();
+    /// let client = GuardedClient::through_proxy("http://egress.example:3128", UrlGuard::new(), builder)?;
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn through_proxy(proxy: &str, guard: UrlGuard, builder: ClientBuilder) -> Result<Self, Error> {
+        // The error may have the URL, with a password.
+        let proxy = Proxy::all(proxy).map_err(|_| {
+            Error::new(ErrorKind::InvalidUrl).with_detail("the URL of the proxy cannot be read")
+        })?;
+        build(Arc::new(guard), builder.no_proxy().proxy(proxy))
     }
 
     /// Starts a request, or refuses the URL. The addresses of its host are checked when it is sent: a refusal then is in the sources
@@ -89,6 +101,19 @@ impl GuardedClient {
         }
         Err(Error::new(ErrorKind::Refused)
             .with_detail(format!("the callback of {} responded {status}", pending.origin())))
+    }
+}
+
+fn build(guard: Arc<UrlGuard>, builder: ClientBuilder) -> Result<GuardedClient, Error> {
+    let client = builder.redirect(redirect::Policy::none()).build().map_err(|error| {
+        Error::new(ErrorKind::Transport).with_detail("the HTTP client could not be built").with_source(error)
+    })?;
+    Ok(GuardedClient { guard, client })
+}
+
+impl fmt::Debug for GuardedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedClient").field("guard", &self.guard).finish_non_exhaustive()
     }
 }
 

@@ -106,6 +106,8 @@ pub(super) struct Entry {
     pub(super) room: InFlight,
     /// Held by the one delivery that asks for consent.
     pub(super) asking: tokio::sync::Mutex<()>,
+    /// Without them, whoever keeps a delivery decides when it is tried again.
+    has_retries: bool,
     live: Mutex<Live>,
     changed: Notify,
     changes: broadcast::Sender<TargetChange>,
@@ -141,6 +143,7 @@ impl Entry {
             name: Arc::clone(&target.name),
             room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
             asking: tokio::sync::Mutex::new(()),
+            has_retries: options.retry.has_retries(),
             live: Mutex::new(Live::new(Arc::new(target), options)),
             changed: Notify::new(),
             changes,
@@ -237,11 +240,16 @@ impl Entry {
             changed.as_mut().enable();
             let now = Instant::now();
             let (admission, admitted) = self.live().admit(now);
+            let left = latest.saturating_duration_since(now);
             let until = match admission {
                 deliver::Admission::Send => return Ok(admitted),
                 deliver::Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
                 deliver::Admission::Wait(Some(until)) if until > latest => {
                     return Err(self.paused(until, until.saturating_duration_since(now)));
+                }
+                // It would hold a place of whoever keeps it for nothing.
+                deliver::Admission::Wait(None) if !self.has_retries && self.is_paused_for_good() => {
+                    return Err(NotAdmitted::HeldBack("the target is paused until it is resumed", left));
                 }
                 deliver::Admission::Wait(until) => until.unwrap_or(latest),
             };
@@ -252,6 +260,10 @@ impl Entry {
                 },
             }
         }
+    }
+
+    fn is_paused_for_good(&self) -> bool {
+        matches!(self.state(), TargetState::Paused { until: None, .. })
     }
 
     fn paused(&self, until: Instant, wait: Duration) -> NotAdmitted {

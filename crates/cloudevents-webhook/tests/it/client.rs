@@ -1,5 +1,6 @@
 //! The guard in a client, over sockets.
 
+use cloudevents_core::ErrorKind;
 use cloudevents_webhook::{
     guard::{Refusal, Resolve, UrlGuard},
     reqwest013::{GuardedClient, refusal},
@@ -124,4 +125,33 @@ async fn private_names_and_addresses_are_not_connected_to() {
         .unwrap_err();
     assert!(matches!(refusal(&error), Some(Refusal::Address { .. })), "{error:?}");
     assert_eq!(served.load(Ordering::SeqCst), 0);
+}
+
+/// The proxy gets the whole URL, and resolves the name. What the guard can see in a URL stays refused.
+#[tokio::test]
+async fn an_egress_proxy_gets_every_request_that_the_guard_allows() {
+    let (port, proxied) = server("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+    let proxy = format!("http://127.0.0.1:{port}");
+    let client = GuardedClient::through_proxy(&proxy, guard(), Client::builder()).unwrap();
+    let request = client.request(Method::POST, "http://no-such-name.invalid:81/hook").unwrap();
+    assert_eq!(request.send().await.unwrap().status(), 204);
+    assert_eq!(proxied.load(Ordering::SeqCst), 1);
+    for refused in ["http://127.0.0.1:81/", "http://user@partner.example/", "ftp://partner.example/"] {
+        assert!(client.request(Method::POST, refused).is_err(), "{refused}");
+    }
+    let error =
+        GuardedClient::through_proxy("http://user:secret@:x", guard(), Client::builder()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[test]
+fn debug_of_a_client_does_not_show_its_headers() {
+    let headers = [("authorization", "Bearer abc123")].map(|(name, value)| {
+        (name.parse::<http::HeaderName>().unwrap(), value.parse::<http::HeaderValue>().unwrap())
+    });
+    let builder = Client::builder().default_headers(headers.into_iter().collect());
+    let client = GuardedClient::new(guard(), Names::new(&["127.0.0.1"]), builder).unwrap();
+    let shown = format!("{client:?}");
+    assert!(shown.contains("GuardedClient") && !shown.contains("abc123"), "{shown}");
 }

@@ -132,6 +132,26 @@ fn what_an_operator_allows() {
     assert_eq!(guard.check("https://partner.example:8444/").unwrap_err(), Refusal::Port(8444));
 }
 
+/// Whatever else allows them, and in each form that carries them.
+#[test]
+fn what_an_operator_refuses() {
+    let guard = UrlGuard::new()
+        .allow_network("10.1.0.0/16".parse::<Network>().unwrap())
+        .refuse_network("10.1.2.0/24".parse::<Network>().unwrap())
+        .refuse_network("9.9.9.0/24".parse::<Network>().unwrap())
+        .refuse_network("2606:4700::/32".parse::<Network>().unwrap());
+    for refused in ["10.1.2.3", "9.9.9.9", "[::ffff:9.9.9.9]", "[64:ff9b::9.9.9.9]", "[2606:4700::1111]"] {
+        let refusal = guard.check(&format!("https://{refused}/")).unwrap_err();
+        assert!(matches!(refusal, Refusal::Network(_)) && !refusal.is_temporary(), "{refused}: {refusal}");
+    }
+    for allowed in ["10.1.3.3", "9.9.10.9", "[64:ff9b::9.9.10.9]", "[2620:fe::fe]"] {
+        guard.check(&format!("https://{allowed}/")).expect(allowed);
+    }
+    let name = guard.check("https://partner.example/hook").unwrap();
+    let refused: IpAddr = "9.9.9.9".parse().unwrap();
+    assert_eq!(name.pin([refused]), Err(Refusal::Network(refused)));
+}
+
 #[test]
 fn one_private_address_spoils_a_name() {
     let (public, private): (IpAddr, IpAddr) = ("9.9.9.9".parse().unwrap(), "10.0.0.1".parse().unwrap());

@@ -254,6 +254,27 @@ fn the_id_of_a_delivery_is_in_a_signed_header() {
     assert_eq!(verifier.verify(&changed, b"hello", now()), Err(SignatureError::Mismatch));
 }
 
+/// What a signature covers is the values of a field, joined, without white space around them. HTTP/2 carries such white space.
+#[test]
+fn other_spellings_of_a_signed_id_are_no_other_deliveries() {
+    let key = SigningKey::hmac([1; 32]).unwrap();
+    let verifier = MessageSignatures::new("receiver.example", "k", key.verifying_key());
+    let mut head = Request::post("https://receiver.example/hook").body(()).unwrap().into_parts().0;
+    MessageSigner::new("k", key.clone()).sign(&mut head, b"hello", "1, 2", now()).unwrap();
+    for spelled in ["1, 2", " 1, 2", "1, 2\t", "   1, 2   "] {
+        head.headers.insert("webhook-id", spelled.parse().unwrap());
+        assert_eq!(
+            verifier.verify(&head, b"hello", now()).unwrap().id.as_deref(),
+            Some("1, 2"),
+            "{spelled:?}"
+        );
+    }
+    head.headers.insert("webhook-id", "1".parse().unwrap());
+    head.headers.append("webhook-id", "2".parse().unwrap());
+    let refused = verifier.verify(&head, b"hello", now());
+    assert_eq!(refused, Err(SignatureError::Component("webhook-id".into())));
+}
+
 /// Anybody may send a signature that names as many components as there is room for in a head.
 #[test]
 fn a_signature_that_names_many_components_is_refused_soon() {

@@ -45,6 +45,25 @@ async fn what_the_sender_waits_for_is_not_the_request_of_the_target() {
     }
 }
 
+/// An outbox would wait for each, with a place that other targets need: sixteen targets that were paused would take all of them.
+#[tokio::test]
+async fn without_retries_a_target_that_is_paused_until_it_is_resumed_holds_no_place() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), MINUTE);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    webhooks.pause("hook", None).unwrap();
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    let wait = OwnWait::of(&error).unwrap();
+    assert!(
+        wait > MINUTE / 2 && error.is_temporary() && !sender.refuses_message(&error),
+        "{error}: {wait:?}"
+    );
+    webhooks.resume("hook").unwrap();
+    soon(sender.send(&event("1"))).await.unwrap();
+    assert_eq!(target.deliveries().len(), 1);
+}
+
 /// The outbox knows how each attempt ended, and pauses the target by itself.
 #[tokio::test]
 async fn without_retries_failures_do_not_pause_the_target() {

@@ -48,6 +48,14 @@ pub(super) fn field(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(values.ok()?.join(", "))
 }
 
+/// The value of a field that is there once, as it is signed: the same text, split into several fields or with white space around it, fits the same
+/// signature.
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok().map(str::trim)
+}
+
 /// Without a scheme in the request, it came over `https`, as deliveries do.
 fn scheme(request: &Parts) -> &str {
     request.uri.scheme_str().unwrap_or("https")

@@ -33,8 +33,8 @@ const SIGNATURES: usize = 8;
 /// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to this
 /// one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
 ///
-/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it. A nonce is no id: a sender may use a
-/// fresh one for each attempt.
+/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it; there has to be one. A nonce is no id: a
+/// sender may use a fresh one for each attempt.
 ///
 /// Not supported are components with parameters, and those of responses and of the request that a response belongs to: a signature that
 /// covers one is refused.
@@ -168,7 +168,13 @@ impl MessageSignatures {
             (false, _) => Coverage::Nothing,
         };
         let is_covered = components.iter().any(|component| component.is_field(self.id.as_str()));
-        let id = request.headers.get(&self.id).filter(|_| is_covered).and_then(|id| id.to_str().ok());
+        let id = match is_covered {
+            true => {
+                let unclear = || SignatureError::Component(self.id.as_str().into());
+                Some(base::only(&request.headers, self.id.as_str()).ok_or_else(unclear)?)
+            }
+            false => None,
+        };
         let id = id.filter(|id| !id.is_empty()).map(Into::into);
         Ok(Verified { coverage, id, signed_at: Some(signed_at) })
     }
