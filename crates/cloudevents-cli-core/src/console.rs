@@ -1,13 +1,14 @@
 //! Standard output and standard error: forms, colours and the exit status.
 
 use crate::{
+    aside::Aside,
     failure::Status,
     global::{ColorChoice, ErrorFormat, Global, Output},
     report::Report,
 };
 use anstyle::Style;
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
 };
 
@@ -27,6 +28,8 @@ pub struct Console {
     remembered: Cell<Status>,
     /// Whether the last report had several lines: a blank line goes before the next one.
     apart: Cell<bool>,
+    /// Where standard error goes, unless it is written at once.
+    aside: OnceCell<Aside>,
 }
 
 impl Console {
@@ -55,6 +58,7 @@ impl Console {
             columns: width(io::stdout()),
             remembered: Cell::default(),
             apart: Cell::default(),
+            aside: OnceCell::new(),
         }
     }
 
@@ -101,8 +105,7 @@ impl Console {
             }
             ErrorFormat::Json => report.to_json(),
         };
-        // If standard error is closed, nothing can be reported.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        put(self.aside.get(), text);
     }
 
     /// Writes an error to standard error, and remembers the exit status for the end.
@@ -125,20 +128,29 @@ impl Console {
     pub fn say(&self, text: &str) {
         if !self.quiet && self.errors == ErrorFormat::Text {
             let break_ = if self.apart.replace(false) { "\n" } else { "" };
-            let _ = writeln!(io::stderr().lock(), "{break_}{text}");
+            put(self.aside.get(), format!("{break_}{text}\n"));
         }
     }
 
     /// Writes a blank line to the terminal after a report with several lines, where data that follows would not stand out.
     pub(crate) fn separate(&self) {
         if self.terminal && self.width.is_some() && self.apart.replace(false) {
-            let _ = writeln!(io::stderr().lock());
+            put(self.aside.get(), "\n".to_owned());
+        }
+    }
+
+    /// From now on, standard error is written by a thread: if it is not read, reports are left out, and the command goes on.
+    pub fn write_aside(&self) {
+        if self.aside.get().is_none()
+            && let Some(aside) = Aside::start()
+        {
+            let _ = self.aside.set(aside);
         }
     }
 
     /// Returns what writes notes from other threads.
     pub fn notes(&self) -> Notes {
-        Notes { errors: self.errors, quiet: self.quiet }
+        Notes { errors: self.errors, quiet: self.quiet, aside: self.aside.get().cloned() }
     }
 
     /// Writes a line of text, or an object with `severity` `note` and these members, to standard error.
@@ -150,31 +162,54 @@ impl Console {
             if let (Some(line), serde_json::Value::Object(members)) = (line.as_object_mut(), members) {
                 line.extend(members);
             }
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            put(self.aside.get(), format!("{line}\n"));
         }
     }
 }
 
+/// What waits is written before the program ends, if it is read.
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.aside.get().into_iter().for_each(Aside::flush);
+    }
+}
+
+/// Writes a text to standard error: at once, or by a thread.
+fn put(aside: Option<&Aside>, text: String) {
+    match aside {
+        Some(aside) => aside.write(text),
+        // If standard error is closed, nothing can be reported.
+        None => drop(io::stderr().lock().write_all(text.as_bytes())),
+    }
+}
+
 /// Writes notes to standard error from any thread.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Notes {
     errors: ErrorFormat,
     quiet: bool,
+    aside: Option<Aside>,
 }
 
 impl Notes {
     /// Writes a line of text, or an object with `severity` `note`.
-    pub fn say(self, text: &str) {
+    pub fn say(&self, text: &str) {
         if self.quiet {
             return;
         }
-        let mut err = io::stderr().lock();
-        let _ = match self.errors {
-            ErrorFormat::Text => writeln!(err, "{text}"),
+        let line = match self.errors {
+            ErrorFormat::Text => format!("{text}\n"),
             ErrorFormat::Json => {
-                writeln!(err, "{}", serde_json::json!({"severity": "note", "message": text}))
+                format!("{}\n", serde_json::json!({"severity": "note", "message": text}))
             }
         };
+        put(self.aside.as_ref(), line);
+    }
+
+    /// Writes the last line of the program, and what waits before it, if it is read.
+    pub fn say_last(&self, text: &str) {
+        self.say(text);
+        self.aside.iter().for_each(Aside::flush);
     }
 }
 

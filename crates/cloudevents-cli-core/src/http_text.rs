@@ -76,6 +76,7 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
     let mut headers: Vec<Value> = Vec::new();
     let (mut length, mut chunked, mut has_body) = (None, false, false);
     while let Some((line, next)) = line(text, at).filter(|(_, next)| ended || is_whole(text, *next)) {
+        let is_first = at == 0;
         at = next;
         if line.is_empty() {
             has_body = true;
@@ -84,7 +85,12 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
         match header(line) {
             Some((name, value)) => {
                 if name.eq_ignore_ascii_case("content-length") {
-                    length = value.parse::<usize>().ok();
+                    let digits = Some(&value).filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+                    let stated = digits.and_then(|digits| digits.parse::<usize>().ok());
+                    if stated.is_none() || length.is_some_and(|before| Some(before) != stated) {
+                        return Err(Partial::Broken("Content-Length is not one number of bytes"));
+                    }
+                    length = stated;
                 }
                 if name.eq_ignore_ascii_case("transfer-encoding") {
                     if chunked || !value.eq_ignore_ascii_case("chunked") {
@@ -98,7 +104,11 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
                     headers.push(json!([name, value]));
                 }
             }
-            None => message.extend(start_line(line).into_iter().flatten()),
+            None => match start_line(line).filter(|_| is_first) {
+                Some(members) => message.extend(members),
+                // What it would have said is not left out.
+                None => return Err(Partial::Broken("a line of the head is no header (RFC 9112, section 5)")),
+            },
         }
     }
     if !has_body && !ended {
@@ -315,6 +325,30 @@ mod tests {
             let broken = message(text.as_bytes(), true);
             assert!(matches!(broken, Err(Partial::Broken(words)) if words.contains("coding")), "{coding}");
         }
+    }
+
+    /// Otherwise a part of an attribute, or all of it, is left out.
+    #[test]
+    fn what_is_no_header_is_not_left_out() {
+        for line in [
+            "ce-subject: a\r\n b",
+            "ce-subject : a",
+            "ce-sub ject: a",
+            "ce-subject",
+            ": a",
+            "HTTP/1.1 204 No Content",
+            "content-length: 1, 1",
+            "content-length: +1",
+            "content-length: x",
+            "content-length:",
+            "content-length: 1\r\ncontent-length: 2",
+            "content-length: 99999999999999999999999",
+        ] {
+            let text = format!("POST / HTTP/1.1\r\nce-id: 1\r\n{line}\r\n\r\nx");
+            assert!(matches!(message(text.as_bytes(), true), Err(Partial::Broken(_))), "{line}");
+        }
+        let twice = "ce-id: 1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx";
+        assert!(message(twice.as_bytes(), true).is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod advice;
+mod aside;
 pub mod built;
 pub mod catalog;
 pub mod clause;

@@ -1,6 +1,7 @@
 //! Sources of events, and places in them down to the character.
 
 use bytes::Bytes;
+use cloudevents_kit::Error;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A text that events are read from: a file, a line of a file, or a message.
@@ -102,6 +103,8 @@ pub struct Place {
     pub base: usize,
     /// The offset of the event in the document.
     pub(crate) begin: usize,
+    /// The bytes of the event, from there on.
+    pub(crate) length: usize,
     /// The event's index in its batch.
     pub index: Option<usize>,
 }
@@ -109,7 +112,23 @@ pub struct Place {
 impl Place {
     /// Returns the place of a whole source.
     pub fn of(source: Source) -> Self {
-        Self { source: Arc::new(source), base: 0, begin: 0, index: None }
+        let length = source.text.len();
+        Self { source: Arc::new(source), base: 0, begin: 0, length, index: None }
+    }
+
+    /// Returns the text of the event, and nothing of what is around it.
+    pub fn text(&self) -> Bytes {
+        let most = self.source.text.len();
+        let begin = self.base.saturating_add(self.begin).min(most);
+        self.source.text.slice(begin..begin.saturating_add(self.length).min(most))
+    }
+
+    /// Returns the error, whose offset is one of the document, with its offset in the [text](Self::text) of the event.
+    pub fn in_text(&self, error: Error) -> Error {
+        match error.offset().map(usize::try_from) {
+            Some(Ok(at)) => error.with_offset(at.saturating_sub(self.begin)),
+            _ => error,
+        }
     }
 
     /// Returns the line, starting at 1, in which the event begins.

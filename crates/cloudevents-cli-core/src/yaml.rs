@@ -29,6 +29,8 @@ pub struct Document {
     pub json: String,
     /// The offset of the document in the YAML text.
     pub(crate) begin: usize,
+    /// Where it ends there.
+    pub(crate) end: usize,
     /// Offsets in the JSON, in order, and their offsets in the YAML text.
     places: Vec<(usize, usize)>,
 }
@@ -108,6 +110,7 @@ impl<'a> Documents<'a> {
                 Event::DocumentEnd if writer.is_empty => {}
                 Event::DocumentEnd => {
                     self.added = writer.added;
+                    writer.document.end = at;
                     return Ok(Some(writer.document));
                 }
                 Event::StreamEnd => return Ok(None),

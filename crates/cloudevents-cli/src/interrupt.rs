@@ -10,6 +10,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -53,13 +54,14 @@ impl Interrupt {
                     if watcher.0.asked.swap(true, Ordering::SeqCst) {
                         process::exit(INTERRUPTED);
                     }
-                    finishing(notes, watcher.0.in_flight.load(Ordering::SeqCst));
+                    let (messages, told) = (watcher.0.in_flight.load(Ordering::SeqCst), notes.clone());
+                    for_a_moment(move || finishing(&told, messages));
                     watcher.0.notify.notify_one();
-                    let (watcher, notes) = (watcher.clone(), notes);
+                    let (watcher, notes) = (watcher.clone(), notes.clone());
                     tokio::spawn(async move {
                         tokio::time::sleep(WRITING).await;
                         if watcher.0.writing.load(Ordering::SeqCst) {
-                            notes.say(&format!(
+                            notes.say_last(&format!(
                                 "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
                             ));
                             process::exit(Status::Network as i32);
@@ -109,8 +111,21 @@ impl Interrupt {
 /// How long standard output may be written after Ctrl-C.
 const WRITING: Duration = Duration::from_secs(5);
 
+/// Runs this on a thread, and waits for it for a second at most: standard error may not be read, and the next signal has to be seen.
+fn for_a_moment(work: impl FnOnce() + Send + 'static) {
+    let (ended, end) = mpsc::channel();
+    let worker = move || {
+        work();
+        let _ = ended.send(());
+    };
+    // Without a thread, nothing is reported.
+    if thread::Builder::new().name("note".to_owned()).spawn(worker).is_ok() {
+        let _ = end.recv_timeout(Duration::from_secs(1));
+    }
+}
+
 /// Reports that messages in flight are finished.
-pub(crate) fn finishing(notes: Notes, messages: usize) {
+pub(crate) fn finishing(notes: &Notes, messages: usize) {
     if messages > 0 {
         notes.say(&format!("finishing {}, press Ctrl-C again to stop", count(messages, "message")));
     }

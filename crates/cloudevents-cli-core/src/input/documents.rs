@@ -170,7 +170,8 @@ fn single(
     base: usize,
     decoding: &Decoding,
 ) -> Located {
-    let place = Place { source: Arc::clone(source), base, begin: 0, index: None };
+    let (source, length) = (Arc::clone(source), document.len());
+    let place = Place { source, base, begin: 0, length, index: None };
     Located { event: decoding.single(format, document), place }
 }
 
@@ -181,20 +182,20 @@ pub(super) fn batch(
     base: usize,
     decoding: &Decoding,
 ) -> Vec<Located> {
-    let place = |begin, index| Place { source: Arc::clone(source), base, begin, index };
+    let place = |begin, length, index| Place { source: Arc::clone(source), base, begin, length, index };
     match decoding.items(format, &document) {
         Ok(items) => items
             .into_iter()
             .enumerate()
             .map(|(index, (begin, item))| Located {
+                place: place(begin, item.raw.len(), Some(index)),
                 event: item.event.map_err(|error| {
                     let others = decoding.others(&error, format, item.raw, begin);
                     error.with_others(others)
                 }),
-                place: place(begin, Some(index)),
             })
             .collect(),
-        Err(error) => vec![Located { event: Err(error), place: place(0, None) }],
+        Err(error) => vec![Located { event: Err(error), place: place(0, document.len(), None) }],
     }
 }
 

@@ -98,7 +98,8 @@ impl Chunk {
             let text = line.trim_ascii();
             self.at = self.at.saturating_add(length).saturating_add(1);
             if !text.is_empty() {
-                let place = Place { source: Arc::clone(&self.source), base, begin: 0, index: None };
+                let (source, length) = (Arc::clone(&self.source), text.len());
+                let place = Place { source, base, begin: 0, length, index: None };
                 return Some(Located { event: decoding.json(chunk.slice_ref(text)), place });
             }
         }

@@ -4,6 +4,7 @@ mod detect;
 mod documents;
 mod folder;
 mod form;
+mod identity;
 mod lines;
 mod part;
 mod pieces;
@@ -18,6 +19,7 @@ pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
 pub use form::format_names;
+pub use identity::check_written;
 pub use reader::{SMALL, files, read, read_line, reader, text};
 
 use crate::{

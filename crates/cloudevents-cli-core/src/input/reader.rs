@@ -1,5 +1,6 @@
 //! Files and standard input as bytes.
 
+use super::identity::check_written;
 use crate::failure::{Failure, Status};
 use flate2::bufread::MultiGzDecoder;
 use std::{
@@ -42,6 +43,7 @@ pub fn text(path: &Path, most: usize) -> Result<String, Failure> {
 
 /// Opens a file, or standard input for `-`. Returns its name and a reader.
 pub fn reader(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
+    check_written(path, Path::new("-"))?;
     if path == Path::new("-") {
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
             // Ignore a closed standard error: this is only a hint for the user.

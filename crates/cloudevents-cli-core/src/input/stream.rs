@@ -163,7 +163,7 @@ impl Elements {
         let start = self.lines.start(self.base.saturating_add(offset));
         let source = Arc::new(Source::part(self.name.as_str(), Bytes::new(), start));
         let event = Err(error.clone().with_offset(0));
-        Located { event, place: Place { source, base: 0, begin: 0, index: error.index() } }
+        Located { event, place: Place { source, base: 0, begin: 0, length: 0, index: error.index() } }
     }
 
     /// Continues with the documents after the array: with another array element by element. Others are read into memory.
@@ -212,12 +212,12 @@ impl Group {
 impl Element {
     /// Decodes the element, whose event must have this version.
     fn decode(self, name: &str, version: Option<SpecVersion>, decoding: &Decoding) -> Located {
-        let source = Arc::new(Source::part(name, self.raw.clone(), self.start));
+        let (source, length) = (Arc::new(Source::part(name, self.raw.clone(), self.start)), self.raw.len());
         let event = decoding.json(self.raw).and_then(|decoded| match version {
             Some(version) if version != decoded.value.specversion() => Err(mixed_specversions(version)),
             _ => Ok(decoded),
         });
-        Located { event, place: Place { source, base: 0, begin: 0, index: Some(self.index) } }
+        Located { event, place: Place { source, base: 0, begin: 0, length, index: Some(self.index) } }
     }
 }
 

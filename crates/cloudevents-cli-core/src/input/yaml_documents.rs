@@ -12,20 +12,21 @@ use std::sync::Arc;
 
 /// Decodes YAML documents by converting them to JSON. Errors have their offset in the YAML.
 pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
-    let located = |event, begin, index| Located {
-        event,
-        place: Place { source: Arc::clone(source), base: 0, begin, index },
+    let located = |event, begin: usize, end: usize, index| {
+        let (source, length) = (Arc::clone(source), end.saturating_sub(begin));
+        Located { event, place: Place { source, base: 0, begin, length, index } }
     };
+    let all_of_it = source.text.len();
     let text = match str::from_utf8(&source.text) {
         Ok(text) if text.len() <= yaml::LARGEST => text,
         Ok(_) => {
             let limit = format!("the limit for YAML is {} MiB", yaml::LARGEST >> 20);
             let error = Error::new(ErrorKind::TooLarge).with_detail(limit);
-            return vec![located(Err(error.with_help("convert it to JSON Lines")), 0, None)];
+            return vec![located(Err(error.with_help("convert it to JSON Lines")), 0, all_of_it, None)];
         }
         Err(error) => {
             let error = Error::new(ErrorKind::InvalidUtf8).with_offset(error.valid_up_to());
-            return vec![located(Err(error), 0, None)];
+            return vec![located(Err(error), 0, all_of_it, None)];
         }
     };
     let mut all = Vec::new();
@@ -34,13 +35,13 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
             let limit = format!("the limit for YAML is {} events", thousands(MOST));
             let error =
                 Error::new(ErrorKind::TooMany).with_detail(limit).with_help("convert it to JSON Lines");
-            all.push(located(Err(error), 0, None));
+            all.push(located(Err(error), 0, all_of_it, None));
             break;
         }
         let document = match document {
             Ok(document) => document,
             Err(error) => {
-                all.push(located(Err(error), 0, None));
+                all.push(located(Err(error), 0, all_of_it, None));
                 break;
             }
         };
@@ -50,14 +51,16 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
         let first = Decoding { every: false, ..decoding.clone() };
         if text.first() != Some(&b'[') {
             let event = moved(first.single(json, text.clone()), text, 0);
-            all.push(located(event, document.begin, None));
+            all.push(located(event, document.begin, document.end, None));
             continue;
         }
         match first.items(json, &text) {
             Ok(items) => all.extend(items.into_iter().enumerate().map(|(index, (at, item))| {
-                located(moved(item.event, item.raw, at), document.place(at), Some(index))
+                located(moved(item.event, item.raw, at), document.place(at), document.end, Some(index))
             })),
-            Err(error) => all.push(located(Err(moved_error(&error, &document)), document.begin, None)),
+            Err(error) => {
+                all.push(located(Err(moved_error(&error, &document)), document.begin, document.end, None))
+            }
         }
     }
     all

@@ -1,7 +1,7 @@
 //! Requests that a server refuses before there is a message.
 
 use crate::{console::Console, failure::Status, report::Report};
-use cloudevents_kit::{Error, ErrorKind, transport::OnRefusal};
+use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, transport::OnRefusal};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -12,6 +12,21 @@ const REFUSALS: usize = 64;
 pub(super) fn channel() -> (OnRefusal, mpsc::Receiver<Error>) {
     let (refused, refusals) = mpsc::channel(REFUSALS);
     (Arc::new(move |error: &Error| drop(refused.try_send(error.clone()))), refusals)
+}
+
+/// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
+pub(super) async fn next(
+    receiver: &mut Receiver,
+    refusals: &mut mpsc::Receiver<Error>,
+    console: &Console,
+) -> Result<Option<Delivery>, Error> {
+    loop {
+        // Not biased: either may come without end.
+        tokio::select! {
+            Some(error) = refusals.recv() => tell(&error, console),
+            next = receiver.next() => return next,
+        }
+    }
 }
 
 /// Reports a refusal. A request that no message can come from, such as a probe, is no failure, and neither is one without a right to send, nor a handshake.

@@ -47,12 +47,17 @@ pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
 }
 
 /// Returns the path that the URL names: that of a file, or `-`.
-pub(super) fn path(url: &str) -> Option<&Path> {
+pub(crate) fn path(url: &str) -> Option<&Path> {
     if url == "-" {
         return Some(Path::new("-"));
     }
     let path = url.strip_prefix("file:")?;
     Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// Refuses to read the file that this URL writes to.
+pub(crate) fn check_written(input: &Path, to: &str) -> Result<(), Failure> {
+    path(to).map_or(Ok(()), |to| input::check_written(input, to))
 }
 
 /// Appends to the file, which is created if there is none, or writes to standard output.
@@ -247,8 +252,10 @@ fn read(events: Result<Events, Failure>, room: &Room, out: &mpsc::Sender<Item>) 
             let name: Arc<str> = events.name().into();
             for located in events {
                 let item = located.map_err(failed).map(|located| {
+                    let place = &located.place;
                     let message = located.event.map(|decoded| decoded.map(Message::Binary));
-                    received(message, &located.place, &name)
+                    let message = message.map_err(|error| place.in_text(error));
+                    received(message, place, &name)
                 });
                 let size = item.as_ref().map_or(0, size);
                 if out.blocking_send((item, room.take(size))).is_err() {
@@ -284,13 +291,13 @@ fn size(received: &Received) -> usize {
     event.or_else(|| received.body().map(|body| body.len())).unwrap_or_default()
 }
 
-/// The message, with the file as its topic, its line as offset, and the text from there on as body.
+/// The message, with the file as its topic, its line as offset, and its text as body.
 fn received(message: Result<Decoded<Message>, Error>, place: &Place, name: &Arc<str>) -> Received {
     let mut raw = Raw::default();
     raw.topic = Some(Arc::clone(name));
     raw.offset = u64::try_from(place.line()).ok();
     if message.is_err() {
-        raw.body = Some(place.source.text.slice(place.base.min(place.source.text.len())..));
+        raw.body = Some(place.text());
     }
     Received::new(message, raw)
 }

@@ -19,7 +19,7 @@ mod rabbitmq;
 mod websockets;
 
 pub(crate) use client::Connecting;
-pub(crate) use file::closed_for_good;
+pub(crate) use file::{check_written, closed_for_good, path};
 
 use crate::{
     failure::{Failure, Status},
@@ -64,26 +64,39 @@ pub(crate) struct Sending {
     pub(crate) sign: Option<SignRequest>,
 }
 
-/// Starts the runtime of a command that uses the network. Its thread keeps connections alive while the
-/// command waits for input.
+/// Starts the runtime of a command that uses the network. Its threads keep connections alive while the
+/// command waits for input. There are two: one may be kept busy by a peer that sends without end, such as responses with status 1xx, which
+/// the client skips, and time has to pass all the same.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(2)
         .enable_all()
         .build()
-        .map(Runtime)
+        .map(|runtime| Runtime(Some(runtime)))
         .map_err(|error| Failure::new(Status::Network, format!("the network cannot be used: {error}")))
 }
 
-/// The runtime of a command.
-pub(crate) struct Runtime(tokio::runtime::Runtime);
+/// The runtime of a command, until it is dropped.
+pub(crate) struct Runtime(Option<tokio::runtime::Runtime>);
+
+/// Waits a moment at most, because a peer may keep a thread busy.
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
+    }
+}
 
 impl Runtime {
     /// Waits for `future`. The runtime sees all futures as one type, because it is compiled for each type.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let mut output = None;
         let future: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { output = Some(future.await) });
-        self.0.block_on(future);
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => drop(future),
+        }
         output.unwrap_or_else(|| unreachable!("the future has ended"))
     }
 }

@@ -105,6 +105,21 @@ fn a_bridge_that_holds_nothing_is_ready_though_its_last_attempts_failed() {
     assert_eq!(status, Some(0), "{text}");
 }
 
+/// Who connects and says nothing must not have an orchestrator end the bridge.
+#[test]
+fn probes_are_answered_beside_connections_that_say_nothing() {
+    let from = format!("http://127.0.0.1:{}/events", ports::free());
+    let bridge = Bridge::start(&[&from, "http://127.0.0.1:9/events"]);
+    let silent: Vec<_> = (0..64).map(|_| bridge.connect()).collect();
+    let begin = Instant::now();
+    assert!(bridge.get("/live").starts_with("HTTP/1.1 200 OK\r\n"));
+    // In turns of five seconds, it takes twenty.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    drop(silent);
+    bridge.signal("-TERM");
+    assert_eq!(bridge.end().0, Some(0));
+}
+
 #[test]
 fn dead_letters_are_taken_back() {
     let broker = Broker::start().unwrap();

@@ -95,6 +95,45 @@ fn nothing_is_appended_to_a_file_of_another_form() {
     assert_eq!(send(&blank, &event(2)).status, 0);
 }
 
+/// It would be read as long as there is room on the disk.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_written_is_not_read() {
+    let path = file("both.jsonl", format!("{GOOD}\n").repeat(3));
+    let before = fs::read_to_string(&path).unwrap();
+    let link = path.with_file_name("link.jsonl");
+    fs::hard_link(&path, &link).unwrap();
+    let (name, other) = (path.to_str().unwrap(), link.to_str().unwrap());
+    let append = || fs::File::options().append(true).open(&path).unwrap();
+    let read = || fs::File::open(&link).unwrap();
+    let (from, to) = (url(&path), url(&link));
+    let mut runs = [
+        command(&["send", &to, name]),
+        command(&["send", &to]),
+        command(&["send", "-", name]),
+        command(&["bridge", &from, &to]),
+        command(&["bridge", &from, "-"]),
+        command(&["listen", &from]),
+        command(&["convert", other]),
+        command(&["convert"]),
+        command(&["validate", name]),
+        command(&["encode", name]),
+        command(&["decode", name]),
+        command(&["inspect", name]),
+        command(&["filter", "id = '1'", name]),
+    ];
+    for run in &mut runs {
+        run.stdin(read()).stdout(append());
+        let mut limited = Command::new("timeout");
+        limited.args(["20"]).arg(run.get_program()).args(run.get_args()).env("CE_CONFIG", "");
+        let ran = limited.stdin(read()).stdout(append()).output().unwrap();
+        let err = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), before, "{run:?}: {err}");
+        assert_eq!(ran.status.code(), Some(2), "{run:?}: {err}");
+        assert!(err.contains("is also written, and would be read without end"), "{run:?}: {err}");
+    }
+}
+
 #[test]
 fn a_full_disk_leaves_whole_events() {
     let events: Vec<_> = (0..20).map(event).collect();

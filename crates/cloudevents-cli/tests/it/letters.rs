@@ -1,6 +1,6 @@
 //! What dead letters say, protocol by protocol.
 
-use crate::program::Listener;
+use crate::program::{GOOD, Listener, ce, file};
 use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq};
 
@@ -44,4 +44,37 @@ fn a_letter_names_the_error_of_a_document() {
         broker.queue(queue);
     }
     check(&broker.url("queue=orders"), &broker.url("queue=rejected"));
+}
+
+/// Nothing of the events around it, which are moved.
+#[test]
+fn a_letter_of_a_file_has_the_text_of_one_event() {
+    let bad = r#"{"specversion":"1.0","id":"2"}"#;
+    let filler = format!(
+        r#"{{"specversion":"1.0","id":"3","source":"/s","type":"t","data":"{}"}}"#,
+        "x".repeat(9 << 20)
+    );
+    let yaml = "specversion: \"1.0\"\nid: \"1\"\nsource: /s\ntype: t\n";
+    for (name, text, wanted, good) in [
+        ("in.jsonl", format!("{GOOD}\n  {bad} \n{GOOD}\n{GOOD}\n"), bad, 3),
+        ("one.json", format!("[{GOOD},{bad},{GOOD}]"), bad, 2),
+        ("row.json", format!("{GOOD}{bad}{GOOD}"), bad, 2),
+        ("large.json", format!("[{GOOD},{bad},{filler}]"), bad, 2),
+        (
+            "in.yaml",
+            format!("{yaml}---\nspecversion: \"1.0\"\nid: \"2\"\n---\n{yaml}"),
+            "---\nspecversion: \"1.0\"\nid: \"2\"\n",
+            2,
+        ),
+    ] {
+        let broker = mqtt::Broker::start().unwrap();
+        let (from, to) = (file(name, text), file("out.jsonl", ""));
+        let [from, to] = [from, to].map(|path| format!("file:{}", path.display()));
+        let ran = ce(&["bridge", &from, &to, "--dead-letter", &broker.url("rejected")]);
+        assert_eq!(ran.status, 0, "{name}: {}", ran.err);
+        assert!(ran.err.contains(&format!("{good} messages moved, 1 refused")), "{name}: {}", ran.err);
+        let letters: Vec<_> = broker.published().iter().map(|letter| letter.payload.clone()).collect();
+        let letters: Vec<_> = letters.iter().map(|letter| String::from_utf8_lossy(letter)).collect();
+        assert_eq!(letters, [wanted], "{name}");
+    }
 }

@@ -1,9 +1,11 @@
 //! Pipes that nothing reads or writes do not keep the program from ending.
 
-use crate::program::{GOOD, command, file};
+use crate::program::{GOOD, ce_with, command, file};
+use cloudevents_testkit::ports;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -181,5 +183,54 @@ fn a_pipe_that_nothing_writes_is_idle_before_it_is_opened() {
             .unwrap();
         let (code, text) = ended(child);
         assert_eq!(code, Some(0), "{arguments:?}: {text}");
+    }
+}
+
+/// Refuses every event, which has no payload.
+#[cfg(target_os = "linux")]
+fn refusing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut out = stream.try_clone().unwrap();
+                for line in BufReader::new(stream).lines().map_while(Result::ok).filter(String::is_empty) {
+                    drop(line);
+                    let _ = out.write_all(b"HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 0\r\n\r\n");
+                }
+            });
+        }
+    });
+    url
+}
+
+/// A driver of logs that blocks holds up neither what comes nor what a signal requests.
+#[cfg(target_os = "linux")]
+#[test]
+fn reports_that_are_not_read_hold_up_nothing() {
+    let target = refusing();
+    // What is refused is reported. A pipe has 64 KiB.
+    let many = [GOOD; 2000].join("\n");
+    for (name, to, path, status) in [("listen", None, "other", 0), ("bridge", Some(&*target), "events", 1)] {
+        let address = format!("127.0.0.1:{}", ports::free());
+        let from = format!("http://{address}/events");
+        let ends: Vec<_> = [name, &from].into_iter().chain(to).collect();
+        let mut child =
+            command(&ends).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        while TcpStream::connect(&address).is_err() {
+            std::thread::sleep(Duration::from_millis(5)); // between two tries
+        }
+        let refused = ce_with(&["send", &format!("http://{address}/{path}"), "--timeout", "10"], &many);
+        let sent = ce_with(&["send", &from, "--timeout", "10"], GOOD);
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let begin = Instant::now();
+        while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+        let ended = child.try_wait().unwrap();
+        let _ = child.kill();
+        assert_eq!((refused.status, sent.status), (1, status), "{name}: {}", sent.err);
+        assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{name} goes on");
     }
 }

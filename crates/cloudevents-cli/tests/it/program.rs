@@ -179,9 +179,14 @@ impl Bridge {
         Self { child, errors, metrics }
     }
 
+    /// A connection to what serves its state.
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.metrics).unwrap()
+    }
+
     /// The response to GET.
     pub(crate) fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.metrics).unwrap();
+        let mut stream = self.connect();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();

@@ -284,6 +284,27 @@ fn a_wait_that_the_peer_requests_is_a_day_at_most() {
     }
 }
 
+/// The client skips them, and reads on and on.
+#[test]
+fn interim_responses_without_end_end_at_the_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let flooding = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let some = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
+        // Until the client has closed the connection, or much later.
+        let begin = Instant::now();
+        while stream.write_all(&some).is_ok() && begin.elapsed() < Duration::from_secs(60) {}
+    });
+    let begin = Instant::now();
+    let ran = ce_with(&["send", &url, "--timeout", "1"], GOOD);
+    let took = begin.elapsed();
+    flooding.join().unwrap();
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains("the time limit passed"), "{}", ran.err);
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
 #[test]
 fn what_failed_is_named() {
     let target = server(&["204 No Content", "422 Unprocessable Content", "204 No Content"]);

@@ -200,6 +200,10 @@ impl Socket {
     /// Everything was written out.
     fn flushed(&mut self) {
         (self.flushing, self.blocked, self.pings) = (false, false, 0);
+        // Behind its close frame, the peer discards what comes (RFC 6455, section 1.4).
+        if self.ending.is_some() {
+            return;
+        }
         // From the last: a task that waits for all of them waits for the first one first, and so wakes once.
         self.unflushed.drain(..).rev().for_each(|sent| sent.resolve(Ok(Receipt::new())));
     }
@@ -224,6 +228,13 @@ impl Socket {
                 Some(Err(_)) | None if self.closing => return Err(Error::new(ErrorKind::Closed)),
                 Some(Err(error)) => return Err(failure::lost(error)),
                 None => return Err(failure::closed(None)),
+            }
+        }
+        if self.pings >= PINGS {
+            // Reading goes on when the answers are written: now, or when the peer has read.
+            self.flush(context)?;
+            if self.pings < PINGS {
+                context.waker().wake_by_ref();
             }
         }
         Ok(Poll::Pending)
@@ -292,17 +303,22 @@ impl Socket {
 
     /// Ends the connection after this error: sends the reason to the peer, and fails messages that were not written.
     pub(crate) async fn end(mut self, error: &Error) {
+        let mut may_send_more = false;
         if let Some((code, reason)) = failure::code(error)
             && !self.closing
         {
             // Others need the memory of what was given up: it is not kept for a peer that reads slowly.
             let patience = if self.stream.get_ref().is_given_up() { Duration::ZERO } else { FAREWELL };
             let farewell = self.stream.send(close(code, reason));
-            let _ = timeout(patience, farewell).await;
+            // What is too large is on its way, and its sender may mean well.
+            may_send_more = timeout(patience, farewell).await.is_ok() && code == CloseCode::Size;
         }
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
         self.unflushed.into_iter().for_each(|sent| sent.resolve(Err(told.clone())));
         self.unsent.end(&told);
+        if may_send_more {
+            let _ = timeout(FAREWELL, self.stream.into_inner().discard()).await;
+        }
     }
 }
 

@@ -5,8 +5,12 @@ use std::{
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::timeout,
+};
 
 /// A connection of any kind: plain, with TLS, or upgraded by a server.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -27,6 +31,8 @@ pub(crate) struct Metered<S> {
     made: Vec<u8>,
     /// What the message that is arriving takes of memory that connections share.
     share: Option<Share>,
+    /// What was read in this turn.
+    turn: usize,
 }
 
 impl<S> Metered<S> {
@@ -45,7 +51,7 @@ impl<S> Metered<S> {
 
     fn behind(inner: S, limit: usize, share: Option<Share>) -> Self {
         let frames = Frames { limit: u64::try_from(limit).unwrap_or(u64::MAX), ..Frames::default() };
-        Self { inner, frames, unread: Vec::new(), made: Vec::new(), share }
+        Self { inner, frames, unread: Vec::new(), made: Vec::new(), share, turn: 0 }
     }
 
     /// The number of the message that is arriving: its beginning was read, and its end was not.
@@ -121,11 +127,30 @@ impl<S: AsyncRead + Unpin> Metered<S> {
         if again >= MAX_HEADER || more == 0 {
             return Poll::Ready(Ok(again));
         }
+        if self.turn >= TURN {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mut rest = ReadBuf::new(buffer.initialize_unfilled_to(more));
-        ready!(Pin::new(&mut self.inner).poll_read(context, &mut rest))?;
+        let read = Pin::new(&mut self.inner).poll_read(context, &mut rest);
         let more = rest.filled().len();
+        self.turn = if read.is_pending() { 0 } else { self.turn.saturating_add(more) };
+        ready!(read)?;
         buffer.advance(more);
         Poll::Ready(Ok(more))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
+    /// Closes this side, and discards what still comes, until the peer has closed or is silent. Until then, the peer can read the close frame: a
+    /// connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1). Nothing of a message is kept.
+    pub(crate) async fn discard(self) {
+        let Self { mut inner, share, unread, .. } = self;
+        drop((share, unread));
+        let _ = inner.shutdown().await;
+        let mut discarded = vec![0; DISCARDED];
+        while let Ok(Ok(1..)) = timeout(SILENCE, inner.read(&mut discarded)).await {}
     }
 }
 
@@ -187,6 +212,13 @@ const FRAGMENT: usize = super::socket::READ;
 
 /// The most bytes of the header of a frame.
 const MAX_HEADER: usize = 14;
+
+/// How much is read before other connections have their turn: small frames are much work.
+const TURN: usize = super::socket::READ;
+
+/// How much is discarded at once, and how long a peer may be silent that was sent the close frame.
+const DISCARDED: usize = 8 << 10;
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Where the frames of a stream begin and end (RFC 6455, section 5.2). The client library checks them, except that a length is minimal.
 #[derive(Debug, Default)]
@@ -399,7 +431,6 @@ impl std::error::Error for NotMinimal {}
 mod tests {
     use super::*;
     use futures_util::FutureExt;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn frame(first: u8, payload: usize, masked: bool) -> Vec<u8> {
         let bit = if masked { 0x80 } else { 0 };

@@ -12,7 +12,14 @@ use cloudevents_websockets::{
     Subprotocol, WsServer, WsServerOptions,
     tungstenite029::{receiver, sender},
 };
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -28,6 +35,8 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend(payload);
     frame
 }
+
+const HANDSHAKE: &str = "GET /events HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: cloudevents.json\r\n\r\n";
 
 const TEXT: u8 = 0x81;
 const FRAGMENT: u8 = 0x01;
@@ -84,6 +93,21 @@ async fn each_bad_frame_has_its_status() {
         let mut peer = Peer::connect(&url, Subprotocol::Json).await;
         peer.write(&bytes).await.unwrap();
         assert_eq!(peer.close_code().await, Some(code), "{what}");
+    }
+    still_serves(&url, &mut deliveries).await;
+}
+
+/// A sender that has more to write than buffers hold is not reset before it can read why.
+#[tokio::test]
+async fn a_sender_learns_that_its_message_is_too_large() {
+    let server = listen(WsServerOptions::default()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let large = event("large").into_builder().text("x".repeat(20 << 20)).build().unwrap();
+    for _ in 0..3 {
+        let sender = sender(&url, Default::default()).await.unwrap();
+        let error = timeout(LONG, sender.send(&large)).await.expect("it hangs").unwrap_err();
+        assert!(error.detail().contains("closed the connection with status 1009"), "{error}");
     }
     still_serves(&url, &mut deliveries).await;
 }
@@ -192,7 +216,7 @@ async fn messages_that_make_no_progress_give_way() {
 #[tokio::test]
 async fn a_handshake_has_one_valid_host() {
     let server = listen(WsServerOptions::default()).await;
-    let good = "GET /events HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: cloudevents.json\r\n\r\n";
+    let good = HANDSHAKE;
     let twice = good.replace("host: x", "host: x\r\nhost: x");
     for (request, status) in [
         (good.to_owned(), "101"),
@@ -252,6 +276,60 @@ async fn a_flood_of_empty_fragments_blocks_no_other() {
         }
     };
     tokio::join!(timeout(LONG, flooding), serving).0.expect("the peer was not given up");
+}
+
+/// More pings than are answered at once, and then a message.
+#[tokio::test]
+async fn what_comes_behind_many_pings_does_not_wait() {
+    let server = listen(WsServerOptions::default()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let event = masked(TEXT, br#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+    for pings in [63, 64, 65, 1000] {
+        let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+        peer.write(&[masked(PING, b"").repeat(pings), event.clone()].concat()).await.unwrap();
+        let delivery = timeout(Duration::from_secs(5), deliveries.next()).await;
+        delivery.unwrap_or_else(|_| panic!("{pings}")).unwrap().unwrap().accept().await.unwrap();
+    }
+}
+
+/// All of them on one thread: each connection has its turn.
+#[tokio::test]
+async fn floods_of_small_frames_leave_others_their_turn() {
+    const FLOODS: usize = 8;
+    let server = listen(WsServerOptions::default()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let address = url.split('/').nth(2).unwrap().to_owned();
+    let stop = Arc::<AtomicBool>::default();
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    // Threads: a flood does not wait for the server.
+    let floods: Vec<_> = (0..FLOODS)
+        .map(|_| {
+            let (address, stop, begun) = (address.clone(), Arc::clone(&stop), begun.clone());
+            std::thread::spawn(move || {
+                let mut stream = std::net::TcpStream::connect(address).unwrap();
+                stream.write_all(HANDSHAKE.as_bytes()).unwrap();
+                let flood = masked(PONG, b"").repeat(10_000);
+                while !stop.load(Ordering::Relaxed) && stream.write_all(&flood).is_ok() {
+                    let _ = begun.send(());
+                }
+            })
+        })
+        .collect();
+    // Each has written more than is read in a turn.
+    for _ in 0..FLOODS * 4 {
+        timeout(LONG, begins.recv()).await.expect("they are not read").unwrap();
+    }
+    let begin = Instant::now();
+    still_serves(&url, &mut deliveries).await;
+    let took = begin.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    drop(deliveries);
+    for flood in floods {
+        tokio::task::spawn_blocking(|| flood.join().unwrap()).await.unwrap();
+    }
+    assert!(took < Duration::from_secs(15), "{took:?}");
 }
 
 /// Idle connections with pings and pongs are kept, however long; messages may wait between pings.

@@ -133,6 +133,7 @@ pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure
 }
 
 async fn bridge(command: &Bridge, mut config: Config, console: &Console) -> Result<Status, Failure> {
+    console.write_aside();
     let interrupt = Interrupt::watch(console);
     let mut hangup = operate::Hangup::watch(command.config.is_some());
     let mut serving: Option<operate::Serving> = None;
@@ -210,7 +211,7 @@ async fn run_once(
         tokio::select! {
             () = interrupt.asked() => {
                 let unsettled = status.received().unsettled();
-                finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
+                finishing(&console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, &ends, idle) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),

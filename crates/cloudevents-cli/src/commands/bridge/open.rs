@@ -33,6 +33,7 @@ pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
     for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
         connect::endpoint(url)?;
     }
+    connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
     check_source(config)?;
     check_letters(config)?;
     decoding(config)?;

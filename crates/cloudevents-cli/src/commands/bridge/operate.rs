@@ -1,23 +1,23 @@
 //! Probes and metrics of a running bridge, and its end when nothing comes.
 
 use crate::failure::{Failure, Status};
-use cloudevents_kit::transport::{Connectivity, PrometheusPage, bridge::BridgeStatus};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-    time::{sleep, timeout},
+use bytes::Bytes;
+use cloudevents_kit::{
+    self as kit,
+    http::HttpReceiverOptions,
+    transport::{Connectivity, PrometheusPage, bridge::BridgeStatus},
 };
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, CONTENT_TYPE},
+};
+use std::{future::pending, net::SocketAddr, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::sleep};
 
-/// The most requests that are answered at once.
-const REQUESTS: usize = 16;
+/// The most connections at once. A client that has not sent a request gives way to others.
+const CONNECTIONS: usize = 16;
 
-/// The longest head of a request.
-const HEAD: usize = 8 << 10;
-
-/// How long a request may take.
+/// How long a client may take for a request, and to read the response.
 const TIME: Duration = Duration::from_secs(5);
 
 /// A server that ends when this is dropped.
@@ -47,60 +47,39 @@ pub(super) async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<S
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let url = format!("http://{}/metrics", listener.local_addr().map_err(failed)?);
-    let places = Arc::new(Semaphore::new(REQUESTS));
+    let mut options = HttpReceiverOptions::default();
+    options.connections = CONNECTIONS;
+    (options.header_deadline, options.response_deadline) = (TIME, TIME);
     let (status, shown) = watch::channel(status);
     let task = tokio::spawn(async move {
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let Ok((stream, _)) = listener.accept().await else {
-                sleep(Duration::from_millis(100)).await; // no file descriptors are left, perhaps
-                continue;
-            };
+        let respond = move |request: Request<_>, _| {
             let status = shown.borrow().clone();
-            tokio::spawn(async move {
-                let _ = timeout(TIME, answer(stream, &status)).await;
-                drop(place);
-            });
-        }
+            async move { respond(request.method(), request.uri().path(), &status) }
+        };
+        kit::http::serve(listener, &options, pending(), respond).await;
     });
     Ok(Serving { url, status, task })
 }
 
-/// Answers one request, and closes the connection.
-async fn answer(mut stream: TcpStream, status: &BridgeStatus) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        if head.len() > HEAD || stream.read_buf(&mut head).await? == 0 {
-            return Ok(());
-        }
-    }
-    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let (code, kind, body) = respond(line, status);
-    let response = format!(
-        "HTTP/1.1 {code}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(response.as_bytes()).await?;
-    stream.shutdown().await
-}
-
-fn respond(line: &[u8], status: &BridgeStatus) -> (&'static str, &'static str, String) {
+fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    let mut words = line.split(|byte| *byte == b' ');
-    let (method, path) = (words.next(), words.next().unwrap_or_default());
-    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-    match (method, path) {
-        (Some(b"GET"), b"/live") => ("200 OK", TEXT, "live\n".into()),
-        (Some(b"GET"), b"/ready") if status.is_ready() => ("200 OK", TEXT, "ready\n".into()),
-        (Some(b"GET"), b"/ready") => ("503 Service Unavailable", TEXT, "not ready\n".into()),
-        (Some(b"GET"), b"/metrics") => {
+    let (code, kind, body) = match (method, path) {
+        (&Method::GET, "/live") => (StatusCode::OK, TEXT, "live\n".into()),
+        (&Method::GET, "/ready") if status.is_ready() => (StatusCode::OK, TEXT, "ready\n".into()),
+        (&Method::GET, "/ready") => (StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n".into()),
+        (&Method::GET, "/metrics") => {
             let mut page = PrometheusPage::new();
             status.add_to(&mut page);
-            ("200 OK", PrometheusPage::CONTENT_TYPE, page.to_string())
+            (StatusCode::OK, PrometheusPage::CONTENT_TYPE, page.to_string())
         }
-        (Some(b"GET"), _) => ("404 Not Found", TEXT, "try /live, /ready or /metrics\n".into()),
-        _ => ("405 Method Not Allowed", TEXT, "only GET\n".into()),
-    }
+        (&Method::GET, _) => (StatusCode::NOT_FOUND, TEXT, "try /live, /ready or /metrics\n".into()),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".into()),
+    };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// SIGHUP, where there is a file to read again and the system has signals.

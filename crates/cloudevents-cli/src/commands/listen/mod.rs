@@ -124,6 +124,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut settling = JoinSet::new();
     // Not settled, and so still of the queue.
     let mut held = Vec::new();
+    console.write_aside();
     let interrupt = Interrupt::watch(console);
     notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
@@ -157,11 +158,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 tell_settled(&settled, console);
                 continue;
             }
-            Some(error) = refusals.recv() => {
-                refusals::tell(&error, console);
-                continue;
-            }
-            next = receiver.next() => next,
+            next = refusals::next(&mut receiver, &mut refusals, console) => next,
             () = idle(pause) => {
                 if command.count.is_some() && !command.peek {
                     let words = format!("no message arrived for {}", count(usize::try_from(command.idle.unwrap_or_default()).unwrap_or(usize::MAX), "second"));

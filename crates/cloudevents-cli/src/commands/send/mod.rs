@@ -329,6 +329,7 @@ fn dry_run(
 /// Sends the events of a file, in batched mode as one message.
 fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
     let (console, interrupt, mode) = (line.console, line.interrupt, line.mode);
+    connect::check_written(path, &command.url)?;
     let mut events = input::open(path, &command.reading)?;
     let mut held = Held::default();
     let mut first: Option<Place> = None;

@@ -103,6 +103,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) =
         target::open(&command.url, options, command.misbehave.clone()).await?;
+    console.write_aside();
     let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
@@ -111,11 +112,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         let delivery = tokio::select! {
             biased;
             () = interrupt.asked() => break,
-            Some(error) = refusals.recv() => {
-                refusals::tell(&error, console);
-                continue;
-            }
-            next = receiver.next() => match next {
+            next = refusals::next(&mut receiver, &mut refusals, console) => match next {
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => break,
                 Err(error) => {
