@@ -39,7 +39,14 @@ use fate::{Tally, is_outage};
 use futures_util::FutureExt;
 use rate::Rate;
 use shape::{Shaped, Shaper};
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// The header that counts the bridges that a message has passed.
 pub const HOPS: &str = "bridge-hops";
@@ -134,23 +141,34 @@ impl Bridge {
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
         let future = async move {
-            let mut started = 0_u64;
+            // Messages that are on their way or have ended; those of them that have ended.
+            let (taken, ended) = (AtomicU64::new(0), AtomicU64::new(0));
             let attempt = |delivery: Delivery| {
-                let is_left = most.is_some_and(|most| started >= most);
-                started = started.saturating_add(1);
-                if most.is_some_and(|most| started >= most) {
-                    passage.stopper.stop();
+                let is_left = most.is_some_and(|most| taken.load(Ordering::Relaxed) >= most);
+                let (passage, taken, moved) = (&passage, &taken, &ended);
+                if !is_left {
+                    taken.fetch_add(1, Ordering::Relaxed);
                 }
-                let passage = &passage;
                 async move {
-                    let done = match is_left {
-                        true => Done::Held(Fate::Left),
-                        // Formats, filters and the like may be the program's.
-                        false => AssertUnwindSafe(passage.pass(&delivery))
-                            .catch_unwind()
-                            .await
-                            .unwrap_or_else(|_| Done::Failed(panicked())),
-                    };
+                    if is_left {
+                        let ended = passage.conclude(&delivery, Done::Held(Fate::Left));
+                        return (delivery, ended);
+                    }
+                    // Formats, filters and the like may be the program's.
+                    let passed = AssertUnwindSafe(passage.pass(&delivery)).catch_unwind().await;
+                    let done = passed.unwrap_or_else(|_| Done::Failed(panicked()));
+                    match &done {
+                        // It may be taken again, and another one in its place.
+                        Done::Failed(_) | Done::Held(Fate::Left) | Done::PassedOver => {
+                            taken.fetch_sub(1, Ordering::Relaxed);
+                        }
+                        _ => {
+                            let number = moved.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                            if most.is_some_and(|most| number >= most) {
+                                passage.stopper.stop();
+                            }
+                        }
+                    }
                     let ended = passage.conclude(&delivery, done);
                     (delivery, ended)
                 }
@@ -224,8 +242,23 @@ impl Passage {
         }
         // What is rare is boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
         let sent = match shaped {
-            Shaped::One(outgoing) if self.rate.is_none() => self.sent(self.sender.send(outgoing).await),
-            Shaped::One(outgoing) => Box::pin(self.send(outgoing)).await,
+            Shaped::One(outgoing) => match &self.rate {
+                None => self.sent(self.sender.send(outgoing).await),
+                Some(rate) => {
+                    let turn = async {
+                        tokio::select! {
+                            biased;
+                            () = rate.wait() => true,
+                            () = self.stopper.stopped() => false,
+                        }
+                    };
+                    // The end does not wait until it is the turn of all that were received.
+                    if !Box::pin(turn).await {
+                        return Done::Held(Fate::Left);
+                    }
+                    Box::pin(async { self.sent(self.sender.send(outgoing).await) }).await
+                }
+            },
             Shaped::Several(all) => Box::pin(self.send_all(all)).await,
         };
         match sent {

@@ -3,7 +3,7 @@
 use crate::{
     DeadLetter,
     binding::{Owner, Ownership, Resolver, receive::BoxFuture},
-    running::retry::doubled,
+    running::retry::{SHORTEST_PAUSE, doubled},
 };
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{
@@ -126,7 +126,7 @@ impl Sink {
                 }
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
                 failures = failures.saturating_add(1);
-                let pause = doubled(first, LONGEST, failures);
+                let pause = doubled(first, LONGEST, failures).max(SHORTEST_PAUSE);
                 tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, failures, ?pause,
                     "a dead letter could not be stored and is tried again; the message is not settled");
                 tokio::select! {

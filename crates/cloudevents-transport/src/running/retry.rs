@@ -45,7 +45,7 @@ impl RetryPolicy {
 }
 
 /// Between attempts to use something that messages share.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// `first`, doubled with each round after the first one, up to `longest`.

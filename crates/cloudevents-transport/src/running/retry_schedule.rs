@@ -57,7 +57,8 @@ impl RetrySchedule {
     pub fn knative(retries: u32) -> Self {
         let first = Duration::from_millis(200);
         let waits = (0..retries).map(|attempt| first.saturating_mul(2_u32.saturating_pow(attempt)));
-        Self::new(waits).with_deadline(hours(24))
+        // What is longer than the deadline is never waited for.
+        Self::new(waits.take_while(|wait| *wait <= hours(24))).with_deadline(hours(24))
     }
 
     /// [Event Grid](https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry)'s: 10 s, 30 s, 1 min, 5 min, 10 min, 30 min,
@@ -183,6 +184,9 @@ mod tests {
         let waits: Vec<_> = (1..=4).map(|attempt| knative.wait(attempt, Duration::ZERO, None, 0.0)).collect();
         let some = |millis| Some(Duration::from_millis(millis));
         assert_eq!(waits, [some(200), some(400), some(800), None]);
+        let most = RetrySchedule::knative(u32::MAX).with_jitter(0);
+        assert_eq!(most.wait(18, Duration::ZERO, None, 0.0), some(200 << 17));
+        assert_eq!(most.wait(20, Duration::ZERO, None, 0.0), None);
     }
 
     #[test]

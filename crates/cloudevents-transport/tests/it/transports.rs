@@ -94,7 +94,7 @@ fn leniency_and_peers_in_urls() {
 
 #[tokio::test]
 async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
-    let logged = crate::logged::Logged::begin();
+    let logged = cloudevents_testkit::logged::Logged::begin();
     let queue = FakeQueue::new();
     let transports = Transports::default().with_sender("amqp", move |_, _| {
         let sender = queue.sender();

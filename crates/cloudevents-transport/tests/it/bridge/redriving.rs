@@ -1,7 +1,7 @@
 //! Taking dead letters back.
 
 use crate::{event, events};
-use cloudevents_core::DecodeOptions;
+use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_transport::{
     Bridge, EventFilter, Outgoing, Receiver,
     bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
@@ -109,4 +109,21 @@ async fn a_letter_that_is_refused_again_has_the_headers_of_the_last_refusal() {
     assert_eq!(reasons.len(), 1, "{reasons:?}");
     assert!(letter.header_text("dead-letter-reason").unwrap().contains("refused"));
     assert_eq!(letter.event().unwrap(), event(0));
+}
+
+/// Attempts that fail are of the same messages.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_messages_counts_no_message_twice() {
+    let (from, to) = (letters(10, None).await, FakeQueue::new());
+    let mut redrive = Redrive::default();
+    redrive.messages = Some(4);
+    let mut policy = policy(redrive);
+    policy.limit = 2;
+    to.refuse_connections(Some(ErrorKind::Disconnected));
+    let back = async {
+        sleep(Duration::from_secs(40)).await; // longer than a message waits for a connection
+        to.refuse_connections(None);
+    };
+    tokio::join!(run(from.receiver(DecodeOptions::strict()), &to, policy), back);
+    assert_eq!((to.len(), from.len()), (4, 6));
 }
