@@ -47,6 +47,10 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// As many places as a semaphore can have.
+const MOST: usize = Semaphore::MAX_PERMITS;
 
 /// The header that counts the bridges that a message has passed.
 pub const HOPS: &str = "bridge-hops";
@@ -86,6 +90,10 @@ struct Passage {
     stopper: Stopper,
     /// Whether a message that is left stays at the source only as long as it is not accepted: in a queue.
     is_queue: bool,
+    /// Whether the source has a message that is left, or sends it again.
+    is_kept: bool,
+    /// How many messages that count for the limit of a redrive have ended.
+    concluded: AtomicU64,
 }
 
 impl Bridge {
@@ -102,6 +110,8 @@ impl Bridge {
             tally: Arc::default(),
             stopper: receiver.stopper(),
             is_queue: receiver.capabilities().settles == Settles::Each,
+            is_kept: receiver.capabilities().settles != Settles::Never,
+            concluded: AtomicU64::new(0),
         };
         Ok(Self { receiver, passage })
     }
@@ -141,34 +151,30 @@ impl Bridge {
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
         let future = async move {
-            // Messages that are on their way or have ended; those of them that have ended.
-            let (taken, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+            if most == Some(0) {
+                passage.stopper.stop();
+            }
+            // One place for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives it back.
+            let places =
+                most.map(|most| Semaphore::new(usize::try_from(most).map_or(MOST, |most| most.min(MOST))));
             let attempt = |delivery: Delivery| {
-                let is_left = most.is_some_and(|most| taken.load(Ordering::Relaxed) >= most);
-                let (passage, taken, moved) = (&passage, &taken, &ended);
-                if !is_left {
-                    taken.fetch_add(1, Ordering::Relaxed);
-                }
+                let (passage, places) = (&passage, places.as_ref());
                 async move {
-                    if is_left {
-                        let ended = passage.conclude(&delivery, Done::Held(Fate::Left));
-                        return (delivery, ended);
-                    }
-                    // Formats, filters and the like may be the program's.
-                    let passed = AssertUnwindSafe(passage.pass(&delivery)).catch_unwind().await;
-                    let done = passed.unwrap_or_else(|_| Done::Failed(panicked()));
-                    match &done {
-                        // It may be taken again, and another one in its place.
-                        Done::Failed(_) | Done::Held(Fate::Left) | Done::PassedOver => {
-                            taken.fetch_sub(1, Ordering::Relaxed);
-                        }
-                        _ => {
-                            let number = moved.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-                            if most.is_some_and(|most| number >= most) {
-                                passage.stopper.stop();
+                    let done = match passage.place(places).await {
+                        None => Done::Held(Fate::Left),
+                        Some(place) => {
+                            // Formats, filters and the like may be the program's.
+                            let passed = AssertUnwindSafe(passage.pass(&delivery)).catch_unwind().await;
+                            let done = passed.unwrap_or_else(|_| Done::Failed(panicked()));
+                            if !matches!(done, Done::Failed(_) | Done::Held(Fate::Left) | Done::PassedOver)
+                                && let Some(place) = place
+                            {
+                                place.forget();
+                                passage.concluded(most);
                             }
+                            done
                         }
-                    }
+                    };
                     let ended = passage.conclude(&delivery, done);
                     (delivery, ended)
                 }
@@ -207,6 +213,24 @@ impl fmt::Debug for Bridge {
 }
 
 impl Passage {
+    /// Waits for a place where places are limited, in the order of arrival: nothing of a key overtakes what waits. `None` when the bridge stops.
+    async fn place<'p>(&self, places: Option<&'p Semaphore>) -> Option<Option<SemaphorePermit<'p>>> {
+        let Some(places) = places else { return Some(None) };
+        tokio::select! {
+            biased;
+            () = self.stopper.stopped() => None,
+            place = places.acquire() => place.ok().map(Some),
+        }
+    }
+
+    /// A message that counts for the limit has ended. The last one ends the bridge.
+    fn concluded(&self, most: Option<u64>) {
+        let concluded = self.concluded.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if most.is_some_and(|most| concluded >= most) {
+            self.stopper.stop();
+        }
+    }
+
     fn policy(&self) -> &BridgePolicy {
         &self.shaper.policy
     }
@@ -249,7 +273,7 @@ impl Passage {
                         tokio::select! {
                             biased;
                             () = rate.wait() => true,
-                            () = self.stopper.stopped() => false,
+                            () = self.stopper.stopped(), if self.is_kept => false,
                         }
                     };
                     // The end does not wait until it is the turn of all that were received.

@@ -1,7 +1,7 @@
 //! A message that is sent as it was received, but for its headers.
 
-use super::HeaderRule;
-use crate::{Origin, Partition, Received};
+use super::{HOPS, HeaderRule};
+use crate::{Origin, Partition, Received, receiving::letter};
 use bytes::Bytes;
 use std::{any::Any, borrow::Cow, net::SocketAddr, time::SystemTime};
 
@@ -10,15 +10,23 @@ use std::{any::Any, borrow::Cow, net::SocketAddr, time::SystemTime};
 struct Renamed {
     received: Received,
     rule: HeaderRule,
+    redrives: bool,
 }
 
-/// Applies a rule to the headers of a message that is no event.
-pub(super) fn renamed(received: &Received, rule: &HeaderRule) -> Received {
-    if *rule == HeaderRule::all() {
+/// Applies a rule to the headers of a message that is no event, and takes off those that bridges write themselves.
+pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) -> Received {
+    let mut has_own = false;
+    received.origin().headers(&mut |name, _| has_own |= is_own(name, redrives));
+    if *rule == HeaderRule::all() && !has_own {
         return received.clone();
     }
     let message = received.decoded_message().cloned().map_err(Clone::clone);
-    Received::new(message, Renamed { received: received.clone(), rule: rule.clone() })
+    Received::new(message, Renamed { received: received.clone(), rule: rule.clone(), redrives })
+}
+
+/// Whether bridges write this header themselves: that of hops, and in a redrive those of dead letters.
+pub(super) fn is_own(name: &str, redrives: bool) -> bool {
+    name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX))
 }
 
 impl Renamed {
@@ -48,7 +56,7 @@ impl Origin for Renamed {
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
         self.origin().headers(&mut |name, value| {
             let name = if self.origin().is_forwarded(name) { self.rule.name(name) } else { Some(name) };
-            if let Some(name) = name {
+            if let Some(name) = name.filter(|name| !is_own(name, self.redrives)) {
                 each(name, value);
             }
         });

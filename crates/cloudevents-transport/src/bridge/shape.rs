@@ -1,7 +1,10 @@
 //! Converts a received message into the messages that the bridge sends.
 
-use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap, renamed::renamed};
-use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing, receiving::letter};
+use super::{
+    BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap,
+    renamed::{is_own, renamed},
+};
+use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, MediaType, Message, Payload};
 use std::{
@@ -56,8 +59,10 @@ impl Shaper {
             (Err(error), foreign) if error.kind() == ErrorKind::NotACloudEvent => match foreign {
                 Foreign::Refused => return Err(error),
                 Foreign::Forwarded => {
-                    let received = renamed(received, &self.policy.headers);
-                    return Ok(Shaped::One(Outgoing::as_received(received)));
+                    let received = renamed(received, &self.policy.headers, replays.is_some());
+                    let mut outgoing = Outgoing::as_received(received);
+                    self.count(&mut outgoing, hops, replays);
+                    return Ok(Shaped::One(outgoing));
                 }
                 Foreign::Wrapped(wrap) => {
                     wrapped = Message::Binary(wrap_up(received, wrap)?);
@@ -199,19 +204,24 @@ impl Shaper {
         if received.origin().has_forwarded_headers() {
             self.forward_headers(&mut outgoing, received, replays.is_some());
         }
+        self.count(&mut outgoing, hops, replays);
+        Ok(outgoing)
+    }
+
+    /// Adds the numbers of bridges and of replays, where the target carries headers.
+    fn count(&self, outgoing: &mut Outgoing, hops: u32, replays: Option<u32>) {
         if self.target.carries.contains(Carries::HEADERS) {
             outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
             if let Some(replays) = replays {
-                outgoing = outgoing.header(REPLAYS, replays.to_string());
+                outgoing.push(REPLAYS.into(), decimal(replays));
             }
         }
-        Ok(outgoing)
     }
 
     /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
     fn forward_headers(&self, outgoing: &mut Outgoing, received: &Received, redrives: bool) {
         received.origin().headers(&mut |name, value| {
-            let own = name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX));
+            let own = is_own(name, redrives);
             if let Some(value) = value
                 && !own
                 && received.is_forwarded(name)

@@ -127,3 +127,32 @@ async fn a_limit_of_messages_counts_no_message_twice() {
     tokio::join!(run(from.receiver(DecodeOptions::strict()), &to, policy), back);
     assert_eq!((to.len(), from.len()), (4, 6));
 }
+
+/// A message whose connection is lost on its way gives its place back.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_messages_is_reached_though_the_source_is_lost() {
+    let (from, to) = (letters(10, None).await, FakeQueue::new());
+    let mut redrive = Redrive::default();
+    redrive.messages = Some(4);
+    to.hold_confirms(true);
+    let back = async {
+        sleep(Duration::from_secs(5)).await;
+        from.cut();
+        sleep(Duration::from_secs(5)).await;
+        to.hold_confirms(false);
+    };
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy(redrive)).unwrap();
+    let (ended, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(60), bridge.run()), back);
+    ended.expect("it ends by its limit").unwrap();
+    assert_eq!(from.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_no_messages_moves_none() {
+    let (from, to) = (letters(3, None).await, FakeQueue::new());
+    let mut redrive = Redrive::default();
+    redrive.messages = Some(0);
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy(redrive)).unwrap();
+    tokio::time::timeout(Duration::from_secs(60), bridge.run()).await.expect("it ends").unwrap();
+    assert_eq!((to.len(), from.len()), (0, 3));
+}
