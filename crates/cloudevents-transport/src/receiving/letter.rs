@@ -128,13 +128,16 @@ mod tests {
 
     fn letter(reason: &str) -> DeadLetter {
         let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
-        let mut raw = Raw::default();
-        raw.topic = Some("orders\0".into());
-        (raw.partition, raw.offset) = (Some(Partition::new("orders", 3)), Some(7));
-        raw.headers = vec![
-            ("x-trace".into(), Some("t".into())),
-            ("dead-letter-reason".into(), Some("an earlier one".into())),
-        ];
+        let raw = Raw {
+            topic: Some("orders\0".into()),
+            partition: Some(Partition::new("orders", 3)),
+            offset: Some(7),
+            headers: vec![
+                ("x-trace".into(), Some("t".into())),
+                ("dead-letter-reason".into(), Some("an earlier one".into())),
+            ],
+            ..Raw::default()
+        };
         let received = Received::new(Ok(Decoded::clean(Message::from(event))), raw);
         DeadLetter::new(received, reason, 2)
     }
