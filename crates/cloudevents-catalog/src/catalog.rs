@@ -2,6 +2,7 @@
 
 use crate::finding::Level;
 use crate::matching::{Failure, is_expansion, solve};
+use crate::raw::RawRule;
 use crate::read::{self, Attribute, Found};
 use crate::schema::Payload;
 use crate::verdict::{Breach, Fault, Judge, NotJudged, Verdict};
@@ -43,6 +44,8 @@ pub struct Message {
     pub(crate) members: Map<String, Value>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) schema: Found,
+    /// What its protocol states about messages that are no CloudEvents.
+    pub(crate) raw: Vec<RawRule>,
 }
 
 impl Catalog {
@@ -124,6 +127,20 @@ impl Catalog {
     /// The definitions, groups first, then endpoints.
     pub fn messages(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter()
+    }
+
+    /// The definition with this xid, or with this id if no other one has it.
+    ///
+    /// ```
+    /// # let catalog = cloudevents_catalog::Catalog::parse(r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {}}}}}"#)?;
+    /// assert!(catalog.message("com.example.order").is_some());
+    /// assert!(catalog.message("/messagegroups/shop/messages/com.example.order").is_some());
+    /// # Ok::<(), cloudevents_catalog::LoadError>(())
+    /// ```
+    pub fn message(&self, name: &str) -> Option<&Message> {
+        let mut with_id = self.messages.iter().filter(|message| message.id == name);
+        let only = with_id.next().filter(|_| with_id.next().is_none());
+        self.messages.iter().find(|message| &*message.xid == name).or(only)
     }
 
     /// The definitions for the type of an event, those with this very type first. A definition without a value for `type` is one for the

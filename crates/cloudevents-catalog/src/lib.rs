@@ -3,25 +3,37 @@
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic))]
 
+mod build;
 mod catalog;
 mod data_schemas;
+mod diff;
 mod endpoint;
 mod error;
 mod example;
 mod finding;
+mod infer;
 mod matching;
 mod options;
+mod raw;
 mod read;
 mod reference;
+#[cfg(feature = "reqwest013")]
+pub mod reqwest013;
 mod schema;
 mod template;
+#[cfg(feature = "typify06")]
+pub mod typify06;
 mod verdict;
 
+pub use build::NoValue;
 pub use catalog::{Catalog, Message};
 pub use data_schemas::DataSchemas;
+pub use diff::{Change, Severity};
 pub use endpoint::{Endpoint, NotOpened};
 pub use error::LoadError;
 pub use finding::{Finding, Level, Report, Rule};
+pub use infer::Inference;
 pub use options::{Leniency, Limits, LoadOptions};
+pub use raw::RawMessage;
 pub use template::{Template, TemplateError};
 pub use verdict::{Breach, Fault, Judge, NotJudged, Outcome, Refused, Verdict};

@@ -63,6 +63,11 @@ impl Template {
         text
     }
 
+    /// A template that is this text.
+    pub(crate) fn literal(text: &str) -> Self {
+        Self { parts: vec![Part::Text(text.into())], is_wide: false }
+    }
+
     /// The text, if there are no placeholders.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self.parts.as_slice() {

@@ -14,10 +14,10 @@ use std::borrow::Cow;
 pub(crate) struct Attribute {
     pub(crate) name: String,
     /// The place of the rule.
-    place: String,
+    pub(crate) place: String,
     ty: Type,
     expected: Expected,
-    is_required: bool,
+    pub(crate) is_required: bool,
 }
 
 #[derive(Debug)]
@@ -113,15 +113,43 @@ impl Attribute {
         }
     }
 
+    /// The name of its type.
+    pub(crate) fn ty(&self) -> &'static str {
+        TYPES.iter().find(|(_, ty)| *ty == self.ty).map_or("", |(name, _)| name)
+    }
+
+    /// Sets the attribute, if its value is stated, with these values of placeholders.
+    ///
+    /// Errors: the name of a placeholder without a value.
+    pub(crate) fn set(
+        &self,
+        event: EventBuilder,
+        value: impl Fn(&str) -> Option<String>,
+    ) -> Result<EventBuilder, &str> {
+        match &self.expected {
+            Expected::Anything => Ok(event),
+            Expected::Text(text) => Ok(self.set_text(event, text.clone())),
+            Expected::Template(template) => {
+                match template.placeholders().find(|name| value(name).is_none_or(|value| value.is_empty())) {
+                    Some(name) => Err(name),
+                    None => Ok(self.set_text(event, template.expand(|name| value(name).unwrap_or_default()))),
+                }
+            }
+        }
+    }
+
     /// Sets the attribute of an example, if it is required or has a value. Values of placeholders are their names.
     pub(crate) fn example(&self, event: EventBuilder) -> EventBuilder {
-        let stated = match &self.expected {
-            Expected::Text(text) => Some(text.clone()),
-            Expected::Template(template) => Some(template.expand(str::to_owned)),
-            Expected::Anything if self.is_required => None,
+        let text = match &self.expected {
+            Expected::Text(text) => text.clone(),
+            Expected::Template(template) => template.expand(str::to_owned),
+            Expected::Anything if self.is_required => self.ty.example(&self.name).to_owned(),
             Expected::Anything => return event,
         };
-        let text = stated.unwrap_or_else(|| self.ty.example(&self.name).to_owned());
+        self.set_text(event, text)
+    }
+
+    fn set_text(&self, event: EventBuilder, text: String) -> EventBuilder {
         match self.name.as_str() {
             "specversion" => event,
             "id" => event.id(text),
@@ -153,8 +181,7 @@ impl Attribute {
         };
         let text = value.to_canonical();
         if !self.ty.has(value, &text) {
-            let name = TYPES.iter().find(|(_, ty)| *ty == self.ty).map_or("", |(name, _)| name);
-            faults.push(self.fault(Breach::Type, format!("`{text}` is not of the type `{name}`")));
+            faults.push(self.fault(Breach::Type, format!("`{text}` is not of the type `{}`", self.ty())));
         } else if let Expected::Text(expected) = &self.expected
             && !self.is_same(expected, &text)
         {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
+use crate::raw::RawRule;
 use crate::reference::Reference;
 use crate::schema::{Format, Schema};
 use crate::verdict::NotJudged;
@@ -222,7 +223,8 @@ fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut N
         );
     }
     let schema = schema(&members, place, schemas, notes);
-    Message { id: id.to_owned(), xid: Arc::from(place.as_str()), is_event, members, attributes, schema }
+    let raw = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
+    Message { id: id.to_owned(), xid: Arc::from(place.as_str()), is_event, members, attributes, schema, raw }
 }
 
 /// Options of protocols that exclude each other, or have few values.

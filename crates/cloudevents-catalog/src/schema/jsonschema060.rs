@@ -61,12 +61,7 @@ impl JsonSchema {
         let value = match payload.json(data) {
             Ok(value) => value,
             Err(error) => {
-                faults.push(fault(
-                    Breach::Unreadable,
-                    "",
-                    reference,
-                    format!("the payload is not JSON: {error}"),
-                ));
+                faults.push(super::not_json(reference, error));
                 return None;
             }
         };

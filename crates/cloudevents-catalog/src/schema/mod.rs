@@ -1,32 +1,46 @@
 //! Schemas of payloads.
 
+// What is here for one of these formats only, or for several.
+#![cfg_attr(
+    not(all(
+        feature = "apacheavro022",
+        feature = "jsonschema060",
+        feature = "jsonstructure06",
+        feature = "protox09"
+    )),
+    allow(dead_code, unused_variables)
+)]
+
 #[cfg(feature = "apacheavro022")]
 mod apacheavro022;
 mod format;
 #[cfg(feature = "jsonschema060")]
 mod jsonschema060;
+#[cfg(feature = "jsonstructure06")]
+mod jsonstructure06;
+#[cfg(feature = "protox09")]
+mod protox09;
 #[cfg(feature = "jsonschema060")]
 mod sample;
 
 pub(crate) use format::{Family, Format};
 
-use crate::verdict::{Fault, NotJudged};
-use cloudevents_core::Event;
+use crate::verdict::{Breach, Fault, NotJudged};
+use cloudevents_core::{Data, Event, MediaType};
 use serde_json::Value;
 use std::cell::OnceCell;
-#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
-use {
-    crate::verdict::Breach,
-    cloudevents_core::{Data, MediaType},
-};
 
 /// A schema that is ready to judge payloads, or the reason why it cannot.
 #[derive(Debug)]
 pub(crate) enum Schema {
     #[cfg(feature = "jsonschema060")]
     Json(jsonschema060::JsonSchema),
+    #[cfg(feature = "jsonstructure06")]
+    JsonStructure(Box<jsonstructure06::JsonStructure>),
     #[cfg(feature = "apacheavro022")]
     Avro(cloudevents_avro::apacheavro022::CheckedSchema),
+    #[cfg(feature = "protox09")]
+    Protobuf(prost_reflect::MessageDescriptor),
     Not(NotJudged),
 }
 
@@ -35,8 +49,6 @@ pub(crate) enum SchemaFault {
     /// It is not a schema of its format.
     Invalid(String),
     /// It refers to documents that are not there.
-    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))]
-    // Of the other formats, references are not followed.
     Elsewhere(String),
 }
 
@@ -62,12 +74,14 @@ impl Schema {
             Family::JsonSchema => {
                 jsonschema060::JsonSchema::compile(format, document, selection).map(Self::Json)
             }
+            #[cfg(feature = "jsonstructure06")]
+            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection)
+                .map(|schema| Self::JsonStructure(Box::new(schema))),
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection),
-            _ => {
-                let _ = (document, selection);
-                Ok(Self::Not(NotJudged::Format(format.text.clone())))
-            }
+            #[cfg(feature = "protox09")]
+            Family::Protobuf => protox09::compile(document, selection),
+            _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
     }
 
@@ -78,15 +92,21 @@ impl Schema {
         reference: &str,
         faults: &mut Vec<Fault>,
     ) -> Option<NotJudged> {
-        #[cfg(not(any(feature = "apacheavro022", feature = "jsonschema060")))]
-        let _ = (payload, reference, faults);
         match self {
             Self::Not(reason) => Some(reason.clone()),
             #[cfg(feature = "jsonschema060")]
             Self::Json(schema) => schema.judge(payload, payload.data(reference, faults)?, reference, faults),
+            #[cfg(feature = "jsonstructure06")]
+            Self::JsonStructure(schema) => {
+                schema.judge(payload, payload.data(reference, faults)?, reference, faults)
+            }
             #[cfg(feature = "apacheavro022")]
             Self::Avro(schema) => {
                 apacheavro022::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
+            }
+            #[cfg(feature = "protox09")]
+            Self::Protobuf(schema) => {
+                protox09::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
             }
         }
     }
@@ -109,10 +129,7 @@ pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value>
 
 /// The payload of an event, which is parsed once for several schemas.
 pub(crate) struct Payload<'e> {
-    #[cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
-    // Nothing reads it.
     event: &'e Event,
-    #[cfg_attr(not(feature = "jsonschema060"), allow(dead_code))] // Only JSON is parsed.
     json: OnceCell<Result<Value, String>>,
 }
 
@@ -122,7 +139,6 @@ impl<'e> Payload<'e> {
     }
 
     /// The payload, or a fault.
-    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
     fn data(&self, reference: &str, faults: &mut Vec<Fault>) -> Option<Data<'e>> {
         let data = self.event.data();
         if data.is_none() {
@@ -132,7 +148,6 @@ impl<'e> Payload<'e> {
         data
     }
 
-    #[cfg(feature = "jsonschema060")]
     fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
         let parse = || {
             let parsed = match data {
@@ -146,7 +161,6 @@ impl<'e> Payload<'e> {
     }
 
     /// The content type, unless this one is expected.
-    #[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
     fn other_than(&self, is_expected: impl FnOnce(MediaType<'_>) -> bool) -> Option<NotJudged> {
         let media_type = self.event.content_type()?;
         (!is_expected(media_type)).then(|| NotJudged::ContentType(media_type.as_str().to_owned()))
@@ -154,7 +168,11 @@ impl<'e> Payload<'e> {
 }
 
 /// A fault at this place of the payload.
-#[cfg(any(feature = "apacheavro022", feature = "jsonschema060"))]
 fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
+}
+
+/// A payload that has to be JSON is not.
+fn not_json(rule: &str, error: &str) -> Fault {
+    fault(Breach::Unreadable, "", rule, format!("the payload is not JSON: {error}"))
 }

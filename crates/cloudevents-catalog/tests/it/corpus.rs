@@ -1,10 +1,12 @@
-//! The samples of xregistry/spec and xregistry/codegen, which `CE_XREGISTRY` names a folder of.
+//! The samples of xregistry/spec and xregistry/codegen, which `CE_XREGISTRY` names a folder of, and the catalogs of real feeds
+//! (clemensv/real-time-sources), which `CE_XREGISTRY_FEEDS` does.
 
-use cloudevents_catalog::{Catalog, Level, LoadOptions};
+use cloudevents_catalog::{Catalog, Judge, Level, LoadOptions, NotJudged, Outcome};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Mistakes that the samples have: references to schemas that are not there, an empty `source`, a `time` that is a template, and schemas without
-/// `dataschemaformat`, which the specification requires (MUST).
+/// Mistakes that the samples have: references to schemas that are not there, an empty `source`, a `time` that is a template, schemas with a
+/// brace too many, and schemas without `dataschemaformat`, which the specification requires (MUST).
 const KNOWN: &[(&str, &str)] = &[
     ("Microsoft.Storage.xreg.json", "format-missing"),
     ("kafka-consumer-endpoint.xreg.json", "dangling"),
@@ -15,6 +17,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("minimal-avro2.xreg.json", "format-missing"),
     ("minimal-proto.xreg.json", "attribute-value"),
     ("minimal-proto.xreg.json", "format-missing"),
+    ("minimal-proto.xreg.json", "schema-invalid"),
     ("minimal.xreg.json", "format-missing"),
     ("mqtt-producer-endpoint.xreg.json", "dangling"),
     ("mqtt-sparkplugB.xreg.json", "dangling"),
@@ -53,6 +56,47 @@ fn samples_load() {
         }
     }
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+/// Every definition of a real feed gives a verdict on an event of its type: an example of it.
+#[test]
+fn real_feeds_give_verdicts() {
+    let Ok(folder) = std::env::var("CE_XREGISTRY_FEEDS") else {
+        eprintln!(
+            "   SKIPPED: real catalogs: set CE_XREGISTRY_FEEDS to a folder with clemensv/real-time-sources"
+        );
+        return;
+    };
+    let (mut files, mut verdicts) = (Vec::new(), BTreeMap::new());
+    collect(Path::new(&folder), &mut files);
+    assert!(files.len() >= 100, "only {} files below {folder}", files.len());
+    for file in &files {
+        let catalog = match Catalog::read(std::fs::read(file).unwrap(), &LoadOptions::lenient()) {
+            Ok(report) => report.catalog,
+            Err(error) => {
+                // The only one: it has a member twice.
+                assert!(
+                    error.to_string().contains("\"basemessageuri\" is there twice"),
+                    "{}: {error}",
+                    file.display()
+                );
+                continue;
+            }
+        };
+        for message in catalog.messages().filter(|message| message.is_event()) {
+            let event = message.example().unwrap_or_else(|error| panic!("{}: {error:?}", message.xid()));
+            let verdict = catalog.judge(&event);
+            assert_ne!(verdict.outcome(), Outcome::Undefined, "{}: {}", file.display(), message.xid());
+            let words = match verdict.not_judged() {
+                Some(NotJudged::Unusable(why)) => format!("{}: {why}", file.file_name().unwrap().display()),
+                Some(reason) => reason.to_string(),
+                None => format!("{:?}", verdict.outcome()),
+            };
+            *verdicts.entry(words).or_insert(0) += 1;
+        }
+    }
+    eprintln!("{} files: {verdicts:#?}", files.len());
+    assert!(verdicts.values().sum::<usize>() >= 1000, "{verdicts:?}");
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

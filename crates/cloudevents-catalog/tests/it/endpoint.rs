@@ -91,6 +91,104 @@ fn of_kafka() {
 }
 
 #[test]
+fn of_amqp() {
+    let at = |uri: &str, options: &str| format!(r#"{{"endpoints": [{{"uri": "{uri}"}}]{options}}}"#);
+    for (usage, uri, options, wanted) in [
+        ("producer", "amqp://h:5672/orders", "", Ok("amqp://h:5672/orders")),
+        ("consumer", "amqps://h/a%20b", "", Ok("amqps://h/a%20b")),
+        // The option goes before the path.
+        (
+            "consumer",
+            "amqp://h/x",
+            r#", "node": "/queues/{t}", "durable": true"#,
+            Ok("amqp://h//queues/a%2520b"),
+        ),
+        ("consumer", "amqp://h/x", r#", "distribution-mode": "move""#, Ok("amqp://h/x")),
+        (
+            "consumer",
+            "amqp://h/x",
+            r#", "distribution-mode": "copy""#,
+            Err("its option `distribution-mode` is \"copy\", and only \"move\" has an effect"),
+        ),
+        ("producer", "amqp://h", "", Err("it has no `node`")),
+        (
+            "producer",
+            "amqp://h/x",
+            r#", "link-properties": {}"#,
+            Err("its option `link-properties` would have no effect"),
+        ),
+        ("producer", "http://h/x", "", Err("no connection is made by `http`")),
+        (
+            "producer",
+            "amqp://u:p@h/x",
+            "",
+            Err("its address has a host, and no query, fragment or credentials"),
+        ),
+        (
+            "producer",
+            "amqp://h/x?sasl=plain",
+            "",
+            Err("its address has a host, and no query, fragment or credentials"),
+        ),
+    ] {
+        let found = url("AMQP/1.0", usage, &at(uri, options), &[]);
+        assert_eq!(found.as_deref().map_err(String::as_str), wanted, "{uri} {options}");
+    }
+}
+
+#[test]
+fn of_nats() {
+    let at = |uri: &str, options: &str| format!(r#"{{"endpoints": [{{"uri": "{uri}"}}]{options}}}"#);
+    for (usage, uri, options, wanted) in [
+        ("producer", "nats://h:4222", r#", "subject": "orders.{t}""#, Ok("nats://h:4222/orders.a%2520b")),
+        (
+            "subscriber",
+            "tls://h:4222",
+            r#", "subjectfilter": "orders.>", "queuegroup": "g""#,
+            Ok("nats+tls://h:4222/orders.%3E?queue=g"),
+        ),
+        ("producer", "nats://h:4222", "", Err("it has no `subject`")),
+        (
+            "subscriber",
+            "nats://h:4222",
+            r#", "subject": "orders""#,
+            Err("its option `subject` would have no effect"),
+        ),
+        ("producer", "ws://h:80", r#", "subject": "orders""#, Err("no connection is made by `ws`")),
+        ("producer", "nats://h:4222/x", r#", "subject": "orders""#, Err("its address has a path")),
+    ] {
+        let found = url("NATS", usage, &at(uri, options), &[]);
+        assert_eq!(found.as_deref().map_err(String::as_str), wanted, "{uri} {options}");
+    }
+}
+
+#[test]
+fn of_http() {
+    let at = |options: &str| format!(r#"{{"endpoints": [{{"uri": "https://h/hook"}}]{options}}}"#);
+    for (usage, options, more, wanted) in [
+        ("producer", "", &[][..], Ok("https://h/hook")),
+        (
+            "producer",
+            r#", "method": "POST", "query": {"code": "{t}"}"#,
+            &[],
+            Ok("https://h/hook?code=a%2520b"),
+        ),
+        ("producer", r#", "method": "PUT""#, &[], Err("events are sent by POST, and its method is `PUT`")),
+        ("producer", r#", "headers": []"#, &[], Err("its option `headers` would have no effect")),
+        ("producer", "", &[("losses", "allow")], Err("URLs of HTTP have no option `losses`")),
+        ("consumer", "", &[], Err("receivers of HTTP are servers, and it is none")),
+    ] {
+        let found = url("HTTP", usage, &at(options), more);
+        assert_eq!(found.as_deref().map_err(String::as_str), wanted, "{options}");
+    }
+    let structured = r#"{"endpoints": {"e": {"usage": ["producer"], "protocol": "HTTP", "envelopeoptions": {"mode": "structured"},
+        "protocoloptions": {"endpoints": [{"uri": "http://h/"}]}}}}"#;
+    let catalog = Catalog::parse(structured).unwrap();
+    let refused = catalog.endpoint("e").unwrap().sender_url(&[]).unwrap_err().to_string();
+    assert!(refused.ends_with("URLs of HTTP have no mode, and its mode is `structured`"), "{refused}");
+}
+
+#[test]
 fn it_judges_by_its_own_messages() {
     let document = r#"{
         "endpoints": {

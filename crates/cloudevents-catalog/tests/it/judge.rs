@@ -94,3 +94,39 @@ fn what_a_leniency_allows_is_reported() {
         assert_eq!(judged(options, "/s/7").repairs(), []);
     }
 }
+
+/// The core of JSON Structure, and rules for values where the schema turns them on.
+#[test]
+fn json_structure() {
+    let catalog = |uses: &str| {
+        catalog(&format!(
+            r##"{{"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonStructure/draft-02", "dataschema": {{
+                "$schema": "https://json-structure.org/meta/extended/v0/#", "$id": "https://example.com/s", "$uses": [{uses}],
+                "$root": "#/definitions/Reading", "definitions": {{
+                    "Reading": {{"name": "Reading", "type": "object", "required": ["n"], "properties": {{
+                        "n": {{"type": "int32", "minimum": 5}}, "at": {{"type": "datetime"}}, "next": {{"type": ["null", {{"$ref": "#/definitions/Reading"}}]}}
+                    }}}}
+                }}
+            }}}}"##
+        ))
+    };
+    let json = |text: &str| event().payload("application/json", Payload::body(text.to_owned()));
+    let core = catalog("");
+    assert_eq!(faults(&core, json(r#"{"n": 1, "at": "2026-01-01T00:00:00Z", "next": {"n": 2}}"#)), []);
+    assert_eq!(faults(&core, json(r#"{"n": "1"}"#)), [(Breach::Schema, "data/n".to_owned())]);
+    assert_eq!(faults(&core, json(r#"{"n": 3000000000}"#)), [(Breach::Schema, "data/n".to_owned())]);
+    assert_eq!(faults(&core, json(r#"{"n": 1, "at": "now"}"#)), [(Breach::Schema, "data/at".to_owned())]);
+    assert_eq!(faults(&core, json("{}")).len(), 1);
+    assert_eq!(faults(&core, json("{")), [(Breach::Unreadable, "data".to_owned())]);
+    assert_eq!(faults(&catalog(r#""JSONStructureValidation""#), json(r#"{"n": 1}"#)).len(), 1);
+    // What the validator would not look at, or would look at for too long.
+    let deep = (0..40).fold("null".to_owned(), |inner, _| format!(r#"{{"n": 1, "next": {inner}}}"#));
+    for large in [
+        deep,
+        format!("[{}0]", "0,".repeat(5000)),
+        format!(r#"{{"{}": [{}0]}}"#, "k".repeat(2000), "0,".repeat(1000)),
+    ] {
+        let verdict = core.judge(&json(&large).build().unwrap());
+        assert!(matches!(verdict.not_judged(), Some(NotJudged::Unusable(_))), "{verdict}");
+    }
+}

@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod corpus;
+mod diff;
 mod endpoint;
 mod example;
+mod infer;
 mod judge;
 mod mistakes;
 mod property;
+mod protobuf;
+mod raw;
+mod registry;

@@ -1,9 +1,14 @@
 //! Endpoints as URLs that the toolkit opens.
 
+mod protocols;
+mod url;
+
+pub(crate) use url::encoded;
+
 use crate::{Catalog, Judge, Template, Verdict};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 type Members = Map<String, Value>;
 
@@ -93,7 +98,8 @@ impl<'c> Endpoint<'c> {
         self
     }
 
-    /// The URL of a sender, for `connect_sender` of `cloudevents-kit`, with more options of the toolkit, which take precedence. Of MQTT and Kafka.
+    /// The URL of a sender, for `connect_sender` of `cloudevents-kit`, with more options of the toolkit, which take precedence. Of MQTT,
+    /// Kafka, AMQP 1.0, NATS, and HTTP in binary mode.
     ///
     /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has. Credentials
     /// are never in it: they come from the program.
@@ -103,7 +109,8 @@ impl<'c> Endpoint<'c> {
 
     /// The URL of a receiver, for `connect_receiver` of `cloudevents-kit`, with more options of the toolkit, such as `reject=drop`.
     ///
-    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers.
+    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers are
+    /// servers, and such endpoints are not.
     pub fn receiver_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Receiver, &["consumer", "subscriber"], more)
     }
@@ -128,14 +135,16 @@ impl<'c> Endpoint<'c> {
             "MQTT" | "MQTT/5" | "MQTT/5.0" => self.mqtt(side, address, options)?,
             "MQTT/3.1.1" => self.mqtt(side, address, options)?.with("version", "3.1.1"),
             "KAFKA" => self.kafka(side, address, options)?,
+            "AMQP" | "AMQP/1.0" => self.amqp(address, options)?,
+            "NATS" => self.nats(side, address, options)?,
+            "HTTP" | "HTTP/1.1" | "HTTP/2" | "HTTP/3" => return self.http(side, address, options, more),
             _ => return Err(self.refused(format!("its protocol is `{protocol}`"))),
         };
         if side == Side::Sender {
-            let envelope = self.members.get("envelopeoptions").and_then(Value::as_object).unwrap_or(&empty);
-            if let Some(mode) = self.text(envelope, "mode")? {
+            if let Some(mode) = self.envelope("mode")? {
                 url = url.with("mode", &mode);
             }
-            if let Some(format) = self.text(envelope, "format")? {
+            if let Some(format) = self.envelope("format")? {
                 let id = format.strip_prefix("application/cloudevents+").ok_or_else(|| {
                     self.refused(format!("the format `{format}` is not one of CloudEvents"))
                 })?;
@@ -145,89 +154,11 @@ impl<'c> Endpoint<'c> {
         Ok(more.iter().fold(url, |url, (name, value)| url.with(name, value)).to_string())
     }
 
-    fn mqtt(&self, side: Side, address: &Members, options: &Members) -> Result<Url, NotOpened> {
-        let uri = self.text(address, "uri")?.ok_or_else(|| self.refused("its address has no `uri`"))?;
-        let (scheme, rest) = uri.split_once("://").unwrap_or_default();
-        let scheme = match scheme {
-            "mqtt" | "tcp" => "mqtt",
-            "mqtts" | "ssl" => "mqtts",
-            other => return Err(self.refused(format!("no connection is made by `{other}`"))),
-        };
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (name, handled): (_, &[&str]) = match side {
-            Side::Sender => ("topic", &["topic", "qos", "retain"]),
-            Side::Receiver => ("topicfilter", &["topicfilter", "qos", "sharedsubscriptiongroup"]),
-        };
-        self.check(options, handled)?;
-        let group = self.text(options, "sharedsubscriptiongroup")?;
-        let path = match (self.text(options, name)?, group) {
-            (Some(topic), Some(group)) => encoded(&format!("$share/{group}/{topic}"), b"/$"),
-            (Some(topic), None) => encoded(&topic, b"/$"),
-            // That of the address is encoded as it is in URLs.
-            (None, None) if !path.is_empty() => path.to_owned(),
-            (None, _) => return Err(self.refused(format!("it has no `{name}`"))),
-        };
-        let url = Url::new(scheme, host, &path);
-        let url = self.quality(url, options)?;
-        Ok(if options.get("retain") == Some(&Value::Bool(true)) { url.with("retain", "true") } else { url })
-    }
-
-    /// The quality of service, which is 0 by default: that of the toolkit is 1.
-    fn quality(&self, url: Url, options: &Members) -> Result<Url, NotOpened> {
-        match options.get("qos").map_or(Some(0), |qos| qos.as_u64().or_else(|| qos.as_str()?.parse().ok())) {
-            Some(qos @ 0..=2) => Ok(url.with("qos", &qos.to_string())),
-            _ => Err(self.refused("`qos` is 0, 1 or 2")),
-        }
-    }
-
-    fn kafka(&self, side: Side, address: &Members, options: &Members) -> Result<Url, NotOpened> {
-        let servers = address.get("bootstrap.servers").and_then(Value::as_array);
-        let servers: Vec<&Value> = servers.into_iter().flatten().collect();
-        let mut hosts = Vec::new();
-        for server in servers {
-            let server = server.as_str().ok_or_else(|| self.refused("a server is a text"))?;
-            let server = self.resolved(server)?;
-            if server.contains(['/', '?', '#', '@', ',']) {
-                return Err(self.refused(format!("`{server}` is not `host:port`")));
-            }
-            hosts.push(server);
-        }
-        if hosts.is_empty() {
-            return Err(self.refused("its address has no `bootstrap.servers`"));
-        }
-        let handled: &[&str] = match side {
-            Side::Sender => &["topic", "acks"],
-            Side::Receiver => &["topic", "consumergroup", "partition", "autooffsetreset"],
-        };
-        self.check(options, handled)?;
-        let topic = self.text(options, "topic")?.ok_or_else(|| self.refused("it has no `topic`"))?;
-        let mut url = Url::new("kafka", &hosts.join(","), &encoded(&topic, b""));
-        url = match self.text(address, "security.protocol")?.as_deref() {
-            None | Some("PLAINTEXT" | "SASL_PLAINTEXT") => url,
-            Some("SSL" | "SASL_SSL") => url.with("tls", "true"),
-            Some(other) => return Err(self.refused(format!("there is no security protocol `{other}`"))),
-        };
-        match side {
-            Side::Sender => match options.get("acks").map(Value::as_i64) {
-                None => Ok(url),
-                Some(Some(acks @ -1..=1)) => Ok(url.with("request.required.acks", &acks.to_string())),
-                Some(_) => Err(self.refused("`acks` is -1, 0 or 1")),
-            },
-            Side::Receiver => {
-                let group = self.text(options, "consumergroup")?;
-                let group = group.ok_or_else(|| self.refused("it has no `consumergroup`"))?;
-                url = url.with("group", &group);
-                match options.get("partition").map(Value::as_u64) {
-                    None => {}
-                    Some(Some(partition)) => url = url.with("partitions", &partition.to_string()),
-                    Some(None) => return Err(self.refused("`partition` is a number")),
-                }
-                match self.text(options, "autooffsetreset")?.as_deref() {
-                    None => Ok(url),
-                    Some(start @ ("earliest" | "latest")) => Ok(url.with("offset", start)),
-                    Some(_) => Err(self.refused("`autooffsetreset` is `earliest` or `latest`")),
-                }
-            }
+    /// An option of the envelope.
+    fn envelope(&self, name: &str) -> Result<Option<String>, NotOpened> {
+        match self.members.get("envelopeoptions").and_then(Value::as_object) {
+            Some(options) => self.text(options, name),
+            None => Ok(None),
         }
     }
 
@@ -263,47 +194,4 @@ impl<'c> Endpoint<'c> {
     fn refused(&self, reason: impl Into<String>) -> NotOpened {
         NotOpened { id: self.id.to_owned(), reason: reason.into() }
     }
-}
-
-/// A URL with options, of which a later one replaces an earlier one.
-struct Url {
-    base: String,
-    options: Vec<(String, String)>,
-}
-
-impl Url {
-    fn new(scheme: &str, hosts: &str, path: &str) -> Self {
-        Self { base: format!("{scheme}://{hosts}/{path}"), options: Vec::new() }
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.options.retain(|(known, _)| known != name);
-        self.options.push((name.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.base)?;
-        for (index, (name, value)) in self.options.iter().enumerate() {
-            let separator = if index == 0 { '?' } else { '&' };
-            write!(f, "{separator}{}={}", encoded(name, b""), encoded(value, b"/"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Percent-encodes all but unreserved characters and these.
-pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

@@ -1,0 +1,414 @@
+//! Whether a JSON Schema accepts everything that an earlier one accepted.
+
+use super::Severity;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+/// The most pairs of schemas that are compared: what is left then is reported as not compared.
+const STEPS: usize = 20_000;
+
+/// The most levels of schemas.
+const DEPTH: usize = 64;
+
+/// The schema that accepts everything.
+static ANY: Value = Value::Bool(true);
+
+/// Something that the later schema may not accept: how serious it is, the place in the payload, and what has changed.
+pub(super) type Narrower = (Severity, String, String);
+
+/// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts.
+pub(super) fn narrower(old: &Value, new: &Value) -> Vec<Narrower> {
+    if old == new {
+        return Vec::new();
+    }
+    let mut comparison = Comparison {
+        roots: (old, new),
+        has_same_definitions: ["definitions", "$defs"].iter().all(|name| old.get(name) == new.get(name)),
+        seen: HashSet::new(),
+        found: Vec::new(),
+        left: STEPS,
+    };
+    // References are relative to these, or depend on where they come from.
+    if [old, new].iter().any(|root| has_own_base(root, true)) {
+        comparison.possible("data", "the schemas differ, and have names of their own for parts of them");
+    } else {
+        comparison.compare(old, new, "data", 0);
+    }
+    comparison.found
+}
+
+struct Comparison<'a> {
+    roots: (&'a Value, &'a Value),
+    has_same_definitions: bool,
+    /// Pairs that were compared, or are being compared further up: their addresses.
+    seen: HashSet<(usize, usize)>,
+    found: Vec<Narrower>,
+    left: usize,
+}
+
+/// Keywords that say nothing about values, or are looked at with another one.
+const SILENT: [&str; 20] = [
+    "$schema",
+    "$id",
+    "id",
+    "$comment",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "definitions",
+    "$defs",
+    "contentMediaType",
+    "contentEncoding",
+    "contentSchema",
+    "$vocabulary",
+    "then",
+    "else",
+    "$ref",
+];
+
+/// Keywords that are fine if they are the same, and are not compared otherwise.
+const OTHER: [&str; 16] = [
+    "oneOf",
+    "not",
+    "if",
+    "contains",
+    "minContains",
+    "maxContains",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "patternProperties",
+    "propertyNames",
+    "prefixItems",
+    "additionalItems",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "format",
+];
+
+const LEAST: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
+const MOST: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
+
+impl<'a> Comparison<'a> {
+    fn breaking(&mut self, place: &str, message: impl Into<String>) {
+        self.found.push((Severity::Breaking, place.to_owned(), message.into()));
+    }
+
+    fn possible(&mut self, place: &str, message: impl Into<String>) {
+        self.found.push((Severity::Possible, place.to_owned(), message.into()));
+    }
+
+    fn compare(&mut self, old: &'a Value, new: &'a Value, place: &str, depth: usize) {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 || depth > DEPTH {
+            return self.possible(place, "the schemas are too large or too deep to be compared");
+        }
+        let depth = depth.saturating_add(1);
+        let Some(old) = self.resolved(old, self.roots.0) else {
+            return self.possible(place, "the earlier schema refers to another document");
+        };
+        let address = |value: &Value| std::ptr::from_ref(value).addr();
+        if old == &Value::Bool(false)
+            || self.is_same(old, new)
+            || !self.seen.insert((address(old), address(new)))
+        {
+            return;
+        }
+        let new_members = match new {
+            Value::Bool(true) => return,
+            Value::Object(members) => members,
+            _ => return self.breaking(place, "nothing is allowed here"),
+        };
+        if let Some(reference) = new_members.get("$ref") {
+            match reference.as_str().and_then(|reference| local(reference, self.roots.1)) {
+                Some(target) => self.compare(old, target, place, depth),
+                None => self.possible(place, "the schema refers to another document"),
+            }
+        }
+        let empty = Map::new();
+        let old_members = old.as_object().unwrap_or(&empty);
+        // A member of the earlier schema has to live as long as that.
+        let find = |name: &str| old.get(name);
+        for (keyword, value) in new_members {
+            match keyword.as_str() {
+                name if SILENT.contains(&name) => {}
+                name if LEAST.contains(&name) || MOST.contains(&name) => {
+                    self.bound(name, old_members, value, place)
+                }
+                "type" => self.types(old_members, value, place),
+                "enum" => self.values(old_members, value.as_array().map_or(&[][..], Vec::as_slice), place),
+                "const" => self.values(old_members, std::slice::from_ref(value), place),
+                "required" => self.required(old_members, value, place),
+                "properties" => self.properties(old, value, place, depth),
+                "additionalProperties" => self.additional(old, new, value, place, depth),
+                "items" => self.items(old, new, value, place, depth),
+                "allOf" => self.all_of(old, value, place, depth),
+                "anyOf" => self.any_of(old, value, place, depth),
+                "pattern" | "multipleOf" | "uniqueItems" => {
+                    if find(keyword) != Some(value) && value != &Value::Bool(false) {
+                        self.breaking(place, format!("`{keyword}` is {value}{}", was(find(keyword))));
+                    }
+                }
+                "$dynamicRef" | "$recursiveRef" => {
+                    self.possible(place, format!("`{keyword}` is not compared"))
+                }
+                name if OTHER.contains(&name) => self.other(old_members, new_members, keyword, place),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a comparison finds nothing. What it finds is not reported.
+    fn accepts(&mut self, old: &'a Value, new: &'a Value, depth: usize) -> bool {
+        let (found, seen) = (std::mem::take(&mut self.found), self.seen.clone());
+        self.compare(old, new, "", depth);
+        let is_clean = self.found.is_empty();
+        self.found = found;
+        if !is_clean {
+            self.seen = seen;
+        }
+        is_clean
+    }
+
+    /// Whether two schemas are the same, and what they refer to, too.
+    fn is_same(&self, old: &Value, new: &Value) -> bool {
+        old == new
+            && every_reference(new, &|reference| {
+                let is_definition =
+                    ["#/definitions/", "#/$defs/"].iter().any(|start| reference.starts_with(start));
+                is_definition
+                    && self.has_same_definitions
+                    && [self.roots.0, self.roots.1].iter().all(|root| {
+                        ["definitions", "$defs"].iter().filter_map(|name| root.get(name)).all(|all| {
+                            every_reference(all, &|inner| {
+                                inner.starts_with("#/definitions/") || inner.starts_with("#/$defs/")
+                            })
+                        })
+                    })
+            })
+    }
+
+    /// The schema that references lead to. What is beside a reference is left out: it can only allow less.
+    fn resolved(&self, schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
+        let mut at = schema;
+        for _ in 0..DEPTH {
+            match at.get("$ref") {
+                None => return Some(at),
+                Some(reference) => at = local(reference.as_str()?, root)?,
+            }
+        }
+        None
+    }
+
+    fn bound(&mut self, name: &str, old: &Map<String, Value>, value: &Value, place: &str) {
+        let is_wider = match (old.get(name).and_then(Value::as_f64), value.as_f64()) {
+            (Some(old), Some(new)) if LEAST.contains(&name) => new <= old,
+            (Some(old), Some(new)) => new >= old,
+            // Of draft 4.
+            _ => value == &Value::Bool(false) || old.get(name) == Some(value),
+        };
+        if !is_wider {
+            self.breaking(place, format!("`{name}` is {value}{}", was(old.get(name))));
+        }
+    }
+
+    fn types(&mut self, old: &Map<String, Value>, value: &Value, place: &str) {
+        let now = listed(value);
+        let has = |ty: &str| now.contains(&ty) || ty == "integer" && now.contains(&"number");
+        let lost: Vec<&str> = match (finite(old), old.get("type")) {
+            (Some(values), _) => values.iter().map(|value| type_of(value)).filter(|ty| !has(ty)).collect(),
+            (None, Some(types)) => listed(types).into_iter().filter(|ty| !has(ty)).collect(),
+            (None, None) => vec!["any other type"],
+        };
+        if let Some(ty) = lost.first() {
+            self.breaking(place, format!("the type is {value}, and {ty} was allowed"));
+        }
+    }
+
+    fn values(&mut self, old: &Map<String, Value>, now: &[Value], place: &str) {
+        match finite(old) {
+            Some(values) => {
+                if let Some(lost) = values.iter().find(|value| !now.contains(value)) {
+                    self.breaking(place, format!("the value {lost} was allowed"));
+                }
+            }
+            None => self.breaking(place, "only some values are allowed now"),
+        }
+    }
+
+    fn required(&mut self, old: &Map<String, Value>, value: &Value, place: &str) {
+        let before = old.get("required").map(listed).unwrap_or_default();
+        // In draft 4 and later, it is a list.
+        for name in listed(value).into_iter().filter(|name| !before.contains(name)) {
+            self.breaking(&below(place, name), "it is required now");
+        }
+    }
+
+    fn properties(&mut self, old: &'a Value, value: &'a Value, place: &str, depth: usize) {
+        for (name, schema) in value.as_object().into_iter().flatten() {
+            let place = below(place, name);
+            let before = old.get("properties").and_then(|all| all.get(name));
+            match (before, old.get("patternProperties"), old.get("additionalProperties")) {
+                (Some(before), ..) => self.compare(before, schema, &place, depth),
+                (None, Some(_), _) => {
+                    self.possible(&place, "it is described now, and a pattern may have been before")
+                }
+                (None, None, Some(before)) => self.compare(before, schema, &place, depth),
+                (None, None, None) if self.accepts(&ANY, schema, depth) => {}
+                (None, None, None) => {
+                    self.possible(&place, "it is described now, and could have any value before");
+                }
+            }
+        }
+    }
+
+    fn additional(&mut self, old: &'a Value, new: &'a Value, value: &'a Value, place: &str, depth: usize) {
+        if value == &Value::Bool(true) {
+            return;
+        }
+        if old.get("patternProperties") != new.get("patternProperties") {
+            return self.possible(place, "`patternProperties` differ");
+        }
+        let described = new.get("properties").and_then(Value::as_object);
+        for (name, before) in old.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            if described.is_none_or(|all| !all.contains_key(name)) {
+                self.compare(before, value, &below(place, name), depth);
+            }
+        }
+        match old.get("additionalProperties") {
+            Some(before) => self.compare(before, value, &below(place, "*"), depth),
+            None if self.accepts(&ANY, value, depth) => {}
+            None => self.breaking(place, "properties that are not described were allowed"),
+        }
+    }
+
+    fn items(&mut self, old: &'a Value, new: &'a Value, value: &'a Value, place: &str, depth: usize) {
+        let is_list = |items: Option<&Value>| items.is_some_and(Value::is_array);
+        if is_list(Some(value))
+            || is_list(old.get("items"))
+            || old.get("prefixItems") != new.get("prefixItems")
+        {
+            if old.get("items") != Some(value)
+                || !self.is_same(value, value)
+                || old.get("prefixItems") != new.get("prefixItems")
+            {
+                self.possible(place, "lists of items are not compared");
+            }
+            return;
+        }
+        self.compare(old.get("items").unwrap_or(&ANY), value, &below(place, "*"), depth);
+    }
+
+    fn all_of(&mut self, old: &'a Value, value: &'a Value, place: &str, depth: usize) {
+        let before = old.get("allOf").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for branch in value.as_array().into_iter().flatten() {
+            if !before.iter().any(|before| self.accepts(before, branch, depth)) {
+                self.compare(old, branch, place, depth);
+            }
+        }
+    }
+
+    fn any_of(&mut self, old: &'a Value, value: &'a Value, place: &str, depth: usize) {
+        let now = value.as_array().map_or(&[][..], Vec::as_slice);
+        let before = match old.get("anyOf").and_then(Value::as_array) {
+            Some(before) => before.as_slice(),
+            None => std::slice::from_ref(old),
+        };
+        let mut is_accepted = |before: &'a Value| now.iter().any(|now| self.accepts(before, now, depth));
+        if !before.iter().all(&mut is_accepted) {
+            self.possible(place, "`anyOf` has other alternatives");
+        }
+    }
+
+    fn other(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, keyword: &str, place: &str) {
+        // These are about what the others leave over, or about each other.
+        let together: &[&str] = match keyword {
+            "unevaluatedProperties" | "unevaluatedItems" => {
+                return self.possible(place, format!("`{keyword}` is not compared"));
+            }
+            "if" => &["if", "then", "else"],
+            "contains" | "minContains" | "maxContains" => &["contains", "minContains", "maxContains"],
+            "additionalItems" => &["items", "additionalItems"],
+            one => &[one],
+        };
+        let is_same = together.iter().all(|name| match (old.get(*name), new.get(*name)) {
+            (None, None) => true,
+            (Some(old), Some(new)) => self.is_same(old, new),
+            _ => false,
+        });
+        if !is_same {
+            self.possible(place, format!("`{keyword}` differs, and is not compared"));
+        }
+    }
+}
+
+/// `, and was 5`.
+fn was(old: Option<&Value>) -> String {
+    old.map_or_else(|| ", and was not stated".to_owned(), |old| format!(", and was {old}"))
+}
+
+/// The values, if the schema lists them.
+fn finite(schema: &Map<String, Value>) -> Option<&[Value]> {
+    match schema.get("const") {
+        Some(value) => Some(std::slice::from_ref(value)),
+        None => schema.get("enum").and_then(Value::as_array).map(Vec::as_slice),
+    }
+}
+
+/// Names in a list, or one name.
+fn listed(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn local<'v>(reference: &str, root: &'v Value) -> Option<&'v Value> {
+    root.pointer(reference.strip_prefix('#')?)
+}
+
+fn below(place: &str, name: &str) -> String {
+    cloudevents_json::codec::below(place, name)
+}
+
+/// Whether all references in a schema are such.
+fn every_reference(schema: &Value, is_such: &dyn Fn(&str) -> bool) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().all(|(name, value)| match (name.as_str(), value) {
+            ("$dynamicRef" | "$recursiveRef", _) => false,
+            ("$ref", Value::String(reference)) => is_such(reference),
+            (_, value) => every_reference(value, is_such),
+        }),
+        Value::Array(items) => items.iter().all(|item| every_reference(item, is_such)),
+        _ => true,
+    }
+}
+
+/// Whether parts of a document have names or bases of their own.
+fn has_own_base(schema: &Value, is_root: bool) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let is_base = ["$anchor", "$dynamicAnchor", "$recursiveAnchor"].contains(&name.as_str())
+                || ["$id", "id"].contains(&name.as_str()) && !is_root && value.is_string();
+            is_base || has_own_base(value, false)
+        }),
+        Value::Array(items) => items.iter().any(|item| has_own_base(item, false)),
+        _ => false,
+    }
+}

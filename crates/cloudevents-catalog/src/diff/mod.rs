@@ -1,0 +1,295 @@
+//! Which events that were valid by an earlier version of a catalog are not valid any more.
+
+mod json_schema;
+
+use crate::read::Attribute;
+use crate::schema::Family;
+use crate::{Catalog, Message, Template};
+use serde_json::Value;
+use std::fmt;
+
+/// A change by which an event that was valid may not be any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// Whether events as the earlier definition describes them are concerned.
+    pub severity: Severity,
+    /// The xid of the earlier definition.
+    pub definition: String,
+    /// What is concerned: the name of an attribute, or `data` and a JSON Pointer into the payload, where `*` stands for any item or name. `type`
+    /// if the whole definition is gone.
+    pub place: String,
+    /// What has changed, as a sentence without a full stop.
+    pub message: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}] {}", self.place, self.message, self.severity.code(), self.definition)
+    }
+}
+
+/// How serious a [`Change`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Events that are as the earlier definition describes them are not valid any more.
+    Breaking,
+    /// Events that have something which the earlier definition did not describe may not be valid any more; or it is not known, because the
+    /// definitions cannot be compared.
+    Possible,
+}
+
+impl Severity {
+    /// The kebab-case code that programs may rely on.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Breaking => "breaking",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+impl Catalog {
+    /// The changes since an earlier version by which events that were valid may not be any more: of definitions, attributes and payload schemas.
+    /// Without changes, every event that was valid by the earlier version is valid by this one.
+    ///
+    /// JSON Schemas are compared keyword by keyword. Schemas of other formats that differ are a [possible](Severity::Possible) change.
+    ///
+    /// ```
+    /// use cloudevents_catalog::Catalog;
+    ///
+    /// let version = |schema: &str| Catalog::parse(format!(r#"{{"messagegroups": {{"shop": {{"messages": {{"com.example.order": {{
+    ///     "envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07", "dataschema": {schema}
+    /// }}}}}}}}}}"#));
+    /// let old = version(r#"{"type": "object", "properties": {"number": {"type": "integer"}}}"#)?;
+    /// let new = version(r#"{"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}"#)?;
+    /// assert_eq!(
+    ///     new.changes_since(&old)[0].to_string(),
+    ///     "data/number: it is required now [breaking] /messagegroups/shop/messages/com.example.order"
+    /// );
+    /// assert_eq!(old.changes_since(&new), []);
+    /// # Ok::<(), cloudevents_catalog::LoadError>(())
+    /// ```
+    pub fn changes_since(&self, earlier: &Self) -> Vec<Change> {
+        earlier.messages().filter(|old| old.is_event()).flat_map(|old| self.changes_of(old)).collect()
+    }
+
+    /// An event is valid if one of the definitions for its type allows it: the changes to the one that changes least.
+    fn changes_of(&self, old: &Message) -> Vec<Change> {
+        let is_same_template = |new: &Message| match (new.type_template(), old.type_template()) {
+            (Some(new), Some(old)) => new == old,
+            _ => false,
+        };
+        let candidates = self.messages().filter(|new| {
+            new.is_event() && (is_same_template(new) || old.type_template().is_none() && new.is_for(old.ty()))
+        });
+        let least = candidates.map(|new| changes(old, new)).min_by_key(|changes| {
+            let breaking = changes.iter().filter(|change| change.severity == Severity::Breaking).count();
+            (breaking, changes.len())
+        });
+        least.unwrap_or_else(|| {
+            let words = format!("no definition is for events of the type `{}` any more", old.ty());
+            vec![change(old, Severity::Breaking, "type", words)]
+        })
+    }
+}
+
+impl Message {
+    /// The type of its events, as it is written.
+    fn ty(&self) -> &str {
+        let rule = self.attributes.iter().find(|attribute| attribute.name == "type");
+        rule.and_then(Attribute::constant).unwrap_or(&self.id)
+    }
+
+    fn type_template(&self) -> Option<&Template> {
+        self.attributes.iter().find(|attribute| attribute.name == "type")?.template()
+    }
+
+    fn is_for(&self, ty: &str) -> bool {
+        match self.type_template() {
+            Some(template) => template.extract(ty).is_some(),
+            None => self.ty() == ty,
+        }
+    }
+}
+
+fn change(old: &Message, severity: Severity, place: &str, message: impl Into<String>) -> Change {
+    Change { severity, definition: old.xid.to_string(), place: place.to_owned(), message: message.into() }
+}
+
+fn changes(old: &Message, new: &Message) -> Vec<Change> {
+    let mut found = Vec::new();
+    for attribute in new.attributes.iter().filter(|attribute| attribute.name != "type") {
+        let before = old.attributes.iter().find(|before| before.name == attribute.name);
+        attribute_changes(old, before, attribute, new, &mut found);
+    }
+    schema_changes(old, new, &mut found);
+    found
+}
+
+fn attribute_changes(
+    old: &Message,
+    before: Option<&Attribute>,
+    now: &Attribute,
+    new: &Message,
+    found: &mut Vec<Change>,
+) {
+    let mut add = |severity, words: String| found.push(change(old, severity, &now.name, words));
+    let is_core = ["id", "source"].contains(&now.name.as_str());
+    if now.is_required && !is_core && !before.is_some_and(|before| before.is_required) {
+        add(Severity::Breaking, "the attribute is required now".to_owned());
+    }
+    let value = (now.constant(), now.template());
+    let Some(before) = before else {
+        if value != (None, None) {
+            add(
+                Severity::Breaking,
+                format!("the attribute has {} now, and could have any value", written(now)),
+            );
+        } else if now.ty() != "any" && !has_any_value(now) {
+            add(
+                Severity::Possible,
+                format!("the attribute has the type `{}` now, and could have any", now.ty()),
+            );
+        }
+        return;
+    };
+    if before.ty() != now.ty() && now.ty() != "any" {
+        add(
+            Severity::Breaking,
+            format!("the attribute has the type `{}`, and had `{}`", now.ty(), before.ty()),
+        );
+    }
+    match (value, (before.constant(), before.template())) {
+        ((None, None), _) => {}
+        (value, earlier) if value == earlier => {
+            // The same placeholder has the same value everywhere: it may be in other attributes now.
+            let is_shared = |name: &str| {
+                let has = |message: &Message| {
+                    message
+                        .attributes
+                        .iter()
+                        .filter(|other| other.name != now.name)
+                        .filter_map(Attribute::template)
+                        .any(|template| template.placeholders().any(|known| known == name))
+                };
+                has(new) && !has(old)
+            };
+            if let Some(name) =
+                now.template().and_then(|template| template.placeholders().find(|name| is_shared(name)))
+            {
+                add(
+                    Severity::Breaking,
+                    format!("the placeholder `{name}` is also one of another attribute now"),
+                );
+            }
+        }
+        ((None, Some(template)), (Some(text), _))
+            if is_free(new, template) && template.extract(text).is_some() => {}
+        _ => add(
+            Severity::Breaking,
+            format!("the attribute has {}, and had {}", written(now), written(before)),
+        ),
+    }
+}
+
+/// Whether every event has a value of the type of this core attribute anyway.
+fn has_any_value(attribute: &Attribute) -> bool {
+    match attribute.name.as_str() {
+        "time" => attribute.ty() == "timestamp",
+        "source" | "dataschema" => ["uri", "uritemplate", "string"].contains(&attribute.ty()),
+        "id" | "subject" | "datacontenttype" => attribute.ty() == "string",
+        _ => false,
+    }
+}
+
+/// Whether each placeholder is in one place only, so that it can have any value.
+fn is_free(message: &Message, template: &Template) -> bool {
+    let all: Vec<&str> =
+        message.attributes.iter().filter_map(Attribute::template).flat_map(Template::placeholders).collect();
+    template.placeholders().all(|name| all.iter().filter(|known| **known == name).count() == 1)
+}
+
+/// `the value /a/{b}`.
+fn written(attribute: &Attribute) -> String {
+    match (attribute.constant(), attribute.template()) {
+        (Some(text), _) => format!("the value `{text}`"),
+        (_, Some(template)) => format!("the value `{template}`"),
+        (None, None) => "any value".to_owned(),
+    }
+}
+
+fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
+    let mut add = |severity, place: &str, words: String| found.push(change(old, severity, place, words));
+    let reference = |message: &Message| {
+        let of = |name: &str| message.members.get(name).and_then(Value::as_str).map(str::to_owned);
+        (of("dataschemauri"), of("dataschemaxid"))
+    };
+    let has_schema =
+        |message: &Message| message.schema.document.is_some() || reference(message) != (None, None);
+    match (has_schema(old), has_schema(new)) {
+        (_, false) => return,
+        (false, true) => {
+            return add(Severity::Breaking, "data", "the payload has a schema now, and had none".to_owned());
+        }
+        (true, true) => {}
+    }
+    let (Some((before, selected_before)), Some((now, selected_now))) =
+        (&old.schema.document, &new.schema.document)
+    else {
+        if reference(old) != reference(new) {
+            add(
+                Severity::Possible,
+                "data",
+                "the payload has another schema, which is not in the catalog".to_owned(),
+            );
+        }
+        return;
+    };
+    let format = |message: &Message| {
+        message.schema.format.as_ref().map(|format| (format.family.clone(), format.text.clone()))
+    };
+    if before == now && selected_before == selected_now && format(old) == format(new) {
+        return;
+    }
+    let (Some((family_before, text_before)), Some((family, text))) = (format(old), format(new)) else {
+        return;
+    };
+    if family_before != family {
+        return add(
+            Severity::Breaking,
+            "data",
+            format!("the schema has the format `{text}`, and had `{text_before}`"),
+        );
+    }
+    if family != Family::JsonSchema {
+        return add(
+            Severity::Possible,
+            "data",
+            format!("the schemas differ, and those of the format `{text}` are not compared"),
+        );
+    }
+    if text_before != text {
+        add(
+            Severity::Possible,
+            "data",
+            format!("the schema has the format `{text}`, and had `{text_before}`"),
+        );
+    }
+    if selected_before.is_some() || selected_now.is_some() {
+        // References are relative to the whole document.
+        return add(
+            Severity::Possible,
+            "data",
+            "the schemas differ, and parts of documents are not compared".to_owned(),
+        );
+    }
+    let parsed = |document: &Value| match document {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        document => document.clone(),
+    };
+    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now)) {
+        add(severity, &place, message);
+    }
+}

@@ -1,0 +1,169 @@
+//! What JSON values have in common, as a JSON Schema.
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The most levels that are described.
+const DEPTH: usize = 32;
+
+/// The most members of an object that are described. An object with more is a map, whose names are data.
+const MEMBERS: usize = 256;
+
+/// What the values at one place have in common.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Whether nothing is said about the values.
+    is_any: bool,
+    has_null: bool,
+    has_boolean: bool,
+    has_integer: bool,
+    has_fraction: bool,
+    has_string: bool,
+    /// What the items of all arrays have in common.
+    items: Option<Box<Shape>>,
+    object: Option<Object>,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    count: u64,
+    /// The members, and how many objects have each.
+    members: BTreeMap<String, (u64, Shape)>,
+    is_map: bool,
+}
+
+impl Shape {
+    pub(super) fn add(&mut self, value: &Value) {
+        self.add_at(value, 0);
+    }
+
+    fn add_at(&mut self, value: &Value, depth: usize) {
+        if depth >= DEPTH {
+            self.is_any = true;
+            return;
+        }
+        let deeper = depth.saturating_add(1);
+        match value {
+            Value::Null => self.has_null = true,
+            Value::Bool(_) => self.has_boolean = true,
+            Value::Number(number) if number.is_i64() || number.is_u64() => self.has_integer = true,
+            Value::Number(_) => self.has_fraction = true,
+            Value::String(_) => self.has_string = true,
+            Value::Array(values) => {
+                let items = self.items.get_or_insert_default();
+                values.iter().for_each(|value| items.add_at(value, deeper));
+            }
+            Value::Object(members) => self.object.get_or_insert_default().add(members, deeper),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Value {
+        if self.is_any {
+            return json!({});
+        }
+        let mut types: Vec<&str> = Vec::new();
+        let mut schema = Map::new();
+        if let Some(object) = &self.object {
+            types.push("object");
+            object.describe(&mut schema);
+        }
+        if let Some(items) = &self.items {
+            types.push("array");
+            // Of arrays that are all empty, nothing is known.
+            if !items.is_unseen() {
+                schema.insert("items".to_owned(), items.schema());
+            }
+        }
+        let number = match (self.has_integer, self.has_fraction) {
+            (_, true) => Some("number"),
+            (true, false) => Some("integer"),
+            (false, false) => None,
+        };
+        types.extend(self.has_string.then_some("string"));
+        types.extend(number);
+        types.extend(self.has_boolean.then_some("boolean"));
+        types.extend(self.has_null.then_some("null"));
+        let types = match types.as_slice() {
+            [one] => json!(one),
+            all => json!(all),
+        };
+        schema.insert("type".to_owned(), types);
+        schema.into()
+    }
+
+    fn is_unseen(&self) -> bool {
+        !(self.is_any
+            || self.has_null
+            || self.has_boolean
+            || self.has_integer
+            || self.has_fraction
+            || self.has_string
+            || self.items.is_some()
+            || self.object.is_some())
+    }
+}
+
+impl Object {
+    fn add(&mut self, members: &Map<String, Value>, depth: usize) {
+        self.count = self.count.saturating_add(1);
+        for (name, value) in members.iter().filter(|_| !self.is_map) {
+            let (count, shape) = self.members.entry(name.clone()).or_default();
+            *count = count.saturating_add(1);
+            shape.add_at(value, depth);
+        }
+        if self.members.len() > MEMBERS {
+            *self = Self { count: self.count, members: BTreeMap::new(), is_map: true };
+        }
+    }
+
+    fn describe(&self, schema: &mut Map<String, Value>) {
+        if self.is_map {
+            return;
+        }
+        let properties: Map<String, Value> =
+            self.members.iter().map(|(name, (_, shape))| (name.clone(), shape.schema())).collect();
+        let required: Vec<&String> = self
+            .members
+            .iter()
+            .filter(|(_, (count, _))| *count == self.count)
+            .map(|(name, _)| name)
+            .collect();
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), json!(required));
+        }
+        schema.insert("properties".to_owned(), properties.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(values: &[Value]) -> Value {
+        let mut shape = Shape::default();
+        values.iter().for_each(|value| shape.add(value));
+        shape.schema()
+    }
+
+    #[test]
+    fn what_values_have_in_common() {
+        assert_eq!(schema(&[json!(1), json!(2)]), json!({"type": "integer"}));
+        assert_eq!(schema(&[json!(1), json!(2.5), json!(null)]), json!({"type": ["number", "null"]}));
+        assert_eq!(
+            schema(&[json!({"a": 1, "b": [""]}), json!({"a": true, "b": []})]),
+            json!({"type": "object", "required": ["a", "b"], "properties": {
+                "a": {"type": ["integer", "boolean"]}, "b": {"type": "array", "items": {"type": "string"}}}})
+        );
+        assert_eq!(schema(&[json!([])]), json!({"type": "array"}));
+    }
+
+    /// Objects whose names are data are not listed, and neither is what has no end.
+    #[test]
+    fn there_are_bounds() {
+        let wide: Map<String, Value> = (0..=MEMBERS).map(|n| (format!("k{n}"), json!(n))).collect();
+        assert_eq!(schema(&[wide.into(), json!({"k1": "x"})]), json!({"type": "object"}));
+        let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
+        let text = schema(&[deep]).to_string();
+        assert_eq!(text.matches("array").count(), DEPTH, "{text}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Catalogs from registries, with `reqwest` 0.13.
+
+use crate::{Catalog, LoadOptions, Report};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_webhook::reqwest013::{GuardedClient, refusal};
+use reqwest::{Method, StatusCode};
+use std::time::Duration;
+
+/// How long a registry may take, with all of its document.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads the catalog of a registry, with all that is in it: `GET /?doc&inline=*` of xRegistry. A URL that has a query, or whose path ends with
+/// `/export`, is requested as it is: also the URL of a document in JSON.
+///
+/// The client requests only what its guard allows: nothing but `https` on port 443 at public addresses, unless the program allows more. It
+/// follows no redirects. The document is read up to `Limits::bytes`, for 30 seconds at most.
+///
+/// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the registry refuses, [`Unreachable`](ErrorKind::Unreachable),
+/// [`Timeout`](ErrorKind::Timeout) or [`Transport`](ErrorKind::Transport) where it cannot be requested, and
+/// [`InvalidDocument`](ErrorKind::InvalidDocument) where the document is not a catalog, or is too large.
+///
+/// ```
+/// use cloudevents_catalog::{LoadOptions, reqwest013::fetch};
+/// use cloudevents_webhook::{guard::{SystemResolver, UrlGuard}, reqwest013::GuardedClient};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let client = GuardedClient::new(UrlGuard::new(), SystemResolver::new(), reqwest::Client::builder())?;
+/// let refused = fetch(&client, "https://169.254.169.254/", &LoadOptions::strict()).await.unwrap_err();
+/// assert_eq!(refused.kind(), cloudevents_core::ErrorKind::Refused);
+/// # Ok::<(), cloudevents_core::Error>(())
+/// # }).unwrap();
+/// ```
+pub async fn fetch(client: &GuardedClient, url: &str, options: &LoadOptions) -> Result<Report, Error> {
+    let is_whole = url.contains('?') || url.split('#').next().is_some_and(|url| url.ends_with("/export"));
+    let url = if is_whole { url.to_owned() } else { format!("{url}?doc&inline=*") };
+    let request = client.request(Method::GET, &url)?.header("Accept", "application/json");
+    let document = tokio::time::timeout(TIMEOUT, document(request, options.limits.bytes)).await;
+    let document = document
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout).with_detail("the registry is too slow")))?;
+    Catalog::read(document, options)
+        .map_err(|error| Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string()))
+}
+
+async fn document(request: reqwest::RequestBuilder, most: usize) -> Result<Vec<u8>, Error> {
+    let mut response = request.send().await.map_err(failed)?;
+    let status = response.status();
+    if status != StatusCode::OK {
+        return Err(Error::new(ErrorKind::Refused).with_detail(format!("the registry responded {status}")));
+    }
+    let mut document = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(failed)? {
+        if document.len().saturating_add(piece.len()) > most {
+            let words = format!("the document has more than {most} bytes");
+            return Err(Error::new(ErrorKind::InvalidDocument).with_detail(words));
+        }
+        document.extend_from_slice(&piece);
+    }
+    Ok(document)
+}
+
+/// An error of the request, without its URL, which may have credentials. A refusal of the guard stays one.
+fn failed(error: reqwest::Error) -> Error {
+    if let Some(refusal) = refusal(&error) {
+        return refusal.clone().into();
+    }
+    let kind = match &error {
+        error if error.is_timeout() => ErrorKind::Timeout,
+        error if error.is_connect() => ErrorKind::Unreachable,
+        _ => ErrorKind::Transport,
+    };
+    Error::new(kind).with_detail("the registry cannot be requested").with_source(error.without_url())
+}

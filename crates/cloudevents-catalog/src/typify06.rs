@@ -1,0 +1,211 @@
+//! Rust types from definitions, for build scripts, with `typify` 0.6.
+
+use crate::read::Attribute;
+use crate::schema::Family;
+use crate::{Catalog, LoadError, Message, Template};
+use schemars::schema::RootSchema;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use typify_impl::{TypeSpace, TypeSpaceSettings};
+
+/// Rust code with a module for each definition of a CloudEvent, for a build script to write into `OUT_DIR`.
+///
+/// The module of `com.example.order` is `com_example_order`. Its function `builder` takes the id, a value for each placeholder and for each required
+/// attribute that has none, and returns an `EventBuilder` with all that the definition states. Where the payload has a JSON Schema, its type is
+/// `Data`, which implements `EventData`: `TypedEvent::build(order::builder("1", "7"), order::Data { ... })` is an event by the contract. What a Rust
+/// type does not express, such as bounds of numbers, is left to a [judge](crate::Judge).
+///
+/// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid` for
+/// `uuid`, `regress` for `pattern`. It is not formatted.
+///
+/// Errors: two modules would have the same name, or `typify` has no types for a schema.
+///
+/// ```
+/// use cloudevents_catalog::{Catalog, typify06::rust_module};
+///
+/// let catalog = Catalog::parse(r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {
+///     "envelope": "CloudEvents/1.0", "envelopemetadata": {"source": {"value": "/shops/{shop}"}},
+///     "dataschemaformat": "JsonSchema/draft-07",
+///     "dataschema": {"type": "object", "required": ["number"], "properties": {"number": {"type": "integer"}}}
+/// }}}}}"#)?;
+/// let code = rust_module(&catalog)?;
+/// assert!(code.contains("pub mod com_example_order"));
+/// assert!(code.contains("pub fn builder(id: &str, shop: &str)"));
+/// # Ok::<(), cloudevents_catalog::LoadError>(())
+/// ```
+pub fn rust_module(catalog: &Catalog) -> Result<String, LoadError> {
+    let (mut code, mut names) = (HELPER.to_owned(), HashSet::new());
+    for message in catalog.messages().filter(|message| message.is_event()) {
+        let name = identifier(message.id());
+        if !names.insert(name.clone()) {
+            return Err(LoadError::new(format!(
+                "two definitions would be the module `{name}` [{}]",
+                message.xid()
+            )));
+        }
+        module(message, &name, &mut code)?;
+    }
+    Ok(code)
+}
+
+/// What a template of level 1 makes of a value.
+const HELPER: &str = r#"
+/// The value of a placeholder, percent-encoded where RFC 6570 has it.
+#[allow(dead_code)]
+fn expanded(value: &str) -> ::std::string::String {
+    value.bytes().fold(::std::string::String::new(), |text, byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text + ::std::primitive::str::from_utf8(&[byte]).unwrap_or_default(),
+        _ => text + &::std::format!("%{byte:02X}"),
+    })
+}
+"#;
+
+fn module(message: &Message, name: &str, code: &mut String) -> Result<(), LoadError> {
+    let ty = message.attributes.iter().find(|attribute| attribute.name == "type");
+    let ty_text = ty.and_then(Attribute::constant).unwrap_or(message.id());
+    let about = message.members().get("description").and_then(Value::as_str);
+    let about = about.map(|text| format!(": {text}")).unwrap_or_default();
+    let words = format!("`{ty_text}`{about}");
+    // Writing to a string cannot fail.
+    let _ = write!(
+        code,
+        "\n#[doc = {words:?}]\n#[allow(clippy::all, clippy::pedantic, clippy::restriction, dead_code, missing_docs, unreachable_pub)]\npub mod {name} {{\n"
+    );
+    // Types of templates are not constant.
+    let is_constant = ty.and_then(Attribute::template).is_none();
+    if let Some(types) = types(message)? {
+        code.push_str(&types);
+        if is_constant {
+            let _ = write!(
+                code,
+                "\nimpl ::cloudevents_kit::EventData for Data {{\n    const TYPE: &'static str = {ty_text:?};\n    type Codec = ::cloudevents_kit::json::Json;\n}}\n"
+            );
+        }
+    }
+    builder(message, ty_text, code);
+    code.push_str("}\n");
+    Ok(())
+}
+
+/// The type `Data` of the payload, and those that it has.
+fn types(message: &Message) -> Result<Option<String>, LoadError> {
+    let failed = |why: String| {
+        LoadError::new(format!("there are no types for the schema of {}: {why}", message.xid()))
+    };
+    let is_json = message.schema.format.as_ref().is_some_and(|format| format.family == Family::JsonSchema);
+    let Some((document, None)) = message.schema.document.as_ref().filter(|_| is_json) else {
+        return Ok(None);
+    };
+    let mut document = match &**document {
+        Value::String(text) => serde_json::from_str(text).map_err(|error| failed(error.to_string()))?,
+        other => other.clone(),
+    };
+    if let Value::Object(members) = &mut document {
+        members.insert("title".to_owned(), "Data".into());
+    }
+    let schema: RootSchema = serde_json::from_value(document).map_err(|error| failed(error.to_string()))?;
+    let mut space = TypeSpace::new(&TypeSpaceSettings::default());
+    space.add_root_schema(schema).map_err(|error| failed(error.to_string()))?;
+    Ok(Some(space.to_stream().to_string()))
+}
+
+fn builder(message: &Message, ty: &str, code: &mut String) {
+    let (mut parameters, mut known, mut calls) = (Vec::new(), HashSet::new(), Vec::new());
+    let mut parameter = |name: &str, ty: &str| {
+        let mut name = identifier(name);
+        while !known.insert(name.clone()) {
+            name.push('_');
+        }
+        parameters.push(format!("{name}: {ty}"));
+        name
+    };
+    let has_value = |name: &str| {
+        let rule = message.attributes.iter().find(|attribute| attribute.name == name);
+        rule.is_some_and(|rule| rule.constant().is_some() || rule.template().is_some())
+    };
+    for name in ["id", "source"] {
+        if !has_value(name) {
+            let value = parameter(name, "&str");
+            calls.push(format!(".{name}({value})"));
+        }
+    }
+    let placeholders: Vec<(&str, String)> =
+        message.placeholders().into_iter().map(|name| (name, parameter(name, "&str"))).collect();
+    for attribute in &message.attributes {
+        let name = attribute.name.as_str();
+        let value = match (attribute.constant(), attribute.template()) {
+            (Some(text), _) => format!("{text:?}"),
+            (_, Some(template)) => expansion(template, &placeholders),
+            _ if attribute.is_required && !["id", "source", "type", "specversion"].contains(&name) => {
+                let ty = match attribute.ty() {
+                    "boolean" => "bool",
+                    "integer" => "i32",
+                    _ => "&str",
+                };
+                parameter(name, ty)
+            }
+            _ => continue,
+        };
+        calls.push(match (name, attribute.constant(), attribute.ty()) {
+            ("specversion", ..) => continue,
+            ("type", ..) => format!(".ty({value})"),
+            ("id" | "source" | "subject" | "time" | "dataschema" | "datacontenttype", ..) => {
+                format!(".{name}({value})")
+            }
+            (_, Some(text), "integer" | "boolean")
+                if text.parse::<i32>().is_ok() || text.parse::<bool>().is_ok() =>
+            {
+                format!(".extension({name:?}, {text})")
+            }
+            _ => format!(".extension({name:?}, {value})"),
+        });
+    }
+    let (parameters, calls) = (parameters.join(", "), calls.concat());
+    let _ = write!(
+        code,
+        "\n/// Starts an event with what its definition states.\npub fn builder({parameters}) -> ::cloudevents_kit::EventBuilder {{\n    ::cloudevents_kit::Event::builder().ty({ty:?}){calls}\n}}\n"
+    );
+}
+
+/// An expression for the text of a template.
+fn expansion(template: &Template, placeholders: &[(&str, String)]) -> String {
+    use crate::template::Part;
+    let parts = template.parts.iter().map(|part| match part {
+        Part::Text(text) => format!("{text:?}.to_owned()"),
+        Part::Placeholder(name) => {
+            let parameter = placeholders.iter().find(|(known, _)| *known == &**name);
+            format!("super::expanded({})", parameter.map_or("", |(_, parameter)| parameter))
+        }
+    });
+    format!("[{}].concat()", parts.collect::<Vec<_>>().join(", "))
+}
+
+/// A name of Rust: `com_example_order`.
+fn identifier(text: &str) -> String {
+    let mut name = String::new();
+    for character in text.chars() {
+        match character {
+            'A'..='Z' if name.ends_with(|last: char| last.is_ascii_lowercase()) => {
+                name.push('_');
+                name.push(character.to_ascii_lowercase());
+            }
+            'A'..='Z' => name.push(character.to_ascii_lowercase()),
+            'a'..='z' | '0'..='9' => name.push(character),
+            _ => name.push('_'),
+        }
+    }
+    // Keywords, and what begins with a digit, are no names.
+    if KEYWORDS.contains(&name.as_str()) || name.is_empty() {
+        name.push('_');
+    }
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+const KEYWORDS: [&str; 50] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while",
+];

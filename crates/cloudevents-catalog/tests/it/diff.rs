@@ -1,0 +1,235 @@
+//! Changes by which events that were valid are not valid any more.
+
+use cloudevents_catalog::{Catalog, Severity};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn catalog(message: &str) -> Catalog {
+    Catalog::parse(format!(r#"{{"messagegroups": {{"g": {{"messages": {{"t": {message}}}}}}}}}"#)).unwrap()
+}
+
+/// The severity and the place of each change.
+fn changes(old: &str, new: &str) -> Vec<(Severity, String)> {
+    let changes = catalog(new).changes_since(&catalog(old));
+    changes.into_iter().map(|change| (change.severity, change.place)).collect()
+}
+
+fn attributes(rules: &str) -> String {
+    format!(r#"{{"envelope": "CloudEvents/1.0", "envelopemetadata": {{{rules}}}}}"#)
+}
+
+fn schema(format: &str, schema: &str) -> String {
+    format!(r#"{{"envelope": "CloudEvents/1.0", "dataschemaformat": "{format}", "dataschema": {schema}}}"#)
+}
+
+#[test]
+fn of_attributes() {
+    use Severity::{Breaking, Possible};
+    for (old, new, wanted) in [
+        ("", r#""subject": {"required": true}"#, Some((Breaking, "subject"))),
+        (r#""subject": {"required": true}"#, "", None),
+        (r#""subject": {"required": true}"#, r#""subject": {}"#, None),
+        (r#""n": {"type": "integer"}"#, r#""n": {"type": "string"}"#, Some((Breaking, "n"))),
+        (r#""n": {"type": "integer"}"#, r#""n": {"type": "any"}"#, None),
+        // Events could have another one under this name.
+        ("", r#""n": {"type": "integer"}"#, Some((Possible, "n"))),
+        ("", r#""subject": {}, "time": {}, "source": {}"#, None),
+        ("", r#""region": {"value": "eu"}"#, Some((Breaking, "region"))),
+        (r#""region": {"value": "eu"}"#, r#""region": {"value": "us"}"#, Some((Breaking, "region"))),
+        (r#""source": {"value": "/a"}"#, r#""source": {"value": "/{x}"}"#, None),
+        (r#""source": {"value": "/{x}"}"#, r#""source": {"value": "/a"}"#, Some((Breaking, "source"))),
+        (r#""source": {"value": "/{x}"}"#, r#""source": {"value": "/a/{x}"}"#, Some((Breaking, "source"))),
+        // Both have the same value now.
+        (
+            r#""source": {"value": "/{x}"}, "subject": {}"#,
+            r#""source": {"value": "/{x}"}, "subject": {"value": "{x}"}"#,
+            Some((Breaking, "source")),
+        ),
+    ] {
+        let found = changes(&attributes(old), &attributes(new));
+        assert_eq!(
+            found.first().map(|(severity, place)| (*severity, place.as_str())),
+            wanted,
+            "{old} -> {new}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn of_definitions_and_formats() {
+    use Severity::{Breaking, Possible};
+    let other =
+        Catalog::parse(r#"{"messagegroups": {"g": {"messages": {"u": {"envelope": "CloudEvents/1.0"}}}}}"#)
+            .unwrap();
+    let gone = other.changes_since(&catalog(&attributes("")));
+    assert_eq!(
+        gone[0].to_string(),
+        "type: no definition is for events of the type `t` any more [breaking] /messagegroups/g/messages/t"
+    );
+    // Another definition for the same type is enough, also one whose type is a template.
+    let template = attributes(r#""type": {"value": "{any}"}"#);
+    let template =
+        Catalog::parse(format!(r#"{{"messagegroups": {{"h": {{"messages": {{"v": {template}}}}}}}}}"#))
+            .unwrap();
+    assert_eq!(template.changes_since(&catalog(&attributes(""))), []);
+    let (json, avro) = (r#"{"type": "object"}"#, r#"{"type": "record", "name": "R", "fields": []}"#);
+    for (old, new, wanted) in [
+        (attributes(""), schema("JsonSchema/draft-07", json), Some(Breaking)),
+        (schema("JsonSchema/draft-07", json), attributes(""), None),
+        (schema("JsonSchema/draft-07", json), schema("Avro/1.12.0", avro), Some(Breaking)),
+        (schema("Avro/1.12.0", avro), schema("Avro/1.12.0", avro), None),
+        (schema("Avro/1.12.0", avro), schema("Avro/1.12.0", &avro.replace('R', "S")), Some(Possible)),
+        (schema("JsonSchema/draft-07", json), schema("JsonSchema/draft/2020-12", json), Some(Possible)),
+    ] {
+        assert_eq!(changes(&old, &new).first().map(|(severity, _)| *severity), wanted, "{old} -> {new}");
+    }
+}
+
+#[test]
+fn of_json_schemas() {
+    use Severity::{Breaking, Possible};
+    for (old, new, wanted) in [
+        (r#"{"required": ["a"]}"#, r#"{"required": ["a", "b"]}"#, Some((Breaking, "data/b"))),
+        (r#"{"type": "integer"}"#, r#"{"type": ["number", "null"]}"#, None),
+        (r#"{"type": "number"}"#, r#"{"type": "integer"}"#, Some((Breaking, "data"))),
+        (r#"{"enum": [1, 2]}"#, r#"{"enum": [1, 2, 3]}"#, None),
+        (r#"{"enum": [1, 2]}"#, r#"{"enum": [1]}"#, Some((Breaking, "data"))),
+        (r#"{"enum": [1, 2]}"#, r#"{"type": "integer"}"#, None),
+        (r#"{"maximum": 5}"#, r#"{"maximum": 6}"#, None),
+        (r#"{"maximum": 5}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
+        (r#"{}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
+        // A property that is described for the first time.
+        (r#"{"properties": {}}"#, r#"{"properties": {"a": {"type": "string"}}}"#, Some((Possible, "data/a"))),
+        (
+            r#"{"properties": {}, "additionalProperties": false}"#,
+            r#"{"properties": {"a": {"type": "string"}}, "additionalProperties": false}"#,
+            None,
+        ),
+        (
+            r#"{"properties": {"a": {}}, "additionalProperties": false}"#,
+            r#"{"properties": {}, "additionalProperties": false}"#,
+            Some((Breaking, "data/a")),
+        ),
+        (
+            r#"{"properties": {"a": {}}}"#,
+            r#"{"properties": {"a": {}}, "additionalProperties": false}"#,
+            Some((Breaking, "data")),
+        ),
+        (r#"{"items": {"minimum": 2}}"#, r#"{"items": {"minimum": 3}}"#, Some((Breaking, "data/*"))),
+        (
+            r##"{"$ref": "#/definitions/a", "definitions": {"a": {"properties": {"next": {"$ref": "#/definitions/a"}}}}}"##,
+            r##"{"$ref": "#/definitions/b", "definitions": {"b": {"properties": {"next": {"$ref": "#/definitions/b"}}}}}"##,
+            None,
+        ),
+        (
+            r##"{"items": {"$ref": "#/definitions/a"}, "definitions": {"a": {"type": ["string", "null"]}}}"##,
+            r##"{"items": {"$ref": "#/definitions/a"}, "definitions": {"a": {"type": "string"}}}"##,
+            Some((Breaking, "data/*")),
+        ),
+        (r#"{"anyOf": [{"type": "string"}]}"#, r#"{"anyOf": [{"type": "string"}, {"type": "null"}]}"#, None),
+        (r#"{"type": "string"}"#, r#"{"anyOf": [{"type": "string"}, {"type": "null"}]}"#, None),
+        (
+            r#"{"oneOf": [{"type": "string"}]}"#,
+            r#"{"oneOf": [{"type": "string"}, {"type": "null"}]}"#,
+            Some((Possible, "data")),
+        ),
+        (r#"{"title": "a", "type": "string"}"#, r#"{"description": "b", "type": "string"}"#, None),
+    ] {
+        let found = changes(&schema("JsonSchema/draft-07", old), &schema("JsonSchema/draft-07", new));
+        assert_eq!(
+            found.first().map(|(severity, place)| (*severity, place.as_str())),
+            wanted,
+            "{old} -> {new}: {found:?}"
+        );
+    }
+}
+
+/// Schemas of a few keywords that mean something together.
+fn schemas() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(true)),
+        Just(json!({})),
+        Just(json!({"$ref": "#/definitions/d"})),
+        prop::sample::select(vec!["string", "integer", "number", "null", "object", "array"])
+            .prop_map(|ty| json!({"type": ty})),
+        prop::collection::vec(prop::sample::select(vec![json!(1), json!("a"), json!(null), json!({})]), 1..3)
+            .prop_map(|all| json!({"enum": all})),
+        (0..3, 0..4).prop_map(|(least, most)| json!({"minimum": least, "maxLength": most})),
+        (0..3).prop_map(|least| json!({"exclusiveMaximum": least, "minItems": 1})),
+    ];
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        prop_oneof![
+            (
+                prop::collection::btree_map("[ab]", inner.clone(), 0..3),
+                prop::collection::btree_set("[ab]", 0..3)
+            )
+                .prop_map(|(properties, required)| json!({"properties": properties, "required": required})),
+            (prop::collection::btree_map("[ab]", inner.clone(), 0..2), inner.clone()).prop_map(
+                |(properties, rest)| json!({"properties": properties, "additionalProperties": rest})
+            ),
+            (prop::collection::btree_map("[ab]", inner.clone(), 0..2), any::<bool>()).prop_map(
+                |(properties, rest)| json!({"properties": properties, "additionalProperties": rest})
+            ),
+            (inner.clone(), inner.clone())
+                .prop_map(|(items, other)| json!({"items": items, "allOf": [other]})),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|all| json!({"anyOf": all})),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|all| json!({"oneOf": all})),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| json!({"if": a, "then": b, "else": c})),
+            (inner.clone(), inner)
+                .prop_map(|(not, other)| json!({"not": not, "patternProperties": {"a": other}})),
+        ]
+    })
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop::sample::select(vec![
+        json!(null),
+        json!(0),
+        json!(1),
+        json!(1.5),
+        json!("a"),
+        json!("aaaa"),
+        json!({}),
+        json!([]),
+    ]);
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::btree_map("[abc]", inner.clone(), 0..3).prop_map(|members| json!(members)),
+            prop::collection::vec(inner, 0..3).prop_map(|items| json!(items)),
+        ]
+    })
+}
+
+fn with_definition(schema: Value, definition: Value) -> Value {
+    match schema {
+        Value::Object(mut members) => {
+            members.insert("definitions".to_owned(), json!({"d": definition}));
+            members.into()
+        }
+        other => other,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A value that was valid and is not any more is never overlooked: `jsonschema` decides what is valid.
+    #[test]
+    fn nothing_is_overlooked(
+        (old, new) in (schemas(), schemas()).prop_flat_map(|(a, b)| (Just(a.clone()), prop_oneof![Just(a), Just(b)])),
+        (first, second) in (schemas(), schemas()),
+        values in prop::collection::vec(values(), 1..12),
+    ) {
+        let definition = |schema: Value| if schema.to_string().contains("$ref") { json!({"type": "string"}) } else { schema };
+        let (old, new) = (with_definition(old, definition(first)), with_definition(new, definition(second)));
+        let changes = changes(&schema("JsonSchema/draft-07", &old.to_string()), &schema("JsonSchema/draft-07", &new.to_string()));
+        if changes.is_empty() {
+            let validator = |schema: &Value| jsonschema::options().with_draft(jsonschema::Draft::Draft7).build(schema).unwrap();
+            let (before, now) = (validator(&old), validator(&new));
+            for value in values {
+                prop_assert!(!before.is_valid(&value) || now.is_valid(&value), "{old} -> {new}: {value}");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Payloads by Protobuf schemas. The bytes are written by hand, as the encoding of Protobuf has them.
+
+use cloudevents_catalog::LoadOptions;
+use cloudevents_catalog::{Breach, Catalog, Judge, NotJudged, Outcome, Report};
+use cloudevents_core::{Event, Payload};
+use serde_json::json;
+
+const PROTO: &str = r#"syntax = "proto2";
+package shop;
+import "google/protobuf/timestamp.proto";
+message Order {
+  required int32 number = 1;
+  repeated Item items = 2;
+  optional google.protobuf.Timestamp at = 3;
+}
+message Item { required string sku = 1; }"#;
+
+fn read(schema: &str, selection: &str) -> Report {
+    let document = json!({
+        "messagegroups": {"g": {"messages": {"t": {
+            "envelope": "CloudEvents/1.0", "dataschemaformat": "Protobuf/2", "dataschemauri": format!("/schemagroups/g/schemas/s{selection}")
+        }}}},
+        "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": "Protobuf/2", "schema": schema}}}}}}
+    });
+    Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap()
+}
+
+fn judge(catalog: &Catalog, payload: Payload) -> cloudevents_catalog::Verdict {
+    let event = Event::builder()
+        .id("1")
+        .source("/s")
+        .ty("t")
+        .payload("application/protobuf", payload)
+        .build()
+        .unwrap();
+    catalog.judge(&event)
+}
+
+#[test]
+fn payloads_are_judged() {
+    let report = read(PROTO, ":Order");
+    assert_eq!(report.findings, []);
+    for (payload, wanted) in [
+        // 1: 42
+        (&[0x08, 42][..], vec![]),
+        // 2: {1: "a"}
+        (&[0x08, 42, 0x12, 3, 0x0A, 1, b'a'], vec![]),
+        // A field that the schema does not have.
+        (&[0x08, 42, 0x78, 1], vec![]),
+        (&[], vec!["data/number"]),
+        (&[0x08, 42, 0x12, 0], vec!["data/items/0/sku"]),
+        // A string in the place of the number, and an end within a field.
+        (&[0x0A, 1, b'a'], vec!["data"]),
+        (&[0x08], vec!["data"]),
+    ] {
+        let verdict = judge(&report.catalog, Payload::binary(payload.to_vec()));
+        let places: Vec<&str> = verdict.faults().iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(places, wanted, "{payload:?}: {verdict}");
+        assert!(verdict.faults().iter().all(|fault| fault.breach == Breach::Schema));
+    }
+}
+
+#[test]
+fn the_type_of_an_any_is_compared() {
+    let catalog = read(PROTO, ":shop.Order").catalog;
+    for (name, wanted) in [("shop.Order", Outcome::Valid), ("shop.Item", Outcome::Invalid)] {
+        let payload = Payload::proto(format!("type.googleapis.com/{name}"), vec![0x08, 42]);
+        let event = Event::builder().id("1").source("/s").ty("t").payload_only(payload).build().unwrap();
+        assert_eq!(catalog.judge(&event).outcome(), wanted, "{name}");
+    }
+}
+
+#[test]
+fn schemas_are_checked() {
+    let found = |schema: &str, selection: &str| -> Vec<&'static str> {
+        read(schema, selection).findings.iter().map(|finding| finding.rule.code()).collect()
+    };
+    assert_eq!(found("syntax = \"proto3\"; message A { strin a = 1; }", ""), ["schema-invalid"]);
+    assert_eq!(found("message A", ""), ["schema-invalid"]);
+    assert_eq!(found(PROTO, ":Orders"), ["schema-invalid"]);
+    // An import that is not there is no mistake of the document.
+    let report = read("import \"other.proto\"; message A {}", "");
+    assert_eq!(report.mistakes().count(), 0);
+    assert!(matches!(
+        judge(&report.catalog, Payload::binary(vec![])).not_judged(),
+        Some(NotJudged::Elsewhere(_))
+    ));
+    // Two messages, and none is selected.
+    let report = read(PROTO, "");
+    assert!(matches!(
+        judge(&report.catalog, Payload::binary(vec![])).not_judged(),
+        Some(NotJudged::Unusable(_))
+    ));
+    // Many levels are refused before the compiler sees them.
+    let deep = format!("{}{}", "message A {".repeat(50_000), "}".repeat(50_000));
+    assert_eq!(found(&deep, ""), ["schema-invalid"]);
+}
