@@ -155,7 +155,7 @@ fn attribute_changes(
         }
         return;
     };
-    if before.ty() != now.ty() && now.ty() != "any" {
+    if !is_wider(now.ty(), before.ty()) {
         add(
             Severity::Breaking,
             format!("the attribute has the type `{}`, and had `{}`", now.ty(), before.ty()),
@@ -191,6 +191,17 @@ fn attribute_changes(
             Severity::Breaking,
             format!("the attribute has {}, and had {}", written(now), written(before)),
         ),
+    }
+}
+
+/// Whether a type has every value of an earlier one.
+fn is_wider(now: &str, before: &str) -> bool {
+    match now {
+        "any" => true,
+        "number" => ["number", "integer"].contains(&before),
+        // All of these are texts.
+        "string" | "uritemplate" => ["string", "uritemplate", "uri", "symbol", "duration"].contains(&before),
+        _ => now == before,
     }
 }
 

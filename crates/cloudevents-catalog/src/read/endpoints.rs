@@ -20,6 +20,14 @@ pub(super) fn read(root: &Members, notes: &mut Notes<'_>) {
             let message = format!("the mode is `binary` or `structured`, and this is `{mode}`");
             notes.mistake(Rule::EnvelopeMode, format!("{place}/envelopeoptions/mode"), message);
         }
+        if let Some(options) = members.get("envelopeoptions")
+            && options.get("mode").is_some_and(|mode| mode == "binary")
+            && options.get("format").is_some()
+        {
+            let message = "binary mode has no format";
+            notes.mistake(Rule::EnvelopeMode, format!("{place}/envelopeoptions/format"), message);
+        }
+        options(&members, &place, notes);
         groups(root, &members, &place, notes);
     }
 }
@@ -49,6 +57,73 @@ fn usage(members: &Members, place: &str, notes: &mut Notes<'_>) {
                 format!("{usage} is not `subscriber`, `consumer` or `producer`"),
             );
         }
+    }
+}
+
+/// What the protocols of the specification require of usages and options.
+fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
+    let protocol = members.get("protocol").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
+    let usages: Vec<&str> = match members.get("usage") {
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        other => other.and_then(Value::as_str).into_iter().collect(),
+    };
+    let (is_for, empty) = (|usage: &str| usages.contains(&usage), Members::new());
+    let options = members.get("protocoloptions").and_then(Value::as_object).unwrap_or(&empty);
+    let text = |name: &str| options.get(name).and_then(Value::as_str);
+    let at = |name: &str| below(&format!("{place}/protocoloptions"), name);
+    let mut both = |first: &str, second: &str| {
+        if options.contains_key(first) && options.contains_key(second) {
+            let message = format!("`{first}` and `{second}` exclude each other");
+            notes.mistake(Rule::ProtocolOption, at(second), message);
+        }
+    };
+    match protocol.split('/').next().unwrap_or_default() {
+        "HTTP" if usages.len() > 1 => {
+            notes.mistake(Rule::Usage, below(place, "usage"), "an endpoint of HTTP has one usage");
+        }
+        "MQTT" => {
+            both("topic", "topicfilter");
+            if text("topic").is_some_and(|topic| topic.contains(['+', '#'])) {
+                notes.mistake(Rule::ProtocolOption, at("topic"), "a topic to publish to has no wildcards");
+            }
+            if let Some(group) = options.get("sharedsubscriptiongroup")
+                && (!options.contains_key("topicfilter")
+                    || group.as_str().is_some_and(|group| group.contains('/')))
+            {
+                let message =
+                    "the group of a shared subscription is a name without `/`, beside a `topicfilter`";
+                notes.mistake(Rule::ProtocolOption, at("sharedsubscriptiongroup"), message);
+            }
+        }
+        "NATS" => {
+            both("subject", "subjectfilter");
+            if text("subject")
+                .is_some_and(|subject| subject.split('.').any(|token| token == "*" || token == ">"))
+            {
+                notes.mistake(
+                    Rule::ProtocolOption,
+                    at("subject"),
+                    "a subject to publish to has no wildcards",
+                );
+            }
+            if options.contains_key("queuegroup") && !options.contains_key("subjectfilter") {
+                notes.mistake(
+                    Rule::ProtocolOption,
+                    at("queuegroup"),
+                    "a queue group is beside a `subjectfilter`",
+                );
+            }
+        }
+        "KAFKA" => {
+            if is_for("subscriber") && is_for("consumer") {
+                let message = "of Kafka, subscribers and consumers are different endpoints";
+                notes.mistake(Rule::Usage, below(place, "usage"), message);
+            } else if is_for("subscriber") && options.contains_key("consumergroup") {
+                let message = "a subscriber makes its group, and does not state it";
+                notes.mistake(Rule::ProtocolOption, at("consumergroup"), message);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Mistakes that the samples have: references to schemas that are not there, an empty `source`, a `time` that is a template, schemas with a
-/// brace too many, and schemas without `dataschemaformat`, which the specification requires (MUST).
+/// brace too many, a topic to publish to with wildcards, and schemas without `dataschemaformat`, which the specification requires (MUST).
 const KNOWN: &[(&str, &str)] = &[
     ("Microsoft.Storage.xreg.json", "format-missing"),
     ("kafka-consumer-endpoint.xreg.json", "dangling"),
@@ -22,6 +22,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("mqtt-producer-endpoint.xreg.json", "dangling"),
     ("mqtt-sparkplugB.xreg.json", "dangling"),
     ("mqtt-sparkplugB.xreg.json", "format-missing"),
+    ("mqtt-sparkplugB.xreg.json", "protocol-option"),
     ("nats-consumer-endpoint.xreg.json", "dangling"),
     ("nats-consumer-endpoint.xreg.json", "format-missing"),
     ("nats-producer-endpoint.xreg.json", "dangling"),

@@ -31,6 +31,9 @@ fn of_attributes() {
         (r#""subject": {"required": true}"#, r#""subject": {}"#, None),
         (r#""n": {"type": "integer"}"#, r#""n": {"type": "string"}"#, Some((Breaking, "n"))),
         (r#""n": {"type": "integer"}"#, r#""n": {"type": "any"}"#, None),
+        (r#""n": {"type": "integer"}"#, r#""n": {"type": "number"}"#, None),
+        (r#""n": {"type": "duration"}"#, r#""n": {"type": "string"}"#, None),
+        (r#""n": {"type": "timestamp"}"#, r#""n": {"type": "string"}"#, Some((Breaking, "n"))),
         // Events could have another one under this name.
         ("", r#""n": {"type": "integer"}"#, Some((Possible, "n"))),
         ("", r#""subject": {}, "time": {}, "source": {}"#, None),

@@ -92,6 +92,51 @@ const OTHERS: &[(&str, &str, &str)] = &[
         "/endpoints/e/envelopeoptions/mode",
     ),
     (
+        r#""endpoints": {"e": {"usage": ["producer"], "envelopeoptions": {"mode": "binary", "format": "application/cloudevents+json"}}}"#,
+        "envelope-mode",
+        "/endpoints/e/envelopeoptions/format",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["producer", "subscriber"], "protocol": "HTTP"}}"#,
+        "usage",
+        "/endpoints/e/usage",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["producer"], "protocol": "MQTT/5.0", "protocoloptions": {"topic": "a/+"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/topic",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["subscriber"], "protocol": "MQTT", "protocoloptions": {"topic": "a", "topicfilter": "a"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/topicfilter",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["subscriber"], "protocol": "MQTT", "protocoloptions": {"sharedsubscriptiongroup": "g"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/sharedsubscriptiongroup",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["producer"], "protocol": "NATS", "protocoloptions": {"subject": "a.*"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/subject",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["subscriber"], "protocol": "NATS", "protocoloptions": {"queuegroup": "g"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/queuegroup",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["subscriber", "consumer"], "protocol": "KAFKA"}}"#,
+        "usage",
+        "/endpoints/e/usage",
+    ),
+    (
+        r#""endpoints": {"e": {"usage": ["subscriber"], "protocol": "KAFKA", "protocoloptions": {"consumergroup": "g"}}}"#,
+        "protocol-option",
+        "/endpoints/e/protocoloptions/consumergroup",
+    ),
+    (
         r#""schemagroups": {"g": {"schemas": {"s": {"defaultversionid": "2", "versions": {"1": {"schemaurl": "http://x"}}}}}}"#,
         "schema-version",
         "/schemagroups/g/schemas/s/defaultversionid",
