@@ -61,19 +61,28 @@ pub struct Built {
 }
 
 impl Built {
-    /// Returns the event of the flags, or `None` if no flag is given. Reports a generated id and time.
-    pub fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
-        let Some(template) = self.template(console)? else { return Ok(None) };
+    /// Returns the event of the flags, or `None` if no flag is given and nothing to start from. Reports a generated id and time.
+    pub fn event(
+        &self,
+        start: Option<EventBuilder>,
+        console: &Console,
+    ) -> Result<Option<(Event, Place)>, Failure> {
+        let Some(template) = self.template(start, console)? else { return Ok(None) };
         template.tell(console);
         Ok(Some(template.first()))
     }
 
-    /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given.
-    pub fn template(&self, console: &Console) -> Result<Option<Template>, Failure> {
-        if !self.is_given() {
+    /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given and nothing to start
+    /// from. Flags take precedence over what it starts from.
+    pub fn template(
+        &self,
+        start: Option<EventBuilder>,
+        console: &Console,
+    ) -> Result<Option<Template>, Failure> {
+        if !self.is_given() && start.is_none() {
             return Ok(None);
         }
-        let mut builder = Event::builder();
+        let mut builder = start.unwrap_or_else(Event::builder);
         builder = match &self.id {
             Some(id) => builder.id(id),
             None => builder.random_id(),

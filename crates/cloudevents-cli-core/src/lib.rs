@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod clause;
 pub mod commands;
 pub mod console;
+pub mod contract;
 pub mod emit;
 pub mod encoder;
 pub mod failure;

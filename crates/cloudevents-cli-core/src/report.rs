@@ -187,7 +187,7 @@ impl Report {
     }
 
     /// Returns the message and its detail.
-    pub(crate) fn one_line(&self) -> String {
+    pub fn one_line(&self) -> String {
         let separator = if self.detail.is_empty() { "" } else { ": " };
         plain(&format!("{}{separator}{}", self.message, self.detail))
     }

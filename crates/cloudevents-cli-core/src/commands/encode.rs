@@ -54,7 +54,7 @@ pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
     check(command)?;
     let encoder = Encoder::new(&command.via, command.mode.as_deref(), command.format.as_deref());
     let mut messages = Messages { encoder, emit: Emit::new(console), first: true, console };
-    if let Some((event, place)) = command.built.event(console)? {
+    if let Some((event, place)) = command.built.event(None, console)? {
         messages.write(&[event], Some(&place))?;
         messages.emit.flush()?;
         return Ok(Status::Done);

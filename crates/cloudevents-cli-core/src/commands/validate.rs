@@ -4,6 +4,7 @@ use crate::{
     advice,
     catalog::Loaded,
     console::{Console, Paint, style},
+    contract,
     emit::Emit,
     encoder::put_text,
     failure::{Failure, Status},
@@ -14,7 +15,7 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_catalog::{Catalog, Fault, Judge, Leniency, NotJudged, Outcome, Verdict};
+use cloudevents_catalog::{Catalog, Judge, Leniency, NotJudged, Verdict};
 use cloudevents_kit::{Event, extensions};
 use serde_json::{Map, Value, json};
 use std::{
@@ -239,12 +240,7 @@ impl Rules {
         }
         let verdict = self.catalog.as_deref().map(|catalog| catalog.judge(&decoded.value));
         if let Some(verdict) = &verdict {
-            problems.extend(verdict.faults().iter().map(|fault| report(fault).at(&located.place)));
-            if verdict.outcome() == Outcome::Undefined {
-                let words = format!("the catalog defines no event of the type `{}`", decoded.value.ty());
-                problems
-                    .push(Report::new(words).kind("undefined").attribute(Some("type")).at(&located.place));
-            }
+            problems.extend(contract::problems(verdict, &decoded.value, &located.place));
         }
         Judged { problems, verdict }
     }
@@ -261,19 +257,6 @@ impl Judged {
     fn repairs(&self) -> &[Leniency] {
         self.verdict.as_ref().map_or(&[], Verdict::repairs)
     }
-}
-
-/// Reports a difference between an event and its definition.
-fn report(fault: &Fault) -> Report {
-    let is_attribute = !fault.place.starts_with("data")
-        || fault.place.starts_with("dataschema")
-        || fault.place == "datacontenttype";
-    let name =
-        if is_attribute { format!("attribute `{}`", fault.place) } else { format!("`{}`", fault.place) };
-    Report::new(format!("{name}: {}", fault.message))
-        .kind(fault.breach.code())
-        .attribute(is_attribute.then_some(&*fault.place))
-        .from(fault.rule.clone())
 }
 
 /// Reports the problems of an event, its repairs, and what it could do better.

@@ -222,3 +222,120 @@ fn events_are_checked_against_a_catalog() {
         ce_with(&["validate", "--catalog", file("bad.json", r#"{"endpoints": 1}"#).to_str().unwrap()], "");
     assert!(ran.err.contains("ce catalog lint"), "{}", ran.err);
 }
+
+/// What is proposed from events accepts them, and nothing else.
+#[test]
+fn a_catalog_is_proposed() {
+    let event = |id: u32, data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/shops/{id}","type":"com.example.order","data":{data}}}"#
+        )
+    };
+    let events: String = (1..=10).map(|id| event(id, &format!(r#"{{"number":{id}}}"#)) + "\n").collect();
+    let ran = ce_with(&["catalog", "infer", "--group", "shop"], &events);
+    assert_eq!((ran.status, ran.err.as_str()), (0, "1 message of 10 events\n"));
+    let proposed = file("proposed.json", &ran.out);
+    let proposed = proposed.to_str().unwrap();
+    assert_eq!(ce(&["catalog", "lint", proposed]).status, 0);
+    assert_eq!(ce_with(&["validate", "--catalog", proposed], &events).status, 0);
+    let ran = ce_with(&["validate", "--catalog", proposed], event(11, r#"{"number":"11"}"#));
+    assert!(ran.status == 1 && ran.err.contains("[schema]"), "{}", ran.err);
+    let yaml = ce_with(&["catalog", "infer", "--output", "yaml"], &events).out;
+    assert_eq!(ce(&["catalog", "lint", file("proposed.yaml", yaml).to_str().unwrap()]).status, 0);
+    let ran = ce_with(&["catalog", "infer"], "[]");
+    assert!(ran.status == 1 && ran.err.contains("no events"), "{}", ran.err);
+}
+
+#[test]
+fn versions_are_compared() {
+    let path = shop();
+    let compare = |flags: &[&str], new: String| {
+        let new = file("new.json", new);
+        ce(&[&["catalog", "diff", "--error-format", "json"], flags, &[&path, new.to_str().unwrap()]].concat())
+    };
+    let ran = compare(&[], SHOP.to_owned());
+    assert_eq!((ran.status, ran.err.as_str(), &ran.lines()[0]["breaking"]), (0, "", &json!(0)));
+    // A property that is required, and one that is described, now.
+    let required = SHOP.replace(r#"["number"]"#, r#"["number", "customer"]"#);
+    let ran = compare(&[], required);
+    assert_eq!((ran.status, &ran.lines()[0]["breaking"]), (1, &json!(1)));
+    assert_eq!(
+        (&ran.errors()[0]["kind"], &ran.errors()[0]["severity"]),
+        (&json!("breaking"), &json!("error"))
+    );
+    let described = SHOP.replace(r#"{"number": {"#, r#"{"customer": {"type": "string"}, "number": {"#);
+    let ran = compare(&[], described.clone());
+    assert_eq!((ran.status, &ran.lines()[0]["possible"]), (0, &json!(1)), "{}", ran.err);
+    assert_eq!(compare(&["--strict"], described).status, 1);
+}
+
+/// An event is built from a definition, and only what the contract allows is sent.
+#[test]
+fn events_are_sent_by_a_contract() {
+    let path = shop();
+    let send_to = |url, flags: &[&str]| ce(&[&["send", "--catalog", &path, url], flags].concat());
+    let send = |flags: &[&str]| send_to("-", flags);
+    let order = ["--message", "com.example.order", "--id", "1", "--no-time", "--value", "shop=7"];
+    let with = |more: &[&str]| send(&[&order, more].concat());
+    let ran = with(&["--subject", "s", "--data", r#"{"number":1}"#]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let event = &ran.lines()[0];
+    assert_eq!(
+        (&event["type"], &event["source"], &event["subject"]),
+        (&json!("com.example.order"), &json!("/shops/7"), &json!("s"))
+    );
+    for (more, status, words) in [
+        (&["--data", r#"{"number":1}"#][..], 1, "[missing]"),
+        (&["--subject", "s", "--data", r#"{"number":"1"}"#], 1, "[schema]"),
+        (&["--subject", "s", "--source", "/other", "--data", r#"{"number":1}"#], 1, "[template]"),
+        (&["--value", "x=1"], 2, "it has shop"),
+    ] {
+        let ran = with(more);
+        assert!(
+            (ran.status, ran.out.as_str()) == (status, "") && ran.err.contains(words),
+            "{more:?}: {} {}",
+            ran.status,
+            ran.err
+        );
+        let ran = send_to("http://localhost:1/", &[&order, more, &["--dry-run"]].concat());
+        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{more:?}");
+    }
+    let ran = send(&["--message", "com.example.order"]);
+    assert!(ran.status == 2 && ran.err.contains("--value shop="), "{}", ran.err);
+    let ran = send(&["--message", "x"]);
+    assert!(ran.status == 1 && ran.err.contains("ce catalog list"), "{}", ran.err);
+    // Events of files.
+    let event = |data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
+        )
+    };
+    let events = format!("{}\n{}\n{}\n", event("{}"), event(r#"{"number":1}"#), event("{}"));
+    let input = file("events.jsonl", events);
+    let input = input.to_str().unwrap();
+    let ran = send(&[input]);
+    assert!(ran.status == 1 && ran.out.is_empty() && ran.err.contains("[schema]"), "{}", ran.err);
+    let ran = send(&["--keep-going", input]);
+    assert_eq!(
+        (ran.status, ran.lines().len(), ran.err.matches("[schema]").count()),
+        (1, 1, 2),
+        "{}",
+        ran.err
+    );
+}
+
+/// Only what the contract allows is printed.
+#[test]
+fn events_are_received_by_a_contract() {
+    let path = shop();
+    let event = |data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
+        )
+    };
+    let input = format!("{}\n{}\n", event("{}"), event(r#"{"number":1}"#));
+    let ran = ce_with(&["listen", "--catalog", &path, "-"], &input);
+    assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
+    assert_eq!(ran.lines()[0]["data"]["number"], 1);
+    assert!(ran.err.contains("[schema]"), "{}", ran.err);
+}

@@ -1,6 +1,8 @@
-//! `ce catalog`: reads catalogs, documents of xRegistry.
+//! `ce catalog`: reads, proposes and compares catalogs, documents of xRegistry.
 
+mod diff;
 mod example;
+mod infer;
 mod lint;
 mod list;
 mod show;
@@ -11,7 +13,7 @@ use crate::{
 };
 use clap::Subcommand;
 
-/// Check and read catalogs of messages: documents of xRegistry, in JSON or YAML.
+/// Check, read, propose and compare catalogs of messages: documents of xRegistry, in JSON or YAML.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "documentation of variants would replace that of their commands")]
 pub enum CatalogCommand {
@@ -19,6 +21,8 @@ pub enum CatalogCommand {
     List(list::List),
     Show(show::Show),
     Example(example::Example),
+    Infer(infer::Infer),
+    Diff(diff::Diff),
 }
 
 /// Runs the command, and returns the exit status.
@@ -28,5 +32,7 @@ pub fn run(command: &CatalogCommand, console: &Console) -> Result<Status, Failur
         CatalogCommand::List(command) => list::run(command, console),
         CatalogCommand::Show(command) => show::run(command, console),
         CatalogCommand::Example(command) => example::run(command, console),
+        CatalogCommand::Infer(command) => infer::run(command, console),
+        CatalogCommand::Diff(command) => diff::run(command, console),
     }
 }

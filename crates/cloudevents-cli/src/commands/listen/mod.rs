@@ -8,6 +8,7 @@ use crate::{
     commands::refusals,
     connect::{self, Opened, address::UrlOptions},
     console::Console,
+    contract::Terms,
     emit::Emit,
     failure::{Failure, Status},
     interrupt::Interrupt,
@@ -25,7 +26,7 @@ use cloudevents_kit::{
 use faults::Faults;
 use outage::Outage;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// Receive events and print them.
@@ -50,6 +51,7 @@ Examples:
   ce listen mqtt://localhost:1883/plant/%23              MQTT 5: all of plant/
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
   ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
+  ce listen http://127.0.0.1:8080/ --catalog shop.xreg.json
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
   ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
@@ -81,6 +83,10 @@ pub(crate) struct Listen {
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
+    /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, or a folder of them. Messages
+    /// with others are reported and refused.
+    #[arg(long, value_name = "CATALOG")]
+    catalog: Option<PathBuf>,
     /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many messages
     /// as `prefetch` and the bounds in flight allow: 256 of AMQP and JetStream. The broker may count a delivery.
     #[arg(long)]
@@ -105,6 +111,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
 
 async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> {
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
+    let terms = command.catalog.as_deref().map(|path| Terms::open(path, console)).transpose()?;
     check_peek(command)?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
@@ -200,8 +207,12 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             continue;
         }
         interrupt.in_flight(settling.len().saturating_add(1));
-        let settled = match delivery.events() {
-            Ok(found) => {
+        let found = delivery.events();
+        let refused = found.as_ref().ok().zip(terms.as_ref());
+        let refused = refused.and_then(|(events, terms)| broken(terms, events, &delivery, messages, console));
+        let settled = match (found, refused) {
+            (Ok(_), Some(refused)) => Settled::Rejected(refused),
+            (Ok(found), None) => {
                 place::tell_repairs(&delivery, messages, console);
                 for event in &found {
                     if !filters.iter().all(|filter| filter.matches(event)) {
@@ -216,7 +227,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 answer(reply.as_ref(), &delivery, console).await;
                 Settled::Accepted
             }
-            Err(error) => {
+            (Err(error), _) => {
                 console.error(Status::No, &place::report(&error, &delivery, messages));
                 Settled::Rejected(error)
             }
@@ -258,6 +269,21 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         _ => format!("{received} received, {} left out", thousands(left_out)),
     });
     Ok(Status::Done)
+}
+
+/// Reports what a contract does not allow in the events of a message. Returns the error to reject it with.
+fn broken(
+    terms: &Terms,
+    events: &[Event],
+    delivery: &Delivery,
+    number: u64,
+    console: &Console,
+) -> Option<Error> {
+    let place = place::whole(delivery, number);
+    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place)).collect();
+    problems.iter().for_each(|problem| console.error(Status::No, problem));
+    let first = problems.first()?;
+    Some(Error::new(ErrorKind::InvalidData).with_detail(first.one_line()))
 }
 
 /// Refuses to leave messages in a queue where there is none.

@@ -119,6 +119,13 @@ pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report 
     }
 }
 
+/// Returns the place of a message as a whole.
+pub(super) fn whole(delivery: &Delivery, number: u64) -> Place {
+    let origin = origin(delivery);
+    let comma = if origin.is_empty() { "" } else { " " };
+    Place::of(Source::new(format!("message {number}{comma}{origin}"), bytes::Bytes::new(), 0))
+}
+
 /// Returns the document or header that the error is about, and for a header the offset of its value.
 fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usize>) {
     let name = format!("message {number}");

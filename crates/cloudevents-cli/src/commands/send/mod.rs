@@ -10,6 +10,7 @@ use crate::{
     built::Built,
     connect::{self, Connecting, Sending, address::UrlOptions},
     console::Console,
+    contract::{Contract, Terms},
     failure::{Failure, Status},
     held::Held,
     input::{self, Located, Reading},
@@ -53,6 +54,9 @@ Examples:
   ce send kafka://localhost:9092/orders -o key=partitionkey < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
   ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
+  ce send http://localhost:8080/ --catalog shop.xreg.json \\
+      --message com.example.order --value shop=7 --subject 42 \\
+      --data '{\"number\":42}'                             by its contract
 
 HTTP uses the proxies of the environment (http_proxy, https_proxy, all_proxy, no_proxy), but not for localhost and loopback
 addresses. A proxy for http URLs sees headers, credentials and events.
@@ -64,7 +68,7 @@ pub(crate) struct Send {
     /// Credentials may be given in the URL and are never shown.
     url: String,
     /// Send the events of these files. `-` or no file: standard input.
-    #[arg(value_name = "FILE", conflicts_with = "attributes")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["attributes", "message"])]
     files: Vec<PathBuf>,
     /// Content mode [default: binary; structured where the protocol has no other]. Only HTTP has batches.
     #[arg(long, short, value_enum)]
@@ -119,6 +123,8 @@ pub(crate) struct Send {
     reading: Reading,
     #[command(flatten)]
     built: Built,
+    #[command(flatten)]
+    contract: Contract,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -163,6 +169,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let mode = carrier::mode(command, endpoint.as_ref());
     check(command, mode)?;
     let formats = cloudevents_kit::formats();
+    let terms = command.contract.open(console)?;
     let mut sending = Sending {
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
@@ -177,12 +184,16 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         sign: command.signing.sign(mode)?,
     };
     if command.dry_run {
-        return dry_run(command, mode, &sending, &formats, console);
+        return dry_run(command, terms.as_ref(), mode, &sending, &formats, console);
     }
     sending.trace = command.verbose.then(show::trace);
     let runtime = connect::runtime()?;
     let interrupt = Interrupt::watch(console);
-    let built = command.built.template(console)?;
+    let built = command.built.template(command.contract.builder(terms.as_ref())?, console)?;
+    if let (Some(built), Some(terms)) = (&built, &terms) {
+        let (event, place) = built.first();
+        terms.admit(&event, &place, console)?;
+    }
     let opened = runtime.block_on(async {
         tokio::select! {
             opened = connect::sender(&command.url, &sending) => Some(opened),
@@ -242,7 +253,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     } else {
         let paths = input::files(&command.files);
         for path in (0..times).flat_map(|_| &paths) {
-            ended = file(path, command, &runtime, &mut line);
+            ended = file(path, command, terms.as_ref(), &runtime, &mut line);
             if ended.is_err() || interrupt.is_asked() || line.is_cut() {
                 break;
             }
@@ -272,21 +283,27 @@ fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
     if mode == ContentMode::Binary && command.format.is_some() {
         return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
     }
-    if command.built.is_given() && (command.reading.from.is_some() || command.reading.lenient.is_given()) {
+    if is_built(command) && (command.reading.from.is_some() || command.reading.lenient.is_given()) {
         let name = if command.reading.lenient.is_given() { "--lenient" } else { "--from" };
         return Err(Failure::usage(format!("{name} is for files, and the event is built from flags")));
     }
     let from_input =
-        !command.built.is_given() && input::files(&command.files).iter().any(|path| path == Path::new("-"));
+        !is_built(command) && input::files(&command.files).iter().any(|path| path == Path::new("-"));
     if from_input && command.repeat.is_some() {
         return Err(Failure::usage("--repeat cannot read standard input again").help("name a file"));
     }
     Ok(())
 }
 
+/// Whether the event is built from flags.
+fn is_built(command: &Send) -> bool {
+    command.built.is_given() || command.contract.builds()
+}
+
 /// Prints the messages.
 fn dry_run(
     command: &Send,
+    terms: Option<&Terms>,
     mode: ContentMode,
     sending: &Sending,
     formats: &Formats,
@@ -299,7 +316,10 @@ fn dry_run(
         shown.show(&message, events)
     };
     for _ in 0..command.repeat.unwrap_or(1) {
-        if let Some((event, place)) = command.built.event(console)? {
+        if let Some((event, place)) = command.built.event(command.contract.builder(terms)?, console)? {
+            if let Some(terms) = terms {
+                terms.admit(&event, &place, console)?;
+            }
             print(&[event], &place)?;
             continue;
         }
@@ -308,7 +328,7 @@ fn dry_run(
             let mut first = None;
             for located in input::open(&path, &command.reading)? {
                 let located = located?;
-                match event(&located, command, console)? {
+                match event(&located, command, terms, console)? {
                     Some(event) if mode == ContentMode::Batched => {
                         held.push(event)?;
                         first.get_or_insert(located.place);
@@ -327,7 +347,13 @@ fn dry_run(
 }
 
 /// Sends the events of a file, in batched mode as one message.
-fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
+fn file(
+    path: &Path,
+    command: &Send,
+    terms: Option<&Terms>,
+    runtime: &connect::Runtime,
+    line: &mut Line<'_>,
+) -> Result<(), Failure> {
     let (console, interrupt, mode) = (line.console, line.interrupt, line.mode);
     let mut events = input::open(path, &command.reading)?;
     let mut held = Held::default();
@@ -345,7 +371,7 @@ fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line
         };
         let Some(located) = next else { break };
         let located = located?;
-        match event(&located, command, console)? {
+        match event(&located, command, terms, console)? {
             Some(event) if mode == ContentMode::Batched => {
                 held.push(event)?;
                 first.get_or_insert(located.place);
@@ -373,11 +399,24 @@ fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Fa
 }
 
 /// Returns an event of the input, or `None` for an invalid one that was reported and is skipped.
-fn event(located: &Located, command: &Send, console: &Console) -> Result<Option<Event>, Failure> {
+fn event(
+    located: &Located,
+    command: &Send,
+    terms: Option<&Terms>,
+    console: &Console,
+) -> Result<Option<Event>, Failure> {
     match &located.event {
         Ok(decoded) => {
             located.tell_repairs(console);
-            Ok(Some(decoded.value.clone()))
+            let admitted = terms.map(|terms| terms.admit(&decoded.value, &located.place, console));
+            match admitted.transpose() {
+                Ok(_) => Ok(Some(decoded.value.clone())),
+                Err(refused) if command.keep_going => {
+                    console.remember(refused.tell(console));
+                    Ok(None)
+                }
+                Err(refused) => Err(refused),
+            }
         }
         Err(error) if command.keep_going => {
             console.error(Status::No, &located.report(error));
