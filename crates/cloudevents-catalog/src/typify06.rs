@@ -148,7 +148,8 @@ fn builder(message: &Message, ty: &str, code: &mut String) {
             _ => continue,
         };
         calls.push(match (name, attribute.constant(), attribute.ty()) {
-            ("specversion", ..) => continue,
+            // A constant type is stated already.
+            ("specversion", ..) | ("type", Some(_), _) => continue,
             ("type", ..) => format!(".ty({value})"),
             ("id" | "source" | "subject" | "time" | "dataschema" | "datacontenttype", ..) => {
                 format!(".{name}({value})")
