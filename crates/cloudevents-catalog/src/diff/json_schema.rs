@@ -131,8 +131,6 @@ impl<'a> Comparison<'a> {
         }
         let empty = Map::new();
         let old_members = old.as_object().unwrap_or(&empty);
-        // A member of the earlier schema has to live as long as that.
-        let find = |name: &str| old.get(name);
         for (keyword, value) in new_members {
             match keyword.as_str() {
                 name if SILENT.contains(&name) => {}
@@ -148,10 +146,10 @@ impl<'a> Comparison<'a> {
                 "items" => self.items(old, new, value, place, depth),
                 "allOf" => self.all_of(old, value, place, depth),
                 "anyOf" => self.any_of(old, value, place, depth),
-                "pattern" | "multipleOf" | "uniqueItems" => {
-                    if find(keyword) != Some(value) && value != &Value::Bool(false) {
-                        self.breaking(place, format!("`{keyword}` is {value}{}", was(find(keyword))));
-                    }
+                "pattern" | "multipleOf" | "uniqueItems"
+                    if old.get(keyword) != Some(value) && value != &Value::Bool(false) =>
+                {
+                    self.breaking(place, format!("`{keyword}` is {value}{}", was(old.get(keyword))));
                 }
                 "$dynamicRef" | "$recursiveRef" => {
                     self.possible(place, format!("`{keyword}` is not compared"))

@@ -8,7 +8,7 @@
         feature = "jsonstructure06",
         feature = "protox09"
     )),
-    allow(dead_code, unused_variables)
+    allow(clippy::ptr_arg, dead_code, unused_variables)
 )]
 
 #[cfg(feature = "apacheavro022")]

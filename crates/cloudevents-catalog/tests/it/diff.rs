@@ -215,8 +215,6 @@ fn with_definition(schema: Value, definition: Value) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
     /// A value that was valid and is not any more is never overlooked: `jsonschema` decides what is valid.
     #[test]
     fn nothing_is_overlooked(
