@@ -34,7 +34,8 @@ impl ReceiverOptions {
     ///
     /// ```
     /// use cloudevents_transport::{Endpoint, ReceiverOptions};
-    ///     ///
+    /// use std::time::Duration;
+    ///
     /// let url = Endpoint::parse("kafka://localhost/orders?attempts=3&in-flight=100&drain=5m")?;
     /// let options = ReceiverOptions::default().with_url(&url)?;
     /// assert_eq!((options.attempts, options.in_flight.messages), (Some(3), 100));
