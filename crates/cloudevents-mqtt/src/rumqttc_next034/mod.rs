@@ -41,6 +41,7 @@
 //! | order | as enqueued, over one sender and one receiver; redelivered messages come later | contract `order_is_kept` |
 //! | bounds | enqueuing waits for the broker's Receive Maximum and [`MqttSenderOptions::in_flight`] | `client::the_receive_maximum_is_the_room_for_sending` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the connection stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
+//! | text | control characters and noncharacters in a header or topic, for which brokers may end the connection: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), or [`InvalidString`](cloudevents_core::ErrorKind::InvalidString) for a topic, and the connection stays | `client::what_brokers_may_end_the_connection_for_is_not_sent` |
 //! | settlement | in order of arrival; [`MqttReceiver`] describes when the outcome is known | contract, `client::acknowledgements_are_in_order` |
 //! | unreadable | a message that is not a valid packet, too large, or flooded with properties is delivered as an error, to be settled, and blocks no other | `hostile::a_message_that_cannot_be_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds for deliveries, and as many waiting messages | `client::a_stalled_consumer_stops_reading_and_stays_connected` |
@@ -73,6 +74,7 @@ mod requests;
 mod sender;
 mod session;
 mod source;
+mod text;
 mod topic;
 
 #[cfg(feature = "tls")]

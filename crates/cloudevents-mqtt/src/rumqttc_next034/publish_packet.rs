@@ -1,6 +1,6 @@
 //! Writes PUBLISH packets, without copying text or payload more than once.
 
-use super::{Qos, received::ReceivedPublish};
+use super::{Qos, received::ReceivedPublish, text};
 use crate::{MqttMessage, Version, name};
 use bytes::{BufMut, BytesMut};
 use cloudevents_core::{Error, ErrorKind};
@@ -26,6 +26,8 @@ pub(super) struct Prepared<'a> {
     pub(super) topic: &'a str,
     pub(super) qos: Qos,
     pub(super) retain: bool,
+    /// Whether this broker has delivered the text of the message, and so takes it again, whatever it is.
+    pub(super) returns: bool,
     pub(super) extras: Extras<'a>,
 }
 
@@ -77,13 +79,9 @@ impl<'a> Extras<'a> {
                     .with_help("set the attribute of the event, or send the event in structured mode")
                     .with_clause("MQTT-3.1.3.1-a"));
             }
-            let text =
-                std::str::from_utf8(value).ok().filter(|text| !text.contains('\0') && !header.contains('\0'));
-            let Some(text) = text else {
-                return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
-                    "the user property `{}` has to be text without NUL",
-                    header.escape_debug()
-                )));
+            let Ok(text) = std::str::from_utf8(value) else {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_detail(format!("the user property `{}` has to be text", header.escape_debug())));
             };
             extras.headers.push((header, text));
         }
@@ -101,6 +99,7 @@ impl Prepared<'_> {
     /// Checks what does not depend on the connection. Returns the size of the properties, and of what follows the fixed header.
     fn sizes(&self) -> Result<(usize, usize), Error> {
         let id = if self.qos == Qos::AtMostOnce { 0 } else { 2 };
+        let string = |text: &str, what: &str| self.string(text, what);
         let head = string(self.topic, "the topic")?.saturating_add(id);
         let payload = self.message.payload.len();
         if self.message.version == Version::V3 {
@@ -136,6 +135,17 @@ impl Prepared<'_> {
         let all =
             head.saturating_add(variable_size(properties)).saturating_add(properties).saturating_add(payload);
         Ok((properties, all))
+    }
+
+    /// The size of a string with its length.
+    fn string(&self, text: &str, what: &str) -> Result<usize, Error> {
+        if text.len() > LONGEST {
+            return Err(too_long(what, text.len()));
+        }
+        if !self.returns {
+            text::check(text).map_err(|error| in_text(what, &error))?;
+        }
+        Ok(text.len().saturating_add(2))
     }
 
     /// Writes the packet, or nothing and an error. `limit` is the largest packet that the broker takes.
@@ -191,12 +201,9 @@ impl Prepared<'_> {
     }
 }
 
-/// The size of a string with its length.
-fn string(text: &str, what: &str) -> Result<usize, Error> {
-    match text.len() {
-        length if length > LONGEST => Err(too_long(what, length)),
-        length => Ok(length.saturating_add(2)),
-    }
+#[cold]
+fn in_text(what: &str, error: &Error) -> Error {
+    error.clone().with_detail(format!("{what}: {}", error.detail()))
 }
 
 #[cold]
@@ -261,7 +268,7 @@ mod tests {
             message.user_properties = properties.iter().map(|(name, value)| (TextBuffer::from(name.as_str()), TextBuffer::from(value.as_str()))).collect();
             let extras = Extras { expiry, reply_to: replies.then_some("answers"), correlation: replies.then_some(b"c"), headers: vec![("x-more", "1")] };
             let mut bytes = BytesMut::new();
-            let prepared = Prepared { message: &message, topic: &topic, qos, retain, extras };
+            let prepared = Prepared { message: &message, topic: &topic, qos, retain, returns: false, extras };
             prepared.write(&mut bytes, 9, u32::MAX).unwrap();
             let written = bytes.clone();
             let v5::Packet::Publish(read) = v5::Packet::read(&mut bytes, None).unwrap() else { panic!() };
@@ -295,6 +302,7 @@ mod tests {
             topic: "t",
             qos: Qos::AtLeastOnce,
             retain: false,
+            returns: false,
             extras: Extras::default(),
         };
         prepared.write(&mut bytes, 3, u32::MAX).unwrap();
@@ -309,8 +317,8 @@ mod tests {
         let mut bytes = BytesMut::new();
         let mut write = |topic: &str, correlation: Option<&[u8]>, limit| {
             let extras = Extras { correlation, ..Extras::default() };
-            let prepared =
-                Prepared { message: &message, topic, qos: Qos::AtLeastOnce, retain: false, extras };
+            let qos = Qos::AtLeastOnce;
+            let prepared = Prepared { message: &message, topic, qos, retain: false, returns: false, extras };
             let result = prepared.write(&mut bytes, 1, limit).map_err(|error| error.kind());
             (result, bytes.len())
         };
@@ -322,6 +330,40 @@ mod tests {
     }
 
     #[test]
+    fn what_brokers_may_call_malformed_is_not_written() {
+        let write = |message: &MqttMessage, topic: &str, extras: Extras<'_>, returns| {
+            let (qos, mut bytes) = (Qos::AtLeastOnce, BytesMut::new());
+            let prepared = Prepared { message, topic, qos, retain: false, returns, extras };
+            let result = prepared.write(&mut bytes, 1, u32::MAX).map_err(|error| error.kind());
+            assert_eq!(result.is_err(), bytes.is_empty());
+            result
+        };
+        let (refused, plain) = (Err(ErrorKind::Unsupported), || MqttMessage::new("a\tb\0"));
+        assert_eq!(write(&plain(), "t", Extras::default(), false), Ok(()));
+        for bad in ["\0", "a\tb", "\u{9f}", "\u{ffff}"] {
+            let own = [
+                plain().with_content_type(bad),
+                plain().with_user_property("a", bad),
+                plain().with_user_property(bad, "a"),
+            ];
+            for message in own {
+                assert_eq!(write(&message, "t", Extras::default(), false), refused, "{bad:?}");
+                assert_eq!(write(&message, "t", Extras::default(), true), Ok(()), "{bad:?}");
+            }
+            let more = [
+                Extras { headers: vec![("x-a", bad)], ..Extras::default() },
+                Extras { headers: vec![(bad, "1")], ..Extras::default() },
+                Extras { reply_to: Some(bad), ..Extras::default() },
+            ];
+            for extras in more {
+                assert_eq!(write(&plain(), "t", extras, false), refused, "{bad:?}");
+            }
+            assert_eq!(write(&plain(), bad, Extras::default(), false), refused, "{bad:?}");
+            assert_eq!(write(&plain().with_version(Version::V3), bad, Extras::default(), false), refused);
+        }
+    }
+
+    #[test]
     fn extras() {
         let message = MqttMessage::new("x").with_user_property("id", "1");
         let with = |outgoing: &Outgoing| {
@@ -329,7 +371,6 @@ mod tests {
         };
         assert_eq!(with(&outgoing().header("traceparent", "1")), Err(ErrorKind::InvalidName));
         assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Unsupported));
-        assert_eq!(with(&outgoing().header("x-a", "a\0b")), Err(ErrorKind::Unsupported));
         assert_eq!(with(&outgoing().header("x-a", "1")), Ok(()));
         // In structured mode, user properties are no attributes.
         let structured = MqttMessage::new("{}");

@@ -6,6 +6,7 @@ use super::{
     options::{MqttConnection, Qos, Target},
     publish_packet::{CARRIED, Extras, Prepared},
     publisher::{Linking, Publisher, Refused},
+    received::ReceivedPublish,
     topic::Topic,
 };
 use crate::{Encoding, MqttMessage, Version, encode_message};
@@ -130,6 +131,8 @@ pub struct MqttSender {
     decoding: DecodeOptions,
     options: MqttSenderOptions,
     links: Links<Linking>,
+    /// Whether messages of MQTT that are sent as they were received come from this broker.
+    returns: bool,
 }
 
 impl MqttSender {
@@ -185,12 +188,13 @@ impl MqttSender {
         Self::open(target, topic, writing, decoding, options).await
     }
 
-    /// Connects to this topic, for messages that are sent unchanged.
+    /// Connects to this topic, for messages that are sent unchanged to the broker that they came from.
     pub(super) async fn to_topic(target: Target, topic: Topic, qos: Qos) -> Result<Self, Error> {
         let options =
             MqttSenderOptions { connection: target.options.clone(), qos, ..MqttSenderOptions::default() };
         let writing = Writing::given(None, options.sender.losses);
-        Self::open(target, topic, writing, DecodeOptions::strict(), options).await
+        let sender = Self::open(target, topic, writing, DecodeOptions::strict(), options).await?;
+        Ok(Self { returns: true, ..sender })
     }
 
     async fn open(
@@ -226,7 +230,7 @@ impl MqttSender {
         };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let links = Links::open(reconnect, options.in_flight).await?;
-        Ok(Self { target, topic, writing, decoding, options, links })
+        Ok(Self { target, topic, writing, decoding, options, links, returns: false })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -276,7 +280,9 @@ impl MqttSender {
         };
         let Encoded { topic, message } = encoded;
         let (qos, retain) = (self.options.qos, self.options.retain);
-        link.send(&Prepared { message, topic, qos, retain, extras }, permit)
+        let returns = self.returns
+            && matches!(outgoing.content(), Content::AsReceived(from) if from.native::<ReceivedPublish>().is_some());
+        link.send(&Prepared { message, topic, qos, retain, returns, extras }, permit)
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.

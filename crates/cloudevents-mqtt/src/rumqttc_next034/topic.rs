@@ -1,5 +1,6 @@
 //! Topics: fixed, or made from attributes of the event.
 
+use super::text;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_transport::bridge::Template;
 use std::{fmt, sync::Arc};
@@ -30,7 +31,8 @@ enum Parts {
 }
 
 impl Topic {
-    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, NUL, and what is no template.
+    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, control characters and noncharacters, and what is
+    /// no template.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check(text).map_err(|what| invalid(text, what))?;
         let template: Template = text
@@ -45,7 +47,7 @@ impl Topic {
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
-    /// attributes make an empty topic, or one with wildcards or a NUL; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
+    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
         let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),
@@ -98,10 +100,12 @@ fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > LONGEST {
         return Err("has more than 65,535 bytes");
     }
-    match text.contains(['+', '#', '\0']) {
-        true => Err("contains `+`, `#` or NUL, which no topic may (MQTT 5.0, section 4.7.1)"),
-        false => Ok(()),
+    if text.contains(['+', '#']) {
+        return Err("contains `+` or `#`, which no topic may (MQTT 5.0, section 4.7.1)");
     }
+    text::check(text).map_err(|_| {
+        "contains a control character or noncharacter, for which brokers may end the connection (MQTT 5.0, section 1.5.4)"
+    })
 }
 
 fn said(topic: &str, what: &str) -> String {
@@ -180,7 +184,9 @@ mod tests {
 
     #[test]
     fn what_is_no_template() {
-        for text in ["a/#", "+/a", "a\0", "a/{type", "a/type}", "a/{}", "a/{Type}", "a/}{type}"] {
+        for text in
+            ["a/#", "+/a", "a\0", "a\tb", "\u{ffff}", "a/{type", "a/type}", "a/{}", "a/{Type}", "a/}{type}"]
+        {
             assert_eq!(Topic::parse(text).unwrap_err().kind(), ErrorKind::InvalidUrl, "{text}");
         }
     }

@@ -159,6 +159,40 @@ async fn what_is_too_large_for_the_broker_is_not_sent() {
     assert_eq!(sender.connectivity().losses(), 0);
 }
 
+/// MQTT 5.0, section 1.5.4. The payload is not concerned.
+#[tokio::test]
+async fn what_brokers_may_end_the_connection_for_is_not_sent() {
+    let broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "t").await;
+    let named = |name: &str, value: &str| Outgoing::from(event(1)).header(name, value);
+    for refused in [named("x-note", "a\tb"), named("x-note", "\u{ffff}"), named("x\nnote", "1")] {
+        let error = within(sender.send(refused)).await.unwrap_err();
+        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::Unsupported, true));
+    }
+    let error = within(sender.send(Outgoing::from(event(1)).to("a\tb"))).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::InvalidString, true));
+    let payload = cloudevents_core::Payload::text("a\tb\u{ffff}");
+    let tab = event(2).into_builder().payload("text/plain", payload).build().unwrap();
+    within(sender.send(&tab)).await.unwrap();
+    assert_eq!((broker.published().len(), sender.connectivity().losses()), (1, 0));
+}
+
+/// It is sent back to the broker that has delivered it.
+#[tokio::test]
+async fn a_dead_letter_is_stored_whatever_its_headers_and_its_reason_are() {
+    let broker = Broker::start().unwrap();
+    let url = format!("{}?client=c&dead-letter=rejected", broker.url("t"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    let mut rejected = receiver_from(&broker, "rejected", "r").await;
+    let mut odd = Published::new("t", "x");
+    odd.user_properties = vec![("x-note".into(), "a\tb\u{ffff}".into())];
+    broker.publish(odd);
+    within(next(&mut receiver).await.reject("unknown variant `\u{ffff}`")).await.unwrap();
+    let letter = next(&mut rejected).await;
+    assert_eq!(letter.header_text("x-note").as_deref(), Some("a\tb\u{ffff}"));
+    assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("unknown variant ` `"));
+}
+
 #[tokio::test]
 async fn a_topic_is_made_from_attributes() {
     let broker = Broker::start().unwrap();

@@ -1,6 +1,7 @@
 //! Tests on a real broker: with the contract, those that `.ci/brokers/mqtt` runs.
 
 use crate::tools::{event, events, id, large, next, strict, within};
+use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{ReceivedPublish, receiver, sender};
 use cloudevents_transport::Outgoing;
 use std::{
@@ -47,6 +48,25 @@ async fn everything_that_goes_along() {
         assert_eq!(delivery.headers().iter().filter(|(name, _)| *name == "x-a").count(), 2);
         within(delivery.accept()).await.unwrap();
     }
+}
+
+/// Mosquitto ends the connection for them, with everything that is on its way.
+#[tokio::test]
+async fn a_header_that_a_real_broker_calls_malformed_is_the_mistake_of_its_message_only() {
+    let Some(url) = topic("malformed") else { return };
+    let sender = sender(&url, Default::default()).await.unwrap();
+    let mut outcomes = Vec::new();
+    for number in 0..10 {
+        outcomes.push(within(sender.enqueue(&event(number))).await.unwrap());
+        for note in ["a\tb", "\u{85}", "\u{ffff}"] {
+            let refused = Outgoing::from(&event(number)).header("x-note", note);
+            assert_eq!(within(sender.send(refused)).await.unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+    for outcome in outcomes {
+        within(outcome).await.unwrap();
+    }
+    assert_eq!(sender.connectivity().losses(), 0);
 }
 
 /// The broker sends what has waited before it confirms the subscription.

@@ -81,6 +81,14 @@ impl Connected {
         self.connection.create_channel().await.map_err(failure::refusal)
     }
 
+    /// The largest frame, in bytes, as agreed on.
+    pub(super) fn frame_max(&self) -> usize {
+        match self.connection.configuration().frame_max() {
+            0 => usize::MAX, // no limit
+            most => usize::try_from(most).unwrap_or(usize::MAX),
+        }
+    }
+
     /// Whether it can be used.
     pub(super) fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.watched.ended.borrow().is_none()

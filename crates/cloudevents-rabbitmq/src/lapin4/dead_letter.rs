@@ -4,12 +4,14 @@ use super::{
     destination::Destination,
     message::{Parts, text_or_bytes},
     options::fixed,
+    properties,
     received::ReceivedMessage,
     retry::{kept, kept_headers},
     sender::RabbitSender,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{DeadLetter, DeadLetterSink};
+use lapin::types::{AMQPValue, ShortString};
 use std::sync::Arc;
 
 /// Sends rejected messages to a destination of the same broker, as they were received, with [the headers of the
@@ -21,7 +23,12 @@ pub(super) struct DeadLetters {
 
 impl DeadLetterSink for DeadLetters {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.publisher.send_as_it_is(&self.destination, message(&letter)?, None).await
+        let mut parts = message(&letter)?;
+        let left_out = fit(&mut parts, self.publisher.frame_max().await?);
+        if !left_out.is_empty() {
+            tracing::warn!(reason = %letter.reason, ?left_out, "a dead letter has headers that are too large, which are left out");
+        }
+        self.publisher.send_as_it_is(&self.destination, parts, None).await
     }
 }
 
@@ -47,6 +54,24 @@ fn message(letter: &DeadLetter) -> Result<Parts, Error> {
         add("dead-letter-routing-key", received.routing_key.as_str());
     }
     Ok(parts)
+}
+
+/// Leaves out headers until the others fit into one frame, so that the letter can be stored: those of letters first, and the largest first.
+/// Returns their names.
+fn fit(parts: &mut Parts, frame_max: usize) -> Vec<ShortString> {
+    let mut left_out = Vec::new();
+    while properties::frame_size(parts) > frame_max {
+        let worth = |(name, value): &(&ShortString, &AMQPValue)| {
+            (name.as_str().starts_with("dead-letter-"), properties::header(name, value))
+        };
+        let Some((name, _)) = parts.headers.inner().iter().max_by_key(worth) else { break };
+        let name = name.clone();
+        let mut rest = parts.headers.inner().clone();
+        rest.remove(&name);
+        parts.headers = rest.into();
+        left_out.push(name);
+    }
+    left_out
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const HEAD: usize = 7;
 /// Bytes of a frame besides its payload.
 pub(super) const OVERHEAD: usize = HEAD + 1;
 /// Bytes of a header frame before the flags of the properties: class, weight and size of the body.
-const BEFORE_PROPERTIES: usize = HEAD + 12;
+pub(super) const BEFORE_PROPERTIES: usize = HEAD + 12;
 /// How deep tables may nest. Deeper ones become byte arrays.
 const DEPTH: u8 = 16;
 /// The headers whose repetition is a mistake; of others, the last counts.

@@ -41,6 +41,7 @@
 //! | bounds | enqueuing waits for [`RabbitSenderOptions::in_flight`] | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | contract `a_dropped_send_arrives_once_or_never`, `an_unwatched_outcome_settles` |
 //! | size | a message above [`RabbitSenderOptions::max_message_size`]: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and nothing else is disturbed. What only the broker finds too large closes the channel: that message is `TooLarge`, the others on their way are lost | `client::what_is_too_large_for_the_broker_is_an_error`, `what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only` |
+//! | size of properties | headers that do not fit into one frame: `TooLarge`, and nothing else is disturbed. A dead letter loses its own headers first, and then the largest | `client::headers_that_do_not_fit_into_a_frame_are_the_mistake_of_their_message`, `client::a_dead_letter_is_stored_however_large_its_headers_are` |
 //! | settlement | acknowledged; retried and rejected only after what was published instead is confirmed | contract, `client::retries_wait_in_a_queue_and_count`, `changed::a_message_that_died_in_its_queue_is_retried`, `client::dead_letters_keep_everything_and_say_why` |
 //! | unreadable | properties that lapin cannot read are repaired, so that the message surfaces and blocks no other | `bad_input::what_the_client_cannot_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds` |
@@ -63,6 +64,7 @@ mod frame;
 mod login;
 mod message;
 mod options;
+mod properties;
 mod publisher;
 mod received;
 mod receiver;

@@ -183,6 +183,11 @@ impl Publisher {
         Ok(Answer { confirmation, publication, place, size })
     }
 
+    /// The largest frame, in bytes. The broker ends the connection because of a larger one, with everything that is on its way.
+    pub(super) fn frame_max(&self) -> usize {
+        self.connected.frame_max()
+    }
+
     /// Waits while the broker takes no messages.
     pub(super) async fn unblocked(&self) {
         self.connected.unblocked().await;

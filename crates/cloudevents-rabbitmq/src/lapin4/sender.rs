@@ -6,6 +6,7 @@ use super::{
     extras, failure,
     message::Parts,
     options::{QueueType, RabbitConnection, Target},
+    properties,
     publisher::{Linking, Publish, Publisher},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
@@ -311,12 +312,18 @@ impl RabbitSender {
         sent.map(drop)
     }
 
+    /// The largest frame that the broker takes, in bytes. Waits for a link.
+    pub(super) async fn frame_max(&self) -> Result<usize, Error> {
+        Ok(self.links.get().await?.1.frame_max())
+    }
+
     /// Waits for room and a link, then sends. Returns the future outcome.
     async fn send_within(&self, mut publish: Publish, size: usize) -> Result<Outcome<Receipt>, Error> {
         let permit = self.links.room(size).await;
         let mut again = false;
         loop {
             let (number, link) = self.links.get().await?;
+            fits(&publish.message, link.frame_max())?;
             link.unblocked().await;
             let lost = match self.check(&link, &publish.destination.exchange).await {
                 // No waiting from here on, so that what is dropped has sent nothing.
@@ -375,6 +382,16 @@ impl fmt::Debug for RabbitSender {
             .field("destination", &format_args!("{}", self.destination))
             .field("links", &self.links)
             .finish_non_exhaustive()
+    }
+}
+
+/// Checks that the properties fit into one frame.
+fn fits(message: &Parts, most: usize) -> Result<(), Error> {
+    match properties::frame_size(message) {
+        size if size > most => Err(Error::new(ErrorKind::TooLarge)
+            .with_detail(format!("the properties of the message need a frame of {size} bytes, where {most} are allowed"))
+            .with_help("send less headers or attributes, the event in structured mode, or raise `frame_max` of the broker, up to 131,072")),
+        _ => Ok(()),
     }
 }
 

@@ -418,6 +418,50 @@ async fn what_is_too_large_for_the_broker_is_an_error() {
     until(&queue, |queue| queue.len() == 2).await;
 }
 
+/// The largest frame that RabbitMQ takes.
+const FRAME_MAX: usize = 131_072;
+
+#[tokio::test]
+async fn headers_that_do_not_fit_into_a_frame_are_the_mistake_of_their_message() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let sender = sender_to(&broker, "orders").await;
+    queue.answer(Answer::Withhold);
+    let first = within(sender.enqueue(&event(1))).await.unwrap();
+    let with = |size| Outgoing::from(event(2)).header("x-large", vec![b'x'; size]);
+    let error = within(sender.send(with(FRAME_MAX))).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true));
+    queue.answer(Answer::Ack);
+    within(first).await.unwrap();
+    // The broker takes all that is not refused, up to the last byte.
+    let mut size = FRAME_MAX - 250;
+    while within(sender.send(with(size))).await.is_ok() {
+        size += 1;
+    }
+    assert!((FRAME_MAX - 249..FRAME_MAX).contains(&size), "{size}");
+    assert_eq!(sender.connectivity().losses(), 0);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_stored_however_large_its_headers_are() {
+    let broker = Broker::start().unwrap();
+    let (orders, dead) = (broker.queue("orders"), broker.queue("rejected"));
+    let url = broker.url("queue=orders&dead-letter=rejected");
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    for (at, size) in (0..).zip([FRAME_MAX - 250, FRAME_MAX - 53]) {
+        let large = vec![b'x'; size];
+        orders.put_with(b"{}", None, &[("x-large", &large), ("x-a", b"b")]);
+        within(next(&mut receiver).await.reject("no")).await.unwrap();
+        until(&dead, |queue| queue.len() == at + 1).await;
+        let letter = &dead.messages()[at];
+        assert_eq!(letter.header("x-a").as_deref(), Some(&b"b"[..]));
+        // Its own headers go first, and the message's only if there is no other way.
+        assert_eq!(letter.header("x-large").is_some(), at == 0);
+        assert_eq!(letter.header("dead-letter-attempt").is_some(), at == 0);
+    }
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
 /// A message that is too large takes the channel of the others with it, and is not theirs.
 #[tokio::test]
 async fn what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only() {

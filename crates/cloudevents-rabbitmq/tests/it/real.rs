@@ -122,3 +122,23 @@ async fn real_too_large_is_the_mistake_of_that_message_only() {
     println!("{lost} others were lost with the channel");
     within(sender.send(large("last", 100_000))).await.unwrap();
 }
+
+/// The broker ends the connection because of a frame that is larger than agreed on. The last that is not refused is what it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_headers_that_do_not_fit_into_a_frame_are_not_sent() {
+    let Some(server) = real() else { return };
+    let url = format!("{server}?queue={}&declare={}", name("frames"), queues());
+    let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    let with = |size: usize| Outgoing::from(event("e")).header("x-large", "x".repeat(size));
+    let mut size = 130_600;
+    let error = loop {
+        match within(sender.send(with(size))).await {
+            Ok(_) => size += 16,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
+    assert!((130_700..131_072).contains(&size), "{size}");
+    within(sender.send(&event("last"))).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
+}

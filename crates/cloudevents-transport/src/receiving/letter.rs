@@ -1,7 +1,7 @@
 //! A rejected message, and what its dead letter says about it.
 
 use crate::{Outgoing, Received};
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{ErrorKind, Value};
 use std::sync::Arc;
 
 /// How the headers of dead letters begin. No protocol reads such a header as an attribute.
@@ -107,9 +107,11 @@ fn headers(
     known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Headers of NATS and HTTP have one line, and user properties of MQTT no NUL.
+/// Headers of NATS and HTTP have one line, and brokers of MQTT may take no control characters and noncharacters: what no String of CloudEvents
+/// has, either.
 fn one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    let is_taken = |character: char| Value::try_from(&*character.encode_utf8(&mut [0; 4])).is_ok();
+    text.chars().map(|character| if is_taken(character) { character } else { ' ' }).collect()
 }
 
 fn beginning(reason: &str) -> &str {
@@ -173,6 +175,13 @@ mod tests {
             ("dead-letter-attempt", "1"),
         ];
         assert_eq!(letter.headers(), expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    /// A tab, a control character of Latin-1, and noncharacters. Brokers of MQTT may end the connection because of them.
+    #[test]
+    fn a_reason_is_text_that_every_protocol_takes() {
+        let reason = "a\tb\u{85}c\u{ffff}d\u{fdd0}e\u{10fffe}é";
+        assert_eq!(letter(reason).headers()[0], ("dead-letter-reason", "a b c d e é".to_owned()));
     }
 
     #[test]
