@@ -156,8 +156,7 @@ impl Places {
 
     /// Ends connections whose request has not arrived completely: nothing is owed to them.
     fn end_incomplete(&self) {
-        let is_incomplete = |line: &Line| matches!(line.awaits(), Some(Awaited::Head | Awaited::Body));
-        self.0.iter().filter(|(_, line)| is_incomplete(line)).for_each(|(task, _)| task.abort());
+        self.0.iter().filter(|(_, line)| line.is_incomplete()).for_each(|(task, _)| task.abort());
     }
 
     /// Ends that connection. Returns why its request, if there is one, is refused.

@@ -152,6 +152,29 @@ async fn what_has_not_arrived_at_the_deadline_ends_at_once() {
     assert!(body.answer().await.is_none());
 }
 
+/// At the deadline, a client that still sends its body was sent its response, which it may lose when its connection is reset.
+#[tokio::test]
+async fn a_refusal_is_read_at_the_deadline_by_a_client_that_still_sends() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let (mut refused, mut body) = (Wire::connect(address).await, Wire::connect(address).await);
+    refused
+        .write(GOOD.replace("/events", "/elsewhere").replace("content-length: 7", "content-length: 41943040"))
+        .await;
+    assert_eq!(refused.answer().await.unwrap().status, StatusCode::NOT_FOUND);
+    body.write(GOOD.replace("host: test", "host: test\r\nexpect: 100-continue").replace("payload", "")).await;
+    assert_eq!(body.answer().await.unwrap().status, StatusCode::CONTINUE, "the server reads the body");
+    let still_sends = async {
+        assert!(body.answer().await.is_none(), "what is owed nothing ends first");
+        for _ in 0..16 {
+            assert!(refused.write([b'x'; 4 << 10]).await, "the connection was reset");
+            tokio::task::yield_now().await;
+        }
+        refused.finish().await;
+    };
+    // Whether all ends in time is up to the client, which is fast.
+    let (_, ()) = soon(async { tokio::join!(deliveries.drain(Duration::ZERO), still_sends) }).await;
+}
+
 /// An event with as many attributes as the model allows arrives in binary mode, and comes back as a reply.
 #[tokio::test]
 async fn as_many_attributes_as_the_model_allows() {

@@ -24,7 +24,7 @@ const MOST: usize = 4;
 /// How long a call may take, connecting included.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long the server waits in a transaction for the next statement, which follows at once.
+/// How long the server waits in a transaction for the next statement, which follows at once, and for this program to read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the server may take to cancel a call that was given up, and to end its session.
@@ -115,14 +115,17 @@ impl Pool {
 
     /// Does this in a transaction.
     ///
-    /// Others wait for its locks. So the server ends it if this program says nothing for [`PATIENCE`] in the middle of it: because it is frozen, or
-    /// its machine is gone, which the server might notice hours later.
+    /// Others wait for its locks. So the server ends it if this program says nothing for [`PATIENCE`] in the middle of it, or reads nothing of a result: because
+    /// it is frozen, or its machine is gone, which the server might notice hours later. The time of idle transactions does not pass while a result is
+    /// being written, and nor does any other of the server: that is up to TCP, and without a limit on Unix sockets.
     pub(super) async fn transact<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let begin =
-            format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {}", PATIENCE.as_millis());
+        let patience = PATIENCE.as_millis();
+        let begin = format!(
+            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}; SET LOCAL tcp_user_timeout = {patience}"
+        );
         self.run(async |client| {
             // What fails in between costs the connection, with which the transaction ends.
             client.batch_execute(&begin).await.map_err(failed)?;

@@ -4,7 +4,7 @@ use crate::{
     contract, kill,
     tools::{Arrived, at, event, message},
 };
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{ErrorKind, Event};
 use cloudevents_outbox::{
     Begun, Claim, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
@@ -445,6 +445,45 @@ async fn a_worker_that_stops_in_the_middle_of_a_claim_stops_no_other() {
     let claimed = timeout(Duration::from_secs(25), other.claim(claim())).await;
     claiming.abort();
     assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 1);
+}
+
+/// What it has claimed is more than the buffers of the connection take: the server goes on writing to a client that does not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stops_reading_what_it_has_claimed_stops_no_other() {
+    if !there_is_one() {
+        return;
+    }
+    let config = database("reading", "").await;
+    let proxy = FaultProxy::start(([127, 0, 0, 1], config.get_ports()[0]).into()).unwrap();
+    let mut through = Config::new();
+    through.host("127.0.0.1").port(proxy.address().port()).user(config.get_user().unwrap());
+    through.dbname(config.get_dbname().unwrap()).application_name("reading");
+    let other = PostgresStore::connect(config.clone(), NoTls).await.unwrap();
+    let frozen = PostgresStore::connect(through, NoTls).await.unwrap();
+    let large = |id: usize| {
+        let event = Event::builder().id(id.to_string()).source("/s").ty("t").text("x".repeat(1 << 20));
+        Entry::new("a", event.build().unwrap()).encode(at(0)).unwrap()
+    };
+    other.enqueue((0..32).map(large).collect()).await.unwrap();
+    other.enqueue(vec![message("b", "1", at(0))]).await.unwrap();
+    proxy.slow(Flow::ToClient, (1 << 20).try_into().unwrap());
+    let claiming =
+        tokio::spawn(async move { frozen.claim(Claim::new(at(10), 32, Duration::from_secs(60))).await });
+    let (watching, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let writes = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'reading' AND wait_event = 'ClientWrite'";
+    let writing = async {
+        while watching.query_one(writes, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), writing).await.expect("the server does not wait for the client");
+    proxy.stall(Flow::Both);
+    // Its first 32 messages are claimed again: that transaction is undone.
+    let claim = Claim::new(at(10), 33, Duration::from_secs(60));
+    let claimed = timeout(Duration::from_secs(25), other.claim(claim)).await;
+    claiming.abort();
+    assert_eq!(claimed.expect("no worker gets the lock").unwrap().messages.len(), 33);
 }
 
 /// A handler that hangs after it has recorded the event in its transaction; its sender tries again meanwhile.

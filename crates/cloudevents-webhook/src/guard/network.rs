@@ -1,9 +1,15 @@
-//! Networks that an operator allows.
+//! Networks that an operator allows or refuses.
 
 use super::address::within;
 use std::{fmt, net::IpAddr, str::FromStr};
 
+/// The length of the prefix with which IPv4 is mapped into IPv6: `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
+const MAPPED: u32 = 96;
+
 /// A block of addresses, such as `10.1.0.0/16`, `fd00::/8`, or one address.
+///
+/// IPv4 and IPv6 are apart: a block of IPv6 has no address of IPv4. One that is mapped into IPv6, such as `::ffff:10.1.0.0/112`, is read as the one of
+/// IPv4 that it means.
 ///
 /// ```
 /// use cloudevents_webhook::guard::Network;
@@ -65,6 +71,13 @@ impl FromStr for Network {
         if prefix > width {
             return Err(InvalidNetwork);
         }
-        Ok(Self { address, prefix })
+        match (address, address.to_canonical()) {
+            // Addresses are compared by what they are mapped from.
+            (IpAddr::V6(_), mapped @ IpAddr::V4(_)) => {
+                let prefix = u32::checked_sub(prefix, MAPPED).ok_or(InvalidNetwork)?;
+                Ok(Self { address: mapped, prefix })
+            }
+            _ => Ok(Self { address, prefix }),
+        }
     }
 }

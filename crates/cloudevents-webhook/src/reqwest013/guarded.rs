@@ -1,12 +1,18 @@
 //! The guard in a client of reqwest 0.13.
 
 use crate::{
-    guard::{Refusal, Resolve, UrlGuard},
+    guard::{Refusal, Resolve, SystemResolver, UrlGuard},
     handshake::{ALLOWED_RATE, PendingConsent},
 };
 use cloudevents_core::{Error, ErrorKind};
 use reqwest::{Client, ClientBuilder, Method, Proxy, RequestBuilder, redirect};
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use url::Url;
 
 /// How long a callback may take.
 const CALLBACK: Duration = Duration::from_secs(30);
@@ -49,11 +55,12 @@ impl GuardedClient {
     }
 
     /// Builds a client that sends every request through this proxy, which resolves the names and has to refuse addresses by itself: an egress proxy
-    /// with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy and proxies of `builder`.
+    /// with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy, proxies and resolver of `builder`.
     ///
-    /// `proxy` is a URL, `http://egress.example:3128`. Its name is resolved by the system, and what it says of a user goes to the proxy.
+    /// `proxy` is a URL with `http` or `https`: `http://egress.example:3128`. Its name is resolved by the system, and no other name is. What it says of
+    /// a user goes to the proxy.
     ///
-    /// Errors are those of [`new`](Self::new), and of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// Errors are those of [`new`](Self::new), and of kind [`InvalidUrl`](ErrorKind::InvalidUrl): this is no such URL.
     ///
     /// ```
     /// use cloudevents_webhook::{guard::UrlGuard, reqwest013::GuardedClient};
@@ -63,11 +70,16 @@ impl GuardedClient {
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
     pub fn through_proxy(proxy: &str, guard: UrlGuard, builder: ClientBuilder) -> Result<Self, Error> {
-        // The error may have the URL, with a password.
-        let proxy = Proxy::all(proxy).map_err(|_| {
-            Error::new(ErrorKind::InvalidUrl).with_detail("the URL of the proxy cannot be read")
-        })?;
-        build(Arc::new(guard), builder.no_proxy().proxy(proxy))
+        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidUrl).with_detail(why);
+        // The errors may have the URL, with a password.
+        let url = Url::parse(proxy).map_err(|_| invalid("the URL of the proxy cannot be read"))?;
+        // Of others, reqwest says nothing, and sends requests directly.
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid("the URL of the proxy is not one of http or https"));
+        }
+        let resolver = ProxyOnly(url.host_str().unwrap_or_default().into());
+        let proxy = Proxy::all(url).map_err(|_| invalid("the URL of the proxy cannot be read"))?;
+        build(Arc::new(guard), builder.no_proxy().proxy(proxy).dns_resolver(Arc::new(resolver)))
     }
 
     /// Starts a request, or refuses the URL. The addresses of its host are checked when it is sent: a refusal then is in the sources
@@ -159,9 +171,41 @@ impl<R: Resolve + 'static> reqwest::dns::Resolve for Guarded<R> {
                 guard.check_address(*address)?;
             }
             // The port is that of the URL, which was checked.
-            let addresses: reqwest::dns::Addrs =
-                Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
+            Ok(without_ports(addresses))
         })
+    }
+}
+
+/// Resolves the name of a proxy and no other, so that whatever reqwest makes of the proxy, it connects to no name directly.
+struct ProxyOnly(Arc<str>);
+
+impl reqwest::dns::Resolve for ProxyOnly {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move {
+            if !name.as_str().eq_ignore_ascii_case(&host) {
+                return Err(io::Error::other("only the proxy resolves the names of targets").into());
+            }
+            Ok(without_ports(SystemResolver::new().resolve(&host).await?))
+        })
+    }
+}
+
+fn without_ports(addresses: Vec<IpAddr>) -> reqwest::dns::Addrs {
+    Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn beside_a_proxy_no_other_name_is_resolved() {
+        let resolver = ProxyOnly("localhost".into());
+        let resolve = |name: &str| reqwest::dns::Resolve::resolve(&resolver, name.parse().unwrap());
+        assert!(resolve("LOCALHOST").await.unwrap().all(|address| address.ip().is_loopback()));
+        for other in ["partner.example", "localhost.example", "127.0.0.1"] {
+            assert!(resolve(other).await.is_err(), "{other}");
+        }
     }
 }

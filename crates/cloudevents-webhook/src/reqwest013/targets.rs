@@ -15,6 +15,10 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast};
 
+/// How long messages of a target are held back that is paused until it is resumed: that may be soon, and an outbox gives up those whose deadline
+/// comes before.
+const HELD_BACK: Duration = Duration::from_secs(5);
+
 /// Changes that a slow observer may be behind.
 const CHANGES: usize = 1024;
 
@@ -249,7 +253,8 @@ impl Entry {
                 }
                 // It would hold a place of whoever keeps it for nothing.
                 deliver::Admission::Wait(None) if !self.has_retries && self.is_paused_for_good() => {
-                    return Err(NotAdmitted::HeldBack("the target is paused until it is resumed", left));
+                    let wait = left.min(HELD_BACK);
+                    return Err(NotAdmitted::HeldBack("the target is paused until it is resumed", wait));
                 }
                 deliver::Admission::Wait(until) => until.unwrap_or(latest),
             };

@@ -145,6 +145,31 @@ async fn an_egress_proxy_gets_every_request_that_the_guard_allows() {
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 
+/// The HTTP client takes such a proxy without an error, and sends requests directly, past the rules of the proxy and without a look at addresses.
+#[test]
+fn a_proxy_that_the_client_would_pass_by_is_refused() {
+    for proxy in [
+        "socks://127.0.0.1:1080",
+        "socks4://127.0.0.1:1080",
+        "socks5h://127.0.0.1:1080",
+        "tcp://127.0.0.1:3128",
+        "htpp://127.0.0.1:3128",
+        "ftp://127.0.0.1:21",
+        "egress.example:3128",
+        "egress.example",
+        "//egress.example:3128",
+        "data:,egress.example",
+        "unix:///run/proxy.sock",
+        "",
+    ] {
+        let refused = GuardedClient::through_proxy(proxy, guard(), Client::builder());
+        assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::InvalidUrl), "{proxy}");
+    }
+    for proxy in ["https://egress.example", "HTTP://user:secret@egress.example:3128/"] {
+        GuardedClient::through_proxy(proxy, guard(), Client::builder()).expect(proxy);
+    }
+}
+
 #[test]
 fn debug_of_a_client_does_not_show_its_headers() {
     let headers = [("authorization", "Bearer abc123")].map(|(name, value)| {

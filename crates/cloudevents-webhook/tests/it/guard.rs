@@ -152,6 +152,23 @@ fn what_an_operator_refuses() {
     assert_eq!(name.pin([refused]), Err(Refusal::Network(refused)));
 }
 
+/// An operator writes a network of IPv4 in either way.
+#[test]
+fn a_network_that_is_mapped_into_ipv6_is_the_one_of_ipv4() {
+    let network = |text: &str| text.parse::<Network>();
+    assert_eq!(network("::ffff:9.9.9.0/120"), network("9.9.9.0/24"));
+    assert_eq!(network("::ffff:9.9.9.9"), network("9.9.9.9/32"));
+    assert_eq!(network("::ffff:0:0/96"), network("0.0.0.0/0"));
+    let guard = UrlGuard::new().refuse_network(network("::ffff:9.9.9.0/120").unwrap());
+    for refused in ["9.9.9.9", "[::ffff:9.9.9.9]", "[64:ff9b::9.9.9.9]"] {
+        let refusal = guard.check(&format!("https://{refused}/"));
+        assert!(matches!(refusal, Err(Refusal::Network(_))), "{refused}");
+    }
+    guard.check("https://9.9.10.9/").unwrap();
+    // It has IPv4 and more.
+    assert!(network("::ffff:0:0/95").is_err());
+}
+
 #[test]
 fn one_private_address_spoils_a_name() {
     let (public, private): (IpAddr, IpAddr) = ("9.9.9.9".parse().unwrap(), "10.0.0.1".parse().unwrap());

@@ -55,10 +55,9 @@ async fn without_retries_a_target_that_is_paused_until_it_is_resumed_holds_no_pl
     webhooks.pause("hook", None).unwrap();
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     let wait = OwnWait::of(&error).unwrap();
-    assert!(
-        wait > MINUTE / 2 && error.is_temporary() && !sender.refuses_message(&error),
-        "{error}: {wait:?}"
-    );
+    // It may be resumed at any time, and an outbox gives up messages whose deadline is before the end of the wait.
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
+    assert!(error.is_temporary() && !sender.refuses_message(&error), "{error}");
     webhooks.resume("hook").unwrap();
     soon(sender.send(&event("1"))).await.unwrap();
     assert_eq!(target.deliveries().len(), 1);
