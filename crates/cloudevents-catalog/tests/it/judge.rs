@@ -51,6 +51,33 @@ fn json_schema() {
     assert_eq!(verdict.not_judged(), Some(&NotJudged::ContentType("text/plain".to_owned())));
 }
 
+/// Alternatives multiply with each level, and long lists have many errors: then the fault has no place.
+#[test]
+fn faults_of_large_payloads_are_bounded() {
+    let catalog = catalog(
+        r##"{"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07", "dataschema": {"$ref": "#/$defs/node", "$defs": {
+            "node": {"anyOf": [{"$ref": "#/$defs/and"}, {"$ref": "#/$defs/or"}, {"items": {"type": "string"}, "type": "array"}]},
+            "and": {"type": "object", "properties": {"kind": {"const": "and"}, "child": {"$ref": "#/$defs/node"}}},
+            "or": {"type": "object", "properties": {"kind": {"const": "or"}, "child": {"$ref": "#/$defs/node"}}}}}}"##,
+    );
+    let tree = |levels| {
+        format!(
+            "{}{{\"kind\": \"x\"}}{}",
+            "{\"kind\": \"and\", \"child\": ".repeat(levels),
+            "}".repeat(levels)
+        )
+    };
+    let list = |items| format!("[{}1]", "1,".repeat(items));
+    for payload in [tree(64), list(100_000)] {
+        let event = event().payload("application/json", Payload::body(payload));
+        assert_eq!(faults(&catalog, event), [(Breach::Schema, "data".to_owned())]);
+    }
+    for payload in [tree(1), list(1)] {
+        let event = event().payload("application/json", Payload::body(payload));
+        assert!(!faults(&catalog, event).is_empty());
+    }
+}
+
 #[test]
 fn avro() {
     let catalog = catalog(

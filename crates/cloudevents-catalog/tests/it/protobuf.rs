@@ -94,4 +94,10 @@ fn schemas_are_checked() {
     // Many levels are refused before the compiler sees them.
     let deep = format!("{}{}", "message A {".repeat(50_000), "}".repeat(50_000));
     assert_eq!(found(&deep, ""), ["schema-invalid"]);
+    // What closes in a comment or a text closes nothing.
+    for hidden in
+        ["message A {/*}*/", "message A {//}\n", "message A {#}\n", "message A {option a = \"}\\\"}\";"]
+    {
+        assert_eq!(found(&hidden.repeat(50_000), ""), ["schema-invalid"], "{hidden}");
+    }
 }

@@ -13,11 +13,14 @@ struct Renamed {
     redrives: bool,
 }
 
-/// Applies a rule to the headers of a message that is no event, and takes off those that bridges write themselves.
+/// Applies a rule to the headers of a message that is no event, and in a redrive takes off those of the letter. Otherwise it stays the client's own, with
+/// all that only its protocol knows, as does one whose body is not bytes: no other protocol carries that.
 pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) -> Received {
-    let mut has_own = false;
-    received.origin().headers(&mut |name, _| has_own |= is_own(name, redrives));
-    if *rule == HeaderRule::all() && !has_own {
+    let mut is_letter = false;
+    if redrives && received.origin().has_whole_body() {
+        received.origin().headers(&mut |name, _| is_letter |= is_own(name, true) && !is_own(name, false));
+    }
+    if *rule == HeaderRule::all() && !is_letter {
         return received.clone();
     }
     let message = received.decoded_message().cloned().map_err(Clone::clone);

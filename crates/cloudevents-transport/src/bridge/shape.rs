@@ -250,12 +250,18 @@ fn looped(hops: u32) -> Error {
         .with_help("check whether bridges feed each other; `hops` of the policy is the limit")
 }
 
-/// The number in a header of a bridge, which is forwarded as others are.
+/// The number in a header of a bridge, which is forwarded as others are. The last one counts: what is sent as it was received has those of earlier bridges.
 fn number(received: &Received, header: &str) -> Option<u32> {
     if !received.origin().has_forwarded_headers() {
         return None;
     }
-    received.header_text(header)?.trim().parse().ok()
+    let mut number = None;
+    received.origin().headers(&mut |name, value| {
+        if name.eq_ignore_ascii_case(header) {
+            number = value.and_then(|value| std::str::from_utf8(&value).ok()?.trim().parse().ok());
+        }
+    });
+    number
 }
 
 fn wrap_up(received: &Received, wrap: &Wrap) -> Result<Event, Error> {
