@@ -10,6 +10,123 @@ use serde_json::Value;
 /// The name that a document has for the compiler.
 const NAME: &str = "schema.proto";
 
+/// The most braces within each other in a document: the compiler descends into them.
+const DEPTH: usize = 64;
+
+pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
+    let Value::String(text) = document else {
+        return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
+    };
+    if depth(text) > DEPTH {
+        return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
+    }
+    let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
+    if let Err(error) = compiler.include_imports(true).open_file(NAME) {
+        return Err(match error.is_file_not_found() {
+            true => SchemaFault::Elsewhere(error.to_string()),
+            false => SchemaFault::Invalid(error.to_string()),
+        });
+    }
+    let pool = compiler.descriptor_pool();
+    let Some(file) = pool.get_file_by_name(NAME) else {
+        return Err(SchemaFault::Invalid("there is no file".to_owned()));
+    };
+    let messages: Vec<MessageDescriptor> = file.messages().collect();
+    let found = match (selection, messages.as_slice()) {
+        (Some(name), _) => pool
+            .all_messages()
+            .find(|message| message.full_name() == name)
+            .or_else(|| messages.iter().find(|message| message.name() == name).cloned()),
+        (None, [one]) => Some(one.clone()),
+        (None, several) => {
+            let words = format!("it has {} messages, and none is selected", several.len());
+            return Ok(Schema::Not(NotJudged::Unusable(words)));
+        }
+    };
+    match (found, selection) {
+        (Some(message), _) => Ok(Schema::Protobuf(message)),
+        (None, name) => {
+            Err(SchemaFault::Invalid(format!("the document has no message `{}`", name.unwrap_or_default())))
+        }
+    }
+}
+
+pub(super) fn judge(
+    schema: &MessageDescriptor,
+    payload: &Payload<'_>,
+    data: Data<'_>,
+    reference: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<NotJudged> {
+    let mut add =
+        |place: &str, message: String| faults.push(fault(Breach::Schema, place, reference, message));
+    match data {
+        // The type of the payload is with it.
+        Data::Proto { type_url, .. } => {
+            let name = type_url.rsplit_once('/').map_or(type_url, |(_, name)| name);
+            if name != schema.full_name() {
+                add("", format!("the payload is the message `{name}`, not `{}`", schema.full_name()));
+                return None;
+            }
+        }
+        _ => {
+            if let Some(other) = payload.other_than(is_protobuf) {
+                return Some(other);
+            }
+        }
+    }
+    match DynamicMessage::decode(schema.clone(), data.as_bytes()) {
+        Err(error) => add("", format!("the payload is not a message `{}`: {error}", schema.full_name())),
+        Ok(message) => {
+            let mut missing = Vec::new();
+            required(&message, "", &mut missing);
+            missing.iter().for_each(|place| add(place, "the field is required and missing".to_owned()));
+        }
+    }
+    None
+}
+
+fn is_protobuf(media_type: MediaType<'_>) -> bool {
+    let names = [
+        "application/protobuf",
+        "application/x-protobuf",
+        "application/vnd.google.protobuf",
+        "application/octet-stream",
+    ];
+    names.iter().any(|name| media_type.is(name))
+        || media_type.subtype().to_ascii_lowercase().ends_with("+protobuf")
+}
+
+/// The first required fields that are missing, of proto2: their JSON Pointers.
+fn required(message: &DynamicMessage, place: &str, missing: &mut Vec<String>) {
+    for field in message.descriptor().fields() {
+        let place = format!("{place}/{}", field.name());
+        if field.is_required() && !message.has_field(&field) && missing.len() < 16 {
+            missing.push(place.clone());
+        }
+    }
+    for (field, value) in message.fields() {
+        each(value, &format!("{place}/{}", field.name()), missing);
+    }
+}
+
+/// Looks at the messages in a value.
+fn each(value: &FieldValue, place: &str, missing: &mut Vec<String>) {
+    match value {
+        FieldValue::Message(message) => required(message, place, missing),
+        FieldValue::List(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| each(item, &format!("{place}/{index}"), missing));
+        }
+        FieldValue::Map(items) => {
+            items.values().for_each(|item| each(item, &format!("{place}/*"), missing));
+        }
+        _ => {}
+    }
+}
+
 /// The most braces within each other, at most: those that open in texts and comments count, and those that close there do not.
 fn depth(text: &str) -> usize {
     let (mut depth, mut most) = (0_usize, 0_usize);
