@@ -147,7 +147,7 @@ async fn a_consumer_that_is_killed_has_each_effect_once() {
         let _ = timeout(Duration::from_millis(10 + kills % 17), receiver.run(handle).concurrency(8)).await;
         kills += 1;
         duplicates += inbox.duplicates();
-        assert!(begin.elapsed() < Duration::from_secs(120), "{} of {EVENTS}", counted());
+        assert!(begin.elapsed() < Duration::from_secs(600), "{} of {EVENTS}", counted()); // some seconds, unless the machine is busy
     }
     let distinct = "SELECT count(DISTINCT event) FROM charged";
     let distinct: u32 = database.borrow().query_row(distinct, [], |row| row.get(0)).unwrap();

@@ -66,6 +66,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("publish_packet", "writes PUBLISH without a copy"),
             ("requests", "requests, and the replies to them"),
             ("session", "a receiver's session outlives connections"),
+            ("text", "brokers end the connection for some characters"),
             ("topic", "a topic may be made from attributes"),
         ],
     ),
@@ -85,6 +86,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("destination", "an exchange and a routing key"),
             ("frame", "properties that the library cannot read"),
+            ("properties", "properties have to fit into one frame"),
             ("retry", "a retry waits in a queue"),
             ("returns", "what is returned comes without the number of its publication"),
             ("stream", "frames are checked on their way"),
