@@ -126,7 +126,7 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
 /// An error says what does not hold.
 pub async fn check_replaced(venue: &impl Proxied, empty: SocketAddr) -> Result<(), Failure> {
     let scene = Scene::open(venue).await?;
-    // More than will be sent to the other one: a log that has outgrown a position cannot be told from the one before.
+    // More than will be sent to the other one: a log that has outgrown a position looks like the one before.
     scene.each_arrives(WAITING * 10).await?;
     venue.proxy().forward_to(empty);
     venue.proxy().end(End::Cut);

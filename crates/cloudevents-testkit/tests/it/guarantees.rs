@@ -29,7 +29,7 @@ fn rows_are_backed(page: &str, least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join(page)).unwrap();
     for (protocol, name) in PROTOCOLS {
-        let section = page.split(&format!("\n## {protocol}\n")).nth(1).expect(protocol);
+        let section = page.split(&format!("\n## {protocol}\n")).nth(1).unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).collect();
         assert!(rows.len() > least, "{protocol}: {} rows were read", rows.len());
@@ -69,7 +69,7 @@ fn every_item_of_the_lists_is_backed_by_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
     for heading in ["What `run` guarantees", "The outbox and the inbox", "Webhooks", "The bridge"] {
-        let section = page.split(&format!("\n## {heading}\n")).nth(1).expect(heading);
+        let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap();
         let section = section.split("\n## ").next().unwrap();
         let items: Vec<&str> = section.split("\n- ").skip(1).collect();
         assert!(items.len() > 5, "{heading}: {} items were read", items.len());
