@@ -291,6 +291,8 @@ fn interim_responses_without_end_end_at_the_limit() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let flooding = thread::spawn(move || {
         let mut stream = listener.accept().unwrap().0;
+        // What comes before the request is no response, and an error of its own.
+        assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
         let some = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
         // Until the client has closed the connection, or much later.
         let begin = Instant::now();
