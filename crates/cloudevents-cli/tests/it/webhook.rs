@@ -190,8 +190,12 @@ fn nothing_is_delivered_without_consent() {
     }
 }
 
-/// A target that grants this rate and responds to deliveries with this head. Also counts them.
-fn granting(rate: &'static str, to_delivery: &'static str) -> (String, Arc<AtomicUsize>) {
+/// A target that grants this rate to `me.example`, or to every origin with `*`, and responds to deliveries with this head. Also counts them.
+fn granting(
+    origin: &'static str,
+    rate: &'static str,
+    to_delivery: &'static str,
+) -> (String, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let posts = Arc::new(AtomicUsize::new(0));
@@ -209,10 +213,11 @@ fn granting(rate: &'static str, to_delivery: &'static str) -> (String, Arc<Atomi
             }
             let _ = std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink());
             let agreed = format!(
-                "200 OK\r\nwebhook-allowed-origin: me.example\r\nwebhook-allowed-rate: {rate}\r\nallow: POST"
+                "200 OK\r\nwebhook-allowed-origin: {origin}\r\nwebhook-allowed-rate: {rate}\r\nallow: POST"
             );
+            let is_agreed = origin == "*" || head.contains("webhook-request-origin: me.example\r");
             let response =
-                match head.starts_with("OPTIONS") && head.contains("webhook-request-origin: me.example\r") {
+                match head.starts_with("OPTIONS") && is_agreed {
                     true => &agreed,
                     false if head.starts_with("OPTIONS") => "403 Forbidden",
                     false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
@@ -228,10 +233,25 @@ fn granting(rate: &'static str, to_delivery: &'static str) -> (String, Arc<Atomi
     (url, posts)
 }
 
+/// The specification allows it (WEBHOOK-4.2.1-b).
+#[test]
+fn a_target_that_agrees_to_every_origin_does_not_fail() {
+    let (url, _) = granting("*", "*", "204 No Content");
+    let ran = check(&url, &["--quick"]);
+    let warned = with(&ran, "warn");
+    for rule in ["handshake.other", "handshake.malformed", "handshake.none"] {
+        assert!(warned.iter().any(|warned| warned == rule), "{rule}: {}", ran.out);
+    }
+    let skipped = with(&ran, "skip");
+    for rule in ["origin.other", "origin.none"] {
+        assert!(skipped.iter().any(|skipped| skipped == rule), "{rule}: {}", ran.out);
+    }
+}
+
 /// A target whose limit is used up all the time. Each request is repeated a few times at most, and all of them are few.
 #[test]
 fn a_target_that_limits_every_delivery_is_not_judged() {
-    let (url, posts) = granting("*", "429 Too Many Requests\r\nretry-after: 0");
+    let (url, posts) = granting("me.example", "*", "429 Too Many Requests\r\nretry-after: 0");
     let ran = check(&url, &["--quick"]);
     let [passed, warned, failed] = ["pass", "warn", "fail"].map(|verdict| with(&ran, verdict));
     assert_eq!((ran.status, warned.len(), failed.len()), (1, 0, 0), "{}{}", ran.out, ran.err);
@@ -246,7 +266,7 @@ fn a_target_that_limits_every_delivery_is_not_judged() {
 
 #[test]
 fn a_check_keeps_to_the_rate_that_the_target_grants() {
-    let (url, posts) = granting("2", "204 No Content");
+    let (url, posts) = granting("me.example", "2", "204 No Content");
     let mut check = command(&["webhook", "check", &url, "--origin", "me.example", "--quick"]);
     let child = check.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut checking = Served { child, url };
@@ -436,6 +456,18 @@ fn deliveries_of_providers_are_printed_as_events() {
     .output()
     .unwrap();
     assert_eq!(refused.status.code(), Some(2));
+}
+
+/// They name their sender in `Origin`, and some have a schema that is no URI.
+#[test]
+fn deliveries_of_event_grid_are_accepted() {
+    let served = Served::start(&["--provider", "event-grid", "--token-env", "HOOK_TOKEN"]);
+    let body = r##"{"specversion":"1.0","id":"1","source":"/s","type":"t","dataschema":"#","data":{}}"##;
+    let url = format!("{}?access_token={}", served.url, TOKEN.replace(' ', "%20"));
+    let headers = |origin| [("origin", origin), ("content-type", "application/cloudevents+json")];
+    assert_eq!(post(&url, &headers("attacker.example"), body), 403);
+    assert_eq!(post(&served.url, &headers("eventgrid.azure.net"), body), 401);
+    assert_eq!(post(&url, &headers("eventgrid.azure.net"), body), 204);
 }
 
 #[test]

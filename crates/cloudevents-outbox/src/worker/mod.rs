@@ -440,6 +440,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
         if let Some(busy) = self.targets.get_mut(&*flight.target) {
             busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
+            // A backlog is not to be claimed and released each time.
+            busy.window = FIRST;
         }
         match judge::overdue(&tried, error, wait, &self.options, now) {
             Some(reason) => self.settle(flight.untried(Step::Dead(reason))),

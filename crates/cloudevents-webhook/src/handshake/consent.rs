@@ -66,9 +66,13 @@ impl Consent {
     /// Whether a delivery comes from an allowed sender: it names one in `WebHook-Request-Origin` (webhook specification, 4.1.2).
     pub fn allows_delivery(&self, headers: &HeaderMap) -> bool {
         match once(headers, REQUEST_ORIGIN) {
-            Ok(Some(origin)) => origin.parse().is_ok_and(|origin| self.allowed.allows(&origin)),
+            Ok(Some(origin)) => origin.parse().is_ok_and(|origin| self.allows(&origin)),
             _ => false,
         }
+    }
+
+    pub(crate) fn allows(&self, origin: &Origin) -> bool {
+        self.allowed.allows(origin)
     }
 
     fn granted(&self, requested: Option<Rate>) -> Rate {

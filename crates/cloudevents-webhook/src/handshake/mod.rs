@@ -42,7 +42,7 @@ pub(crate) const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
 pub(crate) const ALLOWED_RATE: &str = "webhook-allowed-rate";
 
 /// The header of this name. `Err` where it is there more than once or is not ASCII.
-fn once<'a>(headers: &'a http::HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+pub(crate) fn once<'a>(headers: &'a http::HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

@@ -1,6 +1,7 @@
 //! The validation of Azure Event Grid's own schema.
 
 use bytes::Bytes;
+use cloudevents_http::is_cloudevent;
 use http::{HeaderValue, Response, header, request::Parts};
 use serde_json::{Value, json};
 
@@ -18,12 +19,17 @@ impl Subscriptions {
         Self(names.into_iter().map(Into::into).collect())
     }
 
-    /// Whether the headers are those of a validation event for one of the subscriptions.
+    /// Whether a request in Event Grid's own schema names one of the subscriptions. Its deliveries name no origin.
     pub(super) fn recognizes(&self, request: &Parts) -> bool {
-        let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
-        text("aeg-event-type").is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation"))
-            && text("aeg-subscription-name")
-                .is_some_and(|name| self.0.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        let name = text(request, "aeg-subscription-name");
+        !is_cloudevent(&request.headers)
+            && name.is_some_and(|name| self.0.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    }
+
+    /// Whether the headers are those of a validation event for one of the subscriptions.
+    pub(super) fn validates(&self, request: &Parts) -> bool {
+        let kind = text(request, "aeg-event-type");
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation")) && self.recognizes(request)
     }
 
     /// Returns the response that repeats the code: 200, as Event Grid requires. `None` if the body is not a validation event.
@@ -38,4 +44,8 @@ impl Subscriptions {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Some(response)
     }
+}
+
+fn text<'a>(request: &'a Parts, name: &str) -> Option<&'a str> {
+    request.headers.get(name)?.to_str().ok()
 }

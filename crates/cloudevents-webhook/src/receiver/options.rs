@@ -165,15 +165,20 @@ impl WebhookOptions {
 
     /// Chooses status codes that these senders interpret correctly. If senders would retry after the status of a permanent refusal, but not
     /// after 400, the response is 400. For example, Event Grid retries after 404, 415 and 422. Default: [`Practice::CloudEvents`].
+    ///
+    /// [`Practice::EventGrid`] also takes the sender of a delivery from `Origin` where `WebHook-Request-Origin` is absent, as releases 1.0 and 1.0.1 of
+    /// the webhook specification had it, because Event Grid does so. What its services write into events needs a leniency beside it:
+    /// [`Peer::EventGrid`](cloudevents_core::Peer::EventGrid).
     pub fn senders(mut self, practice: Practice) -> Self {
         self.practice = practice;
         self
     }
 
-    /// Takes part in the validation of Event Grid's own schema, for subscriptions with one of these names: the response repeats the
-    /// code of the request. Event Grid's subscriptions with the CloudEvents schema use the handshake and do not need it.
+    /// Receives Event Grid's own schema, of subscriptions with one of these names: the response to their validation repeats the code of the request, and
+    /// no request of theirs needs an origin, because Event Grid sends none with them; [`convert`](Self::convert) makes events of what follows. Event Grid's
+    /// subscriptions with the CloudEvents schema use the handshake and do not need it.
     ///
-    /// The request needs a token or signature as any delivery does. Event Grid sends no origin and no signature with it.
+    /// A request needs a token as any delivery does. Event Grid does not sign.
     pub fn event_grid_validation<T: Into<Box<str>>>(
         mut self,
         subscriptions: impl IntoIterator<Item = T>,

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     DeliveryKey, TokenPlace,
     access::without_token,
-    handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN},
+    deliver::Practice,
+    handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN, once},
     pace::Pace,
 };
 use bytes::Bytes;
@@ -191,11 +192,12 @@ impl Inner {
                 return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
             }
         }
-        // A validation event of Event Grid has no origin and is not a CloudEvent.
-        let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(parts));
-        if validation.is_none() {
+        let event_grid = self.options.event_grid.as_ref();
+        if !event_grid.is_some_and(|known| known.recognizes(parts)) {
             self.check_origin(parts)?;
         }
+        // It is not a CloudEvent.
+        let validation = event_grid.filter(|known| known.validates(parts));
         let place = self.options.tokens.check(parts).await?;
         if self.options.signature.is_none() {
             self.check_rate(parts)?;
@@ -261,7 +263,7 @@ impl Inner {
 
     fn check_origin(&self, parts: &Parts) -> Result<(), Problem> {
         match &self.consent {
-            Some(consent) if !consent.allows_delivery(&parts.headers) => {
+            Some(consent) if !self.origin(parts).is_some_and(|origin| consent.allows(&origin)) => {
                 let status = StatusCode::FORBIDDEN;
                 let detail = "the delivery does not name an allowed origin in `WebHook-Request-Origin`";
                 Err(refused(status, detail, "WEBHOOK-2.1-e"))
@@ -277,7 +279,11 @@ impl Inner {
     /// The sender whose rate counts. Of an origin that is not checked, anybody could have many.
     fn origin(&self, parts: &Parts) -> Option<Origin> {
         self.consent.as_ref()?;
-        parts.headers.get(REQUEST_ORIGIN)?.to_str().ok()?.trim().parse().ok()
+        let written = match once(&parts.headers, REQUEST_ORIGIN).ok()? {
+            None if self.options.practice == Practice::EventGrid => once(&parts.headers, "origin").ok()?,
+            written => written,
+        };
+        written?.parse().ok()
     }
 
     /// Counts a delivery. Somebody may send again what was `signed`: what is repeated has the same rate, of its own.

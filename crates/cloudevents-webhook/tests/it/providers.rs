@@ -1,15 +1,15 @@
 //! Payloads of GitHub and Stripe as events.
 
-use crate::tools::Target;
+use crate::tools::{TOKEN, Target};
 use bytes::Bytes;
-use cloudevents_core::{ErrorKind, Event};
+use cloudevents_core::{ErrorKind, Event, Peer};
 use cloudevents_webhook::{
     deliver::Practice,
     handshake::AllowedOrigins,
     receiver::{MemoryStore, Webhook, WebhookOptions, github_event, stripe_event},
     signature::{GitHub, Sign, Stripe},
 };
-use http::{Request, request::Parts};
+use http::{Method, Request, request::Parts};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -114,6 +114,16 @@ fn deliveries_of_stripe_are_events() {
 }
 
 /// The options of `docs/webhooks.md`.
+fn event_grid() -> WebhookOptions {
+    let mut options = WebhookOptions::allowing(AllowedOrigins::new(["eventgrid.azure.net"]).unwrap())
+        .token(TOKEN)
+        .senders(Practice::EventGrid)
+        .idempotency(MemoryStore::new(100_000));
+    options.http.receiver.decoding.leniency = Peer::EventGrid.leniency();
+    options
+}
+
+/// The options of `docs/webhooks.md`.
 #[test]
 fn three_providers_are_received_in_ten_lines() {
     let env = |_| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
@@ -125,11 +135,7 @@ fn three_providers_are_received_in_ten_lines() {
         .signature(Stripe::new(env("STRIPE_SECRET")).unwrap())
         .convert(stripe_event)
         .idempotency(MemoryStore::new(100_000));
-    let event_grid = WebhookOptions::allowing(AllowedOrigins::new(["eventgrid.azure.net"]).unwrap())
-        .token(env("HOOK_TOKEN"))
-        .senders(Practice::EventGrid)
-        .idempotency(MemoryStore::new(100_000));
-    for options in [github, stripe, event_grid] {
+    for options in [github, stripe, event_grid()] {
         Webhook::open(options).unwrap();
     }
 }
@@ -160,4 +166,81 @@ async fn a_delivery_of_github_is_handled_once_whatever_event_it_is_said_to_be() 
         assert_eq!(target.post(&headers, body.clone()).await.status, 204, "{event}");
     }
     assert_eq!(seen.ids().len(), 1);
+}
+
+/// Headers and body as in a capture of 2019, which names the sender in `Origin` and has a schema that is no URI.
+#[tokio::test]
+async fn deliveries_of_event_grid_are_accepted_as_they_come() {
+    let (target, seen) = Target::accepting(event_grid()).await;
+    let query = format!("?access_token={TOKEN}");
+    let document = json!({
+        "id": "05ae2c06-d9f6-ef8f-d994-0dcbb8d1879e",
+        "source": "/SUBSCRIPTIONS/1/RESOURCEGROUPS/A/PROVIDERS/MICROSOFT.DEVICES/IOTHUBS/HUB",
+        "specversion": "1.0",
+        "type": "Microsoft.Devices.DeviceTelemetry",
+        "dataschema": "#",
+        "subject": "devices/SimulatedThermostat",
+        "time": "2019-12-18T23:27:22.272Z",
+        "data": {"body": {"temperature": 24.679108131527485}},
+    });
+    let headers = |origin| {
+        [
+            origin,
+            ("aeg-subscription-name", "THERMOSTATALERT"),
+            ("aeg-delivery-count", "0"),
+            ("aeg-data-version", ""),
+            ("aeg-metadata-version", "1"),
+            ("aeg-event-type", "Notification"),
+            ("content-type", "application/cloudevents+json; charset=utf-8"),
+        ]
+    };
+    let post =
+        async |query, origin| target.send(Method::POST, query, &headers(origin), document.to_string()).await;
+    for wrong in ["attacker.example", "https://eventgrid.azure.net", ""] {
+        assert_eq!(post(&query, ("origin", wrong)).await.status, 403, "{wrong}");
+    }
+    // The header of the specification counts, where it is there.
+    assert_eq!(post(&query, ("webhook-request-origin", "attacker.example")).await.status, 403);
+    assert_eq!(post("", ("origin", "eventgrid.azure.net")).await.status, 401);
+    assert_eq!(post(&query, ("origin", "eventgrid.azure.net")).await.status, 204);
+    assert_eq!(seen.ids(), ["05ae2c06-d9f6-ef8f-d994-0dcbb8d1879e"]);
+
+    // Only where this sender is expected.
+    let strict = event_grid().senders(Practice::CloudEvents);
+    let (target, _seen) = Target::accepting(strict).await;
+    let headers = headers(("origin", "eventgrid.azure.net"));
+    assert_eq!(target.send(Method::POST, &query, &headers, document.to_string()).await.status, 403);
+}
+
+/// Its own schema has no origin in any of its requests.
+#[tokio::test]
+async fn deliveries_of_event_grid_in_its_own_schema_are_converted() {
+    let convert = |_: &Parts, body: &Bytes| {
+        let [event]: [Value; 1] = serde_json::from_slice(body).map_err(|_| ErrorKind::InvalidData)?;
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        Ok(Event::builder().id(text("id")).source(text("topic")).ty(text("eventType")).build()?)
+    };
+    let options = event_grid().event_grid_validation(["orders"]).convert(convert);
+    let (target, seen) = Target::accepting(options).await;
+    let query = format!("?access_token={TOKEN}");
+    let body = json!([{
+        "id": "1280a0fd-90dc-52d2-b26a-8baf5e268b26",
+        "topic": "/subscriptions/1/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w",
+        "subject": "experiments/1/runs/2",
+        "eventType": "Microsoft.MachineLearningServices.RunStatusChanged",
+        "data": {"runStatus": "Completed"},
+        "dataVersion": "2", "metadataVersion": "1", "eventTime": "2021-04-28T04:33:45.5390469Z",
+    }]);
+    let post = async |query: &str, subscription| {
+        let headers = [
+            ("aeg-subscription-name", subscription),
+            ("aeg-event-type", "Notification"),
+            ("content-type", "application/json; charset=utf-8"),
+        ];
+        target.send(Method::POST, query, &headers, body.to_string()).await.status.as_u16()
+    };
+    assert_eq!(post("", "ORDERS").await, 401);
+    assert_eq!(post(&query, "OTHERS").await, 403);
+    assert_eq!(post(&query, "ORDERS").await, 204);
+    assert_eq!(seen.ids(), ["1280a0fd-90dc-52d2-b26a-8baf5e268b26"]);
 }

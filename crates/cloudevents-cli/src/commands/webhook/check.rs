@@ -187,15 +187,15 @@ const NAMELESS: Rule = Rule {
 type Judged = Result<(), Stop>;
 
 async fn judge(command: &Check, probe: &mut Probe, findings: &mut Vec<Finding>) -> Result<Judged, Failure> {
-    let agreed = match handshake(command, probe, findings).await {
-        Ok(Ok(agreed)) => agreed,
+    let consent = match handshake(command, probe, findings).await {
+        Ok(Ok(consent)) => consent,
         Ok(Err(stop)) => return Ok(Err(stop)),
         Err(error) => {
             return Err(Failure::new(Status::Network, "the target cannot be reached").help(error));
         }
     };
-    let judged = match agreed || command.i_own_this {
-        true => deliveries(command, agreed, probe, findings).await,
+    let judged = match consent != Consent::None || command.i_own_this {
+        true => deliveries(command, consent, probe, findings).await,
         false => Err(Stop("the target has not agreed to deliveries; add --i-own-this if it is yours")),
     };
     if let Err(Stop(why)) = judged {
@@ -206,12 +206,21 @@ async fn judge(command: &Check, probe: &mut Probe, findings: &mut Vec<Finding>) 
     Ok(judged)
 }
 
-/// Whether the target agrees. The outer error is that of the network.
+/// Whom the target agrees to.
+#[derive(Clone, Copy, PartialEq)]
+enum Consent {
+    None,
+    ThisOrigin,
+    /// `*`, which WEBHOOK-4.2.1-b allows.
+    EveryOrigin,
+}
+
+/// Asks whether the target agrees. The outer error is that of the network.
 async fn handshake(
     command: &Check,
     probe: &mut Probe,
     findings: &mut Vec<Finding>,
-) -> Result<Result<bool, Stop>, String> {
+) -> Result<Result<Consent, Stop>, String> {
     let rate = Rate::per_minute(1200).map_err(|error| error.to_string())?;
     let registration = Registration::new(command.origin.clone()).with_rate(rate);
     let asked = match probe.send(&ask(Some(command.origin.as_str()))).await {
@@ -220,6 +229,11 @@ async fn handshake(
     };
     let granted = grant(&asked, &registration);
     let agreed = matches!(granted, Ok(Some(_)));
+    let consent = match asked.headers.get("webhook-allowed-origin") {
+        _ if !agreed => Consent::None,
+        Some(origin) if origin == "*" => Consent::EveryOrigin,
+        _ => Consent::ThisOrigin,
+    };
     if let Ok(Some(grant)) = &granted {
         probe.keep_to(grant.rate());
     }
@@ -258,15 +272,16 @@ async fn handshake(
             }
             Err(stop) => return Ok(Err(stop)),
         };
-        let consent = answer.headers.contains_key("webhook-allowed-origin");
-        let verdict = match (consent, answer.status) {
-            (true, _) => Verdict::Fail,
-            (false, 429) => Verdict::Skip,
-            (false, _) => Verdict::Pass,
+        let verdict = match (answer.headers.get("webhook-allowed-origin"), answer.status) {
+            (Some(origin), _) if origin == "*" && consent == Consent::EveryOrigin => Verdict::Warn,
+            (Some(_), _) => Verdict::Fail,
+            (None, 429) => Verdict::Skip,
+            (None, _) => Verdict::Pass,
         };
-        findings.push(Finding::new(rule, verdict, format!("the target responded {}", answer.status)));
+        let to_all = if verdict == Verdict::Warn { " and agrees to every origin" } else { "" };
+        findings.push(Finding::new(rule, verdict, format!("the target responded {}{to_all}", answer.status)));
     }
-    Ok(Ok(agreed))
+    Ok(Ok(consent))
 }
 
 /// A validation request.
@@ -288,7 +303,7 @@ fn grant(response: &Response, registration: &Registration) -> Result<Option<Gran
 
 async fn deliveries(
     command: &Check,
-    agreed: bool,
+    consent: Consent,
     probe: &mut Probe,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Stop> {
@@ -299,7 +314,8 @@ async fn deliveries(
         let missing = match case.needs {
             Needs::Token if !probe.has_token() => Some("no token was given: see --token-env"),
             Needs::Secret if !probe.has_signer() => Some("no key was given: see --secret-env"),
-            Needs::Handshake if !agreed => Some("the target has not agreed in the handshake"),
+            Needs::Handshake if consent == Consent::None => Some("the target has not agreed in the handshake"),
+            Needs::Handshake if consent == Consent::EveryOrigin => Some("the target agrees to every origin"),
             Needs::Time if command.quick => Some("left out by --quick"),
             _ => None,
         };

@@ -17,11 +17,14 @@ use crate::{
     show,
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::webhook::{
-    deliver::Practice,
-    handshake::{AllowedOrigins, Rate},
-    receiver::{MemoryStore, WebhookOptions, github_event, stripe_event},
-    signature::{GitHub, InvalidKey, Stripe},
+use cloudevents_kit::{
+    Peer,
+    webhook::{
+        deliver::Practice,
+        handshake::{AllowedOrigins, Rate},
+        receiver::{MemoryStore, WebhookOptions, github_event, stripe_event},
+        signature::{GitHub, InvalidKey, Stripe},
+    },
 };
 use serde_json::json;
 use std::time::Duration;
@@ -206,6 +209,9 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
             .help("add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone"));
     }
     options.http.receiver.decoding = cloudevents_kit::decoding();
+    if command.provider == Some(Provider::EventGrid) {
+        options.http.receiver.decoding.leniency = Peer::EventGrid.leniency();
+    }
     // A target for development: what is larger than this is a mistake in a test.
     options.http.receiver.decoding.limits.bytes = 512 << 10;
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
