@@ -6,7 +6,7 @@ use cloudevents_kit::{
     http::{HttpReceiver, HttpReceiverOptions},
     json::Json,
     transport::{
-        Carries, ReceiverOptions,
+        Carries, Outgoing, ReceiverOptions, SenderCapabilities,
         bridge::{BridgePolicy, HOPS},
     },
     websockets::WsServer,
@@ -26,6 +26,8 @@ struct End {
     /// What has to live as long.
     _broker: Option<Box<dyn std::any::Any>>,
 }
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 const ENDS: [&str; 7] = ["http", "kafka", "amqp", "rabbitmq", "nats", "mqtt", "websockets"];
 
@@ -132,7 +134,16 @@ async fn one_pair(from: End, to: End) {
     let bridge = tokio::spawn(async move { bridge.run().await });
 
     // A sender of HTTP waits until the bridge has passed the message on.
-    let messages: Vec<Message> = sent.iter().map(|(message, _)| message.clone()).collect();
+    let sends_trace = |message: &Message, by: SenderCapabilities| {
+        let is_document = matches!(message, Message::Structured(_));
+        by.carries.contains(Carries::HEADERS) && (by.headers_apart || is_document)
+    };
+    let (here, there) = (from.sender.capabilities(), to.sender.capabilities());
+    let traced = |(message, _): &(Message, Event)| match sends_trace(message, here) {
+        true => Outgoing::from(message.clone()).header("traceparent", TRACE),
+        false => Outgoing::from(message.clone()),
+    };
+    let messages: Vec<Outgoing> = sent.iter().map(traced).collect();
     let sender = from.sender.clone();
     let sending = tokio::spawn(async move { sender.send_all(messages).await });
     let mut expected: BTreeSet<_> = sent.iter().map(|(_, event)| content(event)).collect();
@@ -158,6 +169,11 @@ async fn one_pair(from: End, to: End) {
         if has_headers {
             assert_eq!(delivery.header_text(HOPS).unwrap(), "1", "{pair}");
         }
+        // The trace context goes along where it can, and stops no message where it cannot.
+        let (sent, arrived) =
+            (sent.iter().find(|(_, known)| known.id() == event.id()), delivery.message().unwrap());
+        let is_traced = sends_trace(&sent.unwrap().0, here) && sends_trace(arrived, there);
+        assert_eq!(delivery.header_text("traceparent").as_deref(), is_traced.then_some(TRACE), "{pair}");
         delivery.accept().await.unwrap();
     }
     sending.await.unwrap().unwrap_or_else(|error| panic!("{pair}: {error}"));

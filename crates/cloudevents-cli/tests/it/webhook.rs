@@ -216,16 +216,15 @@ fn granting(
                 "200 OK\r\nwebhook-allowed-origin: {origin}\r\nwebhook-allowed-rate: {rate}\r\nallow: POST"
             );
             let is_agreed = origin == "*" || head.contains("webhook-request-origin: me.example\r");
-            let response =
-                match head.starts_with("OPTIONS") && is_agreed {
-                    true => &agreed,
-                    false if head.starts_with("OPTIONS") => "403 Forbidden",
-                    false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
-                    false => {
-                        seen.fetch_add(1, Ordering::Relaxed);
-                        to_delivery
-                    }
-                };
+            let response = match head.starts_with("OPTIONS") && is_agreed {
+                true => &agreed,
+                false if head.starts_with("OPTIONS") => "403 Forbidden",
+                false if head.starts_with("GET") => "405 Method Not Allowed\r\nallow: POST",
+                false => {
+                    seen.fetch_add(1, Ordering::Relaxed);
+                    to_delivery
+                }
+            };
             let response = format!("HTTP/1.1 {response}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
             let _ = stream.get_mut().write_all(response.as_bytes());
         }

@@ -71,6 +71,10 @@ impl<'a> Extras<'a> {
         };
         for (header, value) in outgoing.headers() {
             if attribute(header) {
+                // The sender has seen that it is lost, and is allowed to be.
+                if matches!(outgoing.content(), Content::Message(_)) && name::attribute(header).is_some() {
+                    continue;
+                }
                 return Err(Error::new(ErrorKind::InvalidName)
                     .with_detail(format!(
                         "the user property `{}` would be an attribute",
@@ -369,7 +373,9 @@ mod tests {
         let with = |outgoing: &Outgoing| {
             Extras::of(outgoing, &message, None).map(|_| ()).map_err(|error| error.kind())
         };
-        assert_eq!(with(&outgoing().header("traceparent", "1")), Err(ErrorKind::InvalidName));
+        // What the sender has found to be lost is left out.
+        let own = outgoing().header("traceparent", "1");
+        assert!(Extras::of(&own, &message, None).unwrap().headers.is_empty());
         assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Unsupported));
         assert_eq!(with(&outgoing().header("x-a", "1")), Ok(()));
         // In structured mode, user properties are no attributes.

@@ -3,7 +3,7 @@
 use super::{Qos, packet::Arrived};
 use crate::{MessageView, Version, decode_message, name};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Decoded, RepairKind};
+use cloudevents_core::{DecodeOptions, Decoded, ErrorKind, Message, RepairKind};
 use cloudevents_transport::{Origin, Partition, Received};
 use rumqttc_v5::mqttbytes::v5;
 use std::{any::Any, borrow::Cow, fmt};
@@ -27,15 +27,24 @@ pub struct ReceivedPublish {
     publish: v5::Publish,
     version: Version,
     partition: Partition,
-    /// Whether its attributes have the prefix of HTTP, which leniency has allowed.
-    is_prefixed: bool,
+    attributes: Attributes,
+}
+
+/// Which user properties are attributes.
+#[derive(Clone, Copy, PartialEq)]
+enum Attributes {
+    /// It is a document, or no CloudEvent.
+    None,
+    Plain,
+    /// With the prefix of HTTP, which leniency has allowed.
+    Prefixed,
 }
 
 /// A packet of MQTT 5. Its partition is its topic.
 impl From<v5::Publish> for ReceivedPublish {
     fn from(publish: v5::Publish) -> Self {
         let partition = Partition::new(String::from_utf8_lossy(&publish.topic).as_ref(), 0);
-        Self { publish, version: Version::V5, partition, is_prefixed: false }
+        Self { publish, version: Version::V5, partition, attributes: Attributes::Plain }
     }
 }
 
@@ -105,13 +114,21 @@ pub(super) fn received(
     with: &DecodeOptions,
 ) -> Received {
     let Arrived { publish, error } = arrived;
-    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), is_prefixed: false };
+    let attributes = Attributes::Plain;
+    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), attributes };
     let decoded = match error {
         None => decode_message(&origin, with),
         Some(error) => Err(error),
     };
-    let repairs = decoded.as_ref().map_or(&[][..], Decoded::repairs);
-    origin.is_prefixed = repairs.iter().any(|repair| repair.kind() == RepairKind::ForeignPrefix);
+    let is_prefixed = |decoded: &Decoded<_>| {
+        decoded.repairs().iter().any(|repair| repair.kind() == RepairKind::ForeignPrefix)
+    };
+    origin.attributes = match &decoded {
+        Ok(decoded) if !matches!(decoded.value, Message::Binary(_)) => Attributes::None,
+        Ok(decoded) if is_prefixed(decoded) => Attributes::Prefixed,
+        Err(error) if error.kind() == ErrorKind::NotACloudEvent => Attributes::None,
+        _ => Attributes::Plain,
+    };
     Received::new(decoded, origin)
 }
 
@@ -140,7 +157,11 @@ impl Origin for ReceivedPublish {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        let attribute = if self.is_prefixed { name::prefixed(name) } else { name::attribute(name) };
+        let attribute = match self.attributes {
+            Attributes::None => None,
+            Attributes::Plain => name::attribute(name),
+            Attributes::Prefixed => name::prefixed(name),
+        };
         attribute.is_none() && name != "content-type"
     }
 

@@ -329,6 +329,7 @@ impl Transmit for MqttSender {
             Version::V5 => {
                 let mut capabilities = capabilities.carrying(CARRIED.and(Carries::AS_RECEIVED));
                 capabilities.requests = true;
+                capabilities.headers_apart = self.options.prefixed || self.writing.format().is_some();
                 capabilities
             }
         }

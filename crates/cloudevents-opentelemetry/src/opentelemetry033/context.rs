@@ -37,9 +37,10 @@ impl Contexts {
         {
             *message = message.clone().with_message(Message::Binary(event));
         }
-        if headers && matches!(message.content(), Content::Message(_)) {
+        if matches!(message.content(), Content::Message(_)) {
             for (name, value) in values {
-                message.set_header(name, value);
+                // One that the message was stored with would be lost.
+                if headers { message.set_header(name, value) } else { message.remove_header(&name) }
             }
         }
     }

@@ -86,7 +86,9 @@ impl Interceptor for Traced {
         if !context::is_valid(&tracing::Span::current().context()) {
             set_parent(&span, contexts.stored(message));
         }
-        contexts.write(&span.context(), message, self.place.has_headers(to.carries));
+        // Over MQTT, it would be an attribute of an event in binary mode.
+        let has_headers = to.carries_header(message, "traceparent");
+        contexts.write(&span.context(), message, has_headers);
         let (measures, place, begin) = (Arc::clone(measures), self.place.clone(), Instant::now());
         Some(Box::new(move |sent| {
             let error = sent.err().map(|error| error.kind().code());

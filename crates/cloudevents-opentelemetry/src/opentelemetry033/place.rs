@@ -1,6 +1,6 @@
 //! Where messages are sent to or come from.
 
-use cloudevents_transport::{Carries, Endpoint};
+use cloudevents_transport::Endpoint;
 use std::sync::Arc;
 
 /// An endpoint, as attributes name it: never with credentials, or with a path that may be one.
@@ -32,11 +32,6 @@ impl Place {
     /// The destination of a message, if it differs from that of the endpoint.
     pub(super) fn destination<'a>(&'a self, of_message: Option<&'a str>) -> &'a str {
         of_message.filter(|_| !has_paths(self.system)).unwrap_or(&self.destination)
-    }
-
-    /// Whether a context can be a header. MQTT has no namespace for attributes: there, a header `traceparent` would be the attribute.
-    pub(super) fn has_headers(&self, carries: Carries) -> bool {
-        self.system != "mqtt" && carries.contains(Carries::HEADERS)
     }
 }
 

@@ -193,8 +193,9 @@ pub enum KeyRule {
     From(Template),
 }
 
-/// Which headers are carried, and under which names. Attributes are not among them. The trace context
-/// (`traceparent` and `tracestate`) is always carried.
+/// Which headers are carried, and under which names. Attributes are not among them, nor are headers without a value. The trace context (`traceparent` and
+/// `tracestate`) is carried unless it is named below, or the target cannot carry it: MQTT 3.1.1 has no headers, and over MQTT 5 it would be an attribute
+/// of an event in binary mode. Another header that the target cannot carry is a loss, which [`BridgePolicy`] and the options of its sender refuse or allow.
 ///
 /// Over HTTP, in both directions, headers that belong to an exchange are never carried, whatever this rule says:
 /// `Host`, credentials, framing, forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A
@@ -230,18 +231,35 @@ impl HeaderRule {
 
     /// The name under which a header is carried; `None` if it is not.
     pub(super) fn name<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        if name.eq_ignore_ascii_case("traceparent") || name.eq_ignore_ascii_case("tracestate") {
-            return Some(name);
-        }
         if let Some((_, to)) = self.rename.iter().find(|(from, _)| from.eq_ignore_ascii_case(name)) {
             return Some(to);
         }
-        (self.others && !self.drop.iter().any(|dropped| dropped.eq_ignore_ascii_case(name))).then_some(name)
+        let is_dropped = self.drop.iter().any(|dropped| dropped.eq_ignore_ascii_case(name));
+        (!is_dropped && (self.others || is_trace_context(name))).then_some(name)
     }
+}
+
+pub(super) fn is_trace_context(header: &str) -> bool {
+    header.eq_ignore_ascii_case("traceparent") || header.eq_ignore_ascii_case("tracestate")
 }
 
 impl Default for HeaderRule {
     fn default() -> Self {
         Self::all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_rule_may_name_the_trace_context() {
+        assert_eq!(HeaderRule::none().name("Traceparent"), Some("Traceparent"));
+        assert_eq!(HeaderRule::none().name("a"), None);
+        let mut rule = HeaderRule::all();
+        rule.drop.push("TraceParent".into());
+        rule.rename.push(("tracestate".into(), "x-state".into()));
+        assert_eq!([rule.name("traceparent"), rule.name("TraceState")], [None, Some("x-state")]);
     }
 }

@@ -2,11 +2,14 @@
 
 use super::{
     BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap,
+    policy::is_trace_context,
     renamed::{is_own, renamed},
 };
 use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, MediaType, Message, Payload};
+use cloudevents_core::{
+    DecodeOptions, Error, ErrorKind, Event, Leniency, Losses, MediaType, Message, Payload,
+};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
@@ -101,12 +104,11 @@ impl Shaper {
             return Ok(None);
         }
         let Some(repaired) = delivery.repaired() else { return Ok(None) };
-        let (message, losses) = match repaired {
+        let written = match repaired {
             [event] if !matches!(message, Message::Batched(_)) => Message::structured(event, format)?,
             events => Message::batched(events, format)?,
         };
-        losses.exact()?; // it came in this format
-        Ok(Some(message))
+        self.checked(written).map(Some)
     }
 
     pub(super) fn decoding(&self) -> &DecodeOptions {
@@ -143,19 +145,20 @@ impl Shaper {
         let Some(subject) = &self.policy.subject else { return self.reformat(message) };
         let subject = subject.fill(message, &self.decoding)?;
         let event = message.event(&self.decoding)?.value;
-        let event = Message::Binary(event.into_builder().subject(subject.as_str()).build()?);
+        let event = event.into_builder().subject(subject.as_str()).build()?;
         match (&self.policy.form, message.format()) {
             (Form::Kept, Some(format)) => {
                 let format = self.decoding.formats.require(format)?;
-                let (message, losses) = match &event {
-                    Message::Binary(event) => Message::structured(event, format)?,
-                    _ => return Ok(event),
-                };
-                losses.exact()?; // it came in this format
-                Ok(message)
+                self.checked(Message::structured(&event, format)?)
             }
-            _ => self.reformat(&event),
+            _ => self.reformat(&Message::Binary(event)),
         }
+    }
+
+    /// A document that was written anew, if the policy allows what it has lost.
+    fn checked(&self, (message, losses): (Message, Losses)) -> Result<Message, Error> {
+        let _ = self.policy.losses.check(losses)?;
+        Ok(message)
     }
 
     fn reformat(&self, message: &Message) -> Result<Message, Error> {
@@ -226,6 +229,8 @@ impl Shaper {
                 && !own
                 && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
+                // Nobody asked for it.
+                && (!is_trace_context(name) || self.target.carries_header(outgoing, name))
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));
             }

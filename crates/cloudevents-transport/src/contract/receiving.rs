@@ -5,50 +5,75 @@ use super::{
     tools::{accept, ensure, event, next, number, receiver, settled, within},
 };
 use crate::{By, Carries, Delivery, Extends, Outgoing};
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{Document, ErrorKind, FormatId, Message};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 
 const KEY: &[u8] = b"contract-key";
 const HEADER: (&str, &str) = ("contract-trace", "00-1-2-01");
+/// With a name that an attribute may have.
+const PLAIN_HEADER: (&str, &str) = ("tenant", "north");
 
-/// Key and headers sent with an event are shown, are not attributes of it, and are forwarded. The body is
+/// Key and headers sent with an event and with a document are shown, are not attributes, and are forwarded. The body is
 /// also shown and forwarded.
 pub async fn what_came_along_is_shown_and_forwarded(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const DOCUMENT: &str = r#"{"specversion":"1.0","id":"0","source":"/contract","type":"contract"}"#;
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
     let sender = venue.sender().await?;
-    let carries = sender.capabilities().carries;
-    let mut outgoing = Outgoing::from(event(0)?);
-    if carries.contains(Carries::KEY) {
-        outgoing = outgoing.key(KEY);
-    }
-    if carries.contains(Carries::HEADERS) {
-        outgoing = outgoing.header(HEADER.0, HEADER.1);
-    }
-    within(claims.patience, sender.send(outgoing)).await??;
-    for round in ["sent", "forwarded"] {
-        let delivery = next(&mut receiver, claims).await?;
-        let event = delivery.event()?;
-        ensure!(
-            !claims.binary || delivery.body().as_deref() == event.data_bytes().map(|body| &**body),
-            "{round}: another body"
-        );
-        ensure!(event.attribute(HEADER.0).is_none(), "{round}: the header became an attribute");
-        if carries.contains(Carries::KEY) {
-            ensure!(delivery.key().as_deref() == Some(KEY), "{round}: the key is {:?}", delivery.key());
+    let capabilities = sender.capabilities();
+    let has_headers = capabilities.carries.contains(Carries::HEADERS);
+    let has_key = capabilities.carries.contains(Carries::KEY);
+    let document = Message::Structured(Document::new(FormatId::JSON, DOCUMENT));
+    for message in [Message::from(event(0)?), document] {
+        let is_document = matches!(message, Message::Structured(_));
+        let headers = match (has_headers, capabilities.headers_apart || is_document) {
+            (false, _) => &[][..],
+            (true, false) => &[HEADER],
+            (true, true) => &[HEADER, PLAIN_HEADER],
+        };
+        let mut outgoing = Outgoing::from(message.clone());
+        if has_key {
+            outgoing = outgoing.key(KEY);
         }
-        if carries.contains(Carries::HEADERS) {
-            let found = delivery.header_text(&HEADER.0.to_ascii_uppercase());
-            ensure!(found.as_deref() == Some(HEADER.1), "{round}: the header is {found:?} of {delivery:?}");
+        for (name, value) in headers {
+            outgoing = outgoing.header(*name, *value);
         }
-        let forwarded = delivery.forward();
-        let names: Vec<_> = forwarded.headers().map(|(name, _)| name.to_owned()).collect();
-        let expected: &[&str] = if carries.contains(Carries::HEADERS) { &[HEADER.0] } else { &[] };
-        ensure!(names == expected, "{round}: these headers are forwarded: {names:?}");
-        settled(delivery.accept(), claims).await?;
-        if round == "sent" {
-            within(claims.patience, sender.send(forwarded)).await??;
+        within(claims.patience, sender.send(outgoing)).await??;
+        for round in ["sent", "forwarded"] {
+            let delivery = next(&mut receiver, claims).await?;
+            match &message {
+                Message::Structured(document) => {
+                    let body = delivery.body();
+                    ensure!(body.as_deref() == Some(&**document.body()), "{round}: another document");
+                }
+                _ => {
+                    let event = delivery.event()?;
+                    let is_same = delivery.body().as_deref() == event.data_bytes().map(|body| &**body);
+                    ensure!(!claims.binary || is_same, "{round}: another body");
+                    let attribute = headers.iter().find(|(name, _)| event.attribute(name).is_some());
+                    ensure!(attribute.is_none(), "{round}: {attribute:?} became an attribute");
+                }
+            }
+            if has_key {
+                ensure!(delivery.key().as_deref() == Some(KEY), "{round}: the key is {:?}", delivery.key());
+            }
+            for (name, value) in headers {
+                let found = delivery.header_text(&name.to_ascii_uppercase());
+                ensure!(
+                    found.as_deref() == Some(*value),
+                    "{round}: the header `{name}` is {found:?} of {delivery:?}"
+                );
+            }
+            let forwarded = delivery.forward();
+            let mut names: Vec<_> = forwarded.headers().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            let expected: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+            ensure!(names == expected, "{round}: these headers are forwarded: {names:?}");
+            settled(delivery.accept(), claims).await?;
+            if round == "sent" {
+                within(claims.patience, sender.send(forwarded)).await??;
+            }
         }
     }
     Ok(Verdict::Holds)

@@ -183,6 +183,9 @@ impl Counters {
     pub(crate) fn repaired(&self, repairs: &[Repair]) {
         if !repairs.is_empty() {
             add(&self.repaired, 1);
+            for repair in repairs {
+                tracing::debug!(%repair, "what was received is repaired");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{
     Counters, InFlight, Outcome, Outgoing, Receipt, Received, Settlement,
     binding::{Incoming, Ownership, Token},
 };
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Repair};
 use std::{
     fmt,
     ops::Deref,
@@ -121,9 +121,17 @@ impl Delivery {
     /// Returns the event and the repairs made while decoding. Strict decoding makes none. Errors as for
     /// [`event`](Self::event).
     pub fn decoded(&self) -> Result<Decoded<Event>, Error> {
-        let event = self.event()?;
-        let mut repairs =
-            self.decoded_message().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
+        Ok(Decoded::new(self.event()?, self.repairs()))
+    }
+
+    /// Returns the repairs made while decoding: of the event, or of all events of the batch. Strict decoding makes none, and there are none of what
+    /// cannot be read.
+    pub fn repairs(&self) -> Vec<Repair> {
+        let Ok(message) = self.decoded_message() else { return Vec::new() };
+        let mut repairs = message.repairs.clone();
+        if !matches!(message.value, Message::Binary(_)) && self.received.event().is_none() {
+            self.read();
+        }
         if let Some(known) = self.received.event() {
             repairs.extend_from_slice(&known.repairs);
         }
@@ -132,7 +140,7 @@ impl Delivery {
             Some(Events::Batch(Ok(events))) => &events.repairs,
             _ => &[],
         });
-        Ok(Decoded::new(event, repairs))
+        repairs
     }
 
     /// Returns one attribute as its canonical string, without decoding the rest, as [`Message::attribute`]

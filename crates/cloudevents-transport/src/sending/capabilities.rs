@@ -1,6 +1,7 @@
 //! Capabilities of a sender.
 
-use crate::Orders;
+use crate::{Content, Orders, Outgoing};
+use cloudevents_core::{Message, Name};
 use std::fmt;
 
 /// When a send has succeeded.
@@ -32,6 +33,9 @@ pub struct SenderCapabilities {
     pub orders: Orders,
     /// What can be sent with a message.
     pub carries: Carries,
+    /// Whether headers have names apart from those of attributes, in binary mode. Without it, as over MQTT, a header whose name could be that of an
+    /// attribute (lower-case letters and digits) is not carried with an event in binary mode.
+    pub headers_apart: bool,
     /// Whether [`Sender::request`](crate::Sender::request) returns replies.
     pub requests: bool,
     /// Whether batches can be sent as one message.
@@ -47,10 +51,18 @@ impl SenderCapabilities {
             confirms,
             orders: Orders::Everything,
             carries: Carries::NOTHING,
+            headers_apart: true,
             requests: false,
             batches: false,
             receipts: false,
         }
+    }
+
+    /// Whether a header of this name can be sent with this message.
+    pub fn carries_header(&self, outgoing: &Outgoing, name: &str) -> bool {
+        let is_binary = || matches!(outgoing.content(), Content::Message(Message::Binary(_)));
+        self.carries.contains(Carries::HEADERS)
+            && (self.headers_apart || Name::parse(name).is_err() || !is_binary())
     }
 
     /// Returns a copy that also carries these.

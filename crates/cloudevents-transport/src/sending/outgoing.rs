@@ -91,8 +91,15 @@ impl Outgoing {
     /// Sets a header that is not an attribute, in place of all with this name. For interceptors.
     pub fn set_header(&mut self, name: impl Into<Cow<'static, str>>, value: impl AsRef<[u8]>) {
         let name = name.into();
-        self.extras_mut().headers.retain(|(known, _)| *known != name);
+        self.remove_header(&name);
         self.push(name, Bytes::copy_from_slice(value.as_ref()));
+    }
+
+    /// Removes all headers with this name. For interceptors.
+    pub fn remove_header(&mut self, name: &str) {
+        if let Some(extras) = &mut self.extras {
+            extras.headers.retain(|(known, _)| known != name);
+        }
     }
 
     /// Allows the broker to drop the message after this time.

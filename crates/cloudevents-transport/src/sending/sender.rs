@@ -266,7 +266,9 @@ impl Sender {
                 let receipt = Receipt::new();
                 tell(|| after(replied.as_ref().map(|_| &receipt)));
             }
-            Ok(replied?.event(&self.state.options.decoding)?.value)
+            let reply = replied?.event(&self.state.options.decoding)?;
+            counters.repaired(reply.repairs());
+            Ok(reply.value)
         }
     }
 
@@ -431,12 +433,22 @@ impl Sender {
             return Err(Error::new(ErrorKind::Closed));
         }
         let lost = outgoing.needs().without(self.capabilities.carries);
-        if lost.is_empty() { Ok(()) } else { self.lose(lost) }
+        if !lost.is_empty() {
+            return self.lose(lost, format_args!("the protocol does not carry: {lost}"));
+        }
+        match outgoing.headers().find(|(name, _)| !self.capabilities.carries_header(outgoing, name)) {
+            Some((name, _)) => {
+                let name = name.escape_debug();
+                let detail = format_args!("the header `{name}` would be an attribute of the event");
+                self.lose(Carries::HEADERS, detail)
+            }
+            None => Ok(()),
+        }
     }
 
     #[cold]
-    fn lose(&self, lost: Carries) -> Result<(), Error> {
-        let detail = format!("the protocol does not carry: {lost}");
+    fn lose(&self, lost: Carries, detail: fmt::Arguments<'_>) -> Result<(), Error> {
+        let detail = detail.to_string();
         // Sending to another address, or another message, would be an error and not a loss.
         if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
             return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));

@@ -102,6 +102,18 @@ async fn repairs_are_told() {
 }
 
 #[tokio::test]
+async fn repairs_of_a_batch_are_told() {
+    let one =
+        |id, more: &str| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t"{more}}}"#);
+    let body = format!("[{},{}]", one(1, ""), one(2, r#","dataschema":"http://x/#y""#));
+    let message = Message::Batched(Document::new(FormatId::JSON, body));
+    let (delivery, receiver) = receive(message, json().with_leniency(Leniency::all())).await;
+    assert_eq!(delivery.events().unwrap().len(), 2);
+    let repairs: Vec<_> = delivery.repairs().iter().map(|repair| repair.kind()).collect();
+    assert_eq!((repairs, receiver.metrics().repaired), (vec![RepairKind::UriFragment], 1));
+}
+
+#[tokio::test]
 async fn an_unknown_format_is_reported_and_can_be_forwarded() {
     let message = Message::Structured(Document::new(FormatId::new("toml"), "id = 1"));
     let (delivery, _receiver) = receive(message, DecodeOptions::strict()).await;

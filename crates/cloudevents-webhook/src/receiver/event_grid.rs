@@ -29,7 +29,8 @@ impl Subscriptions {
     /// Whether the headers are those of a validation event for one of the subscriptions.
     pub(super) fn validates(&self, request: &Parts) -> bool {
         let kind = text(request, "aeg-event-type");
-        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation")) && self.recognizes(request)
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation"))
+            && self.recognizes(request)
     }
 
     /// Returns the response that repeats the code: 200, as Event Grid requires. `None` if the body is not a validation event.

@@ -216,7 +216,8 @@ async fn deliveries_of_event_grid_are_accepted_as_they_come() {
 #[tokio::test]
 async fn deliveries_of_event_grid_in_its_own_schema_are_converted() {
     let convert = |_: &Parts, body: &Bytes| {
-        let [event]: [Value; 1] = serde_json::from_slice(body).map_err(|_| Error::new(ErrorKind::InvalidData))?;
+        let [event]: [Value; 1] =
+            serde_json::from_slice(body).map_err(|_| Error::new(ErrorKind::InvalidData))?;
         let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
         Ok(Event::builder().id(text("id")).source(text("topic")).ty(text("eventType")).build()?)
     };

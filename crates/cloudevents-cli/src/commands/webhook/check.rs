@@ -314,7 +314,9 @@ async fn deliveries(
         let missing = match case.needs {
             Needs::Token if !probe.has_token() => Some("no token was given: see --token-env"),
             Needs::Secret if !probe.has_signer() => Some("no key was given: see --secret-env"),
-            Needs::Handshake if consent == Consent::None => Some("the target has not agreed in the handshake"),
+            Needs::Handshake if consent == Consent::None => {
+                Some("the target has not agreed in the handshake")
+            }
             Needs::Handshake if consent == Consent::EveryOrigin => Some("the target agrees to every origin"),
             Needs::Time if command.quick => Some("left out by --quick"),
             _ => None,
