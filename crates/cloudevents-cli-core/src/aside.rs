@@ -1,101 +1,195 @@
 //! Standard error that a thread writes, for commands that go on for ever: one that is not read must not hold them up.
 
+use crate::{console::Paint, global::ErrorFormat, plain::count, report::Report};
 use std::{
+    collections::VecDeque,
     io::{self, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-/// The most texts that wait to be written. Others are left out, and their number is written when there is room again.
+/// The most texts that wait to be written. The oldest ones make room: what comes last says why the program ends.
 const WAITING: usize = 1024;
 
-/// How long what waits may take to be written at the end.
-const LAST: Duration = Duration::from_secs(1);
+/// How long standard error may be left unread at the end, and how long writing what waits may take in all.
+const UNREAD: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(10);
 
 /// Where texts go that a thread writes. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside {
-    texts: SyncSender<Job>,
-    left_out: Arc<AtomicUsize>,
+pub(crate) struct Aside(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-enum Job {
-    Write(String),
-    /// Reports that everything before was written.
-    Flush(Sender<()>),
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<String>,
+    /// How many made room for others, and were not reported as left out yet.
+    left_out: usize,
+    is_writing: bool,
 }
 
 impl Aside {
     /// Starts the thread; `None` if there can be none.
-    pub(crate) fn start() -> Option<Self> {
-        Self::to(io::stderr())
+    pub(crate) fn start(errors: ErrorFormat) -> Option<Self> {
+        Self::to(io::stderr(), errors)
     }
 
-    fn to(out: impl Write + Send + 'static) -> Option<Self> {
-        let (texts, jobs) = sync_channel(WAITING);
-        let aside = Self { texts, left_out: Arc::default() };
-        let left_out = Arc::clone(&aside.left_out);
-        thread::Builder::new().name("report".to_owned()).spawn(move || write(out, &jobs, &left_out)).ok()?;
+    fn to(mut out: impl Write + Send + 'static, errors: ErrorFormat) -> Option<Self> {
+        let shared = Arc::<Shared>::default();
+        let aside = Self(Arc::clone(&shared));
+        let write = move || {
+            loop {
+                // If standard error is closed, nothing can be reported.
+                let (left_out, text) = shared.next();
+                if left_out > 0 {
+                    let _ = out.write_all(missing(left_out, errors).as_bytes());
+                }
+                let _ = out.write_all(text.as_bytes());
+            }
+        };
+        thread::Builder::new().name("report".to_owned()).spawn(write).ok()?;
         Some(aside)
     }
 
-    /// Writes a text, or leaves it out if too many wait.
+    /// Writes a text. If too many wait, the oldest one is left out.
     pub(crate) fn write(&self, text: String) {
-        if self.texts.try_send(Job::Write(text)).is_err() {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.0.state();
+        if state.waiting.len() >= WAITING {
+            state.waiting.pop_front();
+            state.left_out = state.left_out.saturating_add(1);
         }
+        state.waiting.push_back(text);
+        self.0.changed.notify_all();
     }
 
-    /// Waits until everything before is written, for a limited time.
+    /// Waits until everything is written, as long as it is read, and for a limited time.
     pub(crate) fn flush(&self) {
-        let (flushed, is_flushed) = channel();
-        if self.texts.try_send(Job::Flush(flushed)).is_ok() {
-            let _ = is_flushed.recv_timeout(LAST);
+        let end = Instant::now().checked_add(LAST);
+        let mut state = self.0.state();
+        while state.is_busy() && end.is_none_or(|end| Instant::now() < end) {
+            let before = state.waiting.len();
+            let unread = |state: &mut State| state.is_busy() && state.waiting.len() == before;
+            let (after, waited) = self
+                .0
+                .changed
+                .wait_timeout_while(state, UNREAD, unread)
+                .unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return;
+            }
+            state = after;
         }
     }
 }
 
-fn write(mut out: impl Write, jobs: &Receiver<Job>, left_out: &AtomicUsize) {
-    for job in jobs {
-        // If standard error is closed, nothing can be reported.
-        match job {
-            Job::Write(text) => drop(out.write_all(text.as_bytes())),
-            Job::Flush(flushed) => drop(flushed.send(())),
+impl State {
+    fn is_busy(&self) -> bool {
+        self.is_writing || !self.waiting.is_empty()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last text is written. Waits for the next one, and returns how many were left out before it.
+    fn next(&self) -> (usize, String) {
+        let mut state = self.state();
+        state.is_writing = false;
+        self.changed.notify_all();
+        loop {
+            if let Some(text) = state.waiting.pop_front() {
+                state.is_writing = true;
+                self.changed.notify_all();
+                return (std::mem::take(&mut state.left_out), text);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let missing = left_out.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            let _ = writeln!(out, "warning: standard error was not read: {missing} reports are left out");
-        }
+    }
+}
+
+fn missing(number: usize, errors: ErrorFormat) -> String {
+    let words = format!("standard error was not read: {} left out", count(number, "report"));
+    let report = Report::warning(words).kind("left-out");
+    match errors {
+        ErrorFormat::Text => report.to_text(Paint(false), None),
+        ErrorFormat::Json => report.to_json(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{BufRead, BufReader};
+
+    fn line(number: usize) -> String {
+        format!("{number:09}{}\n", "x".repeat(4086))
+    }
+
+    /// The numbers of the lines that are read up to this one, and how many others were reported as left out.
+    fn read(reader: io::PipeReader, last: usize) -> (Vec<usize>, usize) {
+        let (mut written, mut left_out) = (Vec::new(), 0);
+        for line in BufReader::new(reader).lines().map(Result::unwrap) {
+            match line.strip_prefix("warning: standard error was not read: ") {
+                Some(told) => left_out += told.split(' ').next().unwrap().parse::<usize>().unwrap(),
+                None => written.push(line[..9].parse().unwrap()),
+            }
+            if written.last() == Some(&last) {
+                break;
+            }
+        }
+        (written, left_out)
+    }
 
     #[test]
     fn what_is_not_read_holds_up_nothing_and_is_counted() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let aside = Aside::to(writer).unwrap();
-        let line = format!("{}\n", "x".repeat(4095));
+        let (reader, writer) = io::pipe().unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
         // A pipe has 64 KiB or more.
-        for _ in 0..3 * WAITING {
-            aside.write(line.clone());
-        }
-        drop(aside);
-        let mut read = String::new();
-        reader.read_to_string(&mut read).unwrap();
-        let (written, told): (Vec<_>, Vec<_>) = read.lines().partition(|found| *found == line.trim_end());
-        let missing =
-            told.iter().map(|words| words.split(' ').find_map(|word| word.parse::<usize>().ok()).unwrap());
-        let missing: usize = missing.sum();
-        assert!(missing > WAITING && told.iter().all(|words| words.starts_with("warning")), "{missing}");
-        assert_eq!(written.len() + missing, 3 * WAITING);
+        (0..3 * WAITING).for_each(|number| aside.write(line(number)));
+        let (written, left_out) = read(reader, 3 * WAITING - 1);
+        assert!(left_out > WAITING, "{left_out}");
+        assert_eq!(written.len() + left_out, 3 * WAITING);
+        assert!(written.ends_with(&Vec::from_iter(2 * WAITING..3 * WAITING)), "the last ones are there");
+    }
+
+    /// The thread ends with the program, which ends behind this.
+    #[test]
+    fn the_end_waits_for_a_reader_that_is_late_or_slow() {
+        let (reader, writer) = io::pipe().unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
+        (0..3 * WAITING).for_each(|number| aside.write(line(number)));
+        let reading = thread::spawn(move || {
+            thread::sleep(UNREAD / 4); // it is late
+            let (mut reader, mut written, mut bytes) = (reader, 0, [0; 64 << 10]);
+            loop {
+                thread::sleep(UNREAD / 50); // and slow
+                match io::Read::read(&mut reader, &mut bytes).unwrap() {
+                    0 => return written,
+                    read => written += read,
+                }
+            }
+        });
+        aside.flush();
+        assert!(!aside.0.state().is_busy(), "everything is written");
+        drop(reading); // the pipe stays open
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_what_is_not_read() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
+        (0..3 * WAITING).for_each(|number| aside.write(line(number)));
+        let begin = Instant::now();
+        aside.flush();
+        assert!((UNREAD..5 * UNREAD).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        assert!(aside.0.state().is_busy());
     }
 }

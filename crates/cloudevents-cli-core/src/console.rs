@@ -142,7 +142,7 @@ impl Console {
     /// From now on, standard error is written by a thread: if it is not read, reports are left out, and the command goes on.
     pub fn write_aside(&self) {
         if self.aside.get().is_none()
-            && let Some(aside) = Aside::start()
+            && let Some(aside) = Aside::start(self.errors)
         {
             let _ = self.aside.set(aside);
         }

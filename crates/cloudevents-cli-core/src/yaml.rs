@@ -31,6 +31,8 @@ pub struct Document {
     pub(crate) begin: usize,
     /// Where it ends there.
     pub(crate) end: usize,
+    /// Where each item of a sequence ends there, at the latest.
+    pub(crate) items: Vec<usize>,
     /// Offsets in the JSON, in order, and their offsets in the YAML text.
     places: Vec<(usize, usize)>,
 }
@@ -114,7 +116,12 @@ impl<'a> Documents<'a> {
                     return Ok(Some(writer.document));
                 }
                 Event::StreamEnd => return Ok(None),
-                event => writer.event(event, at)?,
+                event => {
+                    writer.event(event, at)?;
+                    if writer.is_behind_item() {
+                        writer.document.items.push(self.cursor.offset(span.end));
+                    }
+                }
             }
         }
     }
@@ -232,6 +239,11 @@ impl Writer {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether an item of the sequence that the document is has ended.
+    fn is_behind_item(&self) -> bool {
+        matches!(self.open.as_slice(), [Open { names: None, is_first: false, .. }])
     }
 
     fn start(&mut self, anchor: usize, tag: Option<&Tag>, kind: &str, at: usize) -> Result<(), Error> {

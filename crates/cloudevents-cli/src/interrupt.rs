@@ -6,7 +6,7 @@ use crate::{
     plain::count,
 };
 use std::{
-    process,
+    io, process,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
@@ -47,7 +47,8 @@ impl Interrupt {
         let _ = thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
             runtime.block_on(async {
-                while asked().await {
+                let Ok(mut signals) = Signals::open() else { return };
+                while signals.next().await.is_some() {
                     if watcher.0.idle.load(Ordering::SeqCst) {
                         process::exit(watcher.0.status.load(Ordering::SeqCst).into());
                     }
@@ -134,21 +135,38 @@ pub(crate) fn finishing(notes: &Notes, messages: usize) {
 /// The exit status after a second Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Waits for the next signal; `false` when there can be none.
+/// Ctrl-C and SIGTERM, seen since this was opened, also while something else is waited for.
 #[cfg(unix)]
-async fn asked() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            interrupt = tokio::signal::ctrl_c() => interrupt.is_ok(),
-            terminate = terminate.recv() => terminate.is_some(),
-        },
-        Err(_) => tokio::signal::ctrl_c().await.is_ok(),
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    fn open() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    /// Waits for the next signal; `None` when there can be none.
+    async fn next(&mut self) -> Option<()> {
+        tokio::select! {
+            next = self.0.recv() => next,
+            next = self.1.recv() => next,
+        }
     }
 }
 
-/// Waits for the next signal; `false` when there can be none.
+/// Ctrl-C, seen since this was opened, also while something else is waited for.
 #[cfg(not(unix))]
-async fn asked() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(not(unix))]
+impl Signals {
+    fn open() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    /// Waits for the next signal; `None` when there can be none.
+    async fn next(&mut self) -> Option<()> {
+        self.0.recv().await
+    }
 }

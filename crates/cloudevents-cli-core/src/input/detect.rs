@@ -1,6 +1,7 @@
 //! Detects the form of input by its content, then by its name.
 
 use super::{Form, LARGEST, read_line};
+use crate::failure::Failure;
 use bytes::Bytes;
 use cloudevents_kit::{
     DecodeOptions, Format, FormatId, Formats, Leniency,
@@ -27,6 +28,22 @@ pub(super) enum Content {
     Text,
     /// Only white space so far, or not looked at.
     Unknown,
+}
+
+/// How text in UTF-16 begins: with a byte order mark, or with JSON.
+const UTF_16: [&[u8]; 6] = [b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0["];
+
+/// Refuses what no event begins with, and other programs convert.
+pub(super) fn check(name: &str, beginning: &[u8]) -> Result<(), Failure> {
+    let begins = |with: &[u8]| beginning.starts_with(with);
+    let (what, help) = if begins(b"\x28\xb5\x2f\xfd") {
+        ("is compressed (zstd)", "decompress it first: `zstd -dc FILE | ce ...`")
+    } else if UTF_16.into_iter().any(begins) {
+        ("is text in UTF-16", "convert it to UTF-8 first: `iconv -f UTF-16 -t UTF-8 FILE | ce ...`")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("`{name}` {what}")).help(help))
 }
 
 /// Looks at the beginning of an input.

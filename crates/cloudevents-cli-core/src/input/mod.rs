@@ -151,7 +151,11 @@ fn detected(
     let mut reader = decompressed(reader).map_err(unreadable)?;
     let content = match given {
         Some(_) => Content::Unknown,
-        None => detect::content(reader::beginning(&mut *reader).map_err(unreadable)?),
+        None => {
+            let beginning = reader::beginning(&mut *reader).map_err(unreadable)?;
+            detect::check(name, beginning)?;
+            detect::content(beginning)
+        }
     };
     let form = match (given, content, &by_name) {
         (given @ Some(_), ..) => given,

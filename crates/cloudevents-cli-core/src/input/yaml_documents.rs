@@ -30,33 +30,37 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
         }
     };
     let mut all = Vec::new();
+    // The documents before a mistake are read.
+    let mut behind = 0;
     for document in yaml::Documents::new(text) {
         if all.len() >= MOST {
             let limit = format!("the limit for YAML is {} events", thousands(MOST));
             let error =
                 Error::new(ErrorKind::TooMany).with_detail(limit).with_help("convert it to JSON Lines");
-            all.push(located(Err(error), 0, all_of_it, None));
+            all.push(located(Err(error), behind, all_of_it, None));
             break;
         }
         let document = match document {
             Ok(document) => document,
             Err(error) => {
-                all.push(located(Err(error), 0, all_of_it, None));
+                all.push(located(Err(error), behind, all_of_it, None));
                 break;
             }
         };
-        let text = Bytes::copy_from_slice(document.json.as_bytes());
+        behind = document.end;
+        let json_text = Bytes::copy_from_slice(document.json.as_bytes());
         // The problems of a part of the JSON, at their places in the YAML.
         let moved = |event, raw, at| moved(event, &document, |error| decoding.others(error, json, raw, at));
         let first = Decoding { every: false, ..decoding.clone() };
-        if text.first() != Some(&b'[') {
-            let event = moved(first.single(json, text.clone()), text, 0);
+        if json_text.first() != Some(&b'[') {
+            let event = moved(first.single(json, json_text.clone()), json_text, 0);
             all.push(located(event, document.begin, document.end, None));
             continue;
         }
-        match first.items(json, &text) {
+        match first.items(json, &json_text) {
             Ok(items) => all.extend(items.into_iter().enumerate().map(|(index, (at, item))| {
-                located(moved(item.event, item.raw, at), document.place(at), document.end, Some(index))
+                let (begin, end) = item_text(text, &document, index, at);
+                located(moved(item.event, item.raw, at), begin, end, Some(index))
             })),
             Err(error) => {
                 all.push(located(Err(moved_error(&error, &document)), document.begin, document.end, None))
@@ -64,6 +68,17 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
         }
     }
     all
+}
+
+/// Where the text of an item begins and ends, by its index and its offset in the JSON. The indicator and the spaces before it belong to it: without them,
+/// the lines of a block are no YAML.
+fn item_text(text: &str, document: &yaml::Document, index: usize, at: usize) -> (usize, usize) {
+    let place = document.place(at);
+    let line = text.get(..place).unwrap_or_default().trim_end_matches([' ', '-']);
+    let begin = if line.is_empty() || line.ends_with('\n') { line.len() } else { place };
+    // A block ends where what follows it begins.
+    let end = document.items.get(index).copied().unwrap_or(document.end);
+    (begin, text.get(..end).map_or(end, |text| text.trim_ascii_end().len()))
 }
 
 fn moved(
@@ -96,5 +111,45 @@ fn moved_error(error: &Error, document: &yaml::Document) -> Error {
             moved.with_help("if it is text, put it in quotation marks; without them it is a number")
         }
         _ => moved,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Reading;
+
+    fn texts(text: &str) -> Vec<String> {
+        let source = Arc::new(Source::new("f", text.to_owned(), 1));
+        let all =
+            yaml_documents(&cloudevents_kit::json::Json::new(), &source, &Reading::default().decoding());
+        all.iter().map(|located| String::from_utf8(located.place.text().to_vec()).unwrap()).collect()
+    }
+
+    /// Nothing of the items around it, and YAML again.
+    #[test]
+    fn the_text_of_an_item_is_that_item() {
+        for (text, wanted) in [
+            ("- id: a\n  b: [1]\n# c\n- id: b\n\n", ["- id: a\n  b: [1]\n# c", "- id: b"]),
+            ("  - id: a\n    b:\n    - 1\n  - id: b", ["  - id: a\n    b:\n    - 1", "  - id: b"]),
+            ("-\n id: a\n b: [1]\n-  id: b\n...\n# c", [" id: a\n b: [1]", "-  id: b"]),
+            ("--- # c\n[{id: a, 'b': [1]}, {id:\n b}] # e", ["{id: a, 'b': [1]}", "{id:\n b}"]),
+            ("--- # é\n- {id: a, b: [1]}\r\n- {id: b}\r\n---\n", ["- {id: a, b: [1]}", "- {id: b}"]),
+        ] {
+            assert_eq!(texts(text), wanted, "{text}");
+            for (text, json) in wanted.iter().zip([r#"{"id":"a","b":[1]}"#, r#"{"id":"b"}"#]) {
+                let again: Vec<_> = yaml::Documents::new(text).map(Result::unwrap).collect();
+                assert_eq!(again.len(), 1, "{text}");
+                assert_eq!(again[0].json.trim_matches(['[', ']']), json.trim_matches(['[', ']']), "{text}");
+            }
+        }
+    }
+
+    /// The documents before are read.
+    #[test]
+    fn the_text_of_a_mistake_begins_behind_what_was_read() {
+        assert_eq!(texts("a: 1\n---\nb: 2\n---\n{oops\n"), ["a: 1\n", "---\nb: 2\n", "---\n{oops\n"]);
+        let many = format!("{}---\nlast: 1\n", "---\n- 1\n".repeat(super::MOST));
+        assert_eq!(texts(&many).last().unwrap(), "---\nlast: 1\n");
     }
 }

@@ -1,45 +1,126 @@
 //! Requests that a server refuses before there is a message.
 
-use crate::{console::Console, failure::Status, report::Report};
+use crate::{console::Console, failure::Status, plain::count, report::Report};
 use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, transport::OnRefusal};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use tokio::sync::mpsc;
 
-/// The most refusals that wait to be reported. A flood of them is reported as far as it can be.
+/// The most refusals that wait to be reported. Of others, only the number is reported.
 const REFUSALS: usize = 64;
 
+/// Refusals that wait to be reported.
+pub(super) struct Refusals {
+    waiting: mpsc::Receiver<Error>,
+    left_out: Arc<LeftOut>,
+}
+
+/// How many found no place.
+#[derive(Default)]
+struct LeftOut {
+    failures: AtomicUsize,
+    others: AtomicUsize,
+}
+
 /// Returns a function that sees refusals, and where they arrive.
-pub(super) fn channel() -> (OnRefusal, mpsc::Receiver<Error>) {
-    let (refused, refusals) = mpsc::channel(REFUSALS);
-    (Arc::new(move |error: &Error| drop(refused.try_send(error.clone()))), refusals)
+pub(super) fn channel() -> (OnRefusal, Refusals) {
+    let (refused, waiting) = mpsc::channel(REFUSALS);
+    let left_out = Arc::<LeftOut>::default();
+    let seen = Arc::clone(&left_out);
+    let see = move |error: &Error| {
+        if refused.try_send(error.clone()).is_err() {
+            let number = if is_failure(error) { &seen.failures } else { &seen.others };
+            number.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    (Arc::new(see), Refusals { waiting, left_out })
 }
 
 /// Waits for the next message of a receiver. Reports refusals meanwhile: a flood of them leaves every message its turn.
 pub(super) async fn next(
     receiver: &mut Receiver,
-    refusals: &mut mpsc::Receiver<Error>,
+    refusals: &mut Refusals,
     console: &Console,
 ) -> Result<Option<Delivery>, Error> {
     loop {
         // Not biased: either may come without end.
         tokio::select! {
-            Some(error) = refusals.recv() => tell(&error, console),
+            Some(error) = refusals.waiting.recv() => refusals.tell(&error, console),
             next = receiver.next() => return next,
         }
     }
 }
 
-/// Reports a refusal. A request that no message can come from, such as a probe, is no failure, and neither is one without a right to send, nor a handshake.
-pub(super) fn tell(error: &Error, console: &Console) {
-    let words = "a request was refused";
-    if error.kind() == ErrorKind::Refused {
-        console.report(&Report::warning(words).kind("refused").detail(error.detail()));
-    } else {
-        let report = Report::new(words).kind(error.kind().code());
-        let report = match error.detail() {
-            "" => report.detail(error.message().to_string()),
-            detail => report.detail(detail),
-        };
-        console.error(Status::No, &report);
+impl Refusals {
+    /// Reports what waits, at the end.
+    pub(super) fn tell_rest(&mut self, console: &Console) {
+        while let Ok(error) = self.waiting.try_recv() {
+            self.tell(&error, console);
+        }
+        self.tell_left_out(console);
+    }
+
+    fn tell(&self, error: &Error, console: &Console) {
+        if is_failure(error) {
+            console.error(Status::No, &described(Report::new("a request was refused"), error));
+        } else {
+            console.report(&warning(error));
+        }
+        self.tell_left_out(console);
+    }
+
+    fn tell_left_out(&self, console: &Console) {
+        let take = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
+        let (failures, others) = (take(&self.left_out.failures), take(&self.left_out.others));
+        let words =
+            |number| format!("{} not shown, as too many came at once", count(number, "refused request"));
+        if others > 0 {
+            console.report(&Report::warning(words(others)).kind("refused"));
+        }
+        if failures > 0 {
+            console.error(Status::No, &Report::new(words(failures)).kind("refused"));
+        }
+    }
+}
+
+/// Whether an event may have been refused. A request that no message can come from, such as a probe, is no failure, and neither is one without a right to
+/// send, nor a handshake.
+fn is_failure(error: &Error) -> bool {
+    error.kind() != ErrorKind::Refused
+}
+
+/// A refusal as a warning.
+pub(super) fn warning(error: &Error) -> Report {
+    described(Report::warning("a request was refused"), error)
+}
+
+fn described(report: Report, error: &Error) -> Report {
+    let report = report.kind(error.kind().code());
+    match error.detail() {
+        "" => report.detail(error.message().to_string()),
+        detail => report.detail(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::global::Global;
+
+    /// Whatever comes before it.
+    #[test]
+    fn a_failure_without_a_place_counts() {
+        let console = Console::new(&Global::default());
+        let (see, mut refusals) = channel();
+        (0..2 * REFUSALS).for_each(|_| see(&Error::new(ErrorKind::Refused)));
+        refusals.tell_rest(&console);
+        assert_eq!(console.remembered(), Status::Done);
+        (0..REFUSALS).for_each(|_| see(&Error::new(ErrorKind::Refused)));
+        see(&Error::new(ErrorKind::TooLarge));
+        assert_eq!(refusals.left_out.failures.load(Ordering::Relaxed), 1);
+        refusals.tell_rest(&console);
+        assert_eq!(console.remembered(), Status::No);
     }
 }

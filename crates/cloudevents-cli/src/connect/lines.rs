@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// The beginnings of compressed files: gzip (RFC 1952) and zstd (RFC 8878).
@@ -16,6 +16,8 @@ pub(super) struct Lines {
     /// Whether the last line has no end: it was found so, or a write that failed could not be undone. The next line begins with one, which
     /// destroys nothing: the line before may be a complete event.
     unfinished: bool,
+    /// The name of the file. What it names is appended to, also after the file was renamed or removed, as logs are.
+    path: Option<PathBuf>,
 }
 
 enum Out {
@@ -25,7 +27,7 @@ enum Out {
 
 impl Lines {
     pub(super) fn of_standard_output() -> Self {
-        Self { out: Out::Standard(io::stdout()), unfinished: false }
+        Self { out: Out::Standard(io::stdout()), unfinished: false, path: None }
     }
 
     /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its beginning,
@@ -41,7 +43,8 @@ impl Lines {
         let file = File::options().append(true).create(true).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let unfinished = metadata.is_file() && metadata.len() > 0 && is_unfinished(path)?;
-        Ok(Self { out: Out::File(file), unfinished })
+        let path = metadata.is_file().then(|| path.to_owned());
+        Ok(Self { out: Out::File(file), unfinished, path })
     }
 
     /// Whether writing may wait for who reads: not in a file.
@@ -54,6 +57,9 @@ impl Lines {
 
     /// Appends lines, each with its end. After an error, a file is as it was, unless others write to it.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if let Some(path) = self.path.as_ref().filter(|path| self.out.is_elsewhere(path)) {
+            *self = Self::append_to(path).map_err(|failure| io::Error::other(failure.message()))?;
+        }
         let ended;
         let text = if self.unfinished {
             ended = [b"\n", lines].concat();
@@ -75,6 +81,22 @@ impl Lines {
 }
 
 impl Out {
+    /// Whether the file that is open is no longer the one with this name.
+    #[cfg(unix)]
+    fn is_elsewhere(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Self::File(file) = self else { return false };
+        let (Ok(named), Ok(open)) = (fs::metadata(path), file.metadata()) else { return true };
+        // Opening a pipe would wait for its reader.
+        named.is_file() && (named.dev(), named.ino()) != (open.dev(), open.ino())
+    }
+
+    /// Whether the file that is open is no longer the one with this name: it cannot be renamed or removed while it is open.
+    #[cfg(not(unix))]
+    fn is_elsewhere(&self, _: &Path) -> bool {
+        false
+    }
+
     /// Removes the last bytes, which were written, if they are still the last ones.
     fn is_undone(&mut self, written: u64) -> bool {
         let Self::File(file) = self else { return false };

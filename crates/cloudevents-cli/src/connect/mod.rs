@@ -28,7 +28,7 @@ use crate::{
 use cloudevents_kit::{
     Error, ErrorKind, Peer, Receiver, Sender,
     http::reqwest013::{Refusal, SignRequest, Trace},
-    transport::{Endpoint, LossPolicy, ReceiverOptions},
+    transport::{Endpoint, LossPolicy, OnRefusal, ReceiverOptions},
 };
 use std::{error::Error as _, pin::Pin, time::Duration};
 use tokio::runtime::Builder;
@@ -150,14 +150,22 @@ pub(crate) struct Opened {
 
 /// Opens a receiver.
 pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Opened, Failure> {
-    receiver_seeing(url, options, None).await
+    open_receiver(url, options, None).await
 }
 
 /// As [`receiver`], with a function that sees what servers of HTTP and WebSockets refuse.
 pub(crate) async fn receiver_seeing(
     url: &str,
     options: ReceiverOptions,
-    on_refusal: Option<cloudevents_kit::transport::OnRefusal>,
+    on_refusal: OnRefusal,
+) -> Result<Opened, Failure> {
+    open_receiver(url, options, Some(on_refusal)).await
+}
+
+async fn open_receiver(
+    url: &str,
+    options: ReceiverOptions,
+    on_refusal: Option<OnRefusal>,
 ) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
         return file::receiver(path, options).await;

@@ -2,7 +2,11 @@
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, file};
 use cloudevents_testkit::{amqp::Broker, ports};
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 fn send(url: &str, id: usize) {
     let event = GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#));
@@ -116,6 +120,27 @@ fn probes_are_answered_beside_connections_that_say_nothing() {
     // In turns of five seconds, it takes twenty.
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     drop(silent);
+    bridge.signal("-TERM");
+    assert_eq!(bridge.end().0, Some(0));
+}
+
+/// What holds for many requests is reported once.
+#[test]
+fn requests_that_a_bridge_refuses_are_reported() {
+    let from = format!("127.0.0.1:{}", ports::free());
+    let url = format!("http://{from}/events");
+    let mut bridge = Bridge::start(&[&url, &format!("file:{}", file("out.jsonl", "").display())]);
+    let ask = |request: String| {
+        let mut stream = TcpStream::connect(&from).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    };
+    let large = "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n";
+    (0..3).for_each(|_| ask(large.to_owned()));
+    ask("GET /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned());
+    assert!(bridge.line("a request was refused").contains("[too-large]"));
+    let next = bridge.line("a request was refused");
+    assert!(next.contains("405 Method Not Allowed of GET /events [refused]"), "{next}");
     bridge.signal("-TERM");
     assert_eq!(bridge.end().0, Some(0));
 }

@@ -81,7 +81,7 @@ fn names_decide_where_content_does_not() {
 
 #[test]
 fn what_cannot_be_detected_asks_for_the_format() {
-    for input in [&b"\x00\x01\x02"[..], b"hello world", b"\xff\xfe{"] {
+    for input in [&b"\x00\x01\x02"[..], b"hello world"] {
         let ran = ce_with(&["validate"], input);
         assert_eq!(ran.status, 2);
         assert!(ran.err.contains("cannot detect the format of `standard input`"), "{}", ran.err);
@@ -90,6 +90,28 @@ fn what_cannot_be_detected_asks_for_the_format() {
     let ran = ce_with(&["validate", "--from", "json"], "hello world");
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("[invalid-document]"), "{}", ran.err);
+}
+
+/// As PowerShell writes files, and as backups are kept.
+#[test]
+fn what_other_programs_convert_is_named() {
+    let utf_16: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let with_mark = [b"\xff\xfe", &*utf_16].concat();
+    for (name, content, words, help) in [
+        ("in.jsonl.zst", &b"\x28\xb5\x2f\xfd\x00"[..], "is compressed (zstd)", "zstd -dc FILE | ce"),
+        ("in.jsonl", &with_mark, "is text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE | ce"),
+        ("in.json", &utf_16, "is text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE | ce"),
+        ("in.yaml", &with_mark, "is text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE | ce"),
+    ] {
+        let path = file(name, content);
+        let url = format!("file:{}", path.display());
+        for arguments in [["validate", path.to_str().unwrap()], ["listen", &url]] {
+            let ran = ce(&arguments);
+            assert_eq!(ran.status, if arguments[0] == "listen" { 3 } else { 2 }, "{name}: {}", ran.err);
+            assert!(ran.err.contains(words), "{name}: {}", ran.err);
+            assert!(ran.err.contains(help) || arguments[0] == "listen", "{name}: {}", ran.err);
+        }
+    }
 }
 
 /// A batch that is too large to be read at once.

@@ -95,6 +95,33 @@ fn nothing_is_appended_to_a_file_of_another_form() {
     assert_eq!(send(&blank, &event(2)).status, 0);
 }
 
+/// As logrotate does: what was there stays, and what comes is in the file with the name.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_renamed_or_removed_is_made_again() {
+    let path = file("out.jsonl", "");
+    let from = format!("http://127.0.0.1:{}/", cloudevents_testkit::ports::free());
+    let bridge = Bridge::start(&[&from, &url(&path)]);
+    let send = |id| assert_eq!(ce_with(&["send", &from], event(id)).status, 0);
+    let line = |id| format!("{}\n", event(id));
+    let older = path.with_extension("1");
+    send(1);
+    fs::rename(&path, &older).unwrap();
+    send(2);
+    assert_eq!(fs::read_to_string(&path).unwrap(), line(2));
+    fs::remove_file(&path).unwrap();
+    send(3);
+    // One that another program has made, and not ended.
+    fs::rename(&path, path.with_extension("2")).unwrap();
+    fs::write(&path, GOOD).unwrap();
+    send(4);
+    send(5);
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{GOOD}\n{}{}", line(4), line(5)));
+    assert_eq!(fs::read_to_string(&older).unwrap(), line(1));
+    bridge.signal("-TERM");
+    assert_eq!(bridge.end().0, Some(0));
+}
+
 /// It would be read as long as there is room on the disk.
 #[cfg(unix)]
 #[test]

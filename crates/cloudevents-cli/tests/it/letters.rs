@@ -55,6 +55,8 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         "x".repeat(9 << 20)
     );
     let yaml = "specversion: \"1.0\"\nid: \"1\"\nsource: /s\ntype: t\n";
+    let item = format!("- {}\n", yaml.trim_end().replace('\n', "\n  "));
+    let in_flow = format!("{{{}}}", yaml.trim_end().replace('\n', ", "));
     for (name, text, wanted, good) in [
         ("in.jsonl", format!("{GOOD}\n  {bad} \n{GOOD}\n{GOOD}\n"), bad, 3),
         ("one.json", format!("[{GOOD},{bad},{GOOD}]"), bad, 2),
@@ -66,6 +68,19 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
             "---\nspecversion: \"1.0\"\nid: \"2\"\n",
             2,
         ),
+        (
+            "block.yaml",
+            format!("{item}- specversion: \"1.0\"\n  id: \"2\"\n{item}{item}"),
+            "- specversion: \"1.0\"\n  id: \"2\"",
+            3,
+        ),
+        (
+            "flow.yaml",
+            format!("---\n[{in_flow}, {{specversion: \"1.0\", id: \"2\"}}, {in_flow}]\n"),
+            "{specversion: \"1.0\", id: \"2\"}",
+            2,
+        ),
+        ("malformed.yaml", format!("{yaml}---\n{yaml}---\n{{oops\n"), "---\n{oops\n", 2),
     ] {
         let broker = mqtt::Broker::start().unwrap();
         let (from, to) = (file(name, text), file("out.jsonl", ""));

@@ -102,6 +102,30 @@ fn a_pipe_that_is_not_read_is_not_waited_for_after_a_signal() {
     assert!(text.contains("it did not end within 1s after Ctrl-C") && text.contains("1 failed"), "{text}");
 }
 
+/// As a peer that reads nothing, over WebSockets.
+#[test]
+fn what_is_not_taken_for_long_is_reported() {
+    let pipe = fifo("pipe");
+    let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
+    let event = GOOD.replacen('{', &format!(r#"{{"data":"{}","#, "x".repeat(200_000)), 1);
+    let events = file("in.jsonl", &event);
+    let url = format!("file:{}", pipe.display());
+    let mut child = command(&["send", &url, events.to_str().unwrap(), "--timeout", "1"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    assert_eq!(line, "warning: nothing was taken for 2s; Ctrl-C ends it [waiting]\n");
+    reader.read_exact(&mut vec![0; event.len()]).unwrap();
+    line.clear();
+    errors.read_to_string(&mut line).unwrap();
+    assert_eq!(line, format!("1 event sent to {}\n", pipe.display()));
+    assert!(child.wait().unwrap().success());
+}
+
 /// What is in a pipe is lost when its reader closes it, if only to open it again.
 #[test]
 fn a_pipe_is_opened_once() {

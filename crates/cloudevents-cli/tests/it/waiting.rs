@@ -49,6 +49,46 @@ fn a_second_ctrl_c_stops() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
+/// The first one is reported, for which standard error has no room.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_ctrl_c_is_seen_while_standard_error_is_not_read() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let (reader, mut full) = std::io::pipe().unwrap();
+    let errors = full.try_clone().unwrap();
+    // A pipe has 64 KiB. This ends with the reader.
+    let filling = std::thread::spawn(move || while full.write_all(&[b'x'; 256]).is_ok() {});
+    let mut child = command(&["send", &url]).stdin(Stdio::piped()).stderr(errors).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(GOOD.as_bytes()).unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    let id = child.id().to_string();
+    let interrupt = || assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    interrupt();
+    // The thread that reports it has begun.
+    let reports = || {
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten();
+        threads
+            .flat_map(|thread| std::fs::read_to_string(thread.path().join("comm")))
+            .any(|name| name == "note\n")
+    };
+    let begin = Instant::now();
+    while !reports() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the first one is not seen");
+        std::thread::yield_now();
+    }
+    interrupt();
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5)); // between two looks
+    }
+    let _ = child.kill();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(reader);
+    filling.join().unwrap();
+}
+
 #[test]
 fn the_time_limit_holds_for_the_start() {
     let begin = Instant::now();

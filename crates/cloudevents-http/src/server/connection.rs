@@ -88,8 +88,8 @@ pub(super) async fn run<F, R>(
                 Ok(ended) => ended,
                 Err(_) => {
                     line.cut();
-                    // What has not arrived is no request.
-                    if line.awaits() == Some(Awaited::Head) {
+                    // What has not arrived is no request. A client that still sends gets its time to read the response.
+                    if line.awaits() == Some(Awaited::Head) && !line.is_unread() {
                         return;
                     }
                     (&mut served).await

@@ -7,7 +7,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -26,8 +26,8 @@ pub(super) struct Line {
     unread: AtomicBool,
     /// Whether something was read since the last response.
     heard: AtomicBool,
-    /// Whether bodies end now.
-    cut: AtomicBool,
+    /// Since when bodies end.
+    cut: OnceLock<Instant>,
     state: Mutex<State>,
 }
 
@@ -73,7 +73,7 @@ impl Line {
             crowd,
             unread: AtomicBool::new(false),
             heard: AtomicBool::new(false),
-            cut: AtomicBool::new(false),
+            cut: OnceLock::new(),
             state: Mutex::new(state),
         }
     }
@@ -186,7 +186,7 @@ impl Line {
     /// Ends the body that is being read.
     pub(super) fn cut(&self) {
         let mut state = self.state();
-        self.cut.store(true, Ordering::Release);
+        self.cut.get_or_init(Instant::now);
         let reader = state.reader.take();
         drop(state); // a woken task may run immediately
         reader.into_iter().for_each(Waker::wake);
@@ -194,7 +194,12 @@ impl Line {
 
     /// Whether bodies end now.
     pub(super) fn has_cut(&self) -> bool {
-        self.cut.load(Ordering::Acquire)
+        self.cut_since().is_some()
+    }
+
+    /// Since when bodies end, if they do.
+    pub(super) fn cut_since(&self) -> Option<Instant> {
+        self.cut.get().copied()
     }
 
     /// More of a body has to come. Returns whether bodies end now. Otherwise this task is woken then.

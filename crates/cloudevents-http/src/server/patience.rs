@@ -20,7 +20,8 @@ use tokio::{
 /// So a peer that reads a byte now and then gains nothing.
 ///
 /// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112,
-/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most.
+/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most, and
+/// for [`SILENCE`] at most when the server stops.
 pub(super) struct Patience {
     stream: TcpStream,
     limit: Duration,
@@ -33,11 +34,12 @@ pub(super) struct Patience {
 
 /// Since the peer has the last response.
 struct Closing {
+    begin: Instant,
     end: Pin<Box<Sleep>>,
     silent: Pin<Box<Sleep>>,
 }
 
-/// How long a peer may be silent that was sent its last response.
+/// How long a peer may be silent that was sent its last response, and how long it may go on sending when the server stops.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How much of what a client sends is read before other connections have their turn: what comes fast is many reads, each with work after
@@ -67,12 +69,18 @@ impl Patience {
             }
             let limit = self.limit;
             let closing = self.closing.get_or_insert_with(|| Closing {
+                begin: Instant::now(),
                 end: Box::pin(sleep(limit)),
                 silent: Box::pin(sleep(SILENCE)),
             });
             if came {
-                let now = Instant::now();
-                closing.silent.as_mut().reset(now.checked_add(SILENCE).unwrap_or(now));
+                closing.silent.as_mut().reset(behind(Instant::now(), SILENCE));
+            }
+            if let Some(cut) = self.line.cut_since() {
+                let end = behind(cut.max(closing.begin), SILENCE);
+                if end < closing.end.deadline() {
+                    closing.end.as_mut().reset(end);
+                }
             }
             if closing.end.as_mut().poll(context).is_ready()
                 || closing.silent.as_mut().poll(context).is_ready()
@@ -90,6 +98,10 @@ impl Patience {
         let late = self.late.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         late.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
+}
+
+fn behind(begin: Instant, time: Duration) -> Instant {
+    begin.checked_add(time).unwrap_or(begin)
 }
 
 impl AsyncRead for Patience {

@@ -24,7 +24,11 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time::sleep,
 };
+
+/// The pause between two pieces of what is sent slowly.
+const PAUSE: Duration = Duration::from_millis(50);
 
 async fn receiver(options: HttpReceiverOptions) -> (SocketAddr, Receiver) {
     let receiver = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
@@ -173,6 +177,41 @@ async fn a_refusal_is_read_at_the_deadline_by_a_client_that_still_sends() {
     };
     // Whether all ends in time is up to the client, which is fast.
     let (_, ()) = soon(async { tokio::join!(deliveries.drain(Duration::ZERO), still_sends) }).await;
+}
+
+/// A client that goes on sending delays the end by a limited time, whoever was answered: it may read its response, and nothing is late.
+#[tokio::test]
+async fn clients_that_go_on_sending_do_not_delay_the_end() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let (mut body, mut refused) = (Wire::connect(address).await, Wire::connect(address).await);
+    let long = |request: &str| request.replace("content-length: 7", "content-length: 10000000");
+    body.write(long(GOOD)).await;
+    // This one was answered before.
+    refused.write(long(GOOD).replace("/events", "/elsewhere")).await;
+    assert_eq!(refused.answer().await.unwrap().status, StatusCode::NOT_FOUND);
+    let begin = Instant::now();
+    let drain = async {
+        deliveries.drain(Duration::from_secs(15)).await.unwrap();
+        begin.elapsed()
+    };
+    let sending = async {
+        let answer = loop {
+            assert!(body.write([b'x'; 64]).await && refused.write([b'x'; 64]).await, "a reset");
+            if let Some(answer) = body.answer_within(PAUSE).await {
+                break answer;
+            }
+        };
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        for _ in 0..4 {
+            assert!(refused.write([b'x'; 64]).await, "the connection was reset");
+            sleep(PAUSE).await;
+        }
+        while body.write([b'x'; 64]).await | refused.write([b'x'; 64]).await {
+            sleep(PAUSE).await;
+        }
+    };
+    let (took, ()) = soon(async { tokio::join!(drain, sending) }).await;
+    assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
 /// An event with as many attributes as the model allows arrives in binary mode, and comes back as a reply.

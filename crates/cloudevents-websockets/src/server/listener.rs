@@ -13,7 +13,7 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION, request::Parts};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -219,20 +219,23 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
         Err(error) => return tracing::debug!(%error, "a connection was not upgraded"),
     };
     tokio::select! {
-        error = connection.ended() => {
-            if let Some(refusal) = refusal(&error) {
-                shared.options.refused(&refusal);
-            }
-        }
-        () = reached(&mut stopped) => connection.close(CloseCode::Away).await,
+        _ = connection.ended() => {}
+        () = reached(&mut stopped) => connection.hang_up(CloseCode::Away),
     }
+    if let Some(refusal) = refusal(&connection.ended().await) {
+        shared.options.refused(&refusal);
+    }
+    // Until then, it has its place.
+    connection.gone().await;
 }
 
 fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Option<Accepted>) {
     let (mut parts, _) = request.into_parts();
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-    let (response, accepted) = upgrade(&mut parts, shared);
+    let (mut response, accepted) = upgrade(&mut parts, shared);
     if accepted.is_none() {
+        // Nothing follows a handshake that was refused: responses without end would wait for a client that does not read.
+        response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
         let (status, why) = (response.status(), response.body().trim_end());
         shared.options.refused(
             &Error::new(ErrorKind::Refused).with_detail(format!("{status} of {method} {path}: {why}")),

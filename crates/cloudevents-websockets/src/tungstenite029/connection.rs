@@ -103,7 +103,7 @@ impl Connection {
     /// Closes the connection after everything sent before, and waits until that is done, for a limited time.
     pub(crate) async fn close(&self, code: CloseCode) {
         self.commands.close(code);
-        let _ = tokio::time::timeout(FAREWELL.saturating_mul(2), self.ended()).await;
+        let _ = tokio::time::timeout(FAREWELL.saturating_mul(2), self.gone()).await;
     }
 
     /// Closes the connection after everything sent before, and does not wait.
@@ -111,7 +111,13 @@ impl Connection {
         self.commands.close(code);
     }
 
-    /// Waits until the connection has ended, and returns why.
+    /// Waits until the peer has had its time to read why the connection has ended: until its task is gone.
+    pub(crate) async fn gone(&self) {
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+
+    /// Waits until the connection has ended, and returns why. The peer may still be reading that.
     pub(crate) async fn ended(&self) -> Error {
         let mut ended = self.ended.clone();
         let error = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
@@ -170,8 +176,9 @@ impl Reading {
         let error = self.serve(&mut socket).await;
         drop(self.inbox.take()); // what was received comes first, then the end
         tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
+        // Whoever waits for it does not wait for what the peer still reads and sends.
+        ended.0.send_replace(Some(error.clone()));
         socket.end(&error).await;
-        ended.0.send_replace(Some(error));
     }
 
     /// Returns why the connection ends.

@@ -23,7 +23,8 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    sync::mpsc::unbounded_channel,
+    time::{sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -110,6 +111,42 @@ async fn a_sender_learns_that_its_message_is_too_large() {
         assert!(error.detail().contains("closed the connection with status 1009"), "{error}");
     }
     still_serves(&url, &mut deliveries).await;
+}
+
+/// What is refused is reported at once, though the peer gets time to read why, and whatever else happens meanwhile.
+#[tokio::test]
+async fn a_refusal_is_seen_while_the_peer_still_sends() {
+    for drains in [false, true] {
+        let (see, mut seen) = unbounded_channel();
+        let mut options = WsServerOptions::default();
+        options.receiver.decoding.limits.bytes = 1024;
+        options.on_refusal = Some(Arc::new(move |error| drop(see.send(error.clone()))));
+        let server = listen(options).await;
+        let mut peer = Peer::connect(&server.url(), Subprotocol::Json).await;
+        let mut deliveries = server.into_receiver();
+        let too_large = [vec![TEXT, 0xff], (1_u64 << 20).to_be_bytes().to_vec(), vec![0; 4]].concat();
+        peer.write(&too_large).await.unwrap();
+        let Some(Message::Close(Some(frame))) = peer.next().await else { panic!("no close frame") };
+        assert_eq!(u16::from(frame.code), 1009);
+        let sending = async {
+            while peer.write(b" ").await.is_ok() {
+                sleep(Duration::from_millis(100)).await;
+            }
+            std::future::pending().await
+        };
+        let seeing = async {
+            if drains {
+                deliveries.drain(LONG).await.unwrap();
+            }
+            // It is discarded for five seconds.
+            timeout(Duration::from_secs(3), seen.recv()).await.expect("it is late").expect("it is not seen")
+        };
+        let error = tokio::select! {
+            error = seeing => error,
+            () = sending => unreachable!(),
+        };
+        assert!(error.detail().contains("1048576 bytes"), "{error}");
+    }
 }
 
 /// Fragments without content need no memory, and pongs are answers: only the deadline ends such a message.

@@ -118,6 +118,26 @@ async fn a_handshake_that_is_none_is_refused() {
     }
 }
 
+/// A client that sends requests and reads nothing does not keep responses waiting.
+#[tokio::test]
+async fn a_refused_handshake_is_the_last_of_its_connection() {
+    let server = listen(ReceiverOptions::default()).await;
+    for wrong in [
+        request(|line| line.replace("/events", "/other")),
+        request(|line| line.replace("Upgrade: websocket", "")),
+    ] {
+        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        stream.write_all(wrong.replace('\n', "\r\n").repeat(3).as_bytes()).await.unwrap();
+        let mut response = String::new();
+        let read = stream.read_to_string(&mut response);
+        tokio::time::timeout(Duration::from_secs(10), read).await.expect("it stays open").unwrap();
+        let response = response.to_ascii_lowercase();
+        assert_eq!(response.matches("http/1.1 4").count(), 1, "{response}");
+        let connection = response.lines().find_map(|line| line.strip_prefix("connection: ")).unwrap();
+        assert!(connection.ends_with("close"), "{response}");
+    }
+}
+
 #[tokio::test]
 async fn many_clients_and_formats_come_to_one_receiver() {
     let server = listen(with_avro()).await;

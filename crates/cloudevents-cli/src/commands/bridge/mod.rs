@@ -5,6 +5,7 @@ mod open;
 mod operate;
 
 use crate::{
+    commands::refusals,
     connect,
     console::Console,
     failure::{Failure, Status},
@@ -160,7 +161,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
-    let outage = Outage::default();
+    let outage = LastReason::default();
     let observer = move |received: &Received, fate: &Fate| {
         if let Fate::Failed(error) = fate
             && let Some(name) = connect::closed_for_good(&to, error)
@@ -183,8 +184,15 @@ async fn run_once(
             let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
+    let (refused, mut refusals) = mpsc::channel(LINES);
+    let last = LastReason::default();
+    let on_refusal = move |error: &Error| {
+        if last.is_news(error) {
+            let _ = refused.try_send(error.clone());
+        }
+    };
     let opened = tokio::select! {
-        opened = open::open(config, console, Arc::new(observer)) => opened?,
+        opened = open::open(config, console, Arc::new(observer), Arc::new(on_refusal)) => opened?,
         () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
@@ -225,6 +233,7 @@ async fn run_once(
             tokio::select! {
                 ended = &mut running => break ended,
                 Some((name, fate, repairs)) = printed.recv() => tell(&name, &fate, &repairs, console),
+                Some(error) = refusals.recv() => console.report(&refusals::warning(&error)),
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
@@ -232,6 +241,9 @@ async fn run_once(
     };
     while let Ok((name, fate, repairs)) = printed.try_recv() {
         tell(&name, &fate, &repairs, console);
+    }
+    while let Ok(error) = refusals.try_recv() {
+        console.report(&refusals::warning(&error));
     }
     console.say(&summary(&status));
     // What is released from now on does not come again.
@@ -251,12 +263,13 @@ async fn run_once(
     }
 }
 
-/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and attempt.
+/// Why messages failed last, until one is confirmed, or requests were refused: what holds for all of them is reported once, not for each message and
+/// attempt.
 #[derive(Default)]
-struct Outage(Mutex<Option<String>>);
+struct LastReason(Mutex<Option<String>>);
 
-impl Outage {
-    /// Whether the failure is another one than before.
+impl LastReason {
+    /// Whether it is another one than before.
     fn is_news(&self, error: &Error) -> bool {
         let why = words(error);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,8 @@ use cloudevents_kit::{
     self as kit, DecodeOptions, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions, Settles,
+        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal,
+        ReceiverOptions, Settles,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -46,6 +47,7 @@ pub(super) async fn open(
     config: &Config,
     console: &Console,
     observer: Arc<Observer>,
+    on_refusal: OnRefusal,
 ) -> Result<Both, Failure> {
     check(config, console)?;
     let mut policy = policy(config)?;
@@ -77,7 +79,8 @@ pub(super) async fn open(
         }
         policy.dead_letters = Some(letters);
     }
-    let Opened { mut receiver, url, notes } = connect::receiver(&config.from, options).await?;
+    let Opened { mut receiver, url, notes } =
+        connect::receiver_seeing(&config.from, options, on_refusal).await?;
     notes.iter().for_each(|note| console.report(note));
     match (filter(config, console)?, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),

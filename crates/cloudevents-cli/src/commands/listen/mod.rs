@@ -122,7 +122,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         Some((opened, server)) => (opened, Some(server)),
         None => {
             let options = ReceiverOptions::from(decoding);
-            (connect::receiver_seeing(&command.url, options, Some(on_refusal)).await?, None)
+            (connect::receiver_seeing(&command.url, options, on_refusal).await?, None)
         }
     };
     let Opened { mut receiver, url, notes } = opened;
@@ -257,9 +257,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if let Some(server) = server {
         server.close().await;
     }
-    while let Ok(error) = refusals.try_recv() {
-        refusals::tell(&error, console);
-    }
+    refusals.tell_rest(console);
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     console.say(&match filters.as_slice() {
         [] => format!("{received} received"),

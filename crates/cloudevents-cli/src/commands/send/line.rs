@@ -13,7 +13,7 @@ use cloudevents_kit::{
     Error, ErrorKind, Event, Format, Message, Sender,
     transport::{Outcome, Receipt, RetryPolicy},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, future::pending, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Which messages are sent again.
@@ -159,21 +159,31 @@ impl Line<'_> {
         self.in_time(enqueued).await
     }
 
-    /// Waits for what may take as long as it likes: a pipe that nothing reads, for example. But not after Ctrl-C.
+    /// Waits for what may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported when it takes
+    /// longer than what has a time limit of its own. After Ctrl-C, it is not waited for.
     async fn in_time<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Self { interrupt, patience, end, progress, console, .. } = self;
+        let limit = *patience;
         let late = async {
-            self.interrupt.asked().await;
-            let end = Instant::now().checked_add(self.patience);
-            sleep_until(*self.end.get_or_insert(end.unwrap_or_else(Instant::now))).await;
+            interrupt.asked().await;
+            let after = Instant::now().checked_add(limit);
+            sleep_until(*end.get_or_insert(after.unwrap_or_else(Instant::now))).await;
+        };
+        let telling = async {
+            let long = limit.saturating_mul(2);
+            sleep(long).await;
+            let report = Report::warning(format!("nothing was taken for {long:?}; Ctrl-C ends it"));
+            progress.suspend(|| console.report(&report.kind("waiting")));
+            pending().await
         };
         tokio::select! {
             biased;
             done = work => done,
             () = late => {
-                let limit = self.patience;
                 Err(Error::new(ErrorKind::Timeout)
                     .with_detail(format!("it did not end within {limit:?} after Ctrl-C")))
             }
+            waiting = telling => waiting,
         }
     }
 

@@ -148,9 +148,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         console.error(Status::Network, &Report::of(&error));
     }
     server.close().await;
-    while let Ok(error) = refusals.try_recv() {
-        refusals::tell(&error, console);
-    }
+    refusals.tell_rest(console);
     console.say(&format!("{} received", count(usize::try_from(events).unwrap_or(usize::MAX), "event")));
     Ok(Status::Done)
 }
