@@ -176,7 +176,7 @@ impl Selection {
 
     /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected.
     pub(crate) fn all_judged(&self, suite: &Suite, revisions: &[Revision]) -> usize {
-        suite.cases().iter().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
+        suite.whole().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
     }
 
     /// The names of the profile, joined by `+`.

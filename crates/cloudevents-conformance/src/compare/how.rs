@@ -1,6 +1,8 @@
 //! How answers are compared where comparing the text is not enough.
 
-use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, TimestampComparison};
+use cloudevents_vectors::{
+    Case, Expected, JsonComparison, Outcome, PayloadComparison, TimestampComparison,
+};
 use serde_json::Value;
 
 use crate::infoset::{CE, Element, Node as XmlNode};
@@ -14,6 +16,8 @@ use super::instant::Instant;
 pub(crate) struct How {
     /// How `json` payloads compare.
     pub(super) json: JsonComparison,
+    /// Whether a `json` payload may be presented as another kind.
+    pub(super) payload: PayloadComparison,
     /// How timestamps compare.
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
@@ -45,6 +49,7 @@ impl How {
         let timestamp = if text { TimestampComparison::Text } else { case.compare.timestamp };
         How {
             json: case.compare.json,
+            payload: case.compare.payload,
             timestamp,
             timestamps,
             reports: reports.to_vec(),

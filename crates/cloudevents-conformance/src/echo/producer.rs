@@ -53,7 +53,8 @@ impl Suite {
         let document =
             json!({"area": "producer", "topic": binding, "title": "What a producer writes", "cases": cases});
         let document = Document::parse(&document.to_string())?;
-        Ok(Suite::new([document], cloudevents_vectors::load_requirements()?))
+        let suite = Suite::new([document], cloudevents_vectors::load_requirements()?);
+        Ok(suite.observing(format!("a producer over {binding}"), |_| true))
     }
 }
 
