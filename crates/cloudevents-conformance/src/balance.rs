@@ -59,11 +59,13 @@ impl<'a> Balance<'a> {
     /// What is wrong with the run, if anything.
     pub(crate) fn problems(self) -> Vec<Problem> {
         // Claims can hide what must be accepted, as it has events of a version or payloads of a kind; what must be refused has none.
-        let hides = |shown: &Side, other: &Side, hidden: usize| shown.right > 0 && other.judged == 0 && hidden > 0;
+        let hides =
+            |shown: &Side, other: &Side, hidden: usize| shown.right > 0 && other.judged == 0 && hidden > 0;
         let named = |chosen: &dyn Fn(&Sides) -> bool| -> Vec<String> {
             self.0.iter().filter(|(_, sides)| chosen(sides)).map(|(op, _)| (*op).to_owned()).collect()
         };
-        let accepted = named(&|Sides { valid, invalid }| hides(invalid, valid, valid.declined + valid.skipped));
+        let accepted =
+            named(&|Sides { valid, invalid }| hides(invalid, valid, valid.declined + valid.skipped));
         let refused = named(&|Sides { valid, invalid }| hides(valid, invalid, invalid.declined));
         let mut problems = Vec::new();
         if !accepted.is_empty() {

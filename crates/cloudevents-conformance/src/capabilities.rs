@@ -63,7 +63,8 @@ impl Capabilities {
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
         let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);
-        let none = |versions: &Vec<String>| !versions.iter().any(|version| VERSIONS.contains(&version.as_str()));
+        let none =
+            |versions: &Vec<String>| !versions.iter().any(|version| VERSIONS.contains(&version.as_str()));
         omitted.chain(self.specversions.as_ref().is_some_and(none).then_some("specversions")).collect()
     }
 
@@ -110,8 +111,8 @@ impl Capabilities {
             .or_else(|| {
                 events(case).find_map(|event| {
                     // Any other version is there to be refused.
-                    let version = text(event.as_object()?, "specversion")
-                        .filter(|version| VERSIONS.contains(version));
+                    let version =
+                        text(event.as_object()?, "specversion").filter(|version| VERSIONS.contains(version));
                     lacks("specversion", self.specversions.as_deref(), version)
                 })
             })

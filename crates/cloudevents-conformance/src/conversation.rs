@@ -68,7 +68,9 @@ impl<'t> Conversation<'t> {
         let answer = self.testee.call(&json!({"cmd": "start", "version": 1}).to_string())?;
         let no_answer =
             |reason| Breakdown::garbage(format!("{reason}, in answer to `start`: {}", shortened(&answer)));
-        let said = answer::object(&answer).and_then(|answer: Json| Capabilities::read(&answer)).map_err(no_answer)?;
+        let said = answer::object(&answer)
+            .and_then(|answer: Json| Capabilities::read(&answer))
+            .map_err(no_answer)?;
         match &self.started {
             Some(first) if *first != said => Err(no_answer("not what it said first".to_owned())),
             _ => Ok(self.started.insert(said).clone()),

@@ -295,7 +295,9 @@ mod tests {
 
     #[test]
     fn a_json_value_without_a_text_has_any() {
-        let data = |kind: &str, value: &str| event("", &format!(r#","data":{{"{kind}":{}}}"#, serde_json::json!(value)));
+        let data = |kind: &str, value: &str| {
+            event("", &format!(r#","data":{{"{kind}":{}}}"#, serde_json::json!(value)))
+        };
         let wanted = data("json", r#"{"a":"\u007f","b":1}"#);
         let how = How { payload: PayloadComparison::Json, ..How::default() };
         let spaced = "{ \"b\": 1, \"a\": \"\u{7f}\" }";

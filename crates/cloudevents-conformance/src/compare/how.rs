@@ -1,8 +1,6 @@
 //! How answers are compared where comparing the text is not enough.
 
-use cloudevents_vectors::{
-    Case, Expected, JsonComparison, Outcome, PayloadComparison, TimestampComparison,
-};
+use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, PayloadComparison, TimestampComparison};
 use serde_json::Value;
 
 use crate::infoset::{CE, Element, Node as XmlNode};

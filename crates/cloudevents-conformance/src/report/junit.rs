@@ -132,7 +132,9 @@ fn message(report: &CaseReport<'_>) -> String {
         (Verdict::Abstained, Finding::Declined(reason) | Finding::Inexpressible(reason)) => {
             format!("abstained: {reason}")
         }
-        (_, Finding::Inexpressible(reason)) => format!("declined, as the API cannot be given the input: {reason}"),
+        (_, Finding::Inexpressible(reason)) => {
+            format!("declined, as the API cannot be given the input: {reason}")
+        }
         (_, Finding::Declined(reason)) => format!("declined, though claimed: {reason}"),
         (_, Finding::Crashed(breakdown)) => breakdown.to_string(),
         (Verdict::Warning, Finding::Failed(failure)) => {

@@ -34,7 +34,10 @@ fn a_testee_that_refuses_everything_and_claims_nothing_that_must_be_accepted_fai
     let nothing_accepted = Problem::NothingAccepted { ops: vec!["decode".to_owned(), "encode".to_owned()] };
     for (versions, problems) in [
         (json!([]), vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()]),
-        (json!(["2.0"]), vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()]),
+        (
+            json!(["2.0"]),
+            vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()],
+        ),
         (json!(["0.3"]), vec![nothing_accepted]),
     ] {
         let mut capabilities = capabilities.clone();
@@ -58,7 +61,9 @@ fn a_testee_that_accepts_everything_and_declines_what_it_has_to_refuse_fails() {
     });
     let mut claims = everything();
     claims["ops"] = json!(["decode", "transcode", "name"]);
-    for decline in [json!({"unsupported": "not covered"}), json!({"unsupported": "no way", "input": "message"})] {
+    for decline in
+        [json!({"unsupported": "not covered"}), json!({"unsupported": "no way", "input": "message"})]
+    {
         let answer = |request: &Value| look_up(&accepted, request).unwrap_or_else(|| decline.clone());
         let summary = judge_with(&suite, claims.clone(), answer);
         assert!(summary.number(Verdict::Declined) > 200, "{summary}");
@@ -69,7 +74,10 @@ fn a_testee_that_accepts_everything_and_declines_what_it_has_to_refuse_fails() {
         // That all of it is listed as known makes no difference.
         let summary = judge_by(&suite, &"**  # declined".parse().unwrap(), claims.clone(), answer);
         assert_eq!(summary.number(Verdict::Declined), 0, "{summary}");
-        assert!(!summary.is_success() && badge(&summary).contains("no input that must be refused"), "{summary}");
+        assert!(
+            !summary.is_success() && badge(&summary).contains("no input that must be refused"),
+            "{summary}"
+        );
     }
 }
 
@@ -86,15 +94,25 @@ fn an_api_for_one_event_declines_batches() {
     let declined = judge_with(&suite, claims.clone(), answer);
     assert_eq!((declined.problems.len(), declined.number(Verdict::Failed)), (0, 0), "{declined}");
     assert!(declined.number(Verdict::Declined) > 2, "{declined}");
-    let listed: Vec<_> = suite.cases().iter().filter(|case| {
-        case.request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
-    }).map(|case| format!("{}  # one event at a time\n", case.id)).collect();
+    let listed: Vec<_> = suite
+        .cases()
+        .iter()
+        .filter(|case| {
+            case.request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
+        })
+        .map(|case| format!("{}  # one event at a time\n", case.id))
+        .collect();
     let listed = judge_by(&suite, &listed.concat().parse().unwrap(), claims.clone(), answer);
     assert!(listed.is_success(), "{listed} {:?}", listed.problems);
-    assert!(listed.score.passed == listed.score.judged && listed.score.inexpressible > 2, "{:?}", listed.score);
+    assert!(
+        listed.score.passed == listed.score.judged && listed.score.inexpressible > 2,
+        "{:?}",
+        listed.score
+    );
     assert!(badge(&listed).contains("yellow"), "{}", badge(&listed));
     // One event is not another number of them.
-    let lies = judge_with(&suite, claims, |_| json!({"unsupported": "one event at a time", "input": "events"}));
+    let lies =
+        judge_with(&suite, claims, |_| json!({"unsupported": "one event at a time", "input": "events"}));
     assert!(lies.score.judged > 50, "{:?}", lies.score);
 }
 
@@ -220,9 +238,11 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     assert_eq!(named.problems, [Problem::NothingAccepted { ops }]);
     assert!(!named.is_success() && badge(&named).contains("no result: no input that must be accepted"));
     // With something accepted, and the rest listed as known, the badge says how little was judged.
+    let suite = suite.filter(|case| ["http/", "json/"].iter().any(|area| case.id.starts_with(area)));
     let few = ["json/attributes-decode/spec-example-core", "http/binary-encode/required-attributes"];
     let few = [&few[..], &["http/transcode/binary-to-structured"]].concat();
-    let some = answers(&suite, |case| case.validity() == Validity::Invalid || few.contains(&case.id.as_str()));
+    let some =
+        answers(&suite, |case| case.validity() == Validity::Invalid || few.contains(&case.id.as_str()));
     let some = |listed: &KnownFailing| {
         judge_by(&suite, listed, claims.clone(), |request| {
             look_up(&some, request).unwrap_or_else(|| {
@@ -232,7 +252,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
         })
     };
     let unlisted = some(&KnownFailing::default());
-    assert!(!unlisted.is_success() && unlisted.number(Verdict::Declined) > 500, "{unlisted}");
+    assert!(!unlisted.is_success() && unlisted.number(Verdict::Declined) > 200, "{unlisted}");
     let declined = suite.cases().iter().filter(|case| case.validity() == Validity::Valid);
     let declined = declined.filter(|case| !few.contains(&case.id.as_str()));
     let listed: String = declined.map(|case| format!("{}  # no such API\n", case.id)).collect();
@@ -241,6 +261,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     assert_eq!((some.is_success(), badge["color"].as_str()), (true, Some("yellow")), "{badge}");
     assert!(some.score.judged < some.score.all / 2, "{badge}");
     // What is not in the request is no reason.
+    let suite = self::suite();
     let lies = judge(&suite, |_| json!({"unsupported": "the API takes no such thing", "input": "pigeons"}));
     assert!(!lies.is_success() && lies.number(Verdict::Declined) > 500, "{lies}");
 }

@@ -152,7 +152,10 @@ fn the_result_of_a_consumer_says_what_it_is() {
     let summary = run(&observed, &selection, &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     assert_eq!(summary.provenance.observed.as_deref(), Some("a consumer over kafka"));
     let shown = badge(&summary);
-    assert!(shown.contains("(the consumer of kafka://h/t; 1.0.2, base, a consumer over kafka, vectors "), "{shown}");
+    assert!(
+        shown.contains("(the consumer of kafka://h/t; 1.0.2, base, a consumer over kafka, vectors "),
+        "{shown}"
+    );
     // Not the part of the suite that a consumer can be tested with, but all of it.
     assert!(summary.score.all > 2000 && observed.cases().len() < 200, "{:?}", summary.score);
     let suite = Suite::produced("kafka", [("one", &event("1", &[]))]).unwrap();

@@ -52,8 +52,9 @@ impl Consumer {
             return Err(Failure::usage("--consumer and --echo are of different protocols"));
         }
         if are_one_place(url, echo)? {
-            return Err(Failure::usage("--consumer and --echo are the same place")
-                .help("the consumer under test reads at one place and publishes what it has read at another"));
+            return Err(Failure::usage("--consumer and --echo are the same place").help(
+                "the consumer under test reads at one place and publishes what it has read at another",
+            ));
         }
         let limit = Duration::from_secs(time_limit.unwrap_or(10));
         Ok(Some(match binding.way {
