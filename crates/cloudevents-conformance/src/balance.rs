@@ -10,9 +10,9 @@ use crate::verdict::Finding;
 
 /// What became of the input of each operation that must be accepted, and of that which must be refused.
 ///
-/// An implementation that refuses everything is right about the one, and one that accepts everything about the other. So an operation whose answers
-/// to one kind are right shows nothing if none of the other kind was judged. It is asked for each operation, because a simple one, such as
-/// `name`, says nothing about another.
+/// An implementation that refuses everything is right about the one, and one that accepts everything about the other. So an operation whose
+/// answers to one kind are right shows nothing if none of the other kind was judged. Each operation counts by itself, because a simple one,
+/// such as `name`, says nothing about another.
 #[derive(Default)]
 pub(crate) struct Balance<'a>(BTreeMap<&'a str, Sides>);
 
