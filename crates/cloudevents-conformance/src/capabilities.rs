@@ -19,8 +19,8 @@ pub struct Implementation {
     pub adapter: Option<String>,
 }
 
-/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and the
-/// testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
+/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and
+/// the testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -58,8 +58,8 @@ pub(crate) struct Lack {
 const VERSIONS: [&str; 2] = ["0.3", "1.0"];
 
 impl Capabilities {
-    /// The lists that the testee omits, without which its result is no success. One of specversions that has none that there is says nothing: no case
-    /// with an event would be asked.
+    /// The lists that the testee omits, without which its result is no success. One of specversions that has none that there is says
+    /// nothing: no case with an event would be asked.
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
         let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);

@@ -280,7 +280,8 @@ pub(crate) fn has_not_one_event(request: &Map<String, Value>) -> bool {
     request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
 }
 
-/// Whether a request has what a testee says that its API cannot be given: a message, no event or several, a payload, or the attribute of this name.
+/// Whether a request has what a testee says that its API cannot be given: a message, no event or several, a payload, or the attribute of
+/// this name.
 fn has_input(request: &Map<String, Value>, name: &str) -> bool {
     let message = || request.get("message").or_else(|| request.get("from")?.get("message"));
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();

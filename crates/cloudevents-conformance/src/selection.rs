@@ -97,7 +97,8 @@ impl Selection {
     }
 
     /// The profile `verbatim`: times keep their text, with the offset and every digit, and an event without one is written without one. In
-    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was added.
+    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was
+    /// added.
     pub fn verbatim(mut self, verbatim: bool) -> Self {
         self.verbatim = verbatim;
         self

@@ -75,8 +75,8 @@ pub enum Verdict {
     Crashed,
     /// The testee claims what the case needs, and declined to answer where that is a failure.
     Declined,
-    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the input may be accepted or refused, or
-    /// the profile does not judge the case.
+    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the input may be accepted or
+    /// refused, or the profile does not judge the case.
     Abstained,
     /// Not judged: the testee does not claim what the case needs.
     Skipped,

@@ -13,9 +13,9 @@ use crate::{Breakdown, BreakdownKind, Testee};
 /// A consumer that publishes each event that it has read, as a [`Testee`]. Run it with a suite from
 /// [`Suite::observed_through`](crate::Suite::observed_through).
 ///
-/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and
-/// if nothing does, the consumer has refused the message. A message that is no valid event is a result, too: who copies messages unread refuses none.
-/// If the valid event does not come back in time, the consumer does not read any more: the case counts as crashed.
+/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and if
+/// nothing does, the consumer has refused the message. A message that is no valid event is a result, too: who copies messages unread
+/// refuses none. If the valid event does not come back in time, the consumer does not read any more: the case counts as crashed.
 ///
 /// At its start it sends valid events until one comes back, and drops whatever was in the second place before.
 pub struct ConsumerTestee<C> {

@@ -8,9 +8,10 @@ use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the versions
-/// of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a run that fails, and for one without a result; yellow for one that passes with
-/// known failures, or with a list of what its API cannot be given; and green otherwise.
+/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the
+/// versions of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a
+/// run that fails, and for one without a result; yellow for one that passes with known failures, or with a list of what its API cannot be
+/// given; and green otherwise.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};

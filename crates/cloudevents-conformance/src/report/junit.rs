@@ -11,8 +11,9 @@ use crate::verdict::{Failure, Finding, Verdict};
 
 /// A report in the XML format of JUnit, as the test views of CI systems read it. It is written when the run is over.
 ///
-/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed, declined and stale cases are failures, whose message is the first difference;
-/// crashed ones are errors; known failures, skipped cases, abstentions and warnings are skipped, with their reason.
+/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed,
+/// declined and stale cases are failures, whose message is the first difference; crashed ones are errors; known failures, skipped cases,
+/// abstentions and warnings are skipped, with their reason.
 #[derive(Debug)]
 pub struct JunitReport<W> {
     out: W,

@@ -144,20 +144,20 @@ pub enum Problem {
     NothingSelected,
     /// Every selected case was skipped or declined.
     NothingJudged,
-    /// In an operation, input that must be refused was, and none of what must be accepted was judged, which was selected too: it was not claimed or was
-    /// declined. Whoever refuses everything would pass.
+    /// In an operation, input that must be refused was, and none of what must be accepted was judged, which was selected too: it was not
+    /// claimed or was declined. Whoever refuses everything would pass.
     NothingAccepted {
         /// The operations.
         ops: Vec<String>,
     },
-    /// In an operation, input that must be accepted was understood, and none of what must be refused was judged, which was requested too: it was
-    /// declined. Whoever accepts everything would pass.
+    /// In an operation, input that must be accepted was understood, and none of what must be refused was judged, which was requested too:
+    /// it was declined. Whoever accepts everything would pass.
     NothingRefused {
         /// The operations.
         ops: Vec<String>,
     },
-    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or states no specversion that there is, which hides what
-    /// it left out.
+    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or states no specversion that there is, which
+    /// hides what it left out.
     NotStated {
         /// The lists that it omits.
         omitted: Vec<&'static str>,

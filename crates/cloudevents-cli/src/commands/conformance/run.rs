@@ -70,9 +70,9 @@ pub(crate) struct Run {
     /// Timeout in seconds for the start of the testee, if it differs.
     #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     start_limit: Option<u64>,
-    /// Give events other ids and hosts other names, so that looking up published requests as they stand answers nothing: `SEED` for the names of that
-    /// number, `off` for the published ones. Reports name the seed [default: a seed of its own for each run where the variable CI is set,
-    /// otherwise off].
+    /// Give events other ids and hosts other names, so that looking up published requests as they stand answers nothing: `SEED` for the
+    /// names of that number, `off` for the published ones. Reports name the seed [default: a seed of its own for each run where the
+    /// variable CI is set, otherwise off].
     #[arg(long, help_heading = TESTEE, value_name = "SEED|off", value_parser = vary)]
     vary: Option<Vary>,
     /// Only check that the testee follows the protocol.
