@@ -81,6 +81,9 @@ pub struct Compare {
     /// How `json` payloads are compared.
     #[serde(default)]
     pub json: JsonComparison,
+    /// Whether a `json` payload may be presented as another kind.
+    #[serde(default)]
+    pub payload: PayloadComparison,
     /// How timestamps are compared.
     #[serde(default)]
     pub timestamp: TimestampComparison,
@@ -98,6 +101,18 @@ pub enum JsonComparison {
     Double,
     /// Character for character.
     Text,
+}
+
+/// Whether a `json` payload may be presented as another kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PayloadComparison {
+    /// No: a payload has the kind that the outcome states.
+    #[default]
+    Kind,
+    /// As `text` or `binary`, too, in any spelling: the carrier holds the JSON value in types of its own, and has no text of it.
+    Json,
 }
 
 /// How timestamps are compared.

@@ -15,7 +15,7 @@ mod revision;
 mod tests;
 mod validity;
 
-pub use case::{Case, Compare, JsonComparison, TimestampComparison};
+pub use case::{Case, Compare, JsonComparison, PayloadComparison, TimestampComparison};
 pub use coverage::{Coverage, DocumentCoverage, Tally, specification_documents};
 pub use document::{Document, load_documents};
 pub use error::InvalidData;

@@ -1,6 +1,6 @@
 //! What a testee claims when it starts.
 
-use cloudevents_vectors::{Case, Expected, Revision};
+use cloudevents_vectors::{Case, Expected, PayloadComparison, Revision};
 use serde_json::{Map, Value};
 
 use crate::tree::json::Json;
@@ -19,8 +19,8 @@ pub struct Implementation {
     pub adapter: Option<String>,
 }
 
-/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and the
-/// testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
+/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and
+/// the testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -54,11 +54,18 @@ pub(crate) struct Lack {
     pub(crate) uncovered: bool,
 }
 
+/// The versions of the specification that events are of.
+const VERSIONS: [&str; 2] = ["0.3", "1.0"];
+
 impl Capabilities {
-    /// The lists that the testee omits, without which its result is no success.
+    /// The lists that the testee omits, without which its result is no success. One of specversions that has none that there is says
+    /// nothing: no case with an event would be asked.
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
-        lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name).collect()
+        let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);
+        let none =
+            |versions: &Vec<String>| !versions.iter().any(|version| VERSIONS.contains(&version.as_str()));
+        omitted.chain(self.specversions.as_ref().is_some_and(none).then_some("specversions")).collect()
     }
 
     /// Why the testee is not asked about a case: it does not claim what the case needs.
@@ -104,8 +111,8 @@ impl Capabilities {
             .or_else(|| {
                 events(case).find_map(|event| {
                     // Any other version is there to be refused.
-                    let version = text(event.as_object()?, "specversion")
-                        .filter(|version| ["0.3", "1.0"].contains(version));
+                    let version =
+                        text(event.as_object()?, "specversion").filter(|version| VERSIONS.contains(version));
                     lacks("specversion", self.specversions.as_deref(), version)
                 })
             })
@@ -124,7 +131,8 @@ impl Capabilities {
     fn lacks_payload(&self, case: &Case) -> Option<String> {
         let lacks = |event: &Value| {
             let kind = event.get("data")?.as_object()?.keys().next()?.as_str();
-            lacks("payload kind", Some(&self.payloads), Some(kind))
+            let any = kind == "json" && case.compare.payload == PayloadComparison::Json;
+            lacks("payload kind", Some(&self.payloads), Some(kind).filter(|_| !any))
         };
         if let Some(reason) = list(&case.request, "events").find_map(lacks) {
             return Some(reason);

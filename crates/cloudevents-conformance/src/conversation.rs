@@ -18,6 +18,8 @@ pub(crate) struct Conversation<'t> {
     /// What every request says of the revisions that it is judged by.
     spec: Option<Value>,
     broken: bool,
+    /// What the testee said when it was started first.
+    started: Option<(Implementation, Capabilities)>,
     /// Why the testee could not be restarted. It is not restarted again.
     lost: Option<Breakdown>,
     /// How many requests got no answer in time.
@@ -43,7 +45,16 @@ pub(crate) struct Exchange {
 
 impl<'t> Conversation<'t> {
     pub(crate) fn new(testee: &'t mut dyn Testee) -> Self {
-        Conversation { testee, seq: 0, spec: None, broken: false, lost: None, hung: 0, unasked: 0 }
+        Conversation {
+            testee,
+            seq: 0,
+            spec: None,
+            broken: false,
+            started: None,
+            lost: None,
+            hung: 0,
+            unasked: 0,
+        }
     }
 
     /// Names the revisions in every request, if some were named.
@@ -52,12 +63,18 @@ impl<'t> Conversation<'t> {
         self
     }
 
-    /// Starts the testee.
+    /// Starts the testee. It has to say the same each time, because reports show what it said first.
     pub(crate) fn start(&mut self) -> Result<(Implementation, Capabilities), Breakdown> {
         let answer = self.testee.call(&json!({"cmd": "start", "version": 1}).to_string())?;
-        answer::object(&answer).and_then(|answer: Json| Capabilities::read(&answer)).map_err(|reason| {
-            Breakdown::garbage(format!("{reason}, in answer to `start`: {}", shortened(&answer)))
-        })
+        let no_answer =
+            |reason| Breakdown::garbage(format!("{reason}, in answer to `start`: {}", shortened(&answer)));
+        let said = answer::object(&answer)
+            .and_then(|answer: Json| Capabilities::read(&answer))
+            .map_err(no_answer)?;
+        match &self.started {
+            Some(first) if *first != said => Err(no_answer("not what it said first".to_owned())),
+            _ => Ok(self.started.insert(said).clone()),
+        }
     }
 
     /// Sends a request with the next number.

@@ -28,6 +28,8 @@ pub struct Provenance {
     pub drafts: bool,
     /// The seed by which the cases vary; `None` if they are as published.
     pub seed: Option<u64>,
+    /// What was tested as it runs, such as `a consumer over kafka`; `None` for a testee that answers requests.
+    pub observed: Option<String>,
 }
 
 impl Provenance {
@@ -43,6 +45,9 @@ impl Provenance {
     /// ```
     pub fn conditions(&self) -> String {
         let mut text = format!("{}, {}", self.revisions.join(" and "), self.profile);
+        if let Some(observed) = &self.observed {
+            text += &format!(", {observed}");
+        }
         if !self.packs.is_empty() {
             text += &format!(", {}", self.packs.join(" and "));
         } else if self.drafts {
@@ -61,6 +66,7 @@ impl Provenance {
         let rows = [
             ("implementation", format!("{} {} ({})", who.name, who.version, who.language)),
             ("adapter", who.adapter.clone().unwrap_or_default()),
+            ("observed", self.observed.clone().unwrap_or_default()),
             ("revisions", self.revisions.join(" and ")),
             ("profile", self.profile.clone()),
             ("packs", self.packs.join(" and ")),
@@ -92,6 +98,7 @@ impl Provenance {
             ("packs", json!(self.packs)),
             ("drafts", json!(self.drafts)),
             ("seed", json!(self.seed)),
+            ("observed", json!(self.observed)),
         ];
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -119,6 +126,7 @@ impl Provenance {
             packs: list("packs"),
             drafts: record.get("drafts").and_then(Value::as_bool).unwrap_or_default(),
             seed: record.get("seed").and_then(Value::as_u64),
+            observed: record.get("observed").and_then(Value::as_str).map(str::to_owned),
         }
     }
 }
@@ -176,6 +184,7 @@ mod tests {
             packs: vec!["drafts 2".into()],
             drafts: true,
             seed: Some(u64::MAX),
+            observed: Some("a consumer over kafka".into()),
             ..Provenance::default()
         };
         assert_eq!(Provenance::of_members(&Value::Object(run.members())), run);

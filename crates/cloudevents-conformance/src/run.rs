@@ -5,10 +5,11 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Expected, Requirement, Revision, Validity, load_packs};
+use cloudevents_vectors::{Case, Expected, Requirement, Revision, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
+use crate::balance::Balance;
 use crate::capabilities::{Capabilities, Implementation, Lack};
 use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
@@ -49,8 +50,6 @@ pub struct CaseReport<'a> {
     pub verdict: Verdict,
     /// Whether the profile of the run judges the case.
     pub judged: bool,
-    /// Whether a refusal is an allowed outcome.
-    pub may_be_refused: bool,
     /// Why the case is known to fail, if it is listed.
     pub known_failing: Option<&'a str>,
     /// The request as it was sent; `None` if none was.
@@ -89,6 +88,7 @@ pub fn run(
         packs: named_packs(selection),
         drafts: selection.has_drafts(),
         seed: suite.seed(),
+        observed: suite.observed().map(str::to_owned),
     };
     let start = Start {
         implementation: &provenance.implementation,
@@ -105,12 +105,12 @@ pub fn run(
         summary.problems.push(Problem::NotStated { omitted });
     }
     summary.score.all = selection.all_judged(suite, revisions);
-    let mut must_accept = false;
+    let mut balance = Balance::default();
     for case in cases {
-        must_accept |= case.validity() == Validity::Valid && selection.judges(case);
         let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
             .judge(&mut conversation, case);
         summary.count(&report);
+        balance.count(&report);
         reporter.case(&report).map_err(RunError::Report)?;
     }
     if let Err(breakdown) = conversation.stop() {
@@ -119,10 +119,7 @@ pub fn run(
     if start.cases > 0 && summary.answered() == 0 {
         summary.problems.push(Problem::NothingJudged);
     }
-    let total = summary.total();
-    if must_accept && total.valid.judged() == 0 && total.invalid.right > 0 {
-        summary.problems.push(Problem::NothingAccepted);
-    }
+    summary.problems.extend(balance.problems());
     if let Some(unasked) = conversation.unasked() {
         summary.problems.push(Problem::GaveUp { unasked });
     }
@@ -221,11 +218,10 @@ impl<'a> Judge<'a> {
             verdict: Verdict::of(
                 &finding,
                 self.selection.judges(case),
-                self.may_be_refused(case),
+                self.may_be_either(case),
                 known_failing.is_some(),
             ),
             judged: self.selection.judges(case),
-            may_be_refused: self.may_be_refused(case),
             finding,
             known_failing,
             sent,
@@ -242,6 +238,10 @@ impl<'a> Judge<'a> {
                 if !self.capabilities.omitted().is_empty() =>
             {
                 return Finding::Unsupported(reason);
+            }
+            // What the client of this harness cannot send says nothing of the implementation behind it.
+            Ok(Answer::Unsupported(Unsupported { reason, .. })) if self.suite.observed().is_some() => {
+                return Finding::Uncovered(reason);
             }
             Ok(Answer::Unsupported(Unsupported { reason, input })) => {
                 let is_there = input.is_some_and(|name| has_input(&case.request, &name));
@@ -266,21 +266,29 @@ impl<'a> Judge<'a> {
         Finding::Failed(Failure { attempts })
     }
 
-    /// Whether a refusal is an allowed outcome.
-    fn may_be_refused(&self, case: &Case) -> bool {
-        let mut allowed = case.expect.iter().filter(|outcome| allows(case, outcome, self.revisions));
-        allowed.any(|outcome| matches!(outcome.expected, Expected::Error(_)))
+    /// Whether the input may be accepted or refused: the allowed outcomes are results and errors.
+    fn may_be_either(&self, case: &Case) -> bool {
+        let allowed = case.expect.iter().filter(|outcome| allows(case, outcome, self.revisions));
+        let (errors, results): (Vec<_>, Vec<_>) =
+            allowed.partition(|outcome| matches!(outcome.expected, Expected::Error(_)));
+        !errors.is_empty() && !results.is_empty()
     }
 }
 
-/// Whether a request has what a testee says that its API cannot be given: a message, events, a payload, or the attribute of this name.
+/// Whether a request hands over no event, or several, which an API for one event cannot be given.
+pub(crate) fn has_not_one_event(request: &Map<String, Value>) -> bool {
+    request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
+}
+
+/// Whether a request has what a testee says that its API cannot be given: a message, no event or several, a payload, or the attribute of
+/// this name.
 fn has_input(request: &Map<String, Value>, name: &str) -> bool {
     let message = || request.get("message").or_else(|| request.get("from")?.get("message"));
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
     match name {
         "message" => message().is_some(),
-        "events" => request.contains_key("events"),
+        "events" => has_not_one_event(request),
         "data" => events.any(|event| event.get("data").is_some()),
         name => events.any(|event| event.get("attributes").is_some_and(|all| all.get(name).is_some())),
     }

@@ -97,7 +97,8 @@ impl Selection {
     }
 
     /// The profile `verbatim`: times keep their text, with the offset and every digit, and an event without one is written without one. In
-    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was added.
+    /// the base profile, cases that need the text are warnings, times compare by the instant, and what is written may have one that was
+    /// added.
     pub fn verbatim(mut self, verbatim: bool) -> Self {
         self.verbatim = verbatim;
         self
@@ -176,7 +177,7 @@ impl Selection {
 
     /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected.
     pub(crate) fn all_judged(&self, suite: &Suite, revisions: &[Revision]) -> usize {
-        suite.cases().iter().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
+        suite.whole().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
     }
 
     /// The names of the profile, joined by `+`.

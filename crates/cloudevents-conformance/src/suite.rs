@@ -11,6 +11,10 @@ pub struct Suite {
     cases: Vec<Case>,
     requirements: HashMap<String, Requirement>,
     seed: Option<u64>,
+    /// What the cases can be tested with as it runs, such as `a consumer over kafka`.
+    observed: Option<String>,
+    /// Cases that such an implementation cannot be tested with. They count in what there is to judge.
+    unobserved: Vec<Case>,
 }
 
 impl Suite {
@@ -36,6 +40,8 @@ impl Suite {
                 .map(|requirement| (requirement.id.clone(), requirement))
                 .collect(),
             seed: None,
+            observed: None,
+            unobserved: Vec::new(),
         }
     }
 
@@ -44,16 +50,34 @@ impl Suite {
         Ok(Suite::new(load_documents()?, load_requirements()?))
     }
 
-    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes. A testee that looks up the
-    /// published answers fails the suite. Reports record the seed.
+    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes. A testee that looks up
+    /// published requests as they stand fails the suite. One that was made to pass it cannot be found out: names are varied by a known
+    /// rule. Reports record the seed.
     pub fn varied(&self, seed: u64) -> Self {
         let cases = self.cases.iter().map(|case| varied(case, seed)).collect();
-        Suite { cases, requirements: self.requirements.clone(), seed: Some(seed) }
+        Suite { seed: Some(seed), ..self.having(cases) }
     }
 
     /// The seed by which the cases vary.
     pub(crate) fn seed(&self) -> Option<u64> {
         self.seed
+    }
+
+    /// What the cases can be tested with as it runs, if they are observed.
+    pub(crate) fn observed(&self) -> Option<&str> {
+        self.observed.as_deref()
+    }
+
+    /// A suite for what is tested as it runs, with these of its cases.
+    pub(crate) fn observing(mut self, what: String, keep: impl Fn(&Case) -> bool) -> Self {
+        self.unobserved = self.cases.extract_if(.., |case| !keep(case)).collect();
+        self.observed = Some(what);
+        self
+    }
+
+    /// Every case, and those that what is tested as it runs cannot be tested with.
+    pub(crate) fn whole(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().chain(&self.unobserved)
     }
 
     /// Adds the cases of other documents, such as those of an importer.
@@ -70,8 +94,18 @@ impl Suite {
 
     /// Returns a copy with the cases for which `keep` returns true.
     pub(crate) fn only(&self, keep: impl Fn(&Case) -> bool) -> Self {
-        let cases = self.cases.iter().filter(|case| keep(case)).cloned().collect();
-        Suite { cases, requirements: self.requirements.clone(), seed: self.seed }
+        self.having(self.cases.iter().filter(|case| keep(case)).cloned().collect())
+    }
+
+    /// A copy with these cases instead.
+    fn having(&self, cases: Vec<Case>) -> Self {
+        Suite {
+            cases,
+            requirements: self.requirements.clone(),
+            seed: self.seed,
+            observed: self.observed.clone(),
+            unobserved: self.unobserved.clone(),
+        }
     }
 
     /// Every case, in the order of the documents.

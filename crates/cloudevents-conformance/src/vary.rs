@@ -1,4 +1,4 @@
-//! The same cases with other names, so that no testee can answer by looking a case up.
+//! The same cases with other names, so that looking up published requests as they stand answers nothing.
 
 use cloudevents_vectors::{Case, Expected, Outcome};
 use serde_json::{Map, Value};

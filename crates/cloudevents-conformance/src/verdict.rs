@@ -75,8 +75,8 @@ pub enum Verdict {
     Crashed,
     /// The testee claims what the case needs, and declined to answer where that is a failure.
     Declined,
-    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the case allows a refusal, or the
-    /// profile does not judge it, or the API cannot be given the input.
+    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the input may be accepted or
+    /// refused, or the profile does not judge the case.
     Abstained,
     /// Not judged: the testee does not claim what the case needs.
     Skipped,
@@ -89,20 +89,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What a finding means. `judged`: the profile of the run judges the case. `refusable`: a refusal is an allowed outcome. `known`: the
+    /// What a finding means. `judged`: the profile of the run judges the case. `either`: the input may be accepted or refused. `known`: the
     /// case is listed as known to fail.
-    pub(crate) fn of(finding: &Finding, judged: bool, refusable: bool, known: bool) -> Self {
+    pub(crate) fn of(finding: &Finding, judged: bool, either: bool, known: bool) -> Self {
         match finding {
             Finding::Unsupported(_) | Finding::Uncovered(_) => Verdict::Skipped,
-            Finding::Inexpressible(_) => Verdict::Abstained,
-            Finding::Declined(_) if refusable || !judged => Verdict::Abstained,
+            Finding::Declined(_) | Finding::Inexpressible(_) if either || !judged => Verdict::Abstained,
             // Another profile may compare more, and fail the case.
             Finding::Passed if known && judged => Verdict::Stale,
             Finding::Passed => Verdict::Passed,
             _ if known => Verdict::KnownFailing,
             // An implementation answers, whatever it is asked.
             Finding::Crashed(_) => Verdict::Crashed,
-            Finding::Declined(_) => Verdict::Declined,
+            Finding::Declined(_) | Finding::Inexpressible(_) => Verdict::Declined,
             Finding::Failed(_) if judged => Verdict::Failed,
             Finding::Failed(_) => Verdict::Warning,
         }
@@ -162,15 +161,18 @@ mod tests {
             (&crashed, true, true, Verdict::KnownFailing),
             (&declined, true, false, Verdict::Declined),
             (&declined, false, false, Verdict::Abstained),
-            (&inexpressible, true, false, Verdict::Abstained),
-            (&inexpressible, true, true, Verdict::Abstained),
+            (&inexpressible, true, false, Verdict::Declined),
+            (&inexpressible, false, false, Verdict::Abstained),
+            (&inexpressible, true, true, Verdict::KnownFailing),
             (&declined, true, true, Verdict::KnownFailing),
             (&skipped, true, false, Verdict::Skipped),
             (&skipped, true, true, Verdict::Skipped),
         ] {
             assert_eq!(Verdict::of(finding, judged, false, known), verdict, "{finding:?} {judged} {known}");
         }
-        assert_eq!(Verdict::of(&declined, true, true, false), Verdict::Abstained);
+        for declined in [&declined, &inexpressible] {
+            assert_eq!(Verdict::of(declined, true, true, false), Verdict::Abstained);
+        }
         assert_eq!(Verdict::of(&failed, true, true, false), Verdict::Failed);
     }
 

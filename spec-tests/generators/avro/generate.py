@@ -317,6 +317,8 @@ def record(entries):
     return (RECORD, {"value": entries})
 
 
+# The document holds the JSON value in types of Avro, so that its text is the reader's choice.
+FREE = {"payload": "json"}
 JSON = {"datacontenttype": "application/json"}
 TEXT = {"datacontenttype": "text/plain"}
 BYTES = {"datacontenttype": "application/octet-stream"}
@@ -350,14 +352,14 @@ def data_decode():
              came(event(TEXT, {"text": ""})))
     t.decode("string-without-content-type", "A string without a content type is the JSON string it represents", ["AVRO-3-c"],
              avro(None, ("string", 'say "hi"\n')), came(event(None, {"json": r'"say \"hi\"\n"'})),
-             came(event(None, {"text": 'say "hi"\n'})))
+             came(event(None, {"text": 'say "hi"\n'})), compare=FREE)
     t.decode("string-under-json", "A string under a JSON content type is a JSON string", ["AVRO-3-c"],
              avro(JSON, ("string", '{"a":1}')), came(event(JSON, {"json": r'"{\"a\":1}"'})),
              came(event(JSON, {"json": '{"a":1}'})), came(event(JSON, {"text": '{"a":1}'})), policy=True,
              note="Whether the string is the value or its text, the specification does not say.")
     for name, value in [("boolean-true", True), ("boolean-false", False)]:
         t.decode(name, "A boolean is the JSON value", ["AVRO-3-c"], avro(None, ("boolean", value)),
-                 came(event(None, {"json": json.dumps(value)})))
+                 came(event(None, {"json": json.dumps(value)})), compare=FREE)
     for name, value, digits in [("double", 1.5, "1.5"), ("double-whole", 42.0, "42"), ("double-negative", -0.25, "-0.25"),
                                 ("double-shortest", 0.1, "0.1"), ("double-zero", 0.0, "0"),
                                 ("double-beyond-integers", 9007199254740992.0, "9007199254740992")]:
@@ -366,42 +368,42 @@ def data_decode():
         if "." not in digits:
             outcomes.append(came(event(None, {"json": digits + ".0"})))
         t.decode(name, f"A double is a JSON number: {digits}", ["AVRO-3-c"], avro(None, ("double", value)), *outcomes,
-                 compare={"json": "double"})
+                 compare={"json": "double"} | FREE)
     for name, value in [("double-nan", float("nan")), ("double-infinity", float("inf"))]:
         t.decode(name, "A double that is no number is no JSON value", ["AVRO-3-c"], avro(None, ("double", value)), refused(),
                  traps=["J33"])
     scalars = {"n": ("null", None), "b": ("boolean", True), "d": ("double", 2.5), "s": ("string", "x")}
     members = '{"n":null,"b":true,"d":2.5,"s":"x"}'
     t.decode("map", "A map is a JSON object", ["AVRO-3-c", "AVRO-2.4-a"], avro(None, ("map", scalars)),
-             came(event(None, {"json": members})))
+             came(event(None, {"json": members})), compare=FREE)
     t.decode("map-empty", "A map without entries is an empty object", ["AVRO-3-c"], avro(None, ("map", {})),
-             came(event(None, {"json": "{}"})))
+             came(event(None, {"json": "{}"})), compare=FREE)
     t.decode("map-under-json", "A map under a JSON content type is a JSON object", ["AVRO-3-c"], avro(JSON, ("map", scalars)),
-             came(event(JSON, {"json": members})))
+             came(event(JSON, {"json": members})), compare=FREE)
     inner = {"n": ("null", None), "b": ("boolean", False), "d": ("double", 1.5), "s": ("string", "")}
     t.decode("map-nested", "A record in a map is the object that its map is", ["AVRO-3-c", "AVRO-2.4-a"],
              avro(None, ("map", {"a": record(inner)})),
              came(event(None, {"json": '{"a":{"n":null,"b":false,"d":1.5,"s":""}}'})),
-             came(event(None, {"json": '{"a":{"value":{"n":null,"b":false,"d":1.5,"s":""}}}'})), policy=True,
+             came(event(None, {"json": '{"a":{"value":{"n":null,"b":false,"d":1.5,"s":""}}}'})), policy=True, compare=FREE,
              note="That a CloudEventData stands for its map, and not for an object with a member `value`, is the reading of `Representation of a JSON Value`.")
     t.decode("map-deeply-nested", "Maps and arrays in a record are objects and arrays of objects", ["AVRO-3-c", "AVRO-2.4-a"],
              avro(None, ("map", {"a": record({"m": ("map", {"k": {"value": inner}}),
                                               "l": ("array", [{"value": {}}, {"value": inner}])})})),
              came(event(None, {"json": '{"a":{"m":{"k":{"n":null,"b":false,"d":1.5,"s":""}},"l":[{},{"n":null,"b":false,"d":1.5,"s":""}]}}'})),
              came(event(None, {"json": '{"a":{"value":{"m":{"k":{"value":{"n":null,"b":false,"d":1.5,"s":""}}},"l":[{"value":{}},{"value":{"n":null,"b":false,"d":1.5,"s":""}}]}}}'})),
-             policy=True)
+             policy=True, compare=FREE)
     t.decode("array", "An array is a JSON array of objects", ["AVRO-3-c", "AVRO-2.4-a"],
              avro(None, ("array", [{"value": {"a": ("double", 1.5)}}, {"value": {}}])),
              came(event(None, {"json": '[{"a":1.5},{}]'})),
-             came(event(None, {"json": '[{"value":{"a":1.5}},{"value":{}}]'})), policy=True)
+             came(event(None, {"json": '[{"value":{"a":1.5}},{"value":{}}]'})), policy=True, compare=FREE)
     t.decode("array-empty", "An array without items is an empty JSON array", ["AVRO-3-c"], avro(None, ("array", [])),
-             came(event(None, {"json": "[]"})))
-    t.decode("strings-are-escaped", "Characters that JSON escapes are escaped", ["AVRO-3-c"],
+             came(event(None, {"json": "[]"})), compare=FREE)
+    t.decode("strings-are-escaped", "Characters that JSON escapes make no other string", ["AVRO-3-c"],
              avro(None, ("map", {'"\\': ("string", "\u0000\b\f\n\r\t\u001f\u007f\u2028\U0001F600")})),
-             came(event(None, {"json": json.dumps({'"\\': "\u0000\b\f\n\r\t\u001f\u007f\u2028\U0001F600"})})))
+             came(event(None, {"json": json.dumps({'"\\': "\u0000\b\f\n\r\t\u001f\u007f\u2028\U0001F600"})})), compare=FREE)
     t.decode("map-duplicate-name", "A map does not have a name twice", ["AVRO-2.4-a"],
              by_hand(data=long(3) + long(2) + entry("a", 0, b"") + entry("a", 0, b"") + long(0)), refused(),
-             came(event(None, {"json": '{"a":null,"a":null}'})), came(event(None, {"json": '{"a":null}'})), policy=True)
+             came(event(None, {"json": '{"a":null,"a":null}'})), came(event(None, {"json": '{"a":null}'})), policy=True, compare=FREE)
     boolean = avro(TEXT, ("boolean", True))
     for name, lenient in [("json-value-under-text", False), ("json-value-under-text-lenient", True)]:
         outcomes = [refused(), came(event(TEXT, {"text": "true"})), came(event(TEXT, {"json": "true"}))]
@@ -485,7 +487,7 @@ def document_syntax():
     array = long(4) + long(-1) + long(1) + long(0) + long(1) + long(0) + long(0)
     assert read(AVRO, by_hand(data=array))["data"] == [{"value": {}}, {"value": {}}]
     t.decode("array-in-blocks", "An array comes in blocks of both kinds", ["AVRO-2.4-a"], by_hand(data=array),
-             came(event(None, {"json": "[{},{}]"})), came(event(None, {"json": '[{"value":{}},{"value":{}}]'})), policy=True)
+             came(event(None, {"json": "[{},{}]"})), came(event(None, {"json": '[{"value":{}},{"value":{}}]'})), policy=True, compare=FREE)
     broken = {
         "empty": ("An empty document is none", b""),
         "truncated-in-name": ("A document that ends in a name is refused", avro()[:4]),

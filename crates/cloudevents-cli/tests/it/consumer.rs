@@ -1,7 +1,7 @@
 //! `ce conformance run --consumer`, with consumers behind brokers in this process: one that conforms, and some with a fault each.
 
 use crate::program::{Ran, ce};
-use cloudevents_kit::{Event, connect_receiver, connect_sender};
+use cloudevents_kit::{Delivery, Event, Outgoing, connect_receiver, connect_sender};
 use cloudevents_testkit::ports;
 use std::{any::Any, collections::BTreeSet};
 use tokio::runtime::{Builder, Runtime};
@@ -14,14 +14,25 @@ struct Consumer(Option<Runtime>);
 
 impl Consumer {
     fn start(from: &str, to: &str, change: Change) -> Self {
+        // What is no event is dropped.
+        Self::publishing(from, to, move |delivery| {
+            delivery.events().unwrap_or_default().into_iter().map(|event| change(event).into()).collect()
+        })
+    }
+
+    /// Publishes what this makes of each message.
+    fn publishing(
+        from: &str,
+        to: &str,
+        publish: impl Fn(&Delivery) -> Vec<Outgoing> + Send + 'static,
+    ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (mut receiver, sender) = runtime
             .block_on(async { (connect_receiver(from).await.unwrap(), connect_sender(to).await.unwrap()) });
         runtime.spawn(async move {
             while let Ok(Some(delivery)) = receiver.next().await {
-                // What is no event is dropped.
-                for event in delivery.events().unwrap_or_default() {
-                    sender.send(change(event)).await.unwrap();
+                for message in publish(&delivery) {
+                    sender.send(message).await.unwrap();
                 }
                 delivery.accept().await.unwrap();
             }
@@ -243,6 +254,7 @@ mod nats {
 #[cfg(feature = "mqtt")]
 mod mqtt {
     use super::*;
+    use crate::program::file;
     use cloudevents_testkit::mqtt::Broker;
 
     const AREA: &str = "mqtt/";
@@ -251,6 +263,27 @@ mod mqtt {
         let broker = Broker::start().unwrap();
         let consumer = Consumer::start(&broker.url("to?reject=drop"), &broker.url("from"), change);
         (broker.url("to"), broker.url("from"), consumer, Box::new(broker))
+    }
+
+    #[test]
+    fn who_copies_messages_unread_fails() {
+        let broker = Broker::start().unwrap();
+        let _copier = Consumer::publishing(&broker.url("to?reject=drop"), &broker.url("from"), |delivery| {
+            vec![Outgoing::as_received(delivery.received().clone())]
+        });
+        let badge = file("copier.json", "");
+        let ran = run(&broker.url("to"), &broker.url("from"), &["--badge", badge.to_str().unwrap()]);
+        assert_eq!(ran.status, 1, "{}", ran.err);
+        let failed = with_verdict(&ran, "failed");
+        for case in ["binary-decode/missing-id", "structured/not-json", "structured/missing-id"] {
+            assert!(failed.contains(&format!("mqtt/{case}")), "{failed:?}");
+        }
+        let badge = std::fs::read_to_string(badge).unwrap();
+        assert!(badge.contains("a consumer over mqtt5") && badge.contains("red"), "{badge}");
+        // Without any program, the harness would read its own messages.
+        let ran = run(&broker.url("to"), &broker.url("to?qos=1"), &[]);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(ran.err.contains("the same place"), "{}", ran.err);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How answers are compared where comparing the text is not enough.
 
-use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, TimestampComparison};
+use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, PayloadComparison, TimestampComparison};
 use serde_json::Value;
 
 use crate::infoset::{CE, Element, Node as XmlNode};
@@ -14,6 +14,8 @@ use super::instant::Instant;
 pub(crate) struct How {
     /// How `json` payloads compare.
     pub(super) json: JsonComparison,
+    /// Whether a `json` payload may be presented as another kind.
+    pub(super) payload: PayloadComparison,
     /// How timestamps compare.
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
@@ -32,8 +34,8 @@ pub(crate) struct How {
 const ALWAYS_A_BODY: [&str; 5] = ["http", "amqp", "rabbitmq", "mqtt5", "nats"];
 
 impl How {
-    /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires. With `verbatim`, events are written
-    /// with the attributes that they have.
+    /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires. With `verbatim`, events are
+    /// written with the attributes that they have.
     pub(crate) fn of(case: &Case, reports: &[String], text: bool, verbatim: bool) -> Self {
         let events = case.request.get("events").and_then(Value::as_array).into_iter().flatten();
         let attributes = events.filter_map(|event| event.get("attributes")?.as_object()).flatten();
@@ -45,6 +47,7 @@ impl How {
         let timestamp = if text { TimestampComparison::Text } else { case.compare.timestamp };
         How {
             json: case.compare.json,
+            payload: case.compare.payload,
             timestamp,
             timestamps,
             reports: reports.to_vec(),
@@ -164,7 +167,8 @@ impl How {
         self.json_given && self.json != JsonComparison::Text
     }
 
-    /// Rewrites the parts of a JSON body that are equivalent to the expected one with its spelling: zeros at the end of a fraction say nothing.
+    /// Rewrites the parts of a JSON body that are equivalent to the expected one with its spelling: zeros at the end of a fraction say
+    /// nothing.
     pub(crate) fn spell_body_alike(&self, wanted: &Json, got: &mut Json) {
         match self.json {
             JsonComparison::Double => json::spell_doubles_alike(wanted, got),
@@ -196,8 +200,8 @@ fn gives_json(case: &Case) -> bool {
     }
 }
 
-/// Leaves out the `time` of an event that the wanted one does not have, in binary notations. A batch has its events, Avro and Protobuf have the
-/// attributes of an event in a member, and Avro compact has a null where there is none.
+/// Leaves out the `time` of an event that the wanted one does not have, in binary notations. A batch has its events, Avro and Protobuf have
+/// the attributes of an event in a member, and Avro compact has a null where there is none.
 fn leave_out_time(wanted: &Node, got: &mut Node) {
     if let (Some(Node::List(wanted)), Some(Node::List(got))) = (wanted.get("events"), got.get_mut("events")) {
         wanted.iter().zip(got).for_each(|(wanted, got)| leave_out_time(wanted, got));

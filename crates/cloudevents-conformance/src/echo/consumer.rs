@@ -13,9 +13,9 @@ use crate::{Breakdown, BreakdownKind, Testee};
 /// A consumer that publishes each event that it has read, as a [`Testee`]. Run it with a suite from
 /// [`Suite::observed_through`](crate::Suite::observed_through).
 ///
-/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and
-/// if nothing does, the consumer has refused the message. If the valid event does not come back in time, the consumer does not
-/// read any more: the case counts as crashed.
+/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and if
+/// nothing does, the consumer has refused the message. A message that is no valid event is a result, too: who copies messages unread
+/// refuses none. If the valid event does not come back in time, the consumer does not read any more: the case counts as crashed.
 ///
 /// At its start it sends valid events until one comes back, and drops whatever was in the second place before.
 pub struct ConsumerTestee<C> {
@@ -117,7 +117,7 @@ impl<C: Channel> ConsumerTestee<C> {
         }
         let marker = self.send_marker()?;
         let deadline = Instant::now() + self.limit;
-        let (mut events, mut unreadable) = (Vec::new(), None);
+        let mut events = Vec::new();
         loop {
             match self.receive(deadline)? {
                 None => {
@@ -127,7 +127,7 @@ impl<C: Channel> ConsumerTestee<C> {
                     );
                     return Err(Breakdown::new(BreakdownKind::Hung, detail));
                 }
-                Some(Arrived::Unreadable(reason)) => unreadable = Some(reason),
+                Some(Arrived::Unreadable(reason)) => events.push(json!({"unreadable": reason})),
                 Some(Arrived::Event(event)) => match marker::id_of(&event) {
                     Some(id) if id == marker => break,
                     // One of the start that was slow.
@@ -136,14 +136,10 @@ impl<C: Channel> ConsumerTestee<C> {
                 },
             }
         }
-        Ok(match unreadable {
-            None if events.is_empty() => refused(seq, "nothing-came", "no event came back"),
-            None => json!({"seq": seq, "result": {"events": events}}),
-            Some(reason) if events.is_empty() => refused(seq, "not-valid", &reason),
-            Some(reason) => {
-                events.push(json!({"unreadable": reason}));
-                json!({"seq": seq, "result": {"events": events}})
-            }
+        Ok(if events.is_empty() {
+            json!({"seq": seq, "error": {"kind": "nothing-came", "message": "no event came back"}})
+        } else {
+            json!({"seq": seq, "result": {"events": events}})
         })
     }
 
@@ -185,10 +181,6 @@ impl<C> fmt::Debug for ConsumerTestee<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsumerTestee").field("binding", &self.binding).finish_non_exhaustive()
     }
-}
-
-fn refused(seq: Option<&Value>, kind: &str, message: &str) -> Value {
-    json!({"seq": seq, "error": {"kind": kind, "message": message}})
 }
 
 fn broken(error: &ChannelError) -> Breakdown {

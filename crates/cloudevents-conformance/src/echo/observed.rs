@@ -17,8 +17,11 @@ impl Suite {
     /// - payloads as bytes, or as JSON whose numbers are doubles; a payload of no bytes is none;
     /// - JSON without a content type is the same as JSON with `application/json`;
     /// - of a refusal, only that no event came, so that cases of batches without events are left out.
+    ///
+    /// Reports name the binding and the direction, and count all cases of the profile as those that there are to judge.
     pub fn observed_through(&self, binding: &str) -> Self {
-        let mut suite = self.clone().filter(|case| is_observed(case, binding));
+        let mut suite =
+            self.clone().observing(format!("a consumer over {binding}"), |case| is_observed(case, binding));
         for case in suite.cases_mut() {
             case.compare.json = JsonComparison::Double;
             for outcome in &mut case.expect {

@@ -17,8 +17,8 @@ use crate::{Breakdown, BreakdownKind, Suite, Testee};
 const OTHERS: &str = "others";
 
 impl Suite {
-    /// The cases that a producer can be tested with: each of these events, by name and in the form of the testee protocol, has to arrive once or
-    /// more, in modes of the producer's choice, and nothing else may. Every event has an id of its own.
+    /// The cases that a producer can be tested with: each of these events, by name and in the form of the testee protocol, has to arrive
+    /// once or more, in modes of the producer's choice, and nothing else may. Every event has an id of its own.
     ///
     /// Of an event counts what [`observed_through`](Self::observed_through) lists.
     pub fn produced<'a>(
@@ -53,7 +53,8 @@ impl Suite {
         let document =
             json!({"area": "producer", "topic": binding, "title": "What a producer writes", "cases": cases});
         let document = Document::parse(&document.to_string())?;
-        Ok(Suite::new([document], cloudevents_vectors::load_requirements()?))
+        let suite = Suite::new([document], cloudevents_vectors::load_requirements()?);
+        Ok(suite.observing(format!("a producer over {binding}"), |_| true))
     }
 }
 

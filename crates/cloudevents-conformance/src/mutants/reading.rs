@@ -208,7 +208,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             refuse(answer);
         }
     }),
-    Mutant::of_request("data-and-data-base64-accepted", &["json"], Base, |request| {
+    Mutant::of_request("data-and-data-base64-accepted", &["json"], Strict, |request| {
         document(request, |members| {
             if members.contains_key("data") {
                 members.remove("data_base64");

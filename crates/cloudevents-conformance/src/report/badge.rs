@@ -8,9 +8,10 @@ use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the versions
-/// of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a run that fails, and for one without a result; yellow for one that passes with
-/// known failures, or with input that must be accepted and that the API cannot be given; and green otherwise.
+/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the
+/// versions of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a
+/// run that fails, and for one without a result; yellow for one that passes with known failures, or with a list of what its API cannot be
+/// given; and green otherwise.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};
@@ -33,8 +34,7 @@ pub fn badge(summary: &Summary) -> String {
         Some(problem) => format!("no result: {problem}"),
         None => summary.score.to_string(),
     };
-    let known = summary.number(Verdict::KnownFailing) + summary.score.inexpressible;
-    let color = match (summary.is_success(), known) {
+    let color = match (summary.is_success(), summary.number(Verdict::KnownFailing)) {
         (true, 0) => "brightgreen",
         (true, _) => "yellow",
         (false, _) => "red",
@@ -47,7 +47,9 @@ fn made_by(run: &Provenance) -> String {
     let who = &run.implementation;
     let adapter = who.adapter.as_ref().map(|version| format!(", adapter {version}")).unwrap_or_default();
     let day = run.date.split('T').next().unwrap_or_default();
-    format!("version {}{adapter}; {}; suite {}, {day}", who.version, run.conditions(), run.suite)
+    // Of a consumer or a producer as it runs, no version is known.
+    let version = if who.version.is_empty() { who.name.clone() } else { format!("version {}", who.version) };
+    format!("{version}{adapter}; {}; suite {}, {day}", run.conditions(), run.suite)
 }
 
 fn leaves_no_result(problem: &Problem) -> bool {
@@ -56,7 +58,8 @@ fn leaves_no_result(problem: &Problem) -> bool {
         Problem::NotStated { .. }
             | Problem::NothingSelected
             | Problem::NothingJudged
-            | Problem::NothingAccepted
+            | Problem::NothingAccepted { .. }
+            | Problem::NothingRefused { .. }
             | Problem::GaveUp { .. }
     )
 }
@@ -97,8 +100,6 @@ mod tests {
         says(&[(Passed, 7), (Failed, 2)], "red");
         says(&[(Passed, 7), (Declined, 2)], "red");
         says(&[(Passed, 7), (Stale, 2)], "red");
-        let inexpressible = Score { inexpressible: 1, ..score };
-        assert_eq!(shown(inexpressible, &[(Passed, 7)], Vec::new()).1, "yellow");
     }
 
     #[test]
@@ -107,7 +108,8 @@ mod tests {
         for problem in [
             Problem::NothingJudged,
             Problem::NothingSelected,
-            Problem::NothingAccepted,
+            Problem::NothingAccepted { ops: vec!["decode".to_owned()] },
+            Problem::NothingRefused { ops: vec!["decode".to_owned()] },
             Problem::NotStated { omitted: vec!["bindings"] },
             Problem::GaveUp { unasked: 3 },
         ] {

@@ -11,8 +11,9 @@ use crate::verdict::{Failure, Finding, Verdict};
 
 /// A report in the XML format of JUnit, as the test views of CI systems read it. It is written when the run is over.
 ///
-/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed, declined and stale cases are failures, whose message is the first difference;
-/// crashed ones are errors; known failures, skipped cases, abstentions and warnings are skipped, with their reason.
+/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed,
+/// declined and stale cases are failures, whose message is the first difference; crashed ones are errors; known failures, skipped cases,
+/// abstentions and warnings are skipped, with their reason.
 #[derive(Debug)]
 pub struct JunitReport<W> {
     out: W,
@@ -131,6 +132,9 @@ fn message(report: &CaseReport<'_>) -> String {
         (_, Finding::Uncovered(reason)) => format!("not covered: {reason}"),
         (Verdict::Abstained, Finding::Declined(reason) | Finding::Inexpressible(reason)) => {
             format!("abstained: {reason}")
+        }
+        (_, Finding::Inexpressible(reason)) => {
+            format!("declined, as the API cannot be given the input: {reason}")
         }
         (_, Finding::Declined(reason)) => format!("declined, though claimed: {reason}"),
         (_, Finding::Crashed(breakdown)) => breakdown.to_string(),

@@ -40,7 +40,7 @@ pub struct Score {
     pub passed: usize,
     /// Cases that the testee was asked and judged by: those that passed, failed, crashed or were declined, known or not.
     pub judged: usize,
-    /// Cases whose input must be accepted, and that the API of the testee cannot be given. They are not judged.
+    /// Cases whose input the API of the testee cannot be given, where declining is a failure unless it is listed. They are not judged.
     pub inexpressible: usize,
     /// All cases of the suite that the profile judges, selected or not.
     pub all: usize,
@@ -144,10 +144,20 @@ pub enum Problem {
     NothingSelected,
     /// Every selected case was skipped or declined.
     NothingJudged,
-    /// Input that must be refused was judged, and none of what must be accepted, which was selected too: it was not claimed or was declined. Whoever
-    /// refuses everything would pass.
-    NothingAccepted,
-    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, which hides what it left out.
+    /// In an operation, input that must be refused was, and none of what must be accepted was judged, which was selected too: it was not
+    /// claimed or was declined. Whoever refuses everything would pass.
+    NothingAccepted {
+        /// The operations.
+        ops: Vec<String>,
+    },
+    /// In an operation, input that must be accepted was understood, and none of what must be refused was judged, which was requested too:
+    /// it was declined. Whoever accepts everything would pass.
+    NothingRefused {
+        /// The operations.
+        ops: Vec<String>,
+    },
+    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, or states no specversion that there is, which
+    /// hides what it left out.
     NotStated {
         /// The lists that it omits.
         omitted: Vec<&'static str>,
@@ -186,11 +196,8 @@ impl Summary {
             return;
         }
         match (report.verdict, &report.finding) {
-            (Verdict::Skipped, _) => (),
-            (Verdict::Abstained, finding) => {
-                let counts = matches!(finding, Finding::Inexpressible(_)) && !report.may_be_refused;
-                self.score.inexpressible += usize::from(counts);
-            }
+            (Verdict::Skipped | Verdict::Abstained, _) => (),
+            (_, Finding::Inexpressible(_)) => self.score.inexpressible += 1,
             (_, finding) => {
                 self.score.judged += 1;
                 self.score.passed += usize::from(*finding == Finding::Passed);
@@ -264,8 +271,15 @@ impl fmt::Display for Problem {
             Problem::NothingJudged => {
                 f.write_str("no case was judged: the testee claims or answers nothing that was selected")
             }
-            Problem::NothingAccepted => f.write_str(
-                "no input that must be accepted was judged, so whoever refuses everything would pass",
+            Problem::NothingAccepted { ops } => write!(
+                f,
+                "no input that must be accepted was judged in {}, so whoever refuses everything would pass",
+                ops.join(", ")
+            ),
+            Problem::NothingRefused { ops } => write!(
+                f,
+                "no input that must be refused was judged in {}, so whoever accepts everything would pass",
+                ops.join(", ")
             ),
             Problem::NotStated { omitted } => {
                 write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))

@@ -127,7 +127,10 @@ fn tagged(event: &Event) -> Value {
 
 fn encode(request: &Value) -> Result<Value, No> {
     let events = request["events"].as_array().unwrap();
-    if events.len() != 1 || request["mode"] == "batched" || !matches!(request["format"].as_str(), None | Some("json")) {
+    if events.len() != 1 {
+        return ungiven("events", "the API takes one event");
+    }
+    if request["mode"] == "batched" || !matches!(request["format"].as_str(), None | Some("json")) {
         return unsupported("no batches, and no other format");
     }
     let event = build(&events[0])?;

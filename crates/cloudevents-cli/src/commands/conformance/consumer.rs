@@ -7,6 +7,7 @@ use super::{
 use crate::{connect, failure::Failure};
 use clap::Args;
 use cloudevents_conformance::{Channel, ConsumerTestee, Suite, Testee};
+use cloudevents_kit::transport::Endpoint;
 use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
@@ -50,6 +51,11 @@ impl Consumer {
         if Binding::of(echo)?.name != binding.name {
             return Err(Failure::usage("--consumer and --echo are of different protocols"));
         }
+        if are_one_place(url, echo)? {
+            return Err(Failure::usage("--consumer and --echo are the same place").help(
+                "the consumer under test reads at one place and publishes what it has read at another",
+            ));
+        }
         let limit = Duration::from_secs(time_limit.unwrap_or(10));
         Ok(Some(match binding.way {
             Way::Sender(write) => self.behind(
@@ -82,4 +88,11 @@ impl Consumer {
         }
         Box::new(testee)
     }
+}
+
+/// Whether two URLs of one protocol lead to the same place, whatever their options.
+fn are_one_place(one: &str, other: &str) -> Result<bool, Failure> {
+    let parsed = |url| Endpoint::parse(url).map_err(connect::failed);
+    let (one, other) = (parsed(one)?, parsed(other)?);
+    Ok(one.hosts() == other.hosts() && one.path() == other.path())
 }

@@ -1,0 +1,79 @@
+//! Whether each operation was judged by both kinds of input.
+
+use std::collections::BTreeMap;
+
+use cloudevents_vectors::Validity;
+
+use crate::report::Problem;
+use crate::run::{CaseReport, has_not_one_event};
+use crate::verdict::Finding;
+
+/// What became of the input of each operation that must be accepted, and of that which must be refused.
+///
+/// An implementation that refuses everything is right about the one, and one that accepts everything about the other. So an operation whose
+/// answers to one kind are right shows nothing if none of the other kind was judged. Each operation counts by itself, because a simple one,
+/// such as `name`, says nothing about another.
+#[derive(Default)]
+pub(crate) struct Balance<'a>(BTreeMap<&'a str, Sides>);
+
+#[derive(Default)]
+struct Sides {
+    valid: Side,
+    invalid: Side,
+}
+
+/// What became of one kind of input.
+#[derive(Default)]
+struct Side {
+    /// Answers that are right.
+    right: usize,
+    /// All answers.
+    judged: usize,
+    /// Cases that were declined.
+    declined: usize,
+    /// Cases that were skipped, because the testee does not claim what they need.
+    skipped: usize,
+}
+
+impl<'a> Balance<'a> {
+    pub(crate) fn count(&mut self, report: &CaseReport<'a>) {
+        let sides = self.0.entry(report.case.op().unwrap_or_default()).or_default();
+        let side = match report.case.validity() {
+            _ if !report.judged => return,
+            Validity::Valid => &mut sides.valid,
+            Validity::Invalid => &mut sides.invalid,
+            _ => return,
+        };
+        match &report.finding {
+            Finding::Unsupported(_) | Finding::Uncovered(_) => side.skipped += 1,
+            // Nothing is hidden by it: an API for one event cannot be given another number of them.
+            Finding::Inexpressible(_) if has_not_one_event(&report.case.request) => (),
+            Finding::Declined(_) | Finding::Inexpressible(_) => side.declined += 1,
+            _ => {
+                side.judged += 1;
+                side.right += usize::from(report.finding == Finding::Passed);
+            }
+        }
+    }
+
+    /// What is wrong with the run, if anything.
+    pub(crate) fn problems(self) -> Vec<Problem> {
+        // Claims can hide what must be accepted, as it has events of a version or payloads of a kind; what must be refused has none.
+        let hides =
+            |shown: &Side, other: &Side, hidden: usize| shown.right > 0 && other.judged == 0 && hidden > 0;
+        let named = |chosen: &dyn Fn(&Sides) -> bool| -> Vec<String> {
+            self.0.iter().filter(|(_, sides)| chosen(sides)).map(|(op, _)| (*op).to_owned()).collect()
+        };
+        let accepted =
+            named(&|Sides { valid, invalid }| hides(invalid, valid, valid.declined + valid.skipped));
+        let refused = named(&|Sides { valid, invalid }| hides(valid, invalid, invalid.declined));
+        let mut problems = Vec::new();
+        if !accepted.is_empty() {
+            problems.push(Problem::NothingAccepted { ops: accepted });
+        }
+        if !refused.is_empty() {
+            problems.push(Problem::NothingRefused { ops: refused });
+        }
+        problems
+    }
+}
