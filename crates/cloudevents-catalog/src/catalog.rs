@@ -184,7 +184,7 @@ impl Message {
         &self.id
     }
 
-    /// The path in the catalog: `/messagegroups/G/messages/M`.
+    /// The XID: the path in the catalog, `/messagegroups/G/messages/M`.
     pub fn xid(&self) -> &str {
         &self.xid
     }

@@ -5,7 +5,7 @@ mod url;
 
 pub(crate) use url::encoded;
 
-use crate::{Catalog, Judge, Template, Verdict};
+use crate::{Catalog, Judge, Template, Verdict, reference};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -65,9 +65,12 @@ impl Judge for Endpoint<'_> {
         let listed = self.members.get("messagegroups").and_then(Value::as_array).into_iter().flatten();
         let mut groups: Vec<String> = listed
             .filter_map(Value::as_str)
-            .map(|group| format!("{}/messages/", group.strip_prefix('#').unwrap_or(group)))
+            .map(|group| match group.strip_prefix('#') {
+                Some(place) => format!("{}/messages/", reference::xid(place)),
+                None => format!("{group}/messages/"),
+            })
             .collect();
-        groups.push(format!("{}/messages/", cloudevents_json::codec::below("/endpoints", self.id)));
+        groups.push(format!("/endpoints/{}/messages/", self.id));
         self.catalog.judge_among(event, |message| {
             groups.iter().any(|group| message.xid().starts_with(group.as_str()))
         })

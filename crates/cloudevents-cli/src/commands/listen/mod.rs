@@ -277,7 +277,7 @@ fn broken(
     console: &Console,
 ) -> Option<Error> {
     let place = place::whole(delivery, number);
-    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place)).collect();
+    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place, console)).collect();
     problems.iter().for_each(|problem| console.error(Status::No, problem));
     let first = problems.first()?;
     Some(Error::new(ErrorKind::InvalidData).with_detail(first.one_line()))
