@@ -363,8 +363,8 @@ mod tests {
             document["definitions"][name(length)] = json!({"type": "string"});
             document
         };
-        let (one, two): (fn(String) -> Value, fn(String) -> Value) =
-            (|next| json!({"$ref": next}), |next| json!({"anyOf": [{"$ref": next}, {"$ref": next}]}));
+        let one = |next: String| json!({"$ref": next});
+        let two = |next: String| json!({"anyOf": [{"$ref": next}, {"$ref": next}]});
         assert_eq!(bounds(&chain(63, one)).unwrap().hops, 64);
         for document in [
             chain(64, one),

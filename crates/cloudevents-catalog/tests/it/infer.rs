@@ -43,7 +43,7 @@ fn what_events_have_in_common_is_proposed() {
 #[test]
 fn attributes_are_bounded() {
     let events: Vec<Event> = (0..1000)
-        .map(|n| order("1", 1).into_builder().extension(&format!("n{n}"), "x").build().unwrap())
+        .map(|n| order("1", 1).into_builder().extension(format!("n{n}"), "x").build().unwrap())
         .collect();
     let definition = definition(&events);
     assert_eq!(definition["envelopemetadata"].as_object().unwrap().len(), 256);

@@ -339,3 +339,24 @@ fn events_are_received_by_a_contract() {
     assert_eq!(ran.lines()[0]["data"]["number"], 1);
     assert!(ran.err.contains("[schema]"), "{}", ran.err);
 }
+
+/// An event that is valid by a deviation alone, or whose payload is not judged, is sent and received with a warning.
+#[test]
+fn what_a_contract_leaves_open_is_reported() {
+    let catalog = r#"{"messagegroups": {"g": {"messages": {"t": {
+        "envelope": "CloudEvents/1.0", "envelopemetadata": {"source": {"value": "/shops/{shop}"}},
+        "dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}}}}}"#;
+    let path = file("open.json", catalog).display().to_string();
+    for (source, is_wide) in [("/shops/7", false), ("/shops/7/a/b", true)] {
+        let event = format!(r#"{{"specversion":"1.0","id":"1","source":"{source}","type":"t","data":1}}"#);
+        let input = file("event.json", &event);
+        for ran in [
+            ce(&["send", "--catalog", &path, "-", input.to_str().unwrap()]),
+            ce_with(&["listen", "--catalog", &path, "-"], &event),
+        ] {
+            assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+            assert!(ran.err.contains("warning") && ran.err.contains("[not-judged]"), "{}", ran.err);
+            assert_eq!(ran.err.contains("[wide-placeholder]"), is_wide, "{}", ran.err);
+        }
+    }
+}
