@@ -11,10 +11,12 @@ use crate::{
     yaml,
 };
 use clap::Args;
-use cloudevents_catalog::{Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message};
+use cloudevents_catalog::{
+    Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message, documents, is_yaml,
+};
 use std::{
     collections::{HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Which deviations of catalogs are allowed.
@@ -171,25 +173,17 @@ impl Document {
         let text = input::text(path, most)?;
         let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
         let place = Place::of(Source::new(name, text.clone(), 1));
-        let is_named = path
-            .extension()
-            .is_some_and(|end| ["yaml", "yml"].iter().any(|known| end.eq_ignore_ascii_case(known)));
-        if !is_named && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes())) {
+        if !is_yaml(path) && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes()))
+        {
             return Ok(Self { place, yaml: None });
         }
-        let mut documents = yaml::Documents::new(&text);
-        let refused = |report: Report| {
-            Failure::Told(Status::Usage, Box::new(report.at(&place).kind("invalid-catalog")))
-        };
-        let yaml = match documents.next() {
-            Some(Ok(document)) => document,
-            Some(Err(error)) => return Err(refused(Report::of(&error))),
-            None => return Err(refused(Report::new("the document is empty"))),
-        };
-        if documents.next().is_some() {
-            return Err(refused(Report::new("there is more than one YAML document")));
+        match yaml::one(&text) {
+            Ok(yaml) => Ok(Self { yaml: Some(yaml), place }),
+            Err(error) => {
+                let report = Report::of(&error).at(&place).kind("invalid-catalog");
+                Err(Failure::Told(Status::Usage, Box::new(report)))
+            }
         }
-        Ok(Self { yaml: Some(yaml), place })
     }
 
     fn json(&self) -> &str {
@@ -218,19 +212,13 @@ impl Document {
     }
 }
 
-/// The files of a folder that may be documents.
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
-    let mut found = input::folder(folder, &cloudevents_kit::formats());
-    if let Some(failure) = found.unreadable.pop() {
-        return Err(failure);
-    }
-    let is_document = |path: &std::path::PathBuf| {
-        path.extension().is_some_and(|end| ["json", "yaml", "yml"].iter().any(|known| end == *known))
-    };
-    found.files.retain(is_document);
-    match found.files.is_empty() {
-        true => Err(Failure::usage(format!("`{}` has no files in JSON or YAML", folder.display()))),
-        false => Ok(found.files),
+/// The documents of a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let name = folder.display().to_string();
+    let files = documents(folder).map_err(|error| input::cannot_read(&name, &error))?;
+    match files.is_empty() {
+        true => Err(Failure::usage(format!("`{name}` has no files in JSON or YAML"))),
+        false => Ok(files),
     }
 }
 

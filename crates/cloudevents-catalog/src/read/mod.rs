@@ -7,9 +7,10 @@ mod messages;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
-pub(crate) use combine::combine;
 pub(crate) use schemas::Found;
 use schemas::Schemas;
+
+use combine::combine;
 
 use crate::finding::{Notes, Rule};
 use crate::reference;
@@ -31,6 +32,21 @@ pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report,
     let messages = messages::read(root, &schemas, &mut notes)?;
     endpoints::read(root, &mut notes);
     Ok(Report { catalog: Catalog::new(messages, document), findings: notes.into_findings() })
+}
+
+/// Several documents as one.
+pub(crate) fn documents(
+    documents: impl Iterator<Item = Result<Value, LoadError>>,
+    options: &LoadOptions,
+) -> Result<Report, LoadError> {
+    let mut all = Members::new();
+    for read in documents {
+        match read? {
+            Value::Object(members) => combine(members, &mut all)?,
+            other => return Err(LoadError::no_object(&other)),
+        }
+    }
+    document(all.into(), options)
 }
 
 /// The members of a collection, each an object at its place.

@@ -7,6 +7,7 @@ mod corpus;
 mod diff;
 mod endpoint;
 mod example;
+mod files;
 mod infer;
 mod judge;
 mod mistakes;
