@@ -72,8 +72,8 @@ impl Catalog {
 
     /// Reads several documents as one catalog, such as those of a folder ([`open`](Self::open)). Groups may be in several documents.
     ///
-    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for all
-    /// together.
+    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for
+    /// all together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};

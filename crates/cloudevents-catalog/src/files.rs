@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 impl Catalog {
     /// Reads a file in JSON or YAML, or the [`documents`] of a folder as one catalog. A file is YAML if its name ends in `.yaml` or `.yml`.
     ///
-    /// Errors: those of [`read_all`](Self::read_all), that a file cannot be read or is not UTF-8, and that one in YAML has no document, several, or
-    /// what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` is for all files together.
+    /// Errors: those of [`read_all`](Self::read_all), that a file cannot be read or is not UTF-8, and that one in YAML has no document,
+    /// several, or what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` is for all files together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -42,8 +42,8 @@ impl Catalog {
     }
 }
 
-/// The documents in a folder and its subfolders, in order: files whose names end in `.json`, `.yaml` or `.yml`. Names that begin with a dot, and
-/// symbolic links to folders, are left out.
+/// The documents in a folder and its subfolders, in order: files whose names end in `.json`, `.yaml` or `.yml`. Names that begin with a
+/// dot, and symbolic links to folders, are left out.
 pub fn documents(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let (mut files, mut open) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {

@@ -17,6 +17,7 @@ use cloudevents_catalog::{
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// Which deviations of catalogs are allowed.
@@ -48,6 +49,18 @@ fn deviations(text: &str) -> Result<LoadOptions, String> {
     })
 }
 
+/// Reads the document of a registry at a URL, of so many bytes at most. Returns its name and its text.
+pub type Fetch = fn(&str, usize) -> Result<(String, String), Failure>;
+
+/// How registries are read: this package has no network.
+static FETCH: OnceLock<Fetch> = OnceLock::new();
+
+/// Sets how registries are read, once.
+pub fn fetch_with(fetch: Fetch) {
+    // The first one stays.
+    let _ = FETCH.set(fetch);
+}
+
 /// A document of a catalog.
 #[derive(Debug)]
 struct Document {
@@ -56,10 +69,10 @@ struct Document {
     yaml: Option<yaml::Document>,
 }
 
-/// A catalog from a file, or from the files of a folder.
+/// A catalog from a file, from the files of a folder, or from a registry.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The file or folder.
+    /// The file, folder or URL.
     pub name: String,
     /// What was read.
     pub catalog: Catalog,
@@ -69,7 +82,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads a file, standard input for `-`, or the files of a folder with names that end in .json, .yaml or .yml, as one catalog.
+    /// Reads a file, standard input for `-`, the registry at a URL of HTTP, or the files of a folder with names that end in .json, .yaml or
+    /// .yml, as one catalog.
     pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, Failure> {
         let files = match path.is_dir() {
             true => files(path)?,
@@ -102,8 +116,8 @@ impl Loaded {
         Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
     }
 
-    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many mistakes
-    /// it has.
+    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many
+    /// mistakes it has.
     pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
         let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
         let mistakes = loaded.count(Level::Mistake);
@@ -170,8 +184,12 @@ impl Loaded {
 
 impl Document {
     fn open(path: &Path, most: usize) -> Result<Self, Failure> {
-        let text = input::text(path, most)?;
-        let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+        let url = path.to_str().filter(|path| path.starts_with("http://") || path.starts_with("https://"));
+        let (name, text) = match (url, FETCH.get()) {
+            (Some(url), Some(fetch)) => fetch(url, most)?,
+            _ if path == Path::new("-") => ("standard input".to_owned(), input::text(path, most)?),
+            _ => (path.display().to_string(), input::text(path, most)?),
+        };
         let place = Place::of(Source::new(name, text.clone(), 1));
         if !is_yaml(path) && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes()))
         {

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Contract")]
 pub struct Contract {
-    /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, or a folder of them. Others are
-    /// reported as invalid.
+    /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the URL
+    /// of a registry. Others are reported as invalid.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     /// Build the event from this message definition of the catalog: its id, or its xid. Flags add to it.
@@ -95,8 +95,8 @@ impl Terms {
         self.message.as_deref().map(|name| self.loaded.message(name)).transpose()
     }
 
-    /// What the contract does not allow in an event. Warns of an allowed one that is not judged by all of its definition, or is valid only by a
-    /// deviation.
+    /// What the contract does not allow in an event. Warns of an allowed one that is not judged by all of its definition, or is valid only
+    /// by a deviation.
     pub fn problems(&self, event: &Event, place: &Place, console: &Console) -> Vec<Report> {
         let verdict = match self.message() {
             Ok(Some(message)) => message.judge(event),

@@ -20,8 +20,8 @@ pub(crate) fn is_likely(text: &[u8]) -> bool {
     !name.is_empty() && is_name && (after == b":" || after.starts_with(b": "))
 }
 
-/// Returns an event as a YAML document. A JSON payload that YAML cannot hold, because of half a character (an unpaired surrogate) or a member
-/// name that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
+/// Returns an event as a YAML document. A JSON payload that YAML cannot hold, because of half a character (an unpaired surrogate) or a
+/// member name that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
 pub fn of_event(event: &cloudevents_kit::Event) -> String {
     let write = |event: &cloudevents_kit::Event| {
         crate::json_view::yaml(&String::from_utf8_lossy(&cloudevents_kit::json::encode_lossy(event)))

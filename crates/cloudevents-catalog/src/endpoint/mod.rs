@@ -104,16 +104,16 @@ impl<'c> Endpoint<'c> {
     /// The URL of a sender, for `connect_sender` of `cloudevents-kit`, with more options of the toolkit, which take precedence. Of MQTT,
     /// Kafka, AMQP 1.0, NATS, and HTTP in binary mode.
     ///
-    /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has. Credentials
-    /// are never in it: they come from the program.
+    /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has.
+    /// Credentials are never in it: they come from the program.
     pub fn sender_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Sender, &["producer"], more)
     }
 
     /// The URL of a receiver, for `connect_receiver` of `cloudevents-kit`, with more options of the toolkit, such as `reject=drop`.
     ///
-    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers are
-    /// servers, and such endpoints are not.
+    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers
+    /// are servers, and such endpoints are not.
     pub fn receiver_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Receiver, &["consumer", "subscriber"], more)
     }

@@ -99,8 +99,8 @@ pub(super) fn read(
     Ok(messages)
 }
 
-/// The members of a message with the present names, and their place. What registries return has them in its version alone (core/spec.md, "Doc
-/// Flag"), or in the message that it stands for.
+/// The members of a message with the present names, and their place. What registries return has them in its version alone (core/spec.md,
+/// "Doc Flag"), or in the message that it stands for.
 fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, String) {
     let versions = collection(own, "versions", place, notes);
     for (id, version, place) in &versions {

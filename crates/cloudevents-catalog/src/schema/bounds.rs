@@ -1,5 +1,5 @@
-//! Upper bounds of what a validator does with a document. Validators descend along references and try alternatives one after the other, so a
-//! small document, or a small payload of an ordinary one, can take all of the stack, or all time.
+//! Upper bounds of what a validator does with a document. Validators descend along references and try alternatives one after the other, so
+//! a small document, or a small payload of an ordinary one, can take all of the stack, or all time.
 
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -242,8 +242,8 @@ impl<'d> Schemas<'d> {
     }
 }
 
-/// A type of JSON Structure at a JSON Pointer, as its validator finds it: without escapes, and with or without the name of a collection that a
-/// namespace has.
+/// A type of JSON Structure at a JSON Pointer, as its validator finds it: without escapes, and with or without the name of a collection
+/// that a namespace has.
 pub(super) fn definition<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
     let mut names = pointer.strip_prefix("/definitions/")?.split('/');
     names.try_fold(document.get("definitions")?, |at, name| {

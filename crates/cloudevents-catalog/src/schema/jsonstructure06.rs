@@ -25,7 +25,8 @@ const SCHEMA_VALUES: usize = 1 << 16;
 /// The most schemas that may be applied to the values of a payload, by an estimate.
 const WORK: usize = 500_000;
 
-/// The validator compiles a regular expression for each text. It counts as this many schemas, and is this large at most when it is compiled.
+/// The validator compiles a regular expression for each text. It counts as this many schemas, and is this large at most when it is
+/// compiled.
 const PATTERN: usize = 64;
 const PATTERN_BYTES: usize = 256 << 10;
 

@@ -49,7 +49,8 @@ async fn all_of_it_is_requested() {
     assert!(served.await.unwrap().starts_with("GET /export HTTP/1.1\r\n"));
 }
 
-/// As registries write it (core/spec.md, "Doc Flag"): the attributes of a message are in its version, and a resource may stand for another one.
+/// As registries write it (core/spec.md, "Doc Flag"): the attributes of a message are in its version, and a resource may stand for another
+/// one.
 const DOCUMENT_VIEW: &str = r##"{
   "specversion": "1.0-rc4", "registryid": "r", "self": "#/", "xid": "/",
   "messagegroups": {

@@ -51,8 +51,9 @@ pub struct Validate {
     /// Also check the rules of documented extensions: correlation, severity, partitioning and others.
     #[arg(long)]
     extensions: bool,
-    /// Also check against the message definitions and schemas of this catalog, a document of xRegistry, or a folder of them. An event that
-    /// nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the catalog itself.
+    /// Also check against the message definitions and schemas of this catalog: a document of xRegistry, a folder of them, or the URL of a
+    /// registry. An event that nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the
+    /// catalog itself.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     /// Leave out the valid ones.
