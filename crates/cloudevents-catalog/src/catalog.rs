@@ -70,10 +70,10 @@ impl Catalog {
         read::document(document, options)
     }
 
-    /// Reads several documents as one catalog: a folder, for example. Groups may be in several documents.
+    /// Reads several documents as one catalog, such as those of a folder ([`open`](Self::open)). Groups may be in several documents.
     ///
-    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for all
-    /// together.
+    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for
+    /// all together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -90,18 +90,15 @@ impl Catalog {
         documents: impl IntoIterator<Item = impl AsRef<[u8]>>,
         options: &LoadOptions,
     ) -> Result<Report, LoadError> {
-        let (mut all, mut left) = (Map::new(), options.limits.bytes);
-        for document in documents {
+        let mut left = options.limits.bytes;
+        let values = documents.into_iter().map(|document| {
             let text = document.as_ref();
             left = left.checked_sub(text.len()).ok_or_else(|| {
                 LoadError::new(format!("the documents have more than {} bytes", options.limits.bytes))
             })?;
-            match cloudevents_json::codec::parse(text).map_err(LoadError::of)? {
-                Value::Object(members) => read::combine(members, &mut all)?,
-                other => return Err(LoadError::no_object(&other)),
-            }
-        }
-        read::document(all.into(), options)
+            cloudevents_json::codec::parse(text).map_err(LoadError::of)
+        });
+        read::documents(values, options)
     }
 
     pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
@@ -184,7 +181,7 @@ impl Message {
         &self.id
     }
 
-    /// The path in the catalog: `/messagegroups/G/messages/M`.
+    /// The XID: the path in the catalog, `/messagegroups/G/messages/M`.
     pub fn xid(&self) -> &str {
         &self.xid
     }

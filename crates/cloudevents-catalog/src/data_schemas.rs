@@ -49,11 +49,12 @@ impl DataSchemas {
             let why = notes.into_findings().into_iter().next().map(|finding| finding.message);
             return Err(LoadError::new(why.unwrap_or_default()));
         };
-        let schema =
-            Schema::compile(&format, &Value::String(document.to_owned()), None).map_err(|fault| {
-                let (SchemaFault::Invalid(message) | SchemaFault::Elsewhere(message)) = fault;
-                LoadError::new(format!("the schema `{uri}` cannot be used: {message}"))
-            })?;
+        let schema = Schema::compile(&format, &Value::String(document.to_owned())).map_err(|fault| {
+            let (SchemaFault::Invalid(message)
+            | SchemaFault::Beyond(message)
+            | SchemaFault::Elsewhere(message)) = fault;
+            LoadError::new(format!("the schema `{uri}` cannot be used: {message}"))
+        })?;
         self.schemas.insert(uri.to_owned(), (Arc::from(uri), schema));
         Ok(self)
     }

@@ -39,7 +39,12 @@ impl LoadError {
         Self { message: error.detail().to_owned(), offset }
     }
 
-    /// The byte of the document at which it is not JSON.
+    /// Of a file.
+    pub(crate) fn within(self, file: &str) -> Self {
+        Self { message: format!("{file}: {}", self.message), ..self }
+    }
+
+    /// The byte of the document at which it is not JSON, or not YAML.
     pub fn offset(&self) -> Option<usize> {
         self.offset
     }

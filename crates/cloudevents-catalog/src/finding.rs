@@ -1,6 +1,6 @@
 //! What is found in a catalog: mistakes, repairs and advice, each with its place and rule.
 
-use crate::{Catalog, Leniency, LoadOptions};
+use crate::{Catalog, Leniency, LoadError, LoadOptions};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -153,9 +153,9 @@ rules! {
     Reference "reference";
     /// A schema has a document, in one form.
     SchemaDocument "schema-document";
-    /// A schema is valid in its format.
+    /// A schema is valid in its format. Advice where it is beyond a limit of this crate, or in another document.
     SchemaInvalid "schema-invalid";
-    /// The default version of a schema exists, and so does the ancestor of a version.
+    /// The default version of a schema or a message exists, and so does the ancestor of a version.
     SchemaVersion "schema-version";
     /// `usage` of an endpoint is there, and has known values.
     Usage "usage";
@@ -168,11 +168,27 @@ pub(crate) struct Notes<'a> {
     pub(crate) options: &'a LoadOptions,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
+    /// What may still be copied or compiled again, in bytes.
+    left: Option<usize>,
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(options: &'a LoadOptions) -> Self {
-        Self { options, findings: Vec::new(), seen: HashSet::new() }
+        Self { options, findings: Vec::new(), seen: HashSet::new(), left: Some(options.limits.bytes) }
+    }
+
+    /// Counts what a part of the document adds to another part: a document could have a large part that thousands of others refer to.
+    /// Returns whether it may be added.
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        self.left = self.left.and_then(|left| left.checked_sub(bytes));
+        self.left.is_some()
+    }
+
+    /// Errors: more was added than may be.
+    pub(crate) fn check_spent(&self) -> Result<(), LoadError> {
+        let words =
+            "what messages inherit, and documents that types are selected from, have more than Limits::bytes";
+        self.left.map(drop).ok_or_else(|| LoadError::new(words))
     }
 
     pub(crate) fn mistake(&mut self, rule: Rule, place: impl Into<String>, message: impl Into<String>) {

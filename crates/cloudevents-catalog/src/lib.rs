@@ -10,6 +10,7 @@ mod diff;
 mod endpoint;
 mod error;
 mod example;
+mod files;
 mod finding;
 mod infer;
 mod matching;
@@ -24,6 +25,8 @@ mod template;
 #[cfg(feature = "typify06")]
 pub mod typify06;
 mod verdict;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 pub use build::NoValue;
 pub use catalog::{Catalog, Message};
@@ -31,6 +34,7 @@ pub use data_schemas::DataSchemas;
 pub use diff::{Change, Severity};
 pub use endpoint::{Endpoint, NotOpened};
 pub use error::LoadError;
+pub use files::{documents, is_yaml};
 pub use finding::{Finding, Level, Report, Rule};
 pub use infer::Inference;
 pub use options::{Leniency, Limits, LoadOptions};

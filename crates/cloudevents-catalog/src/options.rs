@@ -57,7 +57,8 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the document. 16 MiB by default.
+    /// Bytes of the document, and of what base messages and selected types of schemas add to it where they are used: of each at most this.
+    /// 16 MiB by default.
     pub bytes: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,

@@ -22,7 +22,17 @@ impl<'a> Reference<'a> {
             Some((path, fragment)) => (path, Some(fragment.trim_start_matches('/'))),
             None => (path, None),
         };
-        let path = path.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
-        Self::Local { path, is_pointer, fragment }
+        // The ids of an XID stand for themselves.
+        let path = path.split('/').map(|token| if is_pointer { decoded(token) } else { token.to_owned() });
+        Self::Local { path: path.collect(), is_pointer, fragment }
     }
+}
+
+/// The XID of what is at a place, which is a JSON Pointer: ids may have a `~`, which pointers escape.
+pub(crate) fn xid(place: &str) -> String {
+    decoded(place)
+}
+
+fn decoded(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 /// How long a registry may take, with all of its document.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads the catalog of a registry, with all that is in it: `GET /?doc&inline=*` of xRegistry. A URL that has a query, or whose path ends with
-/// `/export`, is requested as it is: also the URL of a document in JSON.
+/// Reads the catalog of a registry, with all that is in it: `GET /?doc&inline=*` of xRegistry. A URL that has a query, or whose path ends
+/// with `/export`, is requested as it is: also the URL of a document in JSON.
 ///
 /// The client requests only what its guard allows: nothing but `https` on port 443 at public addresses, unless the program allows more. It
 /// follows no redirects. The document is read up to `Limits::bytes`, for 30 seconds at most.
@@ -31,17 +31,21 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// # }).unwrap();
 /// ```
 pub async fn fetch(client: &GuardedClient, url: &str, options: &LoadOptions) -> Result<Report, Error> {
-    let is_whole = url.contains('?') || url.split('#').next().is_some_and(|url| url.ends_with("/export"));
-    let url = if is_whole { url.to_owned() } else { format!("{url}?doc&inline=*") };
-    let request = client.request(Method::GET, &url)?.header("Accept", "application/json");
-    let document = tokio::time::timeout(TIMEOUT, document(request, options.limits.bytes)).await;
-    let document = document
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout).with_detail("the registry is too slow")))?;
+    let document = document(client, url, options.limits.bytes).await?;
     Catalog::read(document, options)
         .map_err(|error| Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string()))
 }
 
-async fn document(request: reqwest::RequestBuilder, most: usize) -> Result<Vec<u8>, Error> {
+/// Reads the document of a registry, of so many bytes at most, as [`fetch`] does, with the same errors: for [`Catalog::read`].
+pub async fn document(client: &GuardedClient, url: &str, most: usize) -> Result<Vec<u8>, Error> {
+    let is_whole = url.contains('?') || url.split('#').next().is_some_and(|url| url.ends_with("/export"));
+    let url = if is_whole { url.to_owned() } else { format!("{url}?doc&inline=*") };
+    let request = client.request(Method::GET, &url)?.header("Accept", "application/json");
+    let read = tokio::time::timeout(TIMEOUT, body(request, most)).await;
+    read.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout).with_detail("the registry is too slow")))
+}
+
+async fn body(request: reqwest::RequestBuilder, most: usize) -> Result<Vec<u8>, Error> {
     let mut response = request.send().await.map_err(failed)?;
     let status = response.status();
     if status != StatusCode::OK {

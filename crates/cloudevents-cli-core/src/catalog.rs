@@ -11,10 +11,13 @@ use crate::{
     yaml,
 };
 use clap::Args;
-use cloudevents_catalog::{Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message};
+use cloudevents_catalog::{
+    Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message, documents, is_yaml,
+};
 use std::{
     collections::{HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// Which deviations of catalogs are allowed.
@@ -46,6 +49,18 @@ fn deviations(text: &str) -> Result<LoadOptions, String> {
     })
 }
 
+/// Reads the document of a registry at a URL, of so many bytes at most. Returns its name and its text.
+pub type Fetch = fn(&str, usize) -> Result<(String, String), Failure>;
+
+/// How registries are read: this package has no network.
+static FETCH: OnceLock<Fetch> = OnceLock::new();
+
+/// Sets how registries are read, once.
+pub fn fetch_with(fetch: Fetch) {
+    // The first one stays.
+    let _ = FETCH.set(fetch);
+}
+
 /// A document of a catalog.
 #[derive(Debug)]
 struct Document {
@@ -54,10 +69,10 @@ struct Document {
     yaml: Option<yaml::Document>,
 }
 
-/// A catalog from a file, or from the files of a folder.
+/// A catalog from a file, from the files of a folder, or from a registry.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The file or folder.
+    /// The file, folder or URL.
     pub name: String,
     /// What was read.
     pub catalog: Catalog,
@@ -67,7 +82,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads a file, standard input for `-`, or the files of a folder with names that end in .json, .yaml or .yml, as one catalog.
+    /// Reads a file, standard input for `-`, the registry at a URL of HTTP, or the files of a folder with names that end in .json, .yaml or
+    /// .yml, as one catalog.
     pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, Failure> {
         let files = match path.is_dir() {
             true => files(path)?,
@@ -100,8 +116,8 @@ impl Loaded {
         Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
     }
 
-    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many mistakes
-    /// it has.
+    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many
+    /// mistakes it has.
     pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
         let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
         let mistakes = loaded.count(Level::Mistake);
@@ -168,28 +184,24 @@ impl Loaded {
 
 impl Document {
     fn open(path: &Path, most: usize) -> Result<Self, Failure> {
-        let text = input::text(path, most)?;
-        let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+        let url = path.to_str().filter(|path| path.starts_with("http://") || path.starts_with("https://"));
+        let (name, text) = match (url, FETCH.get()) {
+            (Some(url), Some(fetch)) => fetch(url, most)?,
+            _ if path == Path::new("-") => ("standard input".to_owned(), input::text(path, most)?),
+            _ => (path.display().to_string(), input::text(path, most)?),
+        };
         let place = Place::of(Source::new(name, text.clone(), 1));
-        let is_named = path
-            .extension()
-            .is_some_and(|end| ["yaml", "yml"].iter().any(|known| end.eq_ignore_ascii_case(known)));
-        if !is_named && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes())) {
+        if !is_yaml(path) && (text.trim_start().starts_with(['{', '[']) || !yaml::is_likely(text.as_bytes()))
+        {
             return Ok(Self { place, yaml: None });
         }
-        let mut documents = yaml::Documents::new(&text);
-        let refused = |report: Report| {
-            Failure::Told(Status::Usage, Box::new(report.at(&place).kind("invalid-catalog")))
-        };
-        let yaml = match documents.next() {
-            Some(Ok(document)) => document,
-            Some(Err(error)) => return Err(refused(Report::of(&error))),
-            None => return Err(refused(Report::new("the document is empty"))),
-        };
-        if documents.next().is_some() {
-            return Err(refused(Report::new("there is more than one YAML document")));
+        match yaml::one(&text) {
+            Ok(yaml) => Ok(Self { yaml: Some(yaml), place }),
+            Err(error) => {
+                let report = Report::of(&error).at(&place).kind("invalid-catalog");
+                Err(Failure::Told(Status::Usage, Box::new(report)))
+            }
         }
-        Ok(Self { yaml: Some(yaml), place })
     }
 
     fn json(&self) -> &str {
@@ -218,19 +230,13 @@ impl Document {
     }
 }
 
-/// The files of a folder that may be documents.
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
-    let mut found = input::folder(folder, &cloudevents_kit::formats());
-    if let Some(failure) = found.unreadable.pop() {
-        return Err(failure);
-    }
-    let is_document = |path: &std::path::PathBuf| {
-        path.extension().is_some_and(|end| ["json", "yaml", "yml"].iter().any(|known| end == *known))
-    };
-    found.files.retain(is_document);
-    match found.files.is_empty() {
-        true => Err(Failure::usage(format!("`{}` has no files in JSON or YAML", folder.display()))),
-        false => Ok(found.files),
+/// The documents of a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let name = folder.display().to_string();
+    let files = documents(folder).map_err(|error| input::cannot_read(&name, &error))?;
+    match files.is_empty() {
+        true => Err(Failure::usage(format!("`{name}` has no files in JSON or YAML"))),
+        false => Ok(files),
     }
 }
 

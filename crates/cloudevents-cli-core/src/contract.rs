@@ -9,7 +9,7 @@ use crate::{
     source::Place,
 };
 use clap::Args;
-use cloudevents_catalog::{Fault, Judge, Message, NoValue, Outcome, Verdict};
+use cloudevents_catalog::{Fault, Judge, Message, NoValue, NotJudged, Outcome, Verdict};
 use cloudevents_kit::{Event, EventBuilder};
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Contract")]
 pub struct Contract {
-    /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, or a folder of them. Others are
-    /// reported as invalid.
+    /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the URL
+    /// of a registry. Others are reported as invalid.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     /// Build the event from this message definition of the catalog: its id, or its xid. Flags add to it.
@@ -95,18 +95,27 @@ impl Terms {
         self.message.as_deref().map(|name| self.loaded.message(name)).transpose()
     }
 
-    /// What the contract does not allow in an event.
-    pub fn problems(&self, event: &Event, place: &Place) -> Vec<Report> {
+    /// What the contract does not allow in an event. Warns of an allowed one that is not judged by all of its definition, or is valid only
+    /// by a deviation.
+    pub fn problems(&self, event: &Event, place: &Place, console: &Console) -> Vec<Report> {
         let verdict = match self.message() {
             Ok(Some(message)) => message.judge(event),
             _ => self.loaded.catalog.judge(event),
         };
-        problems(&verdict, event, place)
+        let problems = problems(&verdict, event, place);
+        if problems.is_empty() {
+            repairs(&verdict, place).for_each(|repair| console.report(&repair));
+            if let Some(reason) = not_judged(&verdict) {
+                let words = format!("the payload was not judged: {reason}");
+                console.report(&Report::warning(words).kind("not-judged").at(place));
+            }
+        }
+        problems
     }
 
     /// Refuses an event that the contract does not allow. Reports all reasons but the last, which is the failure.
     pub fn admit(&self, event: &Event, place: &Place, console: &Console) -> Result<(), Failure> {
-        let mut problems = self.problems(event, place);
+        let mut problems = self.problems(event, place, console);
         let Some(last) = problems.pop() else { return Ok(()) };
         problems.iter().for_each(|problem| console.report(problem));
         Err(Failure::Told(Status::No, Box::new(last)))
@@ -121,6 +130,19 @@ pub fn problems(verdict: &Verdict, event: &Event, place: &Place) -> Vec<Report> 
         problems.push(Report::new(words).kind("undefined").attribute(Some("type")).at(place));
     }
     problems
+}
+
+/// Why the payload of an event was not judged, though there is a schema for it.
+pub fn not_judged(verdict: &Verdict) -> Option<&NotJudged> {
+    verdict.not_judged().filter(|reason| !matches!(reason, NotJudged::NoSchema))
+}
+
+/// Warnings: the deviations without which an event would be invalid.
+pub fn repairs<'v>(verdict: &'v Verdict, place: &'v Place) -> impl Iterator<Item = Report> + 'v {
+    verdict.repairs().iter().map(|repair| {
+        let words = "the event is valid only as the catalog is read leniently";
+        Report::warning(words).kind(repair.code()).at(place)
+    })
 }
 
 /// Reports a difference between an event and its definition.

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     #[cfg(feature = "tls")]
     tls();
+    cloudevents_cli_core::catalog::fetch_with(connect::registry::fetch);
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(status) => return status.into(),

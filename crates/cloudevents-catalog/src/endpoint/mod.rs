@@ -5,7 +5,7 @@ mod url;
 
 pub(crate) use url::encoded;
 
-use crate::{Catalog, Judge, Template, Verdict};
+use crate::{Catalog, Judge, Template, Verdict, reference};
 use cloudevents_core::Event;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -65,9 +65,12 @@ impl Judge for Endpoint<'_> {
         let listed = self.members.get("messagegroups").and_then(Value::as_array).into_iter().flatten();
         let mut groups: Vec<String> = listed
             .filter_map(Value::as_str)
-            .map(|group| format!("{}/messages/", group.strip_prefix('#').unwrap_or(group)))
+            .map(|group| match group.strip_prefix('#') {
+                Some(place) => format!("{}/messages/", reference::xid(place)),
+                None => format!("{group}/messages/"),
+            })
             .collect();
-        groups.push(format!("{}/messages/", cloudevents_json::codec::below("/endpoints", self.id)));
+        groups.push(format!("/endpoints/{}/messages/", self.id));
         self.catalog.judge_among(event, |message| {
             groups.iter().any(|group| message.xid().starts_with(group.as_str()))
         })
@@ -101,16 +104,16 @@ impl<'c> Endpoint<'c> {
     /// The URL of a sender, for `connect_sender` of `cloudevents-kit`, with more options of the toolkit, which take precedence. Of MQTT,
     /// Kafka, AMQP 1.0, NATS, and HTTP in binary mode.
     ///
-    /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has. Credentials
-    /// are never in it: they come from the program.
+    /// Errors: the endpoint is not for producers, its protocol is another one, or it has an option that no URL of the toolkit has.
+    /// Credentials are never in it: they come from the program.
     pub fn sender_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Sender, &["producer"], more)
     }
 
     /// The URL of a receiver, for `connect_receiver` of `cloudevents-kit`, with more options of the toolkit, such as `reject=drop`.
     ///
-    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers are
-    /// servers, and such endpoints are not.
+    /// Errors: as for [`sender_url`](Self::sender_url); the endpoint is not for consumers or subscribers. There are none of HTTP: receivers
+    /// are servers, and such endpoints are not.
     pub fn receiver_url(&self, more: &[(&str, &str)]) -> Result<String, NotOpened> {
         self.url(Side::Receiver, &["consumer", "subscriber"], more)
     }

@@ -15,10 +15,14 @@ const ENOUGH: u64 = 10;
 /// The most types of events that are described.
 const TYPES: usize = 10_000;
 
+/// The most attributes of a type that are described. Events with more have names that are data.
+const ATTRIBUTES: usize = 256;
+
 /// Proposes a catalog from the events that it sees: their types, the attributes that they have, and a JSON Schema of their payloads.
 ///
-/// Every event that was added is valid by the proposal. A value, or a template of segments between slashes, is proposed for an attribute after
-/// ten events of its type. A schema is proposed where all events of a type have a payload in JSON. At most 10,000 types are described.
+/// Every event that was added is valid by the proposal. A value, or a template of segments between slashes, is proposed for an attribute
+/// after ten events of its type. A schema is proposed where all events of a type have a payload in JSON. At most 10,000 types are
+/// described, with 256 attributes each.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, Inference, Judge};
@@ -110,8 +114,10 @@ impl Observed {
         for (name, value) in event.attributes() {
             let (name, ty) = (name.as_str(), value.attribute_type());
             let text = value.to_canonical();
+            let is_full = self.attributes.len() >= ATTRIBUTES;
             match self.attributes.get_mut(name) {
                 Some(values) => values.add(ty, &text),
+                None if is_full => {}
                 None => {
                     let values = Values { count: 1, ty: Some(ty), segments: Segments::new(&text) };
                     self.attributes.insert(name.to_owned(), values);

@@ -98,6 +98,19 @@ impl Attribute {
         }
     }
 
+    /// States the value of an attribute, unless a rule does.
+    pub(super) fn state(all: &mut Vec<Self>, name: &str, value: &str, place: String) {
+        let value = Expected::Text(value.to_owned());
+        match all.iter_mut().find(|attribute| attribute.name == name) {
+            Some(Self { expected: expected @ Expected::Anything, .. }) => *expected = value,
+            Some(_) => {}
+            None => {
+                let name = name.to_owned();
+                all.push(Self { name, place, ty: Type::String, expected: value, is_required: false });
+            }
+        }
+    }
+
     /// The text that the attribute has in every event.
     pub(crate) fn constant(&self) -> Option<&str> {
         match &self.expected {

@@ -3,12 +3,13 @@
 use super::attributes::is_same_media_type;
 use super::schemas::compile;
 use super::{
-    Attribute, Found, Members, Schemas, collection, ids, is_cloudevent, merge, names, renamed, text,
+    Attribute, Found, Members, Schemas, collection, cross_reference, default_version, ids, is_cloudevent,
+    merge, names, renamed, text,
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
 use crate::raw::RawRule;
-use crate::reference::Reference;
+use crate::reference::{self, Reference};
 use crate::schema::{Format, Schema};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
@@ -31,11 +32,23 @@ const EARLIER: [(&str, &str); 9] = [
     ("protocolmetadata", "protocoloptions"),
 ];
 
+/// Members of a message that belong to it as a resource of a registry. All others are those of its version.
+const OF_RESOURCE: [&str; 9] =
+    ["messageid", "self", "shortself", "xid", "metaurl", "meta", "versionsurl", "versionscount", "versions"];
+
 /// A definition as it is written, with the present names.
 struct Raw {
     members: Members,
+    /// The place of the message.
     place: String,
+    /// The place of its members: that of its version, where the message itself has none.
+    from: String,
+    /// What it adds to a message that has it as a base, in bytes.
+    size: usize,
 }
+
+/// Schemas that messages have and inherit: by the place of the message that has it, and its format.
+type Inline = HashMap<(String, String), Found>;
 
 pub(super) fn read(
     root: &Members,
@@ -51,34 +64,73 @@ pub(super) fn read(
             }
             for (id, own, place) in collection(members, "messages", &place, notes) {
                 ids(own, "messageid", id, &place, notes);
-                let mut own = renamed(own, &EARLIER, &place, notes);
-                names(&own, members, &place, notes);
-                flatten(&mut own, &place, notes);
+                let (mut own, from) = attributes(own, &place, notes);
+                names(&own, members, &from, notes);
+                flatten(&mut own, &from, notes);
                 if let Some(envelope) = members
                     .get("envelope")
                     .filter(|_| !own.contains_key("envelope") && !own.contains_key("basemessage"))
                 {
                     notes.mistake(
                         Rule::EnvelopeMissing,
-                        place.clone(),
+                        from.clone(),
                         "the group has an envelope, and this message has none",
                     );
                     own.insert("envelope".to_owned(), envelope.clone());
                 }
                 by_place.insert(place.clone(), raws.len());
-                raws.push((id.to_owned(), Raw { members: own, place }));
+                let size = own.iter().map(|(name, value)| size(name, value)).sum();
+                raws.push((id.to_owned(), Raw { members: own, place, from, size }));
                 if raws.len() > notes.options.limits.definitions {
                     return Err(LoadError::new("there are more messages than Limits::definitions"));
                 }
             }
         }
     }
-    let mut messages = Vec::with_capacity(raws.len());
+    let (mut messages, mut inline) = (Vec::with_capacity(raws.len()), Inline::new());
     for (id, raw) in &raws {
         let chain = chain(raw, &raws, &by_place, notes);
-        messages.push(message(id, raw, &chain, schemas, notes));
+        let bases = chain.iter().rev().skip(1);
+        notes.spend(bases.map(|base| base.size).fold(0, usize::saturating_add));
+        notes.check_spent()?;
+        messages.push(message(id, raw, &chain, schemas, &mut inline, notes));
     }
+    notes.check_spent()?;
     Ok(messages)
+}
+
+/// The members of a message with the present names, and their place. What registries return has them in its version alone (core/spec.md,
+/// "Doc Flag"), or in the message that it stands for.
+fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, String) {
+    let versions = collection(own, "versions", place, notes);
+    for (id, version, place) in &versions {
+        ids(version, "versionid", id, place, notes);
+    }
+    let (mut members, mut from) = (renamed(own, &EARLIER, place, notes), place.to_owned());
+    if let Some((_, version, at)) = default_version(own, &versions, place, notes) {
+        if own.keys().all(|name| OF_RESOURCE.contains(&name.as_str())) {
+            from.clone_from(at);
+        }
+        members.remove("versions");
+        let mut all = renamed(version, &EARLIER, at, notes);
+        merge(&members, &mut all);
+        members = all;
+    }
+    if let Some(target) = cross_reference(own, place, notes) {
+        members.entry("basemessage").or_insert_with(|| target.into());
+    }
+    (members, from)
+}
+
+/// The bytes of a member, about.
+fn size(name: &str, value: &Value) -> usize {
+    let own = match value {
+        Value::Object(members) => members.iter().map(|(name, value)| size(name, value)).sum(),
+        Value::Array(items) => items.iter().map(|item| size("", item)).sum(),
+        Value::String(text) => text.len(),
+        _ => 0,
+    };
+    own.saturating_add(name.len()).saturating_add(8)
 }
 
 /// Attributes that are one level too deep.
@@ -116,8 +168,8 @@ fn chain<'r>(
 ) -> Vec<&'r Raw> {
     let mut chain = vec![raw];
     let mut last = raw;
-    while let Some(base) = text(&last.members, "basemessage", &last.place, notes) {
-        let place = below(&last.place, "basemessage");
+    while let Some(base) = text(&last.members, "basemessage", &last.from, notes) {
+        let place = below(&last.from, "basemessage");
         let Reference::Local { path, is_pointer, .. } = Reference::parse(base) else {
             notes.advice(
                 Rule::BaseMissing,
@@ -159,8 +211,15 @@ fn chain<'r>(
     chain
 }
 
-fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut Notes<'_>) -> Message {
-    let place = &raw.place;
+fn message(
+    id: &str,
+    raw: &Raw,
+    chain: &[&Raw],
+    schemas: &Schemas,
+    inline: &mut Inline,
+    notes: &mut Notes<'_>,
+) -> Message {
+    let place = &raw.from;
     let mut members = Members::new();
     for part in chain {
         merge(&part.members, &mut members);
@@ -177,7 +236,7 @@ fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut N
                 .iter()
                 .rev()
                 .find(|part| part.members.get("envelopemetadata").and_then(|all| all.get(name)).is_some());
-            let place = below(&format!("{}/envelopemetadata", from.map_or(place, |part| &part.place)), name);
+            let place = below(&format!("{}/envelopemetadata", from.map_or(place, |part| &part.from)), name);
             match rule {
                 Value::Object(rule) => attributes.push(Attribute::read(name, rule, &place, notes)),
                 other => notes.mistake(
@@ -198,20 +257,6 @@ fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut N
             format!("the id should be the type of the event, which is `{ty}`"),
         );
     }
-    if let Some(own) = text(&members, "datacontenttype", place, notes) {
-        let at = below(place, "datacontenttype");
-        if MediaType::parse(own).is_err() {
-            notes.mistake(Rule::ContentType, at, format!("`{own}` is not a media type"));
-        } else if let Some(other) =
-            constant("datacontenttype").filter(|other| !is_same_media_type(own, other))
-        {
-            notes.mistake(
-                Rule::ContentTypeMismatch,
-                at,
-                format!("the attribute has `{other}`, and this is `{own}`"),
-            );
-        }
-    }
     if let (Some(own), Some(other)) =
         (constant("dataschema"), members.get("dataschemauri").and_then(Value::as_str))
         && own != other
@@ -222,9 +267,27 @@ fn message(id: &str, raw: &Raw, chain: &[&Raw], schemas: &Schemas, notes: &mut N
             format!("`dataschemauri` is `{other}`"),
         );
     }
-    let schema = schema(&members, place, schemas, notes);
-    let raw = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
-    Message { id: id.to_owned(), xid: Arc::from(place.as_str()), is_event, members, attributes, schema, raw }
+    if let Some(own) = text(&members, "datacontenttype", place, notes) {
+        let from = chain.iter().rev().find(|part| part.members.contains_key("datacontenttype"));
+        let at = below(from.map_or(place, |part| &part.from), "datacontenttype");
+        match (MediaType::parse(own), constant("datacontenttype")) {
+            (Err(_), _) => notes.mistake(Rule::ContentType, at, format!("`{own}` is not a media type")),
+            (Ok(_), Some(other)) => {
+                if !is_same_media_type(own, other) {
+                    let message = format!("the attribute has `{other}`, and this is `{own}`");
+                    notes.mistake(Rule::ContentTypeMismatch, at, message);
+                }
+            }
+            // Of a structured message, it is the type of the envelope.
+            (Ok(_), None) if !is_event => {}
+            (Ok(own), None) if own.essence().to_ascii_lowercase().starts_with("application/cloudevents") => {}
+            (Ok(own), None) => Attribute::state(&mut attributes, "datacontenttype", own.as_str(), at),
+        }
+    }
+    let schema = schema(&members, raw, chain, schemas, inline, notes);
+    let rules = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
+    let xid = Arc::from(reference::xid(&raw.place));
+    Message { id: id.to_owned(), xid, is_event, members, attributes, schema, raw: rules }
 }
 
 /// Options of protocols that exclude each other, or have few values.
@@ -247,7 +310,15 @@ fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
     }
 }
 
-fn schema(members: &Members, place: &str, schemas: &Schemas, notes: &mut Notes<'_>) -> Found {
+fn schema(
+    members: &Members,
+    raw: &Raw,
+    chain: &[&Raw],
+    schemas: &Schemas,
+    compiled: &mut Inline,
+    notes: &mut Notes<'_>,
+) -> Found {
+    let place = raw.from.as_str();
     let at = |name: &str| below(place, name);
     let uri = text(members, "dataschemauri", place, notes);
     let xid = text(members, "dataschemaxid", place, notes);
@@ -274,9 +345,22 @@ fn schema(members: &Members, place: &str, schemas: &Schemas, notes: &mut Notes<'
         let Some(format) = format else {
             return not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema"));
         };
-        let schema = Arc::new(compile(&format, inline, None, &at("dataschema"), notes));
+        // Compiled once for all messages that inherit it. What several of them have is merged, and has no other place.
+        let mut parts = chain.iter().filter(|part| part.members.contains_key("dataschema"));
+        let from = match (parts.next(), parts.next()) {
+            (Some(only), None) => &only.from,
+            _ => place,
+        };
+        let key = (from.to_owned(), format.text.clone());
+        if let Some(known) = compiled.get(&key) {
+            return known.clone();
+        }
+        let from = below(from, "dataschema");
+        let schema = Arc::new(compile(&format, inline, &from, notes));
         let document = Some((Arc::new(inline.clone()), None));
-        return Found { schema, format: Some(format), place: at("dataschema"), document };
+        let found = Found { schema, format: Some(format), place: from, document };
+        compiled.insert(key, found.clone());
+        return found;
     }
     let mut result = None;
     for (name, reference) in [("dataschemaxid", xid), ("dataschemauri", uri)] {

@@ -7,16 +7,21 @@ mod messages;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
-pub(crate) use combine::combine;
 pub(crate) use schemas::Found;
 use schemas::Schemas;
 
+use combine::combine;
+
 use crate::finding::{Notes, Rule};
+use crate::reference;
 use crate::{Catalog, Leniency, LoadError, LoadOptions, Report};
 use cloudevents_json::codec::{below, kind};
 use serde_json::{Map, Value};
 
 pub(crate) type Members = Map<String, Value>;
+
+/// An entity of a collection: its id, its members and its place.
+type Entity<'v> = (&'v str, &'v Members, String);
 
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {
@@ -29,13 +34,23 @@ pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report,
     Ok(Report { catalog: Catalog::new(messages, document), findings: notes.into_findings() })
 }
 
+/// Several documents as one.
+pub(crate) fn documents(
+    documents: impl Iterator<Item = Result<Value, LoadError>>,
+    options: &LoadOptions,
+) -> Result<Report, LoadError> {
+    let mut all = Members::new();
+    for read in documents {
+        match read? {
+            Value::Object(members) => combine(members, &mut all)?,
+            other => return Err(LoadError::no_object(&other)),
+        }
+    }
+    document(all.into(), options)
+}
+
 /// The members of a collection, each an object at its place.
-fn collection<'v>(
-    of: &'v Members,
-    name: &str,
-    place: &str,
-    notes: &mut Notes<'_>,
-) -> Vec<(&'v str, &'v Members, String)> {
+fn collection<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_>) -> Vec<Entity<'v>> {
     let place = below(place, name);
     let members = match of.get(name) {
         None => return Vec::new(),
@@ -73,13 +88,45 @@ fn ids(of: &Members, id: &str, key: &str, place: &str, notes: &mut Notes<'_>) {
             format!("the id is `{own}`, and the key is `{key}`"),
         );
     }
-    if let Some(xid) = text(of, "xid", place, notes).filter(|xid| *xid != place) {
+    let path = reference::xid(place);
+    if let Some(xid) = text(of, "xid", place, notes).filter(|xid| *xid != path) {
         notes.mistake(
             Rule::XidMismatch,
             below(place, "xid"),
-            format!("the xid is `{xid}`, and the path is `{place}`"),
+            format!("the xid is `{xid}`, and the path is `{path}`"),
         );
     }
+}
+
+/// The resource that this one stands for: `meta.xref` (core/spec.md, "Cross Referencing Resources").
+fn cross_reference<'v>(of: &'v Members, place: &str, notes: &mut Notes<'_>) -> Option<&'v str> {
+    text(of.get("meta")?.as_object()?, "xref", &below(place, "meta"), notes)
+}
+
+/// The version that a resource has by default: the one that it names, or that says that it is, else the one with the greatest id.
+fn default_version<'l, 'v>(
+    of: &Members,
+    versions: &'l [Entity<'v>],
+    place: &str,
+    notes: &mut Notes<'_>,
+) -> Option<&'l Entity<'v>> {
+    let meta = (of.get("meta").and_then(Value::as_object), below(place, "meta"));
+    let own = (Some(of), place.to_owned());
+    for ((members, place), name) in
+        [(&meta, "defaultversionid"), (&own, "defaultversionid"), (&own, "versionid")]
+    {
+        let Some(id) = members.and_then(|members| text(members, name, place, notes)) else { continue };
+        match versions.iter().find(|(known, ..)| *known == id) {
+            None if versions.is_empty() => return None,
+            None => {
+                notes.mistake(Rule::SchemaVersion, below(place, name), format!("there is no version `{id}`"));
+                break;
+            }
+            found => return found,
+        }
+    }
+    let says = |(_, members, _): &&Entity<'_>| members.get("isdefault") == Some(&Value::Bool(true));
+    versions.iter().find(says).or_else(|| versions.iter().max_by_key(|(id, ..)| (id.len(), *id)))
 }
 
 /// A member that is a string.

@@ -1,13 +1,15 @@
 //! Groups of schemas, their versions, and references to them.
 
-use super::{Members, collection, ids, renamed, text};
+use super::{Members, collection, cross_reference, default_version, ids, renamed, text};
 use crate::finding::{Notes, Rule};
-use crate::schema::{Format, Schema, SchemaFault};
+use crate::reference::Reference;
+use crate::schema::{Format, Parts, Schema, SchemaFault};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::AttributeType;
 use cloudevents_json::codec::below;
 use serde_json::Value;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ pub(crate) struct Schemas {
 struct Entry {
     default: String,
     versions: HashMap<String, Version>,
+    /// The group and the id of the schema that it stands for.
+    other: Option<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -30,6 +34,9 @@ struct Version {
     format: Option<Format>,
     document: Option<Arc<Value>>,
     schema: Arc<Schema>,
+    /// What types are selected from, and those that were: each is compiled once.
+    parts: OnceCell<Result<Parts, SchemaFault>>,
+    selected: RefCell<HashMap<String, Result<Arc<Schema>, SchemaFault>>>,
 }
 
 /// A schema that a reference names.
@@ -49,13 +56,14 @@ impl Schemas {
             ids(members, "schemagroupid", group, &place, notes);
             for (id, members, place) in collection(members, "schemas", &place, notes) {
                 ids(members, "schemaid", id, &place, notes);
-                let entry = entry(members, &place, notes);
-                count = count.saturating_add(entry.versions.len());
+                let versions = members.get("versions").and_then(Value::as_object).map_or(1, |all| all.len());
+                count = count.saturating_add(versions.max(1));
                 if count > notes.options.limits.definitions {
                     return Err(LoadError::new(
                         "there are more versions of schemas than Limits::definitions",
                     ));
                 }
+                let entry = entry(members, &place, notes);
                 entries.insert((group.to_owned(), id.to_owned()), entry);
             }
         }
@@ -75,7 +83,7 @@ impl Schemas {
             return None;
         }
         let mut selection = fragment.map(str::to_owned);
-        let entry = match self.entries.get(&(group.clone(), id.clone())) {
+        let entry = match self.entry(group, id) {
             Some(entry) => entry,
             None => {
                 let (id, name) = id.rsplit_once(':')?;
@@ -85,7 +93,7 @@ impl Schemas {
                         .collect::<Vec<_>>()
                         .join("/"),
                 );
-                self.entries.get(&(group.clone(), id.to_owned()))?
+                self.entry(group, id)?
             }
         };
         let mut id = entry.default.as_str();
@@ -107,6 +115,15 @@ impl Schemas {
         let version = entry.versions.get(id)?;
         version.select(selection.as_deref(), place, notes)
     }
+
+    /// A schema, or the one that it stands for, which cannot stand for another one in turn.
+    fn entry(&self, group: &str, id: &str) -> Option<&Entry> {
+        let entry = self.entries.get(&(group.to_owned(), id.to_owned()))?;
+        match &entry.other {
+            Some(other) => self.entries.get(other),
+            None => Some(entry),
+        }
+    }
 }
 
 impl Version {
@@ -123,7 +140,10 @@ impl Version {
         };
         // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
         if document.get("title").and_then(Value::as_str) != Some(selection) {
-            found.schema = Arc::new(compile(format, document, Some(selection), place, notes));
+            found.schema = match self.selected(selection, format, document, notes) {
+                Ok(schema) => schema,
+                Err(fault) => Arc::new(unusable(fault, place, notes)),
+            };
             found.document = Some((document.clone(), Some(selection.to_owned())));
         }
         let is_read = !matches!(&*found.schema, Schema::Not(NotJudged::Unusable(_)));
@@ -135,38 +155,57 @@ impl Version {
         }
         Some(found)
     }
+
+    fn selected(
+        &self,
+        selection: &str,
+        format: &Format,
+        document: &Arc<Value>,
+        notes: &mut Notes<'_>,
+    ) -> Result<Arc<Schema>, SchemaFault> {
+        if let Some(known) = self.selected.borrow().get(selection) {
+            return known.clone();
+        }
+        let parts = self.parts.get_or_init(|| Parts::read(format, document));
+        let schema = match parts {
+            Ok(parts) if notes.spend(parts.cost()) => parts.select(selection).map(Arc::new),
+            // Then the whole catalog is refused.
+            Ok(_) => Err(SchemaFault::Invalid("too much is selected".to_owned())),
+            Err(fault) => Err(fault.clone()),
+        };
+        self.selected.borrow_mut().insert(selection.to_owned(), schema.clone());
+        schema
+    }
 }
 
 fn entry(members: &Members, place: &str, notes: &mut Notes<'_>) -> Entry {
     let mut versions = HashMap::new();
     let list = collection(members, "versions", place, notes);
+    let other = cross_reference(members, place, notes).and_then(|target| match Reference::parse(target) {
+        Reference::Local { path, .. } => Some((path.get(1)?.clone(), path.get(3)?.clone())),
+        Reference::Elsewhere => None,
+    });
     for (id, own, place) in &list {
         ids(own, "versionid", id, place, notes);
-        if let Some(ancestor) =
-            text(own, "ancestorid", place, notes).filter(|name| !list.iter().any(|(id, ..)| id == name))
+        if let Some(ancestor) = text(own, "ancestorid", place, notes)
+            .filter(|name| members.get("versions").is_some_and(|all| all.get(name).is_none()))
         {
             let message = format!("there is no version `{ancestor}`");
             notes.mistake(Rule::SchemaVersion, below(place, "ancestorid"), message);
         }
         versions.insert((*id).to_owned(), version(own, Some(members), place, notes));
     }
-    let latest =
-        list.iter().map(|(id, ..)| *id).max_by_key(|id| (id.len(), id.to_string())).unwrap_or_default();
-    let mut default = latest.to_owned();
-    for name in ["defaultversionid", "versionid"] {
-        if let Some(id) = text(members, name, place, notes) {
-            if list.is_empty() || versions.contains_key(id) {
-                default = id.to_owned();
-            } else {
-                notes.mistake(Rule::SchemaVersion, below(place, name), format!("there is no version `{id}`"));
-            }
-            break;
+    let default = match default_version(members, &list, place, notes) {
+        Some((id, ..)) => *id,
+        None => {
+            let mut names = ["defaultversionid", "versionid"].into_iter();
+            names.find_map(|name| text(members, name, place, notes)).unwrap_or_default()
         }
+    };
+    if list.is_empty() && other.is_none() {
+        versions.insert(default.to_owned(), version(members, None, place, notes));
     }
-    if list.is_empty() {
-        versions.insert(default.clone(), version(members, None, place, notes));
-    }
-    Entry { default, versions }
+    Entry { default: default.to_owned(), versions, other }
 }
 
 fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &mut Notes<'_>) -> Version {
@@ -206,6 +245,8 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
         format: format.clone(),
         document: None,
         schema: Arc::new(Schema::Not(reason)),
+        parts: OnceCell::new(),
+        selected: RefCell::default(),
     };
     let document = match forms.first() {
         Some(&"schema") => members.get("schema").cloned(),
@@ -236,30 +277,27 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
     let (Some(document), Some(format)) = (document, &format) else {
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
-    let schema = compile(format, &document, None, &below(place, "schema"), notes);
-    Version {
-        place: place.to_owned(),
-        format: Some(format.clone()),
-        document: Some(Arc::new(document)),
-        schema: Arc::new(schema),
-    }
+    let schema = Arc::new(compile(format, &document, &below(place, "schema"), notes));
+    Version { document: Some(Arc::new(document)), schema, ..not(NotJudged::NoSchema) }
 }
 
 /// Compiles a schema, and reports what is wrong with it.
-pub(super) fn compile(
-    format: &Format,
-    document: &Value,
-    selection: Option<&str>,
-    place: &str,
-    notes: &mut Notes<'_>,
-) -> Schema {
-    match Schema::compile(format, document, selection) {
-        Ok(schema) => schema,
-        Err(SchemaFault::Invalid(message)) => {
+pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mut Notes<'_>) -> Schema {
+    Schema::compile(format, document).unwrap_or_else(|fault| unusable(fault, place, notes))
+}
+
+/// Reports what is wrong with a schema.
+fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
+    match fault {
+        SchemaFault::Invalid(message) => {
             notes.mistake(Rule::SchemaInvalid, place, message.clone());
             Schema::Not(NotJudged::Unusable(message))
         }
-        Err(SchemaFault::Elsewhere(message)) => {
+        SchemaFault::Beyond(message) => {
+            notes.advice(Rule::SchemaInvalid, place, format!("payloads are not judged: {message}"));
+            Schema::Not(NotJudged::Unusable(message))
+        }
+        SchemaFault::Elsewhere(message) => {
             notes.advice(
                 Rule::SchemaInvalid,
                 place,

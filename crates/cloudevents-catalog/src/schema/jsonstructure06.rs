@@ -1,19 +1,34 @@
 //! JSON Structure schemas by `json-structure` 0.6.
 
-use super::{Payload, SchemaFault, fault};
+use super::bounds::{Bounds, Extent, Schemas, definition};
+use super::{Payload, Schema, SchemaFault, fault};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
-use serde_json::Value;
+use regex::RegexBuilder;
+use serde_json::{Map, Value};
 
-/// The validator looks no deeper than 64 schemas, some of which are at the same level: what is below would pass.
+/// The validator looks no further: what is below would pass.
+const DEPTH: usize = 64;
+
+/// The most levels and values of a payload: the validator compares the items of a set with each other.
 const LEVELS: usize = 16;
-
-/// The most values of a payload: the validator compares the items of a set with each other.
 const VALUES: usize = 4096;
 
-/// The most bytes of the paths of all values: the validator makes each of them.
+/// The most bytes of the paths of all values of a payload, and of a schema: the validator makes each of them.
 const PATHS: usize = 1 << 20;
+const SCHEMA_PATHS: usize = 16 << 20;
+
+/// The most values of a schema.
+const SCHEMA_VALUES: usize = 1 << 16;
+
+/// The most schemas that may be applied to the values of a payload, by an estimate.
+const WORK: usize = 500_000;
+
+/// The validator compiles a regular expression for each text. It counts as this many schemas, and is this large at most when it is
+/// compiled.
+const PATTERN: usize = 64;
+const PATTERN_BYTES: usize = 256 << 10;
 
 /// The most faults of one payload that are reported.
 const FAULTS: usize = 16;
@@ -22,6 +37,7 @@ const FAULTS: usize = 16;
 pub(crate) struct JsonStructure {
     schema: Value,
     validator: InstanceValidator,
+    bounds: Bounds,
 }
 
 impl std::fmt::Debug for JsonStructure {
@@ -31,22 +47,36 @@ impl std::fmt::Debug for JsonStructure {
 }
 
 impl JsonStructure {
-    pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Self, SchemaFault> {
+    pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
+        let bounds = bounds(document).map_err(SchemaFault::Beyond)?;
         let found = SchemaValidator::new().validate(&document.to_string());
         if let Some(error) = found.errors().next() {
             return Err(SchemaFault::Invalid(format!("{} at {}", error.message(), error.path())));
         }
+        if let Some(reference) = &bounds.unknown {
+            return Err(SchemaFault::not_followed(reference));
+        }
         let mut schema = document.clone();
         if let (Some(selection), Value::Object(members)) = (selection, &mut schema) {
-            let pointer = format!("/{}", selection.trim_start_matches('/'));
-            if document.pointer(&pointer).is_none() {
-                return Err(SchemaFault::Invalid(format!("the document has no schema at `#{pointer}`")));
+            let pointer = format!("#/{}", selection.trim_start_matches('/'));
+            members.insert("$root".to_owned(), pointer.into());
+        }
+        // The validator takes any value where there is no such type, or no type at all.
+        let named = ["$ref", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if"];
+        match (schema.get("$root").and_then(Value::as_str), schema.get("type")) {
+            (Some(root), _)
+                if root.strip_prefix('#').and_then(|root| definition(&schema, root)).is_none() =>
+            {
+                return Err(SchemaFault::Invalid(format!("the document has no schema at `{root}`")));
             }
-            members.insert("$root".to_owned(), format!("#{pointer}").into());
+            (None, None) if !named.iter().any(|name| schema.get(*name).is_some()) => {
+                return Ok(Schema::Not(NotJudged::Unusable("none of its types is selected".to_owned())));
+            }
+            _ => {}
         }
         let mut validator = InstanceValidator::new();
         validator.set_extended(is_extended(document));
-        Ok(Self { schema, validator })
+        Ok(Schema::JsonStructure(Box::new(Self { schema, validator, bounds })))
     }
 
     pub(super) fn judge(
@@ -56,18 +86,18 @@ impl JsonStructure {
         reference: &str,
         faults: &mut Vec<Fault>,
     ) -> Option<NotJudged> {
-        if let Some(other) = payload.other_than(|media_type| media_type.is_json()) {
-            return Some(other);
-        }
-        let value = match payload.json(data) {
+        let value = match payload.json(data, reference, faults) {
             Ok(value) => value,
-            Err(error) => {
-                faults.push(super::not_json(reference, error));
-                return None;
-            }
+            Err(reason) => return reason,
         };
-        let mut left = (VALUES, PATHS);
-        if !fits(value, 0, 0, &mut left) {
+        let extent = Extent::of(value);
+        let depth = self.bounds.hops.saturating_add(1).saturating_mul(extent.levels);
+        if extent.levels > LEVELS
+            || extent.values > VALUES
+            || extent.paths > PATHS
+            || depth > DEPTH
+            || self.bounds.work(&extent) > WORK
+        {
             return Some(NotJudged::Unusable(
                 "the payload is too large or too deep for this format".to_owned(),
             ));
@@ -83,6 +113,53 @@ impl JsonStructure {
     }
 }
 
+/// What the validator does at most with this document. Errors: it is beyond a limit, or has what the validator does not judge by.
+fn bounds(document: &Value) -> Result<Bounds, String> {
+    let extent = Extent::of(document);
+    if extent.values > SCHEMA_VALUES || extent.paths > SCHEMA_PATHS {
+        return Err(format!(
+            "the document has more than {SCHEMA_VALUES} values, or its paths more than {SCHEMA_PATHS} bytes"
+        ));
+    }
+    let schemas = Schemas::read(document);
+    let is_extended = is_extended(document);
+    for schema in schemas.objects() {
+        for pattern in patterns(schema).filter(|_| is_extended) {
+            if RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().is_err() {
+                return Err(format!("the pattern `{pattern}` is not known, or too large"));
+            }
+        }
+        // Of a base, the validator takes its own properties only.
+        for base in bases(schema).flat_map(|base| schemas.targets(schema, base)) {
+            if base.get("$extends").is_some() {
+                return Err("a base has a base of its own".to_owned());
+            }
+        }
+    }
+    // It copies what a schema extends for each value.
+    let copied = extent.values.checked_div(64).unwrap_or_default();
+    Bounds::of(document, &|schema| {
+        let required = schema.get("required").and_then(Value::as_array).map_or(0, Vec::len);
+        let patterns = patterns(schema).count().saturating_mul(PATTERN);
+        let bases = bases(schema).count().min(1).saturating_mul(copied);
+        required.saturating_add(patterns).saturating_add(bases)
+    })
+}
+
+/// The schemas that a schema extends.
+fn bases(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let several = schema.get("$extends").and_then(Value::as_array).into_iter().flatten();
+    schema.get("$extends").into_iter().chain(several).filter_map(Value::as_str)
+}
+
+/// The regular expressions of a schema.
+fn patterns(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let named =
+        ["patternProperties", "patternKeys"].into_iter().filter_map(|name| schema.get(name)?.as_object());
+    let own = schema.get("pattern").and_then(Value::as_str);
+    own.into_iter().chain(named.flat_map(Map::keys).map(String::as_str))
+}
+
 /// Whether the document turns on what is beyond the core: rules for values, and composition.
 fn is_extended(document: &Value) -> bool {
     let uses = document.get("$uses").and_then(Value::as_array).into_iter().flatten();
@@ -94,22 +171,4 @@ fn is_extended(document: &Value) -> bool {
     has_all
         || names
             .any(|name| ["JSONStructureValidation", "JSONStructureConditionalComposition"].contains(&name))
-}
-
-/// Whether a value is small enough; `path` is the length of its path.
-fn fits(value: &Value, path: usize, level: usize, left: &mut (usize, usize)) -> bool {
-    let (Some(values), Some(paths)) = (left.0.checked_sub(1), left.1.checked_sub(path)) else { return false };
-    *left = (values, paths);
-    let deeper = level.saturating_add(1);
-    level <= LEVELS
-        && match value {
-            // An index has 4 digits at most.
-            Value::Array(items) => items.iter().all(|item| fits(item, path.saturating_add(5), deeper, left)),
-            Value::Object(members) => members.iter().all(|(name, value)| {
-                // Escaping can double a name.
-                let name = name.len().saturating_mul(2).saturating_add(1);
-                fits(value, path.saturating_add(name), deeper, left)
-            }),
-            _ => true,
-        }
 }

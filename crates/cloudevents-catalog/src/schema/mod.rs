@@ -13,6 +13,8 @@
 
 #[cfg(feature = "apacheavro022")]
 mod apacheavro022;
+#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+mod bounds;
 mod format;
 #[cfg(feature = "jsonschema060")]
 mod jsonschema060;
@@ -28,6 +30,7 @@ pub(crate) use format::{Family, Format};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, Event, MediaType};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// A schema that is ready to judge payloads, or the reason why it cannot.
@@ -45,42 +48,38 @@ pub(crate) enum Schema {
 }
 
 /// What is wrong with a schema.
+#[derive(Clone, Debug)]
 pub(crate) enum SchemaFault {
     /// It is not a schema of its format.
     Invalid(String),
+    /// It is beyond a limit, or uses what its validator does not know.
+    Beyond(String),
     /// It refers to documents that are not there.
     Elsewhere(String),
 }
 
+impl SchemaFault {
+    fn not_followed(reference: &str) -> Self {
+        Self::Beyond(format!("the reference `{reference}` is in a form that is not followed"))
+    }
+}
+
 impl Schema {
-    /// A schema of this format, and the type that is selected in it.
-    pub(crate) fn compile(
-        format: &Format,
-        document: &Value,
-        selection: Option<&str>,
-    ) -> Result<Self, SchemaFault> {
-        let is_json = matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure);
-        let parsed;
-        let document = match document {
-            Value::String(text) if is_json => {
-                parsed = cloudevents_json::codec::parse(text.as_bytes())
-                    .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))?;
-                &parsed
-            }
-            _ => document,
-        };
+    /// A schema of this format: all of the document.
+    pub(crate) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
+        Self::of(format, &*json(format, document)?, None)
+    }
+
+    fn of(format: &Format, document: &Value, selection: Option<&str>) -> Result<Self, SchemaFault> {
         match format.family {
             #[cfg(feature = "jsonschema060")]
-            Family::JsonSchema => {
-                jsonschema060::JsonSchema::compile(format, document, selection).map(Self::Json)
-            }
+            Family::JsonSchema => jsonschema060::JsonSchema::compile(format, document).map(Self::Json),
             #[cfg(feature = "jsonstructure06")]
-            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection)
-                .map(|schema| Self::JsonStructure(Box::new(schema))),
+            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection),
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection),
             #[cfg(feature = "protox09")]
-            Family::Protobuf => protox09::compile(document, selection),
+            Family::Protobuf => protox09::Parts::compile(document)?.only(),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
     }
@@ -109,6 +108,65 @@ impl Schema {
                 protox09::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
             }
         }
+    }
+}
+
+/// A document that types are selected from.
+#[derive(Debug)]
+pub(crate) enum Parts {
+    #[cfg(feature = "jsonschema060")]
+    Json(jsonschema060::Parts),
+    #[cfg(feature = "protox09")]
+    Protobuf(protox09::Parts),
+    /// One that is compiled again for each of them, with its bytes.
+    Document(Format, Value, usize),
+}
+
+impl Parts {
+    pub(crate) fn read(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
+        let document = json(format, document)?;
+        match format.family {
+            #[cfg(feature = "jsonschema060")]
+            Family::JsonSchema => jsonschema060::Parts::compile(format, &document).map(Self::Json),
+            #[cfg(feature = "protox09")]
+            Family::Protobuf => protox09::Parts::compile(&document).map(Self::Protobuf),
+            _ => {
+                let size = document.to_string().len();
+                Ok(Self::Document(format.clone(), document.into_owned(), size))
+            }
+        }
+    }
+
+    /// The bytes that selecting another type takes.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Document(_, _, size) => *size,
+            #[cfg(any(feature = "jsonschema060", feature = "protox09"))]
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn select(&self, name: &str) -> Result<Schema, SchemaFault> {
+        match self {
+            #[cfg(feature = "jsonschema060")]
+            Self::Json(parts) => parts.select(name).map(Schema::Json),
+            #[cfg(feature = "protox09")]
+            Self::Protobuf(parts) => parts.select(name).map(Schema::Protobuf),
+            Self::Document(format, document, _) => Schema::of(format, document, Some(name)),
+        }
+    }
+}
+
+/// The document of a schema. One that is JSON may be in a text.
+fn json<'d>(format: &Format, document: &'d Value) -> Result<Cow<'d, Value>, SchemaFault> {
+    match document {
+        Value::String(text)
+            if matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure) =>
+        {
+            let parsed = cloudevents_json::codec::parse(text.as_bytes());
+            parsed.map(Cow::Owned).map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
+        }
+        document => Ok(Cow::Borrowed(document)),
     }
 }
 
@@ -148,7 +206,11 @@ impl<'e> Payload<'e> {
         data
     }
 
-    fn json(&self, data: Data<'_>) -> Result<&Value, &str> {
+    /// A payload that has to be JSON. Errors: why it is not judged, unless there is a fault.
+    fn json(&self, data: Data<'_>, rule: &str, faults: &mut Vec<Fault>) -> Result<&Value, Option<NotJudged>> {
+        if let Some(other) = self.other_than(|media_type| media_type.is_json()) {
+            return Err(Some(other));
+        }
         let parse = || {
             let parsed = match data {
                 // Its characters are known to be text.
@@ -157,7 +219,11 @@ impl<'e> Payload<'e> {
             };
             parsed.map_err(|error| error.to_string())
         };
-        self.json.get_or_init(parse).as_ref().map_err(String::as_str)
+        self.json.get_or_init(parse).as_ref().map_err(|error| {
+            let message = format!("the payload is not JSON: {error}");
+            faults.push(fault(Breach::Unreadable, "", rule, message));
+            None
+        })
     }
 
     /// The content type, unless this one is expected.
@@ -170,9 +236,4 @@ impl<'e> Payload<'e> {
 /// A fault at this place of the payload.
 fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
-}
-
-/// A payload that has to be JSON is not.
-fn not_json(rule: &str, error: &str) -> Fault {
-    fault(Breach::Unreadable, "", rule, format!("the payload is not JSON: {error}"))
 }

@@ -3,7 +3,9 @@
 use super::{Payload, Schema, SchemaFault, fault};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
-use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage as _, Value as FieldValue};
+use prost_reflect::{
+    DynamicMessage, FileDescriptor, MessageDescriptor, ReflectMessage as _, Value as FieldValue,
+};
 use protox::file::{File, FileResolver, GoogleFileResolver};
 use serde_json::Value;
 
@@ -13,41 +15,51 @@ const NAME: &str = "schema.proto";
 /// The most braces within each other in a document: the compiler descends into them.
 const DEPTH: usize = 64;
 
-pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
-    let Value::String(text) = document else {
-        return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
-    };
-    if depth(text) > DEPTH {
-        return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
-    }
-    let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
-    if let Err(error) = compiler.include_imports(true).open_file(NAME) {
-        return Err(match error.is_file_not_found() {
-            true => SchemaFault::Elsewhere(error.to_string()),
-            false => SchemaFault::Invalid(error.to_string()),
-        });
-    }
-    let pool = compiler.descriptor_pool();
-    let Some(file) = pool.get_file_by_name(NAME) else {
-        return Err(SchemaFault::Invalid("there is no file".to_owned()));
-    };
-    let messages: Vec<MessageDescriptor> = file.messages().collect();
-    let found = match (selection, messages.as_slice()) {
-        (Some(name), _) => pool
-            .all_messages()
-            .find(|message| message.full_name() == name)
-            .or_else(|| messages.iter().find(|message| message.name() == name).cloned()),
-        (None, [one]) => Some(one.clone()),
-        (None, several) => {
-            let words = format!("it has {} messages, and none is selected", several.len());
-            return Ok(Schema::Not(NotJudged::Unusable(words)));
+/// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
+const PAYLOAD: usize = 1 << 20;
+
+/// A compiled document.
+#[derive(Debug)]
+pub(crate) struct Parts(FileDescriptor);
+
+impl Parts {
+    pub(super) fn compile(document: &Value) -> Result<Self, SchemaFault> {
+        let Value::String(text) = document else {
+            return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
+        };
+        if depth(text) > DEPTH {
+            return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
         }
-    };
-    match (found, selection) {
-        (Some(message), _) => Ok(Schema::Protobuf(message)),
-        (None, name) => {
-            Err(SchemaFault::Invalid(format!("the document has no message `{}`", name.unwrap_or_default())))
+        let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
+        if let Err(error) = compiler.include_imports(true).open_file(NAME) {
+            return Err(match error.is_file_not_found() {
+                true => SchemaFault::Elsewhere(error.to_string()),
+                false => SchemaFault::Invalid(error.to_string()),
+            });
         }
+        let file = compiler.descriptor_pool().get_file_by_name(NAME);
+        file.map(Self).ok_or_else(|| SchemaFault::Invalid("there is no file".to_owned()))
+    }
+
+    /// The message of a document that has one.
+    pub(super) fn only(&self) -> Result<Schema, SchemaFault> {
+        let mut messages = self.0.messages();
+        match (messages.len(), messages.next()) {
+            (1, Some(only)) => Ok(Schema::Protobuf(only)),
+            (count, _) => {
+                let words = format!("it has {count} messages, and none is selected");
+                Ok(Schema::Not(NotJudged::Unusable(words)))
+            }
+        }
+    }
+
+    /// A message by its full name, or by its name in the package.
+    pub(super) fn select(&self, name: &str) -> Result<MessageDescriptor, SchemaFault> {
+        let pool = self.0.parent_pool();
+        let within = format!("{}.{name}", self.0.package_name());
+        pool.get_message_by_name(name)
+            .or_else(|| pool.get_message_by_name(&within))
+            .ok_or_else(|| SchemaFault::Invalid(format!("the document has no message `{name}`")))
     }
 }
 
@@ -74,6 +86,10 @@ pub(super) fn judge(
                 return Some(other);
             }
         }
+    }
+    if data.as_bytes().len() > PAYLOAD {
+        let words = format!("payloads of more than {PAYLOAD} bytes are not judged by this format");
+        return Some(NotJudged::Unusable(words));
     }
     match DynamicMessage::decode(schema.clone(), data.as_bytes()) {
         Err(error) => add("", format!("the payload is not a message `{}`: {error}", schema.full_name())),

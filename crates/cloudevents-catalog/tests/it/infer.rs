@@ -39,6 +39,16 @@ fn what_events_have_in_common_is_proposed() {
     assert_eq!((&mixed["dataschema"], &mixed["datacontenttype"]), (&json!(null), &json!(null)));
 }
 
+/// Names that are data are not listed.
+#[test]
+fn attributes_are_bounded() {
+    let events: Vec<Event> = (0..1000)
+        .map(|n| order("1", 1).into_builder().extension(format!("n{n}"), "x").build().unwrap())
+        .collect();
+    let definition = definition(&events);
+    assert_eq!(definition["envelopemetadata"].as_object().unwrap().len(), 256);
+}
+
 proptest! {
     /// A proposal has no mistakes, and every event that it was made of is valid by it.
     #[test]

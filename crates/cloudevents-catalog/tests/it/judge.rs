@@ -51,6 +51,79 @@ fn json_schema() {
     assert_eq!(verdict.not_judged(), Some(&NotJudged::ContentType("text/plain".to_owned())));
 }
 
+/// A payload in another content type than the definition states would not be judged.
+#[test]
+fn the_content_type_is_that_of_the_definition() {
+    let with = |members: &str| {
+        catalog(&format!(
+            r#"{{"envelope": "CloudEvents/1.0", {members}, "dataschemaformat": "JsonSchema/draft-07", "dataschema": {{"required": ["n"]}}}}"#
+        ))
+    };
+    let other = [(Breach::Value, "datacontenttype".to_owned())];
+    for members in [
+        r#""datacontenttype": "application/json""#,
+        r#""datacontenttype": "application/json", "envelopemetadata": {"datacontenttype": {"required": true}}"#,
+    ] {
+        let catalog = with(members);
+        let json = |name: &str| event().payload(name, Payload::body(r#"{"n": 1}"#));
+        assert_eq!(faults(&catalog, json("application/json")), []);
+        assert_eq!(faults(&catalog, json("Application/JSON")), []);
+        assert_eq!(faults(&catalog, json("text/plain")), other, "{members}");
+        assert_eq!(faults(&catalog, event().payload("application/xml", Payload::text("<n/>"))), other);
+    }
+    // Of a structured message, it is the content type of the envelope.
+    let envelope = with(r#""datacontenttype": "application/cloudevents+json""#);
+    assert_eq!(faults(&envelope, event().payload("application/json", Payload::body(r#"{"n": 1}"#))), []);
+    // No content type is none of another kind.
+    let stated = with(r#""datacontenttype": "application/json""#);
+    assert_eq!(faults(&stated, event().payload_only(Payload::body(r#"{"n": 1}"#))), []);
+}
+
+/// A version that a schema names beside its versions, in `meta`, or as the default itself; else the one with the greatest id.
+#[test]
+fn the_default_version_of_a_schema() {
+    for (members, marks, wanted) in [
+        ("", "", "3"),
+        (r#""defaultversionid": "1","#, "", "1"),
+        (r#""meta": {"defaultversionid": "2"}, "defaultversionid": "1","#, "", "2"),
+        ("", r#""isdefault": true,"#, "2"),
+    ] {
+        let version = |id: &str, marks: &str| {
+            format!(
+                r#""{id}": {{{marks} "format": "JsonSchema/draft-07", "schema": {{"required": ["{id}"]}}}}"#
+            )
+        };
+        let document = format!(
+            r#"{{"schemagroups": {{"g": {{"schemas": {{"s": {{{members} "versions": {{{}, {}, {}}}}}}}}}}},
+                "messagegroups": {{"g": {{"messages": {{"t": {{"envelope": "CloudEvents/1.0",
+                    "dataschemaformat": "JsonSchema/draft-07", "dataschemauri": "/schemagroups/g/schemas/s"}}}}}}}}}}"#,
+            version("1", ""),
+            version("2", marks),
+            version("3", "")
+        );
+        let catalog = Catalog::parse(document).unwrap();
+        for id in ["1", "2", "3"] {
+            let event = event().payload("application/json", Payload::body(format!(r#"{{"{id}": 0}}"#)));
+            assert_eq!(faults(&catalog, event).is_empty(), id == wanted, "{members} {marks} {id}");
+        }
+    }
+}
+
+/// Ids are not escaped in XIDs, and are in JSON Pointers.
+#[test]
+fn ids_may_have_a_tilde() {
+    for base in ["/messagegroups/g/messages/a~b", "#/messagegroups/g/messages/a~0b"] {
+        let document = format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{
+                "a~b": {{"xid": "/messagegroups/g/messages/a~b", "envelope": "CloudEvents/1.0", "envelopemetadata": {{"subject": {{"required": true}}}}}},
+                "t": {{"basemessage": "{base}"}}}}}}}}}}"#
+        );
+        let report = Catalog::read(document, &LoadOptions::lenient()).unwrap();
+        assert_eq!((report.mistakes().count(), faults(&report.catalog, event()).len()), (0, 1), "{base}");
+        assert!(report.catalog.message("/messagegroups/g/messages/a~b").is_some());
+    }
+}
+
 /// Alternatives multiply with each level, and long lists have many errors: then the fault has no place.
 #[test]
 fn faults_of_large_payloads_are_bounded() {

@@ -2,10 +2,12 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod bounds;
 mod corpus;
 mod diff;
 mod endpoint;
 mod example;
+mod files;
 mod infer;
 mod judge;
 mod mistakes;

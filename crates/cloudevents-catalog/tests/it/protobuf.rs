@@ -60,6 +60,17 @@ fn payloads_are_judged() {
     }
 }
 
+/// Each empty message within a payload takes two bytes, and many more when it is decoded.
+#[test]
+fn large_payloads_are_not_judged() {
+    let catalog = read("syntax = \"proto3\"; message A { repeated A a = 1; }", "").catalog;
+    for (count, is_judged) in [(1000, true), (1 << 20, false)] {
+        let verdict = judge(&catalog, Payload::binary([0x0A, 0].repeat(count)));
+        assert_eq!(verdict.not_judged().is_none(), is_judged, "{verdict}");
+        assert_eq!(matches!(verdict.not_judged(), Some(NotJudged::Unusable(_))), !is_judged);
+    }
+}
+
 #[test]
 fn the_type_of_an_any_is_compared() {
     let catalog = read(PROTO, ":shop.Order").catalog;

@@ -15,7 +15,7 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_catalog::{Catalog, Judge, Leniency, NotJudged, Verdict};
+use cloudevents_catalog::{Catalog, Judge, NotJudged, Verdict};
 use cloudevents_kit::{Event, extensions};
 use serde_json::{Map, Value, json};
 use std::{
@@ -51,8 +51,9 @@ pub struct Validate {
     /// Also check the rules of documented extensions: correlation, severity, partitioning and others.
     #[arg(long)]
     extensions: bool,
-    /// Also check against the message definitions and schemas of this catalog, a document of xRegistry, or a folder of them. An event that
-    /// nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the catalog itself.
+    /// Also check against the message definitions and schemas of this catalog: a document of xRegistry, a folder of them, or the URL of a
+    /// registry. An event that nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the
+    /// catalog itself.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
     /// Leave out the valid ones.
@@ -249,13 +250,12 @@ impl Rules {
 impl Judged {
     /// Why the payload was not judged, though there is a schema for it.
     fn not_judged(&self) -> Option<&NotJudged> {
-        let verdict = self.verdict.as_ref().filter(|_| self.problems.is_empty())?;
-        verdict.not_judged().filter(|reason| !matches!(reason, NotJudged::NoSchema))
+        self.verdict.as_ref().filter(|_| self.problems.is_empty()).and_then(contract::not_judged)
     }
 
-    /// Deviations without which the event would be invalid.
-    fn repairs(&self) -> &[Leniency] {
-        self.verdict.as_ref().map_or(&[], Verdict::repairs)
+    /// Whether the event would be invalid without a deviation.
+    fn is_repaired(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| !verdict.repairs().is_empty())
     }
 }
 
@@ -264,9 +264,8 @@ fn tell(located: &Located, judged: &Judged, command: &Validate, console: &Consol
     for report in &judged.problems {
         console.error(Status::No, &report.clone().explained(command.explain));
     }
-    for repair in judged.repairs() {
-        let words = "the event is valid only as the catalog is read leniently";
-        console.report(&Report::warning(words).kind(repair.code()).at(&located.place));
+    if let Some(verdict) = &judged.verdict {
+        contract::repairs(verdict, &located.place).for_each(|repair| console.report(&repair));
     }
     if let Ok(decoded) = &located.event {
         located.tell_repairs(console);
@@ -316,7 +315,7 @@ impl Lines {
         let judged = self.rules.judge(located);
         if !decoded.repairs.is_empty()
             || !judged.problems.is_empty()
-            || !judged.repairs().is_empty()
+            || judged.is_repaired()
             || judged.not_judged().is_some()
             || self.explain && !advice(event, self.rules.extensions).is_empty()
         {

@@ -15,6 +15,7 @@ mod mqtt;
 mod nats;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+pub(crate) mod registry;
 #[cfg(feature = "websockets")]
 mod websockets;
 

@@ -2,6 +2,8 @@
 
 use crate::program::{ce, ce_with, file};
 use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 
 /// A catalog of two messages, of which one has a base message, and a schema.
 pub(crate) const SHOP: &str = r#"{
@@ -338,4 +340,65 @@ fn events_are_received_by_a_contract() {
     assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
     assert_eq!(ran.lines()[0]["data"]["number"], 1);
     assert!(ran.err.contains("[schema]"), "{}", ran.err);
+}
+
+/// An event that is valid by a deviation alone, or whose payload is not judged, is sent and received with a warning.
+#[test]
+fn what_a_contract_leaves_open_is_reported() {
+    let catalog = r#"{"messagegroups": {"g": {"messages": {"t": {
+        "envelope": "CloudEvents/1.0", "envelopemetadata": {"source": {"value": "/shops/{shop}"}},
+        "dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}}}}}"#;
+    let path = file("open.json", catalog).display().to_string();
+    for (source, is_wide) in [("/shops/7", false), ("/shops/7/a/b", true)] {
+        let event = format!(r#"{{"specversion":"1.0","id":"1","source":"{source}","type":"t","data":1}}"#);
+        let input = file("event.json", &event);
+        for ran in [
+            ce(&["send", "--catalog", &path, "-", input.to_str().unwrap()]),
+            ce_with(&["listen", "--catalog", &path, "-"], &event),
+        ] {
+            assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+            assert!(ran.err.contains("warning") && ran.err.contains("[not-judged]"), "{}", ran.err);
+            assert_eq!(ran.err.contains("[wide-placeholder]"), is_wide, "{}", ran.err);
+        }
+    }
+}
+
+/// What a registry has is a catalog, also for commands that use the network otherwise.
+#[test]
+fn registries_are_read() {
+    let broken = SHOP.replace("\"string\"", "\"text\"");
+    for (document, status) in [(SHOP, 0), (broken.as_str(), 1)] {
+        let url = serve(document);
+        let ran = ce(&["catalog", "lint", "--error-format", "json", &url]);
+        assert_eq!(ran.status, status, "{}", ran.err);
+        assert_eq!((&ran.lines()[0]["file"], &ran.lines()[0]["messages"]), (&json!(url), &json!(2)));
+        assert!(status == 0 || ran.errors()[0]["line"] == 12, "{}", ran.err);
+    }
+    let event = r#"{"specversion":"1.0","id":"1","source":"/shops/7","type":"com.example.order","subject":"s","data":{"number":1}}"#;
+    let ran = ce_with(&["listen", "--catalog", &serve(SHOP), "-"], event);
+    assert_eq!((ran.status, ran.lines().len()), (0, 1), "{}", ran.err);
+    // One that does not respond with a catalog, and one that is away.
+    let ran = ce(&["catalog", "lint", &serve("[]")]);
+    assert!(ran.status == 2 && ran.err.contains("a catalog is an object"), "{}", ran.err);
+    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran = ce(&["catalog", "list", &format!("http://name:secret@{away}/")]);
+    assert!(ran.status == 3 && !ran.err.contains("secret"), "{} {}", ran.status, ran.err);
+}
+
+/// The URL of a registry that responds to one request with this document.
+fn serve(document: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{document}",
+        document.len()
+    );
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let length = connection.read(&mut request).unwrap();
+        assert!(request[..length].starts_with(b"GET /?doc&inline=* HTTP/1.1\r\n"));
+        connection.write_all(answer.as_bytes()).unwrap();
+    });
+    url
 }

@@ -23,7 +23,7 @@ Examples:
 
 Exit status: 0 done, 1 a message has no example that is valid, 2 the catalog cannot be read.")]
 pub struct Example {
-    /// Read this catalog: a file, a folder, or `-` for standard input.
+    /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]
     catalog: PathBuf,
     /// The ids of messages, or their xids.

@@ -16,17 +16,18 @@ use std::path::PathBuf;
 /// Check catalogs, and report each mistake with its place.
 ///
 /// Mistakes are errors, allowed deviations are warnings, and advice is a note. A folder is one catalog: its files that end in .json,
-/// .yaml or .yml. A catalog has 16 MiB at most.
+/// .yaml or .yml. So is what a registry at an `http` or `https` URL has. A catalog has 16 MiB at most.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce catalog lint shop.xreg.json
   ce catalog lint --lenient catalogs/             a folder is one catalog
+  ce catalog lint https://registry.example.com/   what a registry has
   ce catalog lint --error-format json shop.xreg.json
 
 Exit status: 0 no catalog has a mistake, 1 one has, 2 a file cannot be read.")]
 pub struct Lint {
-    /// Check these files and folders. `-` or no file: standard input.
+    /// Check these files, folders and registries. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]

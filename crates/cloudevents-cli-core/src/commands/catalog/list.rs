@@ -22,7 +22,7 @@ Examples:
 
 Exit status: 0 done, 1 the catalog has no messages, 2 it cannot be read.")]
 pub struct List {
-    /// Read this catalog: a file, a folder, or `-` for standard input.
+    /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]
     catalog: PathBuf,
     #[command(flatten)]

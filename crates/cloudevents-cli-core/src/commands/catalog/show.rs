@@ -22,7 +22,7 @@ Examples:
 
 Exit status: 0 done, 1 there is no such message, 2 the catalog cannot be read.")]
 pub struct Show {
-    /// Read this catalog: a file, a folder, or `-` for standard input.
+    /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]
     catalog: PathBuf,
     /// The id of the message, or its xid, such as /messagegroups/shop/messages/com.example.order.

@@ -31,8 +31,8 @@ use tokio::task::JoinSet;
 
 /// Receive events and print them.
 ///
-/// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that cannot be read.
-/// Listening continues; the exit status will be 1.
+/// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
+/// cannot be read. Listening continues; the exit status will be 1.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
 /// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time.
@@ -83,12 +83,12 @@ pub(crate) struct Listen {
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
-    /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, or a folder of them. Messages
-    /// with others are reported and refused.
+    /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
+    /// URL of a registry. Messages with others are reported and refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
-    /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many messages
-    /// as `prefetch` and the bounds in flight allow: 256 of AMQP and JetStream. The broker may count a delivery.
+    /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many
+    /// messages as `prefetch` and the bounds in flight allow: 256 of AMQP and JetStream. The broker may count a delivery.
     #[arg(long)]
     peek: bool,
     #[command(flatten)]
@@ -275,7 +275,7 @@ fn broken(
     console: &Console,
 ) -> Option<Error> {
     let place = place::whole(delivery, number);
-    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place)).collect();
+    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place, console)).collect();
     problems.iter().for_each(|problem| console.error(Status::No, problem));
     let first = problems.first()?;
     Some(Error::new(ErrorKind::InvalidData).with_detail(first.one_line()))

@@ -1,0 +1,113 @@
+//! Catalogs from files and folders.
+
+use crate::{Catalog, LoadError, LoadOptions, Report, read};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+impl Catalog {
+    /// Reads a file in JSON or YAML, or the [`documents`] of a folder as one catalog. A file is YAML if its name ends in `.yaml` or `.yml`.
+    ///
+    /// Errors: those of [`read_all`](Self::read_all), that a file cannot be read or is not UTF-8, and that one in YAML has no document,
+    /// several, or what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` is for all files together.
+    ///
+    /// ```
+    /// use cloudevents_catalog::{Catalog, LoadOptions};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("cloudevents-catalog-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// std::fs::write(folder.join("shop.xreg.json"), r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {}}}}}"#)?;
+    /// let report = Catalog::open(&folder, &LoadOptions::strict())?;
+    /// assert_eq!(report.catalog.messages().count(), 1);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Report, LoadError> {
+        let path = path.as_ref();
+        let files = match path.is_dir() {
+            true => documents(path).map_err(|error| of(path, &error))?,
+            false => vec![path.to_owned()],
+        };
+        if files.is_empty() {
+            return Err(LoadError::new(format!("{}: there are no files in JSON or YAML", path.display())));
+        }
+        let mut left = options.limits.bytes;
+        let values = files.iter().map(|file| {
+            let text = text(file, left)?;
+            left = left.saturating_sub(text.len());
+            value(file, &text).map_err(|error| error.within(&file.display().to_string()))
+        });
+        read::documents(values, options)
+    }
+}
+
+/// The documents in a folder and its subfolders, in order: files whose names end in `.json`, `.yaml` or `.yml`. Names that begin with a
+/// dot, and symbolic links to folders, are left out.
+pub fn documents(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut files, mut open) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            let is_document = path.extension().is_some_and(|end| {
+                ["json", "yaml", "yml"].iter().any(|known| end.eq_ignore_ascii_case(known))
+            });
+            if entry.file_type()?.is_dir() {
+                open.push(path);
+            } else if is_document && path.metadata()?.is_file() {
+                // Reading a pipe would wait for its other end.
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file is YAML, by its name.
+pub fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ["yaml", "yml"].iter().any(|known| end.eq_ignore_ascii_case(known)))
+}
+
+fn text(path: &Path, most: usize) -> Result<String, LoadError> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    match read {
+        Ok(length) if length > most => {
+            Err(LoadError::new(format!("{}: the documents have more than Limits::bytes", path.display())))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(of(path, &error)),
+    }
+}
+
+fn of(path: &Path, error: &io::Error) -> LoadError {
+    LoadError::new(format!("{}: {error}", path.display()))
+}
+
+fn value(path: &Path, text: &str) -> Result<Value, LoadError> {
+    if !is_yaml(path) {
+        return cloudevents_json::codec::parse(text.as_bytes()).map_err(LoadError::of);
+    }
+    #[cfg(feature = "yaml")]
+    return yaml(text).map_err(LoadError::of);
+    #[cfg(not(feature = "yaml"))]
+    Err(LoadError::new("YAML is read with the feature `yaml`"))
+}
+
+#[cfg(feature = "yaml")]
+fn yaml(text: &str) -> Result<Value, cloudevents_core::Error> {
+    let document = crate::yaml::one(text)?;
+    cloudevents_json::codec::parse(document.json.as_bytes()).map_err(|error| {
+        let offset = error.offset().and_then(|at| usize::try_from(at).ok());
+        match offset {
+            Some(at) => error.with_offset(document.place(at)),
+            None => error,
+        }
+    })
+}
