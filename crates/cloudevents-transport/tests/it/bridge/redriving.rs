@@ -180,9 +180,13 @@ async fn a_limit_of_messages_inverts_no_key_whatever_fails() {
     for seed in 0..100 {
         let (from, to, mut rng) = (FakeQueue::new(), FakeQueue::new(), Rng(seed));
         let keys: Vec<_> = (0..12).map(|_| rng.below(3).to_string()).collect();
-        for (event, key) in events(12).zip(&keys) {
-            from.sender().send(Outgoing::from(event).key(key)).await.unwrap();
-        }
+        let pauses: Vec<_> = keys.iter().map(|_| Duration::from_millis(rng.below(1000))).collect();
+        let filling = async {
+            for ((event, key), pause) in events(12).zip(&keys).zip(&pauses) {
+                sleep(*pause).await;
+                from.sender().send(Outgoing::from(event).key(key)).await.unwrap();
+            }
+        };
         let (limit, cut) =
             (1 + rng.below(8), rng.percent(50).then(|| Duration::from_millis(rng.below(5000))));
         let mut redrive = Redrive::default();
@@ -197,7 +201,8 @@ async fn a_limit_of_messages_inverts_no_key_whatever_fails() {
                 from.cut();
             }
         };
-        let (ended, ()) = tokio::join!(timeout(Duration::from_secs(3600), bridge.run()), cutting);
+        let (ended, (), ()) =
+            tokio::join!(timeout(Duration::from_secs(3600), bridge.run()), cutting, filling);
         ended.unwrap_or_else(|_| panic!("seed {seed} does not end")).unwrap();
         let mut moved = Vec::new();
         let mut arrived = to.receiver(DecodeOptions::strict());
