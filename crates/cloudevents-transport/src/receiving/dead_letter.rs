@@ -45,7 +45,7 @@ pub trait DeadLetterSink: Send + Sync + 'static {
     /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
     /// settled nor handled again.
     ///
-    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge), it is called at once with less of the letter: first without [its
+    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first without [its
     /// headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. A warning says what was left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -132,14 +132,13 @@ impl Sink {
                 if over.is_terminated() || over.as_mut().now_or_never().is_some() {
                     return (Err(error), resolver);
                 }
-                let error = match error.kind() {
-                    ErrorKind::TooLarge if less.leave_out(ErrorKind::TooLarge) => {
-                        refused.get_or_insert(error);
-                        continue;
-                    }
-                    ErrorKind::TooLarge => refused.unwrap_or(error),
-                    _ => error,
-                };
+                // That of a batch is temporary: its letters are sent alone then.
+                let is_too_large = error.kind() == ErrorKind::TooLarge && !error.is_temporary();
+                if is_too_large && less.leave_out(ErrorKind::TooLarge) {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+                let error = refused.filter(|_| is_too_large).unwrap_or(error);
                 // Later, the place may take it as it is.
                 (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));

@@ -273,7 +273,7 @@ async fn handlers_that_pass_deliveries_on_have_succeeded() {
         if delivery.event().unwrap().id().ends_with('1') {
             return Err("poison");
         }
-        pass.send(delivery).map_err(|_| "nobody is there")
+        pass.send(delivery).map_err(|_| "the other task has ended")
     };
     let watch = crate::until_settled(Arc::clone(&counters), 100);
     receiver

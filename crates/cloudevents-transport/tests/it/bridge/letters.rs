@@ -90,7 +90,7 @@ async fn what_the_place_cannot_express_is_left_out() {
     assert_eq!((of_events, others), (1, 1));
 }
 
-/// What is not stored stays at the source. No other message waits for it, and nobody says that the target is away.
+/// What is not stored stays at the source. No other message waits for it, and the target is not said to be away.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_takes_a_message_in_no_form_is_no_outage() {
     let (from, to, place) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());
