@@ -7,9 +7,8 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Endpoint, Receiver, ReceiverOptions,
     binding::{
-        Incoming, Receive,
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
@@ -101,11 +100,7 @@ pub async fn receiver(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    async move {
-        let receiver = options.receiver.clone().with_url(&endpoint)?;
-        AmqpReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
-    }
-    .boxed()
+    AmqpReceiver::connect(endpoint, options).map_ok(AmqpReceiver::into_receiver).boxed()
 }
 
 /// Receives from one address of a broker, over its own connection, with the [queue
@@ -135,7 +130,8 @@ fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, 
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 pub struct AmqpReceiver {
-    inner: QueueReceiver,
+    intake: QueueReceiver,
+    options: ReceiverOptions,
     target: Arc<Target>,
 }
 
@@ -178,30 +174,18 @@ impl AmqpReceiver {
         let queue = dead_letter::decided(&endpoint, &target, queue).await?;
         let lock = endpoint.duration("lock")?.or(lock);
         let selector = endpoint.option("selector").map(str::to_owned).or(selector);
-        let decoding = receiver.decoding;
+        let decoding = receiver.decoding.clone();
         let linking = Linking { target: Arc::clone(&target), decoding, max_message_size, lock, selector };
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));
-        Ok(Self { inner: QueueReceiver::open(reconnect, room, queue).await?, target })
-    }
-}
-
-impl Receive for AmqpReceiver {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        self.inner.capabilities()
+        let intake = QueueReceiver::open(reconnect, room, queue).await?;
+        Ok(Self { intake, options: receiver, target })
     }
 
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.inner.next().await
-    }
-
-    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.inner.drain(deadline).await
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.inner.connectivity()
+    /// Returns the receiver for deliveries, with the options that this was opened with.
+    pub fn into_receiver(self) -> Receiver {
+        Receiver::new(self.intake, self.options)
     }
 }
 
@@ -209,7 +193,7 @@ impl fmt::Debug for AmqpReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AmqpReceiver")
             .field("target", &format_args!("{}", self.target))
-            .field("inner", &self.inner)
+            .field("intake", &self.intake)
             .finish()
     }
 }

@@ -149,6 +149,8 @@ pub struct AmqpSender {
     writing: Writing,
     options: AmqpSenderOptions,
     links: Links<Linking>,
+    /// Whether a message of this client stays as durable as it was.
+    returns: bool,
 }
 
 impl AmqpSender {
@@ -189,14 +191,12 @@ impl AmqpSender {
 
     /// Connects to this address, for messages that are sent unchanged.
     pub(super) async fn to_address(target: Target) -> Result<Self, Error> {
-        // Each message is as durable as it was.
-        let options = AmqpSenderOptions {
-            connection: target.options.clone(),
-            durable: false,
-            ..AmqpSenderOptions::default()
-        };
+        let options =
+            AmqpSenderOptions { connection: target.options.clone(), ..AmqpSenderOptions::default() };
         let writing = Writing::given(None, options.sender.losses);
-        Self::open(target, writing, options).await
+        let mut sender = Self::open(target, writing, options).await?;
+        sender.returns = true;
+        Ok(sender)
     }
 
     async fn open(target: Target, writing: Writing, options: AmqpSenderOptions) -> Result<Self, Error> {
@@ -207,7 +207,7 @@ impl AmqpSender {
             Linking { target: Arc::clone(&target), in_flight: options.in_flight, timeout: options.timeout };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let links = Links::open(reconnect, options.in_flight).await?;
-        Ok(Self { target, writing, options, links })
+        Ok(Self { target, writing, options, links, returns: false })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -225,7 +225,7 @@ impl AmqpSender {
             Content::AsReceived(received) => forwarding::as_received(received)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
-        if self.options.durable {
+        if self.options.durable && !(self.returns && encoded.header.is_some()) {
             encoded.header = Some(messaging::Header { durable: true, ..messaging::Header::default() });
         }
         extras::add(&mut encoded, outgoing)?;

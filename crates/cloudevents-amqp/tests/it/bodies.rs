@@ -2,11 +2,11 @@
 
 use crate::tools::{PATIENCE, event, id, next, receiver_from, sender_to, strict, until, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpReceiverOptions, AmqpSenderOptions, receiver, sender};
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::amqp::Broker;
 use cloudevents_transport::{
-    Bridge, Outgoing,
-    bridge::{BridgePolicy, Foreign, Wrap},
+    Bridge, Outgoing, Raw, Received,
+    bridge::{BridgePolicy, Foreign, Redrive, Wrap},
     fake::FakeQueue,
 };
 use std::{process::Command, time::Duration};
@@ -113,6 +113,45 @@ async fn a_bridge_forwards_no_body_as_none() {
         let rejected = broker.queue("rejected").encoded_bodies();
         assert_eq!(rejected, lacking.collect::<Vec<_>>());
         assert_eq!(to.len() + rejected.len(), BODIES.len());
+    }
+}
+
+/// Two bridges in a row, and then a redrive: the order of a key is kept, and each bridge counts. What a message is made of beside that is the
+/// same until the redrive, which takes headers off.
+#[tokio::test]
+async fn bodies_of_every_kind_pass_bridges_in_a_row_with_their_keys() {
+    let broker = filled();
+    let foreign = |body: &'static str| {
+        let mut raw = Raw::default();
+        (raw.body, raw.key) = (Some(body.into()), Some("k".into()));
+        raw.headers = vec![("dead-letter-reason".into(), Some("no".into()))];
+        Outgoing::as_received(Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw)).key("k")
+    };
+    within(sender_to(&broker, "orders").await.send(foreign("keyed"))).await.unwrap();
+    for (from, to, redrive) in [
+        ("orders", "second", None),
+        ("second", "third", None),
+        ("third", "redriven", Some(Redrive::default())),
+    ] {
+        let mut policy = BridgePolicy::default();
+        (policy.foreign, policy.limit, policy.redrive) = (Foreign::Forwarded, 1, redrive);
+        let source = receiver_from(&broker, from).await;
+        let bridge = Bridge::new(source, sender_to(&broker, to).await, policy).unwrap();
+        let queue = broker.queue(from);
+        within(bridge.run().until(until(&queue, |queue| queue.is_empty() && queue.unsettled() == 0)))
+            .await
+            .unwrap();
+        let bodies = broker.queue(to).encoded_bodies();
+        assert_eq!(bodies[..BODIES.len()], expected(), "{to}");
+    }
+    let mut redriven = receiver_from(&broker, "redriven").await;
+    for number in 0..=BODIES.len() {
+        let delivery = next(&mut redriven).await;
+        assert_eq!(delivery.header_text("bridge-hops").as_deref(), Some("3"), "{number}");
+        let is_keyed = number == BODIES.len();
+        assert_eq!(delivery.key().as_deref(), is_keyed.then_some(&b"k"[..]), "{number}");
+        assert_eq!(delivery.header("dead-letter-reason"), None);
+        within(delivery.accept()).await.unwrap();
     }
 }
 

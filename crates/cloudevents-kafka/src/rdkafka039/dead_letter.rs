@@ -4,18 +4,22 @@ use super::{
     config::{default, millis},
     login::Keeper,
     producer::Producer,
-    sender::as_received,
+    sender::KafkaSender,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Bounds,
-    binding::log::{DeadLetter, DeadLetterSink},
+    binding::{
+        Transmit,
+        log::{DeadLetter, DeadLetterSink},
+    },
 };
 use rdkafka::ClientConfig;
 use std::{sync::Arc, time::Duration};
 
 /// Sends rejected messages to a topic: key, headers and value as received, followed by [the headers of the
-/// letter](DeadLetter::headers). A message that is rejected again gets them again, behind the earlier ones.
+/// letter](DeadLetter::headers). A message that is rejected again gets them again, behind the earlier ones. The topic decides how large letters
+/// may be, unless the settings have `message.max.bytes`.
 ///
 /// ```no_run
 /// use cloudevents_kafka::rdkafka039::{DeadLetterTopic, KafkaReceiverOptions};
@@ -32,10 +36,7 @@ use std::{sync::Arc, time::Duration};
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct DeadLetterTopic {
-    producer: Producer,
-    topic: Arc<str>,
-}
+pub struct DeadLetterTopic(KafkaSender);
 
 impl DeadLetterTopic {
     /// Connects with these settings of librdkafka, and waits at most this long for a response of a broker.
@@ -51,15 +52,15 @@ impl DeadLetterTopic {
     ) -> Result<Self, Error> {
         default(&mut config, "enable.idempotence", "true");
         default(&mut config, "message.timeout.ms", millis(Duration::from_secs(30)));
+        default(&mut config, "message.max.bytes", "1000000000");
         let producer =
             Producer::connect(config, topic.to_owned(), Bounds::default(), timeout, tokens).await?;
-        Ok(Self { producer, topic: topic.into() })
+        Ok(Self(KafkaSender::to_topic(topic, producer)))
     }
 }
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        let prepared = as_received(&letter.as_received(), &letter.received)?;
-        self.producer.enqueue(&self.topic, prepared).await?.await.map(drop)
+        self.0.enqueue(letter.as_received()).await?.await.map(drop)
     }
 }

@@ -15,10 +15,9 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Connectivity, Counters, Endpoint, InFlight, Partition, Receiver, ReceiverCapabilities,
-    ReceiverOptions,
+    Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
     binding::{
-        Incoming, Receive, Rejecting,
+        Rejecting,
         log::{Ledger, LogOptions, LogReceiver},
         rejecting,
     },
@@ -172,7 +171,6 @@ pub struct KafkaReceiver {
     intake: LogReceiver<Source>,
     options: ReceiverOptions,
     control: KafkaControl,
-    connectivity: Connectivity,
 }
 
 /// The options of a URL, besides those common to all receivers.
@@ -245,7 +243,7 @@ impl KafkaReceiver {
         let control = KafkaControl { handover: Arc::clone(&handover), ledger: ledger.clone(), statistics };
         let source =
             Source { handover, ledger: ledger.clone(), taken: VecDeque::new(), held_back: Vec::new() };
-        let intake = LogReceiver::new(ledger, source);
+        let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
         thread::Builder::new()
@@ -256,7 +254,7 @@ impl KafkaReceiver {
             })?;
         answer.await.unwrap_or_else(|_| Err(ended()))?;
         tracing::debug!(%endpoint, "consuming");
-        Ok(Self { intake, options: options.receiver, control, connectivity })
+        Ok(Self { intake, options: options.receiver, control })
     }
 
     /// Returns a control to seek and to read the lag while the receiver runs.
@@ -266,34 +264,7 @@ impl KafkaReceiver {
 
     /// Returns the receiver for deliveries, with the options that this was opened with.
     pub fn into_receiver(self) -> Receiver {
-        let options = self.options.clone();
-        Receiver::new(self, options)
-    }
-}
-
-impl Receive for KafkaReceiver {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        self.intake.capabilities()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.intake.next().await
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.connectivity.clone()
-    }
-
-    fn is_held_up(&self) -> bool {
-        self.intake.is_held_up()
-    }
-
-    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
-        self.intake.isolate(in_flight, counters);
-    }
-
-    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.intake.drain(deadline).await
+        Receiver::new(self.intake, self.options)
     }
 }
 

@@ -186,6 +186,13 @@ impl KafkaSender {
         Ok(Self { producer, topic, options: common, writing, key, decoding })
     }
 
+    /// Sends to this topic, for messages that are sent unchanged.
+    pub(super) fn to_topic(topic: &str, producer: Producer) -> Self {
+        let (options, decoding) = (SenderOptions::default(), DecodeOptions::strict());
+        let writing = Writing::given(None, options.losses);
+        Self { producer, topic: topic.into(), options, writing, key: Key::None, decoding }
+    }
+
     /// Returns the sender, with the options that this was opened with.
     pub fn into_sender(self) -> Sender {
         let options = self.options.clone();
@@ -221,7 +228,7 @@ impl KafkaSender {
 }
 
 /// Copies key, headers and body of another message, and adds those of the outgoing one. Errors are those of [`Received::whole_body`].
-pub(super) fn as_received(outgoing: &Outgoing, received: &Received) -> Result<Prepared, Error> {
+fn as_received(outgoing: &Outgoing, received: &Received) -> Result<Prepared, Error> {
     let key = || Some(Bytes::copy_from_slice(&received.key()?));
     let record = Record::new(received.whole_body()?).with_key(outgoing.record_key().cloned().or_else(key));
     let mut prepared = Prepared::of_record(&record);

@@ -472,6 +472,23 @@ async fn dead_letters_keep_everything_and_say_why() {
     assert_eq!(second.header("dead-letter-reason"), Some(&b"no event"[..]));
 }
 
+/// Brokers and producers of Java allow more than a producer of librdkafka does by default.
+#[tokio::test]
+async fn the_topic_decides_how_large_a_dead_letter_is() {
+    let (topic, rejected) = (Topic::new(1), Topic::new(1));
+    let url = topic.url(&format!("group=g&dead-letter={}", rejected.name));
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let producer: FutureProducer =
+        config(&topic.servers).set("message.max.bytes", "2000000").create().unwrap();
+    let large = Record::new(Bytes::from(vec![b'x'; 1_020_000]));
+    soon(producer.send_result(large.to_future(&topic.name)).unwrap()).await.unwrap().unwrap();
+    soon(next(&mut receiver).await.reject("no event")).await.unwrap();
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    let kept = SHARED.messages(&rejected.name).unwrap();
+    assert_eq!(kept[0].value.as_ref().map(Vec::len), Some(1_020_000));
+    assert_eq!(kept[0].header("dead-letter-reason"), Some(&b"no event"[..]));
+}
+
 #[tokio::test]
 async fn undecided_about_rejected_messages_it_does_not_start() {
     let topic = Topic::new(1);

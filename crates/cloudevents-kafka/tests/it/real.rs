@@ -4,15 +4,16 @@
 mod security;
 
 use crate::{
-    broker::{PATIENCE, Topic, event, event_with, next, number, soon},
+    broker::{PATIENCE, Topic, event, event_with, next, number, record, soon},
     client::{handing_over, leaving},
     comfort::seeking,
     first::{beyond_the_end, first_position},
     hostile::left_out,
     kill::loses_nothing,
 };
+use bytes::Bytes;
 use cloudevents_core::ErrorKind;
-use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, sender};
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, receiver, sender};
 use std::{
     collections::BTreeSet,
     time::{Duration, SystemTime},
@@ -239,6 +240,31 @@ async fn a_batch_that_is_too_large_condemns_only_the_record_that_is() {
     }
     assert_eq!(refused, [25]);
     assert_eq!(topic.committed_and_ends().await.1, [49]);
+}
+
+/// The topic takes each record as it is, but not with the headers of the letter.
+#[tokio::test]
+async fn dead_letters_that_are_too_large_lose_their_headers() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let Some(rejected) = Topic::real_with(1, &[("max.message.bytes", "10000")]).await else {
+        return skipped();
+    };
+    let url = topic.url(&format!("group={}&dead-letter={}", topic.group(), rejected.name));
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let large = record(&[("x", "y")], &[b'x'; 9850]).with_key(Bytes::from("k"));
+    for record in [large, record(&[], b"small")] {
+        topic.produce(&record).await;
+        soon(next(&mut receiver).await.reject("no event")).await.unwrap();
+    }
+    let mut letters = rejected.receiver().await;
+    for (size, has_headers) in [(9850, false), (5, true)] {
+        let letter = next(&mut letters).await;
+        assert_eq!((letter.body().unwrap().len(), letter.key().is_some()), (size, size == 9850));
+        assert_eq!(letter.header("dead-letter-reason").is_some(), has_headers);
+        assert_eq!(letter.header("x").is_some(), size == 9850);
+        soon(letter.accept()).await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,9 +10,8 @@ use super::{
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Bounds, Connectivity, Endpoint, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
     binding::{
-        Incoming, Receive,
         connect::Reconnect,
         log::{Ledger, LogOptions, LogReceiver},
     },
@@ -112,8 +111,7 @@ pub async fn receiver(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     options: MqttReceiverOptions,
 ) -> Result<Receiver, Error> {
-    let (receiver, options) = MqttReceiver::open(Endpoint::of(url)?, options).await?;
-    Ok(Receiver::new(receiver, options))
+    MqttReceiver::connect(url, options).await.map(MqttReceiver::into_receiver)
 }
 
 /// Receives from the topics that match a filter, over its own connection, and settles each message separately.
@@ -145,8 +143,8 @@ pub async fn receiver(
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 pub struct MqttReceiver {
     intake: LogReceiver<Source>,
+    options: ReceiverOptions,
     target: Arc<Target>,
-    connectivity: Connectivity,
 }
 
 impl MqttReceiver {
@@ -164,13 +162,10 @@ impl MqttReceiver {
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: MqttReceiverOptions,
     ) -> Result<Self, Error> {
-        Self::open(Endpoint::of(url)?, options).await.map(|(receiver, _)| receiver)
+        Self::open(Endpoint::of(url)?, options).await
     }
 
-    async fn open(
-        endpoint: Endpoint,
-        options: MqttReceiverOptions,
-    ) -> Result<(Self, ReceiverOptions), Error> {
+    async fn open(endpoint: Endpoint, options: MqttReceiverOptions) -> Result<Self, Error> {
         let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
             options;
         let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
@@ -212,25 +207,13 @@ impl MqttReceiver {
         let connection = (connection, inbox.begin());
         tokio::spawn(session::run(reconnect, connection, Arc::clone(&inbox), Arc::clone(&target), watched));
         let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive) };
-        Ok((Self { intake: LogReceiver::new(ledger, source), target, connectivity }, receiver))
-    }
-}
-
-impl Receive for MqttReceiver {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        self.intake.capabilities()
+        let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
+        Ok(Self { intake, options: receiver, target })
     }
 
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.intake.next().await
-    }
-
-    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.intake.drain(deadline).await
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.connectivity.clone()
+    /// Returns the receiver for deliveries, with the options that this was opened with.
+    pub fn into_receiver(self) -> Receiver {
+        Receiver::new(self.intake, self.options)
     }
 }
 

@@ -193,6 +193,37 @@ async fn a_dead_letter_is_stored_whatever_its_headers_and_its_reason_are() {
     assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("unknown variant ` `"));
 }
 
+/// PUBACKs go in order: a letter that is never stored would stop all that follows.
+#[tokio::test]
+async fn a_dead_letter_that_is_too_large_loses_headers() {
+    let mut options = BrokerOptions::default();
+    options.max_packet_size = Some(2000);
+    let broker = Broker::with_options(options).unwrap();
+    let topic = format!("rejected/{}", "x".repeat(100));
+    for (topic, has_note) in [("rejected", true), (&*topic, false)] {
+        let url = format!("{}?client=c&dead-letter={topic}", broker.url("t"));
+        let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+        let mut rejected = receiver_from(&broker, topic, "r").await;
+        let mut large = Published::new("t", vec![b'x'; 1840]);
+        large.user_properties = vec![("x-note".into(), "y".repeat(100))];
+        broker.publish(large);
+        broker.publish(Published::new("t", "small"));
+        within(next(&mut receiver).await.reject("no event")).await.unwrap();
+        within(next(&mut receiver).await.reject("no event")).await.unwrap();
+        let letter = next(&mut rejected).await;
+        assert_eq!((letter.body().unwrap().len(), letter.header("dead-letter-reason")), (1840, None));
+        assert_eq!(letter.header("x-note").is_some(), has_note);
+        let small = next(&mut rejected).await;
+        assert_eq!(small.header_text("dead-letter-reason").as_deref(), Some("no event"));
+        for delivery in [letter, small] {
+            within(delivery.accept()).await.unwrap();
+        }
+        for mut receiver in [receiver, rejected] {
+            within(receiver.drain(PATIENCE)).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_topic_is_made_from_attributes() {
     let broker = Broker::start().unwrap();

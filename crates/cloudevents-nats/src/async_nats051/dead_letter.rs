@@ -32,9 +32,10 @@ impl DeadLetterSink for DeadLetterSubject {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
         let message = letter.as_received();
         let native = letter.received.native::<ReceivedMessage>();
-        let message = match native.and_then(|message| message.delivered.as_ref()) {
+        let delivered = native.and_then(|message| message.delivered.as_ref());
+        let message = match delivered.filter(|_| message.headers().len() > 0) {
             Some(delivered) => message.header("dead-letter-stream", delivered.stream.as_bytes()),
-            None => message,
+            None => message, // it has no stream, or would be too large with headers
         };
         self.0.enqueue(message).await?.await.map(drop)
     }

@@ -10,9 +10,8 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Endpoint, Receiver, ReceiverOptions,
     binding::{
-        Incoming, Receive,
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
     },
@@ -132,11 +131,7 @@ pub async fn receiver(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    async move {
-        let receiver = options.receiver.clone().with_url(&endpoint)?;
-        NatsReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
-    }
-    .boxed()
+    NatsReceiver::connect(endpoint, options).map_ok(NatsReceiver::into_receiver).boxed()
 }
 
 /// Receives from a subject of a server (`nats`), or from a consumer of JetStream (`nats+jetstream`), over its
@@ -166,7 +161,8 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// delivers it again, so set a limit of deliveries (`max_deliver`) on consumers whose publishers are not
 /// trusted.
 pub struct NatsReceiver {
-    inner: QueueReceiver,
+    intake: QueueReceiver,
+    options: ReceiverOptions,
     target: Arc<Target>,
 }
 
@@ -199,8 +195,9 @@ impl NatsReceiver {
         let room = Room::new(receiver.in_flight, prefetch);
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let hosts = target.hosts.clone();
-        let inner = if target.jetstream {
-            let linking = linking(&endpoint, &target, options, receiver.decoding, prefetch)?;
+        let decoding = receiver.decoding.clone();
+        let intake = if target.jetstream {
+            let linking = linking(&endpoint, &target, options, decoding, prefetch)?;
             QueueReceiver::open(Reconnect::new(linking, hosts, backoff), room, queue).await?
         } else {
             if target.subject.is_empty() {
@@ -209,12 +206,17 @@ impl NatsReceiver {
             let subscribing = Subscribing {
                 target: Arc::clone(&target),
                 group: endpoint.option("queue").map(str::to_owned).or(options.group),
-                decoding: receiver.decoding,
+                decoding,
                 capacity: prefetch,
             };
             QueueReceiver::open(Reconnect::new(subscribing, hosts, backoff), room, queue).await?
         };
-        Ok(Self { inner, target })
+        Ok(Self { intake, options: receiver, target })
+    }
+
+    /// Returns the receiver for deliveries, with the options that this was opened with.
+    pub fn into_receiver(self) -> Receiver {
+        Receiver::new(self.intake, self.options)
     }
 }
 
@@ -262,29 +264,11 @@ fn linking(
     })
 }
 
-impl Receive for NatsReceiver {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        self.inner.capabilities()
-    }
-
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.inner.next().await
-    }
-
-    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.inner.drain(deadline).await
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.inner.connectivity()
-    }
-}
-
 impl fmt::Debug for NatsReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsReceiver")
             .field("target", &format_args!("{}", self.target))
-            .field("inner", &self.inner)
+            .field("intake", &self.intake)
             .finish()
     }
 }

@@ -378,6 +378,22 @@ async fn rejected_messages_go_to_a_subject() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_that_is_too_large_loses_headers() {
+    let server = with(|options| options.max_payload = 1000);
+    let mut letters = receiver_from(&server, "rejected").await;
+    let url = format!("{}?dead-letter=rejected", server.url("orders"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("X-Trace", "t");
+    client.publish_with_headers("orders", headers, vec![b'x'; 960].into()).await.unwrap();
+    within(next(&mut receiver).await.reject("no event")).await.unwrap();
+    let letter = next(&mut letters).await;
+    assert_eq!((letter.body().unwrap().len(), letter.header("dead-letter-reason")), (960, None));
+    assert_eq!(letter.header_text("x-trace").as_deref(), Some("t"));
+}
+
+#[tokio::test]
 async fn messages_without_headers_reach_old_servers() {
     let server = with(|options| options.headers = false);
     let url = format!("{}?mode=structured&headers=false", server.url("orders"));

@@ -4,14 +4,12 @@ use super::{
     destination::Destination,
     message::{Parts, text_or_bytes},
     options::fixed,
-    properties,
     received::ReceivedMessage,
     retry::{kept, kept_headers},
     sender::RabbitSender,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{DeadLetter, DeadLetterSink};
-use lapin::types::{AMQPValue, ShortString};
 use std::sync::Arc;
 
 /// Sends rejected messages to a destination of the same broker, as they were received, with [the headers of the
@@ -23,55 +21,34 @@ pub(super) struct DeadLetters {
 
 impl DeadLetterSink for DeadLetters {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        let mut parts = message(&letter)?;
-        let left_out = fit(&mut parts, self.publisher.frame_max().await?);
-        if !left_out.is_empty() {
-            tracing::warn!(reason = %letter.reason, ?left_out, "a dead letter has headers that are too large, which are left out");
-        }
-        self.publisher.send_as_it_is(&self.destination, parts, None).await
+        self.publisher.send_as_it_is(&self.destination, message(&letter)?, None).await
     }
 }
 
 fn message(letter: &DeadLetter) -> Result<Parts, Error> {
     let received = letter.received.native::<ReceivedMessage>();
-    let mut parts = match received {
-        Some(received) => Parts {
+    let mut parts = match (received, letter.received.message()) {
+        (Some(received), _) => Parts {
             headers: kept_headers(received),
             properties: kept(received),
             payload: received.body.clone(),
         },
-        // It did not come over this protocol.
-        None => Parts { payload: letter.received.whole_body()?.unwrap_or_default(), ..Parts::default() },
+        // It did not come over this protocol, or was too large as it was.
+        (None, Ok(message)) => Parts::of(&crate::encode_message(message)?)?.durable(),
+        (None, Err(_)) => {
+            let payload = letter.received.whole_body()?.unwrap_or_default();
+            Parts { payload, ..Parts::default() }.durable()
+        }
     };
-    let mut add = |name, value: &str| {
-        parts.headers.insert(fixed(name), text_or_bytes(value.as_bytes()));
-    };
-    for (name, value) in letter.headers() {
-        add(name, &value);
+    let mut headers = letter.headers();
+    if let Some(received) = received.filter(|_| !headers.is_empty()) {
+        headers.push(("dead-letter-exchange", received.exchange.as_str().to_owned()));
+        headers.push(("dead-letter-routing-key", received.routing_key.as_str().to_owned()));
     }
-    if let Some(received) = received {
-        add("dead-letter-exchange", received.exchange.as_str());
-        add("dead-letter-routing-key", received.routing_key.as_str());
+    for (name, value) in headers {
+        parts.headers.insert(fixed(name), text_or_bytes(value.as_bytes()));
     }
     Ok(parts)
-}
-
-/// Leaves out headers until the others fit into one frame, so that the letter can be stored: those of letters first, and the largest first.
-/// Returns their names.
-fn fit(parts: &mut Parts, frame_max: usize) -> Vec<ShortString> {
-    let mut left_out = Vec::new();
-    while properties::frame_size(parts) > frame_max {
-        let worth = |(name, value): &(&ShortString, &AMQPValue)| {
-            (name.as_str().starts_with("dead-letter-"), properties::header(name, value))
-        };
-        let Some((name, _)) = parts.headers.inner().iter().max_by_key(worth) else { break };
-        let name = name.clone();
-        let mut rest = parts.headers.inner().clone();
-        rest.remove(&name);
-        parts.headers = rest.into();
-        left_out.push(name);
-    }
-    left_out
 }
 
 #[cfg(test)]

@@ -115,6 +115,12 @@ impl Parts {
         Ok(Self { headers, properties, payload: message.body.clone() })
     }
 
+    /// The broker keeps it across a restart.
+    pub(super) fn durable(mut self) -> Self {
+        self.properties = self.properties.with_delivery_mode(2);
+        self
+    }
+
     pub(super) fn whole(self) -> LapinMessage {
         let Self { headers, mut properties, payload } = self;
         if !headers.inner().is_empty() {

@@ -32,7 +32,7 @@ pub(super) fn frame_size(message: &Parts) -> usize {
 }
 
 /// The size of a header.
-pub(super) fn header(name: &ShortString, value: &AMQPValue) -> usize {
+fn header(name: &ShortString, value: &AMQPValue) -> usize {
     short(name).saturating_add(1).saturating_add(of(value))
 }
 

@@ -10,9 +10,9 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Endpoint, Receiver, ReceiverOptions,
     binding::{
-        Incoming, Receive, Rejecting,
+        Rejecting,
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
         rejecting,
@@ -115,11 +115,7 @@ pub async fn receiver(
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    async move {
-        let receiver = options.receiver.clone().with_url(&endpoint)?;
-        RabbitReceiver::connect(endpoint, options).map_ok(|intake| Receiver::new(intake, receiver)).await
-    }
-    .boxed()
+    RabbitReceiver::connect(endpoint, options).map_ok(RabbitReceiver::into_receiver).boxed()
 }
 
 /// Receives from one queue, over its own connection, with the [queue
@@ -159,7 +155,8 @@ fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 pub struct RabbitReceiver {
-    inner: QueueReceiver,
+    intake: QueueReceiver,
+    options: ReceiverOptions,
     target: Arc<Target>,
     queue: Arc<str>,
 }
@@ -242,31 +239,19 @@ impl RabbitReceiver {
             queue: Arc::clone(&queue),
             declare,
             prefetch,
-            decoding: receiver.decoding,
+            decoding: receiver.decoding.clone(),
             retries,
         };
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(in_flight, usize::from(prefetch));
-        Ok(Self { inner: QueueReceiver::open(reconnect, room, rejected).await?, target, queue })
-    }
-}
-
-impl Receive for RabbitReceiver {
-    fn capabilities(&self) -> ReceiverCapabilities {
-        self.inner.capabilities()
+        let intake = QueueReceiver::open(reconnect, room, rejected).await?;
+        Ok(Self { intake, options: receiver, target, queue })
     }
 
-    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        self.inner.next().await
-    }
-
-    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.inner.drain(deadline).await
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        self.inner.connectivity()
+    /// Returns the receiver for deliveries, with the options that this was opened with.
+    pub fn into_receiver(self) -> Receiver {
+        Receiver::new(self.intake, self.options)
     }
 }
 
@@ -275,7 +260,7 @@ impl fmt::Debug for RabbitReceiver {
         f.debug_struct("RabbitReceiver")
             .field("target", &format_args!("{}", self.target))
             .field("queue", &self.queue)
-            .field("inner", &self.inner)
+            .field("intake", &self.intake)
             .finish()
     }
 }

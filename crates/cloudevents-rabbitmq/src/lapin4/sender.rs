@@ -268,7 +268,7 @@ impl RabbitSender {
         }
         let mut encoded = Parts::of(&rabbit)?;
         if self.options.durable {
-            encoded.properties = encoded.properties.with_delivery_mode(2);
+            encoded = encoded.durable();
         }
         extras::add(&mut encoded, outgoing)?;
         let destination = match outgoing.destination() {
@@ -310,11 +310,6 @@ impl RabbitSender {
             link.forget(queue);
         }
         sent.map(drop)
-    }
-
-    /// The largest frame that the broker takes, in bytes. Waits for a link.
-    pub(super) async fn frame_max(&self) -> Result<usize, Error> {
-        Ok(self.links.get().await?.1.frame_max())
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.

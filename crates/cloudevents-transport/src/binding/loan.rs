@@ -42,9 +42,9 @@ impl Lent {
         }
     }
 
-    /// Whether the borrower accepted it.
-    pub(crate) fn is_accepted(&self) -> bool {
-        matches!(*self.slot(), Slot::Settled(true))
+    /// Whether the borrower accepted it, or has passed it on.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(*self.slot(), Slot::Settled(true) | Slot::Out)
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {

@@ -58,7 +58,7 @@ pub trait Receive: Send + 'static {
     ///
     /// Cancel-safe: a message leaves the source in the poll that returns it, or its token is dropped on the
     /// way, which releases it. An error is about the connection, not about a message. A later call tries
-    /// again, unless the kind is [`Closed`](cloudevents_core::ErrorKind::Closed).
+    /// again, or is an error of kind [`Closed`](cloudevents_core::ErrorKind::Closed): then the receiver has ended for good.
     fn next(&mut self) -> impl Future<Output = Result<Option<Incoming>, Error>> + Send;
 
     /// Stops taking messages, releases prefetched ones, and returns when every token is settled and the
@@ -77,6 +77,11 @@ pub trait Receive: Send + 'static {
     /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver.
     fn is_held_up(&self) -> bool {
         false
+    }
+
+    /// The rejected messages that the dead-letter sink does not have yet. Default: none.
+    fn letters(&self) -> InFlight {
+        InFlight::default()
     }
 
     /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at once
@@ -119,6 +124,7 @@ pub(crate) trait DynReceive: Send {
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn is_held_up(&self) -> bool;
+    fn letters(&self) -> InFlight;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
 
@@ -137,6 +143,10 @@ impl<T: Receive> DynReceive for T {
 
     fn is_held_up(&self) -> bool {
         Receive::is_held_up(self)
+    }
+
+    fn letters(&self) -> InFlight {
+        Receive::letters(self)
     }
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {

@@ -3,7 +3,7 @@
 #[cfg(feature = "log")]
 use crate::binding::log::Ticket;
 use crate::{
-    Outcome, Outgoing, Receipt,
+    Counters, Outcome, Outgoing, Receipt,
     binding::{
         Ownership,
         loan::{Borrowed, Lent},
@@ -217,9 +217,9 @@ impl Token {
         is_back
     }
 
-    /// Whether it is lent, and the borrower accepted the message.
-    pub(crate) fn is_accepted(&self) -> bool {
-        matches!(&self.duty, Duty::Lent(lent) if lent.is_accepted())
+    /// Whether it is lent, and the borrower accepted the message, or has passed it on.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(&self.duty, Duty::Lent(lent) if lent.is_taken())
     }
 
     /// Submits the settlement.
@@ -273,11 +273,13 @@ impl Token {
         self.reclaim();
         // Freed at the end in every case.
         let place = self.place.take();
+        let releases = how == Settlement::Release;
         if let Some(place) = &place {
             place.context.counters.settled(&how);
         }
         #[cfg(feature = "log")]
-        if let (Some(place), Duty::Log(ticket), Settlement::Release) = (&place, &self.duty, &how)
+        if let (Some(place), Duty::Log(ticket)) = (&place, &self.duty)
+            && releases
             && ticket.was_released()
         {
             place.context.counters.released_again();
@@ -292,16 +294,28 @@ impl Token {
         };
         match &place {
             Some(place) => {
-                let count = |counters: &crate::Counters, result: Result<(), &Error>| {
-                    if let Err(error) = result {
-                        counters.settlement_failed(error);
-                    }
-                };
+                let count: fn(&Counters, Result<(), &Error>) =
+                    if releases { not_released } else { not_settled };
                 outcome.counted(&place.context.counters, count, None)
             }
             None => outcome,
         }
     }
+}
+
+fn not_settled(counters: &Counters, result: Result<(), &Error>) {
+    if let Err(error) = result {
+        counters.settlement_failed(error);
+    }
+}
+
+/// A message that is not this process's any more comes again, which is all that a release is to do.
+fn not_released(counters: &Counters, result: Result<(), &Error>) {
+    let comes_again = |kind| matches!(kind, ErrorKind::Revoked | ErrorKind::Disconnected | ErrorKind::Closed);
+    not_settled(
+        counters,
+        result.or_else(|error| if comes_again(error.kind()) { Ok(()) } else { Err(error) }),
+    );
 }
 
 impl Drop for Token {

@@ -29,9 +29,8 @@ pub use status::BridgeStatus;
 pub use template::Template;
 
 use crate::{
-    Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    DeadLetter, Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
     panics::caught,
-    receiving::letter,
     running::{Ended, Running},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -122,6 +121,7 @@ impl Bridge {
             tally: Arc::clone(&self.passage.tally),
             received: self.receiver.counters(),
             in_flight: self.receiver.in_flight().clone(),
+            letters: self.receiver.letters(),
             activity: self.receiver.activity(),
             source: self.receiver.connectivity(),
             target: self.passage.sender.clone(),
@@ -268,55 +268,48 @@ impl Passage {
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(rate) => {
-                    let turn = async {
-                        tokio::select! {
-                            biased;
-                            () = rate.wait() => true,
-                            () = self.stopper.stopped(), if self.is_kept => false,
-                        }
-                    };
-                    // The end does not wait until it is the turn of all that were received.
-                    if !Box::pin(turn).await {
-                        return Done::Held(Fate::Left);
-                    }
-                    Box::pin(async { self.sent(self.sender.send(outgoing).await) }).await
-                }
+                Some(rate) => Box::pin(self.send_in_turn(outgoing, rate)).await,
             },
             Shaped::Several(all) => Box::pin(self.send_all(all)).await,
         };
         match sent {
-            Ok(()) => Done::Confirmed,
+            Ok(true) => Done::Confirmed,
+            Ok(false) => Done::Held(Fate::Left),
             Err(error) if self.refuses_message(&error) => Box::pin(self.refused(delivery, error)).await,
             Err(error) => Done::Failed(error),
         }
     }
 
-    async fn send(&self, outgoing: Outgoing) -> Result<(), Error> {
-        if let Some(rate) = &self.rate {
-            rate.wait().await;
+    /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received.
+    async fn send_in_turn(&self, outgoing: Outgoing, rate: &Rate) -> Result<bool, Error> {
+        tokio::select! {
+            biased;
+            () = rate.wait() => {}
+            () = self.stopper.stopped(), if self.is_kept => return Ok(false),
         }
         self.sent(self.sender.send(outgoing).await)
     }
 
-    fn sent(&self, sent: Result<Receipt, Error>) -> Result<(), Error> {
+    fn sent(&self, sent: Result<Receipt, Error>) -> Result<bool, Error> {
         if sent?.is_duplicate() == Some(true) {
             self.tally.duplicate();
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Sends the events of a batch, all of them in any case. A failure that can pass is reported before a
+    /// Sends the events of a batch, all of them in any case but a stop. A failure that can pass is reported before a
     /// refusal, because then all are sent again.
-    async fn send_all(&self, all: Vec<Outgoing>) -> Result<(), Error> {
-        let mut result = Ok(());
+    async fn send_all(&self, all: Vec<Outgoing>) -> Result<bool, Error> {
+        let mut result = Ok(true);
         for (index, outgoing) in all.into_iter().enumerate() {
-            if let Err(error) = self.send(outgoing).await {
-                let error = error.with_index(index);
-                if !self.refuses_message(&error) {
-                    return Err(error);
-                }
-                result = result.and(Err(error));
+            let sent = match &self.rate {
+                None => self.sent(self.sender.send(outgoing).await),
+                Some(rate) => self.send_in_turn(outgoing, rate).await,
+            };
+            match sent.map_err(|error| error.with_index(index)) {
+                Ok(true) => {}
+                Err(error) if self.refuses_message(&error) => result = result.and(Err(error)),
+                ends => return ends,
             }
         }
         result
@@ -328,19 +321,24 @@ impl Passage {
             return Done::Held(Fate::Refused(error));
         }
         let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
-        let (reason, kind) = (error.to_string(), error.kind());
-        let letter = letter::outgoing(delivery.received(), &reason, Some(kind), delivery.attempt());
-        match place.send(letter).await {
-            Ok(_) => Done::Stored(error),
+        let mut letter = DeadLetter::refused(delivery.received().clone(), &error, delivery.attempt());
+        let mut refused = None;
+        loop {
+            let failure = match place.send(letter.outgoing()).await {
+                Ok(_) => {
+                    letter.is_stored(refused);
+                    return Done::Stored(error);
+                }
+                Err(failure) if !place.refuses_message(&failure) => failure,
+                Err(failure) if letter.leave_out(failure.kind()) => {
+                    refused.get_or_insert(failure);
+                    continue;
+                }
+                Err(failure) => refused.unwrap_or(failure),
+            };
             // Wherever the message cannot be kept, it stays at the source.
-            Err(failure) => Done::Failed(
-                Error::new(ErrorKind::Disconnected)
-                    .with_detail(format!(
-                        "the dead-letter place does not take the message: {}",
-                        failure.message()
-                    ))
-                    .with_source(failure),
-            ),
+            let detail = format!("the dead-letter place does not take the message: {}", failure.message());
+            return Done::Failed(Error::new(failure.kind()).with_detail(detail).with_source(failure));
         }
     }
 

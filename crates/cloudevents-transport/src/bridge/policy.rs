@@ -156,8 +156,8 @@ pub enum Foreign {
     #[default]
     Refused,
     /// They are sent as received: headers and body unchanged, but for [`BridgePolicy::headers`]. A target that cannot carry them refuses
-    /// them. Where headers are renamed or dropped, what only the protocol of the source has does not come along: message annotations of
-    /// AMQP, for example.
+    /// them. Where headers are renamed or dropped, and where a [redrive](BridgePolicy::redrive) takes off those of the dead letter, what only the
+    /// protocol of the source has does not come along, besides the key: an address for replies, for example.
     Forwarded,
     /// They become the payload of an event, by the rule of [`Wrap`].
     Wrapped(Wrap),

@@ -62,8 +62,13 @@ impl Shaper {
             (Err(error), foreign) if error.kind() == ErrorKind::NotACloudEvent => match foreign {
                 Foreign::Refused => return Err(error),
                 Foreign::Forwarded => {
-                    let received = renamed(received, &self.policy.headers, replays.is_some());
-                    let mut outgoing = Outgoing::as_received(received);
+                    let renamed = renamed(received, &self.policy.headers, replays.is_some());
+                    let mut outgoing = Outgoing::as_received(renamed);
+                    let keeps_key =
+                        self.policy.key == KeyRule::Kept && self.target.carries.contains(Carries::KEY);
+                    if let Some(key) = received.key().filter(|_| keeps_key) {
+                        outgoing = outgoing.key(key);
+                    }
                     self.count(&mut outgoing, hops, replays);
                     return Ok(Shaped::One(outgoing));
                 }

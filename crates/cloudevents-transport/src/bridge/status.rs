@@ -10,6 +10,7 @@ pub struct BridgeStatus {
     pub(super) tally: Arc<Tally>,
     pub(super) received: Arc<Counters>,
     pub(super) in_flight: InFlight,
+    pub(super) letters: InFlight,
     pub(super) activity: Activity,
     pub(super) source: Connectivity,
     pub(super) target: Sender,
@@ -87,6 +88,12 @@ impl BridgeStatus {
             "waiting_messages",
             "Messages that failed, and wait for their next attempt.",
             self.activity.waiting(),
+        );
+        let letters = self.letters.used().messages;
+        gauge(
+            "waiting_letters",
+            "Messages rejected at the source that its dead-letter sink does not have yet.",
+            letters,
         );
         let longest = self.activity.longest_running().unwrap_or_default().as_millis();
         let help = "For how long the message has been on its way that was begun first of those that are.";

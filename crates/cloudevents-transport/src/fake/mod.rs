@@ -31,6 +31,7 @@ struct Stored {
 impl Stored {
     /// As over a protocol whose bodies are bytes.
     fn outgoing(outgoing: &Outgoing) -> Result<Self, Error> {
+        let headers = outgoing.headers().map(|(name, value)| (name.to_owned().into(), Some(value.clone())));
         let message = match outgoing.content() {
             Content::Message(message) => message.clone(),
             Content::AsReceived(received) => {
@@ -39,6 +40,7 @@ impl Stored {
                 received.origin().headers(&mut |name, value| {
                     raw.headers.push((name.to_owned().into(), value.map(|value| value.into_owned().into())));
                 });
+                raw.headers.extend(headers);
                 return Ok(Self { message: received.decoded_message().cloned().map_err(Clone::clone), raw });
             }
         };
@@ -47,7 +49,6 @@ impl Stored {
             Message::Binary(event) => event.data_bytes().cloned(),
             _ => None,
         };
-        let headers = outgoing.headers().map(|(name, value)| (name.to_owned().into(), Some(value.clone())));
         let raw = Raw {
             key: outgoing.record_key().cloned(),
             headers: headers.collect(),

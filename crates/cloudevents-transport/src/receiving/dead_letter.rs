@@ -1,7 +1,7 @@
 //! Sinks for rejected messages.
 
 use crate::{
-    DeadLetter,
+    DeadLetter, InFlight,
     binding::{Owner, Ownership, Resolver, receive::BoxFuture},
     running::retry::{SHORTEST_PAUSE, doubled},
 };
@@ -44,6 +44,9 @@ const SILENT: Duration = Duration::from_secs(10);
 pub trait DeadLetterSink: Send + Sync + 'static {
     /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
     /// settled nor handled again.
+    ///
+    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first without [its
+    /// headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. A warning says what was left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -77,13 +80,13 @@ pub(crate) enum Rejected {
     Drop,
 }
 
-/// A sink of any type.
+/// A sink of any type, and the letters that it does not have yet.
 #[derive(Clone)]
-pub(crate) struct Sink(Arc<dyn DynSink>);
+pub(crate) struct Sink(Arc<dyn DynSink>, InFlight);
 
 impl Sink {
     pub(crate) fn new(sink: impl DeadLetterSink) -> Self {
-        Self(Arc::new(sink))
+        Self(Arc::new(sink), InFlight::default())
     }
 
     /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
@@ -101,11 +104,13 @@ impl Sink {
         mut resolver: Resolver,
     ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
         let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
+        let place = self.1.take(letter.received.size());
         Box::pin(async move {
+            let _place = place;
             let mut over = pin!(over.fuse());
-            let mut failures = 0_u32;
+            let (mut failures, mut less, mut refused) = (0_u32, letter.clone(), None);
             loop {
-                let (sink, again) = (Arc::clone(&sink), letter.clone());
+                let (sink, again) = (Arc::clone(&sink), less.clone());
                 let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
                 let put = tokio::select! {
                     biased;
@@ -116,7 +121,10 @@ impl Sink {
                     }
                 };
                 let error = match put {
-                    Ok(Ok(())) => return (Ok(()), resolver),
+                    Ok(Ok(())) => {
+                        less.is_stored(refused);
+                        return (Ok(()), resolver);
+                    }
                     Ok(Err(error)) => error,
                     Err(ended) => Error::new(ErrorKind::Transport)
                         .with_detail(format!("the dead-letter sink ended early: {ended}")),
@@ -124,6 +132,15 @@ impl Sink {
                 if over.is_terminated() || over.as_mut().now_or_never().is_some() {
                     return (Err(error), resolver);
                 }
+                // That of a batch is temporary: its letters are sent alone then.
+                let is_too_large = error.kind() == ErrorKind::TooLarge && !error.is_temporary();
+                if is_too_large && less.leave_out(ErrorKind::TooLarge) {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+                let error = refused.filter(|_| is_too_large).unwrap_or(error);
+                // Later, the place may take it as it is.
+                (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
                 failures = failures.saturating_add(1);
                 let pause = doubled(first, LONGEST, failures).max(SHORTEST_PAUSE);
@@ -159,6 +176,16 @@ pub(crate) fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<O
         tokio::select! {
             Some(()) = message => {}
             () = letters.leaving() => {}
+        }
+    }
+}
+
+impl Rejected {
+    /// The letters that the sink does not have yet.
+    pub(crate) fn letters(&self) -> InFlight {
+        match self {
+            Self::Sink(sink) => sink.1.clone(),
+            _ => InFlight::default(),
         }
     }
 }

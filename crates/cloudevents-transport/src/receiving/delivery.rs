@@ -238,9 +238,9 @@ impl Delivery {
         self.token.reclaim()
     }
 
-    /// Whether the handler that borrowed it has accepted it.
-    pub(crate) fn is_accepted(&self) -> bool {
-        self.token.is_accepted()
+    /// Whether the handler that borrowed it has accepted it, or has passed it on.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.token.is_taken()
     }
 
     /// Whether the message is still this process's to handle. It is not if its partition was revoked, or its connection lost,

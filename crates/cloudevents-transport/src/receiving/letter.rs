@@ -1,7 +1,7 @@
 //! A rejected message, and what its dead letter says about it.
 
-use crate::{Outgoing, Received};
-use cloudevents_core::{ErrorKind, Value};
+use crate::{Outgoing, Raw, Received};
+use cloudevents_core::{Error, ErrorKind, Value};
 use std::sync::Arc;
 
 /// How the headers of dead letters begin. No protocol reads such a header as an attribute.
@@ -9,6 +9,11 @@ pub(crate) const PREFIX: &str = "dead-letter-";
 
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;
+
+/// What is left out of a letter that is refused, in this order.
+const HEADERS: &str = "the headers of the letter";
+const OTHERS: &str = "the headers of the message";
+const ATTRIBUTES: &str = "all but the body";
 
 /// A rejected message.
 #[derive(Clone, Debug)]
@@ -20,12 +25,20 @@ pub struct DeadLetter {
     pub reason: Arc<str>,
     /// The last delivery attempt, starting at 1.
     pub attempt: u32,
+    error: Option<ErrorKind>,
+    left_out: Vec<&'static str>,
 }
 
 impl DeadLetter {
-    /// Creates a letter, for tests of sinks.
+    /// Creates a letter. Programs need it for tests of their sinks.
     pub fn new(received: Received, reason: impl Into<Arc<str>>, attempt: u32) -> Self {
-        Self { received, reason: reason.into(), attempt }
+        let error = received.error_kind();
+        Self { received, reason: reason.into(), attempt, error, left_out: Vec::new() }
+    }
+
+    /// The letter about a message that a target refuses with this error.
+    pub(crate) fn refused(received: Received, error: &Error, attempt: u32) -> Self {
+        Self { error: Some(error.kind()), ..Self::new(received, error.to_string(), attempt) }
     }
 
     /// The headers of a dead letter, the same over every protocol. Every value is text, and has one line.
@@ -41,8 +54,25 @@ impl DeadLetter {
     ///
     /// What is not known has no header. Two protocols have more to say of the origin: RabbitMQ `dead-letter-exchange` and
     /// `dead-letter-routing-key`, and JetStream `dead-letter-stream`. A [`Redrive`](crate::bridge::Redrive) takes all of them off.
+    ///
+    /// There is none if the letter [would be too large](crate::DeadLetterSink::put) with them.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        headers(&self.received, &self.reason, self.received.error_kind(), self.attempt)
+        if self.left_out.contains(&HEADERS) {
+            return Vec::new();
+        }
+        let received = &self.received;
+        let topic = received.topic().or_else(|| received.partition().map(|partition| partition.topic()));
+        let offset = received.offset();
+        let partition = received.partition().filter(|_| offset.is_some());
+        let known = [
+            ("dead-letter-reason", Some(one_line(beginning(&self.reason)))),
+            ("dead-letter-error", self.error.map(|kind| kind.code().to_owned())),
+            ("dead-letter-topic", topic.map(one_line)),
+            ("dead-letter-partition", partition.map(|partition| partition.number().to_string())),
+            ("dead-letter-offset", offset.map(|offset| offset.to_string())),
+            ("dead-letter-attempt", Some(self.attempt.to_string())),
+        ];
+        known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// The letter as a message to send over any protocol, for sinks: the event with its key, its headers, and [those of the
@@ -62,49 +92,59 @@ impl DeadLetter {
     /// }
     /// ```
     pub fn outgoing(&self) -> Outgoing {
-        outgoing(&self.received, &self.reason, self.received.error_kind(), self.attempt)
+        let mut letter = self.received.forward();
+        for (name, value) in self.headers() {
+            letter.set_header(name, value); // in place of that of an earlier letter
+        }
+        letter
     }
 
     /// The message exactly as it was received, with [the headers of the letter](Self::headers) behind its own. For sinks of bindings, which
     /// send it over the protocol that it came over.
     pub fn as_received(&self) -> Outgoing {
-        let message = Outgoing::as_received(self.received.clone());
+        let message = match self.left_out.contains(&OTHERS) {
+            true => self.received.forward(), // with the attributes of an event
+            false => Outgoing::as_received(self.received.clone()),
+        };
         self.headers().into_iter().fold(message, |message, (name, value)| message.header(name, value))
     }
-}
 
-/// The letter about a message that is refused for this reason, with the headers of this letter in place of those of an earlier one.
-pub(crate) fn outgoing(
-    received: &Received,
-    reason: &str,
-    error: Option<ErrorKind>,
-    attempt: u32,
-) -> Outgoing {
-    let mut letter = received.forward();
-    for (name, value) in headers(received, reason, error, attempt) {
-        letter.set_header(name, value);
+    /// Leaves out more of what a place refuses. `false` if nothing is left that may be.
+    ///
+    /// Its size may be that of any part; what a place cannot express is of the message. A body that is not bytes needs all that its own protocol
+    /// knows.
+    pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
+        let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
+        let steps = [(HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
+        let mut steps = steps.into_iter().filter(|(what, may)| *may && !self.left_out.contains(what));
+        let Some((what, _)) = steps.next() else { return false };
+        if what != HEADERS {
+            self.received = bare(&self.received, by_size && what == OTHERS, what == OTHERS);
+        }
+        self.left_out.push(what);
+        true
     }
-    letter
+
+    /// A place has the letter. Reports what it lacks, and why.
+    pub(crate) fn is_stored(&self, refusal: Option<Error>) {
+        if let Some(error) = refusal {
+            tracing::warn!(received = ?self.received, reason = %self.reason, left_out = ?self.left_out, %error,
+                "a dead letter was refused as it was, and is stored without a part");
+        }
+    }
 }
 
-fn headers(
-    received: &Received,
-    reason: &str,
-    error: Option<ErrorKind>,
-    attempt: u32,
-) -> Vec<(&'static str, String)> {
-    let topic = received.topic().or_else(|| received.partition().map(|partition| partition.topic()));
-    let offset = received.offset();
-    let partition = received.partition().filter(|_| offset.is_some());
-    let known = [
-        ("dead-letter-reason", Some(one_line(beginning(reason)))),
-        ("dead-letter-error", error.map(|kind| kind.code().to_owned())),
-        ("dead-letter-topic", topic.map(one_line)),
-        ("dead-letter-partition", partition.map(|partition| partition.number().to_string())),
-        ("dead-letter-offset", offset.map(|offset| offset.to_string())),
-        ("dead-letter-attempt", Some(attempt.to_string())),
-    ];
-    known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+/// The message without its headers, and without its key and its attributes where these are not to be kept.
+fn bare(received: &Received, keeps_key: bool, keeps_attributes: bool) -> Received {
+    let mut raw = Raw::without_headers(received.origin());
+    if !keeps_key {
+        raw.key = None;
+    }
+    let message = match received.decoded_message() {
+        Ok(_) if !keeps_attributes => Err(Error::new(ErrorKind::NotACloudEvent)),
+        message => message.cloned().map_err(Clone::clone),
+    };
+    Received::new(message, raw)
 }
 
 /// Headers of NATS and HTTP have one line, and brokers of MQTT may take no control characters and noncharacters: what no String of CloudEvents

@@ -44,6 +44,27 @@ pub struct Raw {
     pub peer: Option<SocketAddr>,
 }
 
+impl Raw {
+    /// All of an origin but its headers.
+    pub(crate) fn without_headers(origin: &dyn Origin) -> Self {
+        let bytes = |bytes: Option<Cow<'_, [u8]>>| bytes.map(|bytes| Bytes::copy_from_slice(&bytes));
+        Self {
+            topic: origin.topic().map(Into::into),
+            partition: origin.partition().cloned(),
+            offset: origin.offset(),
+            key: bytes(origin.key()),
+            headers: Vec::new(),
+            body: origin.body(),
+            lacks_body: !origin.has_whole_body(),
+            timestamp: origin.timestamp(),
+            redelivered: origin.is_redelivered(),
+            reply_to: origin.reply_to().map(Into::into),
+            correlation: bytes(origin.correlation()),
+            peer: origin.peer(),
+        }
+    }
+}
+
 impl Origin for Raw {
     fn native(&self) -> &dyn Any {
         self

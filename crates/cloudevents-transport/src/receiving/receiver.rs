@@ -128,8 +128,9 @@ impl Receiver {
     /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
     /// for room, it takes nothing from the source.
     ///
-    /// An error is about the connection, not about a message. A later call tries again, unless the kind is
-    /// [`Closed`](ErrorKind::Closed).
+    /// An error is about the connection, not about a message. A later call tries again, or is an error of kind
+    /// [`Closed`](ErrorKind::Closed): then the receiver has ended for good, for one thing because its login was refused for as long as
+    /// [`Backoff::refused`](crate::binding::connect::Backoff::refused) says.
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         if let Some(error) = self.behind.take()
             && !self.stop.is_stopped()
@@ -369,6 +370,12 @@ impl Receiver {
     /// What is in flight, and its bounds.
     pub fn in_flight(&self) -> &InFlight {
         &self.context.in_flight
+    }
+
+    /// The rejected messages that the dead-letter sink does not have yet, to observe: each is tried again until it does. A sink that receivers share
+    /// through a copy of its options has one number.
+    pub fn letters(&self) -> InFlight {
+        self.intake.letters()
     }
 
     /// The numbers of received messages and of settlements.

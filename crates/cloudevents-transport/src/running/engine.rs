@@ -52,7 +52,7 @@ pub(crate) struct Settings {
 pub(crate) enum Ended {
     /// It was handled.
     Accepted,
-    /// The handler has settled it by itself: whether it accepted it, or its error.
+    /// The handler has settled it by itself, or passed it on: whether it did the latter or accepted it, or its error.
     Settled(Result<bool, Failure>),
     Rejected(Failure),
     /// It is accepted without having been handled.

@@ -126,13 +126,13 @@ impl Receiver {
                         counters.skipped();
                     }
                     // The handler may have settled it.
-                    let is_accepted = delivery.is_accepted();
+                    let is_taken = delivery.is_taken();
                     if delivery.reclaim() {
                         return (delivery, ended);
                     }
                     let result = match ended {
                         Ended::Failed(failure) | Ended::Rejected(failure) => Err(failure),
-                        _ => Ok(is_accepted),
+                        _ => Ok(is_taken),
                     };
                     (delivery, Ended::Settled(result))
                 }

@@ -4,7 +4,7 @@ use crate::{event, keyed};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Activity, Bounds, Bridge, Confirmed, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
+    Activity, Bounds, Bridge, Confirmed, Delivery, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
     ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,
     binding::{Incoming, Receive, Transmit},
     bridge::BridgePolicy,
@@ -250,4 +250,43 @@ async fn a_bridge_that_stands_still_is_not_ready() {
         assert!(status.is_ready());
     };
     bridge.run().until(watch).await.unwrap();
+}
+
+/// Failures that are far apart, with deliveries between them that handlers pass on to other tasks.
+#[tokio::test(start_paused = true)]
+async fn handlers_that_pass_deliveries_on_have_succeeded() {
+    let queue = FakeQueue::new();
+    queue.sender().send_all(crate::events(100)).await.unwrap();
+    let mut options = ReceiverOptions::default();
+    options.attempts = Some(1);
+    let receiver = queue.receiver(options);
+    let (activity, counters) = (receiver.activity(), receiver.counters());
+    let (pass, mut passed) = tokio::sync::mpsc::unbounded_channel::<Delivery>();
+    let others = tokio::spawn(async move {
+        while let Some(delivery) = passed.recv().await {
+            sleep(SECOND).await;
+            delivery.accept().await.unwrap();
+        }
+    });
+    let handle = async |delivery: Delivery| {
+        sleep(SECOND).await;
+        if delivery.event().unwrap().id().ends_with('1') {
+            return Err("poison");
+        }
+        pass.send(delivery).map_err(|_| "the other task has ended")
+    };
+    let watch = crate::until_settled(Arc::clone(&counters), 100);
+    receiver
+        .run(handle)
+        .concurrency(1)
+        .until(async {
+            watch.await;
+            assert_eq!(activity.state(), RunState::Receiving);
+        })
+        .await
+        .unwrap();
+    drop(pass);
+    others.await.unwrap();
+    let metrics = counters.snapshot();
+    assert_eq!((metrics.accepted, metrics.rejected, metrics.outages), (90, 10, 0));
 }

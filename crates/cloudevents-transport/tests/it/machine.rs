@@ -512,6 +512,19 @@ async fn a_task_that_panics_is_an_error_and_so_is_what_cannot_get_better() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_that_is_refused_for_long_ends_the_receiver() {
+    let (refuses, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Refused);
+    let mut receiver = refuses.receiver(wide(), broker()).await;
+    let begun = Instant::now();
+    drop(feeds);
+    assert_eq!(receiver.next().await.unwrap_err().kind(), ErrorKind::Refused);
+    assert!((300..331).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    for _ in 0..2 {
+        assert_eq!(receiver.next().await.unwrap_err().kind(), ErrorKind::Closed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_protocol_forgets_comes_again_from_memory_and_is_never_ok_for_nothing() {
     let capabilities = {
         let mut can = ReceiverCapabilities::unsettled();

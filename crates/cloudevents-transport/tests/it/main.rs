@@ -11,6 +11,7 @@ mod filter;
 mod giving_up;
 mod interceptor;
 mod isolation;
+mod letters;
 mod log;
 mod log_bounds;
 mod machine;

@@ -79,6 +79,21 @@ async fn a_lost_connection_is_made_again_and_loses_nothing() {
     assert_eq!(receiver.metrics().settlements_failed, 1);
 }
 
+/// What was to be released comes again by itself.
+#[tokio::test(start_paused = true)]
+async fn what_is_released_after_its_connection_was_lost_is_no_failure() {
+    let (queue, mut receiver) = filled(2, 2).await;
+    let (one, other) = (receiver.next().await.unwrap().unwrap(), receiver.next().await.unwrap().unwrap());
+    queue.cut();
+    drop(one);
+    assert_eq!(other.release().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    for _ in 0..2 {
+        receiver.next().await.unwrap().unwrap().accept().await.unwrap();
+    }
+    let metrics = receiver.metrics();
+    assert_eq!((metrics.received, metrics.released, metrics.settlements_failed), (4, 2, 0));
+}
+
 /// The confirm comes late. The sender's limit applies back-pressure, and closing waits for the confirm.
 #[tokio::test(start_paused = true)]
 async fn unconfirmed_messages_bound_the_sender() {

@@ -14,7 +14,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Connectivity, Endpoint, InFlight, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive, Rejecting,
         connect::{Connect, Reconnect},
@@ -228,6 +228,14 @@ impl Receive for WsReceiver {
 
     fn connectivity(&self) -> Connectivity {
         self.connectivity.clone()
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.inner.is_held_up()
+    }
+
+    fn letters(&self) -> InFlight {
+        self.inner.letters()
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     record::Record,
 };
 use crate::{
-    Counters, InFlight, ReceiverCapabilities,
+    Connectivity, Counters, InFlight, ReceiverCapabilities,
     binding::{Incoming, Receive},
     deadline::later,
 };
@@ -57,6 +57,7 @@ pub trait LogSource: Send + 'static {
 pub struct LogReceiver<S> {
     ledger: Ledger,
     source: S,
+    connectivity: Connectivity,
     /// All is committed, and the source has left its group.
     left: bool,
 }
@@ -64,7 +65,13 @@ pub struct LogReceiver<S> {
 impl<S: LogSource> LogReceiver<S> {
     /// Receives from this source, with this ledger.
     pub fn new(ledger: Ledger, source: S) -> Self {
-        Self { ledger, source, left: false }
+        Self { ledger, source, connectivity: Connectivity::connectionless(), left: false }
+    }
+
+    /// Returns it with the state of the connection, for sources that have one.
+    pub fn with_connectivity(mut self, connectivity: Connectivity) -> Self {
+        self.connectivity = connectivity;
+        self
     }
 
     async fn settled(&mut self, end: Instant) -> Result<(), Error> {
@@ -90,6 +97,14 @@ impl<S: LogSource> Receive for LogReceiver<S> {
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
         self.ledger.isolate(in_flight, counters);
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
+    }
+
+    fn letters(&self) -> InFlight {
+        self.ledger.letters()
     }
 
     fn is_held_up(&self) -> bool {

@@ -345,6 +345,11 @@ impl Ledger {
         self.books().outstanding
     }
 
+    /// The letters that the sink does not have yet.
+    pub(crate) fn letters(&self) -> InFlight {
+        self.0.rejected.letters()
+    }
+
     /// Ready when the ledger has changed since this call.
     pub(crate) fn changed(&self) -> Notified<'_> {
         let changed = self.0.changed.notified();
@@ -414,7 +419,7 @@ impl Ledger {
         };
         let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
-        let letter = DeadLetter { received: received.clone(), reason, attempt };
+        let letter = DeadLetter::new(received.clone(), reason, attempt);
         let over = over(Some(held.ownership.clone()), &books.letters);
         let (resolver, outcome) = Outcome::channel();
         let putting = sink.put(&self.0.runtime, letter, self.0.options.sink_backoff, over, resolver);

@@ -79,6 +79,7 @@ pub struct QueueReceiver {
     task: Option<JoinHandle<Result<(), Error>>>,
     /// The messages that are here, wherever: also what waits for a dead-letter sink, or for its time.
     here: InFlight,
+    letters: InFlight,
 }
 
 /// Messages on their way to the program.
@@ -126,10 +127,11 @@ impl QueueReceiver {
         let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
-        let here = InFlight::new(room.bounds);
+        let (here, letters) = (InFlight::new(room.bounds), rejected.letters());
         let task = Task::new(room, options, rejected, capabilities, out, here.clone());
         let task = Some(runtime.spawn(task.run(reconnect, source, stopped)));
-        Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task, here })
+        let (incoming, stop) = (Some(incoming), Some(stop));
+        Ok(Self { capabilities, connectivity, incoming, stop, task, here, letters })
     }
 
     /// Returns the next message; `None` if the task has ended, or was stopped.
@@ -194,6 +196,10 @@ impl Receive for QueueReceiver {
 
     fn connectivity(&self) -> Connectivity {
         self.connectivity.clone()
+    }
+
+    fn letters(&self) -> InFlight {
+        self.letters.clone()
     }
 
     fn is_held_up(&self) -> bool {

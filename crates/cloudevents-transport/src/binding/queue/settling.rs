@@ -158,7 +158,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 None
             }
             Rejected::Sink(sink) => {
-                let letter = DeadLetter { received: held.received.clone(), reason, attempt };
+                let letter = DeadLetter::new(held.received.clone(), reason, attempt);
                 // Runs in the runtime of this task.
                 let over = over(held.place.desk.ownership.clone(), &self.letters);
                 let first = self.options.sink_backoff;

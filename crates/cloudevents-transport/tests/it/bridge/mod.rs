@@ -1,5 +1,6 @@
 //! Bridges.
 
+mod letters;
 mod memory;
 mod moving;
 mod redriving;

@@ -4,14 +4,15 @@ use crate::{event, events};
 use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_core::{
-    DecodeOptions, Decoded, ErrorKind, Event, Formats, Leniency, Message, Repair, RepairKind, Value,
+    DecodeOptions, Decoded, ErrorKind, Event, Format, FormatId, Formats, Leniency, Losses, MediaType,
+    Message, Repair, RepairKind, Value,
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Received, Receiver,
-    ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
+    Bridge, Confirmed, Delivery, EventFilter, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt,
+    Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
     binding::{Incoming, Receive, Token, Transmit},
-    bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
+    bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Redrive, Wrap},
     fake::FakeQueue,
 };
 use std::{
@@ -323,6 +324,21 @@ async fn the_end_does_not_wait_for_turns() {
     assert_eq!(from.len() + to.len(), 1000);
 }
 
+/// A batch whose events are sent one by one goes back as a whole.
+#[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_the_turns_of_a_batch() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    let all: Vec<_> = events(100).collect();
+    from.sender().send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    let mut slow = policy();
+    (slow.rate, slow.form) = (NonZeroU32::new(1), Form::Binary);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), slow).unwrap();
+    let begin = Instant::now();
+    bridge.run().until(sleep(Duration::from_secs(5))).await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(from.len() == 1 && (5..8).contains(&to.len()), "{}", to.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn numbers_are_published() {
     let (from, to) = (FakeQueue::new(), FakeQueue::new());
@@ -338,6 +354,7 @@ async fn numbers_are_published() {
         "cloudevents_bridge_confirmed_total 2",
         "cloudevents_bridge_refused_total{reason=\"refused\"} 1",
         "cloudevents_bridge_in_flight_messages 0",
+        "cloudevents_bridge_waiting_letters 0",
         "cloudevents_received_total{end=\"source\"} 3",
         "cloudevents_sent_total{end=\"target\"} 2",
     ] {
@@ -378,6 +395,51 @@ async fn a_panic_is_a_failure_of_one_message() {
     let metrics = status.metrics();
     assert_eq!((metrics.confirmed, to.len(), from.len()), (2, 2, 1));
     assert!(metrics.failed > 1 && u64::from(*calls.lock().unwrap()) == metrics.failed + 2, "{metrics:?}");
+}
+
+/// A format of the program, with a bug.
+#[derive(Debug)]
+struct Fragile(Json);
+
+impl Format for Fragile {
+    fn id(&self) -> FormatId {
+        self.0.id()
+    }
+
+    fn media_type(&self) -> MediaType<'static> {
+        self.0.media_type()
+    }
+
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        self.0.decode(document, with)
+    }
+
+    fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
+        assert_ne!(event.id(), "1", "a bug of the format");
+        self.0.encode(event, out)
+    }
+}
+
+/// So do a format and a filter.
+#[tokio::test(start_paused = true)]
+async fn a_format_or_a_filter_that_panics_fails_one_message() {
+    let mut formats = policy();
+    formats.form = Form::Structured(Arc::new(Fragile(Json::new())));
+    let mut filters = policy();
+    let mut redrive = Redrive::default();
+    redrive.filter = Some(EventFilter::new(|message, with| {
+        assert_ne!(message.attribute("id", with)?.as_deref(), Some("1"), "a bug of the filter");
+        Ok(true)
+    }));
+    filters.redrive = Some(redrive);
+    for policy in [formats, filters] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        from.sender().send_all(events(3)).await.unwrap();
+        let status = run(&from, &to, policy).await;
+        let metrics = status.metrics();
+        assert_eq!((metrics.confirmed, to.len(), from.len()), (2, 2, 1));
+        assert!(metrics.failed > 1, "{metrics:?}");
+    }
 }
 
 /// A message of which reading has shown that it has no headers to forward.
@@ -466,7 +528,7 @@ async fn the_lag_is_the_age_of_the_last_confirmed_message() {
 /// A message that is no event, as a foreign producer has put it into the queue.
 fn foreign() -> Received {
     let mut raw = Raw::default();
-    raw.body = Some("hello".into());
+    (raw.body, raw.key) = (Some("hello".into()), Some("k".into()));
     raw.headers = ["content-type", "X-Tenant", "x-secret", "x-other"]
         .map(|name| (name.into(), Some(Bytes::from(name))))
         .to_vec();
@@ -483,7 +545,7 @@ async fn headers_of_what_is_no_event_are_renamed_and_dropped_too() {
     policy.headers.drop.push("x-secret".into());
     run_with(from, to.sender(), policy).await;
     let arrived = all(&to).await;
-    assert_eq!(arrived[0].body().unwrap(), "hello");
+    assert_eq!((arrived[0].body().unwrap(), arrived[0].key().unwrap()), ("hello".into(), b"k"[..].into()));
     assert_eq!(header(&arrived[0], "tenant").as_deref(), Some("X-Tenant"));
     assert_eq!(header(&arrived[0], "content-type").as_deref(), Some("content-type"));
     assert_eq!(header(&arrived[0], "x-other").as_deref(), Some("x-other"));

@@ -1,9 +1,11 @@
 //! Taking dead letters back.
 
 use crate::{event, events};
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
-    Bridge, EventFilter, Outgoing, Receiver,
+    Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, Sender, SenderCapabilities,
+    binding::Transmit,
     bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
     fake::FakeQueue,
 };
@@ -11,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 fn policy(redrive: Redrive) -> BridgePolicy {
     let mut policy = BridgePolicy::default();
@@ -145,6 +147,79 @@ async fn a_limit_of_messages_is_reached_though_the_source_is_lost() {
     let (ended, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(60), bridge.run()), back);
     ended.expect("it ends by its limit").unwrap();
     assert_eq!(from.len(), 6);
+}
+
+/// Refuses some attempts, for a while.
+struct Shaky(Sender, Mutex<Rng>);
+
+impl Transmit for Shaky {
+    fn capabilities(&self) -> SenderCapabilities {
+        self.0.capabilities()
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (fails, millis) = {
+            let mut rng = self.1.lock().unwrap();
+            (rng.percent(40), rng.below(3000))
+        };
+        sleep(Duration::from_millis(millis)).await;
+        if fails {
+            return Err(Error::new(ErrorKind::Refused).with_temporary(true));
+        }
+        self.0.enqueue(outgoing).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A limit, failures, an order and lost connections: what is left of a key is younger than all that were moved.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_messages_inverts_no_key_whatever_fails() {
+    for seed in 0..100 {
+        let (from, to, mut rng) = (FakeQueue::new(), FakeQueue::new(), Rng(seed));
+        let keys: Vec<_> = (0..12).map(|_| rng.below(3).to_string()).collect();
+        let pauses: Vec<_> = keys.iter().map(|_| Duration::from_millis(rng.below(1000))).collect();
+        let filling = async {
+            for ((event, key), pause) in events(12).zip(&keys).zip(&pauses) {
+                sleep(*pause).await;
+                from.sender().send(Outgoing::from(event).key(key)).await.unwrap();
+            }
+        };
+        let (limit, cut) =
+            (1 + rng.below(8), rng.percent(50).then(|| Duration::from_millis(rng.below(5000))));
+        let mut redrive = Redrive::default();
+        redrive.messages = Some(limit);
+        let mut policy = policy(redrive);
+        policy.limit = 1 + rng.below(6) as usize;
+        let target = Sender::new(Shaky(to.sender(), Mutex::new(rng)));
+        let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), target, policy).unwrap();
+        let cutting = async {
+            if let Some(after) = cut {
+                sleep(after).await;
+                from.cut();
+            }
+        };
+        let (ended, (), ()) =
+            tokio::join!(timeout(Duration::from_secs(3600), bridge.run()), cutting, filling);
+        ended.unwrap_or_else(|_| panic!("seed {seed} does not end")).unwrap();
+        let mut moved = Vec::new();
+        let mut arrived = to.receiver(DecodeOptions::strict());
+        while let Ok(next) = timeout(Duration::from_secs(1), arrived.next()).await {
+            let id: usize = next.unwrap().unwrap().event().unwrap().id().parse().unwrap();
+            if !moved.contains(&id) {
+                moved.push(id); // a connection that was lost may have moved it twice
+            }
+        }
+        assert_eq!(moved.len() + from.len(), 12, "seed {seed}");
+        assert!(cut.is_some() || moved.len() as u64 == limit, "seed {seed}: {moved:?}");
+        for key in &keys {
+            let of_key: Vec<_> = (0..12).filter(|id| keys[*id] == *key).collect();
+            let moved: Vec<_> = moved.iter().copied().filter(|id| keys[*id] == *key).collect();
+            assert_eq!(moved, of_key[..moved.len()], "seed {seed}, key {key}: {keys:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

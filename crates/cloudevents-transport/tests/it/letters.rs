@@ -1,0 +1,130 @@
+//! Dead letters that their place does not take as they are, and those that wait.
+
+use crate::event;
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
+use cloudevents_testkit::logged::Logged;
+use cloudevents_transport::{
+    Bounds, DeadLetter, DeadLetterSink, Failure, Outgoing, Receiver, RunState, Sender,
+    binding::{log::LogOptions, queue::QueueOptions},
+    fake::{FakeLog, FakeQueue},
+};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+/// Takes letters of at most so many bytes.
+#[derive(Clone, Default)]
+struct Small {
+    most: Arc<AtomicUsize>,
+    stored: Arc<Mutex<Vec<DeadLetter>>>,
+}
+
+impl Small {
+    fn letter(&self) -> DeadLetter {
+        self.stored.lock().unwrap().pop().expect("a letter is stored")
+    }
+}
+
+impl DeadLetterSink for Small {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        let own = letter.headers().iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if own + letter.received.size() > self.most.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
+        self.stored.lock().unwrap().push(letter);
+        Ok(())
+    }
+}
+
+/// A key of 200 bytes, a header of a thousand, and a payload of a hundred.
+fn large() -> (Event, Outgoing) {
+    let event = event(1).into_builder().text("x".repeat(100)).build().unwrap();
+    let outgoing = Outgoing::from(&event).key("k".repeat(200)).header("x", "x".repeat(1000));
+    (event, outgoing)
+}
+
+/// A queue and a log.
+fn sources(sink: &Small) -> [(Sender, Receiver); 2] {
+    let (queue, log) = (FakeQueue::new(), FakeLog::new(1));
+    let options = QueueOptions::default().with_sink(sink.clone());
+    let of_log = log.receiver(DecodeOptions::strict(), LogOptions::default().with_sink(sink.clone()));
+    [
+        (queue.sender(), queue.receiver_with(DecodeOptions::strict(), options)),
+        (log.sender(), of_log.unwrap().0),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_is_stored_without_a_part() {
+    let sink = Small::default();
+    for (sender, mut receiver) in sources(&sink) {
+        for (most, left_out) in [(2000, 0), (1350, 1), (350, 2), (150, 3)] {
+            let (said, begun) = (Logged::begin(), Instant::now());
+            sink.most.store(most, Ordering::Relaxed);
+            let (event, outgoing) = large();
+            sender.send(outgoing).await.unwrap();
+            receiver.next().await.unwrap().unwrap().reject("no").await.unwrap();
+            assert_eq!(begun.elapsed(), Duration::ZERO, "it does not wait for another time");
+            let letter = sink.letter();
+            assert_eq!(letter.received.body().as_deref(), Some("x".repeat(100).as_bytes()));
+            assert_eq!(letter.headers().is_empty(), left_out >= 1);
+            assert_eq!(letter.received.header("x").is_none(), left_out >= 2);
+            assert_eq!(letter.received.key().is_none(), left_out >= 3);
+            let found = letter.received.message().map(|message| message.event(&DecodeOptions::strict()));
+            assert_eq!(found.ok().map(|event| event.unwrap().value), (left_out < 3).then_some(event));
+            assert_eq!(said.text().matches("is stored without a part").count(), usize::from(left_out > 0));
+        }
+        receiver.drain(Duration::from_secs(1)).await.unwrap();
+    }
+}
+
+/// Whatever is left out, its body is too large until the place takes more: then it is stored as a whole.
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_in_any_form_waits_as_it_is() {
+    let sink = Small::default();
+    for (sender, mut receiver) in sources(&sink) {
+        sink.most.store(50, Ordering::Relaxed);
+        sender.send(large().1).await.unwrap();
+        let rejected = receiver.next().await.unwrap().unwrap().reject("no").await;
+        assert_eq!(rejected.unwrap_err().kind(), ErrorKind::TooLarge);
+        sleep(Duration::from_secs(300)).await;
+        assert!(sink.stored.lock().unwrap().is_empty());
+        assert_eq!(receiver.letters().used().messages, 1);
+        sink.most.store(2000, Ordering::Relaxed);
+        sleep(Duration::from_secs(60)).await;
+        let letter = sink.letter();
+        assert!(!letter.headers().is_empty() && letter.received.header("x").is_some());
+        assert_eq!(receiver.letters().used().messages, 0);
+        receiver.drain(Duration::from_secs(1)).await.unwrap();
+    }
+}
+
+/// Letters that wait take the room, and that shows.
+#[tokio::test(start_paused = true)]
+async fn letters_that_wait_show() {
+    let sink = Small::default(); // takes none
+    let queue = FakeQueue::with_credit(3);
+    queue.sender().send_all((0..5).map(|_| large().0)).await.unwrap();
+    let receiver =
+        queue.receiver_with(DecodeOptions::strict(), QueueOptions::default().with_sink(sink.clone()));
+    let (activity, letters, counters) = (receiver.activity(), receiver.letters(), receiver.counters());
+    let watch = async {
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!((letters.used().messages, activity.state()), (3, RunState::Blocked));
+        assert_eq!((letters.used().bytes, counters.snapshot().unsettled()), (300, 0));
+        sink.most.store(usize::MAX, Ordering::Relaxed);
+        sleep(Duration::from_secs(120)).await;
+        assert_eq!(
+            (letters.used(), activity.state()),
+            (Bounds { messages: 0, bytes: 0 }, RunState::Receiving)
+        );
+    };
+    let run = receiver.run(async |_: Event| Err::<(), _>(Failure::reject("no"))).until(watch);
+    run.await.unwrap();
+    assert_eq!(sink.stored.lock().unwrap().len(), 5);
+}
