@@ -531,11 +531,12 @@ impl std::error::Error for SendAllError {
     }
 }
 
-/// The first failure, with its index.
+/// The first failure, with its index, and the others in [`Error::others`].
 impl From<SendAllError> for Error {
     fn from(failure: SendAllError) -> Self {
-        match failure.failed.into_iter().next() {
-            Some((index, error)) => error.with_index(index),
+        let mut failed = failure.failed.into_iter().map(|(index, error)| error.with_index(index));
+        match failed.next() {
+            Some(first) => first.with_others(failed),
             None => Self::new(ErrorKind::Transport),
         }
     }
