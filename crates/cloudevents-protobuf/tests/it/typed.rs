@@ -66,3 +66,14 @@ fn a_payload_that_is_not_the_message_asked_for() {
     let event = any("https://example.com/types/com.example.shop.Order", b"").build().unwrap();
     assert_eq!(event.data_as_proto::<Order>().unwrap(), Order::default());
 }
+
+#[test]
+fn a_content_type_that_fits_stays() {
+    for (stated, expected) in
+        [("application/x-protobuf", "application/x-protobuf"), ("text/plain", "application/protobuf")]
+    {
+        let event = event().datacontenttype(stated).proto(&order()).build().unwrap();
+        assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        assert_eq!(event.data_as_proto::<Order>().unwrap(), order());
+    }
+}

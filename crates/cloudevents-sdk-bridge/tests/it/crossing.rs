@@ -2,7 +2,7 @@
 
 use crate::{generate, seen::Seen};
 use cloudevents::{AttributesReader, Data as Theirs, EventBuilder};
-use cloudevents_core::{Data, ErrorKind, Event, JsonText, Loss, Losses, SpecVersion};
+use cloudevents_core::{Data, ErrorKind, Event, JsonText, Loss, LossClass, Losses, Payload, SpecVersion};
 use cloudevents_sdk_bridge::{from_sdk, from_sdk_owned, to_sdk, to_sdk_lossy};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -164,4 +164,32 @@ fn nothing_is_made_up() {
     assert_eq!((theirs.subject(), theirs.dataschema(), theirs.iter_extensions().count()), (None, None, 0));
     assert_eq!(from_sdk(&theirs).unwrap(), event);
     assert_eq!(from_sdk(&theirs).unwrap().specversion(), SpecVersion::V1);
+}
+
+#[test]
+fn the_first_reason_has_the_others() {
+    let event = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00+02:00");
+    let event = event.extension("hash", [0, 255]).build().unwrap();
+    let error = cloudevents_core::Error::from(to_sdk(&event).unwrap_err());
+    let names: Vec<_> =
+        error.into_mistakes().iter().map(|error| error.attribute().unwrap().to_owned()).collect();
+    assert_eq!(names, ["time", "hash"]);
+}
+
+/// Spelling and a content type that was implied: an event that is not equal comes back, and both are named.
+#[test]
+fn other_words_are_named() {
+    let builder = || Event::builder().id("1").source("/s").ty("t");
+    let payload = Payload::json(r#"{"b":1.00,"a":2}"#);
+    let json = builder().payload("application/json", payload).build().unwrap();
+    let cbor = builder().payload_only(Payload::cbor([0x81, 1])).build().unwrap();
+    for (event, at, kind) in
+        [(json, "data", "json-spelling"), (cbor, "datacontenttype", "content-type-stated")]
+    {
+        let (theirs, losses) = to_sdk_lossy(&event).unwrap();
+        let found: Vec<_> = losses.iter().map(|loss| (loss.at(), loss.kind(), loss.class())).collect();
+        assert_eq!(found, [(at, kind, LossClass::Spelling)]);
+        assert_eq!(to_sdk(&event).unwrap(), theirs);
+        assert_ne!(from_sdk(&theirs).unwrap(), event);
+    }
 }

@@ -487,14 +487,9 @@ impl fmt::Debug for Sender {
 
 /// The messages of [`Sender::send_all`] that the peer does not have, or whose result is unknown.
 ///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_transport::SendAllError;
-///
-/// let failure = SendAllError { failed: vec![(3, Error::new(ErrorKind::Refused))], total: 5 };
-/// assert_eq!(failure.to_string(), "1 of 5 events were not sent; the first is number 3: the peer refused this [refused]");
-/// ```
+/// [`Error`] of it has the first one, and the others in [`Error::others`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SendAllError {
     /// The index of each message, starting at 0, and its error; sorted by index.
     pub failed: Vec<(usize, Error)>,
