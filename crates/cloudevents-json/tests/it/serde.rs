@@ -47,7 +47,7 @@ fn members_without_a_value_are_left_out_or_null() {
 #[test]
 fn members_of_another_form_are_refused() {
     let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3);
-    let event = event.payload_only(Payload::binary([0, 255])).build().unwrap();
+    let event = event.payload_only(Payload::binary(vec![0, 255])).build().unwrap();
     let document = serde_json::to_string(&AsJson(event)).unwrap();
     let error = serde_json::from_str::<AsTyped>(&document).unwrap_err().to_string();
     assert!(error.contains("unknown field `priority`"), "{error}");

@@ -182,7 +182,7 @@ fn other_words_are_named() {
     let builder = || Event::builder().id("1").source("/s").ty("t");
     let payload = Payload::json(r#"{"b":1.00,"a":2}"#);
     let json = builder().payload("application/json", payload).build().unwrap();
-    let cbor = builder().payload_only(Payload::cbor([0x81, 1])).build().unwrap();
+    let cbor = builder().payload_only(Payload::cbor(vec![0x81, 1])).build().unwrap();
     for (event, at, kind) in
         [(json, "data", "json-spelling"), (cbor, "datacontenttype", "content-type-stated")]
     {
