@@ -140,8 +140,8 @@ impl<'a> MediaType<'a> {
         Self { text, essence }
     }
 
-    /// The text without parameters that are empty and with spaces in place of tabs, which the grammar of HTTP both allows (RFC 9110, section
-    /// 5.6.6): `a/b` of `a/b;`. `None` if it is no media type then.
+    /// The text without parameters that are empty and with spaces in place of tabs: `a/b` of `a/b;`. The grammar of HTTP allows both (RFC
+    /// 9110, section 5.6.6). `None` if it is no media type then.
     #[cold]
     pub(crate) fn without_empty_parameters(text: &str) -> Option<alloc::string::String> {
         let text = text.replace('\t', " ");

@@ -29,8 +29,8 @@ pub enum RepairKind {
     /// An attribute whose name is not valid was left out. One that [`LowerCasedName`](Self::LowerCasedName) would make a duplicate is
     /// left out, too, where both are allowed.
     DroppedName,
-    /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both (RFC
-    /// 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
+    /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both
+    /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
     /// Attributes were read from properties with the prefix of another protocol: `ce-` over MQTT, which has none. Not in [`Leniency::all`].
     ForeignPrefix,

@@ -73,8 +73,8 @@ pub struct CloudEvents(pub Vec<Event>);
 
 /// A message with its document or payload undecoded, for forwarding. As a response, it is written as it came.
 ///
-/// Repairs of the headers of binary mode are discarded; [`decode_message`](crate::decode_message) returns them. Those of a document are made
-/// when it is read, by [`Message::event`].
+/// Repairs of the headers of binary mode are discarded; [`decode_message`](crate::decode_message) returns them. Those of a document are
+/// made when it is read, by [`Message::event`].
 #[derive(Clone, Debug)]
 pub struct CloudEventMessage(pub Message);
 

@@ -350,8 +350,8 @@ fn empty_parameters_of_a_content_type() {
     assert_eq!(lenient.repairs()[0].kind(), RepairKind::EmptyParameter);
 }
 
-/// RFC 9110, section 5.6.3: white space around a semicolon may be a tab, which `datacontenttype` cannot have. Lenient decoding left the content type
-/// out, and took JSON for bytes.
+/// RFC 9110, section 5.6.3: white space around a semicolon may be a tab, which `datacontenttype` cannot have. Lenient decoding left the
+/// content type out, and took JSON for bytes.
 #[test]
 fn tabs_in_a_content_type() {
     let head = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
