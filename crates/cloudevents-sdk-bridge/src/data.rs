@@ -63,7 +63,8 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
     match data {
         Data::Json(text) => match json::exact(text.as_str()) {
             Some(value) => {
-                if value.to_string() != text.as_str() {
+                let spelled = value.to_string();
+                if spelled != text.as_str() {
                     lose("json-spelling", "the JSON value is spelled differently, with the same meaning");
                 }
                 (Some(Theirs::Json(value)), stated)
