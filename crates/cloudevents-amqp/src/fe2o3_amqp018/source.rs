@@ -11,7 +11,7 @@ use super::{
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
+    Bounds, Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
     binding::{
         connect::Connect,
         queue::{Arrived, QueueSource},
@@ -179,8 +179,8 @@ impl QueueSource for Source {
 
     /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Credit is never
     /// withdrawn: the client fails on a message that arrives without credit.
-    async fn allow(&mut self, room: usize) -> Result<(), Error> {
-        let (wanted, left) = (u32::try_from(room).unwrap_or(u32::MAX), self.link.credit());
+    async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
+        let (wanted, left) = (u32::try_from(room.messages).unwrap_or(u32::MAX), self.link.credit());
         if is_due(wanted, left, self.is_old_rabbitmq) {
             self.link.set_credit(wanted).await.map_err(failure::dispose)?;
         }
