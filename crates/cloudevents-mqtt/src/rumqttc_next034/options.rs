@@ -3,7 +3,10 @@
 use super::login::Login;
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Logins, Secret,
+    binding::connect::{Addresses, Backoff},
+};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -100,6 +103,8 @@ pub(super) struct Target {
     pub(super) is_unnamed: bool,
     pub(super) user: Option<Secret>,
     pub(super) password: Option<Secret>,
+    /// The addresses of the hosts.
+    pub(super) addresses: Addresses,
     pub(super) options: MqttConnection,
 }
 
@@ -154,6 +159,7 @@ impl Target {
             client: client.unwrap_or_else(|| format!("ce-{}", random())),
             user: endpoint.user().cloned(),
             password: endpoint.password().cloned(),
+            addresses: Addresses::default(),
             options,
         })
     }
