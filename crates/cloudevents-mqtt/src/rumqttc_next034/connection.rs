@@ -319,7 +319,7 @@ struct Pulse {
 }
 
 impl Pulse {
-    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one.
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or a half more.
     async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;
