@@ -762,7 +762,8 @@ async fn packet_identifiers_are_given_in_the_order_of_waiting() {
     proxy.resume();
     within(first).await.unwrap();
     let last = sender.send(event(4));
-    let (last, waited) = within(futures_util::future::join(last, futures_util::future::join_all(waiting))).await;
+    let (last, waited) =
+        within(futures_util::future::join(last, futures_util::future::join_all(waiting))).await;
     last.unwrap();
     waited.into_iter().for_each(|sent| drop(sent.unwrap()));
     let ids: Vec<_> = broker
