@@ -12,7 +12,7 @@ use cloudevents_nats::async_nats051::{
 };
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy},
-    incidents::{Patience, Proxied, check_all, check_replaced},
+    incidents::{Patience, Proxied, check_all, check_members, check_replaced},
     nats::Server,
 };
 use cloudevents_transport::{
@@ -113,7 +113,7 @@ async fn a_settlement_from_before_settles_no_message_of_another_stream() {
         sending.send(&event("old")).await.unwrap();
         let held = next(&mut receiver).await;
         create_stream(&empty.url(), &subject.name).await;
-        // Two consumers are told apart by when they were created.
+        // Consumers differ in when they were created.
         tokio::time::sleep(Duration::from_millis(200)).await;
         subject.proxy.forward_to(empty.url().trim_start_matches("nats://").parse().unwrap());
         subject.proxy.end(End::Cut);
@@ -150,4 +150,13 @@ async fn incidents_of_jetstream_on_a_real_server() {
         Ok(subject)
     };
     check(&check_all(open).await, &[]);
+}
+
+/// Members of one consumer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_a_consumer_join_and_leave_under_load() {
+    let Some(server) = real() else { return };
+    let subject = Subject::new(&server, true, Patience::LONG);
+    create_stream(&server, &subject.name).await;
+    check_members(&subject).await.unwrap();
 }
