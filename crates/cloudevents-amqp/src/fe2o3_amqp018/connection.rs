@@ -18,7 +18,7 @@ use fe2o3_amqp::{
 use std::time::Duration;
 #[cfg(feature = "tls")]
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::{net::TcpStream, runtime::Handle, time::timeout};
+use tokio::{runtime::Handle, time::timeout};
 
 /// How long the broker may take to confirm that something is closed.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
@@ -59,6 +59,7 @@ impl Connected {
         };
         let session =
             Session::builder().buffer_size(frames).begin(&mut connection).await.map_err(failure::begin)?;
+        target.addresses.worked();
         Ok(Self { session, claims, _claim: claim, connection })
     }
 
@@ -107,9 +108,8 @@ async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, E
     if matches!(sasl, Sasl::External) && !target.tls {
         return Err(Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: an `amqps` URL"));
     }
-    let port = host.port().unwrap_or(5672);
-    let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
-    stream.set_nodelay(true).map_err(no_host)?;
+    let limit = target.options.connect_timeout;
+    let stream = target.addresses.connect(host, 5672, limit).await.map_err(no_host)?;
     #[cfg(feature = "tls")]
     let mut stream: Box<dyn Stream> = match target.tls {
         false => Box::new(stream),

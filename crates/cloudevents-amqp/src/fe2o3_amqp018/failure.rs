@@ -20,7 +20,9 @@ pub(super) fn open(error: OpenError) -> Error {
         OpenError::ProtocolHeaderMismatch(_) => {
             disconnected("the peer does not speak AMQP 1.0, or wants another port or TLS")
         }
-        OpenError::RemoteClosedWithError(error) => transport(says(&error)),
+        OpenError::RemoteClosedWithError(error) => {
+            declined(&error).unwrap_or_else(|| transport(says(&error)))
+        }
         OpenError::Io(error) => disconnected(&error).with_source(error),
         other => disconnected(other),
     }
@@ -28,14 +30,16 @@ pub(super) fn open(error: OpenError) -> Error {
 
 pub(super) fn begin(error: BeginError) -> Error {
     match error {
-        BeginError::RemoteEndedWithError(error) => transport(says(&error)),
+        BeginError::RemoteEndedWithError(error) => {
+            declined(&error).unwrap_or_else(|| transport(says(&error)))
+        }
         other => disconnected(other),
     }
 }
 
 pub(super) fn attach_sender(error: SenderAttachError) -> Error {
     match error {
-        SenderAttachError::RemoteClosedWithError(error) => attach(&error),
+        SenderAttachError::RemoteClosedWithError(error) => unattached(&error),
         SenderAttachError::SessionStopped(reason) => disconnected(stopped(&reason)),
         other => transport(other),
     }
@@ -43,10 +47,18 @@ pub(super) fn attach_sender(error: SenderAttachError) -> Error {
 
 pub(super) fn attach_receiver(error: ReceiverAttachError) -> Error {
     match error {
-        ReceiverAttachError::RemoteClosedWithError(error) => attach(&error),
+        ReceiverAttachError::RemoteClosedWithError(error) => unattached(&error),
         ReceiverAttachError::SessionStopped(reason) => disconnected(stopped(&reason)),
         ReceiverAttachError::DesiredFilterNotSupported { .. } => no_selector(),
         other => transport(other),
+    }
+}
+
+/// The same for a link to the address of single messages. The connection is not lost with it.
+pub(super) fn attach_elsewhere(error: SenderAttachError) -> Error {
+    match error {
+        SenderAttachError::RemoteClosedWithError(error) => attach(&error),
+        error => attach_sender(error),
     }
 }
 
@@ -59,6 +71,24 @@ pub(super) fn no_selector() -> Error {
 
 fn attach(error: &definitions::Error) -> Error {
     refused(says(error)).with_help("the broker does not let this user use this address, or has none")
+}
+
+/// Conditions that are about this user and this address. Any other one may pass by itself: a broker that is busy, is being serviced, or has lost a part.
+const DECLINED: [&str; 5] = [
+    "amqp:not-found",
+    "amqp:not-allowed",
+    "amqp:unauthorized-access",
+    "amqp:not-implemented",
+    "amqp:invalid-field",
+];
+
+fn declined(error: &definitions::Error) -> Option<Error> {
+    DECLINED.contains(&&*condition(&error.condition)).then(|| attach(error))
+}
+
+/// Why there is no link.
+fn unattached(error: &definitions::Error) -> Error {
+    declined(error).unwrap_or_else(|| disconnected(says(error)))
 }
 
 /// An error of the link, which then must be replaced.
@@ -81,16 +111,16 @@ pub(super) fn send_elsewhere(error: SendError) -> Error {
     }
 }
 
-/// The same where the message was handed over before the link ended. Only these conditions say that no such
+/// The same where the message was handed over before the link ended. Only some [conditions](DECLINED) say that no such
 /// link takes messages; with any other one, the broker may have the message.
 pub(super) fn unanswered_elsewhere(error: SendError) -> Error {
-    const DECLINED: [&str; 3] = ["amqp:not-found", "amqp:not-allowed", "amqp:unauthorized-access"];
-    match &error {
+    let declined = match &error {
         SendError::LinkStateError(
             LinkStateError::RemoteDetachedWithError(reason) | LinkStateError::RemoteClosedWithError(reason),
-        ) if DECLINED.contains(&&*condition(&reason.condition)) => attach(reason),
-        _ => send(error),
-    }
+        ) => declined(reason),
+        _ => None,
+    };
+    declined.unwrap_or_else(|| send(error))
 }
 
 /// The condition of a message that is larger than its link takes (AMQP 1.0, part 2, section 2.8.18).

@@ -2,7 +2,10 @@
 
 use super::{Login, token::Tokens};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Logins, Secret,
+    binding::connect::{Addresses, Backoff},
+};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -106,6 +109,8 @@ pub(super) struct Target {
     pub(super) address: String,
     pub(super) name: String,
     pub(super) sasl: Sasl,
+    /// The addresses of the hosts.
+    pub(super) addresses: Addresses,
     pub(super) options: AmqpConnection,
 }
 
@@ -174,6 +179,7 @@ impl Target {
             address,
             name: name.unwrap_or_else(|| format!("cloudevents-{}", random())),
             sasl: said.or_else(|| options.sasl.clone()).unwrap_or(Sasl::Anonymous),
+            addresses: Addresses::default(),
             options,
         })
     }

@@ -355,7 +355,8 @@ impl Lane {
     ) -> Result<Self, Error> {
         let name = format!("{address}-{}", random());
         let attached = fe2o3_amqp::Sender::attach(&mut connected.session, name, address).await;
-        let sender = Mutex::new(Some(attached.map_err(failure::attach_sender)?));
+        let failed = if is_own { failure::attach_sender } else { failure::attach_elsewhere };
+        let sender = Mutex::new(Some(attached.map_err(failed)?));
         let unanswered = std::sync::Mutex::default();
         Ok(Self { address: address.into(), is_own, sender, unanswered, _claim: claim })
     }

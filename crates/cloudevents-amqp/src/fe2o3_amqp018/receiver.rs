@@ -3,7 +3,7 @@
 use super::{
     dead_letter,
     options::{AmqpConnection, Target},
-    source::Linking,
+    source::{Limit, Linking},
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
@@ -47,8 +47,8 @@ pub struct AmqpReceiverOptions {
     /// The link credit: how many messages the broker may send ahead, within the bounds for deliveries in
     /// flight. The URL option `prefetch` takes precedence. Default: 256.
     pub prefetch: Option<u32>,
-    /// The largest message in bytes, announced to the broker. A larger one ends the link. Default: the
-    /// decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    /// The largest message in bytes, announced to the broker. One that comes all the same ends the link; the next links take eight times as many
+    /// bytes, so that it can be settled. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
     pub max_message_size: Option<u64>,
     /// How long the broker locks a message, for queues and subscriptions of Azure Service Bus: their lock
     /// duration. Locks are then renewed by [`Delivery::extend`](cloudevents_transport::Delivery::extend), and while a
@@ -175,7 +175,8 @@ impl AmqpReceiver {
         let lock = endpoint.duration("lock")?.or(lock);
         let selector = endpoint.option("selector").map(str::to_owned).or(selector);
         let decoding = receiver.decoding.clone();
-        let linking = Linking { target: Arc::clone(&target), decoding, max_message_size, lock, selector };
+        let limit = Arc::new(Limit::new(max_message_size));
+        let linking = Linking { target: Arc::clone(&target), decoding, limit, lock, selector };
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));

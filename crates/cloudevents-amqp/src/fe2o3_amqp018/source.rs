@@ -11,7 +11,7 @@ use super::{
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
+    Bounds, Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
     binding::{
         connect::Connect,
         queue::{Arrived, QueueSource},
@@ -29,7 +29,13 @@ use fe2o3_amqp_types::{
 };
 use futures_util::FutureExt;
 use serde_amqp::{described::Described, descriptor::Descriptor};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{task::coop::unconstrained, time::timeout};
 
 /// How many bytes of a rejection's reason are sent: a disposition must fit into a frame.
@@ -39,7 +45,7 @@ const REASON: usize = 1024;
 pub(super) struct Linking {
     pub(super) target: Arc<Target>,
     pub(super) decoding: DecodeOptions,
-    pub(super) max_message_size: u64,
+    pub(super) limit: Arc<Limit>,
     /// How long the broker locks a message, if locks are renewed.
     pub(super) lock: Option<Duration>,
     /// Which messages the broker delivers.
@@ -60,7 +66,7 @@ impl Connect for Linking {
         let attached = fe2o3_amqp::Receiver::builder()
             .name(format!("{address}-{}", random()))
             .source(source(address, self.selector.as_deref()))
-            .max_message_size(self.max_message_size)
+            .max_message_size(self.limit.now())
             .credit_mode(CreditMode::Manual)
             .attach(&mut connected.session)
             .await;
@@ -77,7 +83,42 @@ impl Connect for Linking {
             None => None,
         };
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
-        Ok(Source { link, locks, connected, topic, decoding, is_old_rabbitmq })
+        let limit = Arc::clone(&self.limit);
+        Ok(Source { link, locks, connected, topic, decoding, limit, is_old_rabbitmq })
+    }
+}
+
+/// The largest message of a link. Some brokers send larger ones, though a link says what it takes (AMQP 1.0, section 2.7.3). The client then ends the
+/// link, and the message is the first one of the next link, which takes more, so that the message can be settled.
+pub(super) struct Limit {
+    given: u64,
+    is_exceeded: AtomicBool,
+}
+
+impl Limit {
+    /// By how much a link takes more. What is larger still ends each link.
+    const MORE: u64 = 8;
+
+    pub(super) fn new(given: u64) -> Self {
+        Self { given, is_exceeded: AtomicBool::new(false) }
+    }
+
+    fn now(&self) -> u64 {
+        match self.is_exceeded.load(Ordering::Relaxed) {
+            true => self.given.saturating_mul(Self::MORE),
+            false => self.given,
+        }
+    }
+
+    fn exceeded(&self) {
+        if !self.is_exceeded.swap(true, Ordering::Relaxed) {
+            let (given, next) = (self.given, self.now());
+            tracing::warn!(
+                given,
+                next,
+                "the broker sends a message larger than the link takes; the next link takes more"
+            );
+        }
     }
 }
 
@@ -103,6 +144,7 @@ pub(super) struct Source {
     /// The address.
     topic: Arc<str>,
     decoding: DecodeOptions,
+    limit: Arc<Limit>,
     /// Whether the broker is RabbitMQ before 4.0. It ends the session on the outcome `modified`, and
     /// exceeds the credit if more is granted while messages are on their way.
     is_old_rabbitmq: bool,
@@ -148,7 +190,12 @@ impl Source {
                     attempt: 1,
                 })
             }
-            Err(error) => Err(failure::receive(error)),
+            Err(error) => {
+                if let RecvError::MessageSizeExceeded(_) = error {
+                    self.limit.exceeded();
+                }
+                Err(failure::receive(error))
+            }
         }
     }
 
@@ -179,8 +226,8 @@ impl QueueSource for Source {
 
     /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Credit is never
     /// withdrawn: the client fails on a message that arrives without credit.
-    async fn allow(&mut self, room: usize) -> Result<(), Error> {
-        let (wanted, left) = (u32::try_from(room).unwrap_or(u32::MAX), self.link.credit());
+    async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
+        let (wanted, left) = (u32::try_from(room.messages).unwrap_or(u32::MAX), self.link.credit());
         if is_due(wanted, left, self.is_old_rabbitmq) {
             self.link.set_credit(wanted).await.map_err(failure::dispose)?;
         }

@@ -1,5 +1,6 @@
 //! What production does to connections, over AMQP 1.0: the broker in memory, and the one that `CE_TEST_AMQP_URL` names.
 
+use crate::tools::{event, id, large, next, within};
 use cloudevents_amqp::fe2o3_amqp018::{
     AmqpConnection, AmqpReceiverOptions, AmqpSenderOptions, receiver, sender,
 };
@@ -84,4 +85,29 @@ async fn incidents_on_a_real_broker() {
     let report = check_all(async |patience| Ok(Address::new(&prefix, patience))).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// Some brokers send it though the link says how much it takes. It is the first message of each link then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_above_the_limit_of_a_link_stops_no_queue() {
+    let Ok(prefix) = std::env::var("CE_TEST_AMQP_URL") else {
+        println!("SKIPPED: CE_TEST_AMQP_URL is not set");
+        return;
+    };
+    let url = prefix + &name("limit");
+    let mut options = AmqpReceiverOptions::from(ReceiverOptions::default());
+    options.max_message_size = Some(20_000);
+    let mut receiver = receiver(&format!("{url}?reject=drop"), options).await.unwrap();
+    let sender = sender(&url, AmqpSenderOptions::default()).await.unwrap();
+    within(sender.send(&large("large", 100_000))).await.unwrap();
+    within(sender.send(&event("small"))).await.unwrap();
+    loop {
+        let delivery = next(&mut receiver).await;
+        println!("{} after {} losses", id(&delivery), receiver.connectivity().losses());
+        let is_last = id(&delivery) == "small";
+        within(delivery.accept()).await.unwrap();
+        if is_last {
+            return;
+        }
+    }
 }

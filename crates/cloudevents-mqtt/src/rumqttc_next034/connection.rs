@@ -11,7 +11,10 @@ use crate::Version;
 use bytes::{Bytes, BytesMut};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Host;
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use rumqttc_v4::mqttbytes::v4;
 use rumqttc_v5::mqttbytes::v5;
 use std::{
@@ -21,8 +24,8 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split},
-    net::TcpStream,
     runtime::Handle,
+    task::coop::unconstrained,
     time::{sleep, timeout},
 };
 
@@ -121,13 +124,12 @@ impl Connection {
         };
         connection.write(&connect(target, &login, terms)?).await?;
         connection.welcome = connection.welcomed(version).await?;
-        if let Some(seconds) = connection.welcome.keep_alive {
-            connection.keep_alive = Duration::from_secs(seconds.into());
-        }
+        connection.keep_alive = agreed(connection.keep_alive, connection.welcome.keep_alive);
         if let Some((filter, qos)) = &terms.subscription {
             connection.write(&subscribe(version, filter, *qos)?).await?;
             connection.subscribed(filter).await?;
         }
+        target.addresses.worked();
         Ok(connection)
     }
 
@@ -166,16 +168,15 @@ impl Connection {
                     };
                 }
                 Some(Packet::Goodbye(error)) => return Err(error),
-                Some(packet) => {
-                    if let Packet::Publish(arrived) = &packet {
-                        bytes =
-                            bytes.saturating_add(arrived.publish.payload.len()).saturating_add(CHUNK / 64);
-                    }
+                Some(packet @ (Packet::Publish(_) | Packet::PubRel(_))) => {
+                    let size = if let Packet::Publish(arrived) = &packet { arrived.size() } else { 0 };
+                    bytes = bytes.saturating_add(size).saturating_add(CHUNK / 64);
                     self.early.push(packet);
                     if bytes > EARLY {
                         return Ok(());
                     }
                 }
+                Some(_) => {} // nothing was sent that others could answer
                 None => self.read().await?,
             }
         }
@@ -215,7 +216,7 @@ impl Connection {
                     pulse.heard.store(true, Ordering::Relaxed);
                 }
             });
-            let writing = pin!(write_all(&mut writer, outbox));
+            let writing = pin!(write_all(&mut writer, outbox, &pulse));
             let beating = pin!(pulse.beat(keep_alive, outbox));
             match select(writing, select(reading, beating)).await {
                 Either::Left((written, _)) => written.err(),
@@ -278,10 +279,29 @@ async fn read(reader: &mut ReadHalf<Box<dyn Stream>>, buffer: &mut BytesMut) -> 
     }
 }
 
-async fn write_all(writer: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) -> Result<(), Error> {
+async fn write_all(
+    writer: &mut WriteHalf<Box<dyn Stream>>,
+    outbox: &Outbox,
+    pulse: &Pulse,
+) -> Result<(), Error> {
     let mut chunk = Chunk::default();
     while outbox.next(&mut chunk).await {
-        writer.write_all(&chunk.bytes).await.map_err(lost)?;
+        let mut rest = &chunk.bytes[..];
+        while !rest.is_empty() {
+            let mut writing = pin!(writer.write_buf(&mut rest));
+            let written = match unconstrained(writing.as_mut()).now_or_never() {
+                Some(written) => written,
+                // The system takes more when the peer has taken what it has. Behind that, a PINGREQ waits, too.
+                None => {
+                    let written = writing.await;
+                    pulse.heard.store(true, Ordering::Relaxed);
+                    written
+                }
+            };
+            if written.map_err(lost)? == 0 {
+                return Err(lost(std::io::ErrorKind::WriteZero.into()));
+            }
+        }
         writer.flush().await.map_err(lost)?;
     }
     // All is written, so failing to shut down is not an error.
@@ -292,14 +312,14 @@ async fn write_all(writer: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) -> 
 /// Whether the broker is alive.
 #[derive(Default)]
 struct Pulse {
-    /// Whether something was read since the last beat.
+    /// Whether something was read, or written after a wait, since the last beat.
     heard: AtomicBool,
     /// Whether nothing is read, because nothing can be taken.
     paused: AtomicBool,
 }
 
 impl Pulse {
-    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one.
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or a half more.
     async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;
@@ -318,11 +338,21 @@ impl Pulse {
     }
 }
 
+/// The Keep Alive that holds: the shorter one of the client's and the broker's. The broker's is the longest time that it permits, and 0 is none
+/// (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14); the client looks after the connection for itself, too.
+fn agreed(own: Duration, broker: Option<u16>) -> Duration {
+    let broker = broker.map(|seconds| Duration::from_secs(seconds.into())).filter(|broker| !broker.is_zero());
+    match broker {
+        Some(broker) if own.is_zero() => broker,
+        Some(broker) => own.min(broker),
+        None => own,
+    }
+}
+
 async fn stream(target: &Target, host: &Host, login: &Login) -> Result<Box<dyn Stream>, Error> {
     let no_host = |error: std::io::Error| disconnected(format_args!("{host}: {error}")).with_source(error);
-    let port = host.port().unwrap_or(1883);
-    let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
-    stream.set_nodelay(true).map_err(no_host)?;
+    let limit = target.options.connect_timeout;
+    let stream = target.addresses.connect(host, 1883, limit).await.map_err(no_host)?;
     #[cfg(feature = "tls")]
     if target.tls {
         let tls = login.tls.as_ref().unwrap_or(&target.options.tls);

@@ -3,7 +3,10 @@
 use super::login::Login;
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Logins, Secret,
+    binding::connect::{Addresses, Backoff},
+};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -35,8 +38,8 @@ pub struct MqttConnection {
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
     /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
-    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. If a connection is silent for twice as long, it is lost. The broker may
-    /// require a shorter one. Default: 30 seconds.
+    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it
+    /// is lost. The broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
     /// Certificates for `mqtts` URLs. Default: the authorities that browsers trust, and no client certificate.
     #[cfg(feature = "tls")]
@@ -100,6 +103,8 @@ pub(super) struct Target {
     pub(super) is_unnamed: bool,
     pub(super) user: Option<Secret>,
     pub(super) password: Option<Secret>,
+    /// The addresses of the hosts.
+    pub(super) addresses: Addresses,
     pub(super) options: MqttConnection,
 }
 
@@ -154,6 +159,7 @@ impl Target {
             client: client.unwrap_or_else(|| format!("ce-{}", random())),
             user: endpoint.user().cloned(),
             password: endpoint.password().cloned(),
+            addresses: Addresses::default(),
             options,
         })
     }

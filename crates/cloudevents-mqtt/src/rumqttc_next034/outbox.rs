@@ -30,6 +30,8 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct Out {
     buffer: BytesMut,
+    /// How many bytes of it answer what was read.
+    answers: usize,
     /// Messages of QoS 0 in the buffer, by their numbers in `confirms`.
     unconfirmed: Vec<u64>,
     /// How many PINGREQ were added.
@@ -66,12 +68,17 @@ impl Outbox {
         !out.ended && !out.closing
     }
 
-    /// Adds packets. What is added after the end is dropped.
+    /// Adds packets that answer what was read. What is added after the end is dropped.
     pub(super) fn add(&self, write: impl FnOnce(&mut BytesMut)) {
+        let mut added = 0;
         let _ = self.try_add(|buffer| {
+            let before = buffer.len();
             write(buffer);
+            added = buffer.len().saturating_sub(before);
             Ok(None)
         });
+        let mut out = self.out();
+        out.answers = out.answers.saturating_add(added).min(out.buffer.len());
     }
 
     /// Adds a packet, or nothing if writing it fails. If `write` returns the number of a message, that is confirmed when it is written.
@@ -105,7 +112,8 @@ impl Outbox {
     }
 
     pub(super) fn pong(&self) {
-        self.pongs.send_modify(|pongs| *pongs = pongs.saturating_add(1));
+        let pings = self.out().pings;
+        self.pongs.send_modify(|pongs| *pongs = pongs.saturating_add(1).min(pings));
     }
 
     /// Waits until the broker has answered this PINGREQ, and so has read everything before it. Never returns if the connection is lost.
@@ -133,9 +141,10 @@ impl Outbox {
         out.buffer = BytesMut::new();
     }
 
-    /// Waits until there is room for answers.
+    /// Waits until there is room for answers. Messages of this side do not take it: while they are written, which may take long, what confirms
+    /// earlier ones has to be read.
     pub(super) async fn room(&self) {
-        while self.out().buffer.len() > FULL {
+        while self.out().answers > FULL {
             self.emptied.notified().await;
         }
     }
@@ -156,6 +165,7 @@ impl Outbox {
                 let mut out = self.out();
                 if !out.buffer.is_empty() {
                     std::mem::swap(&mut out.buffer, &mut chunk.bytes);
+                    out.answers = 0;
                     std::mem::swap(&mut out.unconfirmed, &mut chunk.unconfirmed);
                     return true;
                 }

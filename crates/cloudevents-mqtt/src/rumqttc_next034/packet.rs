@@ -52,6 +52,21 @@ pub(super) struct Arrived {
     pub(super) error: Option<Error>,
 }
 
+impl Arrived {
+    /// The bytes in memory that count.
+    pub(super) fn size(&self) -> usize {
+        let properties = self.publish.properties.iter().flat_map(|properties| &properties.user_properties);
+        let size = properties.map(|(name, value)| property(name, value));
+        size.fold(self.publish.payload.len(), usize::saturating_add)
+    }
+}
+
+/// The bytes of a user property in memory: its text, and two strings in a list, which an empty one has, too.
+pub(super) fn property(name: &str, value: &str) -> usize {
+    const STRINGS: usize = size_of::<(String, String)>();
+    name.len().saturating_add(value.len()).saturating_add(STRINGS)
+}
+
 /// Reads packets from bytes.
 pub(super) struct Reader {
     version: Version,

@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, SemaphorePermit, watch},
     time::{sleep, sleep_until, timeout},
 };
 
@@ -57,6 +57,7 @@ impl Connect for Linking {
             limit: welcome.max_packet_size,
             outbox: Outbox::new(Some(confirms.clone())),
             ids: Mutex::new(Ids::new(room)),
+            free: Semaphore::new(room),
             freed: Notify::new(),
             confirms,
             requests: Requests::new(Arc::clone(&self.reply_topic)),
@@ -86,7 +87,9 @@ pub(super) struct Publisher {
     limit: u32,
     outbox: Outbox,
     ids: Mutex<Ids>,
-    /// Notified when a packet identifier becomes free, and when the connection is lost.
+    /// As many permits as there are free identifiers: they are given in the order of waiting. Closed when the connection is lost.
+    free: Semaphore,
+    /// Notified when a message has an outcome, for those that wait for the last one.
     freed: Notify,
     confirms: Confirms,
     requests: Requests,
@@ -95,13 +98,8 @@ pub(super) struct Publisher {
     timeout: Duration,
 }
 
-/// Why a message was not handed over. Nothing was sent.
-pub(super) enum Refused {
-    /// All packet identifiers are in use.
-    Full(Permit),
-    /// The connection is lost.
-    Lost(Permit),
-}
+/// The right to a packet identifier. Messages of QoS 0 have none.
+pub(super) type Slot<'a> = Option<SemaphorePermit<'a>>;
 
 /// Drives the connection until it ends.
 async fn run(link: Arc<Publisher>, connection: Connection) {
@@ -128,21 +126,30 @@ async fn run(link: Arc<Publisher>, connection: Connection) {
 }
 
 impl Publisher {
-    /// Hands a message over. The inner error is about the message.
+    /// Waits until a message of this QoS could be sent, behind those that wait already. The connection may be lost then.
+    pub(super) async fn slot(&self, qos: Qos) -> Slot<'_> {
+        match qos {
+            Qos::AtMostOnce => None,
+            _ => self.free.acquire().await.ok(),
+        }
+    }
+
+    /// Hands a message over. The inner error is about the message. The permit comes back if the connection is lost: nothing was sent.
     pub(super) fn send(
         &self,
         message: &Prepared<'_>,
+        slot: Slot<'_>,
         permit: Permit,
-    ) -> Result<Result<Outcome<Receipt>, Error>, Refused> {
+    ) -> Result<Result<Outcome<Receipt>, Error>, Permit> {
         let mut ids = self.ids();
         if ids.lost || !self.outbox.is_open() {
-            return Err(Refused::Lost(permit));
+            return Err(permit);
         }
-        let id = match message.qos {
-            Qos::AtMostOnce => 0,
-            _ => match ids.free() {
+        let id = match slot {
+            None => 0,
+            Some(_) => match ids.free() {
                 Some(id) => id,
-                None => return Err(Refused::Full(permit)),
+                None => return Err(permit), // there is one for each slot
             },
         };
         let mut outcome = None;
@@ -156,25 +163,16 @@ impl Publisher {
             ids.take(id, number);
             Ok(None)
         });
+        if added.is_ok() {
+            slot.into_iter().for_each(SemaphorePermit::forget); // until the message has an outcome
+        }
         Ok(added.and_then(|()| outcome.ok_or_else(ended)))
     }
 
     /// Whether a message could be sent now.
-    pub(super) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         let ids = self.ids();
         !ids.lost && ids.used < ids.slots.len()
-    }
-
-    /// Waits until a message could be sent, or the connection is lost.
-    pub(super) async fn room(&self) {
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            freed.as_mut().enable();
-            if self.has_room() || self.ids().lost {
-                return;
-            }
-            freed.await;
-        }
     }
 
     pub(super) fn why_lost(&self) -> Error {
@@ -222,6 +220,7 @@ impl Publisher {
 
     fn end(&self, error: Error) {
         self.ids().lost = true;
+        self.free.close();
         self.outbox.end();
         let error = match error.kind() {
             ErrorKind::Closed => error,
@@ -263,6 +262,7 @@ impl Publisher {
     /// PUBACK, PUBCOMP, or the refusal of a message.
     fn confirmed(&self, id: u16, refusal: Option<MqttRefusal>) {
         let Some(number) = self.ids().release(id) else { return };
+        self.free.add_permits(1);
         self.confirms.resolve(
             number,
             match refusal {

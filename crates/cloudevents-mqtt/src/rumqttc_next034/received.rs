@@ -139,7 +139,7 @@ impl Origin for ReceivedPublish {
 
     fn size(&self) -> usize {
         let properties = MessageView::user_properties(self);
-        let property = |(name, value): (&str, &str)| name.len().saturating_add(value.len());
+        let property = |(name, value): (&str, &str)| super::packet::property(name, value);
         properties.map(property).fold(self.publish.payload.len(), usize::saturating_add)
     }
 

@@ -5,7 +5,7 @@ use super::{
     forwarding,
     options::{MqttConnection, Qos, Target},
     publish_packet::{CARRIED, Extras, Prepared},
-    publisher::{Linking, Publisher, Refused},
+    publisher::{Linking, Publisher, Slot},
     received::ReceivedPublish,
     topic::Topic,
 };
@@ -271,8 +271,9 @@ impl MqttSender {
         link: &Arc<Publisher>,
         outgoing: &Outgoing,
         encoded: &Encoded,
+        slot: Slot<'_>,
         permit: Permit,
-    ) -> Result<Result<Outcome<Receipt>, Error>, Refused> {
+    ) -> Result<Result<Outcome<Receipt>, Error>, Permit> {
         let expiry = if self.version() == Version::V5 { self.options.expiry } else { None };
         let extras = match Extras::of(outgoing, &encoded.message, expiry) {
             Ok(extras) => extras,
@@ -282,7 +283,7 @@ impl MqttSender {
         let (qos, retain) = (self.options.qos, self.options.retain);
         let returns = self.returns
             && matches!(outgoing.content(), Content::AsReceived(from) if from.native::<ReceivedPublish>().is_some());
-        link.send(&Prepared { message, topic, qos, retain, returns, extras }, permit)
+        link.send(&Prepared { message, topic, qos, retain, returns, extras }, slot, permit)
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.
@@ -291,18 +292,15 @@ impl MqttSender {
     async fn send_within(
         &self,
         size: usize,
-        send: impl Fn(&Arc<Publisher>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Refused>,
+        send: impl Fn(&Arc<Publisher>, Slot<'_>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Permit>,
     ) -> Result<Outcome<Receipt>, Error> {
         let mut permit = self.links.room(size).await;
         loop {
             let (number, link) = self.links.get().await?;
-            match send(&link, permit) {
+            let slot = link.slot(self.options.qos).await;
+            match send(&link, slot, permit) {
                 Ok(sent) => return sent,
-                Err(Refused::Full(back)) => {
-                    permit = back;
-                    link.room().await;
-                }
-                Err(Refused::Lost(back)) => {
+                Err(back) => {
                     permit = back;
                     self.links.lost(number, &link.why_lost());
                 }
@@ -338,8 +336,10 @@ impl Transmit for MqttSender {
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
         let encoded = self.encode(&outgoing)?;
-        self.send_within(outgoing.size(), |link, permit| self.hand_over(link, &outgoing, &encoded, permit))
-            .await
+        self.send_within(outgoing.size(), |link, slot, permit| {
+            self.hand_over(link, &outgoing, &encoded, slot, permit)
+        })
+        .await
     }
 
     async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
@@ -354,18 +354,10 @@ impl Transmit for MqttSender {
             let request = link.begin_request().await?;
             let outgoing = outgoing.reply_to(request.topic()).correlation(request.correlation());
             let encoded = self.encode(&outgoing)?;
-            let mut permit = self.links.room(outgoing.size()).await;
-            let sent = loop {
-                match self.hand_over(&link, &outgoing, &encoded, permit) {
-                    Ok(sent) => break sent?,
-                    Err(Refused::Full(back)) => {
-                        permit = back;
-                        link.room().await;
-                    }
-                    Err(Refused::Lost(_)) => return Err(link.why_lost()),
-                }
-            };
-            sent.await?;
+            let permit = self.links.room(outgoing.size()).await;
+            let slot = link.slot(self.options.qos).await;
+            let sent = self.hand_over(&link, &outgoing, &encoded, slot, permit);
+            sent.map_err(|_| link.why_lost())??.await?;
             request.answer(&self.decoding).await
         };
         match tokio::time::timeout(limit, answer).await {

@@ -127,7 +127,7 @@ impl Inbox {
         let (number, arrived) = inner.waiting.pop_front()?;
         let (epoch, _) = inner.connection.as_ref()?;
         let epoch = *epoch;
-        inner.bytes = inner.bytes.saturating_sub(size(&arrived));
+        inner.bytes = inner.bytes.saturating_sub(arrived.size());
         let is_full = inner.is_full(self.bounds);
         drop(inner);
         if was_full && !is_full {
@@ -161,13 +161,6 @@ impl Inner {
     fn is_full(&self, bounds: Bounds) -> bool {
         !self.ending && (self.waiting.len() >= bounds.messages.max(1) || self.bytes >= bounds.bytes.max(1))
     }
-}
-
-/// The bytes of a message that count.
-fn size(arrived: &Arrived) -> usize {
-    let properties = arrived.publish.properties.iter().flat_map(|properties| &properties.user_properties);
-    let property = |(name, value): &(String, String)| name.len().saturating_add(value.len());
-    properties.map(property).fold(arrived.publish.payload.len(), usize::saturating_add)
 }
 
 /// The connection's side: takes what the broker sends.
@@ -214,7 +207,7 @@ impl Side for Receiving<'_> {
                 let number = inner.next;
                 inner.next = number.saturating_add(1);
                 inner.unacknowledged.arrived(number, &arrived);
-                inner.bytes = inner.bytes.saturating_add(size(&arrived));
+                inner.bytes = inner.bytes.saturating_add(arrived.size());
                 inner.waiting.push_back((number, arrived));
                 self.added = true;
             }

@@ -8,8 +8,12 @@ use cloudevents_mqtt::rumqttc_next034::{
     Login, MqttReceiverOptions, MqttRefusal, MqttSenderOptions, Qos, ReceivedPublish, decode, encode,
     publish, receiver, sender,
 };
-use cloudevents_testkit::mqtt::{Answer, Broker, BrokerOptions, Published};
+use cloudevents_testkit::{
+    fault_proxy::{FaultProxy, Flow},
+    mqtt::{Answer, Broker, BrokerOptions, Published},
+};
 use cloudevents_transport::{Bounds, Confirmed, ConnectionState, Logins, Outgoing, ReceiverOptions};
+use futures_util::FutureExt;
 use rumqttc_v5::{AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions, mqttbytes::QoS};
 use std::{
     error::Error as _,
@@ -769,4 +773,34 @@ async fn messages_of_the_client_library_are_understood() {
     message.user_properties = publish.properties.unwrap().user_properties;
     broker.publish(message);
     assert_eq!(id(&next(&mut receiver).await), "1");
+}
+
+/// The broker takes one message at a time. Who waits has it before who comes later, also before who sees the confirmation first.
+#[tokio::test]
+async fn packet_identifiers_are_given_in_the_order_of_waiting() {
+    let mut options = BrokerOptions::default();
+    options.receive_maximum = Some(1);
+    let broker = Broker::with_options(options).unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+    let sender =
+        sender(&format!("mqtt://{}/t", proxy.address()), MqttSenderOptions::default()).await.unwrap();
+    proxy.stall(Flow::ToClient);
+    let first = within(sender.enqueue(&event(0))).await.unwrap();
+    let mut waiting: Vec<_> = (1..4).map(|number| Box::pin(sender.send(event(number)))).collect();
+    for waits in &mut waiting {
+        assert!(waits.as_mut().now_or_never().is_none());
+    }
+    proxy.resume();
+    within(first).await.unwrap();
+    let last = sender.send(event(4));
+    let (last, waited) =
+        within(futures_util::future::join(last, futures_util::future::join_all(waiting))).await;
+    last.unwrap();
+    waited.into_iter().for_each(|sent| drop(sent.unwrap()));
+    let ids: Vec<_> = broker
+        .published()
+        .iter()
+        .map(|published| published.user_properties.iter().find(|(name, _)| name == "id").unwrap().1.clone())
+        .collect();
+    assert_eq!(ids, ["0", "1", "2", "3", "4"]);
 }

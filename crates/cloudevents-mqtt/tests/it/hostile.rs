@@ -4,6 +4,7 @@ use crate::tools::{event, id, next, receiver_from, sender_to, strict, until, wit
 use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::{
+    heap,
     logged::Logged,
     mqtt::{Broker, Published},
 };
@@ -233,4 +234,80 @@ async fn a_session_that_another_client_takes_over_is_left_to_it() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+}
+
+/// A broker that grants this CONNACK and the subscription, and says nothing more.
+async fn silent(connack: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/t?client=c&keep-alive=1s", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut bytes = [0; 1024];
+                for said in [connack, b"\x90\x04\xff\xff\0\0"] {
+                    if stream.read(&mut bytes).await.is_err() || stream.write_all(said).await.is_err() {
+                        return;
+                    }
+                }
+                while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    url
+}
+
+/// The broker's Keep Alive is the longest that it permits (MQTT 5.0, section 3.2.2.3.14). The client's own stays.
+#[tokio::test]
+async fn a_broker_cannot_switch_off_the_watch_over_the_connection() {
+    for connack in [&b"\x20\x06\0\0\x03\x13\0\0"[..], b"\x20\x06\0\0\x03\x13\xff\xff"] {
+        let receiver = receiver(&silent(connack).await, strict()).await.unwrap();
+        let mut connectivity = receiver.connectivity();
+        within(async {
+            while connectivity.losses() == 0 {
+                connectivity.changed().await;
+            }
+        })
+        .await;
+    }
+}
+
+/// What comes before the subscription is confirmed is kept only if a receiver needs it.
+#[test]
+fn a_flood_before_the_subscription_is_confirmed_is_not_kept() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}/t?client=c", listener.local_addr().unwrap());
+    let flooding = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 1024];
+        let _ = stream.read(&mut bytes).unwrap();
+        stream.write_all(b"\x20\x03\0\0\0").unwrap();
+        let _ = stream.read(&mut bytes).unwrap();
+        stream.write_all(&b"\xd0\0".repeat(1 << 19)).unwrap();
+        stream.write_all(b"\x90\x04\xff\xff\0\0").unwrap();
+        let _ = stream.read(&mut bytes); // until the client is gone
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let heap = heap::of(|| runtime.block_on(within(receiver(&url, strict()))).unwrap());
+    assert!(heap.peak < 4 << 20, "{}", heap.peak);
+    drop(runtime);
+    flooding.join().unwrap();
+}
+
+/// Empty properties take memory, too.
+#[tokio::test]
+async fn empty_properties_count_among_the_bytes_in_flight() {
+    const COUNT: usize = 10_000;
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    let length = COUNT * 5;
+    let mut rest =
+        vec![(length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
+    rest.extend(b"\x26\0\0\0\0".repeat(COUNT));
+    assert!(broker.send_raw("c", &message(1, &rest)));
+    let delivery = next(&mut receiver).await;
+    let size = delivery.received().size();
+    assert!(size >= COUNT * 2 * size_of::<String>(), "{size}");
+    within(delivery.reject("x")).await.unwrap();
 }

@@ -1,12 +1,13 @@
 //! What production does to connections, over MQTT 5 and 3.1.1: the broker in memory, and the one that `CE_TEST_MQTT_URL` names.
 
+use crate::tools::large;
 use cloudevents_core::Error;
 use cloudevents_mqtt::rumqttc_next034::{
     MqttConnection, MqttReceiverOptions, MqttSenderOptions, receiver, sender,
 };
 use cloudevents_testkit::{
     behaviours::name,
-    fault_proxy::FaultProxy,
+    fault_proxy::{FaultProxy, Flow},
     incidents::{Patience, Proxied, check_all, check_replaced},
     mqtt::Broker,
 };
@@ -14,6 +15,8 @@ use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue},
 };
+
+use std::{num::NonZeroU32, time::Duration};
 
 struct Topic {
     proxy: FaultProxy,
@@ -74,6 +77,40 @@ async fn holds(prefix: &str, version: &'static str) {
     let report = check_all(async |patience| Ok(Topic::new(prefix, version, patience))).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+/// A sender over a slow line, on which one Keep Alive of three seconds is 15 MiB.
+async fn over_a_slow_line() -> (Broker, Topic, Sender) {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::new(&broker.url(""), "5", Patience::LONG);
+    topic.proxy.slow(Flow::ToServer, NonZeroU32::new(5 << 20).unwrap());
+    let mut options = MqttSenderOptions::default();
+    options.connection.keep_alive = Duration::from_secs(3);
+    options.in_flight.bytes = 28 << 20;
+    let sender = sender(&topic.url(""), options).await.unwrap();
+    (broker, topic, sender)
+}
+
+/// What confirms earlier messages is read while others are written, though as many wait as may be in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_messages_over_a_slow_line_are_no_silence() {
+    let (_broker, _topic, sender) = over_a_slow_line().await;
+    let sending = (0..56).map(|number| {
+        let sender = sender.clone();
+        async move { sender.send(&large(number, 1 << 20)).await }
+    });
+    for sent in futures_util::future::join_all(sending).await {
+        sent.unwrap();
+    }
+    assert_eq!(sender.connectivity().losses(), 0);
+}
+
+/// A PINGREQ waits behind a message that is written for longer than a Keep Alive. That the peer takes bytes shows that it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_over_a_slow_line_is_no_silence() {
+    let (_broker, _topic, sender) = over_a_slow_line().await;
+    sender.send(&large(1, 28 << 20)).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
 }
 
 /// It has no session, so the receiver subscribes again.

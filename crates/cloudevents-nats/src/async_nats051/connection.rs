@@ -1,23 +1,25 @@
 //! A connection of the client, which does not reconnect by itself.
 
-use super::{failure, options::Target};
+use super::{failure, login::Login, notes::Notes, options::Target};
 use async_nats::{
-    AuthError, Client, ConnectOptions, Event, client::traits::Publisher, message::OutboundMessage,
+    Auth, AuthError, Client, ConnectOptions, Event, client::traits::Publisher, message::OutboundMessage,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::Host;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use std::{
     future::ready,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{net::lookup_host, runtime::Handle, time::timeout};
 
-/// How many refusals of the server are kept for those that wait for one.
-const REFUSALS: usize = 16;
+/// How long the client may take to pass on a report of the server that it has read.
+const REPORT: Duration = Duration::from_millis(10);
 
 /// Returns the current runtime, on which tasks are spawned and the connection lives.
 pub(super) fn runtime() -> Result<Handle, Error> {
@@ -40,27 +42,26 @@ impl Connected {
             Some(logins) => logins.login().await?,
             None => target.login.clone(),
         };
-        let (notes, used) = (Notes::new(), Arc::new(AtomicBool::new(false)));
+        let notes = Notes::new(target.options.inbox_prefix.as_deref().unwrap_or("_INBOX"));
         // After a loss, the client makes one more attempt (`max_reconnects` 0 would mean: without end). That
         // one fails here, before it logs in. So a connection is never replaced unnoticed, and the policy of
         // `connect` decides when there is another one, with fresh credentials.
-        let mut options = ConnectOptions::with_auth_callback(move |nonce| {
-            ready(match used.swap(true, Ordering::AcqRel) {
-                false => login.auth(&nonce),
-                true => Err(AuthError::new("the connection was lost")),
-            })
+        let once = Arc::new(Once { login, connected: AtomicBool::new(false) });
+        let mut options = ConnectOptions::with_auth_callback({
+            let once = Arc::clone(&once);
+            move |nonce| ready(once.auth(&nonce))
         })
         .max_reconnects(1)
         .name(&target.name)
-        .connection_timeout(target.options.connect_timeout)
+        .connection_timeout(share(host, target.options.connect_timeout).await)
         .ping_interval(target.options.ping_interval)
         .subscription_capacity(capacity.max(1))
         .ignore_discovered_servers()
         .retain_servers_order()
         .event_callback({
-            let notes = notes.clone();
+            let ending = Ending(notes.clone());
             move |event| {
-                notes.note(event);
+                ending.0.note(event);
                 ready(())
             }
         });
@@ -71,7 +72,12 @@ impl Connected {
             options = options.require_tls(true).tls_client_config(target.options.tls.client_config()?);
         }
         let scheme = if target.tls { "tls" } else { "nats" };
-        let client = options.connect(format!("{scheme}://{host}")).await.map_err(failure::connect)?;
+        // The client panics on some of what a server should not say.
+        let connecting = AssertUnwindSafe(options.connect(format!("{scheme}://{host}"))).catch_unwind();
+        let connected =
+            connecting.await.map_err(|_| failure::disconnected("what the server says is not NATS"))?;
+        let client = connected.map_err(failure::connect)?;
+        once.connected.store(true, Ordering::Release);
         Ok(Self { client, notes })
     }
 
@@ -83,7 +89,7 @@ impl Connected {
         self.client.publish(inbox.clone(), bytes::Bytes::new()).await.map_err(failure::publish)?;
         tokio::select! {
             biased;
-            _ = self.notes.refused(&inbox) => Ok(()),
+            _ = self.notes.refused(&inbox, 0) => Ok(()),
             echo = echo.next() => match echo {
                 Some(_) => Ok(()),
                 None => Err(failure::disconnected("the connection was closed")),
@@ -92,25 +98,33 @@ impl Connected {
         }
     }
 
-    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: after such a report, the next message
-    /// is followed by a round trip.
-    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
-        let subject = self.notes.refusal(&message.subject).map(|_| message.subject.clone());
-        if let Some(subject) = &subject {
-            self.notes.forget(subject);
-        }
-        self.client.publish_message(message).await.map_err(failure::publish)?;
-        let Some(subject) = subject else { return Ok(()) };
+    /// Returns an error if the server refuses the inboxes of this client, without which it gets no reply.
+    pub(super) async fn has_inbox(&self) -> Result<(), Error> {
         self.round_trip().await?;
-        self.notes.refusal(&subject).map_or(Ok(()), Err)
+        self.notes.no_inbox().now_or_never().map_or(Ok(()), Err)
+    }
+
+    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: from such a report on, each message
+    /// is followed by a round trip, until the server takes one.
+    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
+        let mark = self.notes.mark(&message.subject).map(|mark| (mark, message.subject.clone()));
+        self.client.publish_message(message).await.map_err(failure::publish)?;
+        let Some((mark, subject)) = mark else { return Ok(()) };
+        self.round_trip().await?;
+        // The client reports in another task than the one that has the message of the round trip.
+        match timeout(REPORT, self.notes.refused(&subject, mark)).await {
+            Ok(error) => Err(error),
+            Err(_) => {
+                self.notes.allowed(&subject, mark);
+                Ok(())
+            }
+        }
     }
 
     /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has no room for, as
     /// behind many of dropped messages.
     pub(super) fn ended(&self) -> Error {
-        self.notes.note(Event::Closed);
-        let lost = self.notes.0.borrow().lost.clone();
-        lost.unwrap_or_else(|| failure::disconnected("the connection was closed"))
+        self.notes.why_lost()
     }
 
     /// Sends what was handed over, and ends the client.
@@ -119,89 +133,47 @@ impl Connected {
     }
 }
 
-/// What the client reports about its connection.
-#[derive(Clone)]
-pub(super) struct Notes(Arc<watch::Sender<Noted>>);
-
-#[derive(Default)]
-struct Noted {
-    lost: Option<Error>,
-    /// The last errors of the server, such as `Permissions Violation for Subscription to "orders"`.
-    refusals: Vec<String>,
-    /// Messages that the client dropped.
-    dropped: u64,
+/// Gives the login until there is a connection, at each address that a name has.
+struct Once {
+    login: Login,
+    connected: AtomicBool,
 }
 
-impl Notes {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::default()))
-    }
-
-    fn note(&self, event: Event) {
-        match event {
-            Event::Disconnected | Event::Closed => {
-                let error = failure::disconnected("the connection was closed");
-                self.0.send_if_modified(|noted| {
-                    let first = noted.lost.is_none();
-                    noted.lost.get_or_insert(error);
-                    first
-                });
-            }
-            Event::ServerError(error) => {
-                tracing::warn!(%error, "the NATS server reported an error");
-                self.0.send_modify(|noted| {
-                    if noted.refusals.len() == REFUSALS {
-                        noted.refusals.remove(0);
-                    }
-                    noted.refusals.push(error.to_string());
-                });
-            }
-            Event::SlowConsumer(_) => {
-                self.0.send_modify(|noted| {
-                    if noted.dropped == 0 {
-                        tracing::warn!("messages are dropped: they arrive faster than they are taken");
-                    }
-                    noted.dropped = noted.dropped.saturating_add(1);
-                });
-            }
-            _ => {}
+impl Once {
+    fn auth(&self, nonce: &[u8]) -> Result<Auth, AuthError> {
+        match self.connected.load(Ordering::Acquire) {
+            false => self.login.auth(nonce),
+            true => Err(AuthError::new("the connection was lost")),
         }
     }
+}
 
-    /// Returns the reason when the connection is lost.
-    pub(super) async fn lost(&self) -> Error {
-        let mut noted = self.0.subscribe();
-        let lost = noted.wait_for(|noted| noted.lost.is_some()).await;
-        let error = lost.ok().and_then(|noted| noted.lost.clone());
-        error.unwrap_or_else(|| failure::disconnected("the connection was closed"))
+/// Notes the end of the client's tasks. One that panics reports nothing.
+struct Ending(Notes);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.note(Event::Closed);
     }
+}
 
-    /// The error of the server about this subject, if there was one.
-    pub(super) fn refusal(&self, subject: &str) -> Option<Error> {
-        let noted = self.0.borrow();
-        if noted.refusals.is_empty() {
-            return None;
-        }
-        let quoted = format!("\"{subject}\"");
-        noted.refusals.iter().find(|refusal| refusal.contains(&quoted)).map(failure::refused)
-    }
+/// How long one address of this host may take to log in: the client tries those that its name has in turn.
+async fn share(host: &Host, limit: Duration) -> Duration {
+    let addresses = lookup_host((host.name(), host.port().unwrap_or_default())).await;
+    let count = addresses.map_or(1, Iterator::count);
+    limit.checked_div(u32::try_from(count).unwrap_or(u32::MAX)).unwrap_or(limit)
+}
 
-    /// Forgets the errors of the server about this subject.
-    fn forget(&self, subject: &str) {
-        let quoted = format!("\"{subject}\"");
-        self.0.send_modify(|noted| noted.refusals.retain(|refusal| !refusal.contains(&quoted)));
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Returns the error of the server about this subject when there is one.
-    async fn refused(&self, subject: &str) -> Error {
-        let mut changes = self.0.subscribe();
-        loop {
-            if let Some(error) = self.refusal(subject) {
-                return error;
-            }
-            if changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+    /// A name with several addresses has the login for each of them; a connection that was made is not replaced.
+    #[test]
+    fn the_login_is_given_until_there_is_a_connection() {
+        let once = Once { login: Login::token("t"), connected: AtomicBool::new(false) };
+        assert!(once.auth(b"").is_ok() && once.auth(b"").is_ok());
+        once.connected.store(true, Ordering::Release);
+        assert!(once.auth(b"").is_err());
     }
 }

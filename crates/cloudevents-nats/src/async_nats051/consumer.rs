@@ -8,6 +8,7 @@ use async_nats::jetstream::{
     stream::{ConsumerError, ConsumerErrorKind},
 };
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Bounds;
 use std::{
     iter::successors,
     time::{Duration, SystemTime},
@@ -49,9 +50,14 @@ pub(super) struct Wanted {
 pub(super) struct Found {
     pub(super) stream: String,
     pub(super) ack_wait: Duration,
-    /// The most messages that one request may have, if that is limited.
-    pub(super) most: Option<usize>,
+    /// The most that one request may have.
+    pub(super) most: Bounds,
+    /// Which one it is, among those that this receiver has had.
+    pub(super) consumer: u64,
 }
+
+/// The most bytes of one request: what a server of 32 bits can read.
+const MOST_BYTES: usize = i32::MAX as usize;
 
 /// How long a consumer without a name is kept while no receiver is connected.
 const INACTIVE: Duration = Duration::from_secs(300);
@@ -67,6 +73,7 @@ impl Wanted {
             None => context.stream_by_subject(self.subject.as_str()).await.map_err(no_stream)?,
         };
         let existing = context.get_consumer_from_stream::<pull::Config, _, _>(&self.name, &stream).await;
+        let mut continues = false;
         let consumer = match existing {
             Ok(consumer) => consumer,
             Err(error) if is_missing(&error) => {
@@ -79,6 +86,7 @@ impl Wanted {
                         first,
                         "the consumer is gone; a new one begins where this receiver is"
                     );
+                    continues = true;
                     config.deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: first };
                 }
                 let created = context.create_consumer_on_stream(config, &stream).await;
@@ -89,7 +97,9 @@ impl Wanted {
             }
             Err(error) => return Err(failure::consumer(error)),
         };
-        self.check(stream, &consumer)
+        let (ack_wait, most) = self.check(&consumer)?;
+        let consumer = position.consumer(consumer.cached_info().created.into(), continues);
+        Ok(Found { stream, ack_wait, most, consumer })
     }
 
     fn config(&self) -> pull::Config {
@@ -110,7 +120,7 @@ impl Wanted {
         }
     }
 
-    fn check(&self, stream: String, consumer: &Consumer<pull::Config>) -> Result<Found, Error> {
+    fn check(&self, consumer: &Consumer<pull::Config>) -> Result<(Duration, Bounds), Error> {
         let config = &consumer.cached_info().config;
         if config.ack_policy != AckPolicy::Explicit {
             return Err(unsupported(
@@ -129,8 +139,9 @@ impl Wanted {
             (Duration::ZERO, None) => Duration::from_secs(30), // the server's default
             (given, None) => given,
         };
-        let most = usize::try_from(config.max_batch).ok().filter(|most| *most > 0);
-        Ok(Found { stream, ack_wait, most })
+        let most = |most: i64, unless| usize::try_from(most).ok().filter(|most| *most > 0).unwrap_or(unless);
+        let messages = most(config.max_batch, usize::MAX);
+        Ok((ack_wait, Bounds { messages, bytes: most(config.max_bytes, MOST_BYTES) }))
     }
 }
 
@@ -142,6 +153,7 @@ async fn continued(context: &Context, stream: &str, position: &Position) -> Resu
     let is_same =
         SystemTime::from(info.created) <= known && info.state.last_sequence >= first.saturating_sub(1);
     if !is_same {
+        tracing::warn!(stream, "the stream is another one; what comes is what a new consumer begins with");
         position.forget();
     }
     Ok(is_same.then_some(first))

@@ -17,6 +17,13 @@ pub(super) fn connect(error: ConnectError) -> Error {
     }
 }
 
+/// The user may not subscribe to its inbox: what the server says.
+pub(super) fn no_inbox(detail: impl Display) -> Error {
+    refused(detail).with_help(
+        "replies come to an inbox: allow the user to subscribe there, or set another `inbox_prefix`",
+    )
+}
+
 pub(super) fn subscribe(error: SubscribeError) -> Error {
     match error.kind() {
         SubscribeErrorKind::InvalidSubject => invalid("this is not a subject to subscribe to"),
@@ -97,8 +104,9 @@ pub(super) fn jetstream(error: &jetstream::Error) -> Error {
     if code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT {
         return no_jetstream(error);
     }
-    // While a cluster elects a leader.
-    if code == ErrorCode::CLUSTER_NOT_AVAILABLE { disconnected(error) } else { refused(error) }
+    // While a cluster elects a leader, or a node of it is away or has no room: nothing that this user does wrong.
+    let passes = error.code() >= 500 || code == ErrorCode::CLUSTER_NO_PEERS;
+    if passes { disconnected(error) } else { refused(error) }
 }
 
 /// Not permanent: a server or a cluster that has just started also reports it.

@@ -47,6 +47,7 @@
 //!
 //! [The crate's documentation](crate#urls) describes the form of URLs and their options.
 
+mod acknowledge;
 mod connection;
 mod consumer;
 mod dead_letter;
@@ -54,9 +55,11 @@ mod extras;
 mod failure;
 mod login;
 mod message;
+mod notes;
 mod options;
 mod position;
 mod publisher;
+mod pull;
 mod received;
 mod receiver;
 mod sender;

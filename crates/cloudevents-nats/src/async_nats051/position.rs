@@ -3,11 +3,14 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// How many messages that are not settled are remembered. Beyond, the latest are forgotten, which come again then.
 const REMEMBERED: usize = 65_536;
+
+/// By how much two times may differ at which one consumer was created: nats-server 2.9 has another one when it was started again.
+const SAME: Duration = Duration::from_millis(100);
 
 /// What is not settled of a stream, as far as one receiver has seen it.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ struct State {
     next: u64,
     /// When the stream had that already.
     known: Option<SystemTime>,
+    /// The number of the consumer, and when it was created.
+    consumer: (u64, Option<SystemTime>),
 }
 
 impl Position {
@@ -55,7 +60,23 @@ impl Position {
 
     /// The stream was made anew: nothing is known of it.
     pub(super) fn forget(&self) {
-        *self.state() = State::default();
+        let mut state = self.state();
+        *state = State { consumer: state.consumer, ..State::default() };
+    }
+
+    /// The number of the consumer that was created at this time. It is the same as before if the consumer is, or if it continues the one before in the
+    /// same stream: what was delivered can still be settled.
+    pub(super) fn consumer(&self, created: SystemTime, continues: bool) -> u64 {
+        let mut state = self.state();
+        let (number, known) = &mut state.consumer;
+        let is_same = known.replace(created).is_some_and(|known| {
+            let apart = created.duration_since(known).unwrap_or_else(|before| before.duration());
+            apart <= SAME
+        });
+        if !is_same && !continues {
+            *number = number.saturating_add(1);
+        }
+        *number
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,5 +109,16 @@ mod tests {
         assert_eq!((first(), position.state().unsettled.len()), (Some(100), REMEMBERED));
         position.forget();
         assert_eq!(first(), None);
+    }
+
+    #[test]
+    fn a_consumer_that_was_made_again_is_another_one() {
+        let (position, now) = (Position::default(), SystemTime::now());
+        let later = |seconds| now + Duration::from_secs(seconds);
+        let first = position.consumer(now, false);
+        assert_eq!(position.consumer(now + SAME, false), first);
+        assert_eq!((position.consumer(later(1), true), position.consumer(later(1), false)), (first, first));
+        position.forget();
+        assert_ne!(position.consumer(later(2), false), first);
     }
 }

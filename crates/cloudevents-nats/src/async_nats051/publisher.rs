@@ -44,6 +44,7 @@ impl Connect for Linking {
     async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
         let connected = Connected::begin(&self.target, host, 1).await?;
         let (outcomes, hearing) = if self.target.jetstream {
+            connected.has_inbox().await?;
             let (answers, hearing) = Answers::new(self.timeout);
             // More than may be in flight, so that the client never refuses one.
             let in_flight = self.in_flight.saturating_mul(2).saturating_add(1);

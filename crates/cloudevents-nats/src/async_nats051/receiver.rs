@@ -1,11 +1,12 @@
 //! A receiver from a subject of a server, or from a consumer of JetStream.
 
 use super::{
+    acknowledge::Released,
     connection::runtime,
     consumer::{DeliverFrom, Wanted},
     dead_letter,
     options::{NatsConnection, Target, random},
-    source::{self, Released},
+    source,
     subscription::Subscribing,
 };
 use cloudevents_core::{DecodeOptions, Error};

@@ -6,13 +6,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Identifies a delivery of JetStream for settling. It is valid over any connection.
+/// Identifies a delivery of JetStream for settling. It is valid over any connection, as long as the consumer is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tag {
     /// The subject at which the server expects the settlement.
     pub(super) subject: Subject,
     /// The sequence number of the message in the stream.
     pub(super) sequence: u64,
+    /// The consumer that has delivered it, among those that this receiver has had.
+    pub(super) consumer: u64,
 }
 
 /// Where a message of JetStream comes from, and how often it was delivered.

@@ -1,13 +1,15 @@
 //! Messages that are wrong, and those that only look so.
 
-use crate::tools::{event, next, put_raw, receiver_from, sender_to, take, within};
+use crate::tools::{event, next, put_raw, receiver_from, sender_to, strict, take, within};
 use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, FormatId, Message, Mode, Payload};
 use cloudevents_json::Json;
+use cloudevents_nats::async_nats051::{receiver, sender};
 use cloudevents_nats::{
     Encoding, NatsMessage, decode, decode_message, encode, encode_message, is_cloudevent,
 };
 use cloudevents_testkit::nats::Server;
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Header blocks that the client reads in its own way, or that it cannot parse.
 const UNPARSED: [&[u8]; 4] = [
@@ -34,6 +36,59 @@ async fn headers_that_the_client_cannot_parse_cost_a_connection() {
         sender_to(&server, "orders").await.send(&event(number)).await.unwrap();
         assert_eq!(take(&mut receiver).await.0, number.to_string());
     }
+}
+
+/// Each connection is answered with these bytes: the first when it is accepted, the others when the client has said something.
+async fn scripted(lines: &'static [&'static [u8]]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("nats://{}/orders", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut said = [0; 4096];
+                for line in lines {
+                    if stream.write_all(line).await.is_err() || stream.read(&mut said).await.is_err() {
+                        return;
+                    }
+                }
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    url
+}
+
+const INFO: &[u8] =
+    b"INFO {\"server_id\":\"s\",\"version\":\"2.10.0\",\"headers\":true,\"max_payload\":1048576}\r\n";
+
+/// The client panics there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_without_a_text_is_a_lost_connection() {
+    const EMPTY: &[u8] = b"-ERR\r\n";
+    const AT_ONCE: &[&[u8]] = &[EMPTY];
+    const AT_LOGIN: &[&[u8]] = &[INFO, EMPTY];
+    for lines in [AT_ONCE, AT_LOGIN] {
+        let url = scripted(lines).await;
+        let error = within(sender(&url, Default::default())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+        let error = within(receiver(&url, strict())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    }
+}
+
+/// The task of the client panics there, and reports nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_length_that_no_message_has_is_a_lost_connection() {
+    const LINES: &[&[u8]] = &[INFO, b"PONG\r\nMSG orders 1 18446744073709551615\r\nx\r\n"];
+    let sender = sender(&scripted(LINES).await, Default::default()).await.unwrap();
+    let mut connectivity = sender.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
 }
 
 /// A bare line feed ends a line for the client. What follows is a header of its own, never part of a value.

@@ -318,6 +318,44 @@ async fn a_forbidden_subject_is_refused_after_the_first_messages() {
     within(sender.send(Outgoing::from(event("3")).to("orders"))).await.unwrap();
 }
 
+/// Messages that are sent side by side share one report of the server; none of them takes another's for its own end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forbidden_subject_is_refused_to_all_who_send_at_once() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let sender = sender_to(&server, "secret.plans").await;
+    within(async { while sender.send(&event("1")).await.is_ok() {} }).await;
+    let sending = (0..4).map(|_| {
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            for number in 0..100 {
+                let refused = sender.send(&event(number)).await.unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+            }
+        })
+    });
+    for sent in within(futures_util::future::join_all(sending)).await {
+        sent.unwrap();
+    }
+}
+
+/// A subject that is made from attributes may be many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_forbidden_subjects_are_refused() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let sender = sender_to(&server, "secret.{type}").await;
+    let of = |number: u32| Event::builder().id("1").source("/s").ty(format!("t{number}")).build().unwrap();
+    for number in 0..40 {
+        within(async { while sender.send(&of(number)).await.is_ok() {} }).await;
+    }
+    for number in 0..40 {
+        assert_eq!(
+            within(sender.send(&of(number))).await.unwrap_err().kind(),
+            ErrorKind::Refused,
+            "{number}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_user_without_an_inbox_can_receive_and_send() {
     let server = with(|options| options.denied = vec!["_INBOX.>".into()]);
@@ -326,6 +364,22 @@ async fn a_user_without_an_inbox_can_receive_and_send() {
     sender.send(&event("1")).await.unwrap();
     sender.close().await.unwrap();
     assert_eq!(id(&next(&mut receiver).await), "1");
+}
+
+/// JetStream replies to an inbox.
+#[tokio::test]
+async fn a_user_without_an_inbox_is_refused_by_jetstream() {
+    let server = with(|options| options.denied = vec!["_INBOX.>".into()]);
+    let url = server.url("orders").replace("nats:", "nats+jetstream:");
+    let refused = [
+        within(receiver(&url, strict())).await.unwrap_err(),
+        within(sender(&url, NatsSenderOptions::default())).await.unwrap_err(),
+    ];
+    for error in refused {
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains("Permissions Violation for Subscription"), "{error}");
+        assert!(error.help().unwrap().contains("inbox_prefix"), "{error}");
+    }
 }
 
 #[tokio::test]

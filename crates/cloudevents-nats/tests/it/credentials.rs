@@ -2,14 +2,21 @@
 
 use crate::{
     process::Process,
-    tools::{event, id, next, strict, within},
+    tools::{create_stream, event, id, next, strict, within},
 };
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_nats::async_nats051::{Login, NatsSenderOptions, receiver, sender};
+use cloudevents_transport::{ConnectionState, Logins};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    future::ready,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
 
 /// A server that knows one key, and the file with its seed.
 fn with_nkey() -> Option<(Process, KeyPair, PathBuf)> {
@@ -170,4 +177,54 @@ async fn what_is_no_credentials_file_says_so_and_shows_no_secret() {
     let login = Login::nkey(&seed).unwrap();
     assert!(!format!("{login:?}").contains(&seed), "{login:?}");
     assert_eq!(Login::nkey("SUNOSEED").unwrap_err().kind(), ErrorKind::Refused);
+}
+
+/// The password that a program has now.
+#[derive(Debug)]
+struct Current(Mutex<&'static str>);
+
+impl Logins<Login> for Current {
+    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
+        Box::pin(ready(Ok(Login::password("alice", *self.0.lock().unwrap()))))
+    }
+}
+
+/// The server ends connections whose password is no longer right. Both log in again as soon as they have the new one, and nothing is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_changes_while_connected_costs_nothing() {
+    let text =
+        |password: &str| format!("authorization {{ users = [ {{ user: alice, password: {password} }} ] }}");
+    let mut config = PathBuf::new();
+    let server = Process::start_with(|folder| {
+        config = folder.join("users.conf");
+        fs::write(&config, text("first")).unwrap();
+        vec!["--config".into(), config.to_str().unwrap().into()]
+    });
+    let Some(server) = server else { return };
+    create_stream(&server.url().replace("//", "//alice:first@"), "ROTATED").await;
+    let current = Arc::new(Current(Mutex::new("first")));
+    let url = format!("{}/ROTATED.x", server.url().replace("nats:", "nats+jetstream:"));
+    let (mut to, mut from) = (NatsSenderOptions::default(), strict());
+    to.connection.logins = Some(Arc::clone(&current) as _);
+    from.connection.logins = Some(Arc::clone(&current) as _);
+    let sending = sender(&url, to).await.unwrap();
+    let mut receiving = receiver(&format!("{url}?consumer=c"), from).await.unwrap();
+    sending.send(&event("1")).await.unwrap();
+    let held = within(next(&mut receiving)).await;
+
+    fs::write(&config, text("second")).unwrap();
+    server.reload();
+    for mut connectivity in [sending.connectivity(), receiving.connectivity()] {
+        within(async {
+            // The old password is refused.
+            while !matches!(connectivity.state(), ConnectionState::Connecting { failed: 1.., .. }) {
+                connectivity.changed().await;
+            }
+        })
+        .await;
+    }
+    *current.0.lock().unwrap() = "second";
+    within(sending.send(&event("2"))).await.unwrap();
+    assert_eq!(id(&within(next(&mut receiving)).await), "2");
+    held.accept().await.unwrap();
 }

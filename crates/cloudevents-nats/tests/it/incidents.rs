@@ -4,21 +4,23 @@
 
 use crate::{
     process::Process,
-    tools::{create_stream, name, real},
+    tools::{create_stream, event, id, name, next, real, within},
 };
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_nats::async_nats051::{
     NatsConnection, NatsReceiverOptions, NatsSenderOptions, receiver, sender,
 };
 use cloudevents_testkit::{
-    fault_proxy::FaultProxy,
-    incidents::{Patience, Proxied, check_all, check_replaced},
+    fault_proxy::{End, FaultProxy},
+    incidents::{Patience, Proxied, check_all, check_members, check_replaced},
     nats::Server,
 };
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Report, Venue, Verdict},
 };
+
+use std::time::Duration;
 
 /// A subject, and the stream that has it, if there is one.
 struct Subject {
@@ -99,6 +101,33 @@ async fn a_server_that_is_replaced_by_an_empty_one() {
     check_replaced(&subject, address).await.unwrap();
 }
 
+/// The server knows a delivery by its sequence number. In a stream that is made anew, another message has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_from_before_settles_no_message_of_another_stream() {
+    for query in ["consumer=c&reject=drop", "consumer=c&reject=drop&double-ack=true", "reject=drop"] {
+        let (Some(server), Some(empty)) = (Process::start(), Process::start()) else { return };
+        let subject = Subject::new(&server.url(), true, Patience::LONG);
+        create_stream(&server.url(), &subject.name).await;
+        let mut receiver = receiver(&subject.url(query), NatsReceiverOptions::default()).await.unwrap();
+        let sending = subject.sender().await.unwrap();
+        sending.send(&event("old")).await.unwrap();
+        let held = next(&mut receiver).await;
+        create_stream(&empty.url(), &subject.name).await;
+        // Consumers differ in when they were created.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        subject.proxy.forward_to(empty.url().trim_start_matches("nats://").parse().unwrap());
+        subject.proxy.end(End::Cut);
+        within(async { while sending.send(&event("new")).await.is_err() {} }).await;
+        let new = next(&mut receiver).await;
+        assert_eq!((id(&new).as_str(), new.offset()), ("new", held.offset()));
+        assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+        new.release().await.unwrap();
+        let again = next(&mut receiver).await;
+        assert_eq!((id(&again).as_str(), again.is_redelivered()), ("new", Some(true)));
+        again.accept().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn incidents_of_core_nats() {
     let server = Server::start().unwrap();
@@ -121,4 +150,13 @@ async fn incidents_of_jetstream_on_a_real_server() {
         Ok(subject)
     };
     check(&check_all(open).await, &[]);
+}
+
+/// Members of one consumer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_a_consumer_join_and_leave_under_load() {
+    let Some(server) = real() else { return };
+    let subject = Subject::new(&server, true, Patience::LONG);
+    create_stream(&server, &subject.name).await;
+    check_members(&subject).await.unwrap();
 }

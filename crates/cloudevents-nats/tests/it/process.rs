@@ -61,6 +61,12 @@ impl Process {
         panic!("the server does not start");
     }
 
+    /// SIGHUP: the server reads its configuration again.
+    pub(crate) fn reload(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+
     /// SIGKILL: what the server has confirmed is in the file system.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

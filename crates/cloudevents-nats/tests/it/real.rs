@@ -167,6 +167,64 @@ async fn a_delivery_says_where_it_comes_from() {
     delivery.accept().await.unwrap();
 }
 
+/// What is fetched ahead is bounded in bytes, too: it is not renewed before it is here, and would come again.
+#[tokio::test]
+async fn large_messages_are_fetched_within_the_bound_of_bytes() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("").await;
+    sender.send_all((0..60).map(|number| large(number, 100_000))).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c&ack-wait=1s&in-flight-bytes=500000").await;
+    for number in 0..60 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((id(&delivery), delivery.attempt()), (number.to_string(), 1));
+        if number % 10 == 0 {
+            let unsettled = stream.unsettled("c").await;
+            assert!(unsettled <= 12, "{unsettled} are fetched");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await; // what a handler does
+        delivery.accept().await.unwrap();
+    }
+    receiver.drain(PATIENCE).await.unwrap();
+    stream.until_unsettled("c", 0).await;
+}
+
+/// One that is larger than the bound passes alone.
+#[tokio::test]
+async fn a_message_larger_than_the_bound_of_bytes_is_fetched() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("").await;
+    sender.send_all((0..5).map(|number| large(number, 100_000))).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c&in-flight-bytes=1000").await;
+    for number in 0..5 {
+        assert_eq!(take(&mut receiver).await.0, number.to_string());
+    }
+}
+
+/// A publisher can give a message the status that a report of the server has. It is a message all the same: it is delivered once, and ends nothing.
+#[tokio::test]
+async fn a_message_that_looks_like_a_report_is_a_message() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("").await;
+    let port = stream.server.rsplit(':').next().unwrap().parse().unwrap();
+    sender.send(&event("first")).await.unwrap();
+    for status in ["100 Idle Heartbeat", "404 No Messages", "409 Consumer Deleted", "503"] {
+        let headers = format!("NATS/1.0 {status}\r\n\r\n");
+        put_raw(port, &format!("{}.x", stream.name), headers.as_bytes(), b"").await;
+    }
+    sender.send(&event("last")).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c").await;
+    assert_eq!(take(&mut receiver).await.0, "first");
+    for _ in 0..4 {
+        let delivery = next(&mut receiver).await;
+        assert!(delivery.event().is_err());
+        delivery.accept().await.unwrap();
+    }
+    assert_eq!(take(&mut receiver).await.0, "last");
+    assert_eq!(receiver.connectivity().losses(), 0);
+    receiver.drain(PATIENCE).await.unwrap();
+    stream.until_unsettled("c", 0).await;
+}
+
 /// The server waits for the delay of a retry, so another receiver gets the message if this one is gone.
 #[tokio::test]
 async fn a_retry_waits_in_the_server() {

@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{net::TcpStream, runtime::Handle, sync::watch, time::timeout};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 /// How long the broker may take to confirm that something is closed.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
@@ -66,6 +66,7 @@ impl Connected {
             }
         })?;
         unfinished.keep();
+        target.addresses.worked();
         let (sender, happened) = watch::channel(0_u64);
         let mut events = Box::pin(connection.events_listener());
         tokio::spawn(async move {
@@ -192,9 +193,8 @@ async fn open(target: &Target, host: &Host) -> Result<(Socket, Arc<Watched>, Sas
             Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: a `rabbitmqs` URL")
         );
     }
-    let port = host.port().unwrap_or(5672);
-    let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
-    stream.set_nodelay(true).map_err(no_host)?;
+    let limit = target.options.connect_timeout;
+    let stream = target.addresses.connect(host, 5672, limit).await.map_err(no_host)?;
     #[cfg(feature = "tls")]
     let stream: Box<dyn Stream> = match target.tls {
         false => Box::new(stream),

@@ -57,9 +57,16 @@ fn too_large(said: &AMQPError) -> Option<usize> {
     size.split(' ').next()?.parse().ok()
 }
 
+/// Whether there is no such queue, exchange or other resource: `NOT_FOUND - no queue 'orders' in vhost '/'`.
+fn is_absent(said: &str) -> bool {
+    said.strip_prefix("NOT_FOUND - ").unwrap_or(said).starts_with("no ")
+}
+
 fn by_code(said: &AMQPError) -> Error {
     let text = said.get_message().as_str();
     match said.kind() {
+        // A cluster says the same of a queue whose node is away, or is being restarted: `home node 'rabbit@b' of durable queue 'orders' ... is down`.
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) if !is_absent(text) => disconnected(text),
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => refused(text).with_help(
             "declare the queue or exchange first, or add `declare=quorum` or `declare=classic` to the URL for a queue",
         ),
@@ -83,4 +90,33 @@ pub(super) fn disconnected(detail: impl Display) -> Error {
 
 pub(super) fn refused(detail: impl Display) -> Error {
     Error::new(ErrorKind::Refused).with_detail(detail.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts are those of RabbitMQ.
+    #[test]
+    fn a_queue_that_is_away_for_now_is_not_refused() {
+        for (text, kind) in [
+            ("NOT_FOUND - no queue 'orders' in vhost '/'", ErrorKind::Refused),
+            ("NOT_FOUND - no exchange 'orders' in vhost '/'", ErrorKind::Refused),
+            (
+                "NOT_FOUND - home node 'rabbit@b' of durable queue 'orders' in vhost '/' is down or inaccessible",
+                ErrorKind::Disconnected,
+            ),
+            (
+                "NOT_FOUND - queue 'orders' in vhost '/' process is stopped by supervisor",
+                ErrorKind::Disconnected,
+            ),
+            (
+                "NOT_FOUND - failed to perform operation on queue 'orders' in vhost '/' due to timeout",
+                ErrorKind::Disconnected,
+            ),
+        ] {
+            let said = AMQPError::new(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND), text.into());
+            assert_eq!(by_code(&said).kind(), kind, "{text}");
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use super::login::Login;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, Secret, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Logins, Secret,
+    binding::connect::{Addresses, Backoff},
+};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use std::{
     fmt,
@@ -144,6 +147,8 @@ pub(super) struct Target {
     pub(super) vhost: String,
     pub(super) name: String,
     pub(super) sasl: Sasl,
+    /// The addresses of the hosts.
+    pub(super) addresses: Addresses,
     pub(super) options: RabbitConnection,
     /// The largest message that the broker may send.
     pub(super) max_message: u64,
@@ -210,6 +215,7 @@ impl Target {
             vhost,
             name: name.unwrap_or_else(|| format!("cloudevents-{}", random())),
             sasl: said.or_else(|| options.sasl.clone()).unwrap_or_else(|| Sasl::plain("guest", "guest")),
+            addresses: Addresses::default(),
             options,
             max_message: u64::MAX,
         })

@@ -7,7 +7,7 @@ use cloudevents_rabbitmq::lapin4::{
 };
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy},
-    incidents::{Patience, Proxied, check_all, check_replaced},
+    incidents::{Patience, Proxied, check_all, check_members, check_replaced},
     rabbitmq::Broker,
 };
 use cloudevents_transport::{
@@ -96,6 +96,19 @@ async fn incidents_on_a_real_broker() {
     let report = check_all(async |patience| Ok(Place::new(&server, queues(), patience))).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_join_and_leave_under_load() {
+    let broker = Broker::start().unwrap();
+    let place = Place::new(&broker.url(""), QueueType::Classic, Patience::LONG);
+    check_members(&place).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_join_and_leave_under_load_on_a_real_broker() {
+    let Some(server) = real() else { return };
+    check_members(&Place::new(&server, queues(), Patience::LONG)).await.unwrap();
 }
 
 /// With clients that wait too long, wait too briefly, go around the faults, do not come back, or lose their connection for another reason, each check fails

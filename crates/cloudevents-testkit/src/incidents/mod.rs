@@ -6,6 +6,7 @@
 //!
 //! `docs/incidents.md` of the repository has the results for each protocol.
 
+mod members;
 mod scene;
 
 use crate::fault_proxy::{End, FaultProxy, Flow};
@@ -15,6 +16,7 @@ use cloudevents_transport::{
     contract::{Failure, Report, Venue, Verdict},
 };
 use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
+pub use members::check_members;
 use scene::{Scene, ensure};
 use std::{net::SocketAddr, time::Duration};
 use tokio::time::{sleep, timeout};

@@ -74,7 +74,9 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-nats/src/async_nats051",
         &[
             ("consumer", "the consumer of JetStream, which the server keeps"),
+            ("notes", "what the client reports beside its results"),
             ("position", "how far a receiver is, should its consumer be gone"),
+            ("pull", "messages of JetStream are requested"),
             ("subscription", "core NATS has no consumer"),
             ("tag", "the subject that settles a delivery says much about it"),
             ("template", "a subject may be made from attributes"),

@@ -49,11 +49,10 @@ impl Linking {
     pub(super) async fn open(&self, host: &Host) -> Result<(WebSocketStream<Metered<Io>>, Reader), Error> {
         let Self { target, decoding, .. } = self;
         let request = target.request(host)?;
-        let port = host.port().unwrap_or(80);
-        let stream = TcpStream::connect((host.name(), port)).await.map_err(|error| {
+        let limit = target.options.connect_timeout;
+        let stream = target.addresses.connect(host, 80, limit).await.map_err(|error| {
             failure::disconnected(format!("no connection to {host}: {error}")).with_source(error)
         })?;
-        let _ = stream.set_nodelay(true);
         let peer = stream.peer_addr().ok();
         let stream = self.secured(host, stream).await?;
         let stream = Metered::after_head(stream, decoding.limits.bytes);
@@ -71,6 +70,7 @@ impl Linking {
         let values = values.map(|value| value.to_str().unwrap_or_default());
         let subprotocol = chosen(values, &target.options.subprotocols)?;
         let via = Via { path: (&*target.path).into(), peer };
+        target.addresses.worked();
         Ok((stream, Reader::new(subprotocol, decoding, via)))
     }
 

@@ -3,7 +3,10 @@
 use super::failure;
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind, Formats};
-use cloudevents_transport::{Endpoint, Host, Secret, binding::connect::Backoff};
+use cloudevents_transport::{
+    Endpoint, Host, Secret,
+    binding::connect::{Addresses, Backoff},
+};
 use std::{fmt, time::Duration};
 use tokio_tungstenite::tungstenite::{
     client::IntoClientRequest,
@@ -113,6 +116,8 @@ pub(crate) struct Target {
     /// The path and the query of the handshake. The query may be secret.
     pub(super) path: Box<str>,
     query: Secret,
+    /// The addresses of the hosts.
+    pub(super) addresses: Addresses,
     pub(super) options: WsConnection,
 }
 
@@ -175,6 +180,7 @@ impl Target {
             hosts: endpoint.hosts().iter().map(|host| host.with_port(port)).collect(),
             path: format!("/{}", endpoint.path()).into(),
             query: Secret::new(query(endpoint)),
+            addresses: Addresses::default(),
             options,
         })
     }

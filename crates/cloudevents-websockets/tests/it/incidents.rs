@@ -1,21 +1,28 @@
 //! What production does to connections, over WebSockets, with a server between that keeps what its clients send until another client takes it.
 
 use crate::tools::Hub;
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::{
-    fault_proxy::FaultProxy,
+    fault_proxy::{End, FaultProxy},
     incidents::{Patience, Proxied, check_all},
     ports,
 };
 use cloudevents_transport::{
-    Receiver, ReceiverOptions, Sender,
+    ConnectionState, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Report, Venue, Verdict},
 };
 use cloudevents_websockets::{
     WsServerOptions, listen,
     tungstenite029::{WsConnection, WsReceiverOptions, WsSenderOptions, receiver, sender},
 };
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 struct Path {
     proxy: FaultProxy,
@@ -122,4 +129,40 @@ fn check(report: &Report) {
         };
         assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
     }
+}
+
+/// Something before the server refuses the handshake for a while, as when a token is not known yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_is_refused_for_a_while_is_tried_again() {
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (hub, gate) = (Hub::start().await, refusing.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = refusing.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let path = Path::new(&hub, Patience::LONG);
+    let receiver = path.receiver(ReceiverOptions::default()).await.unwrap();
+    path.proxy.forward_to(gate);
+    path.proxy.end(End::Cut);
+    let mut connectivity = receiver.connectivity();
+    let refused = async {
+        loop {
+            if let ConnectionState::Connecting { failed: 2.., error: Some(error) } = connectivity.state() {
+                return error;
+            }
+            connectivity.changed().await;
+        }
+    };
+    let error = tokio::time::timeout(Duration::from_secs(30), refused).await.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    path.proxy.forward_to(hub.trim_start_matches("ws://").parse().unwrap());
+    let again = async {
+        while !connectivity.state().is_connected() {
+            connectivity.changed().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), again).await.unwrap();
 }

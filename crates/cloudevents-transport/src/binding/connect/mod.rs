@@ -32,6 +32,8 @@
 //! # Ok::<(), Error>(()) }).unwrap();
 //! ```
 
+#[cfg(feature = "net")]
+mod addresses;
 mod backoff;
 mod links;
 mod login;
@@ -39,6 +41,8 @@ mod reconnect;
 mod renewal;
 mod shared;
 
+#[cfg(feature = "net")]
+pub use addresses::Addresses;
 pub use backoff::Backoff;
 pub use links::Links;
 pub use login::Logins;

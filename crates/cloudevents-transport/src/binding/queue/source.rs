@@ -1,6 +1,6 @@
 //! The trait that a binding implements.
 
-use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
+use crate::{Bounds, Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -24,10 +24,10 @@ pub trait QueueSource: Send + 'static {
     /// What the protocol can do with the connected broker.
     fn capabilities(&self) -> ReceiverCapabilities;
 
-    /// Allows this many more messages from now on. The task calls it often, with the current room. A source
+    /// Allows this many more messages, with this many bytes, from now on. The task calls it often, with the current room. A source
     /// that grants credit to the broker does so when the room has changed enough. Sources without credit do
     /// not implement it: they pause because `next` is not called.
-    fn allow(&mut self, room: usize) -> impl Future<Output = Result<(), Error>> + Send {
+    fn allow(&mut self, room: Bounds) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = room;
         async { Ok(()) }
     }

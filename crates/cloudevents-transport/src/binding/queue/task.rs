@@ -249,7 +249,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
             let room = self.room(used.messages, used.bytes);
             if !self.stopping {
-                source.allow(room).await?;
+                let bytes = self.here.bounds().bytes.saturating_sub(used.bytes);
+                source.allow(Bounds { messages: room, bytes }).await?;
             }
             let due = self.next_due();
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {

@@ -1,0 +1,197 @@
+//! Settlements, which are messages to the subjects that came with the deliveries.
+
+use super::{
+    connection::Connected,
+    failure,
+    position::Position,
+    tag::{Delivered, Tag},
+};
+use async_nats::Subject;
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Outcome, Settlement};
+use futures_util::future::try_join_all;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The settlement that accepts a message.
+const ACCEPTED: &[u8] = b"+ACK";
+
+/// How many bytes of a rejection's reason are sent.
+const REASON: usize = 128;
+
+/// For how many messages the releases are remembered.
+const REMEMBERED: usize = 65_536;
+
+/// Settles deliveries of one consumer.
+pub(super) struct Acknowledge {
+    /// Whether the server takes a reason with a termination.
+    pub(super) has_reasons: bool,
+    /// Whether the server confirms settlements, and how long it may take.
+    pub(super) double_ack: Option<Duration>,
+    pub(super) released: Arc<Released>,
+    pub(super) position: Arc<Position>,
+    /// The consumer, among those that this receiver has had.
+    pub(super) consumer: u64,
+}
+
+impl Acknowledge {
+    /// Notes a delivery. Returns what settles it, and which attempt it is.
+    pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
+        self.position.delivered(delivered.sequence, delivered.stored);
+        let attempt = self.released.attempt(delivered.sequence, delivered.times);
+        (Tag { subject, sequence: delivered.sequence, consumer: self.consumer }, attempt)
+    }
+
+    /// Returns when the settlements are on their way; with double acknowledgement, the outcome is the
+    /// server's confirmation.
+    pub(super) async fn settle(
+        &self,
+        connected: &Connected,
+        mut tags: Vec<Tag>,
+        how: Settlement,
+    ) -> Result<Outcome, Error> {
+        let payload = match &how {
+            Settlement::Accept => Bytes::from_static(ACCEPTED),
+            Settlement::Release => Bytes::from_static(b"-NAK"),
+            Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
+            Settlement::Retry { after } => format!(r#"-NAK {{"delay":{}}}"#, after.as_nanos()).into(),
+            Settlement::Reject { reason, .. } if self.has_reasons => {
+                format!("+TERM {}", one_line(reason)).into()
+            }
+            _ => Bytes::from_static(b"+TERM"),
+        };
+        let count = tags.len();
+        self.retain(&mut tags);
+        let are_gone = tags.len() < count;
+        match how {
+            Settlement::Release => tags.iter().for_each(|tag| self.released.release(tag.sequence)),
+            Settlement::Retry { .. } => {}
+            _ => tags.iter().for_each(|tag| {
+                self.released.forget(tag.sequence);
+                self.position.settled(tag.sequence);
+            }),
+        }
+        let outcome = self.publish(connected, tags, payload).await?;
+        if !are_gone {
+            return Ok(outcome);
+        }
+        let gone = failure::disconnected(
+            "the consumer of this delivery is gone; if the stream is there, the message comes again",
+        );
+        Ok(Outcome::watching(async move { outcome.await.and(Err(gone)) }))
+    }
+
+    pub(super) async fn extend(&self, connected: &Connected, mut tags: Vec<Tag>) -> Result<(), Error> {
+        self.retain(&mut tags);
+        for tag in tags {
+            let client = &connected.client;
+            client.publish(tag.subject, Bytes::from_static(b"+WPI")).await.map_err(failure::publish)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out the deliveries of another consumer. The server knows a delivery by its sequence number alone, which another message has in
+    /// another stream of the same name.
+    fn retain(&self, tags: &mut Vec<Tag>) {
+        tags.retain(|tag| tag.consumer == self.consumer);
+    }
+
+    /// Publishes a settlement for each tag.
+    async fn publish(&self, connected: &Connected, tags: Vec<Tag>, payload: Bytes) -> Result<Outcome, Error> {
+        let client = &connected.client;
+        let Some(limit) = self.double_ack else {
+            for tag in tags {
+                client.publish(tag.subject, payload.clone()).await.map_err(failure::publish)?;
+            }
+            return Ok(Outcome::done());
+        };
+        let (client, notes) = (client.clone(), connected.notes.clone());
+        Ok(Outcome::watching(async move {
+            let confirming = try_join_all(tags.into_iter().map(|tag| {
+                let request = async_nats::Request::new().payload(payload.clone()).timeout(Some(limit));
+                client.send_request(tag.subject, request)
+            }));
+            tokio::select! {
+                confirmed = confirming => confirmed.map(drop).map_err(|error| match failure::request(error) {
+                    error if error.kind() == ErrorKind::Timeout => {
+                        error.with_detail("the server did not confirm a settlement in time")
+                    }
+                    error if error.kind() == ErrorKind::Refused => error.with_detail("the consumer is gone"),
+                    error => error,
+                }),
+                error = notes.lost() => Err(error),
+            }
+        }))
+    }
+}
+
+/// How often messages were released, since JetStream counts each delivery. Only those of this process are
+/// known: a message that another receiver released has its deliveries counted.
+#[derive(Default)]
+pub(super) struct Released(Mutex<BTreeMap<u64, u32>>);
+
+impl Released {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<u64, u32>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn release(&self, sequence: u64) {
+        self.with(|released| {
+            let times = released.entry(sequence).or_default();
+            *times = times.saturating_add(1);
+            if released.len() > REMEMBERED {
+                released.pop_first(); // the oldest message
+            }
+        });
+    }
+
+    fn forget(&self, sequence: u64) {
+        self.with(|released| released.remove(&sequence));
+    }
+
+    /// Which attempt this delivery is.
+    fn attempt(&self, sequence: u64, delivered: u32) -> u32 {
+        let released = self.with(|released| released.get(&sequence).copied().unwrap_or_default());
+        delivered.saturating_sub(released).max(1)
+    }
+}
+
+/// The beginning of a reason, without line breaks.
+fn one_line(reason: &str) -> String {
+    let mut end = reason.len().min(REASON);
+    while !reason.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let reason = reason.get(..end).unwrap_or_default();
+    reason.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_no_attempts() {
+        let released = Released::default();
+        assert_eq!(released.attempt(7, 1), 1);
+        released.release(7);
+        released.release(7);
+        assert_eq!((released.attempt(7, 3), released.attempt(7, 5), released.attempt(8, 3)), (1, 3, 3));
+        released.forget(7);
+        assert_eq!(released.attempt(7, 6), 6);
+        for sequence in 0..70_000 {
+            released.release(sequence);
+        }
+        assert_eq!(released.with(|released| released.len()), REMEMBERED);
+    }
+
+    #[test]
+    fn reasons_have_one_line() {
+        assert_eq!(one_line("a\r\nb"), "a  b");
+        assert_eq!(one_line(&"ä".repeat(100)), "ä".repeat(64));
+    }
+}

@@ -1,0 +1,241 @@
+//! What the client reports about its connection: its end, dropped messages, and what the server forbids.
+
+use super::failure;
+use async_nats::Event;
+use cloudevents_core::Error;
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::watch;
+
+/// How many refusals are remembered, of subjects and of inboxes.
+const REMEMBERED: usize = 1024;
+
+/// What the client reports about its connection.
+#[derive(Clone)]
+pub(super) struct Notes {
+    noted: Arc<watch::Sender<Noted>>,
+    /// How the server quotes the beginning of an inbox.
+    inbox: Arc<str>,
+}
+
+#[derive(Default)]
+struct Noted {
+    lost: Option<Error>,
+    subjects: Refusals,
+    /// Apart from the others, because each [round trip](super::connection::Connected::round_trip) has an inbox of its own.
+    inboxes: Refusals,
+    /// That this client may not subscribe to an inbox.
+    no_inbox: Option<String>,
+    /// How many refusals there were, by which they are numbered.
+    count: u64,
+    /// Messages that the client dropped.
+    dropped: u64,
+}
+
+/// The number and the text of the last error of the server about each subject, such as `Permissions Violation for Publish to "orders"`. The subject is
+/// between quotes, as in the error.
+#[derive(Default)]
+struct Refusals {
+    known: HashMap<String, (u64, String)>,
+    /// Whether some were forgotten: any subject may be forbidden.
+    forgotten: bool,
+}
+
+impl Notes {
+    /// For a client whose inboxes begin with this prefix.
+    pub(super) fn new(inbox_prefix: &str) -> Self {
+        let quoted = quote(inbox_prefix);
+        let inbox = quoted.strip_suffix('"').unwrap_or(&quoted).into();
+        Self { noted: Arc::default(), inbox }
+    }
+
+    pub(super) fn note(&self, event: Event) {
+        match event {
+            Event::Disconnected | Event::Closed => {
+                let error = failure::disconnected("the connection was closed");
+                self.noted.send_if_modified(|noted| {
+                    let first = noted.lost.is_none();
+                    noted.lost.get_or_insert(error);
+                    first
+                });
+            }
+            Event::ServerError(error) => {
+                tracing::warn!(%error, "the NATS server reported an error");
+                let text = error.to_string();
+                let Some(subject) = quoted(&text).map(str::to_owned) else { return };
+                self.noted.send_modify(|noted| {
+                    noted.count = noted.count.saturating_add(1);
+                    let is_inbox = subject.starts_with(&*self.inbox);
+                    // To publish to an inbox is another right, which only who replies needs.
+                    if is_inbox && text.contains("for Subscription") {
+                        noted.no_inbox = Some(text.clone());
+                    }
+                    let refusals = if is_inbox { &mut noted.inboxes } else { &mut noted.subjects };
+                    refusals.add(subject, noted.count, text);
+                });
+            }
+            Event::SlowConsumer(_) => {
+                self.noted.send_modify(|noted| {
+                    if noted.dropped == 0 {
+                        tracing::warn!("messages are dropped: they arrive faster than they are taken");
+                    }
+                    noted.dropped = noted.dropped.saturating_add(1);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the reason when the connection is lost.
+    pub(super) async fn lost(&self) -> Error {
+        let mut noted = self.noted.subscribe();
+        let lost = noted.wait_for(|noted| noted.lost.is_some()).await;
+        lost.ok().and_then(|noted| noted.lost.clone()).unwrap_or_else(closed)
+    }
+
+    /// The reason why the connection is lost, which it is.
+    pub(super) fn why_lost(&self) -> Error {
+        self.note(Event::Closed);
+        self.noted.borrow().lost.clone().unwrap_or_else(closed)
+    }
+
+    /// The error of the server about this subject, if there was one.
+    pub(super) fn refusal(&self, subject: &str) -> Option<Error> {
+        self.refusal_behind(subject, 0)
+    }
+
+    /// Returns the error of the server about this subject when there is one behind this [mark](Self::mark).
+    pub(super) async fn refused(&self, subject: &str, mark: u64) -> Error {
+        let mut changes = self.noted.subscribe();
+        loop {
+            if let Some(error) = self.refusal_behind(subject, mark) {
+                return error;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Returns an error when the server does not let this client subscribe to an inbox: then no reply arrives.
+    pub(super) async fn no_inbox(&self) -> Error {
+        let mut noted = self.noted.subscribe();
+        let refused = noted.wait_for(|noted| noted.no_inbox.is_some()).await;
+        failure::no_inbox(refused.ok().and_then(|noted| noted.no_inbox.clone()).unwrap_or_default())
+    }
+
+    /// Where the refusals of now end, if this subject may be among them: then only what the server says about the next message counts.
+    pub(super) fn mark(&self, subject: &str) -> Option<u64> {
+        let noted = self.noted.borrow();
+        let subjects = &noted.subjects;
+        let is_known = subjects.forgotten
+            || (!subjects.known.is_empty() && subjects.known.contains_key(&quote(subject)));
+        is_known.then_some(noted.count)
+    }
+
+    /// Forgets the error about this subject, unless there is another one behind the mark.
+    pub(super) fn allowed(&self, subject: &str, mark: u64) {
+        let subject = quote(subject);
+        self.noted.send_if_modified(|noted| {
+            let is_old = noted.subjects.known.get(&subject).is_some_and(|(number, _)| *number <= mark);
+            is_old && noted.subjects.known.remove(&subject).is_some()
+        });
+    }
+
+    fn refusal_behind(&self, subject: &str, mark: u64) -> Option<Error> {
+        let noted = self.noted.borrow();
+        if noted.count <= mark {
+            return None;
+        }
+        let subject = quote(subject);
+        let of =
+            |refusals: &Refusals| refusals.known.get(&subject).filter(|(number, _)| *number > mark).cloned();
+        let (_, text) = of(&noted.subjects).or_else(|| of(&noted.inboxes))?;
+        Some(failure::refused(text))
+    }
+}
+
+impl Refusals {
+    fn add(&mut self, subject: String, number: u64, text: String) {
+        if self.known.len() >= REMEMBERED && !self.known.contains_key(&subject) {
+            let oldest = self.known.iter().min_by_key(|(_, (number, _))| *number);
+            if let Some(oldest) = oldest.map(|(subject, _)| subject.clone()) {
+                self.known.remove(&oldest);
+            }
+            self.forgotten = true;
+        }
+        self.known.insert(subject, (number, text));
+    }
+}
+
+/// The subject in an error of the server, with its quotes.
+fn quoted(error: &str) -> Option<&str> {
+    let rest = error.get(error.find('"')?..)?;
+    let mut escaped = false;
+    let (end, _) = rest.char_indices().skip(1).find(|(_, character)| {
+        let is_end = *character == '"' && !escaped;
+        escaped = *character == '\\' && !escaped;
+        is_end
+    })?;
+    rest.get(..=end)
+}
+
+/// A subject as the server quotes it.
+fn quote(subject: &str) -> String {
+    format!("{subject:?}")
+}
+
+fn closed() -> Error {
+    failure::disconnected("the connection was closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_nats::ServerError;
+    use futures_util::FutureExt;
+
+    fn forbid(notes: &Notes, subject: &str) {
+        let text = format!("Permissions Violation for Publish to {subject:?}");
+        notes.note(Event::ServerError(ServerError::Other(text)));
+    }
+
+    #[test]
+    fn a_refusal_counts_from_its_mark() {
+        let notes = Notes::new("_INBOX");
+        assert_eq!(notes.mark("a"), None);
+        forbid(&notes, "a");
+        let mark = notes.mark("a").unwrap();
+        assert!(notes.refusal("a").is_some() && notes.refused("a", mark).now_or_never().is_none());
+        forbid(&notes, "a");
+        notes.allowed("a", mark); // there is a newer one
+        assert!(notes.refused("a", mark).now_or_never().is_some());
+        notes.allowed("a", notes.mark("a").unwrap());
+        assert_eq!((notes.mark("a"), notes.refusal("a").is_none()), (None, true));
+    }
+
+    #[test]
+    fn when_there_are_too_many_any_subject_may_be_forbidden() {
+        let notes = Notes::new("_INBOX");
+        (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("_INBOX.{number}")));
+        (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("t.{number}")));
+        assert!(
+            notes.mark("t.0").is_some() && notes.mark("other").is_none() && notes.mark("_INBOX.0").is_none()
+        );
+        forbid(&notes, "t.more");
+        assert!(notes.mark("t.0").is_some() && notes.mark("other").is_some());
+        assert!(notes.refusal("t.0").is_none() && notes.refusal("t.more").is_some());
+    }
+
+    #[test]
+    fn subjects_are_quoted() {
+        for (error, subject) in [
+            (r#"nats: Permissions Violation for Subscription to "a.b" using queue "q""#, Some(r#""a.b""#)),
+            (r#"Permissions Violation for Publish to "a\"b\\""#, Some(r#""a\"b\\""#)),
+            ("Slow Consumer", None),
+            (r#"to "a"#, None),
+        ] {
+            assert_eq!(quoted(error), subject, "{error}");
+        }
+        assert_eq!(quote("a\"b\\"), r#""a\"b\\""#);
+    }
+}
