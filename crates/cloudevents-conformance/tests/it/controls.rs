@@ -31,6 +31,14 @@ fn a_testee_that_refuses_everything_and_claims_nothing_that_must_be_accepted_fai
         "spec": ["1.0.2"], "specversions": [], "ops": ["decode", "encode", "name"],
         "formats": ["json", "protobuf", "avro", "xml", "cbor"], "bindings": ["http", "kafka", "amqp", "nats"],
     });
+    let mut batches = capabilities.clone();
+    batches["formats"] = json!(["json", "json-batch", "protobuf", "protobuf-batch"]);
+    batches["specversions"] = json!(["0.3"]);
+    let empty = answers(&suite, |case| case.op() == Some("name") || case.id.contains("/empty"));
+    let summary = judge_with(&suite, batches, |request| {
+        look_up(&empty, request).unwrap_or_else(|| json!({"error": {"kind": "no"}}))
+    });
+    assert!(!summary.is_success(), "an empty batch is not enough: {summary}");
     let nothing_accepted = Problem::NothingAccepted { ops: vec!["decode".to_owned(), "encode".to_owned()] };
     for (versions, problems) in [
         (json!([]), vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()]),
@@ -38,7 +46,10 @@ fn a_testee_that_refuses_everything_and_claims_nothing_that_must_be_accepted_fai
             json!(["2.0"]),
             vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()],
         ),
-        (json!(["0.3"]), vec![nothing_accepted]),
+        (
+            json!(["0.3"]),
+            vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()],
+        ),
     ] {
         let mut capabilities = capabilities.clone();
         capabilities["specversions"] = versions.clone();

@@ -12,7 +12,7 @@ use cloudevents_testkit::{
     fault_proxy::{FaultProxy, Flow},
     mqtt::{Answer, Broker, BrokerOptions, Published},
 };
-use cloudevents_transport::{Bounds, Confirmed, ConnectionState, Logins, Outgoing, ReceiverOptions};
+use cloudevents_transport::{Bounds, Confirmed, ConnectionState, Logins, LossPolicy, Outgoing, ReceiverOptions};
 use futures_util::FutureExt;
 use rumqttc_v5::{AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions, mqttbytes::QoS};
 use std::{
@@ -161,6 +161,24 @@ async fn what_is_too_large_for_the_broker_is_not_sent() {
     assert_eq!(within(sender.send(&large(1, 2000))).await.unwrap_err().kind(), ErrorKind::TooLarge);
     within(sender.send(&large(2, 1000))).await.unwrap();
     assert_eq!(sender.connectivity().losses(), 0);
+}
+
+/// A header with a name that an attribute may have, or that none may: `data` (CE attribute naming rules) is one to others that read it.
+#[tokio::test]
+async fn headers_that_would_be_attributes_are_losses() {
+    let broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "t").await;
+    let mut options = MqttSenderOptions::default();
+    options.sender.losses = LossPolicy::Allow;
+    let allowing = sent(&broker, "t", options).await;
+    for (number, name) in ["traceparent", "tenant", "data"].into_iter().enumerate() {
+        let with = || Outgoing::from(event(1)).header(name, "a").header("x-note", "b");
+        let error = within(sender.send(with())).await.unwrap_err();
+        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::Inexact, true), "{name}");
+        assert!(error.detail().contains(name), "{error}");
+        within(allowing.send(with())).await.unwrap();
+        assert_eq!(allowing.metrics().lossy, number as u64 + 1, "{name}");
+    }
 }
 
 /// MQTT 5.0, section 1.5.4. The payload is not concerned.

@@ -26,6 +26,11 @@ impl Contexts {
 
     /// Writes a context into the headers of a message, and into its event if that has none.
     pub(super) fn write(&self, context: &Context, message: &mut Outgoing, headers: bool) {
+        let is_message = matches!(message.content(), Content::Message(_));
+        if is_message && !headers {
+            // Those that the message was stored with would be lost.
+            self.propagator.fields().for_each(|name| message.remove_header(name));
+        }
         if !is_valid(context) {
             return;
         }
@@ -37,10 +42,9 @@ impl Contexts {
         {
             *message = message.clone().with_message(Message::Binary(event));
         }
-        if matches!(message.content(), Content::Message(_)) {
+        if is_message && headers {
             for (name, value) in values {
-                // One that the message was stored with would be lost.
-                if headers { message.set_header(name, value) } else { message.remove_header(&name) }
+                message.set_header(name, value);
             }
         }
     }

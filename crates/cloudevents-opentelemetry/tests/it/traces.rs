@@ -213,6 +213,25 @@ async fn what_is_stored_keeps_its_context() {
     assert_eq!(exporting.named("send a").parent_span_id, exporting.named("order").span_context.span_id());
 }
 
+/// Over MQTT, where it would be an attribute: also where the send itself has no span.
+#[tokio::test]
+async fn what_is_stored_with_its_context_can_be_sent_where_there_are_no_headers() {
+    let endpoint = Endpoint::parse("mqtt://localhost/a").unwrap();
+    let mut capabilities = FakeQueue::new().sender().capabilities();
+    capabilities.headers_apart = false;
+    for is_traced in [true, false] {
+        let telemetry = telemetry();
+        let mut stored = Outgoing::from(event("1")).header("x-note", "kept");
+        let exporting = Exporting::begin();
+        tracing::info_span!("order").in_scope(|| telemetry.inject(&mut stored));
+        assert_eq!(stored.headers().len(), 2, "a context was stored");
+        let quiet = (!is_traced).then(|| tracing::subscriber::set_default(tracing_subscriber::registry()));
+        drop(telemetry.interceptor(&endpoint).sending(&mut stored, capabilities));
+        assert!(stored.headers().map(|(name, _)| name).eq(["x-note"]), "{is_traced}");
+        drop((quiet, exporting));
+    }
+}
+
 /// Nothing that identifies a webhook's secret address is in a span.
 #[test]
 fn destinations_of_http_are_hosts() {

@@ -1,7 +1,7 @@
 //! Capabilities of a sender.
 
 use crate::{Content, Orders, Outgoing};
-use cloudevents_core::{Message, Name};
+use cloudevents_core::Message;
 use std::fmt;
 
 /// When a send has succeeded.
@@ -61,8 +61,9 @@ impl SenderCapabilities {
     /// Whether a header of this name can be sent with this message.
     pub fn carries_header(&self, outgoing: &Outgoing, name: &str) -> bool {
         let is_binary = || matches!(outgoing.content(), Content::Message(Message::Binary(_)));
-        self.carries.contains(Carries::HEADERS)
-            && (self.headers_apart || Name::parse(name).is_err() || !is_binary())
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_attribute = || !name.is_empty() && name.bytes().all(legal);
+        self.carries.contains(Carries::HEADERS) && (self.headers_apart || !is_attribute() || !is_binary())
     }
 
     /// Returns a copy that also carries these.

@@ -262,28 +262,26 @@ impl Inner {
     }
 
     fn check_origin(&self, parts: &Parts) -> Result<(), Problem> {
-        match &self.consent {
-            Some(consent) if !self.origin(parts).is_some_and(|origin| consent.allows(&origin)) => {
-                let status = StatusCode::FORBIDDEN;
-                let detail = "the delivery does not name an allowed origin in `WebHook-Request-Origin`";
-                Err(refused(status, detail, "WEBHOOK-2.1-e"))
-            }
-            _ => Ok(()),
+        if self.consent.is_some() && self.origin(parts).is_none() {
+            let status = StatusCode::FORBIDDEN;
+            let detail = "the delivery does not name an allowed origin in `WebHook-Request-Origin`";
+            return Err(refused(status, detail, "WEBHOOK-2.1-e"));
         }
+        Ok(())
     }
 
     fn check_rate(&self, parts: &Parts) -> Result<(), Problem> {
         self.check_rate_of(self.origin(parts), None)
     }
 
-    /// The sender whose rate counts. Of an origin that is not checked, anybody could have many.
+    /// The sender, whose rate counts, if it is an allowed one: of origins that are not, anybody could have many.
     fn origin(&self, parts: &Parts) -> Option<Origin> {
-        self.consent.as_ref()?;
+        let consent = self.consent.as_ref()?;
         let written = match once(&parts.headers, REQUEST_ORIGIN).ok()? {
             None if self.options.practice == Practice::EventGrid => once(&parts.headers, "origin").ok()?,
             written => written,
         };
-        written?.parse().ok()
+        written?.parse().ok().filter(|origin| consent.allows(origin))
     }
 
     /// Counts a delivery. Somebody may send again what was `signed`: what is repeated has the same rate, of its own.

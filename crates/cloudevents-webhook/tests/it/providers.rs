@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, Event, Peer};
 use cloudevents_webhook::{
     deliver::Practice,
-    handshake::AllowedOrigins,
+    handshake::{AllowedOrigins, Rate},
     receiver::{MemoryStore, Webhook, WebhookOptions, github_event, stripe_event},
     signature::{GitHub, Sign, Stripe},
 };
@@ -244,4 +244,17 @@ async fn deliveries_of_event_grid_in_its_own_schema_are_converted() {
     assert_eq!(post(&query, "OTHERS").await, 403);
     assert_eq!(post(&query, "ORDERS").await, 204);
     assert_eq!(seen.ids(), ["1280a0fd-90dc-52d2-b26a-8baf5e268b26"]);
+
+    // An origin that is made up has no rate of its own.
+    let options = event_grid().event_grid_validation(["orders"]).convert(convert);
+    let (target, _seen) = Target::accepting(options.highest_rate(Rate::per_minute(1).unwrap())).await;
+    for (origin, status) in [("a.example", 204), ("b.example", 429)] {
+        let headers = [
+            ("webhook-request-origin", origin),
+            ("aeg-subscription-name", "ORDERS"),
+            ("content-type", "application/json"),
+        ];
+        let response = target.send(Method::POST, &query, &headers, body.to_string()).await;
+        assert_eq!(response.status, status, "{origin}");
+    }
 }
