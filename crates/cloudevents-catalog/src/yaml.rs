@@ -554,7 +554,7 @@ mod tests {
         #[test]
         fn nothing_panics_or_hangs(text in "[-a1 \n:\\[\\]{},&*!|>'\"%#?~.\t\\\\]{0,60}") {
             for document in Documents::new(&text).flatten() {
-                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&document.json).is_ok(), "{}", document.json);
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&document.json).is_ok(), "{}", document.json);
             }
         }
     }
