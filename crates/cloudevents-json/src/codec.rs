@@ -7,12 +7,17 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
+/// The name under which `serde_json` shows the text of a number to every visitor, when its feature `arbitrary_precision` is on, which any
+/// crate of a program can enable.
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
+
 /// A value of JSON without duplicate members.
 struct Tree(Value);
 
 /// Parses a document, and refuses duplicate members. Its nesting is limited to 128 levels.
 ///
-/// The detail of an error names line and column. Numbers are exact with the feature `float_roundtrip` of `serde_json`.
+/// The detail of an error names line and column. Numbers are of the types `i64`, `u64` and `f64`, whatever features of `serde_json` a
+/// program enables.
 ///
 /// ```
 /// let error = cloudevents_json::codec::parse(br#"{"a": 1, "a": 2}"#).unwrap_err();
@@ -109,8 +114,21 @@ impl<'de> Visitor<'de> for Reader {
                 return Err(A::Error::custom(format!("the member {name:?} is there twice")));
             }
             let Tree(value) = members.next_value()?;
+            if let (NUMBER, Value::String(text)) = (name.as_str(), &value) {
+                return number(text).ok_or_else(|| A::Error::custom("number out of range"));
+            }
             map.insert(name, value);
         }
         Ok(map.into())
     }
+}
+
+/// The number that `serde_json` makes of this text without `arbitrary_precision`.
+fn number(text: &str) -> Option<Value> {
+    // A negative zero is no integer.
+    let integer = |text: &str| {
+        text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from)).ok()
+    };
+    let integer = integer(text).filter(|_| text != "-0");
+    integer.or_else(|| text.parse().ok().and_then(Number::from_f64)).map(Value::Number)
 }

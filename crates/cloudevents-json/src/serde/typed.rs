@@ -1,7 +1,7 @@
 //! A form that keeps everything, for every serde format: `#[serde(with = "cloudevents_json::serde::typed")]`.
 //!
 //! What is read equals what was written: types of extensions, kinds and bytes of payloads, spellings. In JSON it looks like this. Members
-//! without a value are left out; what is read may have them as `null`:
+//! without a value are left out; what is read may have them as `null`, which is no payload in `data`, unlike in the JSON format:
 //!
 //! ```
 //! use cloudevents_core::{Event, Payload};
@@ -30,6 +30,7 @@
 //! Extensions are named by their type: `Boolean`, `Integer`, `String`, `Binary`, `Uri`, `UriReference`, `Timestamp`. Payloads are `Json`,
 //! `Text`, `Binary`, `Body` (the body of a binary-mode message), `Xml`, `Cbor` or `Proto`. Bytes are base64 in formats of text.
 
+mod number;
 mod write;
 
 use super::field::{Field, Form};
@@ -66,6 +67,9 @@ pub fn append_json(event: &Event, out: &mut Vec<u8>) {
 
 /// Deserialises an event, or several. Each is checked like a received event: strictly. There are no limits besides those of the
 /// deserialiser, so that every event that was stored is read again.
+///
+/// Members that this form does not have are refused, such as the extensions and `data_base64` of a document of the JSON format. Inside
+/// `flatten`, they belong to the other structure.
 pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::read::<Typed, D>(deserializer)
 }
@@ -83,7 +87,10 @@ impl Form for Typed {
     }
 }
 
+/// Other members are refused, so that a document of the JSON format, or a form with more in it, is not read without them. Inside `flatten`,
+/// serde shows this structure its own members only.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Stored<'a> {
     specversion: Cow<'a, str>,
     id: Cow<'a, str>,
@@ -114,7 +121,7 @@ enum Extensions<'a> {
 #[derive(Serialize, Deserialize)]
 enum StoredValue<'a> {
     Boolean(bool),
-    Integer(i32),
+    Integer(#[serde(deserialize_with = "number::read")] i32),
     String(Cow<'a, str>),
     Binary(StoredBytes<'a>),
     Uri(Cow<'a, str>),
@@ -123,6 +130,7 @@ enum StoredValue<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 enum StoredData<'a> {
     Json(Cow<'a, str>),
     Text(Cow<'a, str>),

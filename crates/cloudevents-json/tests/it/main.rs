@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // These are tests, helpers too.
 
 mod bad_input;
+mod codec;
 mod message;
 mod oracle;
 mod problems;

@@ -43,6 +43,44 @@ fn members_without_a_value_are_left_out_or_null() {
     }
 }
 
+/// Which a field has that moved from one form to the other, or one that a newer release wrote with more in it.
+#[test]
+fn members_of_another_form_are_refused() {
+    let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3);
+    let event = event.payload_only(Payload::binary(vec![0, 255])).build().unwrap();
+    let document = serde_json::to_string(&AsJson(event)).unwrap();
+    let error = serde_json::from_str::<AsTyped>(&document).unwrap_err().to_string();
+    assert!(error.contains("unknown field `priority`"), "{error}");
+    let required = r#""specversion":"1.0","id":"1","source":"/s","type":"t""#;
+    for (more, name) in [
+        (r#""data_base64":"AP8=""#, "data_base64"),
+        (r#""later":1"#, "later"),
+        (r#""data":{"Proto":{"type_url":"t","value":"AA==","later":1}}"#, "later"),
+    ] {
+        let error =
+            serde_json::from_str::<AsTyped>(&format!("{{{required},{more}}}")).unwrap_err().to_string();
+        assert!(error.contains(&format!("unknown field `{name}`")), "{error}");
+    }
+}
+
+/// Whatever reads the row: in some formats everything is text.
+#[test]
+fn integers_are_read_from_numbers_and_text() {
+    let read = |value: &str| {
+        let row = format!(
+            r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","extensions":{{"n":{{"Integer":{value}}}}}}}"#
+        );
+        serde_json::from_str::<AsTyped>(&row).map(|event| event.0.extension_as::<i32>("n").unwrap().unwrap())
+    };
+    assert_eq!(read("-3").unwrap(), -3);
+    assert_eq!(read("2147483647").unwrap(), i32::MAX);
+    assert_eq!(read("\"-2147483648\"").unwrap(), i32::MIN);
+    for value in ["3.0", "2147483648", "\"3.0\"", "null", "{}", "{\"a\":\"3\"}"] {
+        let error = read(value).unwrap_err().to_string();
+        assert!(error.contains("expected i32"), "{value}: {error}");
+    }
+}
+
 /// A body that is not what its content type promises stays one: it is not taken for binary data, and binary data is not taken for it.
 #[test]
 fn a_body_stays_a_body_and_binary_data_binary() {
