@@ -2,13 +2,15 @@
 
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+    codec::payload_as,
 };
 use sealed::Sealed;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// CBOR payloads from serde types, for [`EventBuilder`].
 pub trait CborBuilderExt: Sized + Sealed {
-    /// Sets the payload as a CBOR item, with `datacontenttype` `application/cbor`. `build` reports a value that cannot be serialised.
+    /// Sets the payload as a CBOR item. `datacontenttype` becomes `application/cbor`, unless a CBOR one was set before. `build` reports a
+    /// value that cannot be serialised.
     ///
     /// ```
     /// use cloudevents_cbor::ciborium02::{CborBuilderExt, CborEventExt};
@@ -24,7 +26,7 @@ pub trait CborBuilderExt: Sized + Sealed {
 
 impl CborBuilderExt for EventBuilder {
     fn cbor<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        self.payload(MediaType::CBOR.as_str(), to_payload(value))
+        payload_as(self, Ciborium::CONTENT_TYPE, Ciborium::accepts, to_payload(value))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Building events.
 
 use crate::{
-    Error, Event, IntoPayload, Name, Payload, SpecVersion, ToText, ToTimestamp, ToValue, Value,
+    Error, Event, IntoPayload, MediaType, Name, Payload, SpecVersion, ToText, ToTimestamp, ToValue, Value,
     attributes::{Core, Span},
     event::{Body, checked},
     name::is_name,
@@ -139,11 +139,21 @@ impl EventBuilder {
 
     /// Sets character data as the payload. `datacontenttype` becomes `text/plain` unless it was set before.
     pub fn text(self, text: impl Into<crate::TextBuffer>) -> Self {
-        let payload = Payload::text(text);
-        if self.parts.core(Core::DataContentType).is_absent() {
-            return self.payload("text/plain", payload);
+        self.payload_as("text/plain", |_| true, Payload::text(text))
+    }
+
+    /// Sets the payload, and its content type unless one was set before that `accepts` takes.
+    pub(crate) fn payload_as(
+        self,
+        datacontenttype: &str,
+        accepts: impl FnOnce(MediaType<'_>) -> bool,
+        payload: impl IntoPayload,
+    ) -> Self {
+        let stated = self.parts.core(Core::DataContentType);
+        if !stated.is_absent() && accepts(MediaType::known(self.parts.str(stated))) {
+            return self.payload_only(payload);
         }
-        self.payload_only(payload)
+        self.payload(datacontenttype, payload)
     }
 
     /// Sets bytes of this media type as the payload.

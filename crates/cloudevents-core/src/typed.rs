@@ -123,13 +123,15 @@ pub struct TypedEvent<T> {
 }
 
 impl<T: EventData> TypedEvent<T> {
-    /// Builds the event: `type`, `datacontenttype` and the payload come from the value, everything else from the builder.
+    /// Builds the event: `type`, `datacontenttype` and the payload come from the value, everything else from the builder. A
+    /// `datacontenttype` of the builder stays if the codec [accepts](Codec::accepts) it.
     pub fn build(builder: EventBuilder, data: T) -> Result<Self, crate::BuildError>
     where
         T::Codec: Encode<T>,
     {
         let payload = T::Codec::encode(&data, &CodecContext::default());
-        let event = builder.ty(T::TYPE).payload(T::Codec::CONTENT_TYPE, payload).build()?;
+        let builder = builder.ty(T::TYPE).payload_as(T::Codec::CONTENT_TYPE, T::Codec::accepts, payload);
+        let event = builder.build()?;
         Ok(Self { event, data })
     }
 

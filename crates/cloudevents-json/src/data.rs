@@ -5,7 +5,7 @@ use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
     Repair, RepairKind, SpecVersion, TextBuffer,
     codec::{
-        Assembler, Completed, decode_base64,
+        Assembler, Completed, decode_base64, payload_as,
         scan::{RawString, Scanner},
         scan_json,
     },
@@ -168,7 +168,8 @@ fn no_base64_in_03() -> Error {
 
 /// Payloads from serde types, for [`EventBuilder`].
 pub trait JsonBuilderExt: Sized + Sealed {
-    /// Sets the payload as JSON, with `datacontenttype` `application/json`. `build` reports a value that cannot be serialised.
+    /// Sets the payload as JSON. `datacontenttype` becomes `application/json`, unless a JSON one was set before. `build` reports a value
+    /// that cannot be serialised. `serde_json` writes it: numbers that are not finite become `null`.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -184,13 +185,16 @@ pub trait JsonBuilderExt: Sized + Sealed {
 
 impl JsonBuilderExt for EventBuilder {
     fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        self.payload(MediaType::JSON.as_str(), to_payload(value))
+        payload_as(self, Json::CONTENT_TYPE, Json::accepts, to_payload(value))
     }
 }
 
 /// Payloads as serde types, for [`Event`].
 pub trait JsonEventExt: Sealed {
     /// Returns the payload as a value of type `T`, which may borrow from the event.
+    ///
+    /// `serde_json` reads it. A `serde_json::Value` has the last of duplicate members, and numbers as `i64`, `u64` or the nearest `f64`;
+    /// [`Data::Json`] has the text with all digits and members.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not JSON,
     /// and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not JSON, or when the JSON is not a

@@ -2,13 +2,14 @@
 
 use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+    codec::payload_as,
 };
 use prost::{Message, Name};
 use sealed::Sealed;
 
 /// Payloads from prost messages, for [`EventBuilder`].
 pub trait ProtobufBuilderExt: Sized + Sealed {
-    /// Sets the payload to an `Any` of the message, with `datacontenttype` `application/protobuf`.
+    /// Sets the payload to an `Any` of the message. `datacontenttype` becomes `application/protobuf`, unless a protobuf one was set before.
     ///
     /// The type URL is the one from prost, prefixed with `type.googleapis.com` if it has no host. The specification would also set
     /// `dataschema` to it. That requires a URI with a scheme, and is left to the caller.
@@ -29,16 +30,16 @@ pub trait ProtobufBuilderExt: Sized + Sealed {
     /// }
     ///
     /// let order = Order { id: "17".into() };
-    /// let event = Event::builder().id("1").source("/s").ty("t").message(&order).build()?;
-    /// assert_eq!(event.data_as_message::<Order>()?, order);
+    /// let event = Event::builder().id("1").source("/s").ty("t").proto(&order).build()?;
+    /// assert_eq!(event.data_as_proto::<Order>()?, order);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    fn message<M: Message + Name>(self, message: &M) -> Self;
+    fn proto<M: Message + Name>(self, message: &M) -> Self;
 }
 
 impl ProtobufBuilderExt for EventBuilder {
-    fn message<M: Message + Name>(self, message: &M) -> Self {
-        self.payload(MediaType::PROTOBUF, to_payload(message))
+    fn proto<M: Message + Name>(self, message: &M) -> Self {
+        payload_as(self, Prost::CONTENT_TYPE, Prost::accepts, to_payload(message))
     }
 }
 
@@ -49,11 +50,11 @@ pub trait ProtobufEventExt: Sealed {
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
     /// protobuf's, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is an `Any` of another type, or
     /// when the bytes are not an `M`.
-    fn data_as_message<M: Message + Name + Default>(&self) -> Result<M, Error>;
+    fn data_as_proto<M: Message + Name + Default>(&self) -> Result<M, Error>;
 }
 
 impl ProtobufEventExt for Event {
-    fn data_as_message<M: Message + Name + Default>(&self) -> Result<M, Error> {
+    fn data_as_proto<M: Message + Name + Default>(&self) -> Result<M, Error> {
         if let Some(content_type) = self.datacontenttype().filter(|content_type| !is_protobuf(*content_type))
         {
             return Err(Error::new(ErrorKind::UnexpectedContentType)

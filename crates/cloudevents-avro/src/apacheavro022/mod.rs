@@ -9,7 +9,7 @@ mod walk;
 pub use schema::CheckedSchema;
 
 use apache_avro::Schema;
-use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
+use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload, codec::payload_as};
 use sealed::Sealed;
 use serde::{Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
@@ -19,8 +19,8 @@ const CONTENT_TYPE: &str = "application/avro";
 
 /// Avro payloads from serde types, for [`EventBuilder`].
 pub trait AvroBuilderExt: Sized + Sealed {
-    /// Sets the payload to the datum of a value, written with this schema, with `datacontenttype` `application/avro`. `build` reports a
-    /// value that does not match the schema.
+    /// Sets the payload to the datum of a value, written with this schema. `datacontenttype` becomes `application/avro`, unless an Avro one
+    /// was set before. `build` reports a value that does not match the schema.
     ///
     /// The schema is not part of the event; name it with the attribute `dataschema`.
     ///
@@ -47,7 +47,7 @@ pub trait AvroBuilderExt: Sized + Sealed {
 
 impl AvroBuilderExt for EventBuilder {
     fn avro<T: Serialize>(self, schema: &Schema, value: &T) -> Self {
-        self.payload(CONTENT_TYPE, schema::write(schema, value).map(Payload::binary))
+        payload_as(self, CONTENT_TYPE, is_avro, schema::write(schema, value).map(Payload::binary))
     }
 }
 

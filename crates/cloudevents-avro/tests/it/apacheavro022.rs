@@ -48,6 +48,16 @@ fn through_every_format() {
 }
 
 #[test]
+fn a_content_type_that_fits_stays() {
+    let order = Order { number: 42, items: vec![] };
+    for (stated, expected) in [("avro/binary", "avro/binary"), ("text/plain", "application/avro")] {
+        let event = builder().datacontenttype(stated).avro(&schema(), &order).build().unwrap();
+        assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        assert_eq!(event.data_as_avro::<Order>(&schema()).unwrap(), order);
+    }
+}
+
+#[test]
 fn what_is_refused() {
     let read = |event: &Event| event.data_as_avro::<Order>(&schema()).unwrap_err().kind();
     let with = |content_type, bytes: &[u8]| builder().binary(content_type, bytes.to_vec()).build().unwrap();

@@ -68,3 +68,14 @@ fn a_value_that_cbor_does_not_have() {
     let mistakes = event().cbor(&Refuses).build().unwrap_err();
     assert_eq!(mistakes.errors()[0].attribute(), Some("data"));
 }
+
+#[test]
+fn a_content_type_that_fits_stays() {
+    for (stated, expected) in
+        [("application/vnd.order+cbor", "application/vnd.order+cbor"), ("text/plain", "application/cbor")]
+    {
+        let event = event().datacontenttype(stated).cbor(&ORDER).build().unwrap();
+        assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        assert_eq!(event.data_as_cbor::<Order>().unwrap(), ORDER);
+    }
+}

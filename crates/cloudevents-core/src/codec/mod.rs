@@ -16,6 +16,7 @@
 //! | write a document of known length | [`Room`], [`extents`], [`core_length`], [`attributes_size`], [`append_payload`] |
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
 //! | write the body of binary mode, and report what is lost | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
+//! | set a payload that a codec wrote | [`payload_as`] |
 //! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |
 //! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
 
@@ -46,7 +47,8 @@ pub use losses::{
     type_lost, type_url_lost,
 };
 pub use of_event::{
-    Extent, attributes_size, characters, core_bytes, core_length, extents, is_payload_not_json, share,
+    Extent, attributes_size, characters, core_bytes, core_length, extents, is_payload_not_json, payload_as,
+    share,
 };
 pub use picker::Picker;
 pub use piece::Piece;

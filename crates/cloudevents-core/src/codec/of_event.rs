@@ -1,7 +1,7 @@
 //! What encoders read of events and decoders make for them, besides what programs do.
 
 use crate::{
-    AttributeType, Event, MediaType, Payload, TextBuffer,
+    AttributeType, Event, EventBuilder, IntoPayload, MediaType, Payload, TextBuffer,
     attributes::{CORE, Extension, ExtensionKind},
     codec::CoreName,
 };
@@ -50,6 +50,28 @@ pub fn core_bytes(event: &Event, name: CoreName) -> &[u8] {
     let span = event.core.get(core as usize).copied().unwrap_or_default();
     let buffer = if span.is_in_side() { &event.buffers.side } else { &event.buffers.text };
     buffer.as_bytes().get(span.range()).unwrap_or_default()
+}
+
+/// Sets a payload, and its content type unless one was set before that `accepts` takes: `application/vnd.order+json` stays when a value is
+/// written as JSON. For setters of codecs.
+///
+/// ```
+/// use cloudevents_core::{Event, MediaType, Payload, codec::payload_as};
+///
+/// let builder = |media_type| Event::builder().id("1").source("/s").ty("t").datacontenttype(media_type);
+/// for (before, after) in [("application/vnd.order+json", "application/vnd.order+json"), ("text/plain", "application/json")] {
+///     let event = payload_as(builder(before), "application/json", MediaType::is_json, Payload::json("{}")).build()?;
+///     assert_eq!(event.datacontenttype().unwrap().as_str(), after);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn payload_as(
+    builder: EventBuilder,
+    datacontenttype: &str,
+    accepts: impl FnOnce(MediaType<'_>) -> bool,
+    payload: impl IntoPayload,
+) -> EventBuilder {
+    builder.payload_as(datacontenttype, accepts, payload)
 }
 
 /// The length of that text in bytes.

@@ -1,7 +1,7 @@
 //! Payloads as Rust types.
 
 use cloudevents_core::{ErrorKind, Event, EventData, Payload, TypedEvent};
-use cloudevents_json::{Json, JsonEventExt};
+use cloudevents_json::{Json, JsonBuilderExt, JsonEventExt};
 use serde::{Deserialize, Serialize};
 use std::error::Error as _;
 
@@ -64,4 +64,24 @@ fn a_value_borrows_from_the_event() {
     let event = event("{\"name\":\"Ann\"}");
     let value: Borrowed<'_> = event.data_as_json().unwrap();
     assert!(event.data_bytes().unwrap().as_ptr_range().contains(&value.name.as_ptr()));
+}
+
+/// In any order of setters; one that is not JSON is replaced.
+#[test]
+fn a_content_type_that_fits_stays() {
+    let builder = || Event::builder().id("1").source("/s");
+    for (stated, expected) in [
+        (None, "application/json"),
+        (Some("application/vnd.order+json; v=2"), "application/vnd.order+json; v=2"),
+        (Some("text/plain"), "application/json"),
+    ] {
+        let event = builder().ty("t").datacontenttype(stated).json(&Both { total: 7 }).build().unwrap();
+        let typed = TypedEvent::build(builder().datacontenttype(stated), Both { total: 7 }).unwrap();
+        let again = event.clone().into_builder().json(&8).build().unwrap();
+        for event in [&event, typed.event(), &again] {
+            assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        }
+        assert_eq!(event.data_as_json::<Both>().unwrap(), Both { total: 7 });
+        assert_eq!(again.data_bytes().unwrap().as_ref(), b"8");
+    }
 }

@@ -31,15 +31,15 @@ fn event() -> EventBuilder {
 
 #[test]
 fn a_message_travels_as_an_any() {
-    let event = event().message(&order()).build().unwrap();
+    let event = event().proto(&order()).build().unwrap();
     let event = cloudevents_protobuf::decode(cloudevents_protobuf::encode_lossy(&event).unwrap()).unwrap();
     assert_eq!(event.datacontenttype().unwrap().as_str(), "application/protobuf");
     let Some(Data::Proto { type_url, .. }) = event.data() else { panic!("{event:?}") };
     assert_eq!(type_url, "type.googleapis.com/com.example.shop.Order");
-    assert_eq!(event.data_as_message::<Order>().unwrap(), order());
+    assert_eq!(event.data_as_proto::<Order>().unwrap(), order());
     // Over a carrier that has no `Any`, the bytes are left.
     let event = cloudevents_json::decode(cloudevents_json::encode_lossy(&event)).unwrap();
-    assert_eq!(event.data_as_message::<Order>().unwrap(), order());
+    assert_eq!(event.data_as_proto::<Order>().unwrap(), order());
 }
 
 #[test]
@@ -51,8 +51,7 @@ fn events_of_a_type() {
 
 #[test]
 fn a_payload_that_is_not_the_message_asked_for() {
-    let kind =
-        |builder: EventBuilder| builder.build().unwrap().data_as_message::<Order>().unwrap_err().kind();
+    let kind = |builder: EventBuilder| builder.build().unwrap().data_as_proto::<Order>().unwrap_err().kind();
     let any = |url: &str, bytes: &'static [u8]| event().payload_only(Payload::proto(url, bytes));
     assert_eq!(kind(event()), ErrorKind::InvalidData);
     assert_eq!(kind(any("type.googleapis.com/com.example.shop.Refund", b"")), ErrorKind::InvalidData);
@@ -65,5 +64,16 @@ fn a_payload_that_is_not_the_message_asked_for() {
         ErrorKind::UnexpectedContentType
     );
     let event = any("https://example.com/types/com.example.shop.Order", b"").build().unwrap();
-    assert_eq!(event.data_as_message::<Order>().unwrap(), Order::default());
+    assert_eq!(event.data_as_proto::<Order>().unwrap(), Order::default());
+}
+
+#[test]
+fn a_content_type_that_fits_stays() {
+    for (stated, expected) in
+        [("application/x-protobuf", "application/x-protobuf"), ("text/plain", "application/protobuf")]
+    {
+        let event = event().datacontenttype(stated).proto(&order()).build().unwrap();
+        assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        assert_eq!(event.data_as_proto::<Order>().unwrap(), order());
+    }
 }
