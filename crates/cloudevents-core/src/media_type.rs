@@ -140,11 +140,12 @@ impl<'a> MediaType<'a> {
         Self { text, essence }
     }
 
-    /// The text without parameters that are empty, which the grammar of HTTP allows (RFC 9110, section 5.6.6): `a/b` of `a/b;`. `None` if
-    /// it is no media type then.
+    /// The text without parameters that are empty and with spaces in place of tabs: `a/b` of `a/b;`. The grammar of HTTP allows both (RFC
+    /// 9110, section 5.6.6). `None` if it is no media type then.
     #[cold]
     pub(crate) fn without_empty_parameters(text: &str) -> Option<alloc::string::String> {
-        let (essence, mut rest) = essence_of(text)?;
+        let text = text.replace('\t', " ");
+        let (essence, mut rest) = essence_of(&text)?;
         let mut kept = alloc::string::String::from(text.get(..essence)?);
         loop {
             rest = rest.trim_start_matches(' ');
@@ -411,6 +412,8 @@ mod tests {
             ("a/b;", Some("a/b")),
             ("a/b ; ;; ", Some("a/b")),
             ("a/b;; x=1 ; ;y=\";\";", Some("a/b; x=1;y=\";\"")),
+            ("a/b;\tx=1\t;\t;y=2;\t", Some("a/b; x=1;y=2")),
+            ("a/b;x=\"\t\"", Some("a/b;x=\" \"")),
             ("a/b;x", None),
             ("a/b, c/d", None),
             ("b;", None),

@@ -21,15 +21,16 @@ pub enum RepairKind {
     /// The content type was read from a header with another spelling of the name: `Content-Type` or `contentType` for `content-type`,
     /// where names are case-sensitive. The right name takes precedence; without it, others have to agree. Not in [`Leniency::all`].
     ContentTypeName,
-    /// `data` of the JSON format that is not a string, under a content type that is not JSON, was read as text.
+    /// `data` of the JSON format that is not a string, under a content type that is not JSON, was read as text, and so was `null`. In the
+    /// CBOR format, an item that is no string, under a content type that is not CBOR, was read as its bytes.
     DataAsText,
     /// An optional attribute whose value is invalid was left out.
     DroppedAttribute,
     /// An attribute whose name is not valid was left out. One that [`LowerCasedName`](Self::LowerCasedName) would make a duplicate is
     /// left out, too, where both are allowed.
     DroppedName,
-    /// Empty parameters of a media type (`application/json;`) were left out. HTTP allows them (RFC 9110, section 5.6.6), and
-    /// `datacontenttype` does not (RFC 2045, section 5.1).
+    /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both
+    /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
     /// Attributes were read from properties with the prefix of another protocol: `ce-` over MQTT, which has none. Not in [`Leniency::all`].
     ForeignPrefix,
@@ -137,10 +138,10 @@ impl RepairKind {
             Self::AssumedJson => "the message was taken for a document of the JSON format",
             Self::ByteOrderMark => "a byte order mark was skipped",
             Self::ContentTypeName => "was in a header with another spelling of content-type",
-            Self::DataAsText => "the payload was taken as text",
+            Self::DataAsText => "the payload was taken as it is written",
             Self::DroppedAttribute => "was left out",
             Self::DroppedName => "was left out, because its name is not valid",
-            Self::EmptyParameter => "had empty parameters, which were left out",
+            Self::EmptyParameter => "had empty parameters or tabs between them, which were left out",
             Self::ForeignPrefix => "attributes had a prefix that this protocol does not have",
             Self::IgnoredHeader => "was ignored: it must not be there",
             Self::Latin1Text => "was taken for ISO-8859-1, because it is not UTF-8",
@@ -194,6 +195,8 @@ impl Leniency {
     /// [`UnprefixedExtension`](RepairKind::UnprefixedExtension). They have to be named, or are part of a [`Peer`](crate::Peer). What strict
     /// decoding accepts is read alike with all other repairs; a message without a mark of CloudEvents is none.
     ///
+    /// Repairs that a later release adds may be among them. A program that wants to read tomorrow exactly what it reads today names them.
+    ///
     /// ```
     /// use cloudevents_core::{Leniency, RepairKind};
     ///
@@ -201,14 +204,16 @@ impl Leniency {
     /// assert!(!Leniency::all().allows(RepairKind::RawText));
     /// ```
     pub const fn all() -> Self {
-        Self(u32::MAX)
-            .without(RepairKind::AssumedJson)
-            .without(RepairKind::ContentTypeName)
-            .without(RepairKind::ForeignPrefix)
-            .without(RepairKind::Latin1Text)
-            .without(RepairKind::NumericTime)
-            .without(RepairKind::RawText)
-            .without(RepairKind::UnprefixedExtension)
+        Self::strict()
+            .with(RepairKind::ByteOrderMark)
+            .with(RepairKind::DataAsText)
+            .with(RepairKind::DroppedAttribute)
+            .with(RepairKind::DroppedName)
+            .with(RepairKind::EmptyParameter)
+            .with(RepairKind::IgnoredHeader)
+            .with(RepairKind::LiteralText)
+            .with(RepairKind::LowerCasedName)
+            .with(RepairKind::UriFragment)
     }
 
     /// Allows a repair.
@@ -316,6 +321,7 @@ impl fmt::Debug for Leniency {
 pub struct Repair {
     kind: RepairKind,
     attribute: Option<Box<str>>,
+    index: Option<usize>,
     cause: Option<Error>,
     /// The name of the attribute before it was lower-cased.
     spelled: Option<Box<str>>,
@@ -324,12 +330,18 @@ pub struct Repair {
 impl Repair {
     /// A repair of no particular attribute.
     pub fn new(kind: RepairKind) -> Self {
-        Self { kind, attribute: None, cause: None, spelled: None }
+        Self { kind, attribute: None, index: None, cause: None, spelled: None }
     }
 
     /// The attribute that was repaired.
     pub fn with_attribute(mut self, name: impl Into<Box<str>>) -> Self {
         self.attribute = Some(name.into());
+        self
+    }
+
+    /// The index, counted from 0, of the event in its batch.
+    pub fn with_index(mut self, index: usize) -> Self {
+        self.index = Some(index);
         self
     }
 
@@ -347,6 +359,11 @@ impl Repair {
     /// The attribute that was repaired, if any.
     pub fn attribute(&self) -> Option<&str> {
         self.attribute.as_deref()
+    }
+
+    /// The index of the event in its batch, counted from 0. `None` for a repair of the batch itself, and outside of batches.
+    pub fn index(&self) -> Option<usize> {
+        self.index
     }
 
     /// The error that strict decoding would have returned.
@@ -389,6 +406,46 @@ impl fmt::Display for Repair {
         if let Some(cause) = &self.cause {
             write!(f, ": {}", cause.message())?;
         }
+        if let Some(index) = self.index {
+            write!(f, " (event {index} of the batch)")?;
+        }
         write!(f, " [{}]", self.kind.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every set is read from its own text, whichever repairs are in it.
+    #[test]
+    fn a_leniency_is_read_from_its_text() {
+        for start in [Leniency::strict(), Leniency::all()] {
+            for repair in RepairKind::ALL {
+                for leniency in [start, start.with(*repair), start.without(*repair)] {
+                    let text = alloc::string::ToString::to_string(&leniency);
+                    assert_eq!(text.parse::<Leniency>().unwrap(), leniency, "{text}");
+                }
+            }
+        }
+    }
+
+    /// Those that guess have to be named. A new repair is in one of the two lists.
+    #[test]
+    fn all_is_all_but_guesses() {
+        let guesses: Vec<_> =
+            RepairKind::ALL.iter().copied().filter(|repair| !Leniency::all().allows(*repair)).collect();
+        assert_eq!(
+            guesses,
+            [
+                RepairKind::AssumedJson,
+                RepairKind::ContentTypeName,
+                RepairKind::ForeignPrefix,
+                RepairKind::Latin1Text,
+                RepairKind::NumericTime,
+                RepairKind::RawText,
+                RepairKind::UnprefixedExtension,
+            ]
+        );
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Ve
             batch.value.reserve_exact(room.min(with.limits.batch));
         }
         batch.value.push(decoded.value);
-        batch.repairs.extend(decoded.repairs);
+        batch.repairs.extend(decoded.repairs.into_iter().map(|repair| repair.with_index(index)));
         elements.at = at;
     }
     close(&buffer, elements.at)?;

@@ -20,7 +20,7 @@ pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Ve
         let decoded =
             event(document.slice_ref(part), start, with, 2).map_err(|error| error.with_index(index))?;
         batch.value.push(decoded.value);
-        batch.repairs.extend(decoded.repairs);
+        batch.repairs.extend(decoded.repairs.into_iter().map(|repair| repair.with_index(index)));
     }
     Ok(batch)
 }

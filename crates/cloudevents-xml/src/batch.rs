@@ -32,7 +32,7 @@ pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Ve
             batch.value.reserve_exact(more.min(with.limits.batch));
         }
         batch.value.push(decoded.value);
-        batch.repairs.extend(decoded.repairs);
+        batch.repairs.extend(decoded.repairs.into_iter().map(|repair| repair.with_index(index)));
     }
     scanner.epilog()?;
     Ok(batch)

@@ -1,6 +1,9 @@
 //! Requests to events.
 
-use super::{CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, Typed, layer::options};
+use super::{
+    CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, RepairedCloudEvents, Typed,
+    layer::options,
+};
 use crate::{
     Problem,
     body::{Decode, collecting::collect},
@@ -74,6 +77,19 @@ impl<S: Send + Sync> FromRequest<S> for CloudEvents {
     }
 }
 
+impl<S: Send + Sync> FromRequest<S> for RepairedCloudEvents {
+    type Rejection = Problem;
+
+    fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
+        receive(
+            request,
+            |headers, body, with| decode_events(headers, body, with),
+            true,
+            |decoded| Ok(Self(decoded)),
+        )
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for CloudEventMessage {
     type Rejection = Problem;
 
@@ -128,6 +144,7 @@ optional! {
     CloudEvent;
     RepairedCloudEvent;
     CloudEvents;
+    RepairedCloudEvents;
     CloudEventMessage;
     [T: EventData] Typed<T>;
 }

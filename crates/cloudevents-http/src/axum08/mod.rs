@@ -14,7 +14,10 @@ use cloudevents_json::Json;
 ///
 /// The limits, formats and leniency are those of a [`DecodingLayer`]; without one, decoding is strict and knows JSON. A request that
 /// cannot be decoded is rejected with a [`Problem`](crate::Problem). `Option<CloudEvent>` is for endpoints that take other things,
-/// too: it is `None` for a request without a mark of CloudEvents.
+/// too: it is `None` for a request whose headers have no mark of CloudEvents, also if
+/// [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson) would read its body as one.
+///
+/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] to get them.
 ///
 /// axum's `DefaultBodyLimit` applies to axum's extractors only: here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the
 /// body.
@@ -63,10 +66,15 @@ use cloudevents_json::Json;
 pub struct CloudEvent(pub Event);
 
 /// One event or a batch of them, in any mode. As a response, it is a batch in the JSON format.
+///
+/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvents`] to get them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEvents(pub Vec<Event>);
 
 /// A message with its document or payload undecoded, for forwarding. As a response, it is written as it came.
+///
+/// Repairs of the headers of binary mode are discarded; [`decode_message`](crate::decode_message) returns them. Those of a document are
+/// made when it is read, by [`Message::event`].
 #[derive(Clone, Debug)]
 pub struct CloudEventMessage(pub Message);
 
@@ -74,10 +82,17 @@ pub struct CloudEventMessage(pub Message);
 #[derive(Clone, Debug)]
 pub struct RepairedCloudEvent(pub Decoded<Event>);
 
+/// One event or a batch of them, in any mode, and the repairs that lenient decoding made. In a batch, a repair has the
+/// [index](cloudevents_core::Repair::index) of its event.
+#[derive(Clone, Debug)]
+pub struct RepairedCloudEvents(pub Decoded<Vec<Event>>);
+
 /// One event whose type and payload are those of a Rust type. As a response, it is written in binary mode.
 ///
 /// An event of another type is rejected with 422, one with another content type with 415, and one with a payload that does not fit
 /// the Rust type with 422.
+///
+/// Repairs of lenient decoding are discarded; use [`RepairedCloudEvent`] and [`TypedEvent::decode`] to get them.
 #[derive(Clone, Debug)]
 pub struct Typed<T>(pub TypedEvent<T>);
 

@@ -349,3 +349,20 @@ fn empty_parameters_of_a_content_type() {
     assert!(matches!(lenient.value.data(), Some(Data::Json(_))));
     assert_eq!(lenient.repairs()[0].kind(), RepairKind::EmptyParameter);
 }
+
+/// RFC 9110, section 5.6.3: white space around a semicolon may be a tab, which `datacontenttype` cannot have. Lenient decoding left the
+/// content type out, and took JSON for bytes.
+#[test]
+fn tabs_in_a_content_type() {
+    let head = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
+    let headers = || head.into_iter().chain([("content-type", "application/json;\tcharset=utf-8")]);
+    let strict = cloudevents_http::decode(headers(), "{}".into(), &DecodeOptions::strict()).unwrap_err();
+    assert_eq!(strict.clause(), Some("CE-Type-System-f"));
+    let lenient = cloudevents_http::decode(headers(), "{}".into(), &DecodeOptions::lenient()).unwrap();
+    assert_eq!(lenient.value.datacontenttype().unwrap().as_str(), "application/json; charset=utf-8");
+    assert!(matches!(lenient.value.data(), Some(Data::Json(_))));
+    assert_eq!(lenient.repairs()[0].kind(), RepairKind::EmptyParameter);
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let headers = [("content-type", "application/cloudevents+json\t;\tcharset=utf-8;\tx=\"\t\"")];
+    assert!(cloudevents_http::decode(headers, document.into(), &DecodeOptions::strict()).is_ok());
+}

@@ -9,7 +9,10 @@ use axum::{
 };
 use cloudevents_core::{DecodeOptions, Event, EventData, RepairKind, SpecVersion};
 use cloudevents_http::{
-    axum08::{CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer, RepairedCloudEvent, Typed},
+    axum08::{
+        CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer, RepairedCloudEvent, RepairedCloudEvents,
+        Typed,
+    },
     reqwest013::{RequestBuilderExt, ResponseExt},
 };
 use cloudevents_json::{Json, JsonBuilderExt};
@@ -29,6 +32,7 @@ impl EventData for OrderPlaced {
 async fn app() -> SocketAddr {
     let lenient = Router::new()
         .route("/lenient", routing::post(repairs))
+        .route("/lenient-events", routing::post(repairs_of_events))
         .layer(DecodingLayer::new(DecodeOptions::lenient()));
     let mut small = DecodeOptions::strict();
     small.limits.bytes = 10;
@@ -48,6 +52,11 @@ async fn app() -> SocketAddr {
 
 async fn repairs(RepairedCloudEvent(decoded): RepairedCloudEvent) -> String {
     decoded.repairs.iter().map(|repair| repair.kind().code()).collect::<Vec<_>>().join(",")
+}
+
+async fn repairs_of_events(RepairedCloudEvents(decoded): RepairedCloudEvents) -> String {
+    let repairs = decoded.repairs.iter().map(|repair| format!("{:?} {}", repair.index(), repair.kind()));
+    format!("{}: {}", decoded.value.len(), repairs.collect::<Vec<_>>().join(","))
 }
 
 async fn typed(Typed(order): Typed<OrderPlaced>) -> String {
@@ -123,6 +132,13 @@ async fn the_layer_says_how() {
         (answer.status.as_u16(), &*answer.body),
         (200, RepairKind::DroppedAttribute.code().as_bytes())
     );
+
+    let batch = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t"},{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"yesterday"}]"#;
+    let content_type = "content-type: application/cloudevents-batch+json\r\n";
+    let answer = raw(address, "/lenient-events", content_type, batch).await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (200, &b"2: Some(1) dropped-attribute"[..]));
+    let answer = raw(address, "/lenient-events", &headers, "").await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (200, &b"1: None dropped-attribute"[..]));
 
     let answer = raw(address, "/small", REQUIRED, "0123456789").await;
     assert_eq!(answer.status, 200);

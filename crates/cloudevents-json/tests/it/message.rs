@@ -24,7 +24,9 @@ fn a_recognized_document_is_read_in_its_own_format() {
     }
     let batch = Message::batched(&[event(), event()], &Json::new()).unwrap().0;
     assert_eq!(batch.events(&strict).unwrap().value.len(), 2);
-    assert_eq!(batch.attribute("type", &strict).unwrap_err().kind(), ErrorKind::Batched);
+    let (whole, one) = (batch.event(&strict).unwrap_err(), batch.attribute("type", &strict).unwrap_err());
+    assert_eq!((whole.kind(), one.kind()), (ErrorKind::Batched, ErrorKind::Batched));
+    assert!(one.help().is_some() && one.help() == whole.help());
 }
 
 #[test]
@@ -118,4 +120,16 @@ fn the_index_of_another_specversion() {
     let old = Event::builder().specversion(SpecVersion::V03).id("2").source("/s").ty("t").build().unwrap();
     let error = cloudevents_json::encode_batch(&[&event(), &event(), &old]).unwrap_err();
     assert_eq!((error.kind(), error.index()), (ErrorKind::MixedSpecversions, Some(2)));
+}
+
+/// Which event of a batch was repaired.
+#[test]
+fn repairs_of_a_batch_have_the_index_of_their_event() {
+    let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let odd = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"yesterday"}"#;
+    let batch = format!("\u{feff}[{good},{odd},{good},{odd}]");
+    let decoded = Json::new().decode_batch(batch.into(), &DecodeOptions::lenient()).unwrap();
+    let indexes: Vec<_> = decoded.repairs().iter().map(|repair| repair.index()).collect();
+    assert_eq!(indexes, [None, Some(1), Some(3)]);
+    assert!(decoded.repairs()[2].to_string().contains("(event 3 of the batch)"));
 }

@@ -14,3 +14,18 @@ fn an_empty_ce_uri_as_dataschema() {
     let decoded = Protobuf::new().decode(document.into(), &DecodeOptions::lenient()).unwrap();
     assert_eq!(decoded.repairs()[0].kind(), RepairKind::DroppedAttribute);
 }
+
+/// Which event of a batch was repaired.
+#[test]
+fn repairs_of_a_batch_have_the_index_of_their_event() {
+    let good = b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t".to_vec();
+    let mut odd = good.clone();
+    odd.extend_from_slice(b"\x2a\x10\x0a\x0adataschema\x12\x02\x2a\x00");
+    let mut batch = Vec::new();
+    for event in [&good, &odd] {
+        batch.extend([0x0a, event.len() as u8]);
+        batch.extend(event);
+    }
+    let decoded = Protobuf::new().decode_batch(batch.into(), &DecodeOptions::lenient()).unwrap();
+    assert_eq!(decoded.repairs().iter().map(|repair| repair.index()).collect::<Vec<_>>(), [Some(1)]);
+}
