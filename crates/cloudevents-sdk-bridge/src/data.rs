@@ -62,7 +62,13 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
     let bytes = || Theirs::Binary(data.as_bytes().into());
     match data {
         Data::Json(text) => match json::exact(text.as_str()) {
-            Some(value) => (Some(Theirs::Json(value)), stated),
+            Some(value) => {
+                let spelled = value.to_string();
+                if spelled != text.as_str() {
+                    lose("json-spelling", "the JSON value is spelled differently, with the same meaning");
+                }
+                (Some(Theirs::Json(value)), stated)
+            }
             None => {
                 lose("json-as-bytes", "a JSON value of the SDK would not say the same; it becomes bytes");
                 (Some(bytes()), event.content_type())
@@ -108,9 +114,13 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
     }
 }
 
-/// All keep the bytes, but for the name of their type.
+/// All others keep the bytes.
 fn class_of(kind: &str) -> LossClass {
-    if kind == "type-url" { LossClass::Meaning } else { LossClass::PayloadForm }
+    match kind {
+        "type-url" => LossClass::Meaning,
+        "json-spelling" => LossClass::Spelling,
+        _ => LossClass::PayloadForm,
+    }
 }
 
 fn is_json_text(bytes: &[u8]) -> bool {

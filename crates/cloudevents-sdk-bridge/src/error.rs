@@ -69,9 +69,11 @@ impl From<BuildError> for BridgeError {
     }
 }
 
-/// Keeps only the first reason.
+/// The first reason, with the others in [`Error::others`].
 impl From<BridgeError> for Error {
     fn from(error: BridgeError) -> Self {
-        error.0.into_iter().next().unwrap_or_else(|| Self::new(ErrorKind::Inexact))
+        let mut reasons = error.0.into_iter();
+        let first = reasons.next().unwrap_or_else(|| Self::new(ErrorKind::Inexact));
+        first.with_others(reasons)
     }
 }

@@ -15,6 +15,11 @@ impl Lost {
         Self { class, at: at.into(), kind, detail }
     }
 
+    /// What the conversion back says in other words: it does not keep an event from being converted.
+    pub(crate) fn is_other_words(&self) -> bool {
+        matches!(self.kind, "json-spelling" | "content-type-stated")
+    }
+
     pub(crate) fn into_error(self) -> Error {
         Error::new(ErrorKind::Inexact)
             .with_attribute(self.at)

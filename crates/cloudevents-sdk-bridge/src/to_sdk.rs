@@ -11,7 +11,7 @@ use cloudevents_core::{AttributeType, Error, ErrorKind, Event, LossClass, Losses
 ///
 /// [`from_sdk`](crate::from_sdk) converts the result back to the same event, with two exceptions: JSON text may be spelled differently,
 /// with the same meaning (white space, the order of members, `1.0` for `1.00`), and a content type implied by a CBOR payload is stated.
-/// Errors are of kind [`Inexact`](ErrorKind::Inexact); [`to_sdk_lossy`] lists them.
+/// [`to_sdk_lossy`] lists these, too. Errors are of kind [`Inexact`](ErrorKind::Inexact).
 ///
 /// ```
 /// use cloudevents::AttributesReader;
@@ -32,14 +32,15 @@ use cloudevents_core::{AttributeType, Error, ErrorKind, Event, LossClass, Losses
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
-    let (theirs, lost) = convert(event)?;
+    let (theirs, mut lost) = convert(event)?;
+    lost.retain(|lost| !lost.is_other_words());
     if lost.is_empty() {
         return Ok(theirs);
     }
     Err(BridgeError::new(lost.into_iter().map(Lost::into_error).collect()))
 }
 
-/// Converts an event to an event of the SDK, and returns the losses.
+/// Converts an event to an event of the SDK, and returns the losses. Without any, [`from_sdk`](crate::from_sdk) returns an equal event.
 ///
 /// | at | kind | what happens |
 /// |---|---|---|
@@ -50,14 +51,15 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
 /// | `dataschema`, `schemaurl` | `spelling` | spelled as the SDK's `Url` spells it |
 /// | `dataschema`, `schemaurl` | `not-a-url` | left out: the SDK does not accept it as a URL, such as a relative reference |
 /// | an extension | `type` | a URI, URI-reference, Timestamp or Binary becomes a String in its canonical form |
+/// | `datacontenttype` | `content-type-stated` | a content type that the payload implies is stated, where the payload would otherwise lose its meaning |
+/// | `data` | `json-spelling` | JSON text is spelled as `serde_json` spells its value: without white space, with sorted members, `1.0` for `1.00` |
 /// | `data` | `json-as-bytes` | JSON text becomes bytes: a JSON value would lose digits or duplicate members |
 /// | `data` | `text-as-bytes` | text becomes bytes under a JSON content type that the SDK does not recognise (`Application/JSON`) |
 /// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as JSON or CBOR, by the content type |
 /// | `data` | `xml-as-text`, `xml-as-bytes` | an XML element becomes text, or bytes under a JSON content type |
 /// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
 ///
-/// An implied content type is stated where the payload would otherwise lose its meaning. Returns an error only for what the SDK has no
-/// form for: a specversion that it does not know.
+/// Returns an error only for what the SDK has no form for: a specversion that it does not know.
 ///
 /// ```
 /// use cloudevents_core::{Event, Timestamp};
@@ -104,6 +106,14 @@ fn convert(event: &Event) -> Result<(cloudevents::Event, Vec<Lost>), BridgeError
         extension(name.as_str(), value, &mut theirs, &mut lost);
     }
     let (data, content_type) = data::to_sdk(event, &mut lost);
+    if event.datacontenttype().is_none() && content_type.is_some() {
+        lost.push(Lost::new(
+            LossClass::Spelling,
+            "datacontenttype",
+            "content-type-stated",
+            "the content type that the payload implies is stated",
+        ));
+    }
     theirs.set_datacontenttype(content_type.map(|content_type| content_type.as_str()));
     if let Some(data) = data {
         theirs.set_data_unchecked(data);

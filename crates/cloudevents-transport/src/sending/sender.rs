@@ -487,14 +487,9 @@ impl fmt::Debug for Sender {
 
 /// The messages of [`Sender::send_all`] that the peer does not have, or whose result is unknown.
 ///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_transport::SendAllError;
-///
-/// let failure = SendAllError { failed: vec![(3, Error::new(ErrorKind::Refused))], total: 5 };
-/// assert_eq!(failure.to_string(), "1 of 5 events were not sent; the first is number 3: the peer refused this [refused]");
-/// ```
+/// [`Error`] of it has the first one, and the others in [`Error::others`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SendAllError {
     /// The index of each message, starting at 0, and its error; sorted by index.
     pub failed: Vec<(usize, Error)>,
@@ -531,11 +526,12 @@ impl std::error::Error for SendAllError {
     }
 }
 
-/// The first failure, with its index.
+/// The first failure, with its index, and the others in [`Error::others`].
 impl From<SendAllError> for Error {
     fn from(failure: SendAllError) -> Self {
-        match failure.failed.into_iter().next() {
-            Some((index, error)) => error.with_index(index),
+        let mut failed = failure.failed.into_iter().map(|(index, error)| error.with_index(index));
+        match failed.next() {
+            Some(first) => first.with_others(failed),
             None => Self::new(ErrorKind::Transport),
         }
     }

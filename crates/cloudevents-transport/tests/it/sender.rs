@@ -39,7 +39,8 @@ async fn send_all_says_which_failed() {
     let failed: Vec<_> = failure.failed.iter().map(|(index, error)| (*index, error.kind())).collect();
     assert_eq!(failed, [(2, ErrorKind::Refused), (4, ErrorKind::Refused)]);
     assert_eq!((failure.total, queue.len()), (6, 4));
-    assert_eq!(Error::from(failure).index(), Some(2));
+    let indexes: Vec<_> = Error::from(failure).into_mistakes().iter().map(Error::index).collect();
+    assert_eq!(indexes, [Some(2), Some(4)]);
     let metrics = sender.metrics();
     assert_eq!((metrics.enqueued, metrics.sent, metrics.failed), (6, 4, 2));
 }
