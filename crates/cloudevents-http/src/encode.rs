@@ -99,22 +99,24 @@ pub fn encode_batch<'a>(
 /// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode does
 /// not hold of an event is not reported here, but where the message is made: [`Mode::message`] returns it.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
-    write_message(message, false, headers)
+    Ok(write_message(message, false, headers)?.0)
 }
 
-/// [`encode_message`], with [`Encoding::raw`].
-pub(crate) fn write_message(message: &Message, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+/// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
+pub(crate) fn write_message(
+    message: &Message,
+    raw: bool,
+    headers: &mut HeaderMap,
+) -> Result<(Bytes, Losses), Error> {
     if let Message::Binary(event) = message
         && raw
         && !arrives_raw(event)
     {
-        let (body, losses) = structured(event, &Json::new(), headers)?;
-        let _ = losses.keep_meaning()?;
-        return Ok(body);
+        return structured(event, &Json::new(), headers);
     }
     clear(headers);
     let (media_type, body) = match message {
-        Message::Binary(event) => return binary(event, raw, headers),
+        Message::Binary(event) => return Ok((binary(event, raw, headers)?, Losses::none())),
         Message::Structured(document) => (document.format().media_type(), document.body()),
         Message::Batched(document) => (document.format().batch_media_type(), document.body()),
         _ => {
@@ -124,7 +126,7 @@ pub(crate) fn write_message(message: &Message, raw: bool, headers: &mut HeaderMa
         }
     };
     put(headers, CONTENT_TYPE, content_type(&media_type)?)?;
-    Ok(body.clone())
+    Ok((body.clone(), Losses::none()))
 }
 
 /// Requests and responses that carry events, on the builders of the `http` crate.
@@ -210,7 +212,7 @@ pub(crate) fn kept((message, losses): (Message, Losses)) -> Result<Message, Erro
 
 fn each(headers: &HeaderMap, mut set: impl FnMut(&str, &str)) -> Result<(), Error> {
     for (name, value) in headers {
-        set(name.as_str(), std::str::from_utf8(value.as_bytes()).map_err(|_| not_a_header())?);
+        set(name.as_str(), std::str::from_utf8(value.as_bytes()).map_err(|_| not_a_header(name.as_str()))?);
     }
     Ok(())
 }
@@ -269,7 +271,7 @@ fn binary(event: &Event, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Er
 fn shared(event: &Event, text: Option<&str>) -> Result<HeaderValue, Error> {
     let text = text.unwrap_or_default();
     match share(event, text) {
-        Some(bytes) => HeaderValue::from_maybe_shared(bytes).map_err(|_| not_a_header()),
+        Some(bytes) => HeaderValue::from_maybe_shared(bytes).map_err(|_| not_a_header(text)),
         None => content_type(text),
     }
 }
@@ -281,7 +283,7 @@ fn content_type(media_type: &str) -> Result<HeaderValue, Error> {
         "application/cloudevents-batch+json" => {
             Ok(HeaderValue::from_static("application/cloudevents-batch+json"))
         }
-        other => HeaderValue::from_str(other).map_err(|_| not_a_header()),
+        other => HeaderValue::from_str(other).map_err(|_| not_a_header(other)),
     }
 }
 
@@ -299,8 +301,8 @@ fn too_many() -> Error {
 }
 
 #[cold]
-fn not_a_header() -> Error {
-    Error::new(ErrorKind::InvalidMediaType).with_detail("it cannot be written in a header")
+fn not_a_header(text: &str) -> Error {
+    Error::new(ErrorKind::InvalidMediaType).with_detail(format!("`{text}` cannot be written in a header"))
 }
 
 #[cold]

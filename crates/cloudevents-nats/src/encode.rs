@@ -50,19 +50,17 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
-    write_message(message, false)
+    Ok(write_message(message, false)?.0)
 }
 
-/// [`encode_message`], with [`Encoding::raw`].
-pub(crate) fn write_message(message: &Message, raw: bool) -> Result<NatsMessage, Error> {
+/// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
+pub(crate) fn write_message(message: &Message, raw: bool) -> Result<(NatsMessage, Losses), Error> {
     match message {
-        Message::Binary(event) if raw && !arrives_raw(event) => {
-            let (message, losses) = structured(event, &Json::new(), false)?;
-            let _ = losses.keep_meaning()?;
-            Ok(message)
+        Message::Binary(event) if raw && !arrives_raw(event) => structured(event, &Json::new(), false),
+        Message::Binary(event) => Ok((binary(event, raw), Losses::none())),
+        Message::Structured(found) => {
+            Ok((document(found.format(), found.body().clone(), false)?, Losses::none()))
         }
-        Message::Binary(event) => Ok(binary(event, raw)),
-        Message::Structured(found) => document(found.format(), found.body().clone(), false),
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("NATS has no batched mode")
             .with_help("send the events one by one")

@@ -166,6 +166,9 @@ pub struct HttpSender {
 impl HttpSender {
     /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or
     /// [`Transport`](ErrorKind::Transport) when there can be no client.
+    ///
+    /// For `https`, the program turns on one of reqwest's TLS features. Without one, each send fails as
+    /// [`Unreachable`](ErrorKind::Unreachable): "scheme is not http".
     pub fn new(url: &str, mut options: HttpSenderOptions) -> Result<Self, Error> {
         if let Some(peer) = options.sender.peer {
             options.raw |= peer.takes_raw_text();
@@ -203,7 +206,10 @@ impl HttpSender {
         self.message_headers.add(&mut headers, outgoing)?;
         let body = match outgoing.content() {
             Content::Message(message) => {
-                write_message(&*self.writing.message(message)?, self.options.raw, &mut headers)?
+                let message = self.writing.message(message)?;
+                let (body, losses) = write_message(&message, self.options.raw, &mut headers)?;
+                let _ = self.options.sender.losses.check(losses)?;
+                body
             }
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
@@ -313,7 +319,9 @@ impl fmt::Debug for HttpSender {
 fn signed(request: &mut Request, body: &[u8], sign: &SignRequest) -> Result<(), Error> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = request.method().clone();
-    parts.uri = request.url().as_str().parse().map_err(|_| Error::new(ErrorKind::InvalidUrl))?;
+    parts.uri = request.url().as_str().parse().map_err(|error: http::uri::InvalidUri| {
+        Error::new(ErrorKind::InvalidUrl).with_detail(format!("for a signature: {error}"))
+    })?;
     parts.headers = std::mem::take(request.headers_mut());
     let signed = sign(&mut parts, body);
     *request.headers_mut() = parts.headers;

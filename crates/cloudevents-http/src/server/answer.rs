@@ -100,11 +100,16 @@ pub(super) struct Settling {
 
 /// A message as the response of an accepted one.
 fn response(answer: &Outgoing, raw: bool) -> Result<Response<Bytes>, Error> {
-    let Content::Message(message) = answer.content() else { return Err(Error::new(ErrorKind::Unsupported)) };
+    let Content::Message(message) = answer.content() else {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("a reply is an event or a document, and this is a message as it was received"));
+    };
     keep_meaning(message)?;
     let mut response = Response::new(Bytes::new());
     MessageHeaders::default().add(response.headers_mut(), answer)?;
-    *response.body_mut() = write_message(message, raw, response.headers_mut())?;
+    let (body, losses) = write_message(message, raw, response.headers_mut())?;
+    let _ = losses.keep_meaning()?;
+    *response.body_mut() = body;
     Ok(response)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::tools::{client, event, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
-use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message};
+use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message, Payload};
 use cloudevents_http::{
     Problem,
     axum08::CloudEventMessage,
@@ -10,7 +10,7 @@ use cloudevents_http::{
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
-use cloudevents_transport::{Bounds, Outgoing, Sender};
+use cloudevents_transport::{Bounds, LossPolicy, Outgoing, Sender};
 use http::{HeaderMap, StatusCode, Uri};
 use std::{
     error::Error as _,
@@ -251,6 +251,26 @@ async fn headers_of_every_request() {
         (&"Bearer s3cret".parse().unwrap(), &"1".parse().unwrap())
     );
     assert_eq!(seen.get_all("ce-id").iter().count(), 1);
+}
+
+/// What would not arrive without escapes goes as a document: what that loses, the policy decides, as it does for every other document.
+#[tokio::test]
+async fn the_policy_decides_about_events_that_would_not_arrive_raw() {
+    let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
+    let event = Event::builder().id("1").source("/s").ty("t").subject("caf\u{e9}");
+    let event = event.payload("application/protobuf", any).build().unwrap();
+    for (losses, arrives) in [(LossPolicy::Refuse, false), (LossPolicy::Allow, true)] {
+        let (received, handler) = collector();
+        let mut options = options();
+        options.raw = true;
+        options.sender.losses = losses;
+        let sent = soon(to_with(handler, options).await.send(&event)).await;
+        assert_eq!(
+            sent.as_ref().map(drop).map_err(Error::kind),
+            if arrives { Ok(()) } else { Err(ErrorKind::Inexact) }
+        );
+        assert_eq!(received.lock().unwrap().len(), usize::from(arrives));
+    }
 }
 
 /// A server that answers when it is let.

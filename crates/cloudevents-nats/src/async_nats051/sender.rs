@@ -286,7 +286,8 @@ impl NatsSender {
             }
             return Ok((None, document.body().clone()));
         }
-        let NatsMessage { headers: list, payload } = write_message(message, self.options.raw)?;
+        let (NatsMessage { headers: list, payload }, losses) = write_message(message, self.options.raw)?;
+        let _ = self.options.sender.losses.check(losses)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &list {
             append(&mut headers, name.as_str(), value)?;

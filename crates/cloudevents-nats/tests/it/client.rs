@@ -4,12 +4,12 @@ use crate::tools::{
     PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, take, within,
 };
 use async_nats::HeaderMap;
-use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message, Payload};
 use cloudevents_nats::async_nats051::{
     Login, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
 };
 use cloudevents_testkit::nats::{Server, ServerOptions};
-use cloudevents_transport::{ConnectionState, Endpoint, Logins, Outgoing};
+use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
 use std::{
     collections::BTreeSet,
     pin::Pin,
@@ -521,4 +521,24 @@ fn without_a_runtime_there_is_an_error() {
     let polled =
         futures_util::FutureExt::now_or_never(receiver("nats://127.0.0.1:1/a?reject=drop", strict()));
     assert_eq!(polled.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+/// What would not arrive without escapes goes as a document: what that loses, the policy decides, as it does for every other document.
+#[tokio::test]
+async fn the_policy_decides_about_events_that_would_not_arrive_raw() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
+    let event = Event::builder().id("1").source("/s").ty("t").subject("caf\u{e9}");
+    let event = event.payload("application/protobuf", any).build().unwrap();
+    for (losses, arrives) in [(LossPolicy::Refuse, false), (LossPolicy::Allow, true)] {
+        let mut options = NatsSenderOptions::default();
+        options.raw = true;
+        options.sender.losses = losses;
+        let sender = sender(&server.url("orders"), options).await.unwrap();
+        let sent = within(sender.send(&event)).await;
+        let expected = if arrives { Ok(()) } else { Err(ErrorKind::Inexact) };
+        assert_eq!(sent.map(drop).map_err(|error| error.kind()), expected);
+    }
+    assert_eq!(id(&next(&mut receiver).await), "1");
 }
