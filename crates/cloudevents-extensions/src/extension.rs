@@ -2,6 +2,7 @@
 
 use crate::{DistributedTracing, NonEmptyText};
 use cloudevents_core::{Error, Event, EventBuilder};
+use sealed::Sealed;
 
 /// A documented group of extension attributes, as a Rust type whose values follow the rules of the document.
 ///
@@ -60,7 +61,7 @@ pub trait Extension: Sized {
 }
 
 /// Reading extensions of an event.
-pub trait EventExtensions {
+pub trait EventExtensions: Sealed {
     /// Reads an extension; `None` when the event does not use it. See [`Extension::read`] for errors.
     ///
     /// Text-only carriers, such as HTTP headers, turn values into Strings. They are read as the type that the document states.
@@ -86,7 +87,7 @@ impl EventExtensions for Event {
 }
 
 /// Writing extensions into an event that is built.
-pub trait BuilderExtensions: Sized {
+pub trait BuilderExtensions: Sized + Sealed {
     /// Sets the attributes of an extension. Those of an earlier value that this one lacks are removed.
     ///
     /// ```
@@ -139,4 +140,11 @@ impl BuilderExtensions for EventBuilder {
             _ => this,
         }
     }
+}
+
+/// Not public: only this crate implements the traits above, but for [`Extension`].
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for cloudevents_core::Event {}
+    impl Sealed for cloudevents_core::EventBuilder {}
 }

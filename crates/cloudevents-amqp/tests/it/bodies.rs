@@ -97,8 +97,7 @@ async fn a_body_that_is_not_bytes_is_none_for_other_protocols() {
 /// A bridge to a protocol that has bytes only: what it cannot carry becomes a dead letter where it came from.
 #[tokio::test]
 async fn a_bridge_forwards_no_body_as_none() {
-    for foreign in [Foreign::Forwarded, Foreign::Wrapped(Wrap { source: "/bridge".into(), ty: "raw".into() })]
-    {
+    for foreign in [Foreign::Forwarded, Foreign::Wrapped(Wrap::new("/bridge", "raw"))] {
         let (broker, to) = (filled(), FakeQueue::new());
         let url = format!("{}?dead-letter=rejected", broker.url("orders"));
         let from = receiver(&url, AmqpReceiverOptions::default()).await.unwrap();

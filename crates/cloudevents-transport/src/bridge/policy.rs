@@ -173,11 +173,19 @@ pub enum Foreign {
 /// | `datacontenttype` | the header `content-type`, if it is a media type |
 /// | payload | the body |
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Wrap {
     /// The attribute `source`.
     pub source: Box<str>,
     /// The attribute `type`.
     pub ty: Box<str>,
+}
+
+impl Wrap {
+    /// With this `source` and `type`.
+    pub fn new(source: impl Into<Box<str>>, ty: impl Into<Box<str>>) -> Self {
+        Self { source: source.into(), ty: ty.into() }
+    }
 }
 
 /// Where the key of the record comes from.

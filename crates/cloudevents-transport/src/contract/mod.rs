@@ -139,6 +139,7 @@ impl Default for Claims {
 
 /// The result of a check that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// The protocol fulfils it.
     Holds,

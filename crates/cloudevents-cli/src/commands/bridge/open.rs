@@ -136,9 +136,7 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     policy.foreign = match (config.not_cloudevents, &config.wrap) {
         (NotEvents::Refuse, None) => Foreign::Refused,
         (NotEvents::Forward, None) => Foreign::Forwarded,
-        (NotEvents::Wrap, Some(wrap)) => {
-            Foreign::Wrapped(Wrap { source: wrap.source.clone(), ty: wrap.ty.clone() })
-        }
+        (NotEvents::Wrap, Some(wrap)) => Foreign::Wrapped(Wrap::new(wrap.source.clone(), wrap.ty.clone())),
         (NotEvents::Wrap, None) => {
             return Err(Failure::usage("`not-cloudevents: wrap` needs `wrap` with `source` and `type`"));
         }

@@ -142,11 +142,7 @@ async fn a_template_without_its_attribute_refuses_the_message() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_is_refused_forwarded_or_wrapped() {
-    for foreign in [
-        Foreign::Refused,
-        Foreign::Forwarded,
-        Foreign::Wrapped(Wrap { source: "/bridge".into(), ty: "raw".into() }),
-    ] {
+    for foreign in [Foreign::Refused, Foreign::Forwarded, Foreign::Wrapped(Wrap::new("/bridge", "raw"))] {
         let (from, to) = (FakeQueue::new(), FakeQueue::new());
         from.push_garbage(ErrorKind::NotACloudEvent, b"hello");
         from.push_garbage(ErrorKind::InvalidDocument, b"broken");
