@@ -73,7 +73,7 @@ impl Message {
         match self {
             Self::Binary(event) => Ok(event.attribute(name).map(|value| value.to_canonical().into_owned())),
             Self::Structured(document) => document.reader(with)?.peek(document.body(), name, with),
-            Self::Batched(_) => Err(Error::new(ErrorKind::Batched)),
+            Self::Batched(_) => Err(one_expected()),
         }
     }
 
@@ -85,10 +85,7 @@ impl Message {
         match self {
             Self::Binary(event) => Ok(Decoded::clean(event.clone())),
             Self::Structured(document) => document.reader(with)?.decode(document.body().clone(), with),
-            Self::Batched(_) => {
-                Err(Error::new(ErrorKind::Batched)
-                    .with_help("read a batch with the function for several events"))
-            }
+            Self::Batched(_) => Err(one_expected()),
         }
     }
 
@@ -107,6 +104,11 @@ impl Message {
             Self::Structured(document) | Self::Batched(document) => document.body().len(),
         }
     }
+}
+
+#[cold]
+fn one_expected() -> Error {
+    Error::new(ErrorKind::Batched).with_help("read a batch with the function for several events")
 }
 
 impl From<Event> for Message {

@@ -90,7 +90,10 @@ pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<Option<alloc::string
         base64 if base64.eq_ignore_ascii_case("base64") => Ok(Some(encoding)),
         _ => Err(Error::new(ErrorKind::InvalidData)
             .with_attribute("datacontentencoding")
-            .with_detail("base64 is the only content encoding that is supported")),
+            .with_detail(alloc::format!(
+                "`{encoding}`; base64 is the only content encoding that is supported"
+            ))
+            .with_help("write bytes as base64, and leave the attribute out otherwise")),
     }
 }
 
@@ -102,7 +105,9 @@ fn text_of(
     use crate::attributes::ExtensionKind as Is;
     match extension.kind {
         Is::String | Is::Uri | Is::UriReference => Ok(parts.str(extension.value).into()),
-        _ => Err(Error::new(ErrorKind::InvalidType).with_attribute(name).with_detail("text is expected")),
+        other => Err(Error::new(ErrorKind::InvalidType)
+            .with_attribute(name)
+            .with_detail(alloc::format!("text is expected, and this is of the type {other:?}"))),
     }
 }
 

@@ -6,7 +6,8 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Loss, LossC
 use std::io::{self, BufRead, Write};
 
 /// Reads JSON Lines: an event per line. Blank lines are skipped. A line that is not an event yields an [`Item`] with the line and the
-/// error, whose index counts the non-blank lines from 0. [`line_number`](Self::line_number) counts all lines, as editors do.
+/// error, whose index counts the non-blank lines from 0. [`line_number`](Self::line_number) counts all lines, as editors do. A line beyond
+/// [`Limits::bytes`](cloudevents_core::Limits::bytes) is not kept: its [`Item`] has no bytes.
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -55,7 +56,9 @@ impl<R: BufRead> LineReader<R> {
             self.line_number = self.line_number.saturating_add(1);
             if line.len() > self.with.limits.bytes {
                 let detail = format!("the line is longer than the limit of {} bytes", self.with.limits.bytes);
-                return Ok(Some(Err(Error::new(ErrorKind::TooLarge).with_detail(detail))));
+                return Ok(Some(Err(Error::new(ErrorKind::TooLarge)
+                    .with_detail(detail)
+                    .with_help("raise Limits::bytes if lines of this length are expected"))));
             }
             let text = line.trim_ascii();
             if !text.is_empty() {

@@ -1,15 +1,21 @@
 //! Conversions from and to `chrono` 0.4.
 
 use super::{Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
-use crate::{Error, FromValue, ToValue, Value};
+use crate::{Error, ErrorKind, FromValue, ToValue, Value};
+use alloc::format;
 use chrono::{DateTime, FixedOffset, Offset, TimeZone, Utc};
 
 impl<Z: TimeZone> ToTimestamp for DateTime<Z> {
     fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
         let seconds = self.offset().fix().local_minus_utc();
         let minutes = i16::try_from(seconds / 60).ok().filter(|_| seconds % 60 == 0);
-        // chrono counts a leap second as nanoseconds beyond a full second, which `format_with_offset` refuses.
         let nanosecond = self.timestamp_subsec_nanos();
+        // chrono counts a leap second as nanoseconds beyond a full second.
+        if nanosecond >= 1_000_000_000 {
+            return use_it(Err(Error::new(ErrorKind::InvalidTimestamp)
+                .with_detail(format!("{self:?} is a leap second, which is not converted"))
+                .with_help("give it as text, such as 2016-12-31T23:59:60Z")));
+        }
         hand_over(
             minutes.and_then(|minutes| format_with_offset(self.timestamp(), nanosecond, minutes)),
             use_it,
@@ -72,6 +78,15 @@ mod tests {
         assert_eq!(event.extension("at"), Some(Value::Timestamp(Timestamp::parse(text).unwrap())));
         assert_eq!(event.extension_as::<DateTime::<Utc>>("at").unwrap(), Some(moment));
         assert_eq!(event.extensions().len(), 1);
+    }
+
+    #[test]
+    fn a_leap_second_is_refused_as_one() {
+        let moment = DateTime::from_timestamp(1_483_228_799, 1_500_000_000).unwrap();
+        let error = crate::Event::builder().id("1").source("/s").ty("t").time(moment).build().unwrap_err();
+        let error = &error.errors()[0];
+        assert_eq!(error.detail(), "2016-12-31T23:59:60.500Z is a leap second, which is not converted");
+        assert_eq!(error.help(), Some("give it as text, such as 2016-12-31T23:59:60Z"));
     }
 
     #[test]

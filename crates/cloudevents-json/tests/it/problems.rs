@@ -140,3 +140,19 @@ fn agrees_with_decoding_for_every_swap_of_members() {
         }
     }
 }
+
+/// What is there, and what helps.
+#[test]
+fn an_unknown_content_encoding_is_shown() {
+    let document = |encoding: &str| {
+        format!(
+            r#"{{"specversion":"0.3","id":"1","source":"/s","type":"t","datacontentencoding":{encoding},"data":"x"}}"#
+        )
+    };
+    let error = cloudevents_json::decode(document("\"gzip\"")).unwrap_err();
+    assert_eq!(error.attribute(), Some("datacontentencoding"));
+    assert_eq!(error.detail(), "`gzip`; base64 is the only content encoding that is supported");
+    assert!(error.help().is_some());
+    let error = cloudevents_json::decode(document("3")).unwrap_err();
+    assert_eq!(error.detail(), "text is expected, and this is of the type Integer");
+}

@@ -89,6 +89,9 @@ fn elements_and_lines_at_the_limit() {
         lines.next().unwrap().unwrap().event.map(drop).map_err(|error| error.kind())
     };
     assert_eq!((line(V1.len()), line(V1.len() - 1)), (Ok(()), Err(ErrorKind::TooLarge)));
+    let too_long = LineReader::new(V1.as_bytes(), limited(V1.len() - 1)).next().unwrap().unwrap();
+    assert!(too_long.raw.is_empty());
+    assert!(too_long.event.unwrap_err().help().unwrap().contains("Limits::bytes"));
     let element = |limit| {
         let mut splitter = BatchSplitter::new(&limited(limit));
         splitter.push(format!("[{V1},").as_bytes());
