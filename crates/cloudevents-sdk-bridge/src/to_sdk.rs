@@ -40,7 +40,7 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
     Err(BridgeError::new(lost.into_iter().map(Lost::into_error).collect()))
 }
 
-/// Converts an event to an event of the SDK, and returns the losses: none exactly if [`from_sdk`](crate::from_sdk) returns an equal event.
+/// Converts an event to an event of the SDK, and returns the losses. Without any, [`from_sdk`](crate::from_sdk) returns an equal event.
 ///
 /// | at | kind | what happens |
 /// |---|---|---|

@@ -30,7 +30,9 @@ fn ours_come_back_but_for_what_is_named() {
             }
         }
         kinds.extend(losses.iter().map(|loss| format!("{}/{}", place(&event, loss.at()), loss.kind())));
-        assert_eq!(losses.is_empty(), event == back, "{losses:?} {event:?} {back:?}");
+        // JSON that becomes bytes is another payload for programs of the SDK only.
+        let kept = losses.iter().all(|loss| loss.kind() == "json-as-bytes");
+        assert_eq!(kept, event == back, "{losses:?} {event:?} {back:?}");
         check(&event, &back, &losses);
     }
     assert!(whole > 500, "only {whole} events crossed whole");
