@@ -53,6 +53,7 @@ impl Pull {
     /// Requests more messages when half of the room is used.
     pub(super) async fn request(&mut self, connected: &Connected) -> Result<(), Error> {
         let Some(request) = self.due() else { return Ok(()) };
+        self.silent = 0;
         let client = &connected.client;
         client
             .publish_with_reply(self.next.clone(), self.inbox.clone(), request.into())
@@ -71,7 +72,6 @@ impl Pull {
         }
         let (expires, heartbeat) = (EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
         let times = format!(r#""expires":{expires},"idle_heartbeat":{heartbeat}"#);
-        self.silent = 0;
         if std::mem::take(&mut self.exceeds) {
             // The bound plus one message, as everywhere.
             requested.messages = requested.messages.saturating_add(1);

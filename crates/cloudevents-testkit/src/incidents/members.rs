@@ -32,7 +32,7 @@ pub async fn check_members(venue: &impl Venue) -> Result<(), Failure> {
     let sender = venue.sender().await?;
     let events =
         (0..SENT).map(|number| Event::builder().id(number.to_string()).source("/members").ty("t").build());
-    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let events = events.collect::<Result<Vec<_>, _>>().map_err(|error| Failure::new(error.to_string()))?;
     let sending = tokio::spawn(async move { sender.send_all(events).await });
 
     let mut came = BTreeMap::<usize, u64>::new();
