@@ -19,7 +19,7 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 /// The URL options of a receiver, besides those of the connection.
 const OPTIONS: &[&str] =
