@@ -23,6 +23,7 @@ mod status;
 mod template;
 
 pub use fate::{BridgeMetrics, Fate};
+pub(crate) use policy::is_trace_context;
 pub use policy::{ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
@@ -324,21 +325,26 @@ impl Passage {
         let mut letter = DeadLetter::refused(delivery.received().clone(), &error, delivery.attempt());
         let mut refused = None;
         loop {
-            let failure = match place.send(letter.outgoing()).await {
+            let failure = match place.send(letter.outgoing_to(place.capabilities())).await {
                 Ok(_) => {
                     letter.is_stored(refused);
                     return Done::Stored(error);
                 }
-                Err(failure) if !place.refuses_message(&failure) => failure,
+                // It is there, and takes nothing: as bad as one that is away.
+                Err(failure) if !place.refuses_message(&failure) => (ErrorKind::Disconnected, failure),
                 Err(failure) if letter.leave_out(failure.kind()) => {
                     refused.get_or_insert(failure);
                     continue;
                 }
-                Err(failure) => refused.unwrap_or(failure),
+                Err(failure) => {
+                    let first = refused.unwrap_or(failure);
+                    (first.kind(), first)
+                }
             };
             // Wherever the message cannot be kept, it stays at the source.
+            let (kind, failure) = failure;
             let detail = format!("the dead-letter place does not take the message: {}", failure.message());
-            return Done::Failed(Error::new(failure.kind()).with_detail(detail).with_source(failure));
+            return Done::Failed(Error::new(kind).with_detail(detail).with_source(failure));
         }
     }
 

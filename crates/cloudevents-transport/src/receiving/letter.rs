@@ -1,6 +1,6 @@
 //! A rejected message, and what its dead letter says about it.
 
-use crate::{Outgoing, Raw, Received};
+use crate::{Carries, Outgoing, Raw, Received, SenderCapabilities, bridge::is_trace_context};
 use cloudevents_core::{Error, ErrorKind, Value};
 use std::sync::Arc;
 
@@ -11,9 +11,13 @@ pub(crate) const PREFIX: &str = "dead-letter-";
 const REASON: usize = 1024;
 
 /// What is left out of a letter that is refused, in this order.
+const KEY: &str = "the key";
 const HEADERS: &str = "the headers of the letter";
 const OTHERS: &str = "the headers of the message";
 const ATTRIBUTES: &str = "all but the body";
+
+/// What is left out of a letter before, because its place carries none.
+const NOT_CARRIED: &str = "headers that the place does not carry";
 
 /// A rejected message.
 #[derive(Clone, Debug)]
@@ -93,10 +97,41 @@ impl DeadLetter {
     /// ```
     pub fn outgoing(&self) -> Outgoing {
         let mut letter = self.received.forward();
+        if self.left_out.contains(&KEY) {
+            letter.remove_key();
+        }
         for (name, value) in self.headers() {
             letter.set_header(name, value); // in place of that of an earlier letter
         }
         letter
+    }
+
+    /// The letter as a message for a place that may carry less than the protocol of the message. Nobody has asked for the trace context, which goes without
+    /// a report.
+    pub(crate) fn outgoing_to(&mut self, place: SenderCapabilities) -> Outgoing {
+        let mut letter = self.outgoing();
+        if !place.carries.contains(Carries::KEY) && letter.record_key().is_some() {
+            letter.remove_key();
+            self.lacks(KEY);
+        }
+        let lost: Vec<String> = letter
+            .headers()
+            .filter(|(name, _)| !place.carries_header(&letter, name))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        for name in lost {
+            letter.remove_header(&name);
+            if !is_trace_context(&name) {
+                self.lacks(NOT_CARRIED);
+            }
+        }
+        letter
+    }
+
+    fn lacks(&mut self, what: &'static str) {
+        if !self.left_out.contains(&what) {
+            self.left_out.push(what);
+        }
     }
 
     /// The message exactly as it was received, with [the headers of the letter](Self::headers) behind its own. For sinks of bindings, which
@@ -115,11 +150,13 @@ impl DeadLetter {
     /// knows.
     pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
         let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
-        let steps = [(HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
+        let has_key = is_bytes && self.outgoing().record_key().is_some();
+        let steps =
+            [(KEY, !by_size && has_key), (HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
         let mut steps = steps.into_iter().filter(|(what, may)| *may && !self.left_out.contains(what));
         let Some((what, _)) = steps.next() else { return false };
-        if what != HEADERS {
-            self.received = bare(&self.received, by_size && what == OTHERS, what == OTHERS);
+        if what == OTHERS || what == ATTRIBUTES {
+            self.received = bare(&self.received, what == OTHERS);
         }
         self.left_out.push(what);
         true
@@ -127,17 +164,18 @@ impl DeadLetter {
 
     /// A place has the letter. Reports what it lacks, and why.
     pub(crate) fn is_stored(&self, refusal: Option<Error>) {
-        if let Some(error) = refusal {
-            tracing::warn!(received = ?self.received, reason = %self.reason, left_out = ?self.left_out, %error,
-                "a dead letter was refused as it was, and is stored without a part");
+        if !self.left_out.is_empty() {
+            let error = refusal.as_ref().map(tracing::field::display);
+            tracing::warn!(received = ?self.received, reason = %self.reason, left_out = ?self.left_out, error,
+                "a dead letter is stored without a part that its place does not take");
         }
     }
 }
 
 /// The message without its headers, and without its key and its attributes where these are not to be kept.
-fn bare(received: &Received, keeps_key: bool, keeps_attributes: bool) -> Received {
+fn bare(received: &Received, keeps_attributes: bool) -> Received {
     let mut raw = Raw::without_headers(received.origin());
-    if !keeps_key {
+    if !keeps_attributes {
         raw.key = None;
     }
     let message = match received.decoded_message() {

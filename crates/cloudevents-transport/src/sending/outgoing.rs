@@ -102,6 +102,12 @@ impl Outgoing {
         }
     }
 
+    pub(crate) fn remove_key(&mut self) {
+        if let Some(extras) = &mut self.extras {
+            extras.key = None;
+        }
+    }
+
     /// Allows the broker to drop the message after this time.
     pub fn expires_after(mut self, time: Duration) -> Self {
         self.extras_mut().expires_after = Some(time);

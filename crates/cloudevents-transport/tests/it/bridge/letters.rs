@@ -3,7 +3,8 @@
 use crate::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bridge, Connectivity, Content, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
+    Bridge, Carries, Confirmed, Connectivity, Content, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities,
     binding::Transmit,
     bridge::{BridgePolicy, Fate},
     fake::FakeQueue,
@@ -31,6 +32,25 @@ impl Transmit for Picky {
 
     fn connectivity(&self) -> Connectivity {
         self.0.connectivity()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.0.close().await
+    }
+}
+
+/// Carries no keys, and headers as MQTT does.
+struct Poor(Sender);
+
+impl Transmit for Poor {
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS);
+        capabilities.headers_apart = false;
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        self.0.enqueue(outgoing).await
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -88,6 +108,59 @@ async fn what_the_place_cannot_express_is_left_out() {
         letter.accept().await.unwrap();
     }
     assert_eq!((of_events, others), (1, 1));
+}
+
+/// As where records of Kafka become dead letters over MQTT.
+#[tokio::test(start_paused = true)]
+async fn only_what_the_place_does_not_carry_is_left_out() {
+    let (from, to, place) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|_| true);
+    let message = Outgoing::from(event(1)).key("k").header("x-note", "ab").header("tenant", "north");
+    from.sender().send(message.header("traceparent", "00-1-2-01")).await.unwrap();
+    let mut policy = BridgePolicy::default();
+    policy.dead_letters = Some(Sender::new(Poor(place.sender())));
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+    let letter = place.receiver(DecodeOptions::strict()).next().await.unwrap().unwrap();
+    assert_eq!((letter.event().unwrap(), letter.key()), (event(1), None));
+    let header = |name| letter.header_text(name).map(|value| value.into_owned());
+    assert_eq!(header("x-note").as_deref(), Some("ab"));
+    assert!(header("dead-letter-reason").is_some());
+    assert_eq!((header("tenant"), header("traceparent")), (None, None));
+}
+
+/// A place that is there, and takes nothing.
+struct Full;
+
+impl Transmit for Full {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS.and(Carries::KEY))
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        Err(Error::new(ErrorKind::Refused).with_detail("503 Service Unavailable"))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_takes_nothing_shows_at_once() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|_| true);
+    from.sender().send(event(1)).await.unwrap();
+    let mut policy = BridgePolicy::default();
+    policy.dead_letters = Some(Sender::new(Full));
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        sleep(Duration::from_secs(5)).await;
+        assert!(!status.is_ready(), "{status:?}");
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(from.len(), 1);
 }
 
 /// What is not stored stays at the source. No other message waits for it, and the target is not said to be away.
