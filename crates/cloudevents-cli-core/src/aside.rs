@@ -31,6 +31,8 @@ struct State {
     waiting: VecDeque<String>,
     /// How many made room for others, and were not reported as left out yet.
     left_out: usize,
+    /// How many were written.
+    written: usize,
     is_writing: bool,
 }
 
@@ -73,8 +75,8 @@ impl Aside {
         let end = Instant::now().checked_add(LAST);
         let mut state = self.0.state();
         while state.is_busy() && end.is_none_or(|end| Instant::now() < end) {
-            let before = state.waiting.len();
-            let unread = |state: &mut State| state.is_busy() && state.waiting.len() == before;
+            let before = state.written;
+            let unread = |state: &mut State| state.is_busy() && state.written == before;
             let (after, waited) = self
                 .0
                 .changed
@@ -102,6 +104,7 @@ impl Shared {
     /// The last text is written. Waits for the next one, and returns how many were left out before it.
     fn next(&self) -> (usize, String) {
         let mut state = self.state();
+        state.written = state.written.wrapping_add(usize::from(state.is_writing));
         state.is_writing = false;
         self.changed.notify_all();
         loop {

@@ -62,9 +62,11 @@ impl Interrupt {
                     tokio::spawn(async move {
                         tokio::time::sleep(WRITING).await;
                         if watcher.0.writing.load(Ordering::SeqCst) {
-                            notes.say_last(&format!(
-                                "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
-                            ));
+                            for_a_moment(move || {
+                                notes.say_last(&format!(
+                                    "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
+                                ));
+                            });
                             process::exit(Status::Network as i32);
                         }
                     });

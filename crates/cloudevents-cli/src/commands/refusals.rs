@@ -54,6 +54,23 @@ pub(super) async fn next(
 }
 
 impl Refusals {
+    /// Waits for the next refusal.
+    pub(super) async fn recv(&mut self) -> Option<Error> {
+        self.waiting.recv().await
+    }
+
+    /// What waits, at the end.
+    pub(super) fn try_recv(&mut self) -> Option<Error> {
+        self.waiting.try_recv().ok()
+    }
+
+    /// A warning that others found no place.
+    pub(super) fn left_out(&self) -> Option<Report> {
+        let LeftOut { failures, others } = &*self.left_out;
+        let number = failures.swap(0, Ordering::Relaxed).saturating_add(others.swap(0, Ordering::Relaxed));
+        (number > 0).then(|| Report::warning(not_shown(number)).kind("refused"))
+    }
+
     /// Reports what waits, at the end.
     pub(super) fn tell_rest(&mut self, console: &Console) {
         while let Ok(error) = self.waiting.try_recv() {
@@ -74,15 +91,17 @@ impl Refusals {
     fn tell_left_out(&self, console: &Console) {
         let take = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
         let (failures, others) = (take(&self.left_out.failures), take(&self.left_out.others));
-        let words =
-            |number| format!("{} not shown, as too many came at once", count(number, "refused request"));
         if others > 0 {
-            console.report(&Report::warning(words(others)).kind("refused"));
+            console.report(&Report::warning(not_shown(others)).kind("refused"));
         }
         if failures > 0 {
-            console.error(Status::No, &Report::new(words(failures)).kind("refused"));
+            console.error(Status::No, &Report::new(not_shown(failures)).kind("refused"));
         }
     }
+}
+
+fn not_shown(number: usize) -> String {
+    format!("{} not shown, as too many came at once", count(number, "refused request"))
 }
 
 /// Whether an event may have been refused. A request that no message can come from, such as a probe, is no failure, and neither is one without a right to

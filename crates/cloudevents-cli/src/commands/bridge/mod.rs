@@ -28,7 +28,7 @@ use std::{
     path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -184,15 +184,10 @@ async fn run_once(
             let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
-    let (refused, mut refusals) = mpsc::channel(LINES);
-    let last = LastReason::default();
-    let on_refusal = move |error: &Error| {
-        if last.is_news(error) {
-            let _ = refused.try_send(error.clone());
-        }
-    };
+    let (on_refusal, mut refusals) = refusals::channel();
+    let mut told = LastRefusal::default();
     let opened = tokio::select! {
-        opened = open::open(config, console, Arc::new(observer), Arc::new(on_refusal)) => opened?,
+        opened = open::open(config, console, Arc::new(observer), on_refusal) => opened?,
         () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
@@ -233,7 +228,7 @@ async fn run_once(
             tokio::select! {
                 ended = &mut running => break ended,
                 Some((name, fate, repairs)) = printed.recv() => tell(&name, &fate, &repairs, console),
-                Some(error) = refusals.recv() => console.report(&refusals::warning(&error)),
+                Some(error) = refusals.recv() => told.tell(&error, console),
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
@@ -242,9 +237,10 @@ async fn run_once(
     while let Ok((name, fate, repairs)) = printed.try_recv() {
         tell(&name, &fate, &repairs, console);
     }
-    while let Ok(error) = refusals.try_recv() {
-        console.report(&refusals::warning(&error));
+    while let Some(error) = refusals.try_recv() {
+        told.tell(&error, console);
     }
+    refusals.left_out().iter().for_each(|warning| console.report(warning));
     console.say(&summary(&status));
     // What is released from now on does not come again.
     let lost = status.received().released.saturating_sub(released);
@@ -263,8 +259,22 @@ async fn run_once(
     }
 }
 
-/// Why messages failed last, until one is confirmed, or requests were refused: what holds for all of them is reported once, not for each message and
-/// attempt.
+/// The last refusal of a request that was reported. Others for the same reason are reported once a minute.
+#[derive(Default)]
+struct LastRefusal(Option<(String, Instant)>);
+
+impl LastRefusal {
+    fn tell(&mut self, error: &Error, console: &Console) {
+        let why = words(error);
+        let is_told = |(last, at): &(String, Instant)| *last == why && at.elapsed() < Duration::from_secs(60);
+        if !self.0.as_ref().is_some_and(is_told) {
+            console.report(&refusals::warning(error));
+            self.0 = Some((why, Instant::now()));
+        }
+    }
+}
+
+/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and attempt.
 #[derive(Default)]
 struct LastReason(Mutex<Option<String>>);
 
