@@ -129,6 +129,7 @@ async fn one_pair(from: End, to: End) {
         sent.push((Message::from(&binary), binary));
         sent.push((Message::structured(&structured, &Json::new()).unwrap().0, structured));
     }
+    let (here, there) = (from.sender.capabilities(), to.sender.capabilities());
     let bridge = Bridge::new(from.receiver, to.sender, BridgePolicy::default()).unwrap();
     let (status, stop) = (bridge.status(), bridge.stopper());
     let bridge = tokio::spawn(async move { bridge.run().await });
@@ -138,7 +139,6 @@ async fn one_pair(from: End, to: End) {
         let is_document = matches!(message, Message::Structured(_));
         by.carries.contains(Carries::HEADERS) && (by.headers_apart || is_document)
     };
-    let (here, there) = (from.sender.capabilities(), to.sender.capabilities());
     let traced = |(message, _): &(Message, Event)| match sends_trace(message, here) {
         true => Outgoing::from(message.clone()).header("traceparent", TRACE),
         false => Outgoing::from(message.clone()),
