@@ -141,7 +141,9 @@ mod tests {
         let (mut written, mut left_out) = (Vec::new(), 0);
         for line in BufReader::new(reader).lines().map(Result::unwrap) {
             match line.strip_prefix("warning: standard error was not read: ") {
-                Some(told) => left_out += told.split(' ').next().unwrap().parse::<usize>().unwrap(),
+                Some(told) => {
+                    left_out += told.split(' ').next().unwrap().replace(',', "").parse::<usize>().unwrap()
+                }
                 None => written.push(line[..9].parse().unwrap()),
             }
             if written.last() == Some(&last) {

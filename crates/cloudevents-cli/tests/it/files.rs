@@ -102,8 +102,8 @@ fn a_file_that_is_renamed_or_removed_is_made_again() {
     let path = file("out.jsonl", "");
     let from = format!("http://127.0.0.1:{}/", cloudevents_testkit::ports::free());
     let bridge = Bridge::start(&[&from, &url(&path)]);
-    let send = |id| assert_eq!(ce_with(&["send", &from], event(id)).status, 0);
-    let line = |id| format!("{}\n", event(id));
+    let line = |id: usize| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n";
+    let send = |id| assert_eq!(ce_with(&["send", &from], line(id)).status, 0);
     let older = path.with_extension("1");
     send(1);
     fs::rename(&path, &older).unwrap();

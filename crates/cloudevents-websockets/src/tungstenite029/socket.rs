@@ -310,8 +310,9 @@ impl Socket {
             // Others need the memory of what was given up: it is not kept for a peer that reads slowly.
             let patience = if self.stream.get_ref().is_given_up() { Duration::ZERO } else { FAREWELL };
             let farewell = self.stream.send(close(code, reason));
-            // What is too large is on its way, and its sender may mean well.
-            may_send_more = timeout(patience, farewell).await.is_ok() && code == CloseCode::Size;
+            // What is too large, or takes too long, is on its way, and its sender may mean well.
+            let is_on_its_way = matches!(code, CloseCode::Size | CloseCode::Policy | CloseCode::Again);
+            may_send_more = timeout(patience, farewell).await.is_ok() && is_on_its_way;
         }
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
         self.unflushed.into_iter().for_each(|sent| sent.resolve(Err(told.clone())));
