@@ -476,7 +476,7 @@ async fn dead_letters_keep_everything_and_say_why() {
 #[tokio::test]
 async fn the_topic_decides_how_large_a_dead_letter_is() {
     let (topic, rejected) = (Topic::new(1), Topic::new(1));
-    let url = topic.url(&format!("group=g&dead-letter={}", rejected.name));
+    let url = topic.url(&format!("group={}&dead-letter={}", topic.group(), rejected.name));
     let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
     let producer: FutureProducer =
         config(&topic.servers).set("message.max.bytes", "2000000").create().unwrap();
