@@ -86,15 +86,15 @@ fn check(event: &Event, back: &Event, losses: &Losses) {
         }
         assert_eq!(before != after, lost(name), "{name} of {event:?}");
     }
-    if let (Some(Data::Json(before)), Some(Data::Json(after))) = (event.data(), back.data()) {
-        assert!(same_json(before, after), "{event:?} {back:?}");
-    }
     let kept = event.data() == back.data();
     if losses.iter().any(|loss| loss.kind() == "json-as-bytes") {
         // As bytes, with the content type stated, it comes back to the letter.
         assert_eq!(event.data(), back.data(), "{event:?}");
     } else {
         assert_eq!(!kept, lost("data"), "{event:?} {back:?}");
+        if let (Some(Data::Json(before)), Some(Data::Json(after))) = (event.data(), back.data()) {
+            assert!(same_json(before, after), "{event:?} {back:?}");
+        }
     }
 }
 
