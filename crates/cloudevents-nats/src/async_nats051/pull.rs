@@ -152,6 +152,7 @@ fn begins(description: &str, known: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use async_nats::HeaderMap;
 
     #[test]
     fn what_does_not_pass() {
@@ -164,7 +165,7 @@ mod tests {
     async fn requests_fit_into_the_room() {
         let most = Bounds { messages: 100, bytes: 1 << 20 };
         let mut pull = Pull::new("next".into(), "inbox".into(), most);
-        let mut due = |pull: &mut Pull| {
+        let due = |pull: &mut Pull| {
             let request: Option<serde_json::Value> =
                 pull.due().map(|due| serde_json::from_str(&due).unwrap());
             request.map(|request| (request["batch"].as_u64().unwrap(), request["max_bytes"].as_u64()))
@@ -173,16 +174,18 @@ mod tests {
         pull.allow(Bounds { messages: 50, bytes: 1000 });
         assert_eq!((due(&mut pull), due(&mut pull)), (Some((50, Some(1000))), None));
         (0..8).for_each(|_| pull.arrived(100));
-        let report = |headers: &[(&str, &str)]| Message {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Pending-Messages", "42");
+        headers.insert("Nats-Pending-Bytes", "200");
+        let ended = Message {
             subject: "inbox".into(),
             reply: None,
-            payload: Default::default(),
-            headers: Some(headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()),
+            payload: bytes::Bytes::new(),
+            headers: Some(headers),
             status: None,
             description: Some("Message Size Exceeds MaxBytes".into()),
             length: 0,
         };
-        let ended = report(&[("Nats-Pending-Messages", "42"), ("Nats-Pending-Bytes", "200")]);
         pull.report(StatusCode::REQUEST_TERMINATED, &ended).unwrap();
         assert_eq!((pull.requested.messages, pull.requested.bytes), (0, 0));
         assert_eq!(due(&mut pull), Some((1, None)));
