@@ -56,11 +56,11 @@ pub fn core_bytes(event: &Event, name: CoreName) -> &[u8] {
 /// written as JSON. For setters of codecs.
 ///
 /// ```
-/// use cloudevents_core::{Event, MediaType, Payload, codec::payload_as};
+/// use cloudevents_core::{Event, Payload, codec::payload_as};
 ///
 /// let builder = |media_type| Event::builder().id("1").source("/s").ty("t").datacontenttype(media_type);
 /// for (before, after) in [("application/vnd.order+json", "application/vnd.order+json"), ("text/plain", "application/json")] {
-///     let event = payload_as(builder(before), "application/json", MediaType::is_json, Payload::json("{}")).build()?;
+///     let event = payload_as(builder(before), "application/json", |media_type| media_type.is_json(), Payload::json("{}")).build()?;
 ///     assert_eq!(event.datacontenttype().unwrap().as_str(), after);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
