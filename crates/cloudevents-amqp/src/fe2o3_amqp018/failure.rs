@@ -202,3 +202,36 @@ pub(super) fn transport(detail: impl Display) -> Error {
 pub(super) fn refused(detail: impl Display) -> Error {
     Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fe2o3_amqp_types::primitives::Symbol;
+
+    /// A broker that is busy, or is being serviced, refuses no user and no address (AMQP 1.0, section 2.8.15, and what Service Bus says).
+    #[test]
+    fn what_passes_by_itself_is_no_refusal() {
+        for (condition, kind) in [
+            ("amqp:not-found", ErrorKind::Refused),
+            ("amqp:unauthorized-access", ErrorKind::Refused),
+            ("amqp:not-implemented", ErrorKind::Refused),
+            ("amqp:internal-error", ErrorKind::Disconnected),
+            ("amqp:resource-limit-exceeded", ErrorKind::Disconnected),
+            ("amqp:link:detach-forced", ErrorKind::Disconnected),
+            ("com.microsoft:server-busy", ErrorKind::Disconnected),
+        ] {
+            let symbol = Value::Symbol(Symbol::from(condition));
+            let known: ErrorCondition = serde_amqp::from_value(symbol).unwrap();
+            let said = || definitions::Error::new(known.clone(), None, None);
+            let receiver = attach_receiver(ReceiverAttachError::RemoteClosedWithError(said()));
+            let sender = attach_sender(SenderAttachError::RemoteClosedWithError(said()));
+            assert_eq!((receiver.kind(), sender.kind()), (kind, kind), "{condition}");
+            // The connection is not lost with a link to the address of one message.
+            let elsewhere = attach_elsewhere(SenderAttachError::RemoteClosedWithError(said()));
+            assert_eq!(elsewhere.kind(), ErrorKind::Refused, "{condition}");
+            if kind == ErrorKind::Refused {
+                assert_eq!(open(OpenError::RemoteClosedWithError(said())).kind(), kind, "{condition}");
+            }
+        }
+    }
+}

@@ -880,31 +880,3 @@ async fn a_loss_is_seen_while_handlers_hold_everything() {
     drop(held);
     assert_eq!(id(&next(&mut receiving).await), "0");
 }
-
-/// For longer than a refusal is tried again, the broker ends each link that it attaches. That is no refusal, and passes.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_busy_refuses_nobody() {
-    let broker = Broker::start().unwrap();
-    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
-    let url = format!("amqp://{}/orders", proxy.address());
-    let (mut receiving, mut sending) = (strict(), AmqpSenderOptions::default());
-    for connection in [&mut receiving.connection, &mut sending.connection] {
-        connection.backoff.refused = Duration::ZERO;
-    }
-    let mut receiver = receiver(&url, receiving).await.unwrap();
-    let sender = sender(&url, sending).await.unwrap();
-    broker.busy(true);
-    proxy.end(End::Cut);
-    for mut connectivity in [receiver.connectivity(), sender.connectivity()] {
-        within(async {
-            while !matches!(connectivity.state(), ConnectionState::Connecting { failed: 2.., .. }) {
-                assert!(!connectivity.state().is_failed(), "{:?}", connectivity.state());
-                connectivity.changed().await;
-            }
-        })
-        .await;
-    }
-    broker.busy(false);
-    within(sender.send(&event("1"))).await.unwrap();
-    assert_eq!(id(&next(&mut receiver).await), "1");
-}

@@ -39,7 +39,8 @@ pub struct MqttConnection {
     /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
     /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it
-    /// is lost. The broker may require a shorter one. Default: 30 seconds.
+    /// is lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
+    /// broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
     /// Certificates for `mqtts` URLs. Default: the authorities that browsers trust, and no client certificate.
     #[cfg(feature = "tls")]

@@ -79,8 +79,9 @@ async fn holds(prefix: &str, version: &'static str) {
     assert!(report.holds(), "\n{report}");
 }
 
-/// A sender over a slow line, on which one Keep Alive of three seconds is 15 MiB.
-async fn over_a_slow_line() -> (Broker, Topic, Sender) {
+/// What confirms earlier messages is read while others are written, though as many wait as may be in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_messages_over_a_slow_line_are_no_silence() {
     let broker = Broker::start().unwrap();
     let topic = Topic::new(&broker.url(""), "5", Patience::LONG);
     topic.proxy.slow(Flow::ToServer, NonZeroU32::new(5 << 20).unwrap());
@@ -88,13 +89,6 @@ async fn over_a_slow_line() -> (Broker, Topic, Sender) {
     options.connection.keep_alive = Duration::from_secs(3);
     options.in_flight.bytes = 28 << 20;
     let sender = sender(&topic.url(""), options).await.unwrap();
-    (broker, topic, sender)
-}
-
-/// What confirms earlier messages is read while others are written, though as many wait as may be in flight.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_messages_over_a_slow_line_are_no_silence() {
-    let (_broker, _topic, sender) = over_a_slow_line().await;
     let sending = (0..56).map(|number| {
         let sender = sender.clone();
         async move { sender.send(&large(number, 1 << 20)).await }
@@ -102,14 +96,6 @@ async fn many_messages_over_a_slow_line_are_no_silence() {
     for sent in futures_util::future::join_all(sending).await {
         sent.unwrap();
     }
-    assert_eq!(sender.connectivity().losses(), 0);
-}
-
-/// A PINGREQ waits behind a message that is written for longer than a Keep Alive. That the peer takes bytes shows that it is there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_message_over_a_slow_line_is_no_silence() {
-    let (_broker, _topic, sender) = over_a_slow_line().await;
-    sender.send(&large(1, 28 << 20)).await.unwrap();
     assert_eq!(sender.connectivity().losses(), 0);
 }
 

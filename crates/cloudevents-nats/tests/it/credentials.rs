@@ -2,8 +2,9 @@
 
 use crate::{
     process::Process,
-    tools::{create_stream, event, id, next, strict, within},
+    tools::{event, id, next, stream_config, strict, within},
 };
+use async_nats::jetstream;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_nats::async_nats051::{Login, NatsSenderOptions, receiver, sender};
 use cloudevents_transport::{ConnectionState, Logins};
@@ -201,7 +202,9 @@ async fn a_password_that_changes_while_connected_costs_nothing() {
         vec!["--config".into(), config.to_str().unwrap().into()]
     });
     let Some(server) = server else { return };
-    create_stream(&server.url().replace("//", "//alice:first@"), "ROTATED").await;
+    let operator = async_nats::ConnectOptions::with_user_and_password("alice".into(), "first".into());
+    let operator = jetstream::new(operator.connect(server.url()).await.unwrap());
+    operator.create_stream(stream_config("ROTATED")).await.unwrap();
     let current = Arc::new(Current(Mutex::new("first")));
     let url = format!("{}/ROTATED.x", server.url().replace("nats:", "nats+jetstream:"));
     let (mut to, mut from) = (NatsSenderOptions::default(), strict());

@@ -10,10 +10,7 @@ use crate::serving::Serving;
 use std::{
     collections::HashMap,
     fmt, io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -84,18 +81,12 @@ pub(super) struct Shared {
     pub(super) tokens: Mutex<Vec<PutToken>>,
     pub(super) changed: tokio::sync::Notify,
     pub(super) locks: Option<Locks>,
-    pub(super) is_busy: AtomicBool,
 }
 
 impl Broker {
     /// Starts a broker on a free port.
     pub fn start() -> io::Result<Self> {
         Self::with_options(BrokerOptions::default())
-    }
-
-    /// Whether links end with `amqp:internal-error` from now on, which are attached then.
-    pub fn busy(&self, is_busy: bool) {
-        self.shared.is_busy.store(is_busy, Ordering::Relaxed);
     }
 
     /// Starts a broker with these options on a free port.
@@ -106,7 +97,6 @@ impl Broker {
             queues: Mutex::default(),
             tokens: Mutex::default(),
             changed: tokio::sync::Notify::new(),
-            is_busy: AtomicBool::new(false),
         });
         let mut broker = Self { shared, serving: Serving::new("amqp-broker") };
         broker.restart()?;

@@ -93,10 +93,6 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint, lac
     if address.is_empty() {
         return close(link, Error::new(AmqpError::NotFound, "there is no address".to_owned(), None)).await;
     }
-    if shared.is_busy.load(Ordering::Relaxed) {
-        return close(link, Error::new(AmqpError::InternalError, "the broker is busy".to_owned(), None))
-            .await;
-    }
     if let Some(lacking) = lacking {
         return close(link, Error::new(AmqpError::NotImplemented, lacking.to_owned(), None)).await;
     }
