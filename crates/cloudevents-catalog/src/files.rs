@@ -35,8 +35,10 @@ impl Catalog {
         let mut left = options.limits.bytes;
         let values = files.iter().map(|file| {
             let text = text(file, left)?;
-            left = left.saturating_sub(text.len());
-            value(file, &text).map_err(|error| error.within(&file.display().to_string()))
+            let (value, bytes) =
+                value(file, &text).map_err(|error| error.within(&file.display().to_string()))?;
+            left = left.checked_sub(bytes).ok_or_else(|| too_large(file))?;
+            Ok(value)
         });
         read::documents(values, options)
     }
@@ -78,9 +80,7 @@ fn text(path: &Path, most: usize) -> Result<String, LoadError> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
     match read {
-        Ok(length) if length > most => {
-            Err(LoadError::new(format!("{}: the documents have more than Limits::bytes", path.display())))
-        }
+        Ok(length) if length > most => Err(too_large(path)),
         Ok(_) => Ok(text),
         Err(error) => Err(of(path, &error)),
     }
@@ -90,9 +90,15 @@ fn of(path: &Path, error: &io::Error) -> LoadError {
     LoadError::new(format!("{}: {error}", path.display()))
 }
 
-fn value(path: &Path, text: &str) -> Result<Value, LoadError> {
+fn too_large(path: &Path) -> LoadError {
+    LoadError::new(format!("{}: the documents have more than Limits::bytes", path.display()))
+}
+
+/// The value of a document, and its bytes: those of the JSON that it is, if these are more.
+fn value(path: &Path, text: &str) -> Result<(Value, usize), LoadError> {
     if !is_yaml(path) {
-        return cloudevents_json::codec::parse(text.as_bytes()).map_err(LoadError::of);
+        let parsed = cloudevents_json::codec::parse(text.as_bytes());
+        return parsed.map(|value| (value, text.len())).map_err(LoadError::of);
     }
     #[cfg(feature = "yaml")]
     return yaml(text).map_err(LoadError::of);
@@ -101,9 +107,11 @@ fn value(path: &Path, text: &str) -> Result<Value, LoadError> {
 }
 
 #[cfg(feature = "yaml")]
-fn yaml(text: &str) -> Result<Value, cloudevents_core::Error> {
+fn yaml(text: &str) -> Result<(Value, usize), cloudevents_core::Error> {
     let document = crate::yaml::one(text)?;
-    cloudevents_json::codec::parse(document.json.as_bytes()).map_err(|error| {
+    let bytes = document.json.len().max(text.len());
+    let parsed = cloudevents_json::codec::parse(document.json.as_bytes()).map(|value| (value, bytes));
+    parsed.map_err(|error| {
         let offset = error.offset().and_then(|at| usize::try_from(at).ok());
         match offset {
             Some(at) => error.with_offset(document.place(at)),

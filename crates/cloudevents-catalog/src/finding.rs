@@ -1,6 +1,6 @@
 //! What is found in a catalog: mistakes, repairs and advice, each with its place and rule.
 
-use crate::{Catalog, Leniency, LoadError, LoadOptions};
+use crate::{Catalog, Leniency, LoadOptions};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -168,27 +168,39 @@ pub(crate) struct Notes<'a> {
     pub(crate) options: &'a LoadOptions,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
-    /// What may still be copied or compiled again, in bytes.
-    left: Option<usize>,
+    /// What messages inherit.
+    pub(crate) inherited: Budget,
+    /// The documents that types are selected from, which are read again for each type.
+    pub(crate) selected: Budget,
+    /// The compiled patterns of schemas.
+    pub(crate) patterns: Budget,
+}
+
+/// The most bytes that the patterns of all schemas take, about.
+const PATTERNS: usize = 256 << 20;
+
+/// What parts of the document may take beyond their own bytes: a document could have a large part that thousands of others refer to.
+pub(crate) struct Budget(Option<usize>);
+
+impl Budget {
+    /// Returns whether so much may be taken, and counts it. After the first time that it may not be, nothing may.
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        self.0 = self.0.and_then(|left| left.checked_sub(bytes));
+        self.0.is_some()
+    }
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(options: &'a LoadOptions) -> Self {
-        Self { options, findings: Vec::new(), seen: HashSet::new(), left: Some(options.limits.bytes) }
-    }
-
-    /// Counts what a part of the document adds to another part: a document could have a large part that thousands of others refer to.
-    /// Returns whether it may be added.
-    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        self.left = self.left.and_then(|left| left.checked_sub(bytes));
-        self.left.is_some()
-    }
-
-    /// Errors: more was added than may be.
-    pub(crate) fn check_spent(&self) -> Result<(), LoadError> {
-        let words =
-            "what messages inherit, and documents that types are selected from, have more than Limits::bytes";
-        self.left.map(drop).ok_or_else(|| LoadError::new(words))
+        let of_bytes = options.limits.bytes.saturating_mul(4);
+        Self {
+            options,
+            findings: Vec::new(),
+            seen: HashSet::new(),
+            inherited: Budget(Some(of_bytes)),
+            selected: Budget(Some(of_bytes)),
+            patterns: Budget(Some(PATTERNS)),
+        }
     }
 
     pub(crate) fn mistake(&mut self, rule: Rule, place: impl Into<String>, message: impl Into<String>) {

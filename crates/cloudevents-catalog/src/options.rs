@@ -49,7 +49,7 @@ impl LoadOptions {
     }
 }
 
-/// Upper bounds of what is read. What exceeds one is an error. Nesting is limited to 128 levels.
+/// Upper bounds of what is read. What exceeds one is an error, unless it says otherwise. Nesting is limited to 128 levels.
 ///
 /// ```
 /// assert_eq!(cloudevents_catalog::Limits::default().bytes, 16 << 20);
@@ -57,8 +57,8 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the document, and of what base messages and selected types of schemas add to it where they are used: of each at most this.
-    /// 16 MiB by default.
+    /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used may have four times as many, and so may the
+    /// documents that types of schemas are selected from: payloads of types beyond that are not judged.
     pub bytes: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,

@@ -38,7 +38,9 @@ pub async fn fetch(client: &GuardedClient, url: &str, options: &LoadOptions) -> 
 
 /// Reads the document of a registry, of so many bytes at most, as [`fetch`] does, with the same errors: for [`Catalog::read`].
 pub async fn document(client: &GuardedClient, url: &str, most: usize) -> Result<Vec<u8>, Error> {
-    let is_whole = url.contains('?') || url.split('#').next().is_some_and(|url| url.ends_with("/export"));
+    // A fragment is no part of a request.
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let is_whole = url.contains('?') || url.ends_with("/export");
     let url = if is_whole { url.to_owned() } else { format!("{url}?doc&inline=*") };
     let request = client.request(Method::GET, &url)?.header("Accept", "application/json");
     let read = tokio::time::timeout(TIMEOUT, body(request, most)).await;

@@ -198,6 +198,8 @@ pub enum Breach {
     Unreadable,
     /// The payload breaks a rule of its schema.
     Schema,
+    /// The payload is too large, or has too many levels, to be judged by its schema: see the limits in the README.
+    TooLarge,
 }
 
 impl Breach {
@@ -210,6 +212,7 @@ impl Breach {
             Self::Template => "template",
             Self::Unreadable => "unreadable",
             Self::Schema => "schema",
+            Self::TooLarge => "too-large",
         }
     }
 }

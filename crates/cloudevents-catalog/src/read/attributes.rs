@@ -24,6 +24,8 @@ pub(crate) struct Attribute {
 enum Expected {
     Anything,
     Text(String),
+    /// Events may have more parameters.
+    MediaType(String),
     Template(Template),
 }
 
@@ -98,14 +100,14 @@ impl Attribute {
         }
     }
 
-    /// States the value of an attribute, unless a rule does.
-    pub(super) fn state(all: &mut Vec<Self>, name: &str, value: &str, place: String) {
-        let value = Expected::Text(value.to_owned());
-        match all.iter_mut().find(|attribute| attribute.name == name) {
+    /// States the content type of events, unless a rule does. Senders add parameters to it, such as a `charset`.
+    pub(super) fn state_content_type(all: &mut Vec<Self>, value: &str, place: String) {
+        let value = Expected::MediaType(value.to_owned());
+        match all.iter_mut().find(|attribute| attribute.name == "datacontenttype") {
             Some(Self { expected: expected @ Expected::Anything, .. }) => *expected = value,
             Some(_) => {}
             None => {
-                let name = name.to_owned();
+                let name = "datacontenttype".to_owned();
                 all.push(Self { name, place, ty: Type::String, expected: value, is_required: false });
             }
         }
@@ -114,7 +116,7 @@ impl Attribute {
     /// The text that the attribute has in every event.
     pub(crate) fn constant(&self) -> Option<&str> {
         match &self.expected {
-            Expected::Text(text) => Some(text),
+            Expected::Text(text) | Expected::MediaType(text) => Some(text),
             _ => None,
         }
     }
@@ -141,7 +143,7 @@ impl Attribute {
     ) -> Result<EventBuilder, &str> {
         match &self.expected {
             Expected::Anything => Ok(event),
-            Expected::Text(text) => Ok(self.set_text(event, text.clone())),
+            Expected::Text(text) | Expected::MediaType(text) => Ok(self.set_text(event, text.clone())),
             Expected::Template(template) => {
                 match template.placeholders().find(|name| value(name).is_none_or(|value| value.is_empty())) {
                     Some(name) => Err(name),
@@ -154,7 +156,7 @@ impl Attribute {
     /// Sets the attribute of an example, if it is required or has a value. Values of placeholders are their names.
     pub(crate) fn example(&self, event: EventBuilder) -> EventBuilder {
         let text = match &self.expected {
-            Expected::Text(text) => text.clone(),
+            Expected::Text(text) | Expected::MediaType(text) => text.clone(),
             Expected::Template(template) => template.expand(str::to_owned),
             Expected::Anything if self.is_required => self.ty.example(&self.name).to_owned(),
             Expected::Anything => return event,
@@ -195,8 +197,8 @@ impl Attribute {
         let text = value.to_canonical();
         if !self.ty.has(value, &text) {
             faults.push(self.fault(Breach::Type, format!("`{text}` is not of the type `{}`", self.ty())));
-        } else if let Expected::Text(expected) = &self.expected
-            && !self.is_same(expected, &text)
+        } else if let Expected::Text(expected) | Expected::MediaType(expected) = &self.expected
+            && !self.is_expected(expected, &text)
         {
             faults
                 .push(self.fault(Breach::Value, format!("the value is `{expected}`, and this is `{text}`")));
@@ -208,10 +210,11 @@ impl Attribute {
         Fault { breach, place: self.name.clone(), rule: self.place.clone(), message: message.into() }
     }
 
-    fn is_same(&self, expected: &str, text: &str) -> bool {
+    fn is_expected(&self, expected: &str, text: &str) -> bool {
         let instant = |text| Timestamp::parse(text).ok().map(Timestamp::instant);
         match self.ty {
             _ if expected == text => true,
+            _ if matches!(self.expected, Expected::MediaType(_)) => has_media_type(expected, text),
             _ if self.name == "datacontenttype" => is_same_media_type(expected, text),
             Type::Timestamp => instant(expected).is_some_and(|expected| instant(text) == Some(expected)),
             _ => false,
@@ -259,16 +262,20 @@ impl Type {
 }
 
 pub(super) fn is_same_media_type(first: &str, second: &str) -> bool {
-    let (Ok(first), Ok(second)) = (MediaType::parse(first), MediaType::parse(second)) else { return false };
-    let parameters = |of: MediaType<'_>| {
-        let mut list: Vec<_> = of
-            .parameters()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.unquoted().to_ascii_lowercase()))
-            .collect();
-        list.sort();
-        list
+    has_media_type(first, second) && has_media_type(second, first)
+}
+
+/// Whether a text is this media type, with all of its parameters, and perhaps with more.
+fn has_media_type(expected: &str, text: &str) -> bool {
+    let (Ok(expected), Ok(media_type)) = (MediaType::parse(expected), MediaType::parse(text)) else {
+        return false;
     };
-    first.is(second.essence()) && parameters(first) == parameters(second)
+    expected.is(media_type.essence())
+        && expected.parameters().all(|(name, value)| {
+            media_type.parameters().any(|(known, own)| {
+                name.eq_ignore_ascii_case(known) && value.unquoted().eq_ignore_ascii_case(&own.unquoted())
+            })
+        })
 }
 
 fn ty(name: &str, members: &Members, place: &str, notes: &mut Notes<'_>) -> Type {

@@ -91,11 +91,11 @@ pub(super) fn read(
     for (id, raw) in &raws {
         let chain = chain(raw, &raws, &by_place, notes);
         let bases = chain.iter().rev().skip(1);
-        notes.spend(bases.map(|base| base.size).fold(0, usize::saturating_add));
-        notes.check_spent()?;
+        if !notes.inherited.spend(bases.map(|base| base.size).fold(0, usize::saturating_add)) {
+            return Err(LoadError::new("what messages inherit has more than four times Limits::bytes"));
+        }
         messages.push(message(id, raw, &chain, schemas, &mut inline, notes));
     }
-    notes.check_spent()?;
     Ok(messages)
 }
 
@@ -281,7 +281,7 @@ fn message(
             // Of a structured message, it is the type of the envelope.
             (Ok(_), None) if !is_event => {}
             (Ok(own), None) if own.essence().to_ascii_lowercase().starts_with("application/cloudevents") => {}
-            (Ok(own), None) => Attribute::state(&mut attributes, "datacontenttype", own.as_str(), at),
+            (Ok(own), None) => Attribute::state_content_type(&mut attributes, own.as_str(), at),
         }
     }
     let schema = schema(&members, raw, chain, schemas, inline, notes);

@@ -126,7 +126,16 @@ fn default_version<'l, 'v>(
         }
     }
     let says = |(_, members, _): &&Entity<'_>| members.get("isdefault") == Some(&Value::Bool(true));
-    versions.iter().find(says).or_else(|| versions.iter().max_by_key(|(id, ..)| (id.len(), *id)))
+    if let Some(default) = versions.iter().find(says) {
+        return Some(default);
+    }
+    let greatest = versions.iter().max_by_key(|(id, ..)| (id.len(), *id))?;
+    let are_numbers = versions.iter().all(|(id, ..)| id.bytes().all(|byte| byte.is_ascii_digit()));
+    if versions.len() > 1 && !are_numbers {
+        let message = format!("nothing says which version is the default one; `{}` is taken", greatest.0);
+        notes.advice(Rule::SchemaVersion, below(place, "versions"), message);
+    }
+    Some(greatest)
 }
 
 /// A member that is a string.

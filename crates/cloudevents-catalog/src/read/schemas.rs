@@ -3,7 +3,7 @@
 use super::{Members, collection, cross_reference, default_version, ids, renamed, text};
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
-use crate::schema::{Format, Parts, Schema, SchemaFault};
+use crate::schema::{Family, Format, Parts, Schema, SchemaFault};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::AttributeType;
@@ -147,7 +147,7 @@ impl Version {
             found.document = Some((document.clone(), Some(selection.to_owned())));
         }
         let is_read = !matches!(&*found.schema, Schema::Not(NotJudged::Unusable(_)));
-        if is_read && matches!(format.family, crate::schema::Family::JsonSchema) {
+        if is_read && matches!(format.family, Family::JsonSchema) {
             let message = "the type is selected by other means than a JSON Pointer after the path";
             if !notes.deviation(Leniency::SubSelection, place, message) {
                 found.schema = Arc::new(Schema::Not(NotJudged::Unusable(message.to_owned())));
@@ -166,11 +166,16 @@ impl Version {
         if let Some(known) = self.selected.borrow().get(selection) {
             return known.clone();
         }
-        let parts = self.parts.get_or_init(|| Parts::read(format, document));
+        let parts = self.parts.get_or_init(|| {
+            within_patterns(format, notes, || Parts::read(format, document), Parts::pattern_bytes)
+        });
         let schema = match parts {
-            Ok(parts) if notes.spend(parts.cost()) => parts.select(selection).map(Arc::new),
-            // Then the whole catalog is refused.
-            Ok(_) => Err(SchemaFault::Invalid("too much is selected".to_owned())),
+            Ok(parts) if notes.selected.spend(parts.cost()) => parts.select(selection).map(Arc::new),
+            Ok(_) => {
+                let words =
+                    "the documents that types are selected from have more than four times Limits::bytes";
+                Err(SchemaFault::Beyond(words.to_owned()))
+            }
             Err(fault) => Err(fault.clone()),
         };
         self.selected.borrow_mut().insert(selection.to_owned(), schema.clone());
@@ -283,7 +288,28 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
 
 /// Compiles a schema, and reports what is wrong with it.
 pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mut Notes<'_>) -> Schema {
-    Schema::compile(format, document).unwrap_or_else(|fault| unusable(fault, place, notes))
+    let schema = within_patterns(format, notes, || Schema::compile(format, document), Schema::pattern_bytes);
+    schema.unwrap_or_else(|fault| unusable(fault, place, notes))
+}
+
+/// Compiles what has patterns, if those of the whole catalog do not take too much.
+fn within_patterns<T>(
+    format: &Format,
+    notes: &mut Notes<'_>,
+    compile: impl FnOnce() -> Result<T, SchemaFault>,
+    bytes: impl Fn(&T) -> usize,
+) -> Result<T, SchemaFault> {
+    let beyond =
+        || SchemaFault::Beyond("the patterns of the schemas take too much memory together".to_owned());
+    let has_patterns = matches!(format.family, Family::JsonSchema | Family::JsonStructure);
+    if has_patterns && !notes.patterns.spend(0) {
+        return Err(beyond());
+    }
+    let compiled = compile()?;
+    match !has_patterns || notes.patterns.spend(bytes(&compiled)) {
+        true => Ok(compiled),
+        false => Err(beyond()),
+    }
 }
 
 /// Reports what is wrong with a schema.

@@ -13,6 +13,15 @@ const VISITS: usize = 10_000;
 /// The most schemas that one reference may mean, where several have the same name.
 const TARGETS: usize = 16;
 
+/// The most schemas with an id around a reference to a part of one of them.
+const RESOURCES: usize = 8;
+
+/// The levels of any payload, as readers of JSON take no more.
+const LEVELS: usize = 128;
+
+/// As good as endless.
+const ENDLESS: usize = 1_000_000_000;
+
 /// The schemas that jsonschema knows by itself.
 const KNOWN: [&str; 5] = [
     "http://json-schema.org/draft-04/schema",
@@ -21,6 +30,9 @@ const KNOWN: [&str; 5] = [
     "https://json-schema.org/draft/2019-09/schema",
     "https://json-schema.org/draft/2020-12/schema",
 ];
+
+/// What applies to members and items that no other keyword applies to.
+const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 
 type Members = Map<String, Value>;
 
@@ -65,10 +77,10 @@ impl Extent {
 /// What the schemas of a document do at most. Schemas of JSON Schema and of JSON Structure have the same keywords for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
-    /// The schemas that apply to one value.
-    visits: usize,
-    /// The times that one of them is applied to the same member or item.
-    paths: usize,
+    /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on.
+    times: Vec<usize>,
+    /// The same in payloads of more levels.
+    times_below: usize,
     /// The schemas in a row that apply to one value, without the first.
     pub(super) hops: usize,
     /// A reference whose target is not known here.
@@ -79,22 +91,29 @@ impl Bounds {
     /// Errors: the document is beyond a limit.
     pub(super) fn of(document: &Value, cost: &dyn Fn(&Members) -> usize) -> Result<Self, String> {
         let schemas = Schemas::read(document);
-        let mut bounds = Self::default();
-        let mut known = HashMap::new();
+        let mut graph = Graph { schemas: &schemas, nodes: Vec::new(), known: HashMap::new(), unknown: None };
         for members in &schemas.objects {
-            let found = schemas.reach(members, 0, cost, &mut known, &mut bounds.unknown)?;
-            bounds.visits = bounds.visits.max(found.visits);
-            bounds.paths = bounds.paths.max(found.paths);
-            bounds.hops = bounds.hops.max(found.hops);
+            graph.add(members, 0, cost)?;
         }
-        Ok(bounds)
+        let (times, times_below) = graph.times();
+        let hops = graph.nodes.iter().map(|node| node.hops).max().unwrap_or_default();
+        Ok(Self { times, times_below, hops, unknown: graph.unknown })
     }
 
-    /// How often schemas are applied to the values of a payload at most: alternatives multiply with each level.
+    /// How often schemas are applied to one value of a payload at most: alternatives multiply with each level.
+    pub(super) fn times(&self, payload: &Extent) -> usize {
+        let of_levels = payload.levels.checked_sub(1).and_then(|below| self.times.get(below));
+        of_levels.copied().unwrap_or(self.times_below)
+    }
+
+    /// The same for any payload.
+    pub(super) fn times_of_any(&self) -> usize {
+        self.times_below
+    }
+
+    /// How often schemas are applied to the values of a payload at most, together.
     pub(super) fn work(&self, payload: &Extent) -> usize {
-        let levels = u32::try_from(payload.levels).unwrap_or(u32::MAX).saturating_sub(1);
-        let each = self.paths.max(1).saturating_pow(levels).saturating_mul(self.visits.max(1));
-        each.saturating_mul(payload.values)
+        self.times(payload).saturating_mul(payload.values)
     }
 }
 
@@ -104,16 +123,8 @@ pub(super) struct Schemas<'d> {
     objects: Vec<&'d Members>,
     /// By the last segment of their `$id`, and by `#` and the name of their anchor.
     named: HashMap<String, Vec<&'d Value>>,
-    /// What the pointers of an object start at besides the document. `None` if it is not known.
-    resources: HashMap<*const Members, Option<&'d Value>>,
-}
-
-/// What one schema does at most.
-#[derive(Clone, Copy)]
-struct Reach {
-    visits: usize,
-    paths: usize,
-    hops: usize,
+    /// What the pointers of an object start at besides the document. Empty if there are too many.
+    resources: HashMap<*const Members, Vec<&'d Value>>,
 }
 
 impl<'d> Schemas<'d> {
@@ -136,11 +147,11 @@ impl<'d> Schemas<'d> {
         }
         let resources = match base {
             "" => match self.resources.get(&std::ptr::from_ref(members)) {
-                Some(None) => return Vec::new(),
-                Some(Some(resource)) => vec![self.document, *resource],
+                Some(outer) if outer.is_empty() => return Vec::new(),
+                Some(outer) => std::iter::once(self.document).chain(outer.iter().copied()).collect(),
                 None => vec![self.document],
             },
-            base => self.named(last_segment(base)),
+            base => self.identified(base),
         };
         let mut targets = Vec::new();
         for resource in resources {
@@ -157,6 +168,17 @@ impl<'d> Schemas<'d> {
     fn named(&self, name: &str) -> Vec<&'d Value> {
         let known = self.named.get(name).filter(|known| known.len() <= TARGETS);
         known.cloned().unwrap_or_default()
+    }
+
+    /// The schemas that a URI may identify.
+    fn identified(&self, uri: &str) -> Vec<&'d Value> {
+        let known = self.named.get(last_segment(uri)).map(Vec::as_slice).unwrap_or_default();
+        let is_possible = |schema: &&&Value| {
+            let ids = ["$id", "id"].into_iter().filter_map(|name| schema.get(name)?.as_str());
+            !ids.into_iter().all(|id| is_another(id.split('#').next().unwrap_or_default(), uri))
+        };
+        let possible: Vec<&Value> = known.iter().filter(is_possible).copied().collect();
+        Some(possible).filter(|possible| possible.len() <= TARGETS).unwrap_or_default()
     }
 
     /// Adds the objects in a value, which is in these resources.
@@ -181,10 +203,12 @@ impl<'d> Schemas<'d> {
                 }
                 if references(members).next().is_some() {
                     // The document itself is always one.
-                    let mut outer = within.iter().copied().filter(|at| !std::ptr::eq(*at, self.document));
-                    if let Some(resource) = outer.next() {
-                        let only = Some(resource).filter(|_| outer.next().is_none());
-                        self.resources.insert(std::ptr::from_ref(members), only);
+                    let is_inner = |at: &&Value| !std::ptr::eq(*at, self.document);
+                    let mut outer: Vec<&Value> = within.iter().copied().filter(is_inner).collect();
+                    if !outer.is_empty() {
+                        outer.dedup_by(|first, second| std::ptr::eq(*first, *second));
+                        let few = Some(outer).filter(|outer| outer.len() <= RESOURCES).unwrap_or_default();
+                        self.resources.insert(std::ptr::from_ref(members), few);
                     }
                 }
                 self.objects.push(members);
@@ -194,18 +218,41 @@ impl<'d> Schemas<'d> {
             _ => {}
         }
     }
+}
 
-    fn reach(
-        &self,
+/// The schemas of a document, and how they lead to each other.
+struct Graph<'s, 'd> {
+    schemas: &'s Schemas<'d>,
+    /// Each behind those that it applies to the same value.
+    nodes: Vec<Node<'d>>,
+    known: HashMap<*const Members, usize>,
+    unknown: Option<String>,
+}
+
+/// A schema.
+struct Node<'d> {
+    members: &'d Members,
+    /// The schemas that it applies to its value, with itself.
+    visits: usize,
+    hops: usize,
+    /// How often it applies them.
+    rounds: usize,
+    /// Those that it applies to the same value: all of the first ones, and one of the others.
+    all: Vec<usize>,
+    one: Vec<usize>,
+}
+
+impl<'d> Graph<'_, 'd> {
+    /// Adds a schema and those that it applies to the same value, and returns its index.
+    fn add(
+        &mut self,
         members: &'d Members,
         depth: usize,
         cost: &dyn Fn(&Members) -> usize,
-        known: &mut HashMap<*const Members, Reach>,
-        unknown: &mut Option<String>,
-    ) -> Result<Reach, String> {
+    ) -> Result<usize, String> {
         let key = std::ptr::from_ref(members);
-        if let Some(found) = known.get(&key) {
-            return Ok(*found);
+        if let Some(known) = self.known.get(&key) {
+            return Ok(*known);
         }
         if depth > HOPS {
             return Err(format!(
@@ -213,32 +260,101 @@ impl<'d> Schemas<'d> {
             ));
         }
         let below = depth.saturating_add(1);
-        let mut all = Reach { visits: cost(members).saturating_add(1), paths: children(members), hops: 0 };
-        let add = |found: Reach, all: &mut Reach| {
-            all.visits = all.visits.saturating_add(found.visits);
-            all.paths = all.paths.saturating_add(found.paths);
-            all.hops = all.hops.max(found.hops.saturating_add(1));
-        };
+        let (mut all, mut one) = (Vec::new(), Vec::new());
         for reference in references(members) {
-            let targets = self.targets(members, reference);
-            if targets.is_empty() && !KNOWN.contains(&reference.trim_end_matches('#')) {
-                unknown.get_or_insert_with(|| reference.to_owned());
+            let targets = self.schemas.targets(members, reference);
+            if targets.is_empty() && !KNOWN.contains(&reference.split('#').next().unwrap_or_default()) {
+                self.unknown.get_or_insert_with(|| reference.to_owned());
             }
             for target in targets.into_iter().filter_map(Value::as_object) {
-                add(self.reach(target, below, cost, known, unknown)?, &mut all);
+                all.push(self.add(target, below, cost)?);
             }
         }
         for schema in applied(members) {
-            add(self.reach(schema, below, cost, known, unknown)?, &mut all);
+            all.push(self.add(schema, below, cost)?);
         }
-        if all.visits > VISITS {
+        for schema in choices(members) {
+            match members.contains_key("selector") {
+                true => one.push(self.add(schema, below, cost)?),
+                false => all.push(self.add(schema, below, cost)?),
+            }
+        }
+        let each = all.iter().chain(&one).filter_map(|at| self.nodes.get(*at));
+        let hops = each.map(|node| node.hops.saturating_add(1)).max().unwrap_or_default();
+        // What is left over is found by applying all of them once more, and again those that they apply.
+        let is_left = UNEVALUATED.iter().any(|name| members.contains_key(*name));
+        let rounds = if is_left { hops.saturating_add(2) } else { 1 };
+        let mut node = Node { members, visits: 0, hops, rounds, all, one };
+        let own = cost(members).saturating_add(1);
+        node.visits = own.saturating_add(node.sum(|at| self.nodes.get(at).map_or(0, |node| node.visits)));
+        if node.visits > VISITS {
             return Err(format!("more than {VISITS} schemas apply to one value"));
         }
-        if all.hops > HOPS {
+        if node.hops > HOPS {
             return Err(format!("more than {HOPS} schemas refer to each other in a row"));
         }
-        known.insert(key, all);
-        Ok(all)
+        let index = self.nodes.len();
+        self.nodes.push(node);
+        self.known.insert(key, index);
+        Ok(index)
+    }
+
+    /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on, and in those of more levels.
+    fn times(&self) -> (Vec<usize>, usize) {
+        let groups: Vec<Vec<Vec<usize>>> = self.nodes.iter().map(|node| self.children(node)).collect();
+        let most = |of: &[usize]| of.iter().copied().max().unwrap_or_default();
+        // Of each schema, in payloads of one level less.
+        let mut known: Vec<usize> = self.nodes.iter().map(|node| node.visits).collect();
+        let mut times = vec![most(&known)];
+        while times.len() < LEVELS && most(&known) < ENDLESS {
+            // To the values below its own.
+            let mut below: Vec<usize> = Vec::with_capacity(self.nodes.len());
+            for (node, groups) in self.nodes.iter().zip(&groups) {
+                let of_group = |group: &Vec<usize>| {
+                    group.iter().filter_map(|at| known.get(*at)).copied().max().unwrap_or(1)
+                };
+                let own = groups.iter().map(of_group).fold(0, usize::saturating_add);
+                below.push(own.saturating_add(node.sum(|at| below.get(at).copied().unwrap_or_default())));
+            }
+            let next: Vec<usize> =
+                self.nodes.iter().zip(&below).map(|(node, below)| node.visits.max(*below)).collect();
+            if next == known {
+                return (times, most(&known));
+            }
+            times.push(most(&next));
+            known = next;
+        }
+        (times, usize::MAX)
+    }
+
+    /// The schemas within a schema that apply to its members and items. Of each group, one applies to each of them.
+    fn children(&self, node: &Node<'_>) -> Vec<Vec<usize>> {
+        let of = |name: &str| node.members.get(name);
+        let index = |schema: &Value| self.known.get(&std::ptr::from_ref(schema.as_object()?)).copied();
+        let each = |name: &str| of(name).and_then(Value::as_object).into_iter().flat_map(Map::values);
+        let list = |name: &str| of(name).and_then(Value::as_array).into_iter().flatten();
+        let members = ["additionalProperties", "values"].into_iter().filter_map(of).chain(each("properties"));
+        let items = ["items", "additionalItems"].into_iter().filter_map(of).chain(list("prefixItems"));
+        let mut groups: Vec<Vec<&Value>> =
+            vec![members.chain(each("choices")).collect(), items.chain(list("items")).collect()];
+        // Twice: to find what is left over, too.
+        let single =
+            ["propertyNames", "contains", "contains"].into_iter().chain(UNEVALUATED).chain(UNEVALUATED);
+        groups.extend(single.filter_map(of).map(|schema| vec![schema]));
+        groups.extend(
+            ["patternProperties", "patternKeys"].into_iter().flat_map(each).map(|schema| vec![schema]),
+        );
+        groups.retain(|group| !group.is_empty());
+        groups.iter().map(|group| group.iter().filter_map(|schema| index(schema)).collect()).collect()
+    }
+}
+
+impl Node<'_> {
+    /// The sum of those that it applies to the same value.
+    fn sum(&self, of: impl Fn(usize) -> usize) -> usize {
+        let all = self.all.iter().map(|at| of(*at)).fold(0, usize::saturating_add);
+        let one = self.one.iter().map(|at| of(*at)).max().unwrap_or_default();
+        all.saturating_add(one).saturating_mul(self.rounds)
     }
 }
 
@@ -263,29 +379,36 @@ fn applied(members: &Members) -> impl Iterator<Item = &Members> {
     let arrays =
         ["allOf", "anyOf", "oneOf", "type"].into_iter().filter_map(|name| members.get(name)?.as_array());
     let single = ["not", "if", "then", "else", "type"].into_iter().filter_map(|name| members.get(name));
-    let maps = ["dependentSchemas", "dependencies", "choices"]
+    let maps = ["dependentSchemas", "dependencies"]
         .into_iter()
         .filter_map(|name| Some(members.get(name)?.as_object()?.values()));
     arrays.flatten().chain(single).chain(maps.flatten()).filter_map(Value::as_object)
 }
 
-/// How many schemas within a schema apply to the same member, or to the same item.
-fn children(members: &Members) -> usize {
-    let one = |names: &[&str]| usize::from(names.iter().any(|name| members.contains_key(*name)));
-    let patterns =
-        ["patternProperties", "patternKeys"].into_iter().filter_map(|name| members.get(name)?.as_object());
-    let of_object = one(&["properties", "additionalProperties", "values", "choices"])
-        .saturating_add(one(&["propertyNames"]))
-        .saturating_add(one(&["unevaluatedProperties"]))
-        .saturating_add(patterns.map(Map::len).sum());
-    let of_array = one(&["items", "prefixItems", "additionalItems"])
-        .saturating_add(one(&["contains"]))
-        .saturating_add(one(&["unevaluatedItems"]));
-    of_object.max(of_array)
+/// The types of a choice of JSON Structure: with a selector one of them applies. Without one, they may all be tried.
+fn choices(members: &Members) -> impl Iterator<Item = &Members> {
+    members
+        .get("choices")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::values)
+        .filter_map(Value::as_object)
 }
 
 fn last_segment(uri: &str) -> &str {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
+}
+
+/// Whether an id is certainly another URI than this one. Two spellings may mean the same.
+fn is_another(id: &str, uri: &str) -> bool {
+    let is_plain = |text: &str| {
+        text.is_ascii()
+            && !text.contains(['%', '@'])
+            && !text.contains("/.")
+            && text.split_once("://").is_some_and(|(_, rest)| !rest.contains(':'))
+    };
+    let end = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
+    is_plain(id) && is_plain(uri) && end(id) != end(uri)
 }
 
 /// The text of percent-encoded UTF-8.
@@ -384,10 +507,29 @@ mod tests {
             "A": {"type": "object", "properties": {"next": {"type": [{"$ref": "#/definitions/A"}, {"$ref": "#/definitions/B"}]}}},
             "B": {"type": "object", "properties": {"next": {"type": "int32"}}}}});
         let bounds = bounds(&document).unwrap();
-        assert_eq!(bounds.paths, 2);
         let deep = (0..9).fold(json!(1), |inner, _| json!({"next": inner}));
         let extent = Extent::of(&deep);
         assert_eq!((extent.values, extent.levels), (10, 10));
-        assert_eq!(bounds.work(&extent), 512 * bounds.visits * 10);
+        // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an int32.
+        assert_eq!(bounds.times.first(), Some(&5));
+        assert_eq!((bounds.times(&extent), bounds.work(&extent)), (14, 140));
+    }
+
+    /// How often a validator without a memory applies schemas to the last value, counted by walking.
+    #[test]
+    fn times_are_those_of_a_walk() {
+        let leaf = json!({"$ref": "#/d/c"});
+        let document = json!({
+            "anyOf": [{"properties": {"n": {"$ref": "#/d/a"}}}, {"additionalProperties": {"$ref": "#/d/a"}}],
+            "d": {
+                "a": {"items": {"oneOf": [leaf, leaf, {}]}, "contains": leaf},
+                "c": {"patternProperties": {"a": {}, "b": {}}, "properties": {"ab": {"not": {}}}}
+            }
+        });
+        let bounds = bounds(&document).unwrap();
+        // n: twice a reference and its target. Items of it: twice the oneOf, 3 alternatives, 2 targets, and `contains` with its target,
+        // which is counted twice. ab of them: 4 ways to c, twice, and each has two patterns and a `not` with its schema.
+        assert_eq!(bounds.times, [6, 10, 20, 32]);
+        assert_eq!(bounds.times_of_any(), 32);
     }
 }

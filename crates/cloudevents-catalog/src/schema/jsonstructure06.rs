@@ -1,7 +1,8 @@
 //! JSON Structure schemas by `json-structure` 0.6.
 
 use super::bounds::{Bounds, Extent, Schemas, definition};
-use super::{Payload, Schema, SchemaFault, fault};
+use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, pattern_bytes, patterns};
+use super::{Payload, Schema, SchemaFault, fault, too_large};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
@@ -25,10 +26,8 @@ const SCHEMA_VALUES: usize = 1 << 16;
 /// The most schemas that may be applied to the values of a payload, by an estimate.
 const WORK: usize = 500_000;
 
-/// The validator compiles a regular expression for each text. It counts as this many schemas, and is this large at most when it is
-/// compiled.
+/// The validator compiles a regular expression for each text. It counts as this many schemas.
 const PATTERN: usize = 64;
-const PATTERN_BYTES: usize = 256 << 10;
 
 /// The most faults of one payload that are reported.
 const FAULTS: usize = 16;
@@ -38,6 +37,7 @@ pub(crate) struct JsonStructure {
     schema: Value,
     validator: InstanceValidator,
     bounds: Bounds,
+    pattern_bytes: usize,
 }
 
 impl std::fmt::Debug for JsonStructure {
@@ -48,7 +48,7 @@ impl std::fmt::Debug for JsonStructure {
 
 impl JsonStructure {
     pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
-        let bounds = bounds(document).map_err(SchemaFault::Beyond)?;
+        let (bounds, pattern_bytes) = bounds(document).map_err(SchemaFault::Beyond)?;
         let found = SchemaValidator::new().validate(&document.to_string());
         if let Some(error) = found.errors().next() {
             return Err(SchemaFault::Invalid(format!("{} at {}", error.message(), error.path())));
@@ -76,7 +76,12 @@ impl JsonStructure {
         }
         let mut validator = InstanceValidator::new();
         validator.set_extended(is_extended(document));
-        Ok(Schema::JsonStructure(Box::new(Self { schema, validator, bounds })))
+        Ok(Schema::JsonStructure(Box::new(Self { schema, validator, bounds, pattern_bytes })))
+    }
+
+    /// The validator compiles them again, and keeps none.
+    pub(super) fn pattern_bytes(&self) -> usize {
+        self.pattern_bytes
     }
 
     pub(super) fn judge(
@@ -98,9 +103,8 @@ impl JsonStructure {
             || depth > DEPTH
             || self.bounds.work(&extent) > WORK
         {
-            return Some(NotJudged::Unusable(
-                "the payload is too large or too deep for this format".to_owned(),
-            ));
+            faults.push(too_large(reference));
+            return None;
         }
         let found = self.validator.validate(&value.to_string(), &self.schema);
         faults.extend(
@@ -113,8 +117,8 @@ impl JsonStructure {
     }
 }
 
-/// What the validator does at most with this document. Errors: it is beyond a limit, or has what the validator does not judge by.
-fn bounds(document: &Value) -> Result<Bounds, String> {
+/// What the validator does at most with this document, and the bytes of its patterns. Errors: it is beyond a limit, or has what the validator does not judge by.
+fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
     let extent = Extent::of(document);
     if extent.values > SCHEMA_VALUES || extent.paths > SCHEMA_PATHS {
         return Err(format!(
@@ -123,9 +127,12 @@ fn bounds(document: &Value) -> Result<Bounds, String> {
     }
     let schemas = Schemas::read(document);
     let is_extended = is_extended(document);
+    let is_pattern = |pattern: &str, size| RegexBuilder::new(pattern).size_limit(size).build().is_ok();
+    let pattern_bytes =
+        pattern_bytes(&schemas, |pattern| !is_extended || is_pattern(pattern, SMALL_PATTERN))?;
     for schema in schemas.objects() {
         for pattern in patterns(schema).filter(|_| is_extended) {
-            if RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().is_err() {
+            if !is_pattern(pattern, PATTERN_BYTES) {
                 return Err(format!("the pattern `{pattern}` is not known, or too large"));
             }
         }
@@ -138,26 +145,19 @@ fn bounds(document: &Value) -> Result<Bounds, String> {
     }
     // It copies what a schema extends for each value.
     let copied = extent.values.checked_div(64).unwrap_or_default();
-    Bounds::of(document, &|schema| {
+    let bounds = Bounds::of(document, &|schema| {
         let required = schema.get("required").and_then(Value::as_array).map_or(0, Vec::len);
         let patterns = patterns(schema).count().saturating_mul(PATTERN);
         let bases = bases(schema).count().min(1).saturating_mul(copied);
         required.saturating_add(patterns).saturating_add(bases)
-    })
+    });
+    bounds.map(|bounds| (bounds, pattern_bytes))
 }
 
 /// The schemas that a schema extends.
 fn bases(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let several = schema.get("$extends").and_then(Value::as_array).into_iter().flatten();
     schema.get("$extends").into_iter().chain(several).filter_map(Value::as_str)
-}
-
-/// The regular expressions of a schema.
-fn patterns(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let named =
-        ["patternProperties", "patternKeys"].into_iter().filter_map(|name| schema.get(name)?.as_object());
-    let own = schema.get("pattern").and_then(Value::as_str);
-    own.into_iter().chain(named.flat_map(Map::keys).map(String::as_str))
 }
 
 /// Whether the document turns on what is beyond the core: rules for values, and composition.

@@ -20,6 +20,8 @@ mod format;
 mod jsonschema060;
 #[cfg(feature = "jsonstructure06")]
 mod jsonstructure06;
+#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+mod patterns;
 #[cfg(feature = "protox09")]
 mod protox09;
 #[cfg(feature = "jsonschema060")]
@@ -84,6 +86,17 @@ impl Schema {
         }
     }
 
+    /// The bytes of its compiled patterns, about.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        match self {
+            #[cfg(feature = "jsonschema060")]
+            Self::Json(schema) => schema.pattern_bytes(),
+            #[cfg(feature = "jsonstructure06")]
+            Self::JsonStructure(schema) => schema.pattern_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Judges a payload, and adds its faults, with this reference to the schema. Returns why it was not judged.
     pub(crate) fn judge(
         &self,
@@ -142,6 +155,15 @@ impl Parts {
         match self {
             Self::Document(_, _, size) => *size,
             #[cfg(any(feature = "jsonschema060", feature = "protox09"))]
+            _ => 0,
+        }
+    }
+
+    /// The bytes of its compiled patterns, about. Others have those of each type that is selected.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        match self {
+            #[cfg(feature = "jsonschema060")]
+            Self::Json(parts) => parts.pattern_bytes(),
             _ => 0,
         }
     }
@@ -236,4 +258,9 @@ impl<'e> Payload<'e> {
 /// A fault at this place of the payload.
 fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
+}
+
+/// The payload is beyond what its schema can judge.
+fn too_large(rule: &str) -> Fault {
+    fault(Breach::TooLarge, "", rule, "the payload is too large, or too deep, to be judged by its schema")
 }

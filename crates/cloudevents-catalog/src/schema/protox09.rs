@@ -1,6 +1,6 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
-use super::{Payload, Schema, SchemaFault, fault};
+use super::{Payload, Schema, SchemaFault, fault, too_large};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
 use prost_reflect::{
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// The name that a document has for the compiler.
 const NAME: &str = "schema.proto";
 
-/// The most braces within each other in a document: the compiler descends into them.
+/// The most braces, and `<` and `>`, within each other in a document: the compiler descends into messages, and into values of options.
 const DEPTH: usize = 64;
 
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
@@ -27,8 +27,14 @@ impl Parts {
         let Value::String(text) = document else {
             return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
         };
-        if depth(text) > DEPTH {
-            return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
+        match depth(text) {
+            None => {
+                return Err(SchemaFault::Invalid("a comment or a text is not one of Protobuf".to_owned()));
+            }
+            Some(depth) if depth > DEPTH => {
+                return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
+            }
+            Some(_) => {}
         }
         let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {
@@ -70,26 +76,23 @@ pub(super) fn judge(
     reference: &str,
     faults: &mut Vec<Fault>,
 ) -> Option<NotJudged> {
-    let mut add =
-        |place: &str, message: String| faults.push(fault(Breach::Schema, place, reference, message));
-    match data {
-        // The type of the payload is with it.
-        Data::Proto { type_url, .. } => {
-            let name = type_url.rsplit_once('/').map_or(type_url, |(_, name)| name);
-            if name != schema.full_name() {
-                add("", format!("the payload is the message `{name}`, not `{}`", schema.full_name()));
-                return None;
-            }
-        }
-        _ => {
-            if let Some(other) = payload.other_than(is_protobuf) {
-                return Some(other);
-            }
-        }
+    // The type of one is with it.
+    let of_type = match data {
+        Data::Proto { type_url, .. } => Some(type_url.rsplit_once('/').map_or(type_url, |(_, name)| name)),
+        _ => None,
+    };
+    if let (None, Some(other)) = (of_type, payload.other_than(is_protobuf)) {
+        return Some(other);
     }
     if data.as_bytes().len() > PAYLOAD {
-        let words = format!("payloads of more than {PAYLOAD} bytes are not judged by this format");
-        return Some(NotJudged::Unusable(words));
+        faults.push(too_large(reference));
+        return None;
+    }
+    let mut add =
+        |place: &str, message: String| faults.push(fault(Breach::Schema, place, reference, message));
+    if let Some(name) = of_type.filter(|name| *name != schema.full_name()) {
+        add("", format!("the payload is the message `{name}`, not `{}`", schema.full_name()));
+        return None;
     }
     match DynamicMessage::decode(schema.clone(), data.as_bytes()) {
         Err(error) => add("", format!("the payload is not a message `{}`: {error}", schema.full_name())),
@@ -143,35 +146,65 @@ fn each(value: &FieldValue, place: &str, missing: &mut Vec<String>) {
     }
 }
 
-/// The most braces within each other, at most: those that open in texts and comments count, and those that close there do not.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut most) = (0_usize, 0_usize);
-    let mut bytes = text.bytes().peekable();
-    // What ends the text or comment that is being read, if it is one.
-    let mut within = None;
-    while let Some(byte) = bytes.next() {
-        let next = bytes.peek().copied();
-        match (byte, within) {
-            (b'{', _) => depth = depth.saturating_add(1),
-            (b'}', None) => depth = depth.saturating_sub(1),
-            (b'\\', Some(b'"' | b'\'')) => drop(bytes.next()),
-            (b'*', Some(b'*')) if next == Some(b'/') => {
-                bytes.next();
-                within = None;
+/// The most braces and angle brackets within each other, outside of texts and comments. `None` where one of these is not as Protobuf has it:
+/// the compiler would go on behind it in its own way.
+fn depth(text: &str) -> Option<usize> {
+    let (mut braces, mut angles, mut most) = (0_usize, 0_usize, 0_usize);
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = match (byte, after) {
+            (b'"' | b'\'', _) => behind_text(after, *byte)?,
+            (b'/', [b'*', inner @ ..]) => behind_comment(inner)?,
+            (b'/', [b'/', ..]) | (b'#', _) => {
+                let end = after.iter().position(|byte| *byte == b'\n');
+                after.get(end.unwrap_or(after.len())..)?
             }
-            (end, Some(open)) if open != b'*' && end == open => within = None,
-            (b'"' | b'\'', None) => within = Some(byte),
-            (b'#', None) => within = Some(b'\n'),
-            (b'/', None) if next == Some(b'/') => within = Some(b'\n'),
-            (b'/', None) if next == Some(b'*') => {
-                bytes.next();
-                within = Some(b'*');
-            }
+            _ => after,
+        };
+        match byte {
+            b'{' => braces = braces.saturating_add(1),
+            b'}' => braces = braces.saturating_sub(1),
+            b'<' => angles = angles.saturating_add(1),
+            b'>' => angles = angles.saturating_sub(1),
             _ => {}
         }
-        most = most.max(depth);
+        most = most.max(braces.saturating_add(angles));
     }
-    most
+    Some(most)
+}
+
+/// What is behind the end of a text.
+fn behind_text(mut rest: &[u8], end: u8) -> Option<&[u8]> {
+    loop {
+        rest = match rest {
+            [byte, after @ ..] if *byte == end => return Some(after),
+            [b'\n' | 0, ..] | [] => return None,
+            [b'\\', escape, after @ ..] => {
+                let digits = match escape {
+                    b'x' | b'X' => 1,
+                    b'u' => 4,
+                    b'U' => 8,
+                    b'0'..=b'7' | b'a' | b'b' | b'f' | b'n' | b'r' | b't' | b'v' => 0,
+                    b'?' | b'\\' | b'\'' | b'"' => 0,
+                    _ => return None,
+                };
+                let (digits, after) = after.split_at_checked(digits)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(after)?
+            }
+            [_, after @ ..] => after,
+        };
+    }
+}
+
+/// What is behind the end of a block comment. Protobuf has none within another.
+fn behind_comment(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        rest = match rest {
+            [b'*', b'/', after @ ..] => return Some(after),
+            [b'/', b'*', ..] | [] => return None,
+            [_, after @ ..] => after,
+        };
+    }
 }
 
 /// The document itself, and the files that belong to Protobuf.

@@ -20,6 +20,22 @@ fn is_unusable(verdict: &Verdict) -> bool {
     matches!(verdict.not_judged(), Some(NotJudged::Unusable(_)))
 }
 
+/// The payload was not judged because of its size: then it is not valid.
+fn is_too_large(verdict: &Verdict) -> bool {
+    verdict.outcome() == Outcome::Invalid
+        && verdict.faults().iter().all(|fault| fault.breach.code() == "too-large")
+}
+
+/// The places of the faults of a payload that is judged.
+#[track_caller]
+fn faults(report: &Report, payload: &Value) -> Vec<String> {
+    assert_eq!(report.findings, []);
+    let verdict = judge(report, payload);
+    assert_eq!(verdict.not_judged(), None);
+    assert!(!is_too_large(&verdict) || verdict.faults().is_empty(), "{verdict}");
+    verdict.faults().iter().map(|fault| fault.place.clone()).collect()
+}
+
 /// A schema with an advice, and without a verdict.
 #[track_caller]
 fn assert_refused(format: &str, schema: &Value) {
@@ -83,7 +99,7 @@ fn alternatives_that_have_children() {
     let report = read(STRUCTURE, &structure("Expr", all));
     assert_eq!(report.findings, []);
     let tree = |levels: usize, leaf: Value| (0..levels).fold(leaf, |inner, _| json!({"child": inner}));
-    assert!(is_unusable(&judge(&report, &tree(15, json!(1)))));
+    assert!(is_too_large(&judge(&report, &tree(15, json!(1)))));
     assert_eq!(judge(&report, &tree(2, json!(1))).outcome(), Outcome::Invalid);
     let verdict = judge(&report, &tree(2, json!({})));
     assert_eq!((verdict.outcome(), verdict.not_judged()), (Outcome::Valid, None));
@@ -100,8 +116,8 @@ fn what_is_too_deep_does_not_pass() {
     for levels in 0..30 {
         let tree = (0..levels).fold(json!({"leaf": "text"}), |inner, _| json!({"child": inner}));
         let verdict = judge(&report, &tree);
-        assert!(verdict.outcome() == Outcome::Invalid || is_unusable(&verdict), "{levels}: {verdict}");
-        assert!(levels > 5 || !is_unusable(&verdict), "{levels}: {verdict}");
+        assert_eq!(verdict.outcome(), Outcome::Invalid, "{levels}: {verdict}");
+        assert!(levels > 5 || !is_too_large(&verdict), "{levels}: {verdict}");
     }
 }
 
@@ -142,15 +158,168 @@ fn many_patterns() {
     let list = |count: usize| json!(vec!["abc"; count]);
     assert_eq!(judge(&report, &list(200)).not_judged(), None);
     assert_eq!(judge(&report, &json!(["ABC"])).outcome(), Outcome::Invalid);
-    let many: Vec<Value> = (0..200).map(|n| json!({"pattern": format!("^{n}\\w*")})).collect();
-    let report = read(
-        STRUCTURE,
-        &json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s",
-        "name": "S", "type": "array", "items": {"type": "object", "patternProperties":
-            many.iter().map(|one| (one["pattern"].as_str().unwrap().to_owned(), json!({"type": "string"}))).collect::<Map<_, _>>()}}),
-    );
+    let many = |count: usize| {
+        let all: Map<String, Value> =
+            (0..count).map(|n| (format!("^{n}\\w*"), json!({"type": "string"}))).collect();
+        json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s",
+            "name": "S", "type": "array", "items": {"type": "object", "patternProperties": all}})
+    };
     let members: Map<String, Value> = (0..200).map(|n| (format!("x{n}"), json!("a"))).collect();
-    assert!(is_unusable(&judge(&report, &json!([members]))));
+    assert!(is_too_large(&judge(&read(STRUCTURE, &many(100)), &json!([members]))));
+    assert_refused(STRUCTURE, &many(200));
+}
+
+/// Alternatives multiply with each level also where they do not come back: jsonschema tries each of them again.
+#[test]
+fn alternatives_that_do_not_come_back() {
+    let deep = |levels: usize, leaf: Value| (0..levels).fold(leaf, |inner, _| json!({"c": inner}));
+    for (count, alternatives) in [(40, 2), (8, 16)] {
+        let all =
+            definitions(count, |next| json!({"properties": {"c": {"anyOf": vec![next; alternatives]}}}));
+        let report = read(JSON, &json!({"$ref": "#/definitions/A0", "definitions": all}));
+        assert!(is_too_large(&judge(&report, &deep(count, json!(1)))));
+        assert_eq!(faults(&report, &deep(1, json!({}))), [""; 0]);
+    }
+    // What is left over is found by trying the alternatives once more.
+    let all = definitions(
+        40,
+        |next| json!({"anyOf": [{"properties": {"c": next}}], "unevaluatedProperties": false}),
+    );
+    let report = read(JSON, &json!({"$ref": "#/definitions/A0", "definitions": all}));
+    assert!(is_too_large(&judge(&report, &deep(40, json!(1)))));
+}
+
+/// An order whose lines have one of several payments is small, however many there are.
+#[test]
+fn ordinary_alternatives() {
+    let payments: Map<String, Value> = (0..8)
+        .map(|at| {
+            let name = format!("Payment{at}");
+            let members = json!({"id": {"type": "string"}, "amount": {"type": "int32"}});
+            let payment =
+                json!({"name": name, "type": "object", "properties": members, "required": ["id", "amount"]});
+            (name, payment)
+        })
+        .collect();
+    let choices: Map<String, Value> = payments
+        .keys()
+        .map(|name| (name.clone(), json!({"type": {"$ref": format!("#/definitions/{name}")}})))
+        .collect();
+    let mut all = payments.clone();
+    let line = json!({"sku": {"type": "string"}, "payment": {"type": {"$ref": "#/definitions/Payment"}}});
+    let lines = json!({"type": "array", "items": {"type": {"$ref": "#/definitions/Line"}}});
+    let order = json!({"id": {"type": "string"}, "lines": lines});
+    for (name, definition) in [
+        ("Payment", json!({"name": "Payment", "type": "choice", "choices": choices})),
+        ("Line", json!({"name": "Line", "type": "object", "properties": line, "required": ["payment"]})),
+        ("Order", json!({"name": "Order", "type": "object", "properties": order, "required": ["lines"]})),
+    ] {
+        all.insert(name.to_owned(), definition);
+    }
+    let report = read(STRUCTURE, &structure("Order", all));
+    let order = |amount: Value| {
+        let payment = json!({"Payment3": {"id": "a", "amount": amount}});
+        json!({"id": "1", "lines": [{"sku": "s", "payment": payment}]})
+    };
+    assert_eq!(faults(&report, &order(json!(1))), [""; 0]);
+    assert_eq!(faults(&report, &order(json!("1"))), ["data/lines/0/payment/Payment3/amount"]);
+
+    let payments: Vec<Value> = (0..6)
+        .map(|at| {
+            json!({"type": "object", "properties": {"type": {"const": format!("p{at}")}, "id": {"type": "string"}},
+                "required": ["type", "id", "amount"]})
+        })
+        .collect();
+    let line = json!({"type": "object", "properties": {"payment": {"oneOf": payments}}, "required": ["payment", "sku"]});
+    let report =
+        read(JSON, &json!({"type": "object", "properties": {"lines": {"type": "array", "items": line}}}));
+    let order = |sku: Value| {
+        let payment = json!({"type": "p3", "id": "a", "amount": {"value": 1, "currency": "EUR"}});
+        let mut line = json!({"payment": payment});
+        if !sku.is_null() {
+            line["sku"] = sku;
+        }
+        json!({"lines": [line, {"sku": "s", "payment": payment}]})
+    };
+    assert_eq!(faults(&report, &order(json!("s"))), [""; 0]);
+    assert_eq!(faults(&report, &order(json!(null))), ["data/lines/0"]);
+}
+
+/// Who wants to get around a contract must not succeed by making a payload large.
+#[test]
+fn what_is_too_large_is_not_admitted() {
+    let schema = json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s", "name": "S",
+        "type": "object", "properties": {"n": {"type": "int32"}}});
+    let report = read(STRUCTURE, &schema);
+    let deep = (0..20).fold(json!(1), |inner, _| json!([inner]));
+    for payload in [json!({"n": "text", "x": deep}), json!({"n": "text", "x": vec![0; 5000]})] {
+        let body = Payload::body(payload.to_string());
+        let event = Event::builder().id("1").source("/s").ty("t").payload("application/json", body).build();
+        let refused = report.catalog.admit(&event.unwrap()).unwrap_err();
+        assert!(is_too_large(refused.verdict()), "{refused}");
+    }
+}
+
+/// Patterns are compiled when a schema is.
+#[test]
+fn patterns_of_json_schemas() {
+    let many = |count: usize| {
+        let all: Map<String, Value> = (0..count)
+            .map(|at| (format!("a{at}"), json!({"pattern": format!("^[a-z]{{9}}{at}$")})))
+            .collect();
+        json!({"properties": all})
+    };
+    assert_refused(JSON, &many(1001));
+    assert_eq!(faults(&read(JSON, &many(1000)), &json!({"a7": "b"})), ["data/a7"]);
+    let names: Map<String, Value> = (0..1001).map(|at| (format!("^x{at}"), json!(true))).collect();
+    assert_refused(JSON, &json!({"patternProperties": names}));
+    // Each of these takes megabytes.
+    assert_refused(JSON, &json!({"pattern": "^\\p{L}{500}$"}));
+    assert_refused(JSON, &json!({"patternProperties": {"^\\p{L}{500}$": true}}));
+    // Each part of an expression with looking ahead is compiled by itself.
+    assert_refused(JSON, &json!({"pattern": "(?=\\p{L}{3})".repeat(10_000)}));
+    // This is no expression, which is a mistake.
+    assert_eq!(read(JSON, &json!({"pattern": "("})).mistakes().count(), 1);
+    assert_eq!(faults(&read(JSON, &json!({"pattern": "^\\w{1,64}$"})), &json!("-")), ["data"]);
+}
+
+/// They stay in memory as long as the catalog does.
+#[test]
+fn patterns_of_all_schemas_together() {
+    let many = |count: usize, name: &str| {
+        let patterns = (0..count).map(|at| (format!("^[a-z]{{500}}{name}{at}$"), json!(true)));
+        json!({"patternProperties": patterns.collect::<Map<_, _>>(), "required": ["n"]})
+    };
+    let message = |schema: Value| json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
+    let messages = json!({"a": message(many(900, "a")), "b": message(many(20, "b")), "c": message(many(900, "c")),
+        "d": {"envelope": "CloudEvents/1.0", "dataschemaformat": "Avro/1.12.0", "dataschema": {"type": "string"}}});
+    let document = json!({"messagegroups": {"g": {"messages": messages}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    let places: Vec<&str> = report.findings.iter().map(|finding| finding.place.as_str()).collect();
+    assert_eq!((report.mistakes().count(), places), (0, vec!["/messagegroups/g/messages/c/dataschema"]));
+}
+
+/// References to schemas of a bundle are compared by the whole URI, as names such as a version are there many times.
+#[test]
+fn ids_with_the_same_end() {
+    let bundle = |base: &str| {
+        json!({"$id": "https://example.com/order/1.0.0", "allOf": [{"$ref": "https://example.com/base/1.0.0"}],
+            "$defs": {"base": {"$id": base, "required": ["id"]}}})
+    };
+    let report = read(JSON, &bundle("https://example.com/base/1.0.0"));
+    assert_eq!(faults(&report, &json!({})), ["data"]);
+    // What may be the same URI in another spelling is taken for it.
+    assert_refused(
+        JSON,
+        &json!({"$id": "https://example.com/order/1.0.0", "allOf": [{"$ref": "https://example.com/a/../order/1.0.0"}]}),
+    );
+    // Parts of the schemas that jsonschema has.
+    let part = "http://json-schema.org/draft-07/schema#/definitions/nonNegativeInteger";
+    assert_eq!(faults(&read("JsonSchema/draft-07", &json!({"$ref": part})), &json!(-1)), ["data"]);
+    // `id` means nothing here, at whatever level.
+    let inner = json!({"id": "b", "properties": {"n": {"$ref": "#/$defs/n"}}});
+    let schema = json!({"properties": {"a": {"id": "a", "properties": {"b": inner}}}, "$defs": {"n": {"type": "integer"}}});
+    assert_eq!(faults(&read(JSON, &schema), &json!({"a": {"b": {"n": "x"}}})), ["data/a/b/n"]);
 }
 
 /// A base is copied into each message that has it.
@@ -163,6 +332,18 @@ fn what_messages_inherit_is_bounded() {
     let document = json!({"messagegroups": {"g": {"messages": messages}}}).to_string();
     let error = Catalog::read(document, &LoadOptions::strict()).unwrap_err();
     assert!(error.to_string().contains("Limits::bytes"), "{error}");
+}
+
+/// A large catalog whose messages have a base of some KiB is an ordinary one.
+#[test]
+fn many_messages_inherit() {
+    let mut messages = json!({"b": {"envelope": "CloudEvents/1.0", "description": "text ".repeat(350)}});
+    for at in 0..10_000 {
+        messages[format!("m{at}")] = json!({"basemessage": "/messagegroups/g/messages/b"});
+    }
+    let document = json!({"messagegroups": {"g": {"messages": messages}}}).to_string();
+    let report = Catalog::read(document, &LoadOptions::strict()).unwrap();
+    assert_eq!(report.catalog.messages().count(), 10_001);
 }
 
 /// Types of one document are selected by many messages. What has to be read again for each is bounded.
@@ -197,8 +378,11 @@ fn what_is_selected_is_bounded() {
     let records = all(
         &|at| json!({"type": "record", "name": format!("A{at}"), "fields": [{"name": "a", "type": "string"}]}),
     );
-    let error = load("Avro/1.12.0", json!(records), &|at| format!(":A{at}")).unwrap_err();
-    assert!(error.to_string().contains("Limits::bytes"), "{error}");
+    // What is beyond it is not judged; what comes first is.
+    let report = load("Avro/1.12.0", json!(records), &|at| format!(":A{at}")).unwrap();
+    let count = report.findings.iter().filter(|finding| finding.message.contains("Limits::bytes")).count();
+    assert_eq!((report.mistakes().count(), report.catalog.messages().count()), (0, 200));
+    assert!((1..200).contains(&count), "{count}");
     // The same one is compiled once.
     assert!(load("Avro/1.12.0", json!(records), &|_| ":A199".to_owned()).is_ok());
 }

@@ -83,3 +83,15 @@ fn all_files_together_are_bounded() {
     let error = Catalog::open(&folder.0, &options).unwrap_err();
     assert!(error.to_string().contains("Limits::bytes"), "{error}");
 }
+
+/// Aliases make more of a text in YAML than it has.
+#[test]
+fn aliases_are_counted() {
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1000), vec!["*a"; 100].join(", "));
+    let folder = Folder::new("aliases", &[("a.yaml", &text)]);
+    let mut options = LoadOptions::strict();
+    assert!(Catalog::open(&folder.0, &options).is_ok());
+    options.limits.bytes = 50_000;
+    let error = Catalog::open(&folder.0, &options).unwrap_err();
+    assert!(error.to_string().contains("Limits::bytes"), "{error}");
+}

@@ -224,3 +224,22 @@ fn a_duplicate_member_is_an_error() {
             .contains("there twice")
     );
 }
+
+/// Which version counts is then a guess.
+#[test]
+fn a_default_version_that_nothing_names() {
+    for (versions, is_guess) in [(&["v9", "v10-beta1"][..], true), (&["9", "10"], false), (&["v1"], false)] {
+        let all: Vec<String> = versions
+            .iter()
+            .map(|id| format!(r#""{id}": {{"format": "XSD/1.1", "schema": "<a/>"}}"#))
+            .collect();
+        let document = format!(
+            r#"{{"schemagroups": {{"g": {{"schemas": {{"s": {{"versions": {{{}}}}}}}}}}}}}"#,
+            all.join(",")
+        );
+        let report = Catalog::read(document, &LoadOptions::strict()).unwrap();
+        let found: Vec<_> =
+            report.findings.iter().filter(|finding| finding.rule.code() == "schema-version").collect();
+        assert_eq!((found.len(), report.mistakes().count()), (usize::from(is_guess), 0), "{found:?}");
+    }
+}

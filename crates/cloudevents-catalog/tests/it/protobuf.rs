@@ -66,9 +66,15 @@ fn large_payloads_are_not_judged() {
     let catalog = read("syntax = \"proto3\"; message A { repeated A a = 1; }", "").catalog;
     for (count, is_judged) in [(1000, true), (1 << 20, false)] {
         let verdict = judge(&catalog, Payload::binary([0x0A, 0].repeat(count)));
-        assert_eq!(verdict.not_judged().is_none(), is_judged, "{verdict}");
-        assert_eq!(matches!(verdict.not_judged(), Some(NotJudged::Unusable(_))), !is_judged);
+        assert_eq!(verdict.not_judged(), None);
+        let codes: Vec<&str> = verdict.faults().iter().map(|fault| fault.breach.code()).collect();
+        assert_eq!(codes, if is_judged { &[][..] } else { &["too-large"] });
     }
+    // One in another content type is none of these.
+    let event = Event::builder().id("1").source("/s").ty("t");
+    let event = event.payload("text/plain", Payload::text("a".repeat(2 << 20))).build().unwrap();
+    let verdict = catalog.judge(&event);
+    assert!(matches!(verdict.not_judged(), Some(NotJudged::ContentType(_))), "{verdict}");
 }
 
 #[test]
@@ -79,6 +85,14 @@ fn the_type_of_an_any_is_compared() {
         let event = Event::builder().id("1").source("/s").ty("t").payload_only(payload).build().unwrap();
         assert_eq!(catalog.judge(&event).outcome(), wanted, "{name}");
     }
+}
+
+/// A document whose option has this value.
+fn option(value: &str) -> String {
+    format!(
+        "import \"google/protobuf/descriptor.proto\"; message R {{ optional R r = 1; }} \
+         extend google.protobuf.MessageOptions {{ optional R o = 50000; }} message A {{ option (o) = {{ {value} }}; }}"
+    )
 }
 
 #[test]
@@ -106,9 +120,32 @@ fn schemas_are_checked() {
     let deep = format!("{}{}", "message A {".repeat(50_000), "}".repeat(50_000));
     assert_eq!(found(&deep, ""), ["schema-invalid"]);
     // What closes in a comment or a text closes nothing.
-    for hidden in
-        ["message A {/*}*/", "message A {//}\n", "message A {#}\n", "message A {option a = \"}\\\"}\";"]
-    {
+    for hidden in [
+        "message A {/*}*/",
+        "message A {//}\n",
+        "message A {#}\n",
+        "message A {option a = \"}\\\"}\";",
+        // What is no comment and no text of Protobuf: the compiler goes on behind it in its own way.
+        "message A {/*/**/}*/",
+        "message A {option a = \"\n;//\"}\n",
+        "message A {option a = \"\\\n;//\"}\n",
+        "message A {option a = '\n;//'}\n",
+        "message A {option a = \"\\u\"}\";",
+    ] {
         assert_eq!(found(&hidden.repeat(50_000), ""), ["schema-invalid"], "{hidden}");
     }
+    // Values of options are messages within each other too, and `<` opens one.
+    for (open, close) in [("r < ", "> "), ("r { ", "} "), ("r: <", ">"), ("r < r {", "}>")] {
+        let value = format!("{}{}", open.repeat(50_000), close.repeat(50_000));
+        assert_eq!(found(&option(&value), ""), ["schema-invalid"], "{open}");
+        let value = format!("{}{}", open.repeat(9), close.repeat(9));
+        assert_eq!(found(&option(&value), ":A"), [""; 0], "{open}");
+    }
+    // Those in comments and texts do not count.
+    let words = "// {a} < {b}\n/* <c> { */\n".repeat(100);
+    let text = format!(
+        "{words}message A {{ optional string a = 1 [default = \"{}\"]; }}",
+        "{<\\\"\\x41\\u0041".repeat(100)
+    );
+    assert_eq!(found(&text, ""), [""; 0]);
 }

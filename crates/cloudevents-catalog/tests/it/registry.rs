@@ -47,6 +47,13 @@ async fn all_of_it_is_requested() {
     let (url, served) = registry(answer("200 OK", DOCUMENT)).await;
     fetch(&local(), &format!("{url}export"), &LoadOptions::strict()).await.unwrap();
     assert!(served.await.unwrap().starts_with("GET /export HTTP/1.1\r\n"));
+    // A fragment is no part of a request.
+    for (end, target) in [("#x", "/?doc&inline=*"), ("export#x", "/export"), ("#a?b", "/?doc&inline=*")] {
+        let (url, served) = registry(answer("200 OK", DOCUMENT)).await;
+        fetch(&local(), &format!("{url}{end}"), &LoadOptions::strict()).await.unwrap();
+        let request = served.await.unwrap();
+        assert!(request.starts_with(&format!("GET {target} HTTP/1.1\r\n")), "{end}: {request}");
+    }
 }
 
 /// As registries write it (core/spec.md, "Doc Flag"): the attributes of a message are in its version, and a resource may stand for another
