@@ -40,6 +40,9 @@ const PINGS: usize = 64;
 /// How long the peer may take to answer or to close, when the connection ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long a peer whose message has taken too long may go on sending, so that it can read why the connection ends.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// Returns the limits of a connection whose messages have at most this many bytes.
 pub(crate) fn config(bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
@@ -303,22 +306,27 @@ impl Socket {
 
     /// Ends the connection after this error: sends the reason to the peer, and fails messages that were not written.
     pub(crate) async fn end(mut self, error: &Error) {
-        let mut may_send_more = false;
+        let mut discarding = None;
         if let Some((code, reason)) = failure::code(error)
             && !self.closing
         {
             // Others need the memory of what was given up: it is not kept for a peer that reads slowly.
             let patience = if self.stream.get_ref().is_given_up() { Duration::ZERO } else { FAREWELL };
             let farewell = self.stream.send(close(code, reason));
+            let is_sent = timeout(patience, farewell).await.is_ok();
             // What is too large, or takes too long, is on its way, and its sender may mean well.
-            let is_on_its_way = matches!(code, CloseCode::Size | CloseCode::Policy | CloseCode::Again);
-            may_send_more = timeout(patience, farewell).await.is_ok() && is_on_its_way;
+            discarding = match code {
+                CloseCode::Size => Some(FAREWELL),
+                CloseCode::Policy | CloseCode::Again => Some(SLOW),
+                _ => None,
+            }
+            .filter(|_| is_sent);
         }
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
         self.unflushed.into_iter().for_each(|sent| sent.resolve(Err(told.clone())));
         self.unsent.end(&told);
-        if may_send_more {
-            let _ = timeout(FAREWELL, self.stream.into_inner().discard()).await;
+        if let Some(limit) = discarding {
+            let _ = timeout(limit, self.stream.into_inner().discard()).await;
         }
     }
 }
