@@ -12,7 +12,9 @@ use cloudevents_testkit::{
     fault_proxy::{FaultProxy, Flow},
     mqtt::{Answer, Broker, BrokerOptions, Published},
 };
-use cloudevents_transport::{Bounds, Confirmed, ConnectionState, Logins, LossPolicy, Outgoing, ReceiverOptions};
+use cloudevents_transport::{
+    Bounds, Confirmed, ConnectionState, Logins, LossPolicy, Outgoing, ReceiverOptions,
+};
 use futures_util::FutureExt;
 use rumqttc_v5::{AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions, mqttbytes::QoS};
 use std::{

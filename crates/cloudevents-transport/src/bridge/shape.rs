@@ -234,7 +234,7 @@ impl Shaper {
                 && !own
                 && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
-                // Nobody asked for it.
+                // It was not asked for.
                 && (!is_trace_context(name) || self.target.carries_header(outgoing, name))
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));

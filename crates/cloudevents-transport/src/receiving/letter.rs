@@ -106,8 +106,8 @@ impl DeadLetter {
         letter
     }
 
-    /// The letter as a message for a place that may carry less than the protocol of the message. Nobody has asked for the trace context, which goes without
-    /// a report.
+    /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked for, goes without a
+    /// report.
     pub(crate) fn outgoing_to(&mut self, place: SenderCapabilities) -> Outgoing {
         let mut letter = self.outgoing();
         if !place.carries.contains(Carries::KEY) && letter.record_key().is_some() {
