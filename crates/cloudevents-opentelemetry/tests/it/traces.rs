@@ -224,7 +224,7 @@ async fn what_is_stored_with_its_context_can_be_sent_where_there_are_no_headers(
         let mut stored = Outgoing::from(event("1")).header("x-note", "kept");
         let exporting = Exporting::begin();
         tracing::info_span!("order").in_scope(|| telemetry.inject(&mut stored));
-        assert_eq!(stored.headers().len(), 2, "a context was stored");
+        assert!(stored.headers().any(|(name, _)| name == "traceparent"), "a context was stored");
         let quiet = (!is_traced).then(|| tracing::subscriber::set_default(tracing_subscriber::registry()));
         drop(telemetry.interceptor(&endpoint).sending(&mut stored, capabilities));
         assert!(stored.headers().map(|(name, _)| name).eq(["x-note"]), "{is_traced}");
