@@ -94,6 +94,10 @@ impl Pull {
             left.messages = left.messages.saturating_sub(1);
             left.bytes = left.bytes.saturating_sub(bytes);
         }
+        if self.requested.bytes == 0 {
+            // A request whose bytes are used up exactly ends without a report.
+            self.requested.messages = 0;
+        }
         self.silent = 0;
     }
 
@@ -194,6 +198,9 @@ mod tests {
         pull.allow(Bounds { messages: 0, bytes: 0 });
         assert_eq!(due(&mut pull), None);
         pull.allow(Bounds { messages: 200, bytes: usize::MAX });
+        assert_eq!(due(&mut pull), Some((100, Some(1 << 20))));
+        pull.arrived(1 << 20);
+        assert!(!pull.is_waiting());
         assert_eq!(due(&mut pull), Some((100, Some(1 << 20))));
     }
 }

@@ -245,6 +245,22 @@ async fn a_retry_waits_in_the_server() {
     stream.until_unsettled("c", 0).await;
 }
 
+/// Those that wait for a slow handler, for longer than the deadline of the consumer, are renewed, too.
+#[tokio::test]
+async fn what_is_fetched_ahead_is_renewed() {
+    let Some(stream) = Stream::create().await else { return };
+    stream.sender("").await.send_all(events(64)).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c&ack-wait=2s&prefetch=64").await;
+    for _ in 0..64 {
+        let delivery = next(&mut receiver).await;
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        assert_eq!(delivery.attempt(), 1, "{} came again", id(&delivery));
+        delivery.accept().await.unwrap();
+    }
+    assert!(tokio::time::timeout(Duration::from_secs(3), receiver.next()).await.is_err());
+    stream.until_unsettled("c", 0).await;
+}
+
 /// Held for three times the deadline of the consumer, a delivery does not come again.
 #[tokio::test]
 async fn a_held_delivery_is_renewed() {

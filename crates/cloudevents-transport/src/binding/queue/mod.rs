@@ -38,7 +38,7 @@ pub use options::{QueueOptions, Room};
 pub use source::{Arrived, QueueSource};
 
 use crate::{
-    By, Connectivity, InFlight, ReceiverCapabilities,
+    By, Connectivity, Extends, InFlight, ReceiverCapabilities,
     binding::{
         Incoming, Receive,
         connect::{Connect, Reconnect},
@@ -123,8 +123,13 @@ impl QueueReceiver {
         if !matches!(rejected, Rejected::Broker) {
             capabilities.rejects = By::Memory;
         }
-        // Less than the prefetch, so that there is always room to grant.
-        let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
+        let ahead = match capabilities.extends {
+            // All that the source may have: what waits in its client is not renewed.
+            Extends::Every(_) => room.prefetch.max(1),
+            // Less than the prefetch, so that there is always room to grant.
+            _ => (room.prefetch / 4).clamp(1, AHEAD),
+        };
+        let (out, incoming) = mpsc::channel(ahead);
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
         let (here, letters) = (InFlight::new(room.bounds), rejected.letters());

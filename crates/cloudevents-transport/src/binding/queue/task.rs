@@ -258,7 +258,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
             // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
             // the place is still there afterwards.
-            let stopping = self.stopping;
+            let (stopping, is_full) = (self.stopping, self.out.capacity() == 0);
             let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
                 if room == 0 && !late {
@@ -280,7 +280,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
                 () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
-                () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
+                () = self.here.ready(), if room == 0 && !self.stopping && !is_full => Step::Freed,
+                () = place(&self.out), if room == 0 && !self.stopping && is_full => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 error = &mut lost, if !self.is_lost => Step::Lost(error),
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
@@ -333,6 +334,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             _ if bytes >= bounds.bytes => 0,
             _ => bounds.messages.saturating_sub(messages),
         };
+        if let Extends::Every(_) = self.can.extends {
+            return room.min(self.out.capacity());
+        }
         // Messages handed over and not taken count as prefetched, except one: taking that one does not wake
         // this task.
         let ahead = self.out.max_capacity().saturating_sub(self.out.capacity());
