@@ -144,7 +144,7 @@ mod tests {
                 Some(told) => {
                     left_out += told.split(' ').next().unwrap().replace(',', "").parse::<usize>().unwrap()
                 }
-                None => written.push(line[..9].parse().unwrap()),
+                None => written.push(line.get(..9).unwrap().parse().unwrap()),
             }
             if written.last() == Some(&last) {
                 break;

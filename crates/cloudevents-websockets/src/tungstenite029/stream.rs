@@ -478,7 +478,10 @@ mod tests {
             let mut arriving = Vec::new();
             for part in &parts {
                 peer.write_all(part).await.unwrap();
-                while metered.read(&mut [0; 1 << 16]).now_or_never().is_some() {}
+                // The end of a turn is a pause.
+                for _ in 0..3 {
+                    while metered.read(&mut [0; 1 << 16]).now_or_never().is_some() {}
+                }
                 arriving.push(metered.arriving());
             }
             assert_eq!(arriving, [None, None, None, None, Some(4), Some(4), Some(4), None, None]);
