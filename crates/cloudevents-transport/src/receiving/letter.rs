@@ -150,9 +150,8 @@ impl DeadLetter {
     /// knows.
     pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
         let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
-        let has_key = is_bytes && self.outgoing().record_key().is_some();
-        let steps =
-            [(KEY, !by_size && has_key), (HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
+        let has_key = !by_size && is_bytes && self.outgoing().record_key().is_some();
+        let steps = [(KEY, has_key), (HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
         let mut steps = steps.into_iter().filter(|(what, may)| *may && !self.left_out.contains(what));
         let Some((what, _)) = steps.next() else { return false };
         if what == OTHERS || what == ATTRIBUTES {

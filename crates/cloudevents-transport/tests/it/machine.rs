@@ -35,6 +35,8 @@ struct State {
     capabilities: ReceiverCapabilities,
     connections: Mutex<Vec<mpsc::UnboundedReceiver<Arrived<u32>>>>,
     seen: Mutex<Vec<String>>,
+    /// How many messages were allowed, each time.
+    allowed: Mutex<Vec<usize>>,
     /// The kind of error when no connection is left.
     gone: ErrorKind,
     panics: AtomicBool,
@@ -59,7 +61,8 @@ fn queue_with(
     let (feeds, mut ends): (Vec<_>, Vec<_>) = (0..connections).map(|_| mpsc::unbounded_channel()).unzip();
     ends.reverse();
     let (connections, panics) = (Mutex::new(ends), AtomicBool::new(false));
-    let state = State { capabilities, connections, seen: Mutex::default(), gone, panics, confirms };
+    let (seen, allowed) = (Mutex::default(), Mutex::default());
+    let state = State { capabilities, connections, seen, allowed, gone, panics, confirms };
     (Queue(Arc::new(state)), feeds)
 }
 
@@ -96,6 +99,11 @@ impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
 
     fn capabilities(&self) -> ReceiverCapabilities {
         self.1.capabilities
+    }
+
+    async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
+        self.1.allowed.lock().unwrap().push(room.messages);
+        Ok(())
     }
 
     async fn next(&mut self) -> Result<Arrived<u32>, Error> {
@@ -256,6 +264,28 @@ async fn what_is_held_is_kept_from_coming_again_until_it_is_settled() {
     assert_eq!(queue.seen(), vec!["extend [2]"; 3]); // while it waits for another attempt, too
     sleep(LONG).await;
     assert_eq!(queue.seen(), ["extend [2]", "retry after 0ns [2]"]);
+}
+
+/// Nothing waits where it is not renewed, and more is allowed for many messages at a time.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_program_is_kept_from_coming_again() {
+    let mut can = ReceiverCapabilities::queue();
+    can.extends = Extends::Every(30 * SECOND);
+    let (queue, feeds) = queue(can, 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(Room::new(Bounds::default(), 64), broker()).await;
+    (1..=64).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    sleep(20 * SECOND).await;
+    let renewed = queue.seen().iter().map(|calls| calls.matches(',').count() + 1).sum::<usize>();
+    assert_eq!(renewed, 64);
+    take(&mut *queue.0.allowed.lock().unwrap());
+    for _ in 0..64 {
+        next(&mut receiver).await.accept().await.unwrap();
+    }
+    let mut allowed = take(&mut *queue.0.allowed.lock().unwrap());
+    allowed.retain(|messages| *messages > 0);
+    assert!(allowed.iter().min() >= Some(&16) && allowed.iter().max() <= Some(&64), "{allowed:?}");
+    feeds[0].send(arrived(65)).unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -248,9 +248,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 return Ok(());
             }
             let room = self.room(used.messages, used.bytes);
+            let missing = self.missing_places();
             if !self.stopping {
+                let messages = if missing.is_some() { 0 } else { room };
                 let bytes = self.here.bounds().bytes.saturating_sub(used.bytes);
-                source.allow(Bounds { messages: room, bytes }).await?;
+                source.allow(Bounds { messages, bytes }).await?;
             }
             let due = self.next_due();
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {
@@ -258,7 +260,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
             // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
             // the place is still there afterwards.
-            let (stopping, is_full) = (self.stopping, self.out.capacity() == 0);
+            let stopping = self.stopping;
             let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
                 if room == 0 && !late {
@@ -280,8 +282,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
                 () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
-                () = self.here.ready(), if room == 0 && !self.stopping && !is_full => Step::Freed,
-                () = place(&self.out), if room == 0 && !self.stopping && is_full => Step::Freed,
+                () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
+                () = self.here.ready(), if room == 0 && missing.is_none() && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 error = &mut lost, if !self.is_lost => Step::Lost(error),
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
@@ -323,6 +325,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     async fn stop(&mut self, source: &mut C::Connection) -> Result<(), Error> {
         source.stop().await?;
         self.hurry(source).await
+    }
+
+    /// How many places have to be free before more messages are allowed, if fewer are. What waits in the client of a source is not renewed, so that it
+    /// has at most as many messages as there are places; and not one at a time, each with a request of its own.
+    fn missing_places(&self) -> Option<usize> {
+        let Extends::Every(_) = self.can.extends else { return None };
+        let least = (self.out.max_capacity() / 4).max(1);
+        (self.out.capacity() < least).then_some(least)
     }
 
     /// Returns how many more messages may arrive.
@@ -398,7 +408,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
 /// Ready when there is a place for a message; never, once the receiver is gone.
 async fn place<T>(out: &mpsc::Sender<T>) {
-    if out.reserve().await.is_err() {
+    places(out, 1).await;
+}
+
+/// Ready when there are places for so many messages; never, once the receiver is gone.
+async fn places<T>(out: &mpsc::Sender<T>, number: usize) {
+    if out.reserve_many(number).await.is_err() {
         std::future::pending().await
     }
 }
