@@ -53,6 +53,7 @@ pub(super) const ALL: &[Behaviour] = &[
         let (mut client, base) = (place.client(), name());
         client.subscribe(&format!("{base}.*"), "1");
         client.subscribe(&format!("{base}.>"), "2");
+        assert_eq!(client.received(), []);
         place.client().publish(&format!("{base}.a"), "x");
         let mut sids: Vec<_> = client.messages().into_iter().map(|sent| sent.sid).collect();
         sids.sort();
