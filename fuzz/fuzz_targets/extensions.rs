@@ -1,5 +1,5 @@
-//! Any attributes of the documented extensions, as `name=value` lines: no panic; what is read is written as what reads the same; `check` finds
-//! mistakes exactly where reading fails.
+//! Any attributes of the documented extensions, as `name=value` lines: no panic; what is read is written as what reads the same; `check`
+//! finds mistakes exactly where reading fails.
 #![no_main]
 
 use cloudevents_core::Event;

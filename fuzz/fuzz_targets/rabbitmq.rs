@@ -1,4 +1,5 @@
-//! Any properties and body as a message of AMQP 0.9.1: no panic; what is an event can be written and read again; forwarding moves it unchanged.
+//! Any properties and body as a message of AMQP 0.9.1: no panic; what is an event can be written and read again; forwarding moves it
+//! unchanged.
 #![no_main]
 
 use bytes::Bytes;

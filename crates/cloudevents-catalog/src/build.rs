@@ -5,8 +5,8 @@ use cloudevents_core::EventBuilder;
 use std::fmt;
 
 impl Message {
-    /// Starts an event with this definition and these values of placeholders: the attributes that the definition states are set. The program
-    /// adds the rest, such as the id, the time and the payload, and [judges](crate::Judge) the event.
+    /// Starts an event with this definition and these values of placeholders: the attributes that the definition states are set. The
+    /// program adds the rest, such as the id, the time and the payload, and [judges](crate::Judge) the event.
     ///
     /// Characters of a value that templates encode are percent-encoded. Values that no template has are ignored.
     ///

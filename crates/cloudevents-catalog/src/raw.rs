@@ -14,7 +14,8 @@ pub struct RawMessage {
     pub topic: Option<String>,
     /// The key of a record.
     pub key: Option<String>,
-    /// Headers, user properties, or properties and application properties, with the content type as `content-type`. Names compare without case.
+    /// Headers, user properties, or properties and application properties, with the content type as `content-type`. Names compare without
+    /// case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -108,11 +109,11 @@ impl RawRule {
 
 impl Catalog {
     /// Starts an event from a message of this protocol, such as `MQTT` or `KAFKA`, that is no CloudEvent: by the definition whose
-    /// `protocoloptions` match it, with most of them if several match. Placeholders have the values that they have in the message, and the body is
-    /// the payload. The program adds the id, and the time if it knows it: nothing is invented.
+    /// `protocoloptions` match it, with most of them if several match. Placeholders have the values that they have in the message, and the
+    /// body is the payload. The program adds the id, and the time if it knows it: nothing is invented.
     ///
-    /// `None` if no definition of a CloudEvent matches, or one has placeholders that are not in the message. Of a protocol's options, the topic,
-    /// the key, the content type and headers count; a definition without any of them matches nothing.
+    /// `None` if no definition of a CloudEvent matches, or one has placeholders that are not in the message. Of a protocol's options, the
+    /// topic, the key, the content type and headers count; a definition without any of them matches nothing.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, Judge, RawMessage};

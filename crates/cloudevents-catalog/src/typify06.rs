@@ -11,13 +11,13 @@ use typify_impl::{TypeSpace, TypeSpaceSettings};
 
 /// Rust code with a module for each definition of a CloudEvent, for a build script to write into `OUT_DIR`.
 ///
-/// The module of `com.example.order` is `com_example_order`. Its function `builder` takes the id, a value for each placeholder and for each required
-/// attribute that has none, and returns an `EventBuilder` with all that the definition states. Where the payload has a JSON Schema, its type is
-/// `Data`, which implements `EventData`: `TypedEvent::build(order::builder("1", "7"), order::Data { ... })` is an event by the contract. What a Rust
-/// type does not express, such as bounds of numbers, is left to a [judge](crate::Judge).
+/// The module of `com.example.order` is `com_example_order`. Its function `builder` takes the id, a value for each placeholder and for each
+/// required attribute that has none, and returns an `EventBuilder` with all that the definition states. Where the payload has a JSON
+/// Schema, its type is `Data`, which implements `EventData`: `TypedEvent::build(order::builder("1", "7"), order::Data { ... })` is an event
+/// by the contract. What a Rust type does not express, such as bounds of numbers, is left to a [judge](crate::Judge).
 ///
-/// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid` for
-/// `uuid`, `regress` for `pattern`. It is not formatted.
+/// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid`
+/// for `uuid`, `regress` for `pattern`. It is not formatted.
 ///
 /// Errors: two modules would have the same name, or `typify` has no types for a schema.
 ///

@@ -23,8 +23,9 @@ pub(crate) fn plain_columns(text: &str) -> String {
         .collect()
 }
 
-/// Whether a character does something on a terminal, or cannot be seen: control characters, those that change the writing direction (Unicode
-/// Standard Annex 9), and others without width. Joiners, variation selectors and marks, which scripts and emoji need, are not among them.
+/// Whether a character does something on a terminal, or cannot be seen: control characters, those that change the writing direction
+/// (Unicode Standard Annex 9), and others without width. Joiners, variation selectors and marks, which scripts and emoji need, are not
+/// among them.
 pub(crate) fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -52,8 +52,8 @@ impl Source {
         last.1
     }
 
-    /// Returns the number of lines that end before this byte, where its own line begins, and where that ends: if it is long, a place in it that is
-    /// further away than [`AROUND`].
+    /// Returns the number of lines that end before this byte, where its own line begins, and where that ends: if it is long, a place in it
+    /// that is further away than [`AROUND`].
     fn line(&self, at: usize) -> (usize, usize, usize) {
         let block = at / BLOCK;
         let (before, begin) =

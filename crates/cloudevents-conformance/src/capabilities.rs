@@ -58,8 +58,8 @@ pub(crate) struct Lack {
 const VERSIONS: [&str; 2] = ["0.3", "1.0"];
 
 impl Capabilities {
-    /// The lists that the testee omits, without which its result is no success. One of specversions without 1.0 says nothing: hardly a case with an event
-    /// would be asked, and none that has to be accepted.
+    /// The lists that the testee omits, without which its result is no success. One of specversions without 1.0 says nothing: hardly a case
+    /// with an event would be asked, and none that has to be accepted.
     pub(crate) fn omitted(&self) -> Vec<&'static str> {
         let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
         let omitted = lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name);

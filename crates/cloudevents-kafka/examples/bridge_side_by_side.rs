@@ -5,17 +5,17 @@
 //! CFLAGS=-g0 .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example bridge_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! ```
 //!
-//! It needs a real Kafka, in `CE_TEST_KAFKA_URL`. The AMQP broker is the testkit's in its own process, and so is what sends the requests, so
-//! that processor time and allocations are those of moving alone.
+//! It needs a real Kafka, in `CE_TEST_KAFKA_URL`. The AMQP broker is the testkit's in its own process, and so is what sends the requests,
+//! so that processor time and allocations are those of moving alone.
 //!
 //! - *bridge*: `Bridge` with the default policy: at most 256 on their way, in order by key.
 //! - *by hand, HTTP to Kafka*: an axum handler that reads the body, copies the attributes from `ce-` headers to those of a record, sends it
 //!   with rdkafka's `FutureProducer` and responds when the broker has it.
-//! - *by hand, Kafka to AMQP*: messages of rdkafka's `StreamConsumer`, whose headers become application properties of a message of fe2o3-amqp,
-//!   which is sent with at most 256 outcomes open; offsets are stored when the outcome is there.
+//! - *by hand, Kafka to AMQP*: messages of rdkafka's `StreamConsumer`, whose headers become application properties of a message of
+//!   fe2o3-amqp, which is sent with at most 256 outcomes open; offsets are stored when the outcome is there.
 //!
-//! - *bridge, 10,000 filters*: the same bridge, which forwards what one of 10,000 subscriptions wants: filters of the Subscriptions API in an
-//!   index. All events are wanted.
+//! - *bridge, 10,000 filters*: the same bridge, which forwards what one of 10,000 subscriptions wants: filters of the Subscriptions API in
+//!   an index. All events are wanted.
 //!
 //! The latencies are those of responses, from 32 connections; and from the production of a record to the outcome of its message, at 2,000
 //! records a second, for the second half of the records: the first ones wait until the consumer has joined its group.

@@ -14,8 +14,8 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode. The topic is not looked at.
 ///
-/// The payload is not copied if the message shares it, as [`MqttMessage`](crate::MqttMessage) does; an empty one means no payload. Errors of
-/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// The payload is not copied if the message shares it, as [`MqttMessage`](crate::MqttMessage) does; an empty one means no payload. Errors
+/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
 /// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which MQTT does not have. A message of MQTT 3.1.1 is read as a document
 /// of the JSON format. JSON is understood without being in [`DecodeOptions::formats`].
 ///

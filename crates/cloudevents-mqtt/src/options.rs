@@ -31,8 +31,8 @@ pub struct Encoding<'a> {
     ///
     /// **Outside the specification**, in which names are unchanged (MQTT-3.1.3.1-a): for peers that read no other.
     pub prefixed: bool,
-    /// Whether `datacontenttype` is a user property besides the Content Type, as in an example of the binding: for peers that do not read the
-    /// latter. Default: no.
+    /// Whether `datacontenttype` is a user property besides the Content Type, as in an example of the binding: for peers that do not read
+    /// the latter. Default: no.
     pub repeated: bool,
 }
 

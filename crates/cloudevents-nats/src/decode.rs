@@ -9,8 +9,8 @@ use cloudevents_json::{find, recognize};
 
 /// Reads one event from a message, in binary or structured mode. The subject is not looked at.
 ///
-/// The payload is not copied if the message shares it, as [`NatsMessage`](crate::NatsMessage) does; an empty one means no payload. Errors of
-/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// The payload is not copied if the message shares it, as [`NatsMessage`](crate::NatsMessage) does; an empty one means no payload. Errors
+/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
 /// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which NATS does not have. JSON is understood without being in
 /// [`DecodeOptions::formats`]. Documents in other formats that the options list are read, too, although the binding does not write them.
 ///

@@ -1,4 +1,5 @@
-//! What traces and metrics cost for each message, over a queue in memory: `cargo run --profile bench -p cloudevents-opentelemetry --example cost`.
+//! What traces and metrics cost for each message, over a queue in memory: `cargo run --profile bench -p cloudevents-opentelemetry --example
+//! cost`.
 //!
 //! Spans go through tracing-opentelemetry to a processor that drops them; metrics are collected. The median of 11 rounds.
 

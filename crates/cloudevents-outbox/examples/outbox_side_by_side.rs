@@ -5,9 +5,9 @@
 //! CFLAGS=-g0 .ci/brokers/postgres cargo run --profile bench ... # with Postgres, too
 //! ```
 //!
-//! "Alone" inserts the same target, key and text of 1 KiB into a table with a primary key and no index, by the same client, one
-//! transaction for each message or for a hundred. Enqueuing includes writing the event as text, and not building it. The last rows are the rate of a worker
-//! that delivers to a peer that takes everything at once. The folder of the file of SQLite is the current one.
+//! "Alone" inserts the same target, key and text of 1 KiB into a table with a primary key and no index, by the same client, one transaction
+//! for each message or for a hundred. Enqueuing includes writing the event as text, and not building it. The last rows are the rate of a
+//! worker that delivers to a peer that takes everything at once. The folder of the file of SQLite is the current one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

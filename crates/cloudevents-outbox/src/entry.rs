@@ -41,8 +41,8 @@ impl Entry {
     /// Keeps the order among all messages of the target that request it: one is sent when the one before it is delivered or dead.
     /// Other messages of the target may overtake.
     ///
-    /// Where messages in order of one target go to several places, one that a place refuses holds up those behind it that go to another: what
-    /// that one accepts says nothing about the first.
+    /// Where messages in order of one target go to several places, one that a place refuses holds up those behind it that go to another:
+    /// what that one accepts says nothing about the first.
     ///
     /// The order is the one in which the store numbered the messages. Transactions that overlap have no order between them.
     pub fn in_order(mut self) -> Self {

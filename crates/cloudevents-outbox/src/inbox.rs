@@ -30,8 +30,8 @@ pub trait InboxStore: Send + Sync + 'static {
     /// Ends the lease now. Returns whether it still was this one's; otherwise nothing changed.
     fn abandon(&self, started: Started, now: SystemTime) -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it, and returns
-    /// their number.
+    /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it,
+    /// and returns their number.
     fn forget(
         &self,
         consumer: Arc<str>,
@@ -63,8 +63,8 @@ pub struct Started {
     pub times: u64,
 }
 
-/// Finds events that were delivered twice, by their key, durably. It complements delivery at least once: [`once`](Self::once) in a handler is all that most
-/// programs need.
+/// Finds events that were delivered twice, by their key, durably. It complements delivery at least once: [`once`](Self::once) in a handler
+/// is all that most programs need.
 ///
 /// Each consumer has a name, so that several may share a store. If the program crashes while it handles an event, the lease ends and
 /// the event is handled again. To act exactly once, complete the event in the transaction that has the effects: see the modules of the

@@ -11,7 +11,8 @@ use std::{
 
 /// Keeps the keys of the last events in memory, for programs whose duplicates come soon and whose effects may happen twice after a restart.
 ///
-/// Beyond its capacity, it forgets the event that was begun first. An event takes some 100 bytes and twice its key. Clones share one memory.
+/// Beyond its capacity, it forgets the event that was begun first. An event takes some 100 bytes and twice its key. Clones share one
+/// memory.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -22,12 +22,13 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// | was handled | succeeds, and the future is not awaited. [`duplicates`](Self::duplicates) counts it |
     /// | is being handled by another delivery, here or elsewhere | is tried again after a second at most, until the other one has ended or its lease has. The attempt does not count |
     ///
-    /// The attempt does not count either if the store does not answer. A handler that panics or is dropped, for example because its
-    /// [time limit](cloudevents_transport::Run::time_limit) has passed, gives the event up. If the program crashes, the event is given up when the lease ends.
+    /// The attempt does not count either if the store does not answer. A handler that panics or is dropped, for example because its [time
+    /// limit](cloudevents_transport::Run::time_limit) has passed, gives the event up. If the program crashes, the event is given up when
+    /// the lease ends.
     ///
-    /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease ends. If the
-    /// program crashes between them, or the store stays away for that long, the event is handled again: see [`once_with`](Self::once_with).
-    /// Needs tokio's timer.
+    /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease
+    /// ends. If the program crashes between them, or the store stays away for that long, the event is handled again: see
+    /// [`once_with`](Self::once_with). Needs tokio's timer.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,12 +56,12 @@ impl<S: InboxStore + Clone> Inbox<S> {
         self.record(begun.keep(), until).await.map(drop).map_err(Failure::unavailable)
     }
 
-    /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So the
-    /// effects happen exactly once, also if the program crashes at any time.
+    /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So
+    /// the effects happen exactly once, also if the program crashes at any time.
     ///
     /// The handler gets what `complete` of the module of the store takes ([`rusqlite041::complete`](crate::rusqlite041::complete),
-    /// [`tokio_postgres07::complete`](crate::tokio_postgres07::complete)). If that returns `false`, the handler has to roll back and to fail. A handler
-    /// that succeeds without it leaves the event under way until the lease ends.
+    /// [`tokio_postgres07::complete`](crate::tokio_postgres07::complete)). If that returns `false`, the handler has to roll back and to
+    /// fail. A handler that succeeds without it leaves the event under way until the lease ends.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -120,8 +121,8 @@ impl<S: InboxStore + Clone> Inbox<S> {
 }
 
 impl<S: InboxStore> Inbox<S> {
-    /// Records that the event is handled, as [`complete`](Self::complete) does, for handlers whose effects are elsewhere: a store that is away is
-    /// asked again for as long as a lease. Needs tokio's timer.
+    /// Records that the event is handled, as [`complete`](Self::complete) does, for handlers whose effects are elsewhere: a store that is
+    /// away is asked again for as long as a lease. Needs tokio's timer.
     pub async fn complete_patiently(&self, started: Started) -> Result<bool, Error> {
         let until = self.lease_ends();
         self.record(started, until).await

@@ -100,14 +100,14 @@ impl<S: Store> Outbox<S> {
     /// | fails with another error, which may concern all messages, such as a refused token | is tried again as after a temporary error; it is dead once the target has accepted another message that was begun later |
     /// | is not made in time ([`Outgoing::expires_after`](cloudevents_transport::Outgoing::expires_after)) | is dead |
     ///
-    /// A target is unavailable when three distinct messages failed, and none succeeded, or was refused for its own fault, in between. Then it pauses, for
-    /// all workers of the store, and one message at a time is tried. A target also pauses for as long as it requested
+    /// A target is unavailable when three distinct messages failed, and none succeeded, or was refused for its own fault, in between. Then
+    /// it pauses, for all workers of the store, and one message at a time is tried. A target also pauses for as long as it requested
     /// ([`Error::retry_after`]), at most a day; no other message and no other worker shortens that, and only [`resume`](Self::resume) ends
     /// it early. The beginning of a pause is logged at WARN. Messages of a target that is paused or disabled are dead after their deadline,
     /// too; workers look for such messages each minute.
     ///
-    /// If a message in order is refused, and the reason may concern all, the next one shows whose fault it is: if that is accepted, the refused
-    /// one is dead.
+    /// If a message in order is refused, and the reason may concern all, the next one shows whose fault it is: if that is accepted, the
+    /// refused one is dead.
     ///
     /// Several workers may run on one store, in several processes. A worker that crashes loses nothing: its messages are due again
     /// when their leases end. Messages that it had sent without recording the result are then sent again.

@@ -28,13 +28,14 @@ pub trait Store: Send + Sync + 'static {
         until: SystemTime,
     ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
-    /// Records the results of leased messages. If the lease of a message has passed to another worker, only [`Health::requested_until`] of the target
-    /// changes. A settlement ends its ticket: what comes with it later, such as the same settlement after an answer that was lost, or a renewal,
-    /// changes nothing.
+    /// Records the results of leased messages. If the lease of a message has passed to another worker, only [`Health::requested_until`] of
+    /// the target changes. A settlement ends its ticket: what comes with it later, such as the same settlement after an answer that was
+    /// lost, or a renewal, changes nothing.
     ///
     /// The health replaces what the store has, with three exceptions: a disabled target stays disabled; a health with failures and fewer
-    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`] stays
-    /// the later one of both until `now` has reached it, because the worker may not know of a pause that the target requested of another.
+    /// [pauses](Health::pauses) than the store has changes nothing, because its attempt began before them; and [`Health::requested_until`]
+    /// stays the later one of both until `now` has reached it, because the worker may not know of a pause that the target requested of
+    /// another.
     fn settle(
         &self,
         settlements: Vec<Settlement>,
@@ -51,9 +52,9 @@ pub trait Store: Send + Sync + 'static {
     /// deadline. Returns their number. It may take several transactions.
     fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they have
-    /// expired, or were enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages that are not
-    /// due, which those are that are leased, stay.
+    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they
+    /// have expired, or were enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages
+    /// that are not due, which those are that are leased, stay.
     fn give_up(
         &self,
         held_back: Vec<Arc<str>>,
@@ -83,11 +84,11 @@ pub trait Store: Send + Sync + 'static {
 
 /// A request for messages that are due.
 ///
-/// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each
-/// that have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
-/// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused. Of a
-/// target in an outage it takes one of those, and up to twice as many after each further pause, 32 at most; or one of the others, by turns; and
-/// pauses the target for the lease. It increments the attempts of each message, and makes it due when the lease ends.
+/// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each that
+/// have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
+/// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused.
+/// Of a target in an outage it takes one of those, and up to twice as many after each further pause, 32 at most; or one of the others, by
+/// turns; and pauses the target for the lease. It increments the attempts of each message, and makes it due when the lease ends.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
@@ -171,9 +172,9 @@ impl Share {
 /// The fewest messages in order that are claimed of a target which is not in an outage: as many as make one.
 pub(crate) const IN_ORDER: usize = Health::OUTAGE;
 
-/// The most messages in order that are tried one after the other, while they are refused, after this number of pauses. It doubles with each one:
-/// if all are refused because of the sender, such as for its token, and that is corrected meanwhile, those that were refused before pass for
-/// faulty.
+/// The most messages in order that are tried one after the other, while they are refused, after this number of pauses. It doubles with each
+/// one: if all are refused because of the sender, such as for its token, and that is corrected meanwhile, those that were refused before
+/// pass for faulty.
 pub(crate) fn most_refused(pauses: u32) -> usize {
     1 << pauses.saturating_sub(1).min(5)
 }
@@ -246,8 +247,8 @@ pub struct Settlement {
 pub struct Settled {
     /// The number of settlements with a valid lease.
     pub valid: usize,
-    /// Those of the settlements' targets that are disabled, or requested a pause that has not ended. Another worker may have recorded that: what
-    /// this one still holds for them is not to be sent.
+    /// Those of the settlements' targets that are disabled, or requested a pause that has not ended. Another worker may have recorded that:
+    /// what this one still holds for them is not to be sent.
     pub stopped: Vec<Arc<str>>,
 }
 

@@ -9,8 +9,8 @@ use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode.
 ///
-/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does; an empty one means no payload. Errors of
-/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does; an empty one means no payload. Errors
+/// of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
 /// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which the binding does not have. JSON is understood without being in
 /// [`DecodeOptions::formats`].
 ///

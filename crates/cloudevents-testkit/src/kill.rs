@@ -14,8 +14,8 @@ const MOST: &str = "CE_KILL_MOST";
 /// How many events may be handled between the one that has the process killed and the kill.
 const MEANWHILE: usize = 10;
 
-/// Prints `handled ID`, for [`handled_until_killed`]. Somewhat later than the kill is wanted, it waits for it and does not return, so that something is
-/// left however late it comes.
+/// Prints `handled ID`, for [`handled_until_killed`]. Somewhat later than the kill is wanted, it waits for it and does not return, so that
+/// something is left however late it comes.
 pub fn handled(id: &str) {
     static HANDLED: AtomicUsize = AtomicUsize::new(0);
     println!("handled {id}");
@@ -25,9 +25,10 @@ pub fn handled(id: &str) {
     }
 }
 
-/// Runs one test of this test binary, such as `kill::consumer`, in a process of its own with an environment variable, and kills it with SIGKILL
-/// once it has printed this many lines that begin with `handled `, as [`handled`] does. Returns what follows that word in each line, including lines that were
-/// written before the kill and read after it. A last line that the kill cut off is left out, because it may look like another one.
+/// Runs one test of this test binary, such as `kill::consumer`, in a process of its own with an environment variable, and kills it with
+/// SIGKILL once it has printed this many lines that begin with `handled `, as [`handled`] does. Returns what follows that word in each
+/// line, including lines that were written before the kill and read after it. A last line that the kill cut off is left out, because it may
+/// look like another one.
 ///
 /// Blocks until the process has ended. A process that ends by itself before that is an error, also if it fails.
 pub fn handled_until_killed(

@@ -16,8 +16,8 @@ thread_local! {
 
 /// What was logged at `warn` and above since the begin, by this thread, on which a test runs with its tasks.
 ///
-/// One subscriber serves all threads: with one for each test, a place in the code that another test reaches first, without a subscriber, can
-/// stay silent.
+/// One subscriber serves all threads: with one for each test, a place in the code that another test reaches first, without a subscriber,
+/// can stay silent.
 ///
 /// ```
 /// use cloudevents_testkit::logged::Logged;

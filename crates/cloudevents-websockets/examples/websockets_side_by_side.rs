@@ -12,8 +12,9 @@
 //! - `Sender::send_all`: events, as a program has them.
 //! - `feed`: documents that were encoded before; `encode, feed` also encodes the events. Both write when the buffer of the client is full.
 //! - `encode, send`: the same, but each message is written out before the next.
-//! - `encode, report`: what a program adds to `encode, feed` in order to know of each message that it was written, and to answer pings: a task
-//!   owns the connection, takes what was sent, and reports it after flushing. At most 1,024 reports are awaited at a time, as by the sender.
+//! - `encode, report`: what a program adds to `encode, feed` in order to know of each message that it was written, and to answer pings: a
+//!   task owns the connection, takes what was sent, and reports it after flushing. At most 1,024 reports are awaited at a time, as by the
+//!   sender.
 //! - `Receiver`: `next`, the event, `accept`.
 //! - `next`: messages without looking at them; `next, decode` also decodes them with this crate's `decode`.
 //! - `next, hand over, decode`: what a program adds to `next, decode` in order to answer pings while it handles an event: a task owns the

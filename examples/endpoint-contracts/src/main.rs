@@ -1,5 +1,5 @@
-//! Opens a sender and a receiver of MQTT and of Kafka from the endpoints of one catalog (xRegistry). Each sends only what the contract of its
-//! endpoint allows, and rejects what others send that breaks it.
+//! Opens a sender and a receiver of MQTT and of Kafka from the endpoints of one catalog (xRegistry). Each sends only what the contract of
+//! its endpoint allows, and rejects what others send that breaks it.
 //!
 //! ```text
 //! cargo run -p example-endpoint-contracts        # with brokers in this process

@@ -31,8 +31,8 @@ async fn main() -> Result {
     Ok(())
 }
 
-/// GitHub has no handshake and no time in its signature: the store recognises what comes again, by the id of the event, which is the digest of
-/// the signed body.
+/// GitHub has no handshake and no time in its signature: the store recognises what comes again, by the id of the event, which is the digest
+/// of the signed body.
 fn open(secret: &str) -> Result<(Webhook, cloudevents_kit::Receiver)> {
     let options = WebhookOptions::without_handshake()
         .signature(GitHub::new(secret)?)

@@ -1,5 +1,5 @@
-//! A live dashboard: events that arrive over HTTP are shown in every browser at once, over WebSockets. A browser that connects sees the last
-//! event of each source first. One that is too slow skips what it missed, and holds up neither the others nor the sources.
+//! A live dashboard: events that arrive over HTTP are shown in every browser at once, over WebSockets. A browser that connects sees the
+//! last event of each source first. One that is too slow skips what it missed, and holds up neither the others nor the sources.
 //!
 //! ```text
 //! cargo run -p example-live-dashboard          # a trial: sensors, and two dashboards in this process

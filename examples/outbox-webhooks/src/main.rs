@@ -71,8 +71,8 @@ async fn main() -> Result {
     Ok(())
 }
 
-/// What a worker sends with. The outbox has the retries and the pauses, so the sender makes one attempt; and each of two keeps to half of the
-/// rate that the target grants.
+/// What a worker sends with. The outbox has the retries and the pauses, so the sender makes one attempt; and each of two keeps to half of
+/// the rate that the target grants.
 fn worker(url: &str) -> Result<Sender> {
     // For targets of others, leave `UrlGuard::new()` as it is: https, port 443, public addresses.
     let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse()?);

@@ -73,7 +73,8 @@ fn attach(error: &definitions::Error) -> Error {
     refused(says(error)).with_help("the broker does not let this user use this address, or has none")
 }
 
-/// Conditions that are about this user and this address. Any other one may pass by itself: a broker that is busy, is being serviced, or has lost a part.
+/// Conditions that are about this user and this address. Any other one may pass by itself: a broker that is busy, is being serviced, or has
+/// lost a part.
 const DECLINED: [&str; 5] = [
     "amqp:not-found",
     "amqp:not-allowed",

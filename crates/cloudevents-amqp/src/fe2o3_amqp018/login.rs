@@ -2,8 +2,8 @@
 
 use super::Sasl;
 
-/// The current credentials, as a source of changing ones returns them: [`Logins`](cloudevents_transport::Logins). For tokens that expire during
-/// a connection, see [`Tokens`](super::Tokens).
+/// The current credentials, as a source of changing ones returns them: [`Logins`](cloudevents_transport::Logins). For tokens that expire
+/// during a connection, see [`Tokens`](super::Tokens).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Login {

@@ -41,8 +41,8 @@ pub struct AmqpConnection {
     pub tokens: Option<Arc<dyn Tokens>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
-    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
+    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
     /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
     /// something more often. `keep-alive` in a URL is half of it. Default: 60 seconds.

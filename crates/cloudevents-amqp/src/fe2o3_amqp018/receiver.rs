@@ -47,17 +47,18 @@ pub struct AmqpReceiverOptions {
     /// The link credit: how many messages the broker may send ahead, within the bounds for deliveries in
     /// flight. The URL option `prefetch` takes precedence. Default: 256.
     pub prefetch: Option<u32>,
-    /// The largest message in bytes, announced to the broker. One that comes all the same ends the link; the next links take eight times as many
-    /// bytes, so that it can be settled. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
+    /// The largest message in bytes, announced to the broker. One that comes all the same ends the link; the next links take eight times as
+    /// many bytes, so that it can be settled. Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
     pub max_message_size: Option<u64>,
     /// How long the broker locks a message, for queues and subscriptions of Azure Service Bus: their lock
     /// duration. Locks are then renewed by [`Delivery::extend`](cloudevents_transport::Delivery::extend), and while a
     /// delivery is held and not settled. The URL option `lock` takes precedence. Default: none, and
     /// locks are not renewed.
     pub lock: Option<Duration>,
-    /// Which messages the broker delivers: an SQL expression over application properties, as those of JMS, such as `cloudEvents_type = 'placed'` (AMQP
-    /// Filter Expressions 1.0; `push_down::amqp` of `cloudevents-subscriptions` makes one of filters). What it does not select stays in the
-    /// queue. Opening fails where the broker does not filter. The URL option `selector` takes precedence. Default: all messages.
+    /// Which messages the broker delivers: an SQL expression over application properties, as those of JMS, such as `cloudEvents_type =
+    /// 'placed'` (AMQP Filter Expressions 1.0; `push_down::amqp` of `cloudevents-subscriptions` makes one of filters). What it does not
+    /// select stays in the queue. Opening fails where the broker does not filter. The URL option `selector` takes precedence. Default: all
+    /// messages.
     pub selector: Option<String>,
 }
 
@@ -152,11 +153,10 @@ impl AmqpReceiver {
     /// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
     /// happens to rejected messages.
     ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-    /// messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
-    /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, this user's access to the address, or the selector.
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
+    /// not set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
+    /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when
+    /// the broker refuses the user, this user's access to the address, or the selector.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: AmqpReceiverOptions,

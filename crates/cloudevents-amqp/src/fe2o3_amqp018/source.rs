@@ -88,8 +88,8 @@ impl Connect for Linking {
     }
 }
 
-/// The largest message of a link. Some brokers send larger ones, though a link says what it takes (AMQP 1.0, section 2.7.3). The client then ends the
-/// link, and the message is the first one of the next link, which takes more, so that the message can be settled.
+/// The largest message of a link. Some brokers send larger ones, though a link says what it takes (AMQP 1.0, section 2.7.3). The client
+/// then ends the link, and the message is the first one of the next link, which takes more, so that the message can be settled.
 pub(super) struct Limit {
     given: u64,
     is_exceeded: AtomicBool,

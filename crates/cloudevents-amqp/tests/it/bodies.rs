@@ -115,8 +115,8 @@ async fn a_bridge_forwards_no_body_as_none() {
     }
 }
 
-/// Two bridges in a row, and then a redrive: the order of a key is kept, and each bridge counts. What a message is made of beside that is the
-/// same until the redrive, which takes headers off.
+/// Two bridges in a row, and then a redrive: the order of a key is kept, and each bridge counts. What a message is made of beside that is
+/// the same until the redrive, which takes headers off.
 #[tokio::test]
 async fn bodies_of_every_kind_pass_bridges_in_a_row_with_their_keys() {
     let broker = filled();

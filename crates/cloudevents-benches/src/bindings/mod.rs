@@ -1,5 +1,5 @@
-//! The rows of the other bindings. The official crate has none of them, or needs their clients even for its types, so these are held against
-//! the toolkit's own HTTP binding, with the same event.
+//! The rows of the other bindings. The official crate has none of them, or needs their clients even for its types, so these are held
+//! against the toolkit's own HTTP binding, with the same event.
 
 mod amqp;
 mod kafka;

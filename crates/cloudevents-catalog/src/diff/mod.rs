@@ -16,8 +16,8 @@ pub struct Change {
     pub severity: Severity,
     /// The xid of the earlier definition.
     pub definition: String,
-    /// What is concerned: the name of an attribute, or `data` and a JSON Pointer into the payload, where `*` stands for any item or name. `type`
-    /// if the whole definition is gone.
+    /// What is concerned: the name of an attribute, or `data` and a JSON Pointer into the payload, where `*` stands for any item or name.
+    /// `type` if the whole definition is gone.
     pub place: String,
     /// What has changed, as a sentence without a full stop.
     pub message: String,
@@ -51,8 +51,8 @@ impl Severity {
 }
 
 impl Catalog {
-    /// The changes since an earlier version by which events that were valid may not be any more: of definitions, attributes and payload schemas.
-    /// Without changes, every event that was valid by the earlier version is valid by this one.
+    /// The changes since an earlier version by which events that were valid may not be any more: of definitions, attributes and payload
+    /// schemas. Without changes, every event that was valid by the earlier version is valid by this one.
     ///
     /// JSON Schemas are compared keyword by keyword. Schemas of other formats that differ are a [possible](Severity::Possible) change.
     ///

@@ -30,8 +30,8 @@ impl Segments {
         }
     }
 
-    /// The value that a definition can state: the text that all have, or a template. A placeholder is named by the attribute and the position of
-    /// its segment.
+    /// The value that a definition can state: the text that all have, or a template. A placeholder is named by the attribute and the
+    /// position of its segment.
     pub(super) fn value(&self, attribute: &str) -> Option<String> {
         let segments = self.segments.as_ref()?;
         // One that is nothing but placeholders says nothing.

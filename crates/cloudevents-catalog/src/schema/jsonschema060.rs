@@ -24,8 +24,8 @@ const MESSAGE: usize = 400;
 /// The most errors that may be collected for the faults of one payload, by an estimate.
 const ERRORS: usize = 100_000;
 
-/// How often schemas may be applied to one value of any payload, by an estimate, and to all values of one in which it may be more often. The
-/// validator remembers results only along references that come back.
+/// How often schemas may be applied to one value of any payload, by an estimate, and to all values of one in which it may be more often.
+/// The validator remembers results only along references that come back.
 const TIMES: usize = 256;
 const WORK: usize = 50_000_000;
 

@@ -117,7 +117,8 @@ impl JsonStructure {
     }
 }
 
-/// What the validator does at most with this document, and the bytes of its patterns. Errors: it is beyond a limit, or has what the validator does not judge by.
+/// What the validator does at most with this document, and the bytes of its patterns. Errors: it is beyond a limit, or has what the
+/// validator does not judge by.
 fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
     let extent = Extent::of(document);
     if extent.values > SCHEMA_VALUES || extent.paths > SCHEMA_PATHS {

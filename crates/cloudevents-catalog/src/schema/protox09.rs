@@ -146,8 +146,8 @@ fn each(value: &FieldValue, place: &str, missing: &mut Vec<String>) {
     }
 }
 
-/// The most braces and angle brackets within each other, outside of texts and comments. `None` where one of these is not as Protobuf has it:
-/// the compiler would go on behind it in its own way.
+/// The most braces and angle brackets within each other, outside of texts and comments. `None` where one of these is not as Protobuf has
+/// it: the compiler would go on behind it in its own way.
 fn depth(text: &str) -> Option<usize> {
     let (mut braces, mut angles, mut most) = (0_usize, 0_usize, 0_usize);
     let mut rest = text.as_bytes();

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// Keep the events that match subscription filters.
 ///
-/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An event matches if
-/// all filters are true.
+/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An
+/// event matches if all filters are true.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

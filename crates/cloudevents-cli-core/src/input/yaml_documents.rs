@@ -70,8 +70,8 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
     all
 }
 
-/// Where the text of an item begins and ends, by its index and its offset in the JSON. The indicator and the spaces before it belong to it: without them,
-/// the lines of a block are no YAML.
+/// Where the text of an item begins and ends, by its index and its offset in the JSON. The indicator and the spaces before it belong to it:
+/// without them, the lines of a block are no YAML.
 fn item_text(text: &str, document: &yaml::Document, index: usize, at: usize) -> (usize, usize) {
     let place = document.place(at);
     let line = text.get(..place).unwrap_or_default().trim_end_matches([' ', '-']);

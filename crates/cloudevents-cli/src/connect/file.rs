@@ -34,7 +34,8 @@ use tokio::{
 const AHEAD: usize = 64;
 const ROOM: u32 = 16 << 10;
 
-/// Returns what this URL writes to, if its reader has closed it and no other can come: a pipe that the program was given, and not one with a name.
+/// Returns what this URL writes to, if its reader has closed it and no other can come: a pipe that the program was given, and not one with
+/// a name.
 pub(crate) fn closed_for_good(url: &str, error: &Error) -> Option<String> {
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     let path = path(url).filter(|_| cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))?;

@@ -30,8 +30,8 @@ impl Lines {
         Self { out: Out::Standard(io::stdout()), unfinished: false, path: None }
     }
 
-    /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its beginning,
-    /// which lines would make unreadable.
+    /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its
+    /// beginning, which lines would make unreadable.
     pub(super) fn append_to(path: &Path) -> Result<Self, Failure> {
         let name = path.to_string_lossy().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);

@@ -23,7 +23,8 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     websockets::tungstenite029::sender(endpoint.clone(), options).await.map_err(failed)
 }
 
-/// Starts a server, or connects to one. The returned URL of a server has the actual port. Rejected messages are dropped, as a peer forgets them.
+/// Starts a server, or connects to one. The returned URL of a server has the actual port. Rejected messages are dropped, as a peer forgets
+/// them.
 pub(super) async fn receiver(
     endpoint: &Endpoint,
     options: ReceiverOptions,

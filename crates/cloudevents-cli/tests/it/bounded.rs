@@ -19,8 +19,8 @@ fn peak(child: &Child) -> usize {
         .map_or(0, |kib| kib.trim().parse::<usize>().unwrap() >> 10)
 }
 
-/// Runs the program on `head`, then `unit` as often as `bytes` takes, then `tail`. Returns its status, the beginning of what it reports, and its
-/// peak of memory in MiB. What is over `most` is killed.
+/// Runs the program on `head`, then `unit` as often as `bytes` takes, then `tail`. Returns its status, the beginning of what it reports,
+/// and its peak of memory in MiB. What is over `most` is killed.
 fn run(
     arguments: &[&str],
     head: &str,

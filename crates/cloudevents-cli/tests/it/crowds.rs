@@ -1,8 +1,8 @@
 //! A thousand hostile connections at once: the memory of a server and of a client stays within its bound.
 //!
-//! The bound of a server is what its options say: 64 MiB in flight, in buffers that grow by doubling, and for each of 1,024 connections 400 KiB of a head
-//! over HTTP or 32 KiB over WebSockets. The program itself has some 40 MiB unoptimised. So it is 128 + 400 + 40 MiB over HTTP, and 128 + 32 + 40 MiB over
-//! WebSockets.
+//! The bound of a server is what its options say: 64 MiB in flight, in buffers that grow by doubling, and for each of 1,024 connections 400
+//! KiB of a head over HTTP or 32 KiB over WebSockets. The program itself has some 40 MiB unoptimised. So it is 128 + 400 + 40 MiB over
+//! HTTP, and 128 + 32 + 40 MiB over WebSockets.
 
 use crate::program::{ce_with, command};
 use std::{

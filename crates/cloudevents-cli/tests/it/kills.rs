@@ -85,8 +85,8 @@ impl Place {
         })
     }
 
-    /// A confirmed message of a durable classic queue is synchronised. (A quorum queue of RabbitMQ 3.10 that is killed within seconds of its
-    /// declaration may have no leader ever after.)
+    /// A confirmed message of a durable classic queue is synchronised. (A quorum queue of RabbitMQ 3.10 that is killed within seconds of
+    /// its declaration may have no leader ever after.)
     fn rabbitmq(folder: &Path) -> Result<Self, String> {
         let process = Process::broker(folder, "rabbitmq", "classic")?;
         let to = format!("rabbitmq://guest:guest@127.0.0.1:{}/?queue=events&declare=classic", process.port());

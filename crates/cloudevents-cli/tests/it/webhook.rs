@@ -190,7 +190,8 @@ fn nothing_is_delivered_without_consent() {
     }
 }
 
-/// A target that grants this rate to `me.example`, or to every origin with `*`, and responds to deliveries with this head. Also counts them.
+/// A target that grants this rate to `me.example`, or to every origin with `*`, and responds to deliveries with this head. Also counts
+/// them.
 fn granting(
     origin: &'static str,
     rate: &'static str,

@@ -10,8 +10,8 @@ use super::matrix::{escaped, page, share};
 use super::record::RunRecord;
 use crate::Suite;
 
-/// One HTML file for a site: the [matrix](super::html) and the causes of the latest run of each implementation, and the history of all runs. It
-/// needs nothing from elsewhere. Implementations are in the order of their names.
+/// One HTML file for a site: the [matrix](super::html) and the causes of the latest run of each implementation, and the history of all
+/// runs. It needs nothing from elsewhere. Implementations are in the order of their names.
 pub fn site(runs: &[RunRecord], suite: &Suite) -> String {
     let mut by_name: BTreeMap<(String, &str), Vec<&RunRecord>> = BTreeMap::new();
     for run in runs {

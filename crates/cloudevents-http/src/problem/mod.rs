@@ -365,7 +365,8 @@ pub(crate) fn in_one_line(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`. In one line, whatever a peer wrote.
+/// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`. In one line, whatever a
+/// peer wrote.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.status)?;

@@ -51,8 +51,8 @@ pub struct HttpSenderOptions {
     /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
     /// [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
-    /// How long one exchange may take, connecting included. Default: 30 seconds. A peer that sends responses with status 1xx without end keeps a thread of
-    /// the runtime busy, which skips them: where there is only one, the time passes late.
+    /// How long one exchange may take, connecting included. Default: 30 seconds. A peer that sends responses with status 1xx without end
+    /// keeps a thread of the runtime busy, which skips them: where there is only one, the time passes late.
     pub timeout: Duration,
     /// How long connecting may take. Default: 10 seconds. It does not apply to a client of your own.
     pub connect_timeout: Duration,

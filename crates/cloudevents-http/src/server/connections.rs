@@ -57,8 +57,8 @@ pub async fn serve<F, R>(
     serve_until(listener, options, stop, pending(), respond).await;
 }
 
-/// Serves until `stop` resolves, and finishes what is under way until `over` does. Then requests that have not arrived completely end at once, so that
-/// nothing of them delays the responses that are left.
+/// Serves until `stop` resolves, and finishes what is under way until `over` does. Then requests that have not arrived completely end at
+/// once, so that nothing of them delays the responses that are left.
 pub(super) async fn serve_until<F, R>(
     listener: TcpListener,
     options: &HttpReceiverOptions,

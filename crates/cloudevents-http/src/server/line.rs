@@ -99,8 +99,8 @@ impl Line {
         self.awaits() == Some(Awaited::Head) && self.heard.load(Ordering::Acquire)
     }
 
-    /// Whether a request has not arrived completely, and is owed nothing. One whose body is not read to its end is owed its response, which the
-    /// client would lose if the connection ended while the rest comes.
+    /// Whether a request has not arrived completely, and is owed nothing. One whose body is not read to its end is owed its response, which
+    /// the client would lose if the connection ended while the rest comes.
     pub(super) fn is_incomplete(&self) -> bool {
         matches!(self.awaits(), Some(Awaited::Head | Awaited::Body)) && !self.is_unread()
     }

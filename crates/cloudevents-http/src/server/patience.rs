@@ -20,8 +20,8 @@ use tokio::{
 /// So a peer that reads a byte now and then gains nothing.
 ///
 /// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112,
-/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most, and
-/// for [`SILENCE`] at most when the server stops.
+/// section 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most,
+/// and for [`SILENCE`] at most when the server stops.
 pub(super) struct Patience {
     stream: TcpStream,
     limit: Duration,

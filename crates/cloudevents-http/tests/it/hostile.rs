@@ -137,7 +137,8 @@ async fn half_a_request_does_not_delay_the_end() {
     assert_eq!(body.answer().await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// At the deadline, a request that has not arrived completely is owed nothing: it ends at once, and the time for last words is for other responses.
+/// At the deadline, a request that has not arrived completely is owed nothing: it ends at once, and the time for last words is for other
+/// responses.
 #[tokio::test]
 async fn what_has_not_arrived_at_the_deadline_ends_at_once() {
     let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;

@@ -9,9 +9,9 @@ const PORT: u16 = 9092;
 
 /// Reads the brokers, user, name and TLS of a URL into settings.
 ///
-/// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default),
-/// `scram-sha-256` or `scram-sha-512`. The option `tls` encrypts the connection; the broker is checked against the system's authorities, or
-/// those of the file that `SSL_CERT_FILE` or the option `ssl.ca.location` names. An option with a dot in its name is a setting of librdkafka.
+/// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default), `scram-sha-256` or `scram-sha-512`. The option
+/// `tls` encrypts the connection; the broker is checked against the system's authorities, or those of the file that `SSL_CERT_FILE` or the
+/// option `ssl.ca.location` names. An option with a dot in its name is a setting of librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
     if endpoint.scheme() != "kafka" {
         return Err(endpoint.invalid("the scheme is not `kafka`"));

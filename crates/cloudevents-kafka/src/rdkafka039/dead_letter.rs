@@ -17,9 +17,9 @@ use cloudevents_transport::{
 use rdkafka::ClientConfig;
 use std::{sync::Arc, time::Duration};
 
-/// Sends rejected messages to a topic: key, headers and value as received, followed by [the headers of the
-/// letter](DeadLetter::headers). A message that is rejected again gets them again, behind the earlier ones. The topic decides how large letters
-/// may be, unless the settings have `message.max.bytes`.
+/// Sends rejected messages to a topic: key, headers and value as received, followed by [the headers of the letter](DeadLetter::headers). A
+/// message that is rejected again gets them again, behind the earlier ones. The topic decides how large letters may be, unless the settings
+/// have `message.max.bytes`.
 ///
 /// ```no_run
 /// use cloudevents_kafka::rdkafka039::{DeadLetterTopic, KafkaReceiverOptions};

@@ -36,7 +36,8 @@ use tokio::time::{Instant, timeout_at};
 /// - A rebalance does not wait for unsettled deliveries: the new owner of the partition receives them
 ///   again.
 /// - Commits happen while messages are requested, and at the end of draining.
-/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and skips what is there.
+/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and skips what is
+///   there.
 ///
 /// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime, and when the options do not set
 /// what happens to rejected messages.

@@ -1,8 +1,8 @@
 //! The first position of a group that starts at the end.
 //!
-//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more, because
-//! the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is always
-//! `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
+//! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more,
+//! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
+//! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};

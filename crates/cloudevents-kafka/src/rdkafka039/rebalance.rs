@@ -203,8 +203,8 @@ impl Group {
         books.committed.remove(partition);
     }
 
-    /// Waits for the commit that is under way, so that it cannot be the last one for a partition that goes and comes back, or that is read from
-    /// elsewhere. No longer than for deliveries.
+    /// Waits for the commit that is under way, so that it cannot be the last one for a partition that goes and comes back, or that is read
+    /// from elsewhere. No longer than for deliveries.
     pub(super) fn committed(&self) {
         let end = Instant::now().checked_add(self.patience);
         while self.books().under_way && end.is_some_and(|end| Instant::now() < end) {

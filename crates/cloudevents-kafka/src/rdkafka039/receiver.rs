@@ -52,9 +52,9 @@ pub struct KafkaReceiverOptions {
     pub receiver: ReceiverOptions,
     /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
     pub log: LogOptions,
-    /// Upper bounds for fetching ahead; `prefetch` in a URL is the number of messages. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
-    /// bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be requested,
-    /// besides as many of each partition that is held back.
+    /// Upper bounds for fetching ahead; `prefetch` in a URL is the number of messages. Default: 1,024 messages, 16 MiB. librdkafka fetches
+    /// this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be
+    /// requested, besides as many of each partition that is held back.
     pub prefetch: Bounds,
     /// How often watermarks are committed. After a crash, messages settled since the last commit are
     /// delivered again. Zero commits as soon as a watermark moves. Default: 1 second.
@@ -164,8 +164,8 @@ pub async fn receiver(
 /// Offsets are committed as described in [`log`](cloudevents_transport::binding::log): up to the first unsettled
 /// message of a partition. See [the module](super#guarantees) for the guarantees.
 ///
-/// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping the
-/// receiver ends the thread; it commits what is settled and leaves the group.
+/// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping
+/// the receiver ends the thread; it commits what is settled and leaves the group.
 #[derive(Debug)]
 pub struct KafkaReceiver {
     intake: LogReceiver<Source>,

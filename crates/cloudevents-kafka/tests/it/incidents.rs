@@ -112,8 +112,8 @@ async fn incidents_on_a_real_broker() {
     assert!(report.holds(), "\n{report}");
 }
 
-/// Kafka's clients connect to the addresses that a broker announces. This relay before the broker replaces its port by another one, that of the
-/// proxy, as soon as that is known.
+/// Kafka's clients connect to the addresses that a broker announces. This relay before the broker replaces its port by another one, that of
+/// the proxy, as soon as that is known.
 async fn relay(broker: SocketAddr) -> io::Result<(SocketAddr, Arc<OnceLock<u16>>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, port) = (listener.local_addr()?, Arc::new(OnceLock::new()));

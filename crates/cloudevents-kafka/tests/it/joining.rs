@@ -42,7 +42,8 @@ fn member(
 
 /// The other member joins when a quarter is handled.
 ///
-/// Only on a real broker: the embedded one takes no commits while the group is rebalanced, so what moves is read from an earlier position there.
+/// Only on a real broker: the embedded one takes no commits while the group is rebalanced, so what moves is read from an earlier position
+/// there.
 async fn joining(topic: Topic, strategy: &str) {
     let options = || {
         let mut options = KafkaReceiverOptions::default();

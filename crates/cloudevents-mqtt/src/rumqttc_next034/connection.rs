@@ -38,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many bytes are read at once.
 const CHUNK: usize = 32 << 10;
 
-/// How many bytes of messages are kept until a subscription is confirmed. When more come, they are those of a session that is resumed, and the
-/// confirmation is behind them.
+/// How many bytes of messages are kept until a subscription is confirmed. When more come, they are those of a session that is resumed, and
+/// the confirmation is behind them.
 const EARLY: usize = 8 << 20;
 
 /// The packet identifier of the subscription of a connection. Messages have others.
@@ -338,8 +338,8 @@ impl Pulse {
     }
 }
 
-/// The Keep Alive that holds: the shorter one of the client's and the broker's. The broker's is the longest time that it permits, and 0 is none
-/// (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14); the client looks after the connection for itself, too.
+/// The Keep Alive that holds: the shorter one of the client's and the broker's. The broker's is the longest time that it permits, and 0 is
+/// none (MQTT 5.0, sections 3.1.2.10 and 3.2.2.3.14); the client looks after the connection for itself, too.
 fn agreed(own: Duration, broker: Option<u16>) -> Duration {
     let broker = broker.map(|seconds| Duration::from_secs(seconds.into())).filter(|broker| !broker.is_zero());
     match broker {

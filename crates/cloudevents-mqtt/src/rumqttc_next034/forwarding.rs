@@ -5,8 +5,8 @@ use crate::{MessageView, MqttMessage, Version};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Received;
 
-/// Returns the message as it was received. Of a message that did not come over this version of MQTT, these are its body and, for MQTT 5, its
-/// content type, and its other headers as user properties.
+/// Returns the message as it was received. Of a message that did not come over this version of MQTT, these are its body and, for MQTT 5,
+/// its content type, and its other headers as user properties.
 pub(super) fn as_received(received: &Received, version: Version) -> Result<MqttMessage, Error> {
     if let Some(publish) = received.native::<ReceivedPublish>().filter(|publish| publish.version() == version)
     {

@@ -35,11 +35,11 @@ pub struct MqttConnection {
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
-    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
+    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
-    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it
-    /// is lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
+    /// The Keep Alive, in whole seconds; `keep-alive` in a URL. A connection over which the broker is silent for one and a half of it is
+    /// lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
     /// broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
     /// Certificates for `mqtts` URLs. Default: the authorities that browsers trust, and no client certificate.

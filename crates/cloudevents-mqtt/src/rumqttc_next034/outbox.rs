@@ -141,8 +141,8 @@ impl Outbox {
         out.buffer = BytesMut::new();
     }
 
-    /// Waits until there is room for answers. Messages of this side do not take it: while they are written, which may take long, what confirms
-    /// earlier ones has to be read.
+    /// Waits until there is room for answers. Messages of this side do not take it: while they are written, which may take long, what
+    /// confirms earlier ones has to be read.
     pub(super) async fn room(&self) {
         while self.out().answers > FULL {
             self.emptied.notified().await;

@@ -184,7 +184,8 @@ struct Head {
 }
 
 impl Head {
-    /// Reads what follows the fixed header, in a packet of this length. `None` if it is not a message; `Some(None)` if more bytes are needed.
+    /// Reads what follows the fixed header, in a packet of this length. `None` if it is not a message; `Some(None)` if more bytes are
+    /// needed.
     #[allow(clippy::option_option)]
     fn read(version: Version, first: u8, rest: &[u8], length: usize) -> Option<Option<Self>> {
         let qos = match (first >> 1) & 3 {

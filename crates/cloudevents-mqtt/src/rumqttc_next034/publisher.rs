@@ -241,8 +241,8 @@ impl Publisher {
         self.freed.notify_waiters();
     }
 
-    /// Fails messages that are not confirmed in time. Returns when none of those that the broker takes at once was confirmed in time: only another
-    /// connection has packet identifiers that are free.
+    /// Fails messages that are not confirmed in time. Returns when none of those that the broker takes at once was confirmed in time: only
+    /// another connection has packet identifiers that are free.
     async fn expire(&self) -> Error {
         loop {
             match self.confirms.due() {

@@ -128,14 +128,14 @@ pub async fn receiver(
 ///   it (`reject=drop`).
 /// - A delivery that is **dropped** is delivered again from memory.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). The broker keeps the session and
-/// sends again what was not acknowledged, in order and with the duplicate flag. Deliveries of the lost connection can no longer be settled:
-/// the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are delivered again.
-/// When another client takes the session over, which only MQTT 5 reports, the receiver leaves it to that one: its next call is an error of kind
-/// [`Refused`](cloudevents_core::ErrorKind::Refused), and a program that goes on takes the session back.
-/// A session keeps its subscriptions: a receiver with another filter needs another client identifier, or gets the messages of both filters, which
-/// is logged. When a broker has lost the session, the receiver logs a warning and subscribes again.
-/// With MQTT 5, retained messages come when the session begins to subscribe, and not again when it is resumed; with 3.1.1, they come again.
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). The broker keeps the
+/// session and sends again what was not acknowledged, in order and with the duplicate flag. Deliveries of the lost connection can no longer
+/// be settled: the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are
+/// delivered again. When another client takes the session over, which only MQTT 5 reports, the receiver leaves it to that one: its next
+/// call is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), and a program that goes on takes the session back. A session
+/// keeps its subscriptions: a receiver with another filter needs another client identifier, or gets the messages of both filters, which is
+/// logged. When a broker has lost the session, the receiver logs a warning and subscribes again. With MQTT 5, retained messages come when
+/// the session begins to subscribe, and not again when it is resumed; with 3.1.1, they come again.
 ///
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
 /// follows the acknowledgements, and so has read them, and the connection is closed. Then the session is free for another receiver.

@@ -117,9 +117,9 @@ pub async fn sender(
 /// MQTT does not report where a message is stored, or whether the topic has subscribers.
 ///
 /// When the connection is lost, messages in flight end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the broker may or may
-/// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
-/// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself, so QoS 2 prevents duplicates only
-/// while a connection lasts.
+/// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages
+/// wait for the connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself, so QoS 2 prevents
+/// duplicates only while a connection lasts.
 ///
 /// [`Sender::request`] sends a message with a response topic and correlation data, and waits for the reply. A program that receives such a
 /// message replies by sending to its [`reply_to`](cloudevents_transport::Received::reply_to), with its

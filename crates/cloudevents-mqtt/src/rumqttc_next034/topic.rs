@@ -31,8 +31,8 @@ enum Parts {
 }
 
 impl Topic {
-    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, control characters and noncharacters, and what is
-    /// no template.
+    /// Reads a topic or template. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): wildcards, control characters and
+    /// noncharacters, and what is no template.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check(text).map_err(|what| invalid(text, what))?;
         let template: Template = text
@@ -47,7 +47,8 @@ impl Topic {
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
-    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
+    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters; [`TooLarge`](ErrorKind::TooLarge); those
+    /// of reading the document.
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
         let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),

@@ -94,8 +94,8 @@ impl Acknowledge {
         Ok(())
     }
 
-    /// Leaves out the deliveries of another consumer. The server knows a delivery by its sequence number alone, which another message has in
-    /// another stream of the same name.
+    /// Leaves out the deliveries of another consumer. The server knows a delivery by its sequence number alone, which another message has
+    /// in another stream of the same name.
     fn retain(&self, tags: &mut Vec<Tag>) {
         tags.retain(|tag| tag.consumer == self.consumer);
     }

@@ -104,8 +104,8 @@ impl Connected {
         self.notes.no_inbox().now_or_never().map_or(Ok(()), Err)
     }
 
-    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: from such a report on, each message
-    /// is followed by a round trip, until the server takes one.
+    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: from such a report on,
+    /// each message is followed by a round trip, until the server takes one.
     pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
         let mark = self.notes.mark(&message.subject).map(|mark| (mark, message.subject.clone()));
         self.client.publish_message(message).await.map_err(failure::publish)?;
@@ -121,8 +121,8 @@ impl Connected {
         }
     }
 
-    /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has no room for, as
-    /// behind many of dropped messages.
+    /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has
+    /// no room for, as behind many of dropped messages.
     pub(super) fn ended(&self) -> Error {
         self.notes.why_lost()
     }

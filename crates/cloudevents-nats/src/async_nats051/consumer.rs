@@ -65,8 +65,9 @@ const INACTIVE: Duration = Duration::from_secs(300);
 impl Wanted {
     /// Returns the consumer, and creates it if it does not exist. One that exists does not change.
     ///
-    /// A consumer of this receiver alone that is gone, for example because the receiver was away for long, is created at the receiver's position:
-    /// it neither begins anew nor leaves out what came meanwhile. One with a name may have other receivers, of which this one knows nothing.
+    /// A consumer of this receiver alone that is gone, for example because the receiver was away for long, is created at the receiver's
+    /// position: it neither begins anew nor leaves out what came meanwhile. One with a name may have other receivers, of which this one
+    /// knows nothing.
     pub(super) async fn find(&self, context: &Context, position: &Position) -> Result<Found, Error> {
         let stream = match &self.stream {
             Some(stream) => stream.clone(),

@@ -66,8 +66,8 @@ impl Login {
         UserKey::from_seed(seed.as_ref()).map(Self::Nkey)
     }
 
-    /// Logs in with what a credentials file has (`.creds`, as `nsc generate creds` writes it): a JWT of a user and the seed of the user's key. A
-    /// text with only a seed is a [key](Self::nkey).
+    /// Logs in with what a credentials file has (`.creds`, as `nsc generate creds` writes it): a JWT of a user and the seed of the user's
+    /// key. A text with only a seed is a [key](Self::nkey).
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused), when it is neither. [`CredentialsFile`] reads one before each connection.
     pub fn credentials(text: &str) -> Result<Self, Error> {
@@ -136,8 +136,8 @@ fn refused(detail: &'static str) -> Error {
 
 /// A credentials file, or a file with the seed of a key, which is read before each connection: `credentials` in a URL.
 ///
-/// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected), so that one that is being replaced is waited for;
-/// for other errors, see [`Login::credentials`].
+/// A file that cannot be read is an error of kind [`Disconnected`](ErrorKind::Disconnected), so that one that is being replaced is waited
+/// for; for other errors, see [`Login::credentials`].
 ///
 /// ```
 /// use cloudevents_nats::async_nats051::{CredentialsFile, NatsConnection};

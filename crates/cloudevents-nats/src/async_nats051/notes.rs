@@ -31,8 +31,8 @@ struct Noted {
     dropped: u64,
 }
 
-/// The number and the text of the last error of the server about each subject, such as `Permissions Violation for Publish to "orders"`. The subject is
-/// between quotes, as in the error.
+/// The number and the text of the last error of the server about each subject, such as `Permissions Violation for Publish to "orders"`. The
+/// subject is between quotes, as in the error.
 #[derive(Default)]
 struct Refusals {
     known: HashMap<String, (u64, String)>,

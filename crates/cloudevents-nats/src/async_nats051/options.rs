@@ -37,8 +37,8 @@ pub struct NatsConnection {
     pub domain: Option<String>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
-    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
+    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
     /// The interval of pings; `keep-alive` in a URL. A connection that leaves two of them unanswered is lost. Default: 20
     /// seconds.

@@ -64,8 +64,8 @@ impl Position {
         *state = State { consumer: state.consumer, ..State::default() };
     }
 
-    /// The number of the consumer that was created at this time. It is the same as before if the consumer is, or if it continues the one before in the
-    /// same stream: what was delivered can still be settled.
+    /// The number of the consumer that was created at this time. It is the same as before if the consumer is, or if it continues the one
+    /// before in the same stream: what was delivered can still be settled.
     pub(super) fn consumer(&self, created: SystemTime, continues: bool) -> u64 {
         let mut state = self.state();
         let (number, known) = &mut state.consumer;

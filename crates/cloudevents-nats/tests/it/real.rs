@@ -200,7 +200,8 @@ async fn a_message_larger_than_the_bound_of_bytes_is_fetched() {
     }
 }
 
-/// A publisher can give a message the status that a report of the server has. It is a message all the same: it is delivered once, and ends nothing.
+/// A publisher can give a message the status that a report of the server has. It is a message all the same: it is delivered once, and ends
+/// nothing.
 #[tokio::test]
 async fn a_message_that_looks_like_a_report_is_a_message() {
     let Some(stream) = Stream::create().await else { return };

@@ -8,7 +8,8 @@ use std::sync::Arc;
 pub(super) struct Place {
     /// `messaging.system`.
     pub(super) system: &'static str,
-    /// `messaging.destination.name`: the topic, queue or subject. Of HTTP and WebSockets the host, because paths of webhooks can be secrets.
+    /// `messaging.destination.name`: the topic, queue or subject. Of HTTP and WebSockets the host, because paths of webhooks can be
+    /// secrets.
     pub(super) destination: Arc<str>,
     /// `server.address` and `server.port`.
     pub(super) address: Arc<str>,

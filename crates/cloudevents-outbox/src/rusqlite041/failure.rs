@@ -3,7 +3,8 @@
 use cloudevents_core::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
-/// A locked database, the race for its lock that SQLite gives up in the end (`SQLITE_PROTOCOL`), and a full or failing disk are temporary errors; all others are permanent.
+/// A locked database, the race for its lock that SQLite gives up in the end (`SQLITE_PROTOCOL`), and a full or failing disk are temporary
+/// errors; all others are permanent.
 pub(crate) fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     let kind = match code {

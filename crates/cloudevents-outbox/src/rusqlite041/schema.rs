@@ -49,8 +49,8 @@ CREATE INDEX IF NOT EXISTS ce_inbox_ages ON ce_inbox (consumer, coalesce(complet
 CREATE TABLE IF NOT EXISTS ce_outbox_schema (version INTEGER NOT NULL) STRICT;
 ";
 
-/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_pauses`, `ce_outbox_schema` and `ce_inbox`, unless they
-/// exist.
+/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_pauses`, `ce_outbox_schema` and `ce_inbox`, unless
+/// they exist.
 ///
 /// Workers of earlier releases work with these tables. They do not know the pauses that targets request, and do not end them.
 ///

@@ -146,8 +146,8 @@ fn write_request(connection: &Connection, target: &str, health: &Health, now: Sy
     Ok(())
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way. What failed and knows of fewer pauses than
-/// there were was begun before them, and changes none.
+/// A target that the program has disabled stays disabled, whatever the results of messages under way. What failed and knows of fewer pauses
+/// than there were was begun before them, and changes none.
 fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
     if health.is_only_requested() {
         let delete = "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0";

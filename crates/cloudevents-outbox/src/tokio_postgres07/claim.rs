@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Row, types::Type};
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
-/// Skips through the index from target to target, and finds what is due of each: as many messages in order as may be taken, and up to its room
-/// of others. A target without such messages has a row, too.
+/// Skips through the index from target to target, and finds what is due of each: as many messages in order as may be taken, and up to its
+/// room of others. A target without such messages has a row, too.
 static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
     format!("
 WITH RECURSIVE t (target, place) AS (

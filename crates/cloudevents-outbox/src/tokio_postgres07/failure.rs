@@ -2,8 +2,8 @@
 
 use cloudevents_core::{Error, ErrorKind};
 
-/// Temporary errors: deadlocks, statements that took too long or were canceled, and those of a server that restarts, fails over or is out of
-/// resources. All others are permanent.
+/// Temporary errors: deadlocks, statements that took too long or were canceled, and those of a server that restarts, fails over or is out
+/// of resources. All others are permanent.
 const PASSES: &[&str] = &["08", "40", "53", "57", "58", "55P03", "25006", "25P03", "25P04"];
 
 pub(crate) fn failed(error: tokio_postgres::Error) -> Error {

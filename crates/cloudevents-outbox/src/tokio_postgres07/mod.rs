@@ -19,8 +19,8 @@
 //! ([`OutboxOptions::poll`](crate::OutboxOptions::poll)), or at once after [`Outbox::wake`](crate::Outbox::wake). Enqueuing changes no row
 //! but its own, so transactions do not wait for each other.
 //!
-//! Durability is that of the database: with `synchronous_commit = on`, the default, what was enqueued survives a crash. The server may be of
-//! version 12 or newer.
+//! Durability is that of the database: with `synchronous_commit = on`, the default, what was enqueued survives a crash. The server may be
+//! of version 12 or newer.
 
 mod claim;
 mod failure;
@@ -86,8 +86,8 @@ impl PostgresStore {
         Ok(Self(Arc::new(pool)))
     }
 
-    /// Connects to a database that has the tables, for tools that look into the store of a program. Creates nothing, so that the session may be
-    /// a read-only one (`default_transaction_read_only`).
+    /// Connects to a database that has the tables, for tools that look into the store of a program. Creates nothing, so that the session
+    /// may be a read-only one (`default_transaction_read_only`).
     ///
     /// Errors are those of [`connect`](Self::connect), and of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for databases
     /// without the tables.

@@ -82,8 +82,8 @@ impl Pool {
         Self { connect, cancel, idle: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }
     }
 
-    /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed: what
-    /// was not committed is undone. Whether a commit that was under way counts is not known.
+    /// Does this with a connection. If the future is dropped, or it takes too long, the server cancels it and the connection is closed:
+    /// what was not committed is undone. Whether a commit that was under way counts is not known.
     pub(super) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,
@@ -115,9 +115,10 @@ impl Pool {
 
     /// Does this in a transaction.
     ///
-    /// Others wait for its locks. So the server ends it if this program says nothing for [`PATIENCE`] in the middle of it, or reads nothing of a result: because
-    /// it is frozen, or its machine is gone, which the server might notice hours later. The time of idle transactions does not pass while a result is
-    /// being written, and nor does any other of the server: that is up to TCP, and without a limit on Unix sockets.
+    /// Others wait for its locks. So the server ends it if this program says nothing for [`PATIENCE`] in the middle of it, or reads nothing
+    /// of a result: because it is frozen, or its machine is gone, which the server might notice hours later. The time of idle transactions
+    /// does not pass while a result is being written, and nor does any other of the server: that is up to TCP, and without a limit on Unix
+    /// sockets.
     pub(super) async fn transact<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Error>,

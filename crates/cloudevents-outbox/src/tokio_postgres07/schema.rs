@@ -55,7 +55,8 @@ INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce
 ///
 /// Workers of earlier releases work with these tables. They do not know the pauses that targets request, and do not end them.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version, and for databases with another encoding than UTF-8.
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version, and for databases with another encoding than
+/// UTF-8.
 pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
     check_encoding(client).await?;
     if !exist(client).await? {

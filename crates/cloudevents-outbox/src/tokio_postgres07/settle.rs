@@ -19,8 +19,8 @@ const KEPT: i64 = 64;
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
 
-/// Changes the messages whose leases are valid, and logs their attempts. The ticket of a message that is tried again ends: the same settlement
-/// or a renewal may follow.
+/// Changes the messages whose leases are valid, and logs their attempts. The ticket of a message that is tried again ends: the same
+/// settlement or a renewal may follow.
 const SETTLE: &str = "
 WITH s AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::integer[], $6::text[],

@@ -121,7 +121,8 @@ pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: 
     Attempt { at, latency, status: status.into(), detail: first_kib(detail) }
 }
 
-/// Ends texts after 1,024 bytes, between characters. Escapes what begins another line in a log or acts on a terminal: the text may be a peer's.
+/// Ends texts after 1,024 bytes, between characters. Escapes what begins another line in a log or acts on a terminal: the text may be a
+/// peer's.
 pub(super) fn first_kib(mut text: String) -> Box<str> {
     if text.chars().any(acts) {
         let shown = |character: char| -> String {

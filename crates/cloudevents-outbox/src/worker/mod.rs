@@ -90,8 +90,8 @@ struct Busy {
     refused: Vec<(Settlement, Error)>,
     /// The place where those were refused. What another place accepts says nothing about them.
     refused_at: Option<Box<str>>,
-    /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also keeps the
-    /// target for them.
+    /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also
+    /// keeps the target for them.
     refused_until: Option<SystemTime>,
     /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. What another place
     /// accepts ends a pause, and says nothing about this row.
@@ -115,8 +115,8 @@ impl Busy {
         }
     }
 
-    /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows), or
-    /// the sender holds back.
+    /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows),
+    /// or the sender holds back.
     fn is_resting(&self, now: SystemTime) -> bool {
         (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back(now)
     }
@@ -335,8 +335,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are enough
-    /// or have taken too long.
+    /// The next message in order. `None` also where it would go to another place than those that were refused before it, or these are
+    /// enough or have taken too long.
     fn next_in_order(&mut self, target: &str) -> Option<Flight> {
         let now = self.options.clock.now();
         let busy = self.targets.get_mut(target)?;
@@ -382,8 +382,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         if busy.health.is_pause_requested(now) && !before.is_pause_requested(now) {
             tracing::warn!(target = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
         }
-        // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an operator
-        // may have ended it meanwhile; this one counts, though it may be shorter.
+        // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an
+        // operator may have ended it meanwhile; this one counts, though it may be shorter.
         let requested_until = result.as_ref().err().and_then(|error| judge::requested_until(error, now));
         let is_news = busy.health != before || requested_until.is_some() || flight.probes.is_some();
         let health = is_news.then(|| Health { requested_until, ..busy.health.clone() });
@@ -403,8 +403,8 @@ impl<S: Store, R: Route> Worker<S, R> {
                     && judge::is_refusal(&error) =>
             {
                 self.suspects.refused(&flight, begun, landed);
-                // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be dead
-                // if it passes. Also in an outage: the target may be back, and refuse these messages alone.
+                // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be
+                // dead if it passes. Also in an outage: the target may be back, and refuse these messages alone.
                 if flight.ordered && !is_paused {
                     if let Some(busy) = self.targets.get_mut(&*flight.target) {
                         busy.refused.push((settlement, error));
@@ -431,8 +431,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the sender
-    /// may learn meanwhile that it can send.
+    /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the
+    /// sender may learn meanwhile that it can send.
     fn hold_back(&mut self, flight: &Flight, wait: Duration, error: &Error) {
         let now = self.options.clock.now();
         let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);

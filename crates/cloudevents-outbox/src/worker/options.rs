@@ -26,12 +26,12 @@ pub struct OutboxOptions {
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,
-    /// The maximum number of messages that the worker holds at a time, and their maximum size. With fewer than three, those in order behind one
-    /// that is refused wait for its deadline. Default: 1,024, and 64 MiB.
+    /// The maximum number of messages that the worker holds at a time, and their maximum size. With fewer than three, those in order behind
+    /// one that is refused wait for its deadline. Default: 1,024, and 64 MiB.
     pub in_flight: Bounds,
     /// The maximum number of messages of one target that the worker holds. It begins with four, and adds one for each delivery, so that
-    /// many targets that hang leave room for the others. Of messages in order, which are sent one after the other, it may hold three, and up to
-    /// 32 in an outage of the target that lasts: the next ones show whose fault it is if the first is refused. Default: 64.
+    /// many targets that hang leave room for the others. Of messages in order, which are sent one after the other, it may hold three, and
+    /// up to 32 in an outage of the target that lasts: the next ones show whose fault it is if the first is refused. Default: 64.
     pub per_target: usize,
     /// How long an attempt may take. The sender may still deliver a message after that, so this is longer than its own limits. Default:
     /// 45 seconds.

@@ -7,11 +7,12 @@ use tokio::time::Instant;
 /// The most messages that are remembered. With more, a message is refused once more before it is a dead letter.
 const MOST: usize = 10_000;
 
-/// How long what a place accepts shows by itself that a refusal is the message's own fault. Later, the place may have come to refuse the sender.
+/// How long what a place accepts shows by itself that a refusal is the message's own fault. Later, the place may have come to refuse the
+/// sender.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// Remembers when messages were refused, and whether the place that they go to has accepted other messages since: the target, and there what
-/// [`Outgoing::to`](cloudevents_transport::Outgoing::to) names. What one place accepts says nothing about another one.
+/// Remembers when messages were refused, and whether the place that they go to has accepted other messages since: the target, and there
+/// what [`Outgoing::to`](cloudevents_transport::Outgoing::to) names. What one place accepts says nothing about another one.
 #[derive(Default)]
 pub(super) struct Suspects {
     targets: HashMap<Arc<str>, HashMap<u64, Suspect>>,
@@ -38,8 +39,8 @@ enum Evidence {
 }
 
 impl Suspects {
-    /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault, because its place had accepted a message
-    /// then, which was begun after the last refusal: a moment ago, or also after this one was refused before that.
+    /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault, because its place had accepted a
+    /// message then, which was begun after the last refusal: a moment ago, or also after this one was refused before that.
     pub(super) fn is_proven(&self, target: &str, number: u64, begun: Instant, now: Instant) -> bool {
         let suspect = self.targets.get(target).and_then(|target| target.get(&number));
         suspect.is_some_and(|suspect| {
@@ -50,7 +51,8 @@ impl Suspects {
         })
     }
 
-    /// This message, which was begun at this time, was refused now, and is tried again. What the place accepted before says no more about any.
+    /// This message, which was begun at this time, was refused now, and is tried again. What the place accepted before says no more about
+    /// any.
     pub(super) fn refused(&mut self, flight: &Flight, begun: Instant, now: Instant) {
         if self.len >= MOST {
             *self = Self::default();

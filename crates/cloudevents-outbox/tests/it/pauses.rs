@@ -230,7 +230,8 @@ async fn a_clock_that_is_set_back_lengthens_a_pause_and_loses_nothing() {
     }
 }
 
-/// The wait that the target requests is beyond the deadline of the first message. The others are younger, or not: none is sent during the pause.
+/// The wait that the target requests is beyond the deadline of the first message. The others are younger, or not: none is sent during the
+/// pause.
 #[tokio::test(start_paused = true)]
 async fn messages_in_order_behind_one_that_is_given_up_wait_for_the_pause_that_it_brought() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());

@@ -1,4 +1,5 @@
-//! Whose fault a refusal is, where it may be the sender's: of messages at the head of an order, in an outage, and while other attempts are under way.
+//! Whose fault a refusal is, where it may be the sender's: of messages at the head of an order, in an outage, and while other attempts are
+//! under way.
 
 use crate::{
     tools::{Arrived, MINUTE, SECOND, at, event, id, sender, tokio_clock},
@@ -179,8 +180,8 @@ async fn a_worker_whose_token_is_wrong_costs_no_message_in_order() {
     assert_eq!((dead(&one).await, arrived.len()), (vec![], 20));
 }
 
-/// A sender's credentials are corrected in an outage of its making. Whatever the jitter, that is between two tries: the second one has ended by
-/// 4.2 seconds, and the third one begins after 4.7.
+/// A sender's credentials are corrected in an outage of its making. Whatever the jitter, that is between two tries: the second one has
+/// ended by 4.2 seconds, and the third one begins after 4.7.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
@@ -205,8 +206,8 @@ async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order()
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 40));
 }
 
-/// Each attempt of a row of refused messages takes long, or the fourth one as long as it may. No other worker may take the target for one whose
-/// turn it is to be tried meanwhile.
+/// Each attempt of a row of refused messages takes long, or the fourth one as long as it may. No other worker may take the target for one
+/// whose turn it is to be tried meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_row_of_refused_messages_does_not_outlast_its_lease() {
     for (each, fourth) in [(10 * SECOND, 10 * SECOND), (9 * SECOND, 44 * SECOND), (14 * SECOND, 44 * SECOND)]
@@ -298,8 +299,8 @@ async fn slow_refusals_show_whose_fault_they_are() {
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 4), "{:?}", begin.elapsed());
 }
 
-/// The sender's credentials are refused for the first half of some hours, and another message is accepted in the second half. What was refused is
-/// tried again an hour later.
+/// The sender's credentials are refused for the first half of some hours, and another message is accepted in the second half. What was
+/// refused is tried again an hour later.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_are_refused_once_more_later_cost_no_messages() {
     for (number, hours) in [(1, 2), (2, 2), (2, 3), (20, 2)] {

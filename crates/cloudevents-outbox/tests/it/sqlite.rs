@@ -113,8 +113,8 @@ async fn a_worker_of_an_earlier_release_does_not_end_a_pause_that_a_target_reque
     assert_eq!(claim(100).await.unwrap().messages.len(), 1);
 }
 
-/// A disk that is full undoes a whole transaction of SQLite. No call in it is reported as done that is undone, nor the other way round, and all
-/// of them may be tried again.
+/// A disk that is full undoes a whole transaction of SQLite. No call in it is reported as done that is undone, nor the other way round, and
+/// all of them may be tried again.
 #[tokio::test]
 async fn a_full_disk_undoes_exactly_the_calls_that_fail() {
     let folder = tempfile::tempdir().unwrap();

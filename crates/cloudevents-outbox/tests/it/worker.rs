@@ -746,7 +746,8 @@ thread_local! {
     static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the warnings of each thread. It is for all tests: a subscriber of a single one misses what another test reached first, without one.
+/// Keeps the warnings of each thread. It is for all tests: a subscriber of a single one misses what another test reached first, without
+/// one.
 struct Warnings;
 
 impl tracing::Subscriber for Warnings {

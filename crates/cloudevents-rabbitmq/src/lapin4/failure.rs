@@ -65,7 +65,8 @@ fn is_absent(said: &str) -> bool {
 fn by_code(said: &AMQPError) -> Error {
     let text = said.get_message().as_str();
     match said.kind() {
-        // A cluster says the same of a queue whose node is away, or is being restarted: `home node 'rabbit@b' of durable queue 'orders' ... is down`.
+        // A cluster says the same of a queue whose node is away, or is being restarted: `home node 'rabbit@b' of durable queue 'orders' ...
+        // is down`.
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) if !is_absent(text) => disconnected(text),
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => refused(text).with_help(
             "declare the queue or exchange first, or add `declare=quorum` or `declare=classic` to the URL for a queue",

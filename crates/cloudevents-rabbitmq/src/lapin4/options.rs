@@ -36,8 +36,8 @@ pub struct RabbitConnection {
     pub logins: Option<Arc<dyn Logins<Login>>>,
     /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
-    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
+    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
     /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
     /// them is lost. The broker may shorten it. Default: 30 seconds.

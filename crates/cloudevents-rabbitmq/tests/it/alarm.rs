@@ -1,5 +1,5 @@
-//! An alarm of a real broker: it reads nothing from publishers until it ends. It concerns all connections, so `.ci/brokers/rabbitmq` runs this alone,
-//! with a command that controls the broker.
+//! An alarm of a real broker: it reads nothing from publishers until it ends. It concerns all connections, so `.ci/brokers/rabbitmq` runs
+//! this alone, with a command that controls the broker.
 
 use crate::tools::{large, name, real};
 use cloudevents_core::ErrorKind;

@@ -111,8 +111,8 @@ async fn members_join_and_leave_under_load_on_a_real_broker() {
     check_members(&Place::new(&server, queues(), Patience::LONG)).await.unwrap();
 }
 
-/// With clients that wait too long, wait too briefly, go around the faults, do not come back, or lose their connection for another reason, each check fails
-/// at least once.
+/// With clients that wait too long, wait too briefly, go around the faults, do not come back, or lose their connection for another reason,
+/// each check fails at least once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_incident_can_fail() {
     let broker = Broker::start().unwrap();

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Returns the topic filter to subscribe to, if every event is published to the topic that this template derives from it.
 ///
 /// By calling it, the program also declares that each attribute of the template fills exactly one topic level: publishers send no event
-/// whose value is empty or contains `/`, nor one whose topic begins with `$`, which no wildcard matches (MQTT 5.0, section 4.7.2): begin the
-/// template with a text if values may begin so. `exact` conditions on attributes of the template are pushed; every other attribute
+/// whose value is empty or contains `/`, nor one whose topic begins with `$`, which no wildcard matches (MQTT 5.0, section 4.7.2): begin
+/// the template with a text if values may begin so. `exact` conditions on attributes of the template are pushed; every other attribute
 /// becomes a `+`.
 ///
 /// ```

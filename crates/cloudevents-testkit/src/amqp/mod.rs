@@ -20,12 +20,13 @@
 //!
 //! Each address has a queue. Each message goes to one receiver, by priority and then in order, as credit allows. An accepted message is
 //! removed. A released or modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A
-//! rejected or undeliverable message becomes a [dead letter](Queue::dead_letters). A message whose `ttl` or `absolute-expiry-time` has passed
-//! is dropped. When a receiver leaves, its unsettled messages return to the queue. A receiver that requests a dynamic node gets a new
-//! address, which ends with its link.
+//! rejected or undeliverable message becomes a [dead letter](Queue::dead_letters). A message whose `ttl` or `absolute-expiry-time` has
+//! passed is dropped. When a receiver leaves, its unsettled messages return to the queue. A receiver that requests a dynamic node gets a
+//! new address, which ends with its link.
 //!
-//! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links to topics (the
-//! capabilities `topic`, `temporary-topic`, `shared` and `global`), links without an address (`amqp:not-found`), and connections without SASL. A client that begins a transaction is cut off without a reason.
+//! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links to topics (the capabilities
+//! `topic`, `temporary-topic`, `shared` and `global`), links without an address (`amqp:not-found`), and connections without SASL. A client
+//! that begins a transaction is cut off without a reason.
 //!
 //! It differs from brokers in production: a message that is undeliverable for one receiver becomes a dead letter, although another receiver
 //! could take it; there are no dead-letter addresses, no limit of attempts, and no topics; an address exists when a client uses it; nothing

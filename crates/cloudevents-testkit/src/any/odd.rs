@@ -7,7 +7,8 @@ use cloudevents_core::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// Any valid event that exceeds the default [limits](cloudevents_core::Limits) of decoding: an attribute of 70,000 bytes, or 300 attributes.
+/// Any valid event that exceeds the default [limits](cloudevents_core::Limits) of decoding: an attribute of 70,000 bytes, or 300
+/// attributes.
 ///
 /// ```
 /// use proptest::{strategy::{Strategy, ValueTree}, test_runner::TestRunner};

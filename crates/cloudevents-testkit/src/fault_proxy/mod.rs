@@ -1,5 +1,5 @@
-//! A proxy between a client and a server of any TCP protocol that does to connections what networks do: it stalls them, slows them down, cuts or resets
-//! them, leaves them half-open, and refuses new ones, while the test runs.
+//! A proxy between a client and a server of any TCP protocol that does to connections what networks do: it stalls them, slows them down,
+//! cuts or resets them, leaves them half-open, and refuses new ones, while the test runs.
 //!
 //! What does my consumer do when its broker stalls?
 //!
@@ -137,8 +137,8 @@ impl FaultProxy {
         self.serving.address()
     }
 
-    /// From now on, no byte and no FIN passes in this direction, and the proxy reads no more than 16 KiB of it: whoever sends is blocked once the buffers of
-    /// the system are full. TCP stays. What was held back passes after [`resume`](Self::resume).
+    /// From now on, no byte and no FIN passes in this direction, and the proxy reads no more than 16 KiB of it: whoever sends is blocked
+    /// once the buffers of the system are full. TCP stays. What was held back passes after [`resume`](Self::resume).
     ///
     /// The [module](self) has an example.
     pub fn stall(&self, flow: Flow) {
@@ -214,8 +214,8 @@ impl FaultProxy {
         self.shared.plan.send_modify(|plan| plan.acts.push(Act::End(end)));
     }
 
-    /// Makes every connection that is open now half-open, for good: the server's side is closed, and the client's stays without a byte, without FIN and
-    /// without RST, as when a host loses its power. New ones are forwarded.
+    /// Makes every connection that is open now half-open, for good: the server's side is closed, and the client's stays without a byte,
+    /// without FIN and without RST, as when a host loses its power. New ones are forwarded.
     ///
     /// ```
     /// # use cloudevents_testkit::fault_proxy::FaultProxy;

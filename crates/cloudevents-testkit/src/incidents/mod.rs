@@ -1,8 +1,8 @@
 //! What production does to senders and receivers of any protocol: checks that a binding's test runs through a [`FaultProxy`].
 //!
-//! A binding implements [`Proxied`] over a broker, real or embedded, and calls [`check_all`]. Each check asserts four things as far as they apply: what was
-//! confirmed arrives; each send has an outcome within the time of [`Patience`]; the state of both connections shows what happened; and when the fault is
-//! over, both work again without being opened anew.
+//! A binding implements [`Proxied`] over a broker, real or embedded, and calls [`check_all`]. Each check asserts four things as far as they
+//! apply: what was confirmed arrives; each send has an outcome within the time of [`Patience`]; the state of both connections shows what
+//! happened; and when the fault is over, both work again without being opened anew.
 //!
 //! `docs/incidents.md` of the repository has the results for each protocol.
 
@@ -31,8 +31,8 @@ pub trait Proxied: Venue {
         false
     }
 
-    /// Whether a lost connection shows although another one is made at once. Not where a library connects by itself, and reports only that no broker
-    /// can be reached. Default: yes.
+    /// Whether a lost connection shows although another one is made at once. Not where a library connects by itself, and reports only that
+    /// no broker can be reached. Default: yes.
     fn shows_each_loss(&self) -> bool {
         true
     }
@@ -44,7 +44,8 @@ pub trait Proxied: Venue {
 pub struct Patience {
     /// How long the broker may take to confirm a message, and how long a message waits for a connection (`enqueue_timeout`).
     pub send: Duration,
-    /// Within which time a client gives up a connection that is silent. The venue selects a keep-alive, in whole seconds, that leads to this.
+    /// Within which time a client gives up a connection that is silent. The venue selects a keep-alive, in whole seconds, that leads to
+    /// this.
     pub silence: Duration,
 }
 
@@ -122,8 +123,8 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
     join_all(checks.map(|(name, check)| async move { (name, check.await) })).await.into_iter().collect()
 }
 
-/// The broker is replaced at its address by another one, without queues, sessions and positions: both connect to that, and what is sent from then on
-/// arrives. What only the first one had is gone with it. `empty` is where the other one listens.
+/// The broker is replaced at its address by another one, without queues, sessions and positions: both connect to that, and what is sent
+/// from then on arrives. What only the first one had is gone with it. `empty` is where the other one listens.
 ///
 /// An error says what does not hold.
 pub async fn check_replaced(venue: &impl Proxied, empty: SocketAddr) -> Result<(), Failure> {

@@ -39,8 +39,8 @@ pub(super) struct Scene {
     persistent: bool,
     /// Lost connections that no state shows.
     unseen: AtomicU64,
-    /// How often a message may come again for each loss that shows: a library with several connections, that to the coordinator of a group among them, may
-    /// lose its place with each, and reports one loss.
+    /// How often a message may come again for each loss that shows: a library with several connections, that to the coordinator of a group
+    /// among them, may lose its place with each, and reports one loss.
     repeats: u64,
     /// Whether the receiver has a connection of its own.
     connects: bool,
@@ -177,7 +177,8 @@ impl Scene {
         ensure(handling, || format!("nothing came within {limit:?}"))
     }
 
-    /// Without being opened anew, the sender sends and the receiver receives in time; both are connected; and nothing that was confirmed is missing.
+    /// Without being opened anew, the sender sends and the receiver receives in time; both are connected; and nothing that was confirmed is
+    /// missing.
     pub(super) async fn works_again(&self) -> Result<Verdict, Failure> {
         self.passes_again().await?;
         self.nothing_confirmed_is_lost().await?;

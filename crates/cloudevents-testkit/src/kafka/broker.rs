@@ -23,20 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A Kafka cluster of one broker, in memory, for any client of this process or another one: it listens on a port of the
 /// loopback interface and ends when it is dropped.
 ///
-/// It is librdkafka's mock cluster. It knows topics, partitions, keys, headers, compression, idempotent producers, offsets, consumer groups with
-/// every assignment strategy, and commits: `tests/it/behaves` of `cloudevents-kafka` runs the same behaviours against it and against Apache
-/// Kafka. It is not Kafka:
+/// It is librdkafka's mock cluster. It knows topics, partitions, keys, headers, compression, idempotent producers, offsets, consumer groups
+/// with every assignment strategy, and commits: `tests/it/behaves` of `cloudevents-kafka` runs the same behaviours against it and against
+/// Apache Kafka. It is not Kafka:
 ///
-/// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to one.
-///   A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
+/// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to
+///   one. A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
 /// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
 ///   four partitions for every name that it sends to, although Kafka refuses names with other characters than `a-zA-Z0-9._-`.
 /// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.
 /// - There are no users, no TLS, no quotas and no access control. There is one broker, so that no leader changes.
-/// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more. A member that joins later
-///   waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
+/// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more. A member that joins
+///   later waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
 ///   rebalanced, commits are refused.
 ///
 /// ```
@@ -276,8 +276,8 @@ fn is_topic(name: &str) -> bool {
 }
 
 /// Refuses the messages and offsets of this many transactions: the mock cluster takes part in them, and shows what was aborted to every
-/// consumer. Each refusal is fatal for its producer, so a broker would have to meet as many producers. An API that is removed instead leaves
-/// clients waiting.
+/// consumer. Each refusal is fatal for its producer, so a broker would have to meet as many producers. An API that is removed instead
+/// leaves clients waiting.
 fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
     const TRANSACTIONS: usize = 10_000;
     let refusals = [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; TRANSACTIONS];

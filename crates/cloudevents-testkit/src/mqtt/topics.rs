@@ -17,7 +17,8 @@ pub(super) fn matches(topic: &str, filter: &str) -> bool {
     levels.next().is_none()
 }
 
-/// Whether it is a filter: wildcards are whole levels, and `#` is the last one. That of a shared subscription has a group and another filter.
+/// Whether it is a filter: wildcards are whole levels, and `#` is the last one. That of a shared subscription has a group and another
+/// filter.
 pub(super) fn is_filter(filter: &str) -> bool {
     if let Some((group, filter)) = shared(filter) {
         return !group.is_empty() && !group.contains(['+', '#']) && is_plain_filter(filter);

@@ -103,7 +103,8 @@ impl Routes {
         self.subscriptions.iter().filter(|subscription| matches(&subscription.subject, subject)).count()
     }
 
-    /// Gives the message to every subscription without a group, and to one of each group, whatever the subjects of its members. Returns to how many.
+    /// Gives the message to every subscription without a group, and to one of each group, whatever the subjects of its members. Returns to
+    /// how many.
     pub(super) fn publish(&mut self, message: &Published<'_>) -> usize {
         if !is_subject(message.subject) {
             return 0;

@@ -31,8 +31,8 @@ pub struct BrokerOptions {
     pub users: Vec<(String, String)>,
     /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
     pub external: bool,
-    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: 134,217,728 (128 MiB), as in RabbitMQ
-    /// 3; RabbitMQ 4 has 16 MiB.
+    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: 134,217,728 (128 MiB), as in
+    /// RabbitMQ 3; RabbitMQ 4 has 16 MiB.
     pub max_message_size: Option<u64>,
     /// The maximum size of a frame in bytes, which a client may lower to 4,096. Default: 131,072, as in RabbitMQ.
     pub frame_max: u32,

@@ -16,19 +16,20 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what RabbitMQ 3.10 does: `tests/it/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not have,
-//! it refuses, mostly with the error 540 (not implemented), which ends the connection.
+//! It does what RabbitMQ 3.10 does: `tests/it/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not
+//! have, it refuses, mostly with the error 540 (not implemented), which ends the connection.
 //!
 //! It has
-//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and `BCC`;
+//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and
+//!   `BCC`;
 //! - limits of frames and channels, and heartbeats, as client and broker agree when they connect;
 //! - mandatory messages, publisher confirms, checks of `user-id` and `expiration`;
 //! - consumers that take turns, prefetch of each consumer and of the channel, exclusive consumers and queues, `basic.get`, purging,
 //!   `basic.recover`, queues and exchanges that delete themselves, `x-expires`;
-//! - expiry of messages, `x-message-ttl`, dead letters with `x-death` and `x-first-death-*`. A message that expires towards a queue in which
-//!   it died before, and was not rejected since, is dropped;
-//! - queues of the types `classic` and `quorum`; the latter count deliveries in `x-delivery-count`. A message that returns to its queue keeps
-//!   its position.
+//! - expiry of messages, `x-message-ttl`, dead letters with `x-death` and `x-first-death-*`. A message that expires towards a queue in
+//!   which it died before, and was not rejected since, is dropped;
+//! - queues of the types `classic` and `quorum`; the latter count deliveries in `x-delivery-count`. A message that returns to its queue
+//!   keeps its position.
 //!
 //! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
 //! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-`, and all arguments of queues but `x-message-ttl`,
@@ -37,8 +38,8 @@
 //! argument that the type of the queue does not take is 406, as in RabbitMQ. Types of exchanges of plugins are unknown (503), and so is
 //! `connection.update-secret`.
 //!
-//! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything.
-//! After [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
+//! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything. After
+//! [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
 //! there. A quorum queue is a single copy, and no message is ever on a disk. There are no policies and no alarms.
 
 mod arguments;

@@ -162,7 +162,8 @@ impl State {
         }
     }
 
-    /// Moves expired messages and what was stuck, and removes expired queues. Returns whether there were any, and when the next one expires.
+    /// Moves expired messages and what was stuck, and removes expired queues. Returns whether there were any, and when the next one
+    /// expires.
     pub(super) fn expire(&mut self) -> (bool, Option<Instant>) {
         let now = Instant::now();
         let (mut dead, mut unused, mut due) = (Vec::new(), Vec::new(), None::<Instant>);
@@ -196,8 +197,8 @@ impl State {
         (changed, due)
     }
 
-    /// Moves a dead letter, as RabbitMQ without `expiration`. What no queue takes, or what would go round in a cycle, is dropped, or stays with
-    /// the queue where that is at least once. Returns whether it has left its queue.
+    /// Moves a dead letter, as RabbitMQ without `expiration`. What no queue takes, or what would go round in a cycle, is dropped, or stays
+    /// with the queue where that is at least once. Returns whether it has left its queue.
     fn bury(&mut self, name: &str, message: Message, reason: Reason) -> bool {
         let Some(queue) = self.queues.get(name) else { return true };
         let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return true };

@@ -7,8 +7,8 @@ const FORMAT: &[&str] = &["lib", "format", "encode", "decode", "value", "data", 
 /// The files of a binding.
 const BINDING: &[&str] = &["lib", "wire", "mode", "name", "value", "encode", "decode", "options"];
 
-/// The files of a client of a broker or a peer. `publisher` and `source` are the two halves over one connection, `acknowledge` withholds what the
-/// broker waits for, and `refusal` is what it did not take.
+/// The files of a client of a broker or a peer. `publisher` and `source` are the two halves over one connection, `acknowledge` withholds
+/// what the broker waits for, and `refusal` is what it did not take.
 const CLIENT: &[&str] = &[
     "mod",
     "options",

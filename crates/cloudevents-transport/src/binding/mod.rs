@@ -1,8 +1,8 @@
 //! What authors of bindings use, and programs do not.
 //!
-//! A binding connects a client library to this crate. Its sender implements [`Transmit`]. Its receiver implements [`Receive`], or the smaller
-//! [`QueueSource`](queue::QueueSource) or [`LogSource`](log::LogSource), for which this crate does the rest. `docs/architecture.md` has
-//! the steps, and the `contract` module the tests that every binding passes.
+//! A binding connects a client library to this crate. Its sender implements [`Transmit`]. Its receiver implements [`Receive`], or the
+//! smaller [`QueueSource`](queue::QueueSource) or [`LogSource`](log::LogSource), for which this crate does the rest. `docs/architecture.md`
+//! has the steps, and the `contract` module the tests that every binding passes.
 //!
 //! Versions of this module may change more often than the rest: it follows what client libraries need.
 

@@ -84,8 +84,8 @@ pub trait Receive: Send + 'static {
         InFlight::default()
     }
 
-    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at once
-    /// can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
+    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at
+    /// once can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
     /// nothing.
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
         let _ = (in_flight, counters);

@@ -155,7 +155,8 @@ impl Bridge {
             if most == Some(0) {
                 passage.stopper.stop();
             }
-            // One place for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives it back.
+            // One place for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives
+            // it back.
             let places =
                 most.map(|most| Semaphore::new(usize::try_from(most).map_or(MOST, |most| most.min(MOST))));
             let attempt = |delivery: Delivery| {
@@ -214,7 +215,8 @@ impl fmt::Debug for Bridge {
 }
 
 impl Passage {
-    /// Waits for a place where places are limited, in the order of arrival: nothing of a key overtakes what waits. `None` when the bridge stops.
+    /// Waits for a place where places are limited, in the order of arrival: nothing of a key overtakes what waits. `None` when the bridge
+    /// stops.
     async fn place<'p>(&self, places: Option<&'p Semaphore>) -> Option<Option<SemaphorePermit<'p>>> {
         let Some(places) = places else { return Some(None) };
         tokio::select! {

@@ -156,8 +156,8 @@ pub enum Foreign {
     #[default]
     Refused,
     /// They are sent as received: headers and body unchanged, but for [`BridgePolicy::headers`]. A target that cannot carry them refuses
-    /// them. Where headers are renamed or dropped, and where a [redrive](BridgePolicy::redrive) takes off those of the dead letter, what only the
-    /// protocol of the source has does not come along, besides the key: an address for replies, for example.
+    /// them. Where headers are renamed or dropped, and where a [redrive](BridgePolicy::redrive) takes off those of the dead letter, what
+    /// only the protocol of the source has does not come along, besides the key: an address for replies, for example.
     Forwarded,
     /// They become the payload of an event, by the rule of [`Wrap`].
     Wrapped(Wrap),
@@ -201,9 +201,10 @@ pub enum KeyRule {
     From(Template),
 }
 
-/// Which headers are carried, and under which names. Attributes are not among them, nor are headers without a value. The trace context (`traceparent` and
-/// `tracestate`) is carried unless it is named below, or the target cannot carry it: MQTT 3.1.1 has no headers, and over MQTT 5 it would be an attribute
-/// of an event in binary mode. Another header that the target cannot carry is a loss, which [`BridgePolicy`] and the options of its sender refuse or allow.
+/// Which headers are carried, and under which names. Attributes are not among them, nor are headers without a value. The trace context
+/// (`traceparent` and `tracestate`) is carried unless it is named below, or the target cannot carry it: MQTT 3.1.1 has no headers, and over
+/// MQTT 5 it would be an attribute of an event in binary mode. Another header that the target cannot carry is a loss, which
+/// [`BridgePolicy`] and the options of its sender refuse or allow.
 ///
 /// Over HTTP, in both directions, headers that belong to an exchange are never carried, whatever this rule says:
 /// `Host`, credentials, framing, forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A

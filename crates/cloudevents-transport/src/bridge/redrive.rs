@@ -7,10 +7,10 @@ pub const REPLAYS: &str = "dead-letter-replays";
 
 /// Settings of a bridge whose source is a dead-letter place.
 ///
-/// The [headers of the dead letter](crate::DeadLetter::headers) are not forwarded, whichever protocol it was
-/// rejected over. A count of replays takes their place, so that a message that is always refused is not replayed
-/// for ever. A message that is refused again is rejected as usual, so the receiver must have another dead-letter place than the one that it reads. Every message is settled
-/// when the target has confirmed it, so an interrupted redrive continues where it stopped.
+/// The [headers of the dead letter](crate::DeadLetter::headers) are not forwarded, whichever protocol it was rejected over. A count of
+/// replays takes their place, so that a message that is always refused is not replayed for ever. A message that is refused again is
+/// rejected as usual, so the receiver must have another dead-letter place than the one that it reads. Every message is settled when the
+/// target has confirmed it, so an interrupted redrive continues where it stopped.
 ///
 /// ```
 /// use cloudevents_transport::bridge::{BridgePolicy, Redrive};

@@ -4,8 +4,8 @@ use super::{HOPS, HeaderRule};
 use crate::{Raw, Received, receiving::letter};
 use bytes::Bytes;
 
-/// Applies a rule to the headers of a message that is no event, and in a redrive takes off those of the letter. Otherwise it stays the client's own, with
-/// all that only its protocol knows, as does one whose body is not bytes: no other protocol carries that.
+/// Applies a rule to the headers of a message that is no event, and in a redrive takes off those of the letter. Otherwise it stays the
+/// client's own, with all that only its protocol knows, as does one whose body is not bytes: no other protocol carries that.
 ///
 /// What is not forwarded from events stays as it is: the content type, for example.
 pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) -> Received {

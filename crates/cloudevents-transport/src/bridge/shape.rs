@@ -260,7 +260,8 @@ fn looped(hops: u32) -> Error {
         .with_help("check whether bridges feed each other; `hops` of the policy is the limit")
 }
 
-/// The number in a header of a bridge, which is forwarded as others are. The last one counts: what is sent as it was received has those of earlier bridges.
+/// The number in a header of a bridge, which is forwarded as others are. The last one counts: what is sent as it was received has those of
+/// earlier bridges.
 fn number(received: &Received, header: &str) -> Option<u32> {
     if !received.origin().has_forwarded_headers() {
         return None;

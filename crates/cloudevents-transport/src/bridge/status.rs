@@ -18,11 +18,11 @@ pub struct BridgeStatus {
 }
 
 impl BridgeStatus {
-    /// Whether both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as they come, and the
-    /// last attempt did not show the target to be unavailable.
+    /// Whether both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as they come, and
+    /// the last attempt did not show the target to be unavailable.
     ///
-    /// A bridge that holds no message is ready though its last attempts failed: only the next message shows whether the target is back. This is so
-    /// from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not ready.
+    /// A bridge that holds no message is ready though its last attempts failed: only the next message shows whether the target is back.
+    /// This is so from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not ready.
     pub fn is_ready(&self) -> bool {
         let letters = self.dead_letters.as_ref();
         let state = self.activity.state();

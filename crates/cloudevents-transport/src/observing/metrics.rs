@@ -95,7 +95,8 @@ metrics! {
     released_again
     /// Settlements that failed.
     settlements_failed
-    /// Attempts of [`Receiver::run`](crate::Receiver::run) whose handler returned an error, panicked or took too long, except for rejections.
+    /// Attempts of [`Receiver::run`](crate::Receiver::run) whose handler returned an error, panicked or took too long, except for
+    /// rejections.
     handlers_failed
     /// Outages that [`Receiver::run`](crate::Receiver::run) detected.
     outages

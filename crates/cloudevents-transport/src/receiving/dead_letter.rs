@@ -45,8 +45,9 @@ pub trait DeadLetterSink: Send + Sync + 'static {
     /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
     /// settled nor handled again.
     ///
-    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first without [its
-    /// headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. A warning says what was left out.
+    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first
+    /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. A warning
+    /// says what was left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -90,8 +91,8 @@ impl Sink {
     }
 
     /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
-    /// continues. Dropping the future ends it. When `over` is ready, because somebody else has the message or the receiver ends, it is not tried
-    /// again.
+    /// continues. Dropping the future ends it. When `over` is ready, because somebody else has the message or the receiver ends, it is not
+    /// tried again.
     ///
     /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
     /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.

@@ -124,8 +124,8 @@ impl Delivery {
         Ok(Decoded::new(self.event()?, self.repairs()))
     }
 
-    /// Returns the repairs made while decoding: of the event, or of all events of the batch. Strict decoding makes none, and there are none of what
-    /// cannot be read.
+    /// Returns the repairs made while decoding: of the event, or of all events of the batch. Strict decoding makes none, and there are none
+    /// of what cannot be read.
     pub fn repairs(&self) -> Vec<Repair> {
         let Ok(message) = self.decoded_message() else { return Vec::new() };
         let mut repairs = message.repairs.clone();

@@ -106,8 +106,8 @@ impl DeadLetter {
         letter
     }
 
-    /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked for, goes without a
-    /// report.
+    /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked
+    /// for, goes without a report.
     pub(crate) fn outgoing_to(&mut self, place: SenderCapabilities) -> Outgoing {
         let mut letter = self.outgoing();
         if !place.carries.contains(Carries::KEY) && letter.record_key().is_some() {
@@ -146,8 +146,8 @@ impl DeadLetter {
 
     /// Leaves out more of what a place refuses. `false` if nothing is left that may be.
     ///
-    /// Its size may be that of any part; what a place cannot express is of the message. A body that is not bytes needs all that its own protocol
-    /// knows.
+    /// Its size may be that of any part; what a place cannot express is of the message. A body that is not bytes needs all that its own
+    /// protocol knows.
     pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
         let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
         let has_key = !by_size && is_bytes && self.outgoing().record_key().is_some();
@@ -184,8 +184,8 @@ fn bare(received: &Received, keeps_attributes: bool) -> Received {
     Received::new(message, raw)
 }
 
-/// Headers of NATS and HTTP have one line, and brokers of MQTT may take no control characters and noncharacters: what no String of CloudEvents
-/// has, either.
+/// Headers of NATS and HTTP have one line, and brokers of MQTT may take no control characters and noncharacters: what no String of
+/// CloudEvents has, either.
 fn one_line(text: &str) -> String {
     let is_taken = |character: char| Value::try_from(&*character.encode_utf8(&mut [0; 4])).is_ok();
     text.chars().map(|character| if is_taken(character) { character } else { ' ' }).collect()

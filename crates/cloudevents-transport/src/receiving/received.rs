@@ -214,7 +214,8 @@ impl Received {
             .with_help("reject it to an address of its own protocol, which keeps it as it is"))
     }
 
-    /// The bytes that count as in flight: those of key, headers and body. Over MQTT, also what each user property takes in memory beside its text.
+    /// The bytes that count as in flight: those of key, headers and body. Over MQTT, also what each user property takes in memory beside
+    /// its text.
     pub fn size(&self) -> usize {
         let message = self.decoded_message().map_or(0, |message| message.value.body_len());
         self.origin().size().max(message)

@@ -37,7 +37,8 @@ const CONCURRENCY: usize = 64;
 
 /// Receives messages from one address, and delivers them to the program, which settles them.
 ///
-/// Most programs use [`run`](Self::run), which also takes handlers that settle by themselves. [`next`](Self::next) is for your own loops, as in [`Delivery`].
+/// Most programs use [`run`](Self::run), which also takes handlers that settle by themselves. [`next`](Self::next) is for your own loops,
+/// as in [`Delivery`].
 ///
 /// Unsettled deliveries are bounded by count and by bytes ([`ReceiverOptions::in_flight`]). At the bounds,
 /// [`next`](Self::next) waits until something is settled.
@@ -145,12 +146,13 @@ impl Receiver {
         }
     }
 
-    /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most` of
-    /// them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
+    /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most`
+    /// of them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
     /// [`next`](Self::next) returns `None`, and for `most` of 0.
     ///
     /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases what it has taken. An error that
-    /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never reached.
+    /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never
+    /// reached.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
@@ -372,8 +374,8 @@ impl Receiver {
         &self.context.in_flight
     }
 
-    /// The rejected messages that the dead-letter sink does not have yet, to observe: each is tried again until it does. A sink that receivers share
-    /// through a copy of its options has one number.
+    /// The rejected messages that the dead-letter sink does not have yet, to observe: each is tried again until it does. A sink that
+    /// receivers share through a copy of its options has one number.
     pub fn letters(&self) -> InFlight {
         self.intake.letters()
     }

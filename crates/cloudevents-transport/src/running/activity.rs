@@ -38,8 +38,8 @@ pub enum RunState {
     Disconnected,
     /// Nothing succeeds: one message at a time is tried, until one does.
     Slowed,
-    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet. Or all handlers are in
-    /// use, and none has ended for a minute.
+    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet. Or all handlers
+    /// are in use, and none has ended for a minute.
     Blocked,
     /// It was stopped, or its source has ended, and it waits for handlers.
     Ending,

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 /// The number of failures of its own after which a message is given up, unless the program sets a limit.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// How soon after a message was given up, because its type was without a success for long, another one of the type is taken for one more of the kind. With a
-/// longer pause, it has its own time.
+/// How soon after a message was given up, because its type was without a success for long, another one of the type is taken for one more of
+/// the kind. With a longer pause, it has its own time.
 const SOON: Duration = Duration::from_secs(300);
 
 /// With more types than this, those without a failing message are forgotten.

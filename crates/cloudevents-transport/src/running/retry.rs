@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
 ///
-/// The delay doubles with each attempt. While failures may be those of something that messages share, it is at least 100 milliseconds and at
-/// most 30 seconds.
+/// The delay doubles with each attempt. While failures may be those of something that messages share, it is at least 100 milliseconds and
+/// at most 30 seconds.
 ///
 /// ```
 /// use cloudevents_transport::RetryPolicy;

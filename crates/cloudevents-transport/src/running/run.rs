@@ -40,11 +40,11 @@ impl Receiver {
     /// | panics, or takes longer than its [limit](Run::time_limit) | as with an error |
     /// | cannot take the message | is settled by [`ReceiverOptions::malformed`](crate::ReceiverOptions::malformed): by default, rejected. The same applies to an event of a type other than the handler's, and to a message that is not a CloudEvent and that [`ReceiverOptions::not_cloudevents`](crate::ReceiverOptions::not_cloudevents) delivers |
     ///
-    /// **A message is given up after 10 failures of its own.** A failure is the message's own if another message of the same type
-    /// was begun after the previous failure and has succeeded since. Otherwise something that the messages share may be away, and nothing is
+    /// **A message is given up after 10 failures of its own.** A failure is the message's own if another message of the same type was begun
+    /// after the previous failure and has succeeded since. Otherwise something that the messages share may be away, and nothing is
     /// rejected: an hour without the database does not move a topic into its dead-letter topic. Only after
-    /// [`give_up_after`](Run::give_up_after) without any success, failures count all the same. [`attempts`](Run::attempts) sets
-    /// a limit that counts every attempt.
+    /// [`give_up_after`](Run::give_up_after) without any success, failures count all the same. [`attempts`](Run::attempts) sets a limit
+    /// that counts every attempt.
     ///
     /// **While nothing succeeds, it slows down**: one message at a time is tried, with pauses of up to 30 seconds, until one succeeds.
     /// [`Metrics::outages`](crate::Metrics::outages) counts how often.

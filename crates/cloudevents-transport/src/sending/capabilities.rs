@@ -33,8 +33,8 @@ pub struct SenderCapabilities {
     pub orders: Orders,
     /// What can be sent with a message.
     pub carries: Carries,
-    /// Whether headers have names apart from those of attributes, in binary mode. Without it, as over MQTT, a header whose name could be that of an
-    /// attribute (lower-case letters and digits) is not carried with an event in binary mode.
+    /// Whether headers have names apart from those of attributes, in binary mode. Without it, as over MQTT, a header whose name could be
+    /// that of an attribute (lower-case letters and digits) is not carried with an event in binary mode.
     pub headers_apart: bool,
     /// Whether [`Sender::request`](crate::Sender::request) returns replies.
     pub requests: bool,

@@ -4,10 +4,10 @@ use super::retry_after;
 use http::{HeaderMap, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 
-/// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target
-/// is retired. After 401, 403 and 407 that are not tried again by these rules, the target is taken to refuse the sender: see
-/// [`Conclusion::Denied`]. With `Retry-After`, which says that a refusal ends (RFC 9110, sections 10.2.3 and 15.5.14), these and 413 are tried
-/// again.
+/// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target is
+/// retired. After 401, 403 and 407 that are not tried again by these rules, the target is taken to refuse the sender: see
+/// [`Conclusion::Denied`]. With `Retry-After`, which says that a refusal ends (RFC 9110, sections 10.2.3 and 15.5.14), these and 413 are
+/// tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Practice {
@@ -36,13 +36,14 @@ pub enum Conclusion {
         /// The wait that the target requested.
         not_before: Option<Duration>,
         /// The wait is the target's (429, 5xx), or that of the sender (401, 403, 407): other deliveries to it should wait, too. After other
-        /// statuses it is about this delivery: a payload that is too large for now (413), a request that was too slow or too early (408, 425).
+        /// statuses it is about this delivery: a payload that is too large for now (413), a request that was too slow or too early (408,
+        /// 425).
         throttled: bool,
     },
     /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).
     Gone,
-    /// The target does not accept this sender, or its token (401, 403, 407; a refused handshake). It would refuse other events, too, unless it
-    /// accepts one of them.
+    /// The target does not accept this sender, or its token (401, 403, 407; a refused handshake). It would refuse other events, too, unless
+    /// it accepts one of them.
     Denied,
     /// The target will not take this event. A redirect counts: it must not be followed (WEBHOOK-2.2-c).
     Refused,

@@ -15,8 +15,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How often senders repeat a delivery in a minute.
 const FEW: u32 = 3;
 
-/// How often the same content came in a minute. The rate holds for each of these by itself: whoever sends again what it has captured uses up
-/// neither the rate of new deliveries nor, with few captured ones, that of repeated ones.
+/// How often the same content came in a minute. The rate holds for each of these by itself: whoever sends again what it has captured uses
+/// up neither the rate of new deliveries nor, with few captured ones, that of repeated ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Times {
     /// For the first time.

@@ -19,8 +19,8 @@ const WITHOUT_ACTION: [&str; 8] = [
     "workflow_dispatch",
 ];
 
-/// An event, and the members of its payload that are the source, unless it is that of the repository, the subject, and the time: the first one
-/// that there is. From the specification's adapter.
+/// An event, and the members of its payload that are the source, unless it is that of the repository, the subject, and the time: the first
+/// one that there is. From the specification's adapter.
 type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 #[rustfmt::skip]
@@ -98,17 +98,18 @@ const EVENTS: &[Row] = &[
 /// [`WebhookOptions::convert`](super::WebhookOptions::convert), with [`GitHub`](crate::signature::GitHub) as the signature and
 /// `application/json` as the content type of the hook.
 ///
-/// It differs from the adapter in two points. The id is the digest of the body, in hexadecimal digits: `X-GitHub-Delivery` is not signed, so
-/// whoever sends a delivery again could give it another id, and it would be handled again. And where the adapter has the current time, there
-/// is none. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the payload before acting
-/// on it.
+/// It differs from the adapter in two points. The id is the digest of the body, in hexadecimal digits: `X-GitHub-Delivery` is not signed,
+/// so whoever sends a delivery again could give it another id, and it would be handled again. And where the adapter has the current time,
+/// there is none. The event's name, which begins the type, comes from `X-GitHub-Event`, which is not signed either: check the payload
+/// before acting on it.
 ///
 /// So deliveries with equal bodies are one event. GitHub sends such where nothing in a payload is of its time: a `workflow_dispatch` or
-/// `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency) takes the second
-/// one for a duplicate, for as long as it remembers the first. Put something into the inputs that differs, or subscribe a hook without a store to
-/// such events.
+/// `repository_dispatch` with the inputs of the one before, for example. An [idempotency store](super::WebhookOptions::idempotency) takes
+/// the second one for a duplicate, for as long as it remembers the first. Put something into the inputs that differs, or subscribe a hook
+/// without a store to such events.
 ///
-/// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): the body is not an object of JSON, or the header is not the name of an event.
+/// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): the body is not an object of JSON, or the header is not the name of an
+/// event.
 ///
 /// ```
 /// use cloudevents_webhook::{receiver::{WebhookOptions, github_event}, signature::GitHub};

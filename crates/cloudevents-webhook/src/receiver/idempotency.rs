@@ -36,8 +36,8 @@ pub struct DeliveryClaim {
 
 /// Remembers deliveries, so that each is processed once, as far as the store remembers. Implement it with `async fn`.
 ///
-/// [`MemoryStore`](super::MemoryStore) is in the memory of a process. With the feature `inbox`, `DurableStore` is in a database, where a handler
-/// can complete a delivery in its own transaction.
+/// [`MemoryStore`](super::MemoryStore) is in the memory of a process. With the feature `inbox`, `DurableStore` is in a database, where a
+/// handler can complete a delivery in its own transaction.
 ///
 /// A store that outlives the process lets a claim expire, because a process that is killed neither completes nor abandons.
 pub trait IdempotencyStore: Send + Sync + 'static {

@@ -17,10 +17,10 @@ const SOURCE: &str = "webhook";
 
 /// Remembers deliveries in an [`Inbox`], in SQLite or PostgreSQL: after a restart, and among all processes of a target.
 ///
-/// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox
-/// a lease that is longer than handling a delivery takes, because after it another attempt is handled. A store that is away when a delivery was
-/// processed is asked again for as long as a lease; the response waits for a second at most. What was processed is remembered for
-/// a week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
+/// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox a
+/// lease that is longer than handling a delivery takes, because after it another attempt is handled. A store that is away when a delivery
+/// was processed is asked again for as long as a lease; the response waits for a second at most. What was processed is remembered for a
+/// week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
 /// that share a store need inboxes with distinct names.
 ///
 /// ```
@@ -87,7 +87,8 @@ impl<S: InboxStore> DurableStore<S> {
         }
     }
 
-    /// Remembers what was processed for this long. It should be longer than senders spend on their attempts: five days by Standard Webhooks.
+    /// Remembers what was processed for this long. It should be longer than senders spend on their attempts: five days by Standard
+    /// Webhooks.
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
@@ -119,8 +120,8 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
         })
     }
 
-    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again beside: the sender
-    /// gets its response.
+    /// A handler that has completed the delivery in its own transaction leaves nothing to do. A store that is away is asked again beside:
+    /// the sender gets its response.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         let started = self.started(DeliveryClaim { key, claim })?;
         if let Err(error) = self.inbox.complete(started.clone()).await {

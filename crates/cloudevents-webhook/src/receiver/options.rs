@@ -21,8 +21,8 @@ const LARGEST_BODY: usize = 1 << 20;
 /// [`unauthenticated`](Self::unauthenticated) says that this is meant.
 #[derive(Clone)]
 pub struct WebhookOptions {
-    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply. Default:
-    /// as [`HttpReceiverOptions`], with bodies of at most 1 MiB, because anyone may send to a webhook.
+    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply.
+    /// Default: as [`HttpReceiverOptions`], with bodies of at most 1 MiB, because anyone may send to a webhook.
     pub http: HttpReceiverOptions,
     pub(super) consent: Option<Consent>,
     pub(super) highest_rate: Rate,
@@ -78,16 +78,16 @@ impl WebhookOptions {
     /// Grants at most this rate to each origin, and enforces it: deliveries beyond it get 429 with `Retry-After`. Without handshake, the
     /// limit is for all senders together. Default: no limit.
     ///
-    /// A burst may be as large as the rate of one minute. 1,024 origins are counted separately at a time; many more share one limit. Where there is
-    /// a signature, deliveries that come again have the same rate, apart from the rest: see [`Webhook`](super::Webhook).
+    /// A burst may be as large as the rate of one minute. 1,024 origins are counted separately at a time; many more share one limit. Where
+    /// there is a signature, deliveries that come again have the same rate, apart from the rest: see [`Webhook`](super::Webhook).
     pub fn highest_rate(mut self, rate: Rate) -> Self {
         self.highest_rate = rate;
         self
     }
 
-    /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many, from which the
-    /// application takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503. A queue of 0
-    /// has room for one.
+    /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many, from which the application
+    /// takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503. A queue of 0 has room
+    /// for one.
     pub fn by_callback(mut self, queue: usize) -> Self {
         self.by_callback = Some(queue.max(1));
         self
@@ -156,8 +156,8 @@ impl WebhookOptions {
     /// Responds with 503 when a message is not settled within this time, so that the sender does not wait for longer. Default: 15 seconds,
     /// which is the least that senders of Standard Webhooks wait.
     ///
-    /// With an idempotency store, the settlement still counts: a delivery that the handler accepts later is not handled again. Without one, the
-    /// settlement is an error of kind [`Disconnected`](ErrorKind::Disconnected).
+    /// With an idempotency store, the settlement still counts: a delivery that the handler accepts later is not handled again. Without one,
+    /// the settlement is an error of kind [`Disconnected`](ErrorKind::Disconnected).
     pub fn respond_within(mut self, limit: Duration) -> Self {
         self.respond_within = limit;
         self
@@ -166,17 +166,17 @@ impl WebhookOptions {
     /// Chooses status codes that these senders interpret correctly. If senders would retry after the status of a permanent refusal, but not
     /// after 400, the response is 400. For example, Event Grid retries after 404, 415 and 422. Default: [`Practice::CloudEvents`].
     ///
-    /// [`Practice::EventGrid`] also takes the sender of a delivery from `Origin` where `WebHook-Request-Origin` is absent, as releases 1.0 and 1.0.1 of
-    /// the webhook specification had it, because Event Grid does so. What its services write into events needs a leniency beside it:
-    /// [`Peer::EventGrid`](cloudevents_core::Peer::EventGrid).
+    /// [`Practice::EventGrid`] also takes the sender of a delivery from `Origin` where `WebHook-Request-Origin` is absent, as releases 1.0
+    /// and 1.0.1 of the webhook specification had it, because Event Grid does so. What its services write into events needs a leniency
+    /// beside it: [`Peer::EventGrid`](cloudevents_core::Peer::EventGrid).
     pub fn senders(mut self, practice: Practice) -> Self {
         self.practice = practice;
         self
     }
 
-    /// Receives Event Grid's own schema, of subscriptions with one of these names: the response to their validation repeats the code of the request, and
-    /// no request of theirs needs an origin, because Event Grid sends none with them; [`convert`](Self::convert) makes events of what follows. Event Grid's
-    /// subscriptions with the CloudEvents schema use the handshake and do not need it.
+    /// Receives Event Grid's own schema, of subscriptions with one of these names: the response to their validation repeats the code of the
+    /// request, and no request of theirs needs an origin, because Event Grid sends none with them; [`convert`](Self::convert) makes events
+    /// of what follows. Event Grid's subscriptions with the CloudEvents schema use the handshake and do not need it.
     ///
     /// A request needs a token as any delivery does. Event Grid does not sign.
     pub fn event_grid_validation<T: Into<Box<str>>>(
@@ -190,9 +190,9 @@ impl WebhookOptions {
     /// Makes events of requests that are not CloudEvents, such as GitHub's. An error of the function gets the response of
     /// [`Problem::rejection`](cloudevents_http::Problem::rejection).
     ///
-    /// What the function reads from headers is unsigned under a signature of the body. Where it makes the id or the source of that, a captured
-    /// delivery with other headers is handled again, also with an idempotency store: take both from the body, or make the id of its
-    /// [`DeliveryKey::of_body`](crate::DeliveryKey::of_body), which then identifies the delivery by itself.
+    /// What the function reads from headers is unsigned under a signature of the body. Where it makes the id or the source of that, a
+    /// captured delivery with other headers is handled again, also with an idempotency store: take both from the body, or make the id of
+    /// its [`DeliveryKey::of_body`](crate::DeliveryKey::of_body), which then identifies the delivery by itself.
     pub fn convert(
         mut self,
         convert: impl Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync + 'static,

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use std::{mem, pin::pin, sync::Arc, time::SystemTime};
 
-/// The longest body that is checked in the task of its connection: that takes about a millisecond, also where there are several signatures of a
-/// public key.
+/// The longest body that is checked in the task of its connection: that takes about a millisecond, also where there are several signatures
+/// of a public key.
 const LONGEST: usize = 64 << 10;
 
 /// Takes the content coding of a request, if its signature has to be checked before the body is decompressed.

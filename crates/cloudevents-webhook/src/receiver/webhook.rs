@@ -57,9 +57,9 @@ const ACCOUNTS: usize = 3 * 1024;
 /// | once the target has retired | 410 |
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. It holds for new deliveries, for those that come
-/// up to three times more in a minute, and for those that come more often, each apart from the rest. A handler sees neither the token nor the header
-/// `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
+/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. It holds for new deliveries, for those that
+/// come up to three times more in a minute, and for those that come more often, each apart from the rest. A handler sees neither the token
+/// nor the header `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
 /// [`Verified`](crate::signature::Verified) where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
 /// idempotency store.
 #[derive(Clone)]
@@ -79,8 +79,8 @@ pub(super) struct Inner {
 impl Webhook {
     /// Opens a target, and the receiver that its deliveries come from.
     ///
-    /// Errors, of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), say what is missing among the options: how senders are recognised, for
-    /// example.
+    /// Errors, of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), say what is missing among the options: how senders are
+    /// recognised, for example.
     pub fn open(options: WebhookOptions) -> Result<(Self, Receiver), Error> {
         options.check()?;
         let (exchange, receiver) = Exchange::new(options.http.clone());

@@ -23,11 +23,11 @@ const LONGEST: usize = 64 << 10;
 /// Requests access tokens from an authorization server with the credentials of a client (RFC 6749, section 4.4), for
 /// [`Target::token_from`](super::Target::token_from).
 ///
-/// A token is renewed shortly before it expires: a fifth of its life, at most a minute, and not within a second, also where the server says that it
-/// lives for less. One request serves all deliveries, and goes on when an
-/// attempt ends that waits for it, so that a later one has the token. No attempt waits while the token before is valid. A token that a target
-/// refuses with 401 is renewed once, and the delivery is tried again at once. After a failure, the server is requested again after a second, or
-/// when it allows by `Retry-After`; until then, attempts fail with the same error. It is temporary: the message is not at fault.
+/// A token is renewed shortly before it expires: a fifth of its life, at most a minute, and not within a second, also where the server says
+/// that it lives for less. One request serves all deliveries, and goes on when an attempt ends that waits for it, so that a later one has
+/// the token. No attempt waits while the token before is valid. A token that a target refuses with 401 is renewed once, and the delivery is
+/// tried again at once. After a failure, the server is requested again after a second, or when it allows by `Retry-After`; until then,
+/// attempts fail with the same error. It is temporary: the message is not at fault.
 ///
 /// Requests go through the guard of the client. Clones share the token, so targets with the same credentials can share a source.
 ///
@@ -98,8 +98,8 @@ impl ClientCredentials {
         self.with_no_token()
     }
 
-    /// Sends id and secret in the body, for servers that do not take the header `Authorization`, which all servers should (RFC 6749, section
-    /// 2.3.1).
+    /// Sends id and secret in the body, for servers that do not take the header `Authorization`, which all servers should (RFC 6749,
+    /// section 2.3.1).
     pub fn credentials_in_body(mut self) -> Self {
         self.in_body = true;
         self.with_no_token()
@@ -156,7 +156,8 @@ impl ClientCredentials {
         token(document.as_ref(), requested)
     }
 
-    /// Reads a refusal (RFC 6749, section 5.2). What may repeat the credentials is not shown: its description, and what does not look like a code.
+    /// Reads a refusal (RFC 6749, section 5.2). What may repeat the credentials is not shown: its description, and what does not look like
+    /// a code.
     fn refusal(&self, status: StatusCode, headers: &HeaderMap, document: Option<&Value>) -> Error {
         let code = document.and_then(|document| document.get("error")).and_then(Value::as_str);
         let is_code = |code: &&str| {

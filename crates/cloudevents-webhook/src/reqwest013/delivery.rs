@@ -261,8 +261,9 @@ impl Delivery {
                 drop(admitted);
                 entry.pass(wait).await?;
                 let due = Instant::now();
-                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to agree, or
-                // the place has passed during a pause: those of all who waited would be used at once. The one that ends the pause may go.
+                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to
+                // agree, or the place has passed during a pause: those of all who waited would be used at once. The one that ends the pause
+                // may go.
                 admitted = Admitted::new(entry, entry.admitted(latest).await?);
                 let has_passed = due.elapsed() > interval && !admitted.is_probe();
                 if has_passed || admitted.target().url != has_agreed.url {

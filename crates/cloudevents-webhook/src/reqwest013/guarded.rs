@@ -19,8 +19,8 @@ const CALLBACK: Duration = Duration::from_secs(30);
 
 /// A client that requests only what a [`UrlGuard`] allows.
 ///
-/// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It
-/// follows no redirects, and uses no proxy but the one of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
+/// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It follows
+/// no redirects, and uses no proxy but the one of [`through_proxy`](Self::through_proxy). `Debug` does not show the client, whose headers
 /// may be secret.
 ///
 /// ```
@@ -54,11 +54,12 @@ impl GuardedClient {
         build(guard, builder.no_proxy().dns_resolver(Arc::new(resolver)))
     }
 
-    /// Builds a client that sends every request through this proxy, which resolves the names and has to refuse addresses by itself: an egress proxy
-    /// with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy, proxies and resolver of `builder`.
+    /// Builds a client that sends every request through this proxy, which resolves the names and has to refuse addresses by itself: an
+    /// egress proxy with rules. The guard checks URLs, with the addresses that are in them. It overrides the redirect policy, proxies and
+    /// resolver of `builder`.
     ///
-    /// `proxy` is a URL with `http` or `https`: `http://egress.example:3128`. Its name is resolved by the system, and no other name is. What it says of
-    /// a user goes to the proxy.
+    /// `proxy` is a URL with `http` or `https`: `http://egress.example:3128`. Its name is resolved by the system, and no other name is.
+    /// What it says of a user goes to the proxy.
     ///
     /// Errors are those of [`new`](Self::new), and of kind [`InvalidUrl`](ErrorKind::InvalidUrl): this is no such URL.
     ///

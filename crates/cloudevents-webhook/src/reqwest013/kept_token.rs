@@ -3,7 +3,8 @@
 use cloudevents_core::Error;
 use std::time::{Duration, Instant};
 
-/// How long nothing is requested after a response: after a failure, unless the server requests longer, and however short the life of a token is.
+/// How long nothing is requested after a response: after a failure, unless the server requests longer, and however short the life of a
+/// token is.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a renewed token is not renewed again although a target refuses it: it is not the token that is wrong.

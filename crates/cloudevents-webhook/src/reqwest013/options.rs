@@ -26,14 +26,14 @@ pub struct WebhookSenderOptions {
     pub sender: SenderOptions,
     /// Who sends: the name in `WebHook-Request-Origin`, of handshakes and of deliveries.
     pub origin: Origin,
-    /// When deliveries are tried again, and when they are given up. Default: [`RetrySchedule::cloudevents`]. A schedule without waits makes one
-    /// attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
+    /// When deliveries are tried again, and when they are given up. Default: [`RetrySchedule::cloudevents`]. A schedule without waits makes
+    /// one attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
     pub retry: RetrySchedule,
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
-    /// How long one attempt may take: the handshake, if consent is needed, then the token, which gets half of what is left at most, the request
-    /// and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target. Default: 30 seconds, which is
-    /// less than an outbox gives an attempt.
+    /// How long one attempt may take: the handshake, if consent is needed, then the token, which gets half of what is left at most, the
+    /// request and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target. Default: 30
+    /// seconds, which is less than an outbox gives an attempt.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     pub in_flight: Bounds,
@@ -50,8 +50,8 @@ pub struct WebhookSenderOptions {
     pub callback: Option<Box<str>>,
     /// How long a callback is good for. Default: an hour.
     pub callback_lifetime: Duration,
-    /// Failures in a row after which a target is paused. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets by
-    /// itself.
+    /// Failures in a row after which a target is paused. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets
+    /// by itself.
     pub failures: u32,
     /// The first pause after failures, which doubles. Default: 5 seconds.
     pub first_pause: Duration,
@@ -62,8 +62,8 @@ pub struct WebhookSenderOptions {
 
 /// What happens to a target that does not support the handshake (webhook specification, 4: WEBHOOK-4-b).
 ///
-/// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases. A delivery that is
-/// refused without consent is tried again by the schedule, because the target may agree later.
+/// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases. A delivery that
+/// is refused without consent is tried again by the schedule, because the target may agree later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WithoutConsent {

@@ -53,8 +53,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
-/// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the guard,
-/// for want of a token or of consent, or because [`disable`](Self::disable) was called.
+/// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the
+/// guard, for want of a token or of consent, or because [`disable`](Self::disable) was called.
 ///
 /// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the
 /// requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the target's credentials nor signatures.
@@ -84,9 +84,9 @@ impl WebhookSender {
     }
 
     /// Adds a target, in place of one of the same name. Its consent is requested with the first delivery, or by
-    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold, and a callback that it was offered; at
-    /// another one it is active, unless the application paused or disabled it: [`resume`](Self::resume) ends that. The next attempts of
-    /// deliveries under way go to the new target, with its credentials.
+    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold, and a callback that it was
+    /// offered; at another one it is active, unless the application paused or disabled it: [`resume`](Self::resume) ends that. The next
+    /// attempts of deliveries under way go to the new target, with its credentials.
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused): the guard does not allow the URL.
     pub fn add(&self, target: Target) -> Result<(), Error> {
@@ -142,8 +142,8 @@ impl WebhookSender {
         Ok(())
     }
 
-    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause). An outbox before this sender has a pause of its own: resume
-    /// the target there next.
+    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause). An outbox before this sender has a pause of its own:
+    /// resume the target there next.
     pub fn resume(&self, target: &str) -> Result<(), Error> {
         self.entry(target)?.update(|live| live.health.resume());
         Ok(())

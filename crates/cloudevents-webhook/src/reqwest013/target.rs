@@ -34,8 +34,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Delivers to this URL, as the [URL standard](https://url.spec.whatwg.org) reads it: without steps up in its path, for example, and with a
-    /// host in ASCII.
+    /// Delivers to this URL, as the [URL standard](https://url.spec.whatwg.org) reads it: without steps up in its path, for example, and
+    /// with a host in ASCII.
     ///
     /// The target's name is its host and a digest of the URL: the name is in logs, and the URL may be a secret.
     pub fn new(url: impl Into<Box<str>>) -> Self {
@@ -136,11 +136,12 @@ impl fmt::Debug for Target {
 /// Gives the access tokens of deliveries. Implement it with `async fn`.
 pub trait TokenSource: Send + Sync + 'static {
     /// The token for the next attempt. Keep it until it expires; this is called for each attempt. The future is dropped after half of the
-    /// attempt's [time](super::WebhookSenderOptions::timeout): a source that may take longer goes on by itself, and has the token for a later one.
+    /// attempt's [time](super::WebhookSenderOptions::timeout): a source that may take longer goes on by itself, and has the token for a
+    /// later one.
     ///
-    /// An error makes the attempt fail, which is about the sender and not about the event: the delivery is tried again after errors that are
-    /// [temporary](Error::is_temporary), and after others until another delivery is accepted. A wait that the error requests is not taken for
-    /// one of the target.
+    /// An error makes the attempt fail, which is about the sender and not about the event: the delivery is tried again after errors that
+    /// are [temporary](Error::is_temporary), and after others until another delivery is accepted. A wait that the error requests is not
+    /// taken for one of the target.
     fn token(&self) -> impl Future<Output = Result<Box<str>, Error>> + Send;
 
     /// The target refused this token with 401. Returns whether the next one may be another: the delivery is then tried again at once, which

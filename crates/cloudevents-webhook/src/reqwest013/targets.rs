@@ -15,8 +15,8 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast};
 
-/// How long messages of a target are held back that is paused until it is resumed: that may be soon, and an outbox gives up those whose deadline
-/// comes before.
+/// How long messages of a target are held back that is paused until it is resumed: that may be soon, and an outbox gives up those whose
+/// deadline comes before.
 const HELD_BACK: Duration = Duration::from_secs(5);
 
 /// Changes that a slow observer may be behind.
@@ -69,8 +69,8 @@ impl Targets {
         Changes(self.changes.subscribe())
     }
 
-    /// Adds a target, or changes the one of the same name: its deliveries under way go on with the new one. At the same URL, its pauses, the end
-    /// of a retired target and the rate stay; at another one, what the operator decided. Returns the entry if the URL has changed.
+    /// Adds a target, or changes the one of the same name: its deliveries under way go on with the new one. At the same URL, its pauses,
+    /// the end of a retired target and the rate stay; at another one, what the operator decided. Returns the entry if the URL has changed.
     pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) -> Option<Arc<Entry>> {
         let name = Arc::clone(&target.name);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);

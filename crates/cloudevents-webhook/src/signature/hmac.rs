@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime};
 /// | [Shopify](https://shopify.dev/docs/apps/build/webhooks/subscribe/https) | [`shopify`](Self::shopify) |
 /// | others | [`new`](Self::new), and [`prefixed`](Self::prefixed), [`base64`](Self::base64), [`timed`](Self::timed) as their documents have it |
 ///
-/// It signs no id, and without [`timed`](Self::timed) no time either: whoever has seen a delivery can send it again for as long as the secret is
-/// the same.
+/// It signs no id, and without [`timed`](Self::timed) no time either: whoever has seen a delivery can send it again for as long as the
+/// secret is the same.
 ///
 /// ```
 /// use cloudevents_webhook::signature::{HmacSignature, Sign, Verify};
@@ -90,8 +90,8 @@ impl HmacSignature {
         self
     }
 
-    /// What is signed is this text, the time of the header in seconds since 1970, this text, and the body. A header whose name is not one is
-    /// never there, so that every signature is refused.
+    /// What is signed is this text, the time of the header in seconds since 1970, this text, and the body. A header whose name is not one
+    /// is never there, so that every signature is refused.
     pub fn timed(mut self, header: &'static str, before: &'static str, after: &'static str) -> Self {
         self.timed = Some(Timed { header, before, after });
         self

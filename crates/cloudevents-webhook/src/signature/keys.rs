@@ -83,8 +83,8 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether one of these is the signature of these parts, one after the other. Shared secrets hash the parts where they are, once for all
-    /// signatures, and compare in constant time; public keys need them in one piece, and hash it for each signature.
+    /// Whether one of these is the signature of these parts, one after the other. Shared secrets hash the parts where they are, once for
+    /// all signatures, and compare in constant time; public keys need them in one piece, and hash it for each signature.
     pub(super) fn fits_any(&self, parts: &[&[u8]], signatures: &[impl AsRef<[u8]>]) -> bool {
         match &self.0 {
             Inner::Hmac(key) => {

@@ -145,7 +145,8 @@ async fn an_egress_proxy_gets_every_request_that_the_guard_allows() {
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 
-/// The HTTP client takes such a proxy without an error, and sends requests directly, past the rules of the proxy and without a look at addresses.
+/// The HTTP client takes such a proxy without an error, and sends requests directly, past the rules of the proxy and without a look at
+/// addresses.
 #[test]
 fn a_proxy_that_the_client_would_pass_by_is_refused() {
     for proxy in [

@@ -16,10 +16,10 @@ use std::{fmt, time::Duration};
 ///
 /// Messages that are arriving share the bytes of [`in_flight`](ReceiverOptions::in_flight), apart from those that are in flight. What has
 /// arrived counts, not the length that a frame declares, and not the 32 KiB that each connection reads at once. Beyond, connections with
-/// larger messages are not read until others have ended; the message that has waited longest is read in any case. So the most is twice these
-/// bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. While a message waits for
-/// memory, others of which less than 64 KiB come in a second give way: their connections end with status 1008. One that is not read completely
-/// within [`message_deadline`](Self::message_deadline) for this reason ends its connection with status 1013, "try again later".
+/// larger messages are not read until others have ended; the message that has waited longest is read in any case. So the most is twice
+/// these bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. While a message waits for
+/// memory, others of which less than 64 KiB come in a second give way: their connections end with status 1008. One that is not read
+/// completely within [`message_deadline`](Self::message_deadline) for this reason ends its connection with status 1013, "try again later".
 ///
 /// Clones of options share this memory: in a router of axum, make options once.
 ///
@@ -47,21 +47,22 @@ pub struct WsServerOptions {
     pub sending: Bounds,
     /// The subprotocols that are supported. Default: those whose formats are among the options of the receiver; JSON is always there.
     pub subprotocols: Option<Vec<Subprotocol>>,
-    /// The origins of web pages that may connect, as in the header `Origin`: `https://dashboard.example`. Browsers let every page connect to
-    /// every server, with the user's cookies. Requests without this header do not come from web pages. Default: all.
+    /// The origins of web pages that may connect, as in the header `Origin`: `https://dashboard.example`. Browsers let every page connect
+    /// to every server, with the user's cookies. Requests without this header do not come from web pages. Default: all.
     pub origins: Option<Vec<Box<str>>>,
     /// How long the head of the handshake may take. Default: 30 seconds.
     pub header_deadline: Duration,
-    /// How long a client may be silent before it is pinged. When it is silent for twice as long, its connection is closed. Default: 20 seconds.
+    /// How long a client may be silent before it is pinged. When it is silent for twice as long, its connection is closed. Default: 20
+    /// seconds.
     pub keep_alive: Duration,
     /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
     pub message_deadline: Duration,
-    /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a complete
-    /// handshake ends; while all have one, others wait to be accepted.
+    /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a
+    /// complete handshake ends; while all have one, others wait to be accepted.
     pub connections: usize,
-    /// Sees why a connection ends that sent what cannot be delivered: a message that is too large, is not UTF-8 or takes too long, and what is not the
-    /// protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), why a handshake is refused. Default: none; these are logged at
-    /// DEBUG.
+    /// Sees why a connection ends that sent what cannot be delivered: a message that is too large, is not UTF-8 or takes too long, and what
+    /// is not the protocol; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), why a handshake is refused.
+    /// Default: none; these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
     pub(crate) arriving: Arriving,
 }

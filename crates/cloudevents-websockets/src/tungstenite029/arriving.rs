@@ -24,8 +24,8 @@ const PROGRESS: u64 = 64 << 10;
 
 /// The memory of messages that have begun to arrive, and have not ended. Clones share it.
 ///
-/// Beyond the bound, connections are not read. The message that has held memory for longest goes on in any case, so that two messages
-/// never wait for each other. So the most is the bound, that message, and what every other connection reads at once. While one waits, those that
+/// Beyond the bound, connections are not read. The message that has held memory for longest goes on in any case, so that two messages never
+/// wait for each other. So the most is the bound, that message, and what every other connection reads at once. While one waits, those that
 /// make no progress are given up.
 #[derive(Clone, Default)]
 pub(crate) struct Arriving(Arc<Mutex<State>>);

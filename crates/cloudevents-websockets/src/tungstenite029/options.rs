@@ -38,8 +38,8 @@ pub struct WsConnection {
     pub headers: HeaderMap,
     /// How long opening a connection may take, the handshake included. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt is
-    /// [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
+    /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
+    /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
     pub backoff: Backoff,
     /// How long the peer may be silent before it is pinged. When it is silent for twice as long, the
     /// connection is lost; `keep-alive` in a URL. Default: 20 seconds.

@@ -91,12 +91,12 @@ fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Re
 /// machine](cloudevents_transport::binding::queue).
 ///
 /// WebSockets settle nothing: the server forgets a message once it has sent it. Accepting frees its place here. Retries and releases are
-/// delivered again from the memory of this process, and are lost with it. Rejected messages go to the sink of [`WsReceiverOptions::queue`], or are
-/// dropped (`reject=drop`).
+/// delivered again from the memory of this process, and are lost with it. Rejected messages go to the sink of [`WsReceiverOptions::queue`],
+/// or are dropped (`reject=drop`).
 ///
-/// While the program has no room, the connection is not read, which the server sees as a slow client. A message of the wrong kind of frame is
-/// delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks the protocol
-/// (1002, 1007) ends it, too.
+/// While the program has no room, the connection is not read, which the server sees as a slow client. A message of the wrong kind of frame
+/// is delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks the
+/// protocol (1002, 1007) ends it, too.
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). What the server sends
 /// meanwhile is lost.
@@ -113,8 +113,8 @@ impl WsReceiver {
     ///
     /// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
     ///
-    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what
-    /// happens to rejected messages, and outside a tokio runtime.
+    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported)
+    /// if it is not set what happens to rejected messages, and outside a tokio runtime.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: WsReceiverOptions,

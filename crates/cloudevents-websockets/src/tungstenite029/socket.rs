@@ -286,8 +286,8 @@ impl Socket {
             if read != self.seen || !reading || self.stream.get_ref().is_paused() {
                 (self.seen, self.seen_at, self.pinged) = (read, now, false);
             }
-            // Pings of the peer wait behind messages for which there is no room. It is shown all the same that this side is alive (RFC 6455, section
-            // 5.5.3), unless the peer reads as little.
+            // Pings of the peer wait behind messages for which there is no room. It is shown all the same that this side is alive (RFC
+            // 6455, section 5.5.3), unless the peer reads as little.
             if !reading && !self.flushing && self.ending.is_none() {
                 self.start(Message::Pong(Bytes::new()))?;
             }

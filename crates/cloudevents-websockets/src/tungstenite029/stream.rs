@@ -112,8 +112,8 @@ impl<S: AsyncRead + Unpin> Metered<S> {
         }
     }
 
-    /// Puts what is unread into the buffer, at most so many bytes, and reads more if that may be the beginning of a header. Returns how many
-    /// bytes came, 0 at the end.
+    /// Puts what is unread into the buffer, at most so many bytes, and reads more if that may be the beginning of a header. Returns how
+    /// many bytes came, 0 at the end.
     fn poll_source(
         &mut self,
         context: &mut Context<'_>,
@@ -143,8 +143,8 @@ impl<S: AsyncRead + Unpin> Metered<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
-    /// Closes this side, and discards what still comes, until the peer has closed or is silent. Until then, the peer can read the close frame: a
-    /// connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1). Nothing of a message is kept.
+    /// Closes this side, and discards what still comes, until the peer has closed or is silent. Until then, the peer can read the close
+    /// frame: a connection that is closed while the peer sends is reset (RFC 6455, section 7.1.1). Nothing of a message is kept.
     pub(crate) async fn discard(self) {
         let Self { mut inner, share, unread, .. } = self;
         drop((share, unread));
@@ -401,8 +401,8 @@ impl Header {
         matches!(self.first & !FIN, 0..=2)
     }
 
-    /// Makes the header of a large frame, at the beginning of these bytes, that of its first fragment. Its length has the same form, so that
-    /// it is not the shortest one; the mask begins anew every four bytes, and a fragment is a multiple.
+    /// Makes the header of a large frame, at the beginning of these bytes, that of its first fragment. Its length has the same form, so
+    /// that it is not the shortest one; the mask begins anew every four bytes, and a fragment is a multiple.
     fn split(&self, bytes: &mut [u8]) -> Option<Fragment> {
         let size = u16::try_from(FRAGMENT).ok().filter(|size| self.payload > u64::from(*size))?;
         let [first, _, length @ ..] = bytes else { return None };

@@ -1,4 +1,5 @@
-//! What production does to connections, over WebSockets, with a server between that keeps what its clients send until another client takes it.
+//! What production does to connections, over WebSockets, with a server between that keeps what its clients send until another client takes
+//! it.
 
 use crate::tools::Hub;
 use cloudevents_core::{Error, ErrorKind};

@@ -1,5 +1,5 @@
-//! Processes that are killed. WebSockets confirm nothing, so what a killed process had not handled is lost; nothing hangs, nothing arrives in
-//! part or twice, and the other side goes on.
+//! Processes that are killed. WebSockets confirm nothing, so what a killed process had not handled is lost; nothing hangs, nothing arrives
+//! in part or twice, and the other side goes on.
 
 use crate::{
     client::{pairs, sender_url},

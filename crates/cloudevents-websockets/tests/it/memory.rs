@@ -52,8 +52,8 @@ const MESSAGE: usize = 1 << 20;
 /// Their messages together have fifty times the memory that a server may take for them.
 const PEERS: usize = 200;
 
-/// What is taken besides: the buffer of each peer's client, 128 KiB; those of its connection in the server, as much with what is read at once; and
-/// what a growing message is copied from and to.
+/// What is taken besides: the buffer of each peer's client, 128 KiB; those of its connection in the server, as much with what is read at
+/// once; and what a growing message is copied from and to.
 const BESIDES: isize = (PEERS * (256 << 10) + 3 * MESSAGE) as isize;
 
 fn scarce() -> WsServerOptions {
@@ -157,8 +157,8 @@ fn messages_that_no_program_takes_share_a_bound() {
 /// Half of them send, half receive.
 const CLIENTS: usize = 20;
 
-/// Runs clients of a server that sends each of them these bytes, until all have closed their connections with this status. The server has a thread
-/// of its own, whose heap does not count.
+/// Runs clients of a server that sends each of them these bytes, until all have closed their connections with this status. The server has a
+/// thread of its own, whose heap does not count.
 fn of_clients(handshake: Handshake, sent: Vec<u8>, status: Option<u16>) -> heap::Heap {
     let elsewhere =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

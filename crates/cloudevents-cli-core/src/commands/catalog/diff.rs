@@ -15,9 +15,9 @@ use std::path::PathBuf;
 
 /// Compare two versions of a catalog: report changes by which events that were valid are not valid any more.
 ///
-/// A breaking change, such as an attribute or a property that is required now, is an error. A possible one is a warning: it concerns events with
-/// something that the old version did not describe, or definitions that cannot be compared, such as Avro schemas that differ. What is allowed
-/// additionally is not reported.
+/// A breaking change, such as an attribute or a property that is required now, is an error. A possible one is a warning: it concerns events
+/// with something that the old version did not describe, or definitions that cannot be compared, such as Avro schemas that differ. What is
+/// allowed additionally is not reported.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -23,9 +23,9 @@ use std::path::PathBuf;
 
 /// Convert wire messages to events.
 ///
-/// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses,
-/// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, a message
-/// 32 MiB, and its body 16 MiB; other messages than documents may have 100,000 values and names of members, or 10,000 headers of HTTP. Bodies
+/// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses, the
+/// lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, a message 32
+/// MiB, and its body 16 MiB; other messages than documents may have 100,000 values and names of members, or 10,000 headers of HTTP. Bodies
 /// of raw HTTP are decoded from `Transfer-Encoding: chunked`, and no other transfer coding.
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -38,9 +38,9 @@ use tokio::sync::{mpsc, watch};
 /// none becomes a dead letter. Only a message that TO refuses becomes one: over HTTP, with status 400, 409, 413, 415,
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the
-/// same, then reads the file again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over
-/// WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the same, then reads the file
+/// again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over WebSockets,
+/// those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -274,7 +274,8 @@ impl LastRefusal {
     }
 }
 
-/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and attempt.
+/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and
+/// attempt.
 #[derive(Default)]
 struct LastReason(Mutex<Option<String>>);
 

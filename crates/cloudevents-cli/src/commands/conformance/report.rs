@@ -30,7 +30,8 @@ pub(crate) struct Report {
     /// Write one HTML file instead, readable without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write a static site into this folder instead: the matrix and the causes of the latest run of each implementation, and the history of all.
+    /// Write a static site into this folder instead: the matrix and the causes of the latest run of each implementation, and the history of
+    /// all.
     #[arg(long, value_name = "FOLDER", conflicts_with = "html")]
     site: Option<PathBuf>,
 }

@@ -35,7 +35,8 @@ pub(crate) struct Select {
     /// Select cases of working drafts as well.
     #[arg(long)]
     drafts: bool,
-    /// Also run the official tests in this folder, as `official/**`: the CESQL test kit (`cesql_tck`) or a checkout of the conformance repository.
+    /// Also run the official tests in this folder, as `official/**`: the CESQL test kit (`cesql_tck`) or a checkout of the conformance
+    /// repository.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) official: Option<PathBuf>,
 }

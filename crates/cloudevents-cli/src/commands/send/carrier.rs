@@ -65,8 +65,8 @@ pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
     command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
 }
 
-/// The messages in flight, where an outcome takes a round trip to the broker. One at a time is the default where more would not keep their order, or would
-/// mix what is shown or delay what is reported.
+/// The messages in flight, where an outcome takes a round trip to the broker. One at a time is the default where more would not keep their
+/// order, or would mix what is shown or delay what is reported.
 pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
     let keeps_order = endpoint.is_some_and(|endpoint| binding(endpoint) != Some("http"));
     let alone = !keeps_order || command.retry.is_some() || command.rate.is_some() || command.verbose;

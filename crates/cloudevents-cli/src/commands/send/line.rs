@@ -159,8 +159,8 @@ impl Line<'_> {
         self.in_time(enqueued).await
     }
 
-    /// Waits for what may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported when it takes
-    /// longer than what has a time limit of its own. After Ctrl-C, it is not waited for.
+    /// Waits for what may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported when
+    /// it takes longer than what has a time limit of its own. After Ctrl-C, it is not waited for.
     async fn in_time<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let Self { interrupt, patience, end, progress, console, .. } = self;
         let limit = *patience;

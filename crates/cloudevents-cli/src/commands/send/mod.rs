@@ -100,8 +100,8 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 256; 1 over
-    /// HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 256; 1
+    /// over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
     #[arg(long, value_name = "NUMBER", value_parser = parallel)]
     parallel: Option<usize>,
     /// Response timeout in seconds.

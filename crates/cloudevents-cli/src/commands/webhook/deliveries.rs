@@ -15,8 +15,8 @@ use std::{fmt::Write as _, path::PathBuf};
 
 /// List the deliveries of an outbox, each with its attempts.
 ///
-/// Reads the outbox of a program, which may be running, in SQLite or PostgreSQL. The deliveries may be to targets of any protocol. The last 32 attempts of each are
-/// shown.
+/// Reads the outbox of a program, which may be running, in SQLite or PostgreSQL. The deliveries may be to targets of any protocol. The last
+/// 32 attempts of each are shown.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 /// Make a key for Standard Webhooks signatures, or rotate one.
 ///
-/// Prints what a sender and its receivers keep. With --rotate, the value has the new key and the current one: signers then sign with both, and
-/// verifiers accept both.
+/// Prints what a sender and its receivers keep. With --rotate, the value has the new key and the current one: signers then sign with both,
+/// and verifiers accept both.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

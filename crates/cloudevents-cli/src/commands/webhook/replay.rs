@@ -18,8 +18,8 @@ const PAGE: usize = 1000;
 
 /// Send deliveries of an outbox once more: those that were given up.
 ///
-/// Makes them pending again in the outbox of a program, in SQLite or PostgreSQL, with new attempts and a new deadline. A worker of the program sends
-/// them, at once if it runs. Receivers recognise the events that they had before by source and id.
+/// Makes them pending again in the outbox of a program, in SQLite or PostgreSQL, with new attempts and a new deadline. A worker of the
+/// program sends them, at once if it runs. Receivers recognise the events that they had before by source and id.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -31,8 +31,8 @@ use std::time::Duration;
 
 /// Receive deliveries and print their events: a target to develop senders against.
 ///
-/// Checks origins, a token and a signature, as far as options give them. What is refused is reported on standard error. Can respond with faults, to test senders and
-/// `ce webhook check`.
+/// Checks origins, a token and a signature, as far as options give them. What is refused is reported on standard error. Can respond with
+/// faults, to test senders and `ce webhook check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +65,8 @@ pub(crate) struct Serve {
     /// The environment variable with the access token of deliveries.
     #[arg(long, value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of signatures: of Standard Webhooks, or the provider's. Several, separated by spaces, are valid.
+    /// The environment variable with the key of signatures: of Standard Webhooks, or the provider's. Several, separated by spaces, are
+    /// valid.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
     /// Receive deliveries of this provider, and print them as events.

@@ -23,7 +23,8 @@ struct Test {
     document: Option<String>,
 }
 
-/// The tests of a file. A test that is refused only by a reader that knows extensions beforehand is left out: the protocol has no such thing.
+/// The tests of a file. A test that is refused only by a reader that knows extensions beforehand is left out: the protocol has no such
+/// thing.
 pub(super) fn format_tests(text: &str) -> Result<Vec<Value>, String> {
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = Reader::from_str(text);

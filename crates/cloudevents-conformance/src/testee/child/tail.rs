@@ -71,8 +71,8 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A stream from which each takes what is there, without waiting, while it holds the lock. So no bytes are between the stream and what is kept
-/// when somebody else looks.
+/// A stream from which each takes what is there, without waiting, while it holds the lock. So no bytes are between the stream and what is
+/// kept when somebody else looks.
 #[cfg(unix)]
 mod source {
     use std::fs::File;

@@ -250,8 +250,8 @@ impl Client {
         self.stream.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
-    /// Waits for the end of the connection, and returns the reason of the last DISCONNECT, if the broker sends one. It may omit its properties,
-    /// which the client library does not expect.
+    /// Waits for the end of the connection, and returns the reason of the last DISCONNECT, if the broker sends one. It may omit its
+    /// properties, which the client library does not expect.
     pub(super) fn ended(&mut self) -> Option<DisconnectReasonCode> {
         while self.fill() {}
         let (mut rest, mut reason) = (&self.input[..], None);

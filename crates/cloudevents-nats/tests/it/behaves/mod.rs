@@ -1,5 +1,5 @@
-//! What the embedded server does as nats-server does: each behaviour holds on both. The client writes and reads lines, so that nothing hides
-//! what the server sends.
+//! What the embedded server does as nats-server does: each behaviour holds on both. The client writes and reads lines, so that nothing
+//! hides what the server sends.
 
 mod asking;
 mod client;

@@ -25,8 +25,8 @@ use world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long after its deadline a message has ended, however long its target is paused: the longest outage of a store and of a program, a wait
-/// between two attempts, and the search for such messages.
+/// How long after its deadline a message has ended, however long its target is paused: the longest outage of a store and of a program, a
+/// wait between two attempts, and the search for such messages.
 const BOUND: Duration = Duration::from_secs(3600);
 
 /// Plays a schedule. Returns the violations and the trace.

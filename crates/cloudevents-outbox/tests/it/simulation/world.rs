@@ -235,8 +235,9 @@ impl World {
         })
     }
 
-    /// Whether this message waited behind one in order that is refused, and that ended so late that the pauses of the target last until the deadline of
-    /// this one. Nothing shows whose fault that is: this message goes to another place of the target, or another one between them does.
+    /// Whether this message waited behind one in order that is refused, and that ended so late that the pauses of the target last until the
+    /// deadline of this one. Nothing shows whose fault that is: this message goes to another place of the target, or another one between
+    /// them does.
     fn is_held_up(&self, model: &Model, number: u64) -> bool {
         let target = self.message(number).target;
         let is_in_line = |number: u64| self.message(number).in_order && self.message(number).target == target;

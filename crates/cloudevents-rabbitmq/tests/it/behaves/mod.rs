@@ -1,5 +1,5 @@
-//! What the embedded broker does as RabbitMQ does: each behaviour holds on both. The client is our own, so that nothing hides what the broker
-//! sends.
+//! What the embedded broker does as RabbitMQ does: each behaviour holds on both. The client is our own, so that nothing hides what the
+//! broker sends.
 
 mod client;
 mod consuming;

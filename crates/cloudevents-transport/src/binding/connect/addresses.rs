@@ -17,8 +17,9 @@ use tokio::{
 
 /// Connects over TCP to hosts whose names have several addresses, of which some may be dead. Clones share what they know.
 ///
-/// The addresses are tried in turn, each for its share of the time that is left, so that one at which nothing answers does not hide the others. One
-/// that accepts the connection and then says nothing does not either: the next attempt begins behind it, unless this one has [worked](Self::worked).
+/// The addresses are tried in turn, each for its share of the time that is left, so that one at which nothing answers does not hide the
+/// others. One that accepts the connection and then says nothing does not either: the next attempt begins behind it, unless this one has
+/// [worked](Self::worked).
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
     /// Which one is tried first.
@@ -26,8 +27,8 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`). The limit is for all
-    /// of its addresses.
+    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`). The limit is
+    /// for all of its addresses.
     ///
     /// The error is that of the last address.
     pub async fn connect(&self, host: &Host, port: u16, limit: Duration) -> io::Result<TcpStream> {

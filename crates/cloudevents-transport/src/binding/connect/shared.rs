@@ -71,9 +71,9 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
     /// Returns the connection and its number. Without a connection, it waits until there is one. Dropping the
     /// future does not end the attempt.
     ///
-    /// Fails only with errors that are not temporary; see [`Connect::connect`]. One of kind [`Unsupported`](ErrorKind::Unsupported) is returned
-    /// as [`Refused`](ErrorKind::Refused), so that it is not taken for the fault of a message. A later call tries again, except after
-    /// [`close`](Self::close).
+    /// Fails only with errors that are not temporary; see [`Connect::connect`]. One of kind [`Unsupported`](ErrorKind::Unsupported) is
+    /// returned as [`Refused`](ErrorKind::Refused), so that it is not taken for the fault of a message. A later call tries again, except
+    /// after [`close`](Self::close).
     pub async fn get(&self) -> Result<(u64, C::Connection), Error> {
         if let Some(open) = self.now() {
             return Ok(open);
@@ -228,7 +228,8 @@ async fn keep<C: Connect<Connection: Clone + Sync>>(
     }
 }
 
-/// Why there is no connection, for a task with a message. Of a message, "not supported" would be its own fault; here, the other end has changed.
+/// Why there is no connection, for a task with a message. Of a message, "not supported" would be its own fault; here, the other end has
+/// changed.
 #[cold]
 fn declined(error: &Error) -> Error {
     if error.kind() != ErrorKind::Unsupported {

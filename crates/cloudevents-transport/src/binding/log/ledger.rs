@@ -275,8 +275,8 @@ impl Ledger {
     }
 
     /// The partitions of which nothing more should be taken now: those as far ahead as [`LogOptions::max_lead`] allows; and while
-    /// [`Receiver::run`](crate::Receiver::run) or a bridge receives from several, those with as many unsettled deliveries as there is room left for others.
-    /// They stay until they are at half of that.
+    /// [`Receiver::run`](crate::Receiver::run) or a bridge receives from several, those with as many unsettled deliveries as there is room
+    /// left for others. They stay until they are at half of that.
     ///
     /// So whatever is blocked in some partitions, there is room for the others: *n* blocked ones share *n*/(*n* + 1) of it.
     pub fn held_back(&self) -> Vec<(Partition, Epoch)> {
@@ -286,8 +286,8 @@ impl Ledger {
         held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
     }
 
-    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back). One that is over is not: what comes of it
-    /// is refused.
+    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back). One that is over is not: what comes
+    /// of it is refused.
     pub fn is_held_back(&self, epoch: Epoch) -> bool {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);

@@ -50,8 +50,9 @@ pub trait QueueSource: Send + 'static {
         std::future::pending()
     }
 
-    /// Returns when the connection is lost, also while messages of it are left that nothing takes: the state of the receiver shows it from then on.
-    /// Called once for each connection. The default is for clients that do not know it sooner than [`next`](Self::next) and [`tend`](Self::tend).
+    /// Returns when the connection is lost, also while messages of it are left that nothing takes: the state of the receiver shows it from
+    /// then on. Called once for each connection. The default is for clients that do not know it sooner than [`next`](Self::next) and
+    /// [`tend`](Self::tend).
     fn lost(&self) -> BoxFuture<'static, Error> {
         std::future::pending().boxed()
     }

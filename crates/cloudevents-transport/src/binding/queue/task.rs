@@ -327,8 +327,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.hurry(source).await
     }
 
-    /// How many places have to be free before more messages are allowed, if fewer are. What waits in the client of a source is not renewed, so that it
-    /// has at most as many messages as there are places; and not one at a time, each with a request of its own.
+    /// How many places have to be free before more messages are allowed, if fewer are. What waits in the client of a source is not renewed,
+    /// so that it has at most as many messages as there are places; and not one at a time, each with a request of its own.
     fn missing_places(&self) -> Option<usize> {
         let Extends::Every(_) = self.can.extends else { return None };
         let least = (self.out.max_capacity() / 4).max(1);

@@ -48,8 +48,8 @@ pub(super) fn field(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(values.ok()?.join(", "))
 }
 
-/// The value of a field that is there once, as it is signed: the same text, split into several fields or with white space around it, fits the same
-/// signature.
+/// The value of a field that is there once, as it is signed: the same text, split into several fields or with white space around it, fits
+/// the same signature.
 pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;

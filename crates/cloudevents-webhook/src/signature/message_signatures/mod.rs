@@ -30,11 +30,11 @@ const SIGNATURES: usize = 8;
 /// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
 /// is [`Coverage::Attributes`] when each `ce-` header and the content type are covered, too.
 ///
-/// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to this
-/// one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
+/// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to
+/// this one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
 ///
-/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it; there has to be one. A nonce is no id: a
-/// sender may use a fresh one for each attempt.
+/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it; there has to be one. A nonce is no
+/// id: a sender may use a fresh one for each attempt.
 ///
 /// Not supported are components with parameters, and those of responses and of the request that a response belongs to: a signature that
 /// covers one is refused.
@@ -69,8 +69,8 @@ pub struct MessageSignatures {
 }
 
 impl MessageSignatures {
-    /// Checks with this key, which signatures name by `id` (`keyid`), whether a request was signed for this authority: the host of the URL that
-    /// senders have, with its port unless that is the usual one.
+    /// Checks with this key, which signatures name by `id` (`keyid`), whether a request was signed for this authority: the host of the URL
+    /// that senders have, with its port unless that is the usual one.
     pub fn new(authority: &str, id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
         Self {
             authorities: vec![authority.to_ascii_lowercase().into()],

@@ -12,8 +12,8 @@ use sfv::{BareItem, InnerList, Integer, Item, Key, Parameters};
 use std::time::SystemTime;
 
 /// Signs as RFC 9421 has it: method, authority, path, query, the digest of the body, the content type and every `ce-` header, so that
-/// binary mode can be relied on. The id of the delivery is in the header `webhook-id`, which is signed, too. The nonce is another one for each
-/// attempt.
+/// binary mode can be relied on. The id of the delivery is in the header `webhook-id`, which is signed, too. The nonce is another one for
+/// each attempt.
 #[derive(Clone, Debug)]
 pub struct MessageSigner {
     id: Box<str>,
