@@ -326,6 +326,11 @@ impl Permit {
     pub fn bytes(&self) -> usize {
         self.used.bytes
     }
+
+    /// The bounds of what is in flight together with it.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.shared.bounds
+    }
 }
 
 impl Drop for Permit {

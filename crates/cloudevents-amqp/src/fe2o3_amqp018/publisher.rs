@@ -146,7 +146,7 @@ async fn hear(
     }
 
     let ended = Ended(lost);
-    answering
+    let heard = answering
         .run(async {
             loop {
                 tokio::select! {
@@ -160,6 +160,9 @@ async fn hear(
             error
         })
         .await;
+    if let Err(error) = heard {
+        ended.0.send_if_modified(|lost| lost.replace(error).is_none());
+    }
     connected
 }
 

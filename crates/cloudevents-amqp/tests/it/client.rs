@@ -206,6 +206,29 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     within(sender.close()).await.unwrap();
 }
 
+/// What was given up and is not answered stays in the client, until that is as much as may be in flight.
+#[tokio::test]
+async fn a_broker_that_never_answers_gets_another_connection() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    queue.answer(Answer::Withhold);
+    let mut options = AmqpSenderOptions::default();
+    (options.timeout, options.in_flight.bytes) = (Duration::from_millis(50), 1 << 20);
+    let sender = sender(&broker.url("orders"), options).await.unwrap();
+    let connectivity = sender.connectivity();
+    let mut sent = 0;
+    while connectivity.losses() == 0 {
+        let error = within(sender.send(&large("large", 400_000))).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected), "{error}");
+        sent += 1;
+        assert!(sent < 100, "nothing ends the connection");
+    }
+    assert!(sent >= 3, "{sent}");
+    queue.answer(Answer::Accept);
+    within(async { while sender.send(&event("last")).await.is_err() {} }).await;
+    assert_eq!(connectivity.losses(), 1);
+}
+
 /// An answer that arrived in time is not a timeout, even if the outcome is awaited only later.
 #[tokio::test]
 async fn an_answer_that_came_in_time_is_no_timeout() {
@@ -643,6 +666,27 @@ async fn dead_letters_go_to_an_address() {
     reasons.sort_unstable();
     assert!(reasons[0].contains("source"), "{reasons:?}");
     assert_eq!(reasons[1], "given up after 2 attempts");
+}
+
+/// The broker refuses what is sent there, and takes it in the end: nothing is settled before.
+#[tokio::test]
+async fn a_dead_letter_that_is_refused_is_tried_again() {
+    let broker = Broker::start().unwrap();
+    let queue = filled(&broker, "orders", 1).await;
+    let letters = broker.queue("rejected");
+    letters.answer(Answer::reject("amqp:resource-limit-exceeded", "full"));
+    let mut options = AmqpReceiverOptions::default();
+    options.queue.sink_backoff = Duration::from_millis(50);
+    let url = format!("{}?dead-letter=rejected", broker.url("orders"));
+    let mut receiver = receiver(&url, options).await.unwrap();
+    let error = within(next(&mut receiver).await.reject("no")).await.unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    assert_eq!((letters.len(), queue.unsettled()), (0, 1));
+    letters.answer(Answer::Accept);
+    until(&letters, |letters| letters.len() == 1).await;
+    until(&queue, |queue| (queue.len(), queue.unsettled()) == (0, 0)).await;
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((queue.len(), queue.unsettled(), queue.dead_letters().len()), (0, 0, 0));
 }
 
 #[tokio::test]

@@ -249,7 +249,9 @@ impl Publisher {
                 Some(due) => sleep_until(due).await,
                 None => sleep(self.timeout).await, // a message that is sent meanwhile has as long
             }
-            self.confirms.expire();
+            if let Err(error) = self.confirms.expire() {
+                return error;
+            }
             if !self.has_room() && self.confirms.is_empty() {
                 return failure::disconnected(
                     "the broker confirms none of as many messages as it takes at once",

@@ -32,6 +32,7 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 pub(super) struct Connected {
     pub(super) client: Client,
     pub(super) notes: Notes,
+    checked: bool,
 }
 
 impl Connected {
@@ -78,7 +79,7 @@ impl Connected {
             connecting.await.map_err(|_| failure::disconnected("what the server says is not NATS"))?;
         let client = connected.map_err(failure::connect)?;
         once.connected.store(true, Ordering::Release);
-        Ok(Self { client, notes })
+        Ok(Self { client, notes, checked: target.checked })
     }
 
     /// Returns when the server has read everything that was sent over this connection: it returns a message
@@ -105,9 +106,13 @@ impl Connected {
     }
 
     /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: from such a report on,
-    /// each message is followed by a round trip, until the server takes one.
+    /// each message is followed by a round trip, until the server takes one; so is each that is [checked](Target::checked).
     pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
-        let mark = self.notes.mark(&message.subject).map(|mark| (mark, message.subject.clone()));
+        let mark = match self.checked {
+            true => Some(self.notes.count()),
+            false => self.notes.mark(&message.subject),
+        };
+        let mark = mark.map(|mark| (mark, message.subject.clone()));
         self.client.publish_message(message).await.map_err(failure::publish)?;
         let Some((mark, subject)) = mark else { return Ok(()) };
         self.round_trip().await?;

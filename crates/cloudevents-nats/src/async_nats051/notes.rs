@@ -43,7 +43,7 @@ struct Refusals {
 impl Notes {
     /// For a client whose inboxes begin with this prefix.
     pub(super) fn new(inbox_prefix: &str) -> Self {
-        let quoted = quote(inbox_prefix);
+        let quoted = quote(&format!("{inbox_prefix}."));
         let inbox = quoted.strip_suffix('"').unwrap_or(&quoted).into();
         Self { noted: Arc::default(), inbox }
     }
@@ -126,18 +126,29 @@ impl Notes {
     /// Where the refusals of now end, if this subject may be among them: then only what the server says about the next message counts.
     pub(super) fn mark(&self, subject: &str) -> Option<u64> {
         let noted = self.noted.borrow();
-        let subjects = &noted.subjects;
-        let is_known = subjects.forgotten
-            || (!subjects.known.is_empty() && subjects.known.contains_key(&quote(subject)));
+        let knows = |refusals: &Refusals| {
+            refusals.forgotten || (!refusals.known.is_empty() && refusals.known.contains_key(&quote(subject)))
+        };
+        let is_inbox = || quote(subject).starts_with(&*self.inbox);
+        let is_known = knows(&noted.subjects)
+            || (!noted.inboxes.known.is_empty() && is_inbox() && knows(&noted.inboxes));
         is_known.then_some(noted.count)
+    }
+
+    /// Where the refusals of now end.
+    pub(super) fn count(&self) -> u64 {
+        self.noted.borrow().count
     }
 
     /// Forgets the error about this subject, unless there is another one behind the mark.
     pub(super) fn allowed(&self, subject: &str, mark: u64) {
         let subject = quote(subject);
         self.noted.send_if_modified(|noted| {
-            let is_old = noted.subjects.known.get(&subject).is_some_and(|(number, _)| *number <= mark);
-            is_old && noted.subjects.known.remove(&subject).is_some()
+            let Noted { subjects, inboxes, .. } = noted;
+            [subjects, inboxes].into_iter().fold(false, |changed, refusals| {
+                let is_old = refusals.known.get(&subject).is_some_and(|(number, _)| *number <= mark);
+                (is_old && refusals.known.remove(&subject).is_some()) || changed
+            })
         });
     }
 
@@ -213,13 +224,27 @@ mod tests {
         assert_eq!((notes.mark("a"), notes.refusal("a").is_none()), (None, true));
     }
 
+    /// What begins like an inbox is none without the dot, and to publish to one may be forbidden, too.
+    #[test]
+    fn subjects_that_begin_like_inboxes_are_subjects() {
+        let notes = Notes::new("acme");
+        let text = r#"Permissions Violation for Subscription to "acme2.orders""#;
+        notes.note(Event::ServerError(ServerError::Other(text.into())));
+        assert!(notes.no_inbox().now_or_never().is_none());
+        forbid(&notes, "acme.orders");
+        let mark = notes.mark("acme.orders").unwrap();
+        assert!(notes.mark("acme.other").is_none() && notes.refusal("acme.orders").is_some());
+        notes.allowed("acme.orders", mark);
+        assert_eq!((notes.mark("acme.orders"), notes.refusal("acme.orders").is_none()), (None, true));
+    }
+
     #[test]
     fn when_there_are_too_many_any_subject_may_be_forbidden() {
         let notes = Notes::new("_INBOX");
         (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("_INBOX.{number}")));
         (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("t.{number}")));
         assert!(
-            notes.mark("t.0").is_some() && notes.mark("other").is_none() && notes.mark("_INBOX.0").is_none()
+            notes.mark("t.0").is_some() && notes.mark("other").is_none() && notes.mark("_INBOX.0").is_some()
         );
         forbid(&notes, "t.more");
         assert!(notes.mark("t.0").is_some() && notes.mark("other").is_some());

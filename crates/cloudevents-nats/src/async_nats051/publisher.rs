@@ -50,7 +50,11 @@ impl Connect for Linking {
             let in_flight = self.in_flight.saturating_mul(2).saturating_add(1);
             let context = self.target.context(connected.client.clone(), self.timeout, in_flight);
             let notes = connected.notes.clone();
-            let hearing = tokio::spawn(async move { hearing.run(notes.lost()).await });
+            let hearing = tokio::spawn(async move {
+                if hearing.run(notes.lost()).await.is_err() {
+                    let _ = notes.why_lost();
+                }
+            });
             (Outcomes::Acked(Box::new(context), answers), hearing)
         } else {
             let written = Arc::new(Written::new(self.timeout));

@@ -196,6 +196,7 @@ impl QueueSource for Source {
     /// Releases the messages that arrived before the request was withdrawn, and waits until the server has read
     /// every settlement.
     async fn close(mut self) -> Result<(), Error> {
+        self.acknowledge.double_ack = None; // the round trip confirms all of them
         while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
             if let Ok(Some(arrived)) = self.take(message) {
                 drop(self.settle(vec![arrived.tag], Settlement::Release).await?);

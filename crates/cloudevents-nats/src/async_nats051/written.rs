@@ -7,10 +7,11 @@ use cloudevents_transport::{
     binding::{Permit, confirms::Confirms},
 };
 use std::{
+    pin::pin,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{sync::Notify, time::sleep_until};
 
 /// Flushes once for all messages that wait for it.
 pub(super) struct Written {
@@ -19,7 +20,6 @@ pub(super) struct Written {
     last: AtomicU64,
     wake: Notify,
     finished: AtomicBool,
-    limit: Duration,
 }
 
 impl Written {
@@ -30,7 +30,6 @@ impl Written {
             last: AtomicU64::new(0),
             wake: Notify::new(),
             finished: AtomicBool::new(false),
-            limit,
         }
     }
 
@@ -66,13 +65,9 @@ impl Written {
                 self.wake.notified().await;
                 while !self.confirms.is_empty() {
                     let last = self.last.load(Ordering::Acquire);
-                    match timeout(self.limit, connected.client.flush()).await {
-                        Ok(Ok(())) => self.confirms.resolve_to(last, &Ok(Receipt::new())),
-                        Ok(Err(_)) => return unknown(),
-                        Err(_) => {
-                            return Error::new(ErrorKind::Timeout)
-                                .with_detail("the connection takes no more");
-                        }
+                    match self.flushed(connected).await {
+                        Ok(()) => self.confirms.resolve_to(last, &Ok(Receipt::new())),
+                        Err(error) => return error,
                     }
                 }
                 if self.finished.load(Ordering::Acquire) {
@@ -85,6 +80,27 @@ impl Written {
             _ = connected.notes.lost() => unknown(),
         };
         self.confirms.end(&error);
+    }
+
+    /// Waits until the client has written what it has. Messages fail meanwhile that take too long; the client writes them all the same,
+    /// and goes on, unless they are more than it should keep.
+    async fn flushed(&self, connected: &Connected) -> Result<(), Error> {
+        let mut flushing = pin!(connected.client.flush());
+        // Nobody waits for more than the outcomes.
+        while !(self.confirms.is_empty() && self.finished.load(Ordering::Acquire)) {
+            let due = async {
+                match self.confirms.due() {
+                    Some(due) => sleep_until(due).await,
+                    None => self.wake.notified().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                flushed = &mut flushing => return flushed.map_err(|_| unknown()),
+                () = due => self.confirms.expire().inspect_err(|_| drop(connected.notes.why_lost()))?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -431,6 +431,18 @@ async fn rejected_messages_go_to_a_subject() {
     assert_eq!(letter.body().unwrap(), "21.5");
 }
 
+/// The server says so behind the message, which is lost then; the rejected one is kept, and tried again.
+#[tokio::test]
+async fn a_dead_letter_that_is_forbidden_is_not_stored() {
+    let server = with(|options| options.denied = vec!["rejected".into()]);
+    let url = format!("{}?dead-letter=rejected", server.url("orders"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    sender_to(&server, "orders").await.send(&event("1")).await.unwrap();
+    let error = within(next(&mut receiver).await.reject("no")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(receiver.letters().used().messages, 1);
+}
+
 #[tokio::test]
 async fn a_dead_letter_that_is_too_large_loses_headers() {
     let server = with(|options| options.max_payload = 1000);

@@ -93,7 +93,12 @@ impl Connect for Linking {
         let channel = Arc::new(channel);
         let hearing = tokio::spawn({
             let (connected, channel) = (Arc::clone(&connected), Arc::clone(&channel));
-            async move { hearing.run(connected.ended(&channel)).await }
+            async move {
+                if let Err(error) = hearing.run(connected.ended(&channel)).await {
+                    connected.watched.end(&error);
+                    connected.watched.cut();
+                }
+            }
         });
         Ok(Arc::new(Publisher {
             place: self.destination.to_string().into(),

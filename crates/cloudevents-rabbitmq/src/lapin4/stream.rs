@@ -77,7 +77,7 @@ impl Watched {
         self.cut.load(Ordering::Acquire)
     }
 
-    fn end(&self, error: &Error) {
+    pub(super) fn end(&self, error: &Error) {
         self.ended.send_if_modified(|ended| {
             let first = ended.is_none();
             ended.get_or_insert_with(|| error.clone());

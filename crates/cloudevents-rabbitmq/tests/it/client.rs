@@ -183,6 +183,29 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
+/// What was given up and is not answered stays in the client, until that is as much as may be in flight.
+#[tokio::test]
+async fn a_broker_that_never_answers_gets_another_connection() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    queue.answer(Answer::Withhold);
+    let mut options = RabbitSenderOptions::default();
+    (options.timeout, options.in_flight.bytes) = (Duration::from_millis(50), 1 << 20);
+    let sender = sender(&broker.url("queue=orders"), options).await.unwrap();
+    let connectivity = sender.connectivity();
+    let mut sent = 0;
+    while connectivity.losses() == 0 {
+        let error = within(sender.send(&large(1, 400_000))).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected), "{error}");
+        sent += 1;
+        assert!(sent < 100, "nothing ends the connection");
+    }
+    assert!(sent >= 3, "{sent}");
+    queue.answer(Answer::Ack);
+    within(async { while sender.send(&event(2)).await.is_err() {} }).await;
+    assert_eq!(connectivity.losses(), 1);
+}
+
 #[tokio::test]
 async fn a_peer_that_never_speaks_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -18,7 +18,7 @@ use cloudevents_transport::{
 use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 pub use members::check_members;
 use scene::{Scene, ensure};
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// A venue whose senders and receivers connect to the broker through a proxy.
@@ -34,6 +34,11 @@ pub trait Proxied: Venue {
     /// Whether a lost connection shows although another one is made at once. Not where a library connects by itself, and reports only that
     /// no broker can be reached. Default: yes.
     fn shows_each_loss(&self) -> bool {
+        true
+    }
+
+    /// Whether a send that the broker does not take in time has an end before its connection has. Default: yes.
+    fn limits_sends(&self) -> bool {
         true
     }
 }
@@ -93,12 +98,20 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
     let (unconfirmed, silent) =
         (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
     let open = &open;
-    let checks: [(&'static str, Check<'_>); 10] = [
+    let checks: [(&'static str, Check<'_>); 12] = [
         (
             "a_stall_that_ends_costs_nothing",
             Box::pin(async move { a_stall_that_ends(&open(long).await?).await }),
         ),
         ("a_stall_past_every_timeout", Box::pin(async move { a_stall(&open(short).await?, short).await })),
+        (
+            "a_stall_past_the_sends",
+            Box::pin(async move { a_stall_for_sends(&open(unconfirmed).await?, unconfirmed).await }),
+        ),
+        (
+            "a_line_that_is_slow",
+            Box::pin(async move { a_slow_line(&open(unconfirmed).await?, unconfirmed).await }),
+        ),
         ("a_cut_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Cut).await })),
         ("a_reset_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Reset).await })),
         (
@@ -164,6 +177,42 @@ async fn a_stall(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Fa
     let sends = scene.send(WAITING);
     scene.outcomes(sends, patience.send * 2 + SLACK).await?;
     scene.losses_are_seen(patience.silence + SLACK).await?;
+    venue.proxy().resume();
+    scene.works_again().await
+}
+
+/// TCP stays and no byte passes until more than the system keeps has timed out, which is before a connection is given up: both work
+/// again afterwards.
+async fn a_stall_for_sends(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+    const MANY: usize = 40;
+    const BYTES: usize = 400_000;
+    if !venue.limits_sends() {
+        return Ok(Verdict::NotClaimed);
+    }
+    let scene = Scene::open(venue).await?;
+    venue.proxy().stall(Flow::ToServer);
+    let sends = scene.send_large(MANY, BYTES);
+    let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    let failed = outcomes.iter().any(|sent| sent.result.is_err());
+    ensure(failed, || "the system kept everything: this check has no fault".into())?;
+    venue.proxy().resume();
+    scene.works_again().await
+}
+
+/// The line takes less than is sent, so that sends time out: both work again afterwards.
+async fn a_slow_line(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+    const MANY: usize = 40;
+    const BYTES: usize = 400_000;
+    const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+    if !venue.limits_sends() {
+        return Ok(Verdict::NotClaimed);
+    }
+    let scene = Scene::open(venue).await?;
+    venue.proxy().slow(Flow::ToServer, RATE);
+    let sends = scene.send_large(MANY, BYTES);
+    let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
+    let failed = outcomes.iter().any(|sent| sent.result.is_err());
+    ensure(failed, || "the system kept everything: this check has no fault".into())?;
     venue.proxy().resume();
     scene.works_again().await
 }

@@ -71,6 +71,10 @@ impl Proxied for Path {
     fn proxy(&self) -> &FaultProxy {
         &self.proxy
     }
+
+    fn limits_sends(&self) -> bool {
+        false
+    }
 }
 
 /// A receiver that is a server.
@@ -101,6 +105,10 @@ impl Proxied for Listening {
         &self.path.proxy
     }
 
+    fn limits_sends(&self) -> bool {
+        false
+    }
+
     fn receiver_listens(&self) -> bool {
         true
     }
@@ -126,6 +134,7 @@ fn check(report: &Report) {
     for (check, verdict) in report.iter() {
         let expected = match check {
             "confirmations_that_do_not_come" => Verdict::NotClaimed, // nothing is confirmed
+            "a_stall_past_the_sends" | "a_line_that_is_slow" => Verdict::NotClaimed, // only the connection has a limit
             _ => Verdict::Holds,
         };
         assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");

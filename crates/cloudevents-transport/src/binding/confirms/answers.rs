@@ -77,7 +77,9 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
     /// `lost` returns the reason when the connection is lost. Answers received until then count; all other
     /// messages fail. The same happens when this future is dropped, for example because its task panics or
     /// its runtime ends.
-    pub async fn run(mut self, lost: impl Future<Output = Error>) {
+    ///
+    /// Returns an error if the caller has to end the connection, as [`Confirms::expire`] does. All messages have failed then.
+    pub async fn run(mut self, lost: impl Future<Output = Error>) -> Result<(), Error> {
         let mut lost = pin!(lost);
         // One timer is enough: messages are due in the order of sending.
         let mut timer = pin!(sleep_until(Instant::now()));
@@ -93,12 +95,12 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
                 error = &mut lost => {
                     self.resolve_what_is_answered();
                     self.confirms.end(&error);
-                    return;
+                    return Ok(());
                 }
                 () = &mut timer, if is_timed => {
                     is_timed = false;
                     is_finished |= self.resolve_what_is_answered();
-                    self.confirms.expire();
+                    self.confirms.expire().inspect_err(|error| self.confirms.end(error))?;
                 }
                 // Also behind the last message: another task may have been between sending and adding.
                 messages = self.sent.recv_many(&mut sent, TOGETHER), if !is_alone => {
@@ -109,6 +111,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Hearing<F> {
                 Some((number, result)) = self.answers.next() => self.confirms.resolve(number, result),
             }
         }
+        Ok(())
     }
 
     /// Answers that have arrived count. Returns whether no more messages are added.
@@ -187,7 +190,7 @@ mod tests {
             (Self { answers, asked: Vec::new(), in_flight: InFlight::default() }, hearing)
         }
 
-        fn heard(limit: Duration) -> (Self, JoinHandle<()>) {
+        fn heard(limit: Duration) -> (Self, JoinHandle<Result<(), Error>>) {
             let (peer, hearing) = Self::new(limit);
             (peer, tokio::spawn(hearing.run(pending())))
         }
@@ -230,7 +233,7 @@ mod tests {
         idle().await;
         assert!(!task.is_finished(), "499 are missing");
         (0..998).step_by(2).for_each(|index| peer.answer(index));
-        task.await.unwrap();
+        task.await.unwrap().unwrap();
         assert_eq!(peer.in_flight.used().messages, 0);
     }
 
@@ -247,7 +250,7 @@ mod tests {
         assert_eq!(third.await.unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(begin.elapsed().as_secs(), 60);
         peer.answers.finish();
-        task.await.unwrap();
+        task.await.unwrap().unwrap();
     }
 
     /// The task was busy, or the process stood still.
@@ -258,7 +261,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         (0..99).for_each(|index| peer.answer(index));
         peer.answers.finish();
-        hearing.run(pending()).await;
+        hearing.run(pending()).await.unwrap();
         let failed: Vec<_> =
             outcomes.into_iter().filter_map(|outcome| outcome.now_or_never()?.err()).collect();
         assert_eq!(failed.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Timeout]);
@@ -273,7 +276,7 @@ mod tests {
         let (second, since) = (peer.send(), Instant::now());
         (0..2).for_each(|index| peer.answer(index));
         assert_eq!((first.await.unwrap().offset(), second.await.unwrap().offset()), (Some(0), Some(1)));
-        task.await.unwrap();
+        task.await.unwrap().unwrap();
         assert_eq!(since.elapsed(), Duration::ZERO);
         // The end comes in the moment of a deadline.
         let (mut peer, mut hearing) = Peer::new(Duration::from_secs(60));

@@ -26,12 +26,17 @@ pub use answers::{Answers, Hearing};
 pub use requests::{Request, Requests};
 
 use crate::{
-    Outcome, Receipt,
+    Bounds, Outcome, Receipt,
     binding::{Permit, Resolver},
     sync::{Arc, Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};
-use std::{collections::VecDeque, fmt, sync::PoisonError, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::PoisonError,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// The unconfirmed messages of one connection. Clones share them.
@@ -52,9 +57,14 @@ struct Open {
     waiting: VecDeque<Option<Waiting>>,
     /// The number of the first.
     first: u64,
+    /// Those that were given up and are not answered, with their bytes: the client may keep them until the connection ends.
+    late: BTreeMap<u64, usize>,
     /// Why nothing more will be confirmed.
     ended: Option<Error>,
 }
+
+/// So few messages and bytes may be late whatever the bounds are.
+const LATE: Bounds = Bounds { messages: 1024, bytes: 1 << 20 };
 
 struct Waiting {
     due: Option<Instant>,
@@ -95,7 +105,11 @@ impl Confirms {
 
     /// Resolves the message with this number. Does nothing if it is resolved already.
     pub fn resolve(&self, number: u64, result: Result<Receipt, Error>) {
-        let waiting = self.open().take(number);
+        let waiting = {
+            let mut open = self.open();
+            open.late.remove(&number);
+            open.take(number)
+        };
         // Outside the lock: a woken task may run immediately.
         if let Some(waiting) = waiting {
             waiting.resolve(result);
@@ -107,6 +121,7 @@ impl Confirms {
         let mut confirmed = Vec::new();
         {
             let mut open = self.open();
+            open.late = open.late.split_off(&number.saturating_add(1));
             while open.first <= number && !open.waiting.is_empty() {
                 let first = open.first;
                 confirmed.extend(open.take(first));
@@ -123,6 +138,7 @@ impl Confirms {
             let mut open = self.open();
             open.ended.get_or_insert_with(|| error.clone());
             open.first = open.first.saturating_add(open.waiting.len() as u64);
+            open.late.clear();
             std::mem::take(&mut open.waiting)
         };
         failed.into_iter().flatten().for_each(|waiting| waiting.resolve(Err(error.clone())));
@@ -143,19 +159,34 @@ impl Confirms {
         self.open().waiting.front()?.as_ref()?.due
     }
 
-    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout).
-    pub fn expire(&self) {
+    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout). They leave their places to others, but the client
+    /// may keep what it has of them until the peer answers.
+    ///
+    /// Returns an error of kind [`Disconnected`](ErrorKind::Disconnected) when as many of these are not answered as may be in flight, in
+    /// messages or bytes (or 1,024 and 1 MiB, if that is more): the caller has to end the connection, which alone frees them.
+    pub fn expire(&self) -> Result<(), Error> {
         let now = Instant::now();
         loop {
             let late = {
                 let mut open = self.open();
                 let due = open.waiting.front().and_then(|first| first.as_ref()?.due);
                 let first = open.first;
-                if due.is_some_and(|due| due <= now) { open.take(first) } else { None }
+                let late = if due.is_some_and(|due| due <= now) { open.take(first) } else { None };
+                if let Some(late) = &late {
+                    open.late.insert(first, late.place.bytes());
+                    if open.is_clogged(late.place.bounds()) {
+                        open.ended.get_or_insert_with(clogged);
+                    }
+                }
+                late
             };
-            let Some(late) = late else { return };
+            let Some(late) = late else { break };
             late.resolve(Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("the peer did not confirm the message within {:?}", self.0.limit))));
+        }
+        match self.open().ended.clone() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 
@@ -165,6 +196,12 @@ impl Confirms {
 }
 
 impl Open {
+    /// Whether as much is late as may be in flight.
+    fn is_clogged(&self, bounds: Bounds) -> bool {
+        let bytes = self.late.values().copied().fold(0, usize::saturating_add);
+        self.late.len() >= bounds.messages.max(LATE.messages) || bytes >= bounds.bytes.max(LATE.bytes)
+    }
+
     fn take(&mut self, number: u64) -> Option<Waiting> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
         let waiting = self.waiting.get_mut(index)?.take();
@@ -174,6 +211,11 @@ impl Open {
         }
         waiting
     }
+}
+
+fn clogged() -> Error {
+    Error::new(ErrorKind::Disconnected)
+        .with_detail("the peer confirms none of as many messages as may be on their way")
 }
 
 impl fmt::Debug for Confirms {
@@ -232,15 +274,49 @@ mod tests {
         let due = confirms.due().unwrap();
         tokio::time::advance(Duration::from_secs(9)).await;
         let (number, second) = confirms.add(in_flight.take(1));
-        confirms.expire();
+        confirms.expire().unwrap();
         assert_eq!(confirms.due(), Some(due));
         tokio::time::advance(Duration::from_secs(1)).await;
-        confirms.expire();
+        confirms.expire().unwrap();
         assert_eq!(kind(first), Some(ErrorKind::Timeout));
         assert_eq!(confirms.due(), Some(due + Duration::from_secs(9)));
         confirms.resolve(0, Ok(Receipt::new())); // too late
         confirms.resolve(number, Ok(Receipt::new()));
         assert_eq!(kind(second), None);
+    }
+
+    /// What the client keeps of messages that were given up counts until they are answered.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_clogged_with_what_is_late_has_to_end() {
+        for (size, most) in [(1, 1024), (1 << 18, 4)] {
+            let in_flight = InFlight::new(Bounds { messages: 10, bytes: 1 << 19 });
+            let confirms = Confirms::new(Duration::from_secs(10));
+            let late = async || {
+                let (number, _) = confirms.add(in_flight.take(size));
+                tokio::time::advance(Duration::from_secs(10)).await;
+                (number, confirms.expire())
+            };
+            for _ in 0..2 * most {
+                let (number, expired) = late().await;
+                expired.unwrap();
+                confirms.resolve(number, Ok(Receipt::new()));
+            }
+            let mut last = 0;
+            for _ in 1..most {
+                let (number, expired) = late().await;
+                expired.unwrap();
+                last = number;
+            }
+            confirms.resolve_to(last, &Ok(Receipt::new()));
+            for _ in 1..most {
+                late().await.1.unwrap();
+            }
+            let (_, waiting) = confirms.add(in_flight.take(1));
+            tokio::time::advance(Duration::from_secs(10)).await;
+            assert_eq!(late().await.1.unwrap_err().kind(), ErrorKind::Disconnected);
+            assert_eq!(kind(waiting), Some(ErrorKind::Timeout));
+            assert_eq!(kind(confirms.add(in_flight.take(1)).1), Some(ErrorKind::Disconnected));
+        }
     }
 
     /// A task that waits for several outcomes wakes when all are there, and their places are free then.
