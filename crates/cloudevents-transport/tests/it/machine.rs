@@ -288,6 +288,21 @@ async fn what_waits_for_the_program_is_kept_from_coming_again() {
     next(&mut receiver).await.accept().await.unwrap();
 }
 
+/// Few places are free when the rest comes of what was requested before.
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_is_kept_from_coming_again() {
+    let mut can = ReceiverCapabilities::queue();
+    can.extends = Extends::Every(30 * SECOND);
+    let (queue, feeds) = queue(can, 1, ErrorKind::Closed);
+    let _receiver = queue.receiver(Room::new(Bounds::default(), 64), broker()).await;
+    (1..=56).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    sleep(SECOND).await;
+    (57..=64).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    sleep(20 * SECOND).await;
+    let renewed = queue.seen().iter().map(|calls| calls.matches(',').count() + 1).sum::<usize>();
+    assert_eq!(renewed, 64);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_extended_says_so() {
     for (extends, expected) in [(Extends::Never, false), (Extends::NotNeeded, true)] {

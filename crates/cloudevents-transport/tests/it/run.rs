@@ -6,11 +6,12 @@ use cloudevents_core::{
     Message, Payload, TypedEvent,
 };
 use cloudevents_json::{Json, JsonEventExt};
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Delivery, Failure, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
     Verdict,
-    binding::{Incoming, Receive, Token},
-    fake::FakeQueue,
+    binding::{Incoming, Receive, Token, log::LogOptions},
+    fake::{FakeLog, FakeQueue},
 };
 use std::{
     cell::Cell,
@@ -230,6 +231,22 @@ async fn a_payload_that_does_not_fit_is_not_tried_again() {
     let shutdown = until_settled(counters.clone(), 1);
     receiver.run(handle).concurrency(1).until(shutdown).await.unwrap();
     assert_eq!((queue.rejected().len(), calls.get()), (1, 1));
+}
+
+/// Handlers that run are waited for, what is behind them goes back, and nothing of that is worth a warning.
+#[tokio::test(start_paused = true)]
+async fn a_clean_shutdown_logs_no_warning() {
+    let (logged, log) = (Logged::begin(), FakeLog::new(2));
+    log.sender().send_all(events(20)).await.unwrap();
+    let queue = filled(20).await;
+    let (of_log, _) = log.receiver(options(), LogOptions::default().dropping_rejected()).unwrap();
+    for receiver in [queue.receiver(options()), of_log] {
+        let counters = receiver.counters();
+        let handle = async |_: Event| sleep(Duration::from_secs(2)).await;
+        receiver.run(handle).concurrency(4).until(sleep(Duration::from_secs(1))).await.unwrap();
+        assert_eq!(counters.snapshot().accepted, 4);
+    }
+    assert_eq!(logged.text(), "");
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,8 @@ use tokio::{
 pub struct Addresses {
     /// Which one is tried first.
     first: Arc<AtomicUsize>,
+    /// Which one accepted the last connection.
+    last: Arc<AtomicUsize>,
 }
 
 impl Addresses {
@@ -38,7 +40,7 @@ impl Addresses {
 
     /// The last connection is what it should be: the next attempt begins at the same address.
     pub fn worked(&self) {
-        self.first.fetch_sub(1, Ordering::Relaxed);
+        self.first.store(self.last.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     async fn any(&self, addresses: &[SocketAddr], limit: Duration) -> io::Result<TcpStream> {
@@ -51,6 +53,7 @@ impl Addresses {
             let share = limit.saturating_sub(begun.elapsed()).checked_div(left).unwrap_or_default();
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
+                    self.last.store(index, Ordering::Relaxed);
                     self.first.store(index.saturating_add(1), Ordering::Relaxed);
                     stream.set_nodelay(true)?;
                     return Ok(stream);
@@ -122,5 +125,9 @@ mod tests {
             }
         }
         assert_eq!(peers, [both[0], both[1], both[1], both[1], both[0]]);
+        // Two clients that share it, as a receiver and the sender of its dead letters.
+        addresses.worked();
+        addresses.worked();
+        assert_eq!(addresses.any(&both, LIMIT).await.unwrap().peer_addr().unwrap(), both[0]);
     }
 }

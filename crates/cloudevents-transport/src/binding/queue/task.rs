@@ -282,11 +282,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
                 () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
-                () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
                 () = self.here.ready(), if room == 0 && missing.is_none() && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 error = &mut lost, if !self.is_lost => Step::Lost(error),
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
+                // Last: while it waits it holds the places that are free, and a message needs one.
+                () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
             };
             match step {
                 Step::Asked => self.asked(&mut asked, source).await?,
