@@ -8,8 +8,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, Event, Message as CloudMessage,
-    codec::{append_payload, binary_mode_body},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message as CloudMessage,
+    codec::{append_payload, binary_mode_body, binary_mode_meaning_losses, check_binary_mode, other_charset},
 };
 use cloudevents_transport::{Partition, Received};
 use rdkafka::{
@@ -66,8 +66,10 @@ pub trait ProducerRecordExt<'a>: Sized + Sealed {
     /// Writes the event in binary mode: appends headers to those already present, and replaces the payload.
     /// Key, partition and timestamp do not change.
     ///
-    /// Losses are not reported, and text is written as UTF-8 whatever charset its content type states; [`encode`](crate::encode()) reports
-    /// them and writes the charset.
+    /// The record borrows the payload, and nothing is written that means something else: a loss that [changes the
+    /// meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact), and text that its content type
+    /// wants in another charset than UTF-8 one of kind [`Unsupported`](ErrorKind::Unsupported), because it needs bytes of its own: use
+    /// [`encode`](crate::encode()) and [`RecordExt`]. So is a payload that a receiver would take for the event, by its content type.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -75,27 +77,27 @@ pub trait ProducerRecordExt<'a>: Sized + Sealed {
     /// use rdkafka::{message::Headers, producer::FutureRecord};
     ///
     /// let event = Event::builder().id("1").source("/s").ty("t").text("hello").build()?;
-    /// let record = FutureRecord::to("orders").key("42").event(&event);
+    /// let record = FutureRecord::to("orders").key("42").event(&event)?;
     /// assert_eq!(record.payload, Some(&b"hello"[..]));
     /// assert_eq!(record.headers.unwrap().get(1).key, "ce_id");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    fn event(self, event: &'a Event) -> Self;
+    fn event(self, event: &'a Event) -> Result<Self, Error>;
 }
 
 impl<'a, K: ToBytes + ?Sized> ProducerRecordExt<'a> for FutureRecord<'a, K, [u8]> {
-    fn event(mut self, event: &'a Event) -> Self {
+    fn event(mut self, event: &'a Event) -> Result<Self, Error> {
+        self.payload = borrowed(event)?;
         self.headers = filled(self.headers, event);
-        self.payload = event.data_bytes().map(|payload| &**payload);
-        self
+        Ok(self)
     }
 }
 
 impl<'a, K: ToBytes + ?Sized, D: rdkafka::IntoOpaque> ProducerRecordExt<'a> for BaseRecord<'a, K, [u8], D> {
-    fn event(mut self, event: &'a Event) -> Self {
+    fn event(mut self, event: &'a Event) -> Result<Self, Error> {
+        self.payload = borrowed(event)?;
         self.headers = filled(self.headers, event);
-        self.payload = event.data_bytes().map(|payload| &**payload);
-        self
+        Ok(self)
     }
 }
 
@@ -135,6 +137,21 @@ impl RecordExt for Record {
         record.payload = self.value.as_deref();
         record.headers = headers(None, &self.headers);
         record
+    }
+}
+
+/// The payload as binary mode writes it, if it is written as it is.
+fn borrowed(event: &Event) -> Result<Option<&[u8]>, Error> {
+    check_binary_mode(event)?;
+    let _ = binary_mode_meaning_losses(event).keep_meaning()?;
+    match other_charset(event) {
+        None => Ok(event.data_bytes().map(|payload| &**payload)),
+        Some(_) => Err(Error::new(ErrorKind::Unsupported)
+            .with_attribute("datacontenttype")
+            .with_detail(
+                "it states another charset than UTF-8, and this record borrows the payload, which is UTF-8",
+            )
+            .with_help("`cloudevents_kafka::encode` and `to_future` or `to_base` write the charset")),
     }
 }
 
@@ -309,7 +326,7 @@ mod sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_core::ErrorKind;
+    use cloudevents_core::Payload;
     use rdkafka::{
         Timestamp,
         message::{Headers, OwnedMessage},
@@ -322,6 +339,36 @@ mod tests {
 
     fn header<'a>(key: &'a str, value: Option<&'a [u8]>) -> ClientHeader<'a, &'a [u8]> {
         ClientHeader { key, value }
+    }
+
+    #[test]
+    fn a_record_that_borrows_the_payload_has_its_meaning_or_is_none() {
+        let of = |payload: Payload, ty: Option<&str>| {
+            let builder = Event::builder().id("1").source("/s").ty("t");
+            let event = match ty {
+                Some(ty) => builder.payload(ty, payload),
+                None => builder.payload_only(payload),
+            };
+            let event = event.build().unwrap();
+            FutureRecord::<[u8], [u8]>::to("orders")
+                .event(&event)
+                .map(|record| record.payload.map(<[u8]>::to_vec))
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(of(Payload::text("caf\u{e9}"), Some("text/plain")), Ok(Some("caf\u{e9}".into())));
+        assert_eq!(
+            of(Payload::text("cafe"), Some("text/plain; charset=iso-8859-1")),
+            Ok(Some("cafe".into()))
+        );
+        let latin = of(Payload::text("caf\u{e9}"), Some("text/plain; charset=iso-8859-1"));
+        assert_eq!(latin, Err(ErrorKind::Unsupported));
+        let lost = of(Payload::text("\u{1f600}"), Some("text/plain; charset=iso-8859-1"));
+        assert_eq!(lost, Err(ErrorKind::Inexact));
+        let proto = of(Payload::proto("type.googleapis.com/example.Order", vec![8, 1]), None);
+        assert_eq!(proto, Err(ErrorKind::Inexact));
+        // Receivers would read the inner event.
+        let inner = of(Payload::binary(b"{}".as_slice()), Some("application/cloudevents+json"));
+        assert_eq!(inner, Err(ErrorKind::Unsupported));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! # async fn forward(consumer: StreamConsumer, producer: FutureProducer) -> Result<(), Box<dyn std::error::Error>> {
 //! let message = consumer.recv().await?;
 //! let event = decode(&message, &DecodeOptions::strict())?.value;
-//! let sent = producer.send_result(FutureRecord::to("orders").key("42").event(&event)).map_err(|(error, _)| error)?;
+//! let record = FutureRecord::to("orders").key("42").event(&event)?;
+//! let sent = producer.send_result(record).map_err(|(error, _)| error)?;
 //! sent.await?.map_err(|(error, _)| error)?;
 //! # Ok(()) }
 //! ```

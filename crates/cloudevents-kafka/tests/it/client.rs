@@ -34,7 +34,7 @@ async fn with_a_client_of_ones_own() {
     let producer: FutureProducer = config(&topic.servers).create().unwrap();
     let sent = event(1, "k");
     let trace = OwnedHeaders::new().insert(Header { key: "trace", value: Some("7") });
-    let binary = FutureRecord::to(&topic.name).key("42").headers(trace).event(&sent);
+    let binary = FutureRecord::to(&topic.name).key("42").headers(trace).event(&sent).unwrap();
     soon(producer.send_result(binary).unwrap()).await.unwrap().unwrap();
     let (structured, _) = cloudevents_kafka::encode(&sent, Mode::structured(&Json::new())).unwrap();
     soon(producer.send_result(structured.to_future(&topic.name)).unwrap()).await.unwrap().unwrap();

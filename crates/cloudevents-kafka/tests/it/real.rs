@@ -116,6 +116,40 @@ async fn a_position_that_retention_has_passed_goes_on_with_what_is_left() {
     }
 }
 
+/// A static member that is started twice: the second one takes the place, goes on where the first had settled, and the first one ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_static_member_takes_the_place_of_the_first() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let member = || topic.receiver_with("&group.instance.id=one", KafkaReceiverOptions::default());
+    let (mut first, sender) = (member().await, topic.sender().await);
+    soon(sender.send_all((0..3).map(|number| event(number, "k")))).await.unwrap();
+    let taken = next(&mut first).await;
+    assert_eq!(number(&taken), 0);
+    taken.accept().await.unwrap();
+    soon(async { while topic.committed_and_ends().await.0 != [Some(1)] {} }).await;
+    let mut second = member().await;
+    for expected in 1..3 {
+        let delivery = next(&mut second).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    // What it had fetched it may still hand out.
+    let ended = soon(async {
+        loop {
+            if let Err(error) = first.next().await {
+                break error;
+            }
+        }
+    });
+    let ended = ended.await;
+    assert_eq!(ended.kind(), ErrorKind::Closed, "{ended}");
+    assert!(ended.to_string().contains("instance"), "{ended}");
+    let state = first.connectivity().state();
+    assert!(state.is_failed(), "{state:?}");
+    soon(second.drain(PATIENCE)).await.unwrap();
+    assert_eq!(topic.committed_and_ends().await.0, [Some(3)]);
+}
+
 /// 100 MB before the first is settled: what is fetched ahead is bounded, and all of it comes once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_at_connect_comes_once_and_in_order() {

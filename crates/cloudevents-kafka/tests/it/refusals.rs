@@ -2,9 +2,10 @@
 
 use crate::broker::{Topic, event, event_with, soon};
 use cloudevents_core::{ErrorKind, Event};
-use cloudevents_kafka::rdkafka039::sender;
+use cloudevents_kafka::rdkafka039::{self, KafkaSenderOptions, sender};
 use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::Sender;
+use std::time::Duration;
 
 /// Records that are handed over together are in one batch.
 const TOGETHER: &str = "linger.ms=300";
@@ -63,6 +64,27 @@ async fn a_record_that_was_alone_is_refused_at_once() {
         assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
         soon(sender.send(&event(number, "k"))).await.unwrap();
     }
+}
+
+/// A disk that is full is no fault of a record: it is sent again until `timeout`, and arrives once, in order, if there is room before.
+#[tokio::test]
+async fn a_broker_that_cannot_store_refuses_no_record() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
+    broker.refuse_next(Refusal::Storage, 5).unwrap();
+    let events: Vec<_> = (0..3).map(|number| event_with(number, "k", format!("{number}"))).collect();
+    assert_eq!(send_together(&sender, &events).await, [Ok(()); 3]);
+    let ids: Vec<_> = broker.messages(&topic.name).unwrap();
+    let ids: Vec<_> = ids.iter().map(|kept| kept.header("ce_id").unwrap().to_vec()).collect();
+    assert_eq!(ids, [b"0", b"1", b"2"]);
+
+    let mut options = KafkaSenderOptions::default();
+    options.timeout = Duration::from_secs(1);
+    let impatient = soon(rdkafka039::sender(&topic.url(""), options)).await.unwrap();
+    broker.refuse_next(Refusal::Storage, 1000).unwrap();
+    let error = soon(impatient.send(&events[0])).await.unwrap_err();
+    assert_eq!((error.kind(), impatient.refuses_message(&error)), (ErrorKind::Timeout, false), "{error}");
 }
 
 #[tokio::test]

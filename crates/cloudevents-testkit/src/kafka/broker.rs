@@ -115,6 +115,9 @@ impl Broker {
             Refusal::InvalidRecord => {
                 (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD)
             }
+            Refusal::Storage => {
+                (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR)
+            }
             Refusal::Commit => {
                 (RDKafkaApiKey::OffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE)
             }
@@ -207,6 +210,8 @@ pub enum Refusal {
     BatchTooLarge,
     /// A batch with a record that is not valid: INVALID_RECORD. The answer does not say which one.
     InvalidRecord,
+    /// A batch that the broker cannot store, as with a full disk: KAFKA_STORAGE_ERROR. Clients send it again.
+    Storage,
     /// A commit, for good: INVALID_COMMIT_OFFSET_SIZE.
     Commit,
 }
