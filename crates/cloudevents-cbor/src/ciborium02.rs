@@ -26,7 +26,7 @@ pub trait CborBuilderExt: Sized + Sealed {
 
 impl CborBuilderExt for EventBuilder {
     fn cbor<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        payload_as(self, Ciborium::CONTENT_TYPE, Ciborium::accepts, to_payload(value))
+        payload_as(self, Ciborium::CONTENT_TYPE, Ciborium::writes, to_payload(value))
     }
 }
 
@@ -88,6 +88,10 @@ impl Codec for Ciborium {
 
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is_cbor()
+    }
+
+    fn writes(content_type: MediaType<'_>) -> bool {
+        Self::accepts(content_type)
     }
 }
 

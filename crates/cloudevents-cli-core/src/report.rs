@@ -87,7 +87,7 @@ impl Report {
         }
     }
 
-    /// Creates a warning about a repair of lenient decoding.
+    /// Creates a warning about a repair of lenient decoding. The place says which event of a batch it is.
     pub fn repair(repair: &Repair) -> Self {
         let mut report = match repair.cause() {
             Some(cause) => Self { severity: Severity::Warning, help: None, ..Self::of(cause) },
@@ -96,6 +96,8 @@ impl Report {
         let message = repair.to_string();
         let code = repair.kind().code();
         let words = message.strip_suffix(&format!(" [{code}]")).unwrap_or(&message);
+        let index = repair.index().map(|index| format!(" (event {index} of the batch)")).unwrap_or_default();
+        let words = words.strip_suffix(index.as_str()).unwrap_or(words);
         let cause = repair.cause().map(|cause| format!(": {}", cause.message())).unwrap_or_default();
         report.message = format!("repaired: {}", words.strip_suffix(cause.as_str()).unwrap_or(words));
         if let Some(cause) = repair.cause().filter(|_| report.detail.is_empty()) {
@@ -433,6 +435,7 @@ fn names_the_api(clause: &str) -> bool {
 mod tests {
     use super::*;
     use crate::source::Source;
+    use cloudevents_kit::RepairKind;
 
     fn told(document: &'static str, width: Option<usize>) -> String {
         let error = cloudevents_kit::json::decode(document).unwrap_err();
@@ -452,6 +455,15 @@ mod tests {
             let marked: String = lines[2].chars().skip(caret).take(9).collect();
             assert_eq!(marked, "yesterday", "{text}");
         }
+    }
+
+    /// Which event it is and what is wrong with it are said elsewhere in the report.
+    #[test]
+    fn a_repair_in_a_batch_reads_like_one_of_a_single_event() {
+        let cause = cloudevents_kit::json::decode("{}").unwrap_err();
+        let repair = Repair::new(RepairKind::DroppedAttribute).with_attribute("time").with_cause(cause);
+        let single = Report::repair(&repair).to_text(Paint(false), None);
+        assert_eq!(Report::repair(&repair.with_index(3)).to_text(Paint(false), None), single);
     }
 
     #[test]

@@ -142,15 +142,15 @@ impl EventBuilder {
         self.payload_as("text/plain", |_| true, Payload::text(text))
     }
 
-    /// Sets the payload, and its content type unless one was set before that `accepts` takes.
+    /// Sets the payload, and its content type unless one was set before that describes it, as `writes` decides.
     pub(crate) fn payload_as(
         self,
         datacontenttype: &str,
-        accepts: impl FnOnce(MediaType<'_>) -> bool,
+        writes: impl FnOnce(MediaType<'_>) -> bool,
         payload: impl IntoPayload,
     ) -> Self {
         let stated = self.parts.core(Core::DataContentType);
-        if !stated.is_absent() && accepts(MediaType::known(self.parts.str(stated))) {
+        if !stated.is_absent() && writes(MediaType::known(self.parts.str(stated))) {
             return self.payload_only(payload);
         }
         self.payload(datacontenttype, payload)

@@ -148,6 +148,20 @@ impl<T> Decoded<T> {
         self
     }
 
+    /// Gives each repair the index, counted from 0, of the event in its batch.
+    ///
+    /// ```
+    /// use cloudevents_core::{Decoded, Repair, RepairKind};
+    ///
+    /// let decoded = Decoded::new((), vec![Repair::new(RepairKind::LowerCasedName)]).with_index(3);
+    /// assert_eq!(decoded.repairs()[0].index(), Some(3));
+    /// ```
+    #[inline]
+    pub fn with_index(mut self, index: usize) -> Self {
+        self.repairs = self.repairs.into_iter().map(|repair| repair.with_index(index)).collect();
+        self
+    }
+
     /// The repairs.
     pub fn repairs(&self) -> &[Repair] {
         &self.repairs

@@ -10,6 +10,7 @@ use crate::{
     Data, Error, ErrorKind, EventBuilder, EventKey, FromValue, JsonText, MediaType, Name, SpecVersion,
     Timestamp, Uri, UriReference, Value,
     attributes::{Attributes, Buffers, CORE, Core, Extension, Extensions, Span},
+    codec::is_utf8,
     parts::reserved,
     payload::{Content, Kind},
     v03,
@@ -248,19 +249,13 @@ impl Event {
     }
 
     fn check_charset(&self) -> Result<(), Error> {
-        let charset = self.datacontenttype().and_then(|content_type| content_type.parameter("charset"));
-        match charset {
-            Some(charset)
-                if !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) =>
-            {
-                Err(Error::new(ErrorKind::UnexpectedContentType)
-                    .with_attribute("datacontenttype")
-                    .with_detail(alloc::format!(
-                        "the charset is `{charset}`, and only UTF-8 can be read as text"
-                    ))
-                    .with_help("decode the bytes of Event::data_bytes with a library that knows the charset"))
-            }
-            _ => Ok(()),
+        let other = self.datacontenttype().filter(|content_type| !is_utf8(*content_type));
+        match other.and_then(|content_type| content_type.parameter("charset")) {
+            Some(charset) => Err(Error::new(ErrorKind::UnexpectedContentType)
+                .with_attribute("datacontenttype")
+                .with_detail(alloc::format!("the charset is `{charset}`, and only UTF-8 can be read as text"))
+                .with_help("decode the bytes of Event::data_bytes with a library that knows the charset")),
+            None => Ok(()),
         }
     }
 

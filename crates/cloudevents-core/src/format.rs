@@ -51,7 +51,8 @@ pub trait Format: Send + Sync + fmt::Debug {
     }
 
     /// Reads a document with a batch, event by event: an invalid event does not fail the rest of the batch. Returns an error only for a
-    /// document that cannot be split into events.
+    /// document that cannot be split into events. A repair of the document itself is reported with the first valid event, without an
+    /// index.
     fn decode_items(&self, document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
         let _ = (document, with);
         Err(no_batches(self.id()))
@@ -129,7 +130,7 @@ fn no_batches(id: FormatId) -> Error {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Item {
-    /// The event, or an error with its index.
+    /// The event, or an error. The error has the index of the event, and so have its repairs.
     pub event: Result<Decoded<Event>, Error>,
     /// The event's own part of the document.
     pub raw: Bytes,

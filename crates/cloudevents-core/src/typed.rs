@@ -1,6 +1,6 @@
 //! Events whose payload is a Rust type.
 
-use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
+use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload, codec::is_utf8};
 
 /// A way to write values as payloads, named by its media type. Each format crate has one: `Json`, for example, handles all serde types.
 ///
@@ -13,6 +13,15 @@ pub trait Codec {
     /// Whether the codec can read payloads of this content type. The default accepts [`CONTENT_TYPE`](Self::CONTENT_TYPE).
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is(Self::CONTENT_TYPE)
+    }
+
+    /// Whether this content type describes the payloads that the codec writes. One that a builder states stays then, and is replaced by
+    /// [`CONTENT_TYPE`](Self::CONTENT_TYPE) otherwise. A codec may read more than it writes: see [`accepts`](Self::accepts).
+    ///
+    /// The default is [`CONTENT_TYPE`](Self::CONTENT_TYPE) with any parameters, but for JSON with a `charset` other than UTF-8: JSON is
+    /// written as UTF-8 (RFC 8259, section 8.1).
+    fn writes(content_type: MediaType<'_>) -> bool {
+        content_type.is(Self::CONTENT_TYPE) && (!content_type.is_json() || is_utf8(content_type))
     }
 }
 
@@ -124,13 +133,13 @@ pub struct TypedEvent<T> {
 
 impl<T: EventData> TypedEvent<T> {
     /// Builds the event: `type`, `datacontenttype` and the payload come from the value, everything else from the builder. A
-    /// `datacontenttype` of the builder stays if the codec [accepts](Codec::accepts) it.
+    /// `datacontenttype` of the builder stays if it describes what the codec [writes](Codec::writes).
     pub fn build(builder: EventBuilder, data: T) -> Result<Self, crate::BuildError>
     where
         T::Codec: Encode<T>,
     {
         let payload = T::Codec::encode(&data, &CodecContext::default());
-        let builder = builder.ty(T::TYPE).payload_as(T::Codec::CONTENT_TYPE, T::Codec::accepts, payload);
+        let builder = builder.ty(T::TYPE).payload_as(T::Codec::CONTENT_TYPE, T::Codec::writes, payload);
         let event = builder.build()?;
         Ok(Self { event, data })
     }

@@ -44,11 +44,12 @@ pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Ve
     Ok(batch)
 }
 
-/// Returns each element as an event or an error. Fails only for a document that is not an array.
+/// Returns each element as an event or an error. Fails only for a document that is not an array. A byte order mark is reported with the
+/// first valid event, as by [`BatchReader`](crate::BatchReader).
 pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
     let (buffer, start) = open(document, with)?;
     let mut items: Vec<Item> = Vec::new();
-    let mut version = None;
+    let (mut version, mut mark) = (None, start > 0);
     let mut elements = Elements::open(&buffer, start)?;
     while let Some(at) = elements.next(&buffer)? {
         let index = items.len();
@@ -60,7 +61,14 @@ pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<
         let mut begin = range.start;
         let decoded = event(&buffer, &mut begin, with, 2).and_then(|decoded| {
             let first = *version.get_or_insert(decoded.value.specversion());
-            if first == decoded.value.specversion() { Ok(decoded) } else { Err(mixed_specversions(first)) }
+            if first != decoded.value.specversion() {
+                return Err(mixed_specversions(first));
+            }
+            let mut decoded = decoded.with_index(index);
+            if std::mem::take(&mut mark) {
+                decoded.repairs.push(Repair::new(RepairKind::ByteOrderMark));
+            }
+            Ok(decoded)
         });
         items.push(Item::new(
             decoded.map_err(|error| error.with_index(index)),

@@ -5,7 +5,7 @@ use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
     Repair, RepairKind, SpecVersion, TextBuffer,
     codec::{
-        Assembler, Completed, decode_base64, payload_as,
+        Assembler, Completed, decode_base64, is_utf8, payload_as,
         scan::{RawString, Scanner},
         scan_json,
     },
@@ -168,8 +168,9 @@ fn no_base64_in_03() -> Error {
 
 /// Payloads from serde types, for [`EventBuilder`].
 pub trait JsonBuilderExt: Sized + Sealed {
-    /// Sets the payload as JSON. `datacontenttype` becomes `application/json`, unless a JSON one was set before. `build` reports a value
-    /// that cannot be serialised. `serde_json` writes it: numbers that are not finite become `null`.
+    /// Sets the payload as JSON. `datacontenttype` becomes `application/json`, unless a JSON one was set before whose `charset`, if it
+    /// has one, is UTF-8. `build` reports a value that cannot be serialised. `serde_json` writes it: numbers that are not finite become
+    /// `null`.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -185,7 +186,7 @@ pub trait JsonBuilderExt: Sized + Sealed {
 
 impl JsonBuilderExt for EventBuilder {
     fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        payload_as(self, Json::CONTENT_TYPE, Json::accepts, to_payload(value))
+        payload_as(self, Json::CONTENT_TYPE, Json::writes, to_payload(value))
     }
 }
 
@@ -264,6 +265,11 @@ impl Codec for Json {
 
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is_json()
+    }
+
+    /// Every JSON content type, but for one with a `charset` other than UTF-8.
+    fn writes(content_type: MediaType<'_>) -> bool {
+        content_type.is_json() && is_utf8(content_type)
     }
 }
 

@@ -6,8 +6,8 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Loss, LossC
 use std::io::{self, BufRead, Write};
 
 /// Reads JSON Lines: an event per line. Blank lines are skipped. A line that is not an event yields an [`Item`] with the line and the
-/// error, whose index counts the non-blank lines from 0. [`line_number`](Self::line_number) counts all lines, as editors do. A line beyond
-/// [`Limits::bytes`](cloudevents_core::Limits::bytes) is not kept: its [`Item`] has no bytes.
+/// error. The index of errors and repairs counts the non-blank lines from 0. [`line_number`](Self::line_number) counts all lines, as
+/// editors do. A line beyond [`Limits::bytes`](cloudevents_core::Limits::bytes) is not kept: its [`Item`] has no bytes.
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -120,7 +120,7 @@ impl<R: BufRead> Iterator for LineReader<R> {
         let (raw, event) = match line {
             Ok(line) => {
                 let raw = Bytes::from(line);
-                (raw.clone(), decode::document(raw, &self.with))
+                (raw.clone(), decode::document(raw, &self.with).map(|decoded| decoded.with_index(index)))
             }
             Err(error) => (Bytes::new(), Err(error)),
         };

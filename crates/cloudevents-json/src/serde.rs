@@ -37,7 +37,8 @@
 //!
 //! **What JSON loses.** Extensions of the types Binary, URI, URI-reference and Timestamp become Strings (read them with
 //! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
-//! out. `docs/losses.md` of the project has the whole table.
+//! out. Text without a content type, which other formats and programs can make, is read as a JSON string: `x` becomes `"x"`, with
+//! quotation marks. `docs/losses.md` of the project has the whole table.
 //!
 //! `with` is for fields of the type [`Event`], and for an `Option`, a `Vec` or a `Box` of it ([`Field`]). In a map, use [`AsJson`] and
 //! [`AsTyped`]:
@@ -116,7 +117,8 @@ impl Form for Document {
     }
 }
 
-/// An event that serialises as a document of the JSON event format: see [the module](self).
+/// An event that serialises as a document of the JSON event format: see [the module](self) for what that loses. Text without a content
+/// type is read as a JSON string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsJson(pub Event);
 

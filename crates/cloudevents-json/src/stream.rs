@@ -304,8 +304,8 @@ impl<R: Read> BatchReader<R> {
     }
 
     /// Reads the element as an event of the batch. All events must have the same specversion.
-    fn event(&mut self, raw: Bytes) -> Result<Decoded<Event>, Error> {
-        let mut decoded = decode::element(raw, &self.with)?;
+    fn event(&mut self, raw: Bytes, index: usize) -> Result<Decoded<Event>, Error> {
+        let mut decoded = decode::element(raw, &self.with)?.with_index(index);
         let version = decoded.value.specversion();
         let first = *self.version.get_or_insert(version);
         if version != first {
@@ -344,7 +344,7 @@ impl<R: Read> Iterator for BatchReader<R> {
             Ok(Some(raw)) => {
                 let index = self.index;
                 self.index = index.saturating_add(1);
-                let event = self.event(raw.clone());
+                let event = self.event(raw.clone(), index);
                 Some(Ok(Item::new(event.map_err(|error| error.with_index(index)), raw)))
             }
             Ok(None) => {

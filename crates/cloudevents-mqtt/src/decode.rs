@@ -119,11 +119,14 @@ fn binary(
     let payload = match payload.is_empty() {
         true => None,
         false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
-        false if message.payload_is_text() => Some(match TextBuffer::new(payload.clone()) {
-            Ok(text) => codec::characters(text, assembler.content_type()),
-            // The indicator is wrong, the payload need not be.
-            Err(_) => Payload::body(payload),
-        }),
+        // Text in another charset than UTF-8 would be written again in that one: the bytes are kept, as of a message without the indicator.
+        false if message.payload_is_text() && assembler.content_type().is_none_or(codec::is_utf8) => {
+            Some(match TextBuffer::new(payload.clone()) {
+                Ok(text) => codec::characters(text, assembler.content_type()),
+                // The indicator is wrong, the payload need not be.
+                Err(_) => Payload::body(payload),
+            })
+        }
         false => Some(Payload::body(payload)),
     };
     assembler.finish(payload)

@@ -31,8 +31,9 @@ pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<
     let mut elements = Elements::open(&document, with);
     while let Some((part, start)) = elements.next()? {
         let (raw, index) = (document.slice_ref(part), items.len());
+        let decoded = event(raw.clone(), start, with, 2);
         items.push(Item::new(
-            event(raw.clone(), start, with, 2).map_err(|error| error.with_index(index)),
+            decoded.map(|decoded| decoded.with_index(index)).map_err(|error| error.with_index(index)),
             raw,
         ));
     }

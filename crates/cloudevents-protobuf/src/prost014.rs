@@ -39,7 +39,7 @@ pub trait ProtobufBuilderExt: Sized + Sealed {
 
 impl ProtobufBuilderExt for EventBuilder {
     fn proto<M: Message + Name>(self, message: &M) -> Self {
-        payload_as(self, Prost::CONTENT_TYPE, Prost::accepts, to_payload(message))
+        payload_as(self, Prost::CONTENT_TYPE, Prost::writes, to_payload(message))
     }
 }
 
@@ -114,6 +114,10 @@ impl Codec for Prost {
     const CONTENT_TYPE: &'static str = "application/protobuf";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
+        is_protobuf(content_type)
+    }
+
+    fn writes(content_type: MediaType<'_>) -> bool {
         is_protobuf(content_type)
     }
 }

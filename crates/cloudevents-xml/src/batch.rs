@@ -56,8 +56,9 @@ pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<
         scanner.rewind(tag.start, level);
         let decoded = scanner.start().and_then(|_| event(&buffer, &mut scanner, with, &mut copied));
         scanner.rewind(end, level);
-        items
-            .push(Item::new(decoded.map_err(|error| error.with_index(index)), part(&buffer, tag.start, end)));
+        let decoded =
+            decoded.map(|decoded| decoded.with_index(index)).map_err(|error| error.with_index(index));
+        items.push(Item::new(decoded, part(&buffer, tag.start, end)));
     }
     scanner.epilog()?;
     Ok(items)

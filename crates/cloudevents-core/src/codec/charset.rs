@@ -3,7 +3,23 @@
 //! The charsets whose encoding is a rule and not a table are here. The library that browsers share has their encoders, which take
 //! ISO-8859-1 and US-ASCII for windows-1252, as web pages need it, and do not write UTF-16.
 
+use crate::MediaType;
 use alloc::vec::Vec;
+
+/// Whether text under this content type is UTF-8, as far as that says: it states no charset, UTF-8, or US-ASCII, which is a part of it.
+///
+/// ```
+/// use cloudevents_core::{MediaType, codec::is_utf8};
+///
+/// let is = |text| MediaType::parse(text).is_ok_and(is_utf8);
+/// assert!(is("text/plain") && is("text/plain; charset=UTF-8") && is("text/plain; charset=\"us-ascii\""));
+/// assert!(!is("text/plain; charset=iso-8859-1"));
+/// ```
+pub fn is_utf8(content_type: MediaType<'_>) -> bool {
+    let known =
+        |charset: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name));
+    content_type.parameter("charset").is_none_or(|charset| known(&charset))
+}
 
 /// A text as bytes of a charset.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Detecting the content mode of a message.
 
+use super::is_utf8;
 use crate::{Error, ErrorKind, Event, FormatId, MediaType, attributes::Core};
 
 const TREE: &[u8] = b"application/cloudevents";
@@ -93,8 +94,8 @@ fn detect_document(text: &str) -> Result<Detected, Error> {
             known.ok_or_else(|| crate::format::unknown(text))?
         }
     };
-    if let Some(charset) = media_type.parameter("charset")
-        && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+    if !is_utf8(media_type)
+        && let Some(charset) = media_type.parameter("charset")
     {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_detail(alloc::format!("charset `{charset}`: documents are read as UTF-8")));

@@ -52,8 +52,8 @@ pub fn core_bytes(event: &Event, name: CoreName) -> &[u8] {
     buffer.as_bytes().get(span.range()).unwrap_or_default()
 }
 
-/// Sets a payload, and its content type unless one was set before that `accepts` takes: `application/vnd.order+json` stays when a value is
-/// written as JSON. For setters of codecs.
+/// Sets a payload, and its content type unless one was set before that describes it, as `writes` decides: `application/vnd.order+json`
+/// stays when a value is written as JSON. For setters of codecs.
 ///
 /// ```
 /// use cloudevents_core::{Event, Payload, codec::payload_as};
@@ -68,10 +68,10 @@ pub fn core_bytes(event: &Event, name: CoreName) -> &[u8] {
 pub fn payload_as(
     builder: EventBuilder,
     datacontenttype: &str,
-    accepts: impl FnOnce(MediaType<'_>) -> bool,
+    writes: impl FnOnce(MediaType<'_>) -> bool,
     payload: impl IntoPayload,
 ) -> EventBuilder {
-    builder.payload_as(datacontenttype, accepts, payload)
+    builder.payload_as(datacontenttype, writes, payload)
 }
 
 /// The length of that text in bytes.

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use cloudevents_core::{
-    Data, ErrorKind, Event, EventBuilder, Payload, SpecVersion, Value,
+    Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, EventData, MediaType,
+    Payload, SpecVersion, TypedEvent, Value,
     codec::{self, share},
 };
 use cloudevents_testkit::any;
@@ -261,6 +262,60 @@ fn builder_and_event_take_payloads_alike() {
         ErrorKind::InvalidDocument
     );
     assert_eq!(event, minimal().build().unwrap());
+}
+
+/// Writes JSON, and also reads CBOR.
+struct ReadsBoth;
+
+struct Total(u8);
+
+impl Codec for ReadsBoth {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn accepts(content_type: MediaType<'_>) -> bool {
+        content_type.is_json() || content_type.is_cbor()
+    }
+}
+
+impl Encode<Total> for ReadsBoth {
+    fn encode(value: &Total, _: &CodecContext<'_>) -> Result<Payload, Error> {
+        Payload::json(value.0.to_string())
+    }
+}
+
+impl Decode<Total> for ReadsBoth {
+    fn decode(data: Data<'_>, context: &CodecContext<'_>) -> Result<Total, Error> {
+        let total = match (context.content_type, data.as_bytes()) {
+            (Some(content_type), [0x18, total]) if content_type.is_cbor() => Some(*total),
+            (Some(content_type), json) if content_type.is_json() => {
+                std::str::from_utf8(json).ok().and_then(|json| json.parse().ok())
+            }
+            _ => None,
+        };
+        total.map(Total).ok_or_else(|| Error::new(ErrorKind::InvalidData))
+    }
+}
+
+impl EventData for Total {
+    const TYPE: &'static str = "com.example.total";
+    type Codec = ReadsBoth;
+}
+
+/// Regression: a content type that the codec can only read stayed, and the payload was read as what it is not.
+#[test]
+fn a_typed_event_keeps_a_content_type_only_if_its_codec_writes_it() {
+    let cbor = minimal().ty(Total::TYPE).payload("application/cbor", Payload::cbor(vec![0x18, 42]));
+    let received: TypedEvent<Total> = cbor.build().unwrap().try_into().unwrap();
+    for (stated, expected) in [
+        ("application/cbor", "application/json"),
+        ("application/json; charset=iso-8859-1", "application/json"),
+        ("application/json; v=2", "application/json; v=2"),
+    ] {
+        let builder = received.event().clone().into_builder().datacontenttype(stated);
+        let event = TypedEvent::build(builder, Total(received.data().0)).unwrap().into_event();
+        assert_eq!(event.datacontenttype().unwrap().as_str(), expected);
+        assert_eq!(TypedEvent::<Total>::try_from(event).unwrap().data().0, 42);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Content, Outcome, Outgoing, Receipt, Received, Settlement,
+    Carries, Content, Outcome, Outgoing, Receipt, Received, Settlement,
     binding::{Permit, Settle},
 };
 use http::{Response, StatusCode};
@@ -104,6 +104,12 @@ fn response(answer: &Outgoing, raw: bool) -> Result<Response<Bytes>, Error> {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_detail("a reply is an event or a document, and this is a message as it was received"));
     };
+    let lost = answer.needs().without(Carries::HEADERS);
+    if !lost.is_empty() {
+        return Err(Error::new(ErrorKind::Inexact)
+            .with_detail(format!("a response does not carry: {lost}"))
+            .with_help("leave it out of the reply"));
+    }
     keep_meaning(message)?;
     let mut response = Response::new(Bytes::new());
     MessageHeaders::default().add(response.headers_mut(), answer)?;

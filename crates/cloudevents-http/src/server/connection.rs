@@ -6,7 +6,6 @@ use super::{
     framing,
     line::{Awaited, Line},
     patience::Patience,
-    timer::SpareTimer,
 };
 use crate::MAX_HEADERS;
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     future::poll_fn,
@@ -71,7 +70,7 @@ pub(super) async fn run<F, R>(
         }
     });
     let mut served = http1::Builder::new()
-        .timer(SpareTimer::default())
+        .timer(TokioTimer::new())
         .header_read_timeout(options.header_deadline)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);

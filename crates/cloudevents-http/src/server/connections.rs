@@ -106,9 +106,9 @@ pub(super) async fn serve_until<F, R>(
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
                     if let Some(why) = places.evict() {
                         options.refused(&why);
+                        // Its descriptor is free when its task has ended.
+                        let _ = connections.join_next().await;
                     }
-                    // Its descriptor is free when its task has ended.
-                    let _ = connections.join_next().await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");

@@ -21,8 +21,6 @@ mod patience;
 mod reading;
 mod received;
 mod receiver;
-#[cfg(feature = "server")]
-mod timer;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]

@@ -185,6 +185,14 @@ async fn a_request_returns_the_reply_of_the_handler() {
         let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
         let lossy = first.reply(event("x").into_builder().payload_only(any).build().unwrap()).await;
         assert_eq!(lossy.unwrap_err().kind(), ErrorKind::Inexact);
+        for lossy in [
+            Outgoing::from(event("x")).key("42"),
+            Outgoing::from(event("x")).to("/elsewhere"),
+            Outgoing::from(event("x")).header("x-by", "me").priority(9),
+        ] {
+            let told = format!("{lossy:?}");
+            assert_eq!(first.reply(lossy).await.unwrap_err().kind(), ErrorKind::Inexact, "{told}");
+        }
         first.reply(event("not this one")).await.unwrap();
         first
             .reply(Outgoing::from(event(&format!("to {}", first.event().unwrap().id()))).header("x-by", "me"))

@@ -1,8 +1,10 @@
 //! Messages with JSON documents: what strict options, which name no format, can read of them.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, Format, FormatId, Formats, Message};
-use cloudevents_json::{Json, JsonBuilderExt, recognize};
+use cloudevents_core::{
+    DecodeOptions, Document, ErrorKind, Event, Format, FormatId, Formats, Item, Message, RepairKind,
+};
+use cloudevents_json::{BatchReader, Json, JsonBuilderExt, LineReader, recognize};
 
 fn event() -> Event {
     Event::builder().id("1").source("/s").ty("t").json(&[1, 2]).build().unwrap()
@@ -128,8 +130,35 @@ fn repairs_of_a_batch_have_the_index_of_their_event() {
     let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
     let odd = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"yesterday"}"#;
     let batch = format!("\u{feff}[{good},{odd},{good},{odd}]");
-    let decoded = Json::new().decode_batch(batch.into(), &DecodeOptions::lenient()).unwrap();
+    let lenient = DecodeOptions::lenient();
+    let decoded = Json::new().decode_batch(batch.clone().into(), &lenient).unwrap();
     let indexes: Vec<_> = decoded.repairs().iter().map(|repair| repair.index()).collect();
     assert_eq!(indexes, [None, Some(1), Some(3)]);
     assert!(decoded.repairs()[2].to_string().contains("(event 3 of the batch)"));
+    // Regression: those of single items had none, and the byte order mark was reported by the reader alone.
+    let items = Json::new().decode_items(batch.clone().into(), &lenient).unwrap();
+    let read: Vec<_> = BatchReader::new(batch.as_bytes(), lenient.clone()).map(Result::unwrap).collect();
+    let (mark, dropped) = (RepairKind::ByteOrderMark, RepairKind::DroppedAttribute);
+    for items in [items, read] {
+        assert_eq!(repairs(&items), [(mark, None), (dropped, Some(1)), (dropped, Some(3))]);
+    }
+    let lines = format!("{good}\n\n{odd}\n");
+    let read: Vec<_> = LineReader::new(lines.as_bytes(), lenient).map(Result::unwrap).collect();
+    assert_eq!(repairs(&read), [(dropped, Some(1))]);
+}
+
+/// The repairs of items, with their indexes.
+fn repairs(items: &[Item]) -> Vec<(RepairKind, Option<usize>)> {
+    let repairs = items.iter().flat_map(|item| item.event.as_ref().unwrap().repairs());
+    repairs.map(|repair| (repair.kind(), repair.index())).collect()
+}
+
+/// It is reported with the first event that there is.
+#[test]
+fn a_byte_order_mark_of_items_goes_with_the_first_valid_event() {
+    let good = String::from_utf8(cloudevents_json::encode_lossy(&event())).unwrap();
+    let batch = format!("\u{feff}[{{}},{good}]");
+    let items = Json::new().decode_items(batch.into(), &DecodeOptions::lenient()).unwrap();
+    assert!(items[0].event.is_err());
+    assert_eq!(repairs(&items[1..]), [(RepairKind::ByteOrderMark, None)]);
 }

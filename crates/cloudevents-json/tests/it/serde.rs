@@ -161,6 +161,15 @@ proptest! {
     }
 }
 
+/// The documentation of the module says so.
+#[test]
+fn text_without_a_content_type_is_read_as_a_json_string() {
+    let event = Event::builder().id("1").source("/s").ty("t").payload_only(Payload::text("x"));
+    let stored = serde_json::to_string(&AsJson(event.build().unwrap())).unwrap();
+    let read: AsJson = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read.0.data_bytes().unwrap(), "\"x\"");
+}
+
 #[test]
 fn numbers_keep_their_spelling() {
     let json = "{\"total\":1.10,\"id\":12345678901234567890123}";

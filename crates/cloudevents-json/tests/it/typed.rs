@@ -66,13 +66,17 @@ fn a_value_borrows_from_the_event() {
     assert!(event.data_bytes().unwrap().as_ptr_range().contains(&value.name.as_ptr()));
 }
 
-/// In any order of setters; one that is not JSON is replaced.
+/// In any order of setters; one that is not JSON is replaced, and so is one with a charset that JSON is not written in.
 #[test]
 fn a_content_type_that_fits_stays() {
     let builder = || Event::builder().id("1").source("/s");
     for (stated, expected) in [
         (None, "application/json"),
         (Some("application/vnd.order+json; v=2"), "application/vnd.order+json; v=2"),
+        (Some("application/json; charset=utf-8"), "application/json; charset=utf-8"),
+        (Some("application/json; charset=US-ASCII"), "application/json; charset=US-ASCII"),
+        (Some("application/json; charset=ISO-8859-1"), "application/json"),
+        (Some("application/vnd.order+json; charset=\"utf-16\""), "application/json"),
         (Some("text/plain"), "application/json"),
     ] {
         let event = builder().ty("t").datacontenttype(stated).json(&Both { total: 7 }).build().unwrap();

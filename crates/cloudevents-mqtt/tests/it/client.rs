@@ -180,6 +180,9 @@ async fn headers_that_would_be_attributes_are_losses() {
         assert!(error.detail().contains(name), "{error}");
         within(allowing.send(with())).await.unwrap();
         assert_eq!(allowing.metrics().lossy, number as u64 + 1, "{name}");
+        // A loss beside another one is reported, too.
+        let error = within(sender.send(with().key("42"))).await.unwrap_err();
+        assert!(error.detail().contains(name) && error.detail().contains("key"), "{error}");
     }
 }
 

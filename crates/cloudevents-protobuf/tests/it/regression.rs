@@ -26,6 +26,10 @@ fn repairs_of_a_batch_have_the_index_of_their_event() {
         batch.extend([0x0a, event.len() as u8]);
         batch.extend(event);
     }
-    let decoded = Protobuf::new().decode_batch(batch.into(), &DecodeOptions::lenient()).unwrap();
+    let decoded = Protobuf::new().decode_batch(batch.clone().into(), &DecodeOptions::lenient()).unwrap();
     assert_eq!(decoded.repairs().iter().map(|repair| repair.index()).collect::<Vec<_>>(), [Some(1)]);
+    // Those of single items had none.
+    let items = Protobuf::new().decode_items(batch.into(), &DecodeOptions::lenient()).unwrap();
+    let repairs = items[1].event.as_ref().unwrap().repairs();
+    assert_eq!(repairs.iter().map(|repair| repair.index()).collect::<Vec<_>>(), [Some(1)]);
 }

@@ -238,6 +238,21 @@ fn one_bad_event_does_not_cost_the_others() {
     );
 }
 
+/// Which event of a batch was repaired, also where events are read one by one.
+#[test]
+fn repairs_of_a_batch_have_the_index_of_their_event() {
+    let batch = format!(
+        "<batch xmlns='http://cloudevents.io/xmlformat/V1'>{}{}</batch>",
+        event(""),
+        event("<time>now</time>")
+    );
+    let whole = Xml::new().decode_batch(batch.clone().into(), &DecodeOptions::lenient()).unwrap();
+    let items = Xml::new().decode_items(batch.into(), &DecodeOptions::lenient()).unwrap();
+    for repairs in [whole.repairs(), items[1].event.as_ref().unwrap().repairs()] {
+        assert_eq!(repairs.iter().map(|repair| repair.index()).collect::<Vec<_>>(), [Some(1)]);
+    }
+}
+
 #[test]
 fn lenient_decoding_leaves_out_and_tells() {
     let document = event(
