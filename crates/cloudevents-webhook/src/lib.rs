@@ -8,8 +8,6 @@ pub mod deliver;
 mod delivery_key;
 pub mod guard;
 pub mod handshake;
-#[cfg(any(feature = "receiver", feature = "reqwest013"))]
-mod outliving;
 #[cfg(feature = "receiver")]
 mod pace;
 #[cfg(feature = "receiver")]

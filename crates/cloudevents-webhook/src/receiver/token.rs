@@ -26,7 +26,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 pub trait VerifyToken: Send + Sync + 'static {
     /// Whether the token allows this delivery. Compare secrets in constant time, as [`AccessToken::is_bearer`] does.
     ///
-    /// An error means that the verifier failed: the response is 503, and the sender tries again.
+    /// An error means that the verifier failed: the response is 503, and the sender tries again. So it is when there is no verdict within
+    /// [`respond_within`](super::WebhookOptions::respond_within).
     fn verify(
         &self,
         token: &AccessToken<'_>,

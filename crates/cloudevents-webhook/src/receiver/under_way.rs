@@ -1,24 +1,20 @@
 //! Deliveries that were handed over.
 
 use super::{Begun, DeliveryClaim, idempotency::Store, respond::busy};
-use crate::{DeliveryKey, outliving::Outliving};
+use crate::DeliveryKey;
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
-use std::{
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use tokio::time::timeout;
+use std::{net::SocketAddr, time::Duration};
+use tokio::{task::JoinHandle, time::timeout};
+use tracing::Instrument as _;
 
 /// How long the response waits until a store has recorded what became of the delivery.
 const RECORDED: Duration = Duration::from_secs(1);
 
-/// A delivery that is under way. It can be moved, and is small where there is no store.
+/// A delivery that is under way.
 pub(super) enum UnderWay {
     /// Delivered if the store does not know it. If that is interrupted, the response is 503 with this delay.
-    Once(Outliving<Result<Settled, Problem>>, Duration),
+    Once(JoinHandle<Result<Settled, Problem>>, Duration),
     Handed(Delivering),
 }
 
@@ -49,7 +45,7 @@ impl UnderWay {
                 Err(refusal) => Err(refusal),
             };
             let is_accepted = matches!(settled, Ok(Settled::Accepted(_)));
-            let recording = Outliving::new(async move {
+            let recording = outliving(async move {
                 let recorded = match is_accepted {
                     true => store.complete(key, claim).await,
                     false => store.abandon(key, claim).await,
@@ -63,20 +59,21 @@ impl UnderWay {
             let _ = timeout(RECORDED, recording).await;
             settled
         };
-        Self::Once(Outliving::new(once), after)
+        Self::Once(outliving(once), after)
+    }
+
+    /// Waits until it is settled.
+    pub(super) async fn settled(self) -> Result<Settled, Problem> {
+        match self {
+            Self::Once(once, after) => {
+                once.await.unwrap_or_else(|_| Err(busy("the delivery was interrupted", after)))
+            }
+            Self::Handed(delivering) => Ok(delivering.await),
+        }
     }
 }
 
-impl Future for UnderWay {
-    type Output = Result<Settled, Problem>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match &mut *self {
-            Self::Once(once, after) => match ready!(Pin::new(once).poll(context)) {
-                Some(settled) => settled,
-                None => Err(busy("the delivery was interrupted", *after)),
-            },
-            Self::Handed(delivering) => Ok(ready!(Pin::new(delivering).poll(context))),
-        })
-    }
+/// A task that does this whether or not its caller stays. Its logs have the caller's span.
+fn outliving<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work.in_current_span())
 }

@@ -34,6 +34,7 @@ use std::{
     },
     time::Instant,
 };
+use tokio::time::timeout;
 
 /// The accounts of deliveries that are counted separately: three for each of 1,024 origins.
 const ACCOUNTS: usize = 3 * 1024;
@@ -144,7 +145,7 @@ impl Inner {
                     let place = of.place;
                     match self.admit(ReadRequest::new(parts, read), of, peer).await {
                         Ok(Admitted::Answered(response)) => Ok(response),
-                        Ok(Admitted::UnderWay(mut under_way)) => self.settled(&mut under_way, place).await,
+                        Ok(Admitted::UnderWay(under_way)) => self.settled(under_way, place).await,
                         Err(refusal) => Err(self.seen(refusal)),
                     }
                 }
@@ -198,7 +199,11 @@ impl Inner {
         }
         // It is not a CloudEvent.
         let validation = event_grid.filter(|known| known.validates(parts));
-        let place = self.options.tokens.check(parts).await?;
+        let checking = self.options.tokens.check(parts);
+        let Ok(place) = timeout(self.options.respond_within, checking).await else {
+            return Err(busy("the access token was not checked in time", self.options.http.retry_after));
+        };
+        let place = place?;
         if self.options.signature.is_none() {
             self.check_rate(parts)?;
         }
@@ -212,10 +217,10 @@ impl Inner {
     /// Waits until a delivery is settled.
     async fn settled(
         &self,
-        under_way: &mut UnderWay,
+        under_way: UnderWay,
         place: Option<TokenPlace>,
     ) -> Result<Response<Bytes>, Problem> {
-        let Ok(settled) = tokio::time::timeout(self.options.respond_within, under_way).await else {
+        let Ok(settled) = timeout(self.options.respond_within, under_way.settled()).await else {
             return Err(busy("the message was not processed in time", self.options.http.retry_after));
         };
         let mut response = self.response(settled?)?;
@@ -292,6 +297,8 @@ impl Inner {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let times = signed.map_or(Times::New, |signed| counted.times(signed, now));
+        // Whoever repeats what is signed may invent an origin for each repeat.
+        let origin = origin.filter(|_| times != Times::Often);
         pace.take((origin, times), rate, burst.get(), now).map_err(|after| {
             let status = StatusCode::TOO_MANY_REQUESTS;
             refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j").with_retry_after(after)

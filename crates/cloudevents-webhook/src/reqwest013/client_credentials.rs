@@ -6,7 +6,7 @@ use super::{
     guarded::failed,
     kept_token::{Kept, Token},
 };
-use crate::{deliver::retry_after, outliving::Outliving};
+use crate::deliver::retry_after;
 use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
@@ -205,14 +205,15 @@ impl TokenSource for ClientCredentials {
             }
             this.kept().keep(requested, Instant::now())
         };
+        // It goes on without who waits, for the others.
+        let requested = tokio::spawn(requesting);
         let in_hand = self.kept().unexpired(Instant::now());
         if let Some(token) = in_hand {
-            tokio::spawn(requesting);
             return Ok(token);
         }
         let interrupted =
             || Error::new(ErrorKind::Transport).with_detail("the request for a token was interrupted");
-        Outliving::new(requesting).await.unwrap_or_else(|| Err(interrupted()))
+        requested.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     fn refused(&self, token: &str) -> bool {

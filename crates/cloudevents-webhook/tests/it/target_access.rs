@@ -5,7 +5,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::Decompression;
 use cloudevents_webhook::{
     AccessToken,
-    handshake::Rate,
+    handshake::{AllowedOrigins, Rate},
     receiver::{MemoryStore, VerifyToken, Webhook, WebhookOptions},
     signature::{Coverage, GitHub, Sign, SignatureError, StandardSigner, StandardWebhooks, Verified, Verify},
 };
@@ -84,6 +84,7 @@ impl VerifyToken for Tenants {
         tokio::task::yield_now().await;
         match token.expose() {
             "issuer is down" => Err(Error::new(ErrorKind::Transport)),
+            "issuer says nothing" => std::future::pending().await,
             token => Ok(token.starts_with("tenant-")),
         }
     }
@@ -92,13 +93,15 @@ impl VerifyToken for Tenants {
 #[tokio::test]
 async fn a_verifier_of_the_application_decides() {
     let options = WebhookOptions::without_handshake().verify_token(Tenants);
-    let (target, seen) = Target::accepting(options).await;
+    let (target, seen) = Target::accepting(options.respond_within(Duration::from_secs(1))).await;
     let mut statuses = Vec::new();
-    for (id, token) in [("1", "tenant-7"), ("2", "stranger"), ("3", "issuer is down")] {
+    for (id, token) in
+        [("1", "tenant-7"), ("2", "stranger"), ("3", "issuer is down"), ("4", "issuer says nothing")]
+    {
         let headers = [("content-type", STRUCTURED), ("authorization", &format!("Bearer {token}"))];
         statuses.push(target.post(&headers, document(id)).await.status.as_u16());
     }
-    assert_eq!((statuses, seen.ids()), (vec![204, 401, 503], vec!["1".to_owned()]));
+    assert_eq!((statuses, seen.ids()), (vec![204, 401, 503, 503], vec!["1".to_owned()]));
 }
 
 /// The headers of Standard Webhooks for this body.
@@ -333,6 +336,28 @@ async fn many_repeats_of_one_delivery_do_not_use_up_the_rate_of_retries() {
         assert_eq!(post_signed(&target, "captured").await.status, 429);
         assert_eq!(post_signed(&target, "retried").await.status, 204);
     }
+}
+
+/// Whoever has captured a delivery sends it in the name of another allowed origin each time.
+#[tokio::test]
+async fn invented_origins_give_a_repeated_delivery_no_rate() {
+    let origins = AllowedOrigins::new(["*.partner.example"]).unwrap();
+    let options = WebhookOptions::allowing(origins).signature(StandardWebhooks::new(SECRET).unwrap());
+    let (target, _) = Target::accepting(options.highest_rate(Rate::per_minute(5).unwrap())).await;
+    let post = async |id: &str, origin: &str| {
+        let body = document(id);
+        let mut headers = signed(&body, id, SystemTime::now());
+        headers.push(("content-type".into(), STRUCTURED.into()));
+        headers.push(("webhook-request-origin".into(), format!("{origin}.partner.example")));
+        target.post(&refs(&headers), body).await.status.as_u16()
+    };
+    let mut accepted = 0;
+    for number in 0..30 {
+        accepted += u32::from(post("captured", &format!("a{number}")).await == 204);
+    }
+    assert!(accepted < 15, "{accepted}");
+    assert_eq!(post("captured", "b").await, 429);
+    assert_eq!(post("new", "b").await, 204);
 }
 
 /// A signature of body and attributes, without an id.
