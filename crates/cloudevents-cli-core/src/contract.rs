@@ -9,7 +9,7 @@ use crate::{
     source::Place,
 };
 use clap::Args;
-use cloudevents_catalog::{Fault, Judge, Message, NoValue, NotJudged, Outcome, Verdict};
+use cloudevents_catalog::{Catalog, Fault, Judge, Message, NoValue, NotJudged, Outcome, Verdict};
 use cloudevents_kit::{Event, EventBuilder};
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,11 @@ impl Terms {
     /// Reads a catalog. Known deviations are allowed, and mistakes are counted.
     pub fn open(path: &Path, console: &Console) -> Result<Self, Failure> {
         Ok(Self { loaded: Loaded::used(path, None, console)?, message: None })
+    }
+
+    /// The catalog alone.
+    pub fn into_catalog(self) -> Catalog {
+        self.loaded.catalog
     }
 
     fn message(&self) -> Result<Option<&Message>, Failure> {

@@ -183,6 +183,18 @@ fn mistakes() {
         ),
         (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
         (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog-policy", "log"],
+            "`catalog-policy` goes with `catalog`",
+        ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog", "nowhere.json"],
+            "nowhere.json",
+        ),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--catalog-policy", "drop"],
+            "expected `reject` or `log`",
+        ),
+        (
             vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],
             "expected an expression",
         ),
@@ -190,6 +202,32 @@ fn mistakes() {
         let ran = ce(&[&arguments[..], &["--check"]].concat());
         assert_eq!(ran.status, 2, "{arguments:?}");
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+}
+
+/// What a contract does not allow is a dead letter, or is reported and sent.
+#[test]
+fn events_are_moved_by_a_contract() {
+    let broker = Broker::start().unwrap();
+    let catalog = file("bridged.xreg.json", crate::catalog::SHOP).display().to_string();
+    for (policy, moved) in
+        [("reject", "1 message moved, 1 refused\n"), ("log", "2 messages moved, 0 refused\n")]
+    {
+        let name = |end: &str| format!("{end}-{policy}");
+        let url = broker.url(&name("orders"));
+        for (id, data) in [(1, "{}"), (2, r#"{"number":1}"#)] {
+            let event = format!(
+                r#"{{"specversion":"1.0","id":"{id}","source":"/shops/7","type":"com.example.order","subject":"s","data":{data}}}"#
+            );
+            assert_eq!(ce_with(&["send", &url], event).status, 0);
+        }
+        let (from, to) = (format!("{url}?dead-letter={}", name("rejected")), broker.url(&name("checked")));
+        let ran =
+            ce(&["bridge", &from, &to, "--catalog", &catalog, "--catalog-policy", policy, "--idle", "1"]);
+        assert!(ran.status == 0 && ran.err.ends_with(moved), "{}", ran.err);
+        assert!(ran.err.contains("required property"), "{}", ran.err);
+        let counts = ["checked", "rejected"].map(|end| broker.queue(&name(end)).len());
+        assert_eq!(counts, if policy == "log" { [2, 0] } else { [1, 1] }, "{}", ran.err);
     }
 }
 

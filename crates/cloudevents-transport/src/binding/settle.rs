@@ -84,7 +84,9 @@ pub trait Settle: Send + Sync + 'static {
     }
 
     /// Replies in the exchange of the message. The outcome is an error of kind
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange.
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange, and of
+    /// kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) if the reply [needs](Outgoing::needs) what that
+    /// does not carry.
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         let _ = answer;
         no_replies()

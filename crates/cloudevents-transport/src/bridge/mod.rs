@@ -24,7 +24,7 @@ mod template;
 
 pub use fate::{BridgeMetrics, Fate};
 pub(crate) use policy::is_trace_context;
-pub use policy::{ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
+pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
 pub use template::Template;
@@ -324,30 +324,14 @@ impl Passage {
             return Done::Held(Fate::Refused(error));
         }
         let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
-        let mut letter = DeadLetter::refused(delivery.received().clone(), &error, delivery.attempt());
-        let mut refused = None;
-        loop {
-            let failure = match place.send(letter.outgoing_to(place.capabilities())).await {
-                Ok(_) => {
-                    letter.is_stored(refused);
-                    return Done::Stored(error);
-                }
-                // It is there, and takes nothing: as bad as one that is away.
-                Err(failure) if !place.refuses_message(&failure) => (ErrorKind::Disconnected, failure),
-                Err(failure) if letter.leave_out(failure.kind()) => {
-                    refused.get_or_insert(failure);
-                    continue;
-                }
-                Err(failure) => {
-                    let first = refused.unwrap_or(failure);
-                    (first.kind(), first)
-                }
-            };
-            // Wherever the message cannot be kept, it stays at the source.
-            let (kind, failure) = failure;
-            let detail = format!("the dead-letter place does not take the message: {}", failure.message());
-            return Done::Failed(Error::new(kind).with_detail(detail).with_source(failure));
+        for received in self.shaper.letters(delivery.received(), place.capabilities()) {
+            if let Err(failure) =
+                stored(DeadLetter::refused(received, &error, delivery.attempt()), place).await
+            {
+                return Done::Failed(failure);
+            }
         }
+        Done::Stored(error)
     }
 
     /// What happens to the message. One that was not confirmed is tried again, however often it was tried.
@@ -393,4 +377,35 @@ impl Passage {
 #[cold]
 fn panicked() -> Error {
     Error::new(ErrorKind::Transport).with_detail("what prepares or sends the message panicked")
+}
+
+/// Returns when the place has the letter. What it cannot take is left out.
+async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
+    let mut refused: Option<Error> = None;
+    loop {
+        let (kind, failure) = match place.send(letter.outgoing_to(place.capabilities())).await {
+            Ok(_) => {
+                letter.is_stored(refused);
+                return Ok(());
+            }
+            // It is there, and takes nothing: as bad as one that is away.
+            Err(failure) if !place.refuses_message(&failure) => (ErrorKind::Disconnected, failure),
+            Err(failure) if letter.leave_out(failure.kind()) => {
+                refused.get_or_insert(failure);
+                continue;
+            }
+            Err(failure) => {
+                let first = refused.unwrap_or(failure);
+                (first.kind(), first)
+            }
+        };
+        // Wherever the message cannot be kept, it stays at the source.
+        let detail = format!("the dead-letter place does not take the message: {}", failure.message());
+        let after = failure.retry_after();
+        let error = Error::new(kind).with_detail(detail).with_source(failure);
+        return Err(match after {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        });
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Fate, Redrive, Template};
 use crate::{LossPolicy, OrderBy, Received, RetryPolicy, Sender};
-use cloudevents_core::{Error, ErrorKind, Format};
+use cloudevents_core::{Error, ErrorKind, Event, Format};
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// The size in bytes that an intermediary must forward (CloudEvents 1.0, "Size Limits").
@@ -48,6 +48,10 @@ pub struct BridgePolicy {
     pub key: KeyRule,
     /// The attribute `subject`. This decodes and encodes every event.
     pub subject: Option<Template>,
+    /// Called with each event as it would be sent, before it is: an error refuses the message, with this reason. A batch with such an event
+    /// is refused as a whole. This decodes every event. Messages that are not CloudEvents, and are [forwarded](Foreign::Forwarded), are not
+    /// among them. It must not block.
+    pub admit: Option<Arc<Admit>>,
     /// Which headers are carried.
     pub headers: HeaderRule,
     /// The largest message that is forwarded: bytes of key, headers and body as received. At least
@@ -69,6 +73,9 @@ pub struct BridgePolicy {
     pub observer: Option<Arc<Observer>>,
 }
 
+/// A function that decides whether an event is sent.
+pub type Admit = dyn Fn(&Event) -> Result<(), Error> + Send + Sync;
+
 /// A function that observes what happens to messages.
 pub type Observer = dyn Fn(&Received, &Fate) + Send + Sync;
 
@@ -87,6 +94,7 @@ impl Default for BridgePolicy {
             destination: None,
             key: KeyRule::Kept,
             subject: None,
+            admit: None,
             headers: HeaderRule::default(),
             max_size: None,
             rate: None,

@@ -5,10 +5,10 @@ use super::{
     policy::is_trace_context,
     renamed::{is_own, renamed},
 };
-use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing};
+use crate::{Carries, Delivery, Outgoing, Raw, Received, SenderCapabilities, binding::Writing};
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Event, Leniency, Losses, MediaType, Message, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Losses, MediaType, Message, Payload,
 };
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -116,6 +116,18 @@ impl Shaper {
         self.checked(written).map(Some)
     }
 
+    /// What letters are written of a message: the events of a batch, where their place takes none.
+    pub(super) fn letters(&self, received: &Received, place: SenderCapabilities) -> Vec<Received> {
+        let message = received.message().ok();
+        match message.filter(|message| matches!(message, Message::Batched(_)) && !place.batches) {
+            Some(batch) => match batch.events(&self.decoding) {
+                Ok(events) => events.value.into_iter().map(|event| of_batch(received, event)).collect(),
+                Err(_) => vec![received.clone()],
+            },
+            None => vec![received.clone()],
+        }
+    }
+
     pub(super) fn decoding(&self) -> &DecodeOptions {
         &self.decoding
     }
@@ -186,6 +198,16 @@ impl Shaper {
         }
     }
 
+    /// Whether all events of a message may be sent.
+    fn admit(&self, message: &Message) -> Result<(), Error> {
+        let Some(admit) = &self.policy.admit else { return Ok(()) };
+        let is_batch = matches!(message, Message::Batched(_));
+        for (index, event) in message.events(&self.decoding)?.value.iter().enumerate() {
+            admit(event).map_err(|error| if is_batch { error.with_index(index) } else { error })?;
+        }
+        Ok(())
+    }
+
     /// Adds key, headers and destination.
     fn outgoing(
         &self,
@@ -194,6 +216,7 @@ impl Shaper {
         hops: u32,
         replays: Option<u32>,
     ) -> Result<Outgoing, Error> {
+        self.admit(&message)?;
         let policy = &self.policy;
         let destination =
             policy.destination.as_ref().map(|to| to.fill(&message, &self.decoding)).transpose()?;
@@ -241,6 +264,18 @@ impl Shaper {
             }
         });
     }
+}
+
+/// An event of a batch, with what else was received with it.
+fn of_batch(received: &Received, event: Event) -> Received {
+    let mut raw = Raw::without_headers(received.origin());
+    received.origin().headers(&mut |name, value| {
+        if received.is_forwarded(name) {
+            raw.headers.push((name.to_owned().into(), value.map(|value| Bytes::copy_from_slice(&value))));
+        }
+    });
+    (raw.body, raw.lacks_body) = (event.data_bytes().cloned(), false);
+    Received::new(Ok(Decoded::clean(Message::Binary(event))), raw)
 }
 
 /// The usual numbers of bridges need no allocation.

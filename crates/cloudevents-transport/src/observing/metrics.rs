@@ -108,8 +108,9 @@ metrics! {
     sent
     /// Messages that could not be handed over, that the peer does not have, or with an unknown result.
     failed
-    /// Messages that were sent without a part that the protocol does not carry
-    /// ([`LossPolicy`](crate::LossPolicy)).
+    /// Messages of which a part was left out because the protocol does not carry it, such as a key or a header
+    /// ([`LossPolicy`](crate::LossPolicy)); what a format or binary mode cannot hold of an event, such as the type URL of a payload, is
+    /// not counted.
     lossy
     /// Connections made, including the first one.
     connects

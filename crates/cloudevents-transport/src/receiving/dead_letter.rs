@@ -46,8 +46,9 @@ pub trait DeadLetterSink: Send + Sync + 'static {
     /// settled nor handled again.
     ///
     /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first
-    /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. A warning
-    /// says what was left out.
+    /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. After one of kind
+    /// [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), which is about what the place cannot express, it is called
+    /// without the key before. A warning says what was left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -134,12 +135,14 @@ impl Sink {
                     return (Err(error), resolver);
                 }
                 // That of a batch is temporary: its letters are sent alone then.
-                let is_too_large = error.kind() == ErrorKind::TooLarge && !error.is_temporary();
-                if is_too_large && less.leave_out(ErrorKind::TooLarge) {
+                let is_refusal =
+                    matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Inexact | ErrorKind::Unsupported)
+                        && !error.is_temporary();
+                if is_refusal && less.leave_out(error.kind()) {
                     refused.get_or_insert(error);
                     continue;
                 }
-                let error = refused.filter(|_| is_too_large).unwrap_or(error);
+                let error = refused.filter(|_| is_refusal).unwrap_or(error);
                 // Later, the place may take it as it is.
                 (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));

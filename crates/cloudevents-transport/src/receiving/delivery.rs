@@ -210,8 +210,10 @@ impl Delivery {
     /// sent when the message is accepted. A second reply replaces the first.
     ///
     /// The outcome succeeds when the reply is stored. It is an error of kind
-    /// [`Unsupported`](ErrorKind::Unsupported) if the protocol has no such exchange. For protocols with reply
-    /// addresses, send to [`reply_to`](Received::reply_to) with the [`correlation`](Received::correlation).
+    /// [`Unsupported`](ErrorKind::Unsupported) if the protocol has no such exchange, and of kind
+    /// [`Inexact`](ErrorKind::Inexact) if the reply has a part that the exchange does not carry, such as a key:
+    /// a reply has no [`LossPolicy`](crate::LossPolicy). For protocols with reply addresses, send to
+    /// [`reply_to`](Received::reply_to) with the [`correlation`](Received::correlation).
     pub fn reply(&self, answer: impl Into<Outgoing>) -> Outcome<Receipt> {
         self.token.reply(answer.into())
     }

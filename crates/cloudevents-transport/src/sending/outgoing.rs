@@ -204,7 +204,19 @@ impl Outgoing {
     }
 
     /// What a binding has to carry so that this arrives completely: nothing for a plain event.
-    pub(crate) fn needs(&self) -> Carries {
+    ///
+    /// [`Sender`](crate::Sender) compares it with what the binding [carries](crate::SenderCapabilities::carries). A binding that replies
+    /// in the exchange of a message does that itself.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    /// use cloudevents_transport::{Carries, Outgoing};
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// assert_eq!(Outgoing::from(&event).key("42").priority(9).needs(), Carries::KEY.and(Carries::PRIORITY));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn needs(&self) -> Carries {
         let content = match &self.content {
             Content::Message(_) => Carries::NOTHING,
             Content::AsReceived(_) => Carries::AS_RECEIVED,

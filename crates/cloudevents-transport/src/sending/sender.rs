@@ -1,13 +1,13 @@
 //! Sending events.
 
 use crate::{
-    AfterSend, Carries, Connectivity, Counters, Interceptor, Metrics, Outcome, Outgoing, Receipt,
+    AfterSend, Carries, Connectivity, Content, Counters, Interceptor, Metrics, Outcome, Outgoing, Receipt,
     SenderCapabilities,
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
     observing::interceptor::tell,
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Message, Peer};
 use std::{
     collections::VecDeque,
     fmt,
@@ -433,22 +433,22 @@ impl Sender {
             return Err(Error::new(ErrorKind::Closed));
         }
         let lost = outgoing.needs().without(self.capabilities.carries);
-        if !lost.is_empty() {
-            return self.lose(lost, format_args!("the protocol does not carry: {lost}"));
-        }
-        match outgoing.headers().find(|(name, _)| !self.capabilities.carries_header(outgoing, name)) {
-            Some((name, _)) => {
-                let name = name.escape_debug();
-                let detail = format_args!("the header `{name}` would be an attribute of the event");
-                self.lose(Carries::HEADERS, detail)
-            }
-            None => Ok(()),
+        // Where no headers are carried, all of them are lost already.
+        let mut headers = outgoing.headers().filter(|_| !lost.intersects(Carries::HEADERS));
+        let header = headers.find(|(name, _)| !self.capabilities.carries_header(outgoing, name));
+        match header {
+            None if lost.is_empty() => Ok(()),
+            header => self.lose(outgoing, lost, header.map(|(name, _)| name)),
         }
     }
 
+    /// A message without these parts, and without headers such as this one, which would be attributes of the event.
     #[cold]
-    fn lose(&self, lost: Carries, detail: fmt::Arguments<'_>) -> Result<(), Error> {
-        let detail = detail.to_string();
+    fn lose(&self, outgoing: &Outgoing, lost: Carries, header: Option<&str>) -> Result<(), Error> {
+        let parts = (!lost.is_empty()).then(|| format!("the protocol does not carry: {lost}"));
+        let header = header
+            .map(|name| format!("the header `{}` would be an attribute of the event", name.escape_debug()));
+        let detail = parts.into_iter().chain(header).collect::<Vec<_>>().join("; ");
         // Sending to another address, or another message, would be an error and not a loss.
         if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
             return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
@@ -460,7 +460,11 @@ impl Sender {
                     .with_help("leave it out, or allow losses in the options of the sender"));
             }
             LossPolicy::Log => {
-                tracing::warn!(%lost, "a message is sent without what the protocol does not carry")
+                let event = match outgoing.content() {
+                    Content::Message(Message::Binary(event)) => Some(tracing::field::display(event)),
+                    _ => None,
+                };
+                tracing::warn!(event, message = ?outgoing, %detail, "a message is sent without what the protocol does not carry")
             }
             LossPolicy::Allow => {}
         }

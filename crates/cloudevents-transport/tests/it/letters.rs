@@ -83,6 +83,37 @@ async fn what_is_too_large_is_stored_without_a_part() {
     }
 }
 
+/// Another place, over a protocol without keys.
+#[derive(Clone, Default)]
+struct Keyless(Arc<Mutex<Vec<DeadLetter>>>);
+
+impl DeadLetterSink for Keyless {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        if letter.outgoing().record_key().is_some() {
+            return Err(Error::new(ErrorKind::Inexact));
+        }
+        self.0.lock().unwrap().push(letter);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_protocol_of_the_place_lacks_is_left_out() {
+    let (log, sink) = (FakeLog::new(1), Keyless::default());
+    let options = LogOptions::default().with_sink(sink.clone());
+    let (mut receiver, _) = log.receiver(DecodeOptions::strict(), options).unwrap();
+    let (event, outgoing) = large();
+    log.sender().send(outgoing).await.unwrap();
+    let (said, begun) = (Logged::begin(), Instant::now());
+    receiver.next().await.unwrap().unwrap().reject("no").await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO, "it does not wait for another time");
+    let letter = sink.0.lock().unwrap().pop().expect("a letter is stored");
+    let found = letter.received.message().unwrap().event(&DecodeOptions::strict()).unwrap().value;
+    assert_eq!((found, letter.received.header("x").is_some()), (event, true));
+    assert!(said.text().contains("the key"), "{}", said.text());
+    receiver.drain(Duration::from_secs(1)).await.unwrap();
+}
+
 /// Whatever is left out, its body is too large until the place takes more: then it is stored as a whole.
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_in_any_form_waits_as_it_is() {

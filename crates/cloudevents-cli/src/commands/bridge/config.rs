@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -23,6 +24,9 @@ pub(super) struct Config {
     pub(super) dead_letter: Option<String>,
     pub(super) filter: Option<String>,
     pub(super) drop_unmatched: bool,
+    /// A file, a folder or a URL.
+    pub(super) catalog: Option<PathBuf>,
+    pub(super) catalog_policy: Option<CatalogPolicy>,
     pub(super) order: Order,
     pub(super) losses: Losses,
     #[serde(deserialize_with = "repairs")]
@@ -128,6 +132,27 @@ impl FromStr for Losses {
     }
 }
 
+/// What happens to events that the catalog does not allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CatalogPolicy {
+    #[default]
+    Reject,
+    /// They are reported, and sent.
+    Log,
+}
+
+impl FromStr for CatalogPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "reject" => Ok(Self::Reject),
+            "log" => Ok(Self::Log),
+            _ => Err("expected `reject` or `log`".to_owned()),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Order(pub(super) OrderBy);
 
@@ -157,6 +182,12 @@ impl FromStr for Order {
 }
 
 impl<'de> Deserialize<'de> for Order {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for CatalogPolicy {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
@@ -207,6 +238,8 @@ impl Config {
         config.connect()?;
         config.filter = command.filter.clone().or(config.filter);
         config.drop_unmatched |= command.drop_unmatched;
+        config.catalog = command.catalog.clone().or(config.catalog);
+        config.catalog_policy = command.catalog_policy.or(config.catalog_policy);
         config.order = command.order.clone().unwrap_or(config.order);
         config.losses = command.losses.unwrap_or(config.losses);
         config.lenient = config.lenient.union(command.lenient.leniency());
@@ -255,6 +288,7 @@ mod tests {
             ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
             ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
             ("limit: 0\nto: x\n", "0", "nonzero"),
+            ("catalog-policy: drop\nto: x\n", "drop", "`reject` or `log`"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
         ] {
             let error = file::parse::<Config>(text).unwrap_err();

@@ -1,6 +1,7 @@
 //! `ce bridge`: moves events from one protocol to another.
 
 mod config;
+mod contract;
 mod open;
 mod operate;
 
@@ -53,6 +54,8 @@ Examples:
   ce bridge file:orders.jsonl https://example.com/hook     ends with the file
   ce bridge 'amqp://localhost/python?peer=python-2&dead-letter=rejected' \\
       'amqp://localhost/java?peer=java-4'
+  ce bridge 'amqp://localhost/orders?dead-letter=rejected' \\
+      https://example.com/hook --catalog shop.xreg.json
   ce bridge --config bridge.yaml --check
   ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' \\
       https://example.com/hook --redrive --dry-run
@@ -79,6 +82,13 @@ pub(crate) struct Bridge {
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long)]
     drop_unmatched: bool,
+    /// Send only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
+    /// URL of a registry. Messages with others become dead letters.
+    #[arg(long, value_name = "CATALOG")]
+    catalog: Option<PathBuf>,
+    /// What to do with events that the catalog does not allow: `reject`, or `log` and send them [default: reject].
+    #[arg(long, value_name = "POLICY")]
+    catalog_policy: Option<config::CatalogPolicy>,
     /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`)
     /// [default: key].
     #[arg(long, value_name = "ORDER")]
@@ -184,10 +194,11 @@ async fn run_once(
             let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
+    let (reports, mut reported) = mpsc::channel(LINES);
     let (on_refusal, mut refusals) = refusals::channel();
     let mut told = LastRefusal::default();
     let opened = tokio::select! {
-        opened = open::open(config, console, Arc::new(observer), on_refusal) => opened?,
+        opened = open::open(config, console, Arc::new(observer), on_refusal, reports) => opened?,
         () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
@@ -228,6 +239,7 @@ async fn run_once(
             tokio::select! {
                 ended = &mut running => break ended,
                 Some((name, fate, repairs)) = printed.recv() => tell(&name, &fate, &repairs, console),
+                Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
@@ -236,6 +248,9 @@ async fn run_once(
     };
     while let Ok((name, fate, repairs)) = printed.try_recv() {
         tell(&name, &fate, &repairs, console);
+    }
+    while let Ok(report) = reported.try_recv() {
+        console.report(&report);
     }
     while let Some(error) = refusals.try_recv() {
         told.tell(&error, console);
@@ -304,7 +319,7 @@ async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, co
             console.report(&Report::warning(words).help("start another bridge when this one has ended"));
             continue;
         }
-        let read = Config::of(command).and_then(|config| open::check(&config, console).map(|()| config));
+        let read = Config::of(command).and_then(|config| open::check(&config, console).map(|_| config));
         match read {
             Ok(config) => return config,
             Err(Failure::Told(_, report)) => {
@@ -344,9 +359,9 @@ fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
 
 fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
     for repair in repairs {
-        let mut report = Report::repair(repair);
-        report = report.detail(format!("{name}: {}", repair.cause().map_or("", |cause| cause.detail())));
-        console.report(&report);
+        let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
+        let detail = repair.cause().map_or("", |cause| cause.detail());
+        console.report(&Report::repair(repair).detail(format!("{name}{event}: {detail}")));
     }
     let report = match fate {
         Fate::Refused(error) => {

@@ -1,14 +1,19 @@
 //! Opens both ends of a bridge.
 
-use super::config::{Config, ModeName, NotEvents};
+use super::{
+    config::{Config, ModeName, NotEvents},
+    contract::Contract,
+};
 use crate::{
     connect::{self, Opened, Sending},
     console::Console,
+    contract::Terms,
     failure::Failure,
     report::Report,
 };
+use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
-    self as kit, DecodeOptions, FormatId, Leniency, Peer, Sender,
+    self as kit, DecodeOptions, Event, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal,
@@ -17,6 +22,7 @@ use cloudevents_kit::{
     },
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// An open bridge, and the URLs of both ends without secrets.
 pub(super) struct Both {
@@ -29,8 +35,8 @@ pub(super) struct Both {
     pub(super) links: [Connectivity; 2],
 }
 
-/// Checks everything that needs no connection.
-pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
+/// Checks everything that needs no connection to an end, and reads the catalog.
+pub(super) fn check(config: &Config, console: &Console) -> Result<Option<Catalog>, Failure> {
     for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
         connect::endpoint(url)?;
     }
@@ -40,7 +46,7 @@ pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
     decoding(config)?;
     filter(config, console)?;
     policy(config)?;
-    Ok(())
+    catalog(config, console)
 }
 
 pub(super) async fn open(
@@ -48,9 +54,14 @@ pub(super) async fn open(
     console: &Console,
     observer: Arc<Observer>,
     on_refusal: OnRefusal,
+    reports: mpsc::Sender<Report>,
 ) -> Result<Both, Failure> {
-    check(config, console)?;
+    let catalog = check(config, console)?;
     let mut policy = policy(config)?;
+    if let Some(catalog) = catalog {
+        let contract = Contract::new(catalog, config.catalog_policy.unwrap_or_default(), reports);
+        policy.admit = Some(Arc::new(move |event: &Event| contract.admit(event)));
+    }
     policy.observer = Some(observer);
     let limit = policy.limit;
     let mut options = ReceiverOptions::from(decoding(config)?);
@@ -163,6 +174,14 @@ fn filter(config: &Config, console: &Console) -> Result<Option<EventFilter>, Fai
     let expression: Expression = super::super::sql::expression(text, console)?;
     let filter = EventFilter::new(move |message, with| expression.matches_message(message, with));
     Ok(Some(if config.drop_unmatched { filter.drop_unmatched() } else { filter }))
+}
+
+fn catalog(config: &Config, console: &Console) -> Result<Option<Catalog>, Failure> {
+    match (&config.catalog, config.catalog_policy) {
+        (Some(path), _) => Ok(Some(Terms::open(path, console)?.into_catalog())),
+        (None, Some(_)) => Err(Failure::usage("`catalog-policy` goes with `catalog`")),
+        (None, None) => Ok(None),
+    }
 }
 
 fn sending(config: &Config, limit: usize) -> Sending {

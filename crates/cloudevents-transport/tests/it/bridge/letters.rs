@@ -1,7 +1,8 @@
 //! Dead letters that the place of the policy does not take as they are.
 
 use crate::event;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use cloudevents_json::Json;
 use cloudevents_transport::{
     Bridge, Carries, Confirmed, Connectivity, Content, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities,
@@ -51,6 +52,10 @@ impl Transmit for Poor {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         self.0.enqueue(outgoing).await
+    }
+
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        Some(self.0.refuses_message(error))
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -127,6 +132,29 @@ async fn only_what_the_place_does_not_carry_is_left_out() {
     assert_eq!(header("x-note").as_deref(), Some("ab"));
     assert!(header("dead-letter-reason").is_some());
     assert_eq!((header("tenant"), header("traceparent")), (None, None));
+}
+
+/// As where a producer posts a batch, the target refuses one of its events, and the dead letters go to RabbitMQ.
+#[tokio::test(start_paused = true)]
+async fn a_batch_becomes_letters_of_its_events_where_the_place_takes_no_batches() {
+    let (from, to, place) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|message| matches!(message, Message::Binary(event) if event.id() == "2"));
+    let batch = Message::batched(&[event(1), event(2), event(3)], &Json::new()).unwrap().0;
+    from.sender().send(Outgoing::from(batch).header("x-note", "ab")).await.unwrap();
+    let mut policy = BridgePolicy::default();
+    policy.dead_letters = Some(Sender::new(Poor(place.sender())));
+    let target = Sender::new(Poor(to.sender())); // takes no batches, either
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), target, policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+    assert_eq!((from.len(), to.len(), place.len()), (0, 2, 3));
+    let mut letters = place.receiver(DecodeOptions::strict());
+    for number in 1..=3 {
+        let letter = letters.next().await.unwrap().unwrap();
+        assert_eq!(letter.event().unwrap(), event(number));
+        assert_eq!(letter.header_text("x-note").as_deref(), Some("ab"));
+        assert!(letter.header("dead-letter-reason").is_some());
+        letter.accept().await.unwrap();
+    }
 }
 
 /// A place that is there, and takes nothing.

@@ -141,6 +141,48 @@ async fn a_template_without_its_attribute_refuses_the_message() {
     assert!(from.rejected()[0].1.contains("`{tenant}`"), "{:?}", from.rejected());
 }
 
+/// What is judged is what would be sent. Nothing of a message with an event that is not admitted is.
+#[tokio::test(start_paused = true)]
+async fn events_that_are_not_admitted_are_refused_before_they_are_sent() {
+    let admits = |event: &Event| match event.subject() {
+        Some("2") => Err(Error::new(ErrorKind::InvalidData).with_detail("it breaks the contract")),
+        _ => Ok(()),
+    };
+    let (from, to, letters) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());
+    from.sender().send_all((1..=3).map(event)).await.unwrap();
+    let mut policy = policy();
+    policy.subject = Some("{id}".parse().unwrap());
+    policy.admit = Some(Arc::new(admits));
+    policy.dead_letters = Some(letters.sender());
+    let status = run(&from, &to, policy).await;
+    let metrics = status.metrics();
+    assert_eq!((metrics.confirmed, metrics.refused["invalid-data"]), (2, 1));
+    let arrived: Vec<_> = all(&to).await.iter().map(crate::id).collect();
+    assert_eq!(arrived, ["1", "3"]);
+    let letter = all(&letters).await.remove(0);
+    // It is as it was received.
+    assert_eq!(letter.event().unwrap(), event(2));
+    assert_eq!(header(&letter, "dead-letter-error").unwrap(), "invalid-data");
+    assert!(header(&letter, "dead-letter-reason").unwrap().contains("it breaks the contract"));
+
+    let document = |subject: u32| {
+        format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"{subject}"}}"#)
+    };
+    let text = format!("[{},{},{}]", document(1), document(2), document(3));
+    let batch = Message::Batched(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text));
+    for form in [Form::Kept, Form::Binary] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        from.sender().send(batch.clone()).await.unwrap();
+        let mut policy = BridgePolicy::default();
+        policy.form = form;
+        policy.admit = Some(Arc::new(admits));
+        run(&from, &to, policy).await;
+        assert!(to.is_empty());
+        assert_eq!(from.rejected().len(), 1);
+        assert!(from.rejected()[0].1.contains("it breaks the contract"), "{:?}", from.rejected());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_is_refused_forwarded_or_wrapped() {
     for foreign in [Foreign::Refused, Foreign::Forwarded, Foreign::Wrapped(Wrap::new("/bridge", "raw"))] {
