@@ -41,12 +41,12 @@ def short(text):
     return text if len(text) < 700 else text[:700] + "..."
 
 
-def section(title, found, known, rules, repair):
+def section(title, found, known, rules, repair, revisions):
     example = min(found, key=lambda one: len(one.get("sent") or ""))
     case = known[example["id"]]
     print(f"## {title}\n")
     print(f"{len(found)} cases, such as `{example['id']}`: {case['title']}.\n")
-    for clause in (rules[name] for name in case["clauses"]):
+    for clause in (rules[name] for name in case["clauses"] if set(revisions) & set(rules[name].get("revisions", revisions))):
         print(f"- **{clause['id']}** ({clause['document']}, section {clause['section']}): {clause['requirement']}")
     print(f"\n```text\ninput     {short(case['request'])}\nexpected  {short(case['expect'][0])}\ngot       {short(example.get('received') or 'no answer')}\n```\n")
     print(f"*Repair:* {repair}\n")
@@ -68,7 +68,7 @@ def main():
     for fault in json.loads((HERE / "repairs.json").read_text(encoding="utf-8"))[folder.name]:
         found = [one for one in wrong if belongs(one, fault)]
         if found:
-            section(fault["fault"], found, known, rules, fault["repair"])
+            section(fault["fault"], found, known, rules, fault["repair"], start["revisions"])
             wrong = [one for one in wrong if one not in found]
     if wrong:
         print("## Others\n\n| case | got |\n|---|---|")

@@ -48,7 +48,7 @@ pub enum Pack {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PackRecord {
-    /// The version. It is raised when the cases change.
+    /// The version. It is raised by hand before a release, if the cases have changed since the last one; until then, the digest tells.
     pub version: String,
     /// The number of cases.
     pub cases: usize,

@@ -136,12 +136,13 @@ impl Capabilities {
         if let Some(reason) = list(&case.request, "events").find_map(lacks) {
             return Some(reason);
         }
-        let mut wanted = case.expect.iter().map(|outcome| match &outcome.expected {
-            Expected::Result(result) => list(result, "events").find_map(lacks),
+        // That the input may be refused says nothing of who reads it as another kind.
+        let mut results = case.expect.iter().filter_map(|outcome| match &outcome.expected {
+            Expected::Result(result) => Some(list(result, "events").find_map(lacks)),
             Expected::Error(_) => None,
         });
-        let first = wanted.next()??;
-        wanted.all(|reason| reason.is_some()).then_some(first)
+        let first = results.next()??;
+        results.all(|reason| reason.is_some()).then_some(first)
     }
 
     /// A format that is named by the result alone: by the content type of the message that it is read from.
@@ -216,7 +217,7 @@ impl Capabilities {
 }
 
 /// Whether `via` is the name of a format; it is that of a binding otherwise.
-fn is_format(via: &str) -> bool {
+pub(crate) fn is_format(via: &str) -> bool {
     const FORMATS: [&str; 9] = [
         "json",
         "json-batch",
@@ -301,9 +302,13 @@ mod tests {
     }
 
     fn lack(request: Value, outcome: Value) -> Option<String> {
+        lack_of(request, json!([outcome]))
+    }
+
+    fn lack_of(request: Value, expect: Value) -> Option<String> {
         let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [{
             "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
-            "request": request, "expect": [outcome]}]});
+            "request": request, "expect": expect}]});
         let case = Document::parse(&document.to_string()).unwrap().cases.remove(0);
         let lack = Capabilities::read(&Json::from(&start())).unwrap().1.lack(&case)?;
         assert!(!lack.uncovered);
@@ -385,6 +390,13 @@ mod tests {
             "the payload kind cbor is not among its capabilities"
         );
         assert_eq!(needs(decode(), read(json!({"text": ""}))), "");
+        // What may be refused, or read as a kind that is not claimed, may be read as another kind.
+        let refused = || json!({"error": {}});
+        let needs = |expect: Value| lack_of(decode(), expect).is_some();
+        assert!(needs(json!([read(json!({"cbor": ""})), refused()])));
+        assert!(needs(json!([refused(), read(json!({"cbor": ""}))])));
+        assert!(!needs(json!([read(json!({"cbor": ""})), read(json!({"text": ""})), refused()])));
+        assert!(!needs(json!([refused()])));
     }
 
     #[test]

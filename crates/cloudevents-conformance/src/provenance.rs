@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::Implementation;
+use crate::echo::PRODUCER;
 
 /// What a result depends on, so that readers can judge it and repeat the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Provenance {
     pub packs: Vec<String>,
     /// Whether the cases of working drafts were selected.
     pub drafts: bool,
+    /// What was selected by patterns, areas, clauses and parts, each in words, such as `without kafka/**`; empty if all was.
+    pub selection: Vec<String>,
     /// The seed by which the cases vary; `None` if they are as published.
     pub seed: Option<u64>,
     /// What was tested as it runs, such as `a consumer over kafka`; `None` for a testee that answers requests.
@@ -42,6 +45,9 @@ impl Provenance {
     /// run.revisions.push("1.0.2".to_owned());
     /// (run.profile, run.vectors, run.seed) = ("base".to_owned(), "0.1.0".to_owned(), Some(7));
     /// assert_eq!(run.conditions(), "1.0.2, base, vectors 0.1.0, varied by 7");
+    /// run.selection = vec!["without kafka/**".to_owned(), "without amqp/**".to_owned(), "part 2 of 4".to_owned()];
+    /// run.seed = None;
+    /// assert_eq!(run.conditions(), "1.0.2, base, without 2 patterns, part 2 of 4, vectors 0.1.0, as published");
     /// ```
     pub fn conditions(&self) -> String {
         let mut text = format!("{}, {}", self.revisions.join(" and "), self.profile);
@@ -53,11 +59,38 @@ impl Provenance {
         } else if self.drafts {
             text += ", with drafts";
         }
+        for part in self.selected() {
+            text += &format!(", {part}");
+        }
         text += &format!(", vectors {}", self.vectors);
-        if let Some(seed) = self.seed {
-            text += &format!(", varied by {seed}");
+        match (self.seed, &self.observed) {
+            (Some(seed), _) => text += &format!(", varied by {seed}"),
+            // A producer is given the events that it has to write.
+            (None, Some(observed)) if observed.starts_with(PRODUCER) => (),
+            (None, _) => text += ", as published",
         }
         text
+    }
+
+    /// What was selected, in short: several of a sort are counted.
+    fn selected(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        for (sort, what) in [
+            ("only", "patterns"),
+            ("in", "areas"),
+            ("citing", "clauses"),
+            ("without", "patterns"),
+            ("part", ""),
+        ] {
+            let of_sort = |words: &&String| words.split(' ').next() == Some(sort);
+            let words: Vec<_> = self.selection.iter().filter(of_sort).collect();
+            match words.as_slice() {
+                [] => (),
+                [one] => parts.push((*one).clone()),
+                several => parts.push(format!("{sort} {} {what}", several.len())),
+            }
+        }
+        parts
     }
 
     /// Names and values, as reports write them. What is not known is left out.
@@ -71,6 +104,7 @@ impl Provenance {
             ("profile", self.profile.clone()),
             ("packs", self.packs.join(" and ")),
             ("drafts", if self.drafts { "yes" } else { "no" }.to_owned()),
+            ("selection", self.selection.join(", ")),
             ("vectors", self.vectors.clone()),
             ("suite", self.suite.clone()),
             (
@@ -97,6 +131,7 @@ impl Provenance {
             ("profile", json!(self.profile)),
             ("packs", json!(self.packs)),
             ("drafts", json!(self.drafts)),
+            ("selection", json!(self.selection)),
             ("seed", json!(self.seed)),
             ("observed", json!(self.observed)),
         ];
@@ -125,6 +160,7 @@ impl Provenance {
             profile: at("profile"),
             packs: list("packs"),
             drafts: record.get("drafts").and_then(Value::as_bool).unwrap_or_default(),
+            selection: list("selection"),
             seed: record.get("seed").and_then(Value::as_u64),
             observed: record.get("observed").and_then(Value::as_str).map(str::to_owned),
         }
@@ -183,6 +219,7 @@ mod tests {
             profile: "strict".into(),
             packs: vec!["drafts 2".into()],
             drafts: true,
+            selection: vec!["without kafka/**".into()],
             seed: Some(u64::MAX),
             observed: Some("a consumer over kafka".into()),
             ..Provenance::default()

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
 use crate::balance::Balance;
-use crate::capabilities::{Capabilities, Implementation, Lack};
+use crate::capabilities::{Capabilities, Implementation, Lack, is_format};
 use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
 use crate::provenance::{Provenance, now};
@@ -42,7 +42,8 @@ pub struct Start<'a> {
 pub struct CaseReport<'a> {
     /// The case.
     pub case: &'a Case,
-    /// The clauses that the case cites, without those that the suite does not contain.
+    /// The clauses that the case cites, without those that the suite does not contain, and those that no revision has which the testee is
+    /// judged by.
     pub clauses: Vec<&'a Requirement>,
     /// The result of comparing the answer.
     pub finding: Finding,
@@ -87,6 +88,7 @@ pub fn run(
         profile: selection.profile_name(),
         packs: named_packs(selection),
         drafts: selection.has_drafts(),
+        selection: selection.described(),
         seed: suite.seed(),
         observed: suite.observed().map(str::to_owned),
     };
@@ -214,7 +216,7 @@ impl<'a> Judge<'a> {
         let known_failing = self.known_failing.reason(&case.id);
         CaseReport {
             case,
-            clauses: case.clauses.iter().filter_map(|id| self.suite.requirement(id)).collect(),
+            clauses: self.suite.clauses(case, self.revisions),
             verdict: Verdict::of(
                 &finding,
                 self.selection.judges(case),
@@ -254,7 +256,8 @@ impl<'a> Judge<'a> {
         let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
         // The first outcome keeps the text of a time; others allow for its loss.
         let allowed = allowed.take(if text { 1 } else { usize::MAX });
-        let how = How::of(case, &self.capabilities.reports, text, self.selection.is_verbatim());
+        let how =
+            How::of(case, self.revisions, &self.capabilities.reports, text, self.selection.is_verbatim());
         let mut attempts = Vec::new();
         for (index, outcome) in allowed {
             let differences = differences(case, outcome, &how, &reply);
@@ -280,14 +283,21 @@ fn has_not_one_event(request: &Map<String, Value>) -> bool {
     request.get("events").and_then(Value::as_array).is_some_and(|events| events.len() != 1)
 }
 
-/// Whether a request has what a testee says that its API cannot be given: a message, no event or several, a payload, or the attribute of
-/// this name.
+/// Whether a request has what a testee says that its API cannot be given: a message of a binding, no event or several, a payload, or the
+/// attribute of this name.
 fn has_input(request: &Map<String, Value>, name: &str) -> bool {
-    let message = || request.get("message").or_else(|| request.get("from")?.get("message"));
+    // The bytes of a document can be handed to whoever reads its format. What reaches a binding goes through a client or a server.
+    let comes_by_binding = |side: &Map<String, Value>| {
+        let via = side.get("via").and_then(Value::as_str);
+        side.contains_key("message") && via.is_some_and(|via| !is_format(via))
+    };
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
     match name {
-        "message" => message().is_some(),
+        "message" => {
+            let from = request.get("from").and_then(Value::as_object);
+            comes_by_binding(request) || from.is_some_and(comes_by_binding)
+        }
         "events" => has_not_one_event(request),
         "data" => events.any(|event| event.get("data").is_some()),
         name => events.any(|event| event.get("attributes").is_some_and(|all| all.get(name).is_some())),

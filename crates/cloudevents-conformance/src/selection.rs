@@ -180,6 +180,17 @@ impl Selection {
         suite.whole().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
     }
 
+    /// What was selected by patterns, areas, clauses and parts, each in words that begin with `only`, `in`, `citing`, `without` or `part`.
+    /// Empty if all is.
+    pub(crate) fn described(&self) -> Vec<String> {
+        let only = self.run.iter().map(|pattern| format!("only {pattern}"));
+        let areas = self.areas.iter().map(|area| format!("in {area}"));
+        let clauses = self.clauses.iter().map(|id| format!("citing {id}"));
+        let without = self.skip.iter().map(|pattern| format!("without {pattern}"));
+        let part = self.shard.map(|(index, count)| format!("part {index} of {count}"));
+        only.chain(areas).chain(clauses).chain(without).chain(part).collect()
+    }
+
     /// The names of the profile, joined by `+`.
     pub(crate) fn profile_name(&self) -> String {
         let level = match self.profile {
@@ -293,6 +304,17 @@ mod tests {
         assert_eq!(ids(&Selection::default().pack(Pack::Drafts), &BOTH), ["b/t/draft"]);
         let two = Selection::default().pack(Pack::Main).pack(Pack::Drafts);
         assert_eq!((two.all_judged(&suite(), &BOTH), two.has_drafts()), (2, true));
+    }
+
+    #[test]
+    fn a_selection_is_described() {
+        let pattern = |text: &str| text.parse().unwrap();
+        let selection = Selection::default().run(pattern("a/**")).skip(pattern("a/b/*")).skip(pattern("c"));
+        let selection = selection.area("a").clause("B-1-a").shard(2, 4);
+        let words = ["only a/**", "in a", "citing B-1-a", "without a/b/*", "without c", "part 2 of 4"];
+        assert_eq!(selection.described(), words);
+        let whole = Selection::default().pack(Pack::Core).drafts(true).strict(true).revision(Revision::Main);
+        assert_eq!(whole.described(), [""; 0]);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::vary::varied;
-use cloudevents_vectors::{Case, Document, InvalidData, Requirement, load_documents, load_requirements};
+use cloudevents_vectors::{
+    Case, Document, InvalidData, Requirement, Revision, load_documents, load_requirements,
+};
 
 /// The cases and the clauses they prove.
 #[derive(Clone, Debug)]
@@ -121,6 +123,12 @@ impl Suite {
     /// The case of this id.
     pub fn case(&self, id: &str) -> Option<&Case> {
         self.cases.iter().find(|case| case.id == id)
+    }
+
+    /// The clauses that a case cites and that one of these revisions has.
+    pub(crate) fn clauses(&self, case: &Case, revisions: &[Revision]) -> Vec<&Requirement> {
+        let cited = case.clauses.iter().filter_map(|id| self.requirement(id));
+        cited.filter(|clause| clause.revisions.iter().any(|revision| revisions.contains(revision))).collect()
     }
 
     /// The clause of this id.

@@ -9,6 +9,7 @@ import base64
 import json
 import pathlib
 import sys
+import unicodedata
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "generators"))
@@ -54,7 +55,10 @@ BROKEN_UTF8 = ["80", "bf", "c0af", "c1bf", "c2", "e282", "e0809f", "e08080", "ed
 
 
 def shown(text):
-    return json.dumps(text, ensure_ascii=True)[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    """The text, with escapes for what does not show, or looks like something else."""
+    def shows(character):
+        return character.isprintable() and not unicodedata.combining(character) and (character.isascii() or not character.isnumeric())
+    return "".join(character if shows(character) else json.dumps(character)[1:-1] for character in text)
 
 
 def case(name, title, body, expect, **more):

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use crate::{
     Expected, ExpectedError, Flag, Level, Outcome, PayloadComparison, Requirement, Revision, Role, Validity,
     load_requirements,
@@ -155,7 +157,7 @@ fn a_rule_for_producers_obliges_no_consumer() {
         .collect();
     let mut complaints = Vec::new();
     for case in all_cases() {
-        let reads = matches!(case.op(), Some("decode" | "upgrade"));
+        let reads = matches!(case.op(), Some("decode" | "upgrade" | "parse" | "name"));
         let binding =
             case.clauses.iter().any(|id| binds_consumers.get(id.as_str()).copied().unwrap_or_default());
         if reads && case.validity() == Validity::Invalid && !binding {
@@ -166,6 +168,29 @@ fn a_rule_for_producers_obliges_no_consumer() {
         &complaints,
         "refusals that only rules for producers ask for, without the flag producer-rule",
     );
+}
+
+#[test]
+fn a_batch_is_refused_for_what_is_no_event_at_all() {
+    // Whether one invalid event makes the whole batch invalid is not said, so the others may be read.
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let index = case.expect.iter().find_map(|outcome| match &outcome.expected {
+            Expected::Error(error) => error.index,
+            Expected::Result(_) => None,
+        });
+        let decides = case.op() == Some("decode") && case.validity() == Validity::Invalid;
+        let Some(index) = index.and_then(|index| usize::try_from(index).ok()).filter(|_| decides) else {
+            continue;
+        };
+        let body = case.request.get("message").and_then(|message| message.get("body"));
+        let text = body.and_then(|body| body.get("text")?.as_str()).unwrap_or_default();
+        let batch: Value = serde_json::from_str(text).unwrap_or_default();
+        if batch.get(index).is_none_or(Value::is_object) {
+            complaints.push(case.id);
+        }
+    }
+    assert_none(&complaints, "batches that have to be refused because of one invalid event");
 }
 
 #[test]

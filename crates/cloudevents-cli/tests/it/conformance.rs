@@ -65,7 +65,9 @@ fn a_program_is_tested() {
     assert!(ran.out.starts_with("cloudevents-kit "), "{}", ran.out);
     assert!(fs::read_to_string(&junit).unwrap().starts_with("<?xml"));
     let badge = fs::read_to_string(&badge).unwrap();
-    assert!(badge.contains(r#""color":"brightgreen""#) && badge.contains(" judged, of "), "{badge}");
+    // A pattern can leave out what fails, as a list of known failures can.
+    assert!(badge.contains(r#""color":"yellow""#) && badge.contains(" judged, of "), "{badge}");
+    assert!(badge.contains("only http/batched/*") && badge.contains("as published"), "{badge}");
     let ran = ce(&["conformance", "run", "--smoke", "--testee", &testee]);
     let sound = ran.lines().iter().all(|check| check["fault"].is_null());
     assert_eq!(ran.status, i32::from(!sound), "{}", ran.out);

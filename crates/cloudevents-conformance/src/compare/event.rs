@@ -10,7 +10,7 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::TIMESTAMP;
+use super::how::{TIME, TIMESTAMP, is_timestamp};
 use super::{Difference, How, Path, bytes};
 
 /// Notes where a list of events is not the wanted one.
@@ -77,17 +77,28 @@ fn attributes(
         }
     }
     for (name, got) in got {
+        if how.may_add_time && name.as_str() == Some(TIME) && is_time(&got) {
+            continue;
+        }
         differences.push(path.member(&name.to_string()).differs("nothing", got));
     }
 }
 
 /// Whether two attributes are timestamps that are the same.
 fn same_timestamp(how: &How, wanted: &Json, got: &Json) -> bool {
-    let text = |attribute: &Json| {
-        let is_timestamp = attribute.get("type").and_then(Json::as_str) == Some(TIMESTAMP);
-        attribute.get("value").and_then(Json::as_str).filter(|_| is_timestamp).map(str::to_owned)
-    };
-    text(wanted).zip(text(got)).is_some_and(|(wanted, got)| how.same_instant(&wanted, &got))
+    let (wanted, got) = (timestamp(wanted), timestamp(got));
+    wanted.zip(got).is_some_and(|(wanted, got)| how.same_instant(wanted, got))
+}
+
+/// Whether an attribute is a timestamp that names an instant.
+fn is_time(attribute: &Json) -> bool {
+    timestamp(attribute).is_some_and(is_timestamp)
+}
+
+/// The text of an attribute of the type Timestamp.
+fn timestamp(attribute: &Json) -> Option<&str> {
+    let is_timestamp = attribute.get("type").and_then(Json::as_str) == Some(TIMESTAMP);
+    attribute.get("value").and_then(Json::as_str).filter(|_| is_timestamp)
 }
 
 fn member(path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {

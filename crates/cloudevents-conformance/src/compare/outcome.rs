@@ -175,7 +175,7 @@ fn notes(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<D
 
 #[cfg(test)]
 mod tests {
-    use cloudevents_vectors::Document;
+    use cloudevents_vectors::{Document, Revision};
     use serde_json::json;
 
     use super::*;
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn how(case: &Case) -> How {
-        How::of(case, &["losses", "repairs", "notes"].map(str::to_owned), false, false)
+        How::of(case, &[Revision::Main], &["losses", "repairs", "notes"].map(str::to_owned), false, false)
     }
 
     fn result(value: Value) -> Reply {
@@ -296,14 +296,48 @@ mod tests {
     }
 
     #[test]
+    fn only_main_says_that_a_record_without_a_value_has_no_payload() {
+        let (released, main) = ([Revision::V1_0_2], [Revision::V1_0_2, Revision::Main]);
+        let found = |request: Value, expected: Value, got: Value, revisions: &[Revision]| {
+            let mut case = case(request, json!({"result": expected}));
+            case.revisions = main.to_vec();
+            let how = How::of(&case, revisions, &[], false, false);
+            differences(&case, &case.expect[0], &how, &result(got)).len()
+        };
+        let event =
+            |data: &Value| json!({"events": [{"specversion": "1.0", "attributes": {}, "data": data}]});
+        let none = json!({"events": [{"specversion": "1.0", "attributes": {}}]});
+        let read = |value: Value| json!({"op": "decode", "via": "kafka", "message": {"value": value}});
+        let empty = event(&json!({"binary": ""}));
+        for (value, revisions, count) in [
+            (Value::Null, &released[..], 0),
+            (Value::Null, &main[..], 1),
+            (json!({"text": ""}), &released[..], 1),
+        ] {
+            assert_eq!(found(read(value.clone()), none.clone(), empty.clone(), revisions), count, "{value}");
+        }
+        assert_eq!(found(read(Value::Null), none.clone(), event(&json!({"text": "a"})), &released), 1);
+        let write = |via: &str| json!({"op": "encode", "via": via, "events": []});
+        let record = |value: Value| json!({"message": {"headers": [], "value": value}});
+        let (null, octets) = (record(Value::Null), record(json!({"text": ""})));
+        assert_eq!(found(write("kafka"), null.clone(), octets.clone(), &released), 0);
+        assert_eq!(found(write("kafka"), null.clone(), octets.clone(), &main), 1);
+        // A payload of no bytes is one.
+        assert_eq!(found(write("kafka"), octets, null, &released), 1);
+        let body = |body: Value| json!({"message": {"application-properties": [], "body": body}});
+        let (null, octets) = (body(Value::Null), body(json!({"data": [{"text": ""}]})));
+        assert_eq!(found(write("amqp"), null, octets, &released), 1);
+    }
+
+    #[test]
     fn what_is_not_claimed_is_not_compared() {
         let case = case(
             json!({"op": "transcode"}),
             json!({"result": {"losses": [{"at": "data"}], "notes": [{"kind": "x"}]}}),
         );
         let found = |reports: &[String]| {
-            differences(&case, &case.expect[0], &How::of(&case, reports, false, false), &result(json!({})))
-                .len()
+            let how = How::of(&case, &[Revision::Main], reports, false, false);
+            differences(&case, &case.expect[0], &how, &result(json!({}))).len()
         };
         assert_eq!((found(&[]), found(&["losses".to_owned()])), (0, 1));
     }

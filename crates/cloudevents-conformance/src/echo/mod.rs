@@ -14,6 +14,9 @@ use serde_json::Value;
 pub use consumer::ConsumerTestee;
 pub use producer::ProducerTestee;
 
+/// What the name of a producer that is tested as it runs begins with.
+pub(crate) const PRODUCER: &str = "a producer over";
+
 /// A way to an implementation through a broker. One for each binding; everything else is the same for all.
 ///
 /// Both places must keep the order of messages: a topic of one partition, a queue with one consumer.

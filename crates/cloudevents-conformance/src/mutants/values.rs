@@ -347,17 +347,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
             refuse(answer);
         }
     }),
-    Mutant::of_request("boolean-text-has-no-case", &["core"], Base, |request| {
+    Mutant::of_request("boolean-text-has-no-case", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Boolean" {
             request["text"] = json!(request["text"].as_str().unwrap_or_default().to_lowercase());
         }
     }),
-    Mutant::of_request("integer-text-with-a-plus-sign", &["core"], Base, |request| {
+    Mutant::of_request("integer-text-with-a-plus-sign", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Integer" {
             request["text"] = json!(request["text"].as_str().unwrap_or_default().trim_start_matches('+'));
         }
     }),
-    Mutant::of_request("integer-text-with-leading-zeros", &["core"], Base, |request| {
+    Mutant::of_request("integer-text-with-leading-zeros", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Integer" {
             let text = request["text"].as_str().unwrap_or_default();
             if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -365,7 +365,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         }
     }),
-    Mutant::of_request("time-without-a-zone-is-utc", &["core"], Base, |request| {
+    Mutant::of_request("time-without-a-zone-is-utc", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Timestamp" {
             let text = request["text"].as_str().unwrap_or_default();
             if text.len() == 19 {
@@ -373,7 +373,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         }
     }),
-    Mutant::of_request("leap-day-of-every-year", &["core"], Base, |request| {
+    Mutant::of_request("leap-day-of-every-year", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Timestamp" {
             let text = request["text"].as_str().unwrap_or_default();
             request["text"] = json!(text.replace("-02-29", "-02-28").replace("-02-30", "-02-28"));
@@ -388,24 +388,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
             request["text"] = json!(text);
         }
     }),
-    Mutant::of_request("uri-text-with-a-fragment", &["core"], Base, |request| {
+    Mutant::of_request("uri-text-with-a-fragment", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "URI" {
             let text = request["text"].as_str().unwrap_or_default();
             request["text"] = json!(text.split('#').next());
         }
     }),
-    Mutant::of_request("noncharacters-accepted", &["core"], Base, |request| {
+    Mutant::of_request("noncharacters-accepted", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "String" {
             let text = request["text"].as_str().unwrap_or_default();
             request["text"] = json!(text.replace(['\u{fffe}', '\u{ffff}', '\u{fdd0}', '\u{1fffe}'], ""));
         }
     }),
-    Mutant::of_request("attribute-names-have-no-case", &["core"], Base, |request| {
+    Mutant::of_request("attribute-names-have-no-case", &["core"], Strict, |request| {
         if is_op(request, "name") {
             request["text"] = json!(request["text"].as_str().unwrap_or_default().to_lowercase());
         }
     }),
-    Mutant::of_request("attribute-names-with-hyphens", &["core"], Base, |request| {
+    Mutant::of_request("attribute-names-with-hyphens", &["core"], Strict, |request| {
         if is_op(request, "name") {
             request["text"] = json!(request["text"].as_str().unwrap_or_default().replace(['-', '_'], ""));
         }
@@ -415,7 +415,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             refuse(answer);
         }
     }),
-    Mutant::of_answer("text-of-attributes-not-looked-at", &["core"], Base, |request, answer| {
+    Mutant::of_answer("text-of-attributes-not-looked-at", &["core"], Strict, |request, answer| {
         if is_op(request, "parse") && answer.get("error").is_some() {
             let text = &request["text"];
             *answer = json!({"seq": answer["seq"], "result": {"value": text, "canonical": text}});
@@ -426,7 +426,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             refuse(answer);
         }
     }),
-    Mutant::of_answer("attribute-names-not-looked-at", &["core"], Base, |request, answer| {
+    Mutant::of_answer("attribute-names-not-looked-at", &["core"], Strict, |request, answer| {
         if is_op(request, "name") && answer.get("error").is_some() {
             *answer = json!({"seq": answer["seq"], "result": {"name": request["text"]}});
         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Problem, Summary};
+use super::Summary;
 use crate::Provenance;
 use crate::verdict::Verdict;
 
@@ -10,8 +10,8 @@ use crate::verdict::Verdict;
 ///
 /// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the
 /// versions of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a
-/// run that fails, and for one without a result; yellow for one that passes with known failures, or with a list of what its API cannot be
-/// given; and green otherwise.
+/// run that fails, and for one without a result; yellow for one that passes with known failures, with a list of what its API cannot be
+/// given, or with a selection of the cases, which leaves out what fails as well as a list does; and green otherwise.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};
@@ -26,20 +26,18 @@ use crate::verdict::Verdict;
 /// run.date = "2026-11-22T17:04:03Z".to_owned();
 /// let badge = badge(&summary);
 /// assert!(badge.contains(
-///     "1000 of 1000 judged, of 3800 (version 2.2.0, adapter 1.2; 1.0.2, base, vectors 0.1.0; suite 0.1.0, 2026-11-22)"
+///     "1000 of 1000 judged, of 3800 (version 2.2.0, adapter 1.2; 1.0.2, base, vectors 0.1.0, as published; suite 0.1.0, 2026-11-22)"
 /// ));
 /// ```
 pub fn badge(summary: &Summary) -> String {
-    let result = match summary.problems.iter().find(|problem| leaves_no_result(problem)) {
-        Some(problem) => format!("no result: {problem}"),
-        None => summary.score.to_string(),
-    };
-    let color = match (summary.is_success(), summary.number(Verdict::KnownFailing)) {
-        (true, 0) => "brightgreen",
-        (true, _) => "yellow",
+    let run = &summary.provenance;
+    let is_whole = summary.number(Verdict::KnownFailing) == 0 && run.selection.is_empty();
+    let color = match (summary.is_success(), is_whole) {
+        (true, true) => "brightgreen",
+        (true, false) => "yellow",
         (false, _) => "red",
     };
-    let message = format!("{result} ({})", made_by(&summary.provenance));
+    let message = format!("{} ({})", summary.result(), made_by(run));
     json!({"schemaVersion": 1, "label": "CloudEvents", "message": message, "color": color}).to_string()
 }
 
@@ -52,22 +50,10 @@ fn made_by(run: &Provenance) -> String {
     format!("{version}{adapter}; {}; suite {}, {day}", run.conditions(), run.suite)
 }
 
-fn leaves_no_result(problem: &Problem) -> bool {
-    matches!(
-        problem,
-        Problem::NotStated { .. }
-            | Problem::NothingSelected
-            | Problem::NothingJudged
-            | Problem::NothingAccepted { .. }
-            | Problem::NothingRefused { .. }
-            | Problem::GaveUp { .. }
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Score;
+    use crate::{Problem, Score};
 
     fn shown(score: Score, counts: &[(Verdict, usize)], problems: Vec<Problem>) -> (String, String) {
         let mut summary = Summary::new(problems);
@@ -91,7 +77,7 @@ mod tests {
             let (message, shown) = shown(score, counts, Vec::new());
             assert_eq!(
                 message,
-                "7 of 9 judged, of 20 (version 2; main, base, vectors 1; suite 3, 2026-11-22)"
+                "7 of 9 judged, of 20 (version 2; main, base, vectors 1, as published; suite 3, 2026-11-22)"
             );
             assert_eq!(shown, color, "{counts:?}");
         };
@@ -100,6 +86,20 @@ mod tests {
         says(&[(Passed, 7), (Failed, 2)], "red");
         says(&[(Passed, 7), (Declined, 2)], "red");
         says(&[(Passed, 7), (Stale, 2)], "red");
+    }
+
+    #[test]
+    fn what_is_left_out_shows() {
+        let score = Score { passed: 7, judged: 7, inexpressible: 0, all: 20 };
+        let mut summary = Summary::new(Vec::new());
+        summary.score = score;
+        summary.counts.insert(Verdict::Passed, 7);
+        assert!(badge(&summary).contains("brightgreen"));
+        summary.provenance.selection = vec!["without kafka/**".to_owned()];
+        let badge = badge(&summary);
+        assert!(badge.contains("\"yellow\"") && badge.contains("without kafka/**"), "{badge}");
+        let some = Score { inexpressible: 4, ..score };
+        assert_eq!(some.to_string(), "7 of 7 judged, of 20, and 4 that its API cannot be given");
     }
 
     #[test]

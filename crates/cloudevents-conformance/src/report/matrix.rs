@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use cloudevents_vectors::Revision;
 use serde_json::Value;
 
 use super::record::{AreaRecord, CaseRecord, RunRecord, area};
@@ -34,15 +35,15 @@ pub fn markdown(runs: &[RunRecord]) -> String {
             );
         }
     }
-    text +=
-        "\n| implementation | judged by | vectors | suite | adapter | date |\n|---|---|---|---|---|---|\n";
+    text += "\n| implementation | result | judged by | vectors | suite | adapter | date |\n|---|---|---|---|---|---|---|\n";
     for run in &runs {
         let by = &run.provenance;
         let adapter = by.implementation.adapter.as_deref().unwrap_or("-");
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {adapter} | {} |",
+            "| {} | {} | {} | {} | {} | {adapter} | {} |",
             run.title(),
+            run.result(),
             by.conditions(),
             by.vectors,
             by.suite,
@@ -75,8 +76,9 @@ pub(super) fn page(runs: &[&RunRecord], part: &str, suite: &Suite) -> String {
     let mut text = String::from(HEAD);
     text += "<main><h1>CloudEvents conformance</h1>\n";
     text += "<p>Each cell shows, of the inputs that were judged, the valid ones that were accepted and understood, the invalid ones that were refused, \
-             and those that may be either. The bar is the share of all three that is right. Implementations are in alphabetical order. A dash: \
-             the implementation does not claim it. A circle: the implementation has it, and the adapter does not cover it.</p>\n\
+             and those that may be either. The bar is the share of all three that is right; what was declined without a reason is not. \
+             Implementations are in alphabetical order. A dash: nothing of it was judged, mostly because the implementation does not claim it. \
+             A circle: the implementation has it, and the adapter does not cover it. The numbers of a run without a result show nothing.</p>\n\
              <div class=scroll><table class=matrix><thead><tr><th>";
     for area in &areas {
         let is_draft = runs.iter().any(|run| run.areas().get(area).is_some_and(AreaRecord::is_draft));
@@ -86,13 +88,14 @@ pub(super) fn page(runs: &[&RunRecord], part: &str, suite: &Suite) -> String {
     for (number, run) in runs.iter().enumerate() {
         let _ = write!(
             text,
-            "<tr><th scope=row><a href=\"#run{number}\">{}</a><small>{}</small>",
+            "<tr><th scope=row><a href=\"#run{number}\">{}</a><small>{}</small><small>{}</small>",
             escaped(&run.title()),
-            escaped(&run.provenance.implementation.language)
+            escaped(&run.provenance.implementation.language),
+            escaped(&run.result())
         );
         let found = run.areas();
         for area in &areas {
-            text += &cell(found.get(area));
+            text += &cell(found.get(area), run.no_result.is_none());
         }
         text += "\n";
     }
@@ -127,16 +130,13 @@ pub(super) fn share((right, all): (usize, usize)) -> String {
     if all == 0 { "-".to_owned() } else { format!("{right} of {all}") }
 }
 
-fn cell(record: Option<&AreaRecord>) -> String {
+fn cell(record: Option<&AreaRecord>, has_result: bool) -> String {
     let Some(record) = record else { return "<td class=none title=\"not run\">&ndash;".to_owned() };
-    if !record.is_judged() && record.declined == 0 {
-        return match record.uncovered {
-            0 => "<td class=none title=\"not claimed\">&ndash;",
-            _ => "<td class=none title=\"the adapter does not cover it\">&#9675;<small>not covered</small>",
-        }
-        .to_owned();
-    }
-    let percent = (record.right() * 100).checked_div(record.judged()).unwrap_or_default();
+    let Some(percent) = (record.right() * 100).checked_div(record.judged() + record.unanswered) else {
+        return nothing_judged(record);
+    };
+    let (percent, shown) =
+        if has_result { (percent, format!("{percent} %")) } else { (0, "no result".to_owned()) };
     let class = match percent {
         100 => "good",
         90.. => "most",
@@ -144,7 +144,7 @@ fn cell(record: Option<&AreaRecord>) -> String {
         _ => "few",
     };
     let mut text = format!(
-        "<td class={class} style=\"--share:{percent}%\">{}<br>{}<br>{}<small>{percent} %</small>",
+        "<td class={class} style=\"--share:{percent}%\">{}<br>{}<br>{}<small>{shown}</small>",
         share(record.accepted),
         share(record.refused),
         share(record.either)
@@ -155,13 +155,27 @@ fn cell(record: Option<&AreaRecord>) -> String {
     text
 }
 
+/// The cell of an area of which nothing was judged, with the reason.
+fn nothing_judged(record: &AreaRecord) -> String {
+    if record.declined > 0 {
+        format!("<td class=none title=declined>&ndash;<small>{} declined</small>", record.declined)
+    } else if record.uncovered > 0 {
+        "<td class=none title=\"the adapter does not cover it\">&#9675;<small>not covered</small>".to_owned()
+    } else if record.skipped > 0 {
+        "<td class=none title=\"not claimed\">&ndash;".to_owned()
+    } else {
+        "<td class=none title=\"the profile judges none of it\">&ndash;".to_owned()
+    }
+}
+
 fn section(text: &mut String, number: usize, run: &RunRecord, suite: &Suite) {
     let _ = writeln!(
         text,
         "<section id=run{number}><h2>{}</h2><table class=provenance><tbody>",
         escaped(&run.title())
     );
-    for (name, value) in run.provenance.rows() {
+    let problems = run.problems.iter().map(|problem| ("problem", problem.clone()));
+    for (name, value) in [("result", run.result())].into_iter().chain(problems).chain(run.provenance.rows()) {
         let _ = writeln!(text, "<tr><th scope=row>{name}<td>{}", escaped(&value));
     }
     text.push_str("</tbody></table>\n<div class=scroll><table><thead><tr><th>area<th>valid accepted<th>invalid refused<th>either<th>warnings<th>declined<th>not claimed<th>not covered</thead><tbody>");
@@ -188,7 +202,7 @@ fn section(text: &mut String, number: usize, run: &RunRecord, suite: &Suite) {
         let _ = writeln!(text, "<details><summary><b>{}</b> {}</summary>", ids.len(), escaped(cause));
         for id in ids {
             if let Some(case) = run.cases.get(id) {
-                exchange(text, id, case, suite);
+                exchange(text, id, case, &run.provenance.revisions, suite);
             }
         }
         text.push_str("</details>\n");
@@ -211,7 +225,7 @@ fn section(text: &mut String, number: usize, run: &RunRecord, suite: &Suite) {
 }
 
 /// One case: the rule, the clause, what was sent, what is expected, what came, and where the two differ.
-fn exchange(text: &mut String, id: &str, case: &CaseRecord, suite: &Suite) {
+fn exchange(text: &mut String, id: &str, case: &CaseRecord, revisions: &[String], suite: &Suite) {
     let _ = writeln!(text, "<article><h4><code>{}</code></h4>", escaped(id));
     if let Some(known) = suite.case(id) {
         let _ = writeln!(
@@ -221,7 +235,8 @@ fn exchange(text: &mut String, id: &str, case: &CaseRecord, suite: &Suite) {
             known.level,
             known.validity()
         );
-        for clause in known.clauses.iter().filter_map(|id| suite.requirement(id)) {
+        let revisions: Vec<_> = revisions.iter().filter_map(|name| Revision::from_name(name)).collect();
+        for clause in suite.clauses(known, &revisions) {
             let _ = writeln!(
                 text,
                 "<blockquote><b>{}</b> {}: {} <small>{}, {} {}</small></blockquote>",
@@ -322,6 +337,8 @@ mod tests {
             "\n",
             r#"{"type":"case","id":"nats/x/y","verdict":"skipped","validity":"valid","unsupported":"the binding"}"#,
             "\n",
+            r#"{"type":"summary","problems":["an <odd> list"],"score":{"passed":0,"judged":3,"inexpressible":0,"all":90}}"#,
+            "\n",
         );
         RunRecord::parse(text).unwrap()
     }
@@ -331,9 +348,51 @@ mod tests {
         let text = markdown(&[run()]);
         assert!(text.contains("| <N> 1 | http | 0 of 1 | - | - | 0 | 0 | 0 | 0 |"), "{text}");
         assert!(text.contains("| <N> 1 | rabbitmq (Knative, draft) | - | - | - | 0 | 0 | 0 | 1 |"), "{text}");
-        let by = "| <N> 1 | 1.0.2, base, with drafts, vectors 0.9.0, varied by 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
+        let by = "| <N> 1 | 0 of 3 judged, of 90 | 1.0.2, base, with drafts, vectors 0.9.0, varied by 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
         assert!(text.contains(by), "{text}");
         assert!(text.contains("| 1 | a\\|b | `http/header-values-decode/percent-escapes` |"), "{text}");
+    }
+
+    #[test]
+    fn a_run_without_a_result_looks_like_none() {
+        let text = concat!(
+            r#"{"type":"start","implementation":{"name":"N","version":"1","language":"L"},"revisions":["1.0.2"]}"#,
+            "\n",
+            r#"{"type":"case","id":"http/x/y","verdict":"passed","validity":"valid"}"#,
+            "\n",
+            r#"{"type":"case","id":"json/x/y","verdict":"passed","validity":"valid","judged":false}"#,
+            "\n",
+        );
+        let with = |summary: &str| RunRecord::parse(&format!("{text}{summary}")).unwrap();
+        let score = r#""score":{"passed":1,"judged":1,"inexpressible":0,"all":90}"#;
+        let problem = r#""problems":["no ops"],"no-result":"no ops","#;
+        let suite = Suite::published().unwrap();
+        let good = "<td class=good style=\"--share:100%\">1 of 1";
+        let right = html(&[with(&format!(r#"{{"type":"summary",{score}}}"#))], &suite);
+        assert!(right.contains(good) && right.contains("1 of 1 judged, of 90"), "{right}");
+        assert!(right.contains("title=\"the profile judges none of it\""), "{right}");
+        for none in [with(&format!(r#"{{"type":"summary",{problem}{score}}}"#)), with("")] {
+            let text = html(std::slice::from_ref(&none), &suite);
+            assert!(!text.contains(good) && text.contains("<small>no result</small>"), "{text}");
+            assert!(text.contains("<th scope=row>result<td>no result: "), "{text}");
+            assert!(!text.contains("1 of 1 judged"), "{text}");
+            assert!(markdown(std::slice::from_ref(&none)).contains("| N 1 | no result: "));
+        }
+    }
+
+    #[test]
+    fn a_decliner_is_not_all_right() {
+        let text = concat!(
+            r#"{"type":"start","implementation":{"name":"N","version":"1","language":"L"},"revisions":["1.0.2"]}"#,
+            "\n",
+            r#"{"type":"case","id":"http/x/y","verdict":"passed","validity":"valid"}"#,
+            "\n",
+            r#"{"type":"case","id":"http/x/z","verdict":"declined","validity":"valid","declined":"no"}"#,
+            "\n",
+            r#"{"type":"summary"}"#,
+        );
+        let text = html(&[RunRecord::parse(text).unwrap()], &Suite::published().unwrap());
+        assert!(text.contains("<td class=some style=\"--share:50%\">1 of 1"), "{text}");
     }
 
     #[test]
@@ -356,6 +415,8 @@ mod tests {
             "<th scope=row>adapter<td>3",
             "<th scope=row>seed<td>7",
             "<th scope=row>date<td>2026-01-01T00:00:00Z",
+            "<th scope=row>result<td>0 of 3 judged, of 90",
+            "<th scope=row>problem<td>an &lt;odd&gt; list",
         ] {
             assert!(text.contains(part), "{part}");
         }

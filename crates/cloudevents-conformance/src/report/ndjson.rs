@@ -112,6 +112,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         let line = json!({
             "type": "summary", "success": summary.is_success(), "counts": counts, "areas": areas,
             "total": tallies(&summary.total()), "causes": causes, "problems": problems,
+            "no-result": summary.no_result().map(ToString::to_string),
             "score": {
                 "passed": summary.score.passed, "judged": summary.score.judged,
                 "inexpressible": summary.score.inexpressible, "all": summary.score.all,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::Provenance;
+use crate::{Provenance, Score};
 
 /// A run, as [`NdjsonReport`](crate::NdjsonReport) wrote it.
 #[derive(Clone, Debug)]
@@ -17,7 +17,16 @@ pub struct RunRecord {
     pub provenance: Provenance,
     /// The cases, by their ids.
     pub cases: BTreeMap<String, CaseRecord>,
+    /// What is wrong with the run rather than with one of its cases.
+    pub problems: Vec<String>,
+    /// Why the run has no result, so that its numbers show nothing.
+    pub no_result: Option<String>,
+    /// How much of the suite was judged, if that is recorded.
+    pub score: Option<Score>,
 }
+
+/// Why a record without a summary has no result.
+const CUT_OFF: &str = "the record has no summary, so the run did not end";
 
 /// A case of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +55,13 @@ impl RunRecord {
             match value["type"].as_str() {
                 Some("start") => {
                     let provenance = Provenance::of_members(&value);
-                    record = Some(RunRecord { provenance, cases: BTreeMap::new() });
+                    record = Some(RunRecord {
+                        provenance,
+                        cases: BTreeMap::new(),
+                        problems: Vec::new(),
+                        no_result: Some(CUT_OFF.to_owned()),
+                        score: None,
+                    });
                 }
                 Some("case") => {
                     let record =
@@ -63,11 +78,39 @@ impl RunRecord {
                     };
                     record.cases.insert(text(&value["id"]), case);
                 }
-                Some("summary") => (),
+                Some("summary") => {
+                    let record =
+                        record.as_mut().ok_or("there is no record of type `start` before the summary")?;
+                    record.finish(&value);
+                }
                 _ => return Err(format!("line {}: not a record of a run", number + 1)),
             }
         }
         record.ok_or_else(|| "there is no record of type `start`".to_owned())
+    }
+
+    /// Adds what the summary says.
+    fn finish(&mut self, summary: &Value) {
+        let problems = summary["problems"].as_array().into_iter().flatten();
+        self.problems = problems.filter_map(Value::as_str).map(str::to_owned).collect();
+        self.no_result = summary["no-result"].as_str().map(str::to_owned);
+        let number = |name: &str| usize::try_from(summary["score"][name].as_u64()?).ok();
+        let numbers = (number("passed"), number("judged"), number("inexpressible"), number("all"));
+        self.score = match numbers {
+            (Some(passed), Some(judged), Some(inexpressible), Some(all)) => {
+                Some(Score { passed, judged, inexpressible, all })
+            }
+            _ => None,
+        };
+    }
+
+    /// The result in a line, as [`Summary::result`](crate::Summary::result) writes it.
+    pub fn result(&self) -> String {
+        match (&self.no_result, self.score) {
+            (Some(reason), _) => format!("no result: {reason}"),
+            (None, Some(score)) => score.to_string(),
+            (None, None) => "not recorded".to_owned(),
+        }
     }
 
     /// The name and the version.
@@ -140,6 +183,8 @@ pub struct AreaRecord {
     pub warnings: usize,
     /// Cases that were declined.
     pub declined: usize,
+    /// Of these, the ones that count as wrong answers: the testee claims what they need, and names no input that its API cannot be given.
+    pub unanswered: usize,
     /// Cases skipped because they need something that the implementation does not claim.
     pub skipped: usize,
     /// Cases skipped because they need something that the implementation has and the adapter does not cover.
@@ -156,6 +201,8 @@ impl AreaRecord {
         self.drafts += usize::from(case.members["draft"] == true);
         if case.is_declined() {
             self.declined += 1;
+            let counts = matches!(case.verdict.as_str(), "declined" | "known-failing") && case.judged;
+            self.unanswered += usize::from(counts && case.members["inexpressible"] != true);
             return;
         }
         let tally = match case.validity.as_str() {
@@ -167,7 +214,8 @@ impl AreaRecord {
             "skipped" if case.members.get("uncovered").is_some() => self.uncovered += 1,
             "skipped" => self.skipped += 1,
             "warning" => self.warnings += 1,
-            "passed" | "stale" => *tally = (tally.0 + 1, tally.1 + 1),
+            "passed" | "stale" if case.judged => *tally = (tally.0 + 1, tally.1 + 1),
+            "passed" | "stale" => (),
             _ if case.is_wrong() => tally.1 += 1,
             _ => self.warnings += 1,
         }
@@ -225,6 +273,41 @@ mod tests {
         assert_eq!(run.areas()["a"].accepted, (1, 2));
         assert_eq!(run.areas()["b"].skipped, 1);
         assert_eq!(run.causes(), [("c", vec!["a/b/d"])]);
+    }
+
+    #[test]
+    fn what_the_profile_does_not_judge_is_no_share() {
+        let text = concat!(
+            r#"{"type":"start","implementation":{"name":"n","version":"1","language":"l"}}"#,
+            "\n",
+            r#"{"type":"case","id":"a/b/c","verdict":"passed","validity":"acceptable","judged":false}"#,
+            "\n",
+            r#"{"type":"case","id":"a/b/d","verdict":"failed","validity":"acceptable","judged":true}"#,
+            "\n",
+            r#"{"type":"case","id":"a/b/e","verdict":"declined","validity":"valid","judged":true,"declined":"no"}"#,
+            "\n",
+            r#"{"type":"case","id":"a/b/f","verdict":"known-failing","validity":"valid","judged":true,"declined":"no","inexpressible":true}"#,
+            "\n",
+            r#"{"type":"case","id":"a/b/g","verdict":"abstained","validity":"valid","judged":false,"declined":"no"}"#,
+        );
+        let area = RunRecord::parse(text).unwrap().areas()["a"];
+        assert_eq!((area.either, area.accepted, area.warnings), ((0, 1), (0, 0), 0));
+        assert_eq!((area.declined, area.unanswered), (3, 1));
+    }
+
+    #[test]
+    fn a_record_has_its_result() {
+        let start = r#"{"type":"start","implementation":{"name":"n","version":"1","language":"l"}}"#;
+        let result = |summary: &str| RunRecord::parse(&format!("{start}\n{summary}")).unwrap().result();
+        let score = r#""score":{"passed":1,"judged":2,"inexpressible":0,"all":9}"#;
+        assert_eq!(result(&format!(r#"{{"type":"summary",{score}}}"#)), "1 of 2 judged, of 9");
+        let problem = r#""no-result":"no case was judged""#;
+        assert_eq!(
+            result(&format!(r#"{{"type":"summary",{problem},{score}}}"#)),
+            "no result: no case was judged"
+        );
+        assert!(result("").starts_with("no result: the record has no summary"));
+        assert_eq!(result(r#"{"type":"summary"}"#), "not recorded");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn site(runs: &[RunRecord], suite: &Suite) -> String {
     let latest: Vec<_> = by_name.values().filter_map(|runs| runs.last().copied()).collect();
     let mut history = String::from(
         "<h2>History</h2>\n<div class=scroll><table class=provenance><thead><tr><th>implementation<th>date<th>judged by<th>adapter\
-         <th>right<th>newly right<th>newly wrong</thead><tbody>\n",
+         <th>right<th>result<th>newly right<th>newly wrong</thead><tbody>\n",
     );
     for runs in by_name.values() {
         for (number, run) in runs.iter().enumerate().rev() {
@@ -41,6 +41,7 @@ fn row(text: &mut String, run: &RunRecord, before: Option<&RunRecord>) {
     let by = &run.provenance;
     let areas = run.areas();
     let right = areas.values().fold((0, 0), |sum, area| (sum.0 + area.right(), sum.1 + area.judged()));
+    let right = if run.no_result.is_some() { "-".to_owned() } else { share(right) };
     let (newly_right, newly_wrong) = before.map_or(("-".to_owned(), "-".to_owned()), |before| {
         // A case that one of the two runs does not have says nothing about the implementation.
         let both = run.cases.iter().filter_map(|(id, case)| Some((before.cases.get(id)?.is_wrong(), case)));
@@ -53,12 +54,12 @@ fn row(text: &mut String, run: &RunRecord, before: Option<&RunRecord>) {
     });
     let _ = writeln!(
         text,
-        "<tr><th scope=row>{}<td>{}<td>{}<td>{}<td>{}<td>{newly_right}<td>{newly_wrong}",
+        "<tr><th scope=row>{}<td>{}<td>{}<td>{}<td>{right}<td>{}<td>{newly_right}<td>{newly_wrong}",
         escaped(&run.title()),
         escaped(&by.date),
         escaped(&by.conditions()),
         escaped(by.implementation.adapter.as_deref().unwrap_or("-")),
-        share(right),
+        escaped(&run.result()),
     );
 }
 
@@ -75,6 +76,8 @@ mod tests {
                 "\n{{\"type\":\"case\",\"id\":\"{case}\",\"verdict\":\"{verdict}\",\"validity\":\"valid\",\"cause\":\"c\"}}"
             );
         }
+        text +=
+            "\n{\"type\":\"summary\",\"score\":{\"passed\":1,\"judged\":2,\"inexpressible\":0,\"all\":9}}";
         RunRecord::parse(&text).unwrap()
     }
 
@@ -87,10 +90,8 @@ mod tests {
         let text = site(&runs, &Suite::published().unwrap());
         assert_eq!(text.matches("<section id=run").count(), 1);
         assert!(text.contains("<h2>&lt;N&gt; 2</h2>"), "{text}");
-        let latest =
-            "<th scope=row>&lt;N&gt; 2<td>2026-02-01T00:00:00Z<td>, , vectors <td>-<td>1 of 2<td>1<td>1";
-        let first =
-            "<th scope=row>&lt;N&gt; 1<td>2026-01-01T00:00:00Z<td>, , vectors <td>-<td>1 of 2<td>-<td>-";
+        let latest = "<th scope=row>&lt;N&gt; 2<td>2026-02-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 judged, of 9<td>1<td>1";
+        let first = "<th scope=row>&lt;N&gt; 1<td>2026-01-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 judged, of 9<td>-<td>-";
         let place = |row: &str| text.find(row).unwrap_or_else(|| panic!("{row}: {text}"));
         assert!(place(latest) < place(first));
     }

@@ -46,10 +46,14 @@ pub struct Score {
     pub all: usize,
 }
 
-/// `3629 of 3657 judged, of 3890`.
+/// `3629 of 3657 judged, of 3890`, and `, and 12 that its API cannot be given` where there are any.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} judged, of {}", self.passed, self.judged, self.all)
+        write!(f, "{} of {} judged, of {}", self.passed, self.judged, self.all)?;
+        match self.inexpressible {
+            0 => Ok(()),
+            number => write!(f, ", and {number} that its API cannot be given"),
+        }
     }
 }
 
@@ -99,7 +103,8 @@ impl AreaTally {
             _ => &mut self.acceptable,
         };
         match &report.finding {
-            Finding::Passed => tally.right += 1,
+            // What a profile does not judge is no merit either.
+            Finding::Passed => tally.right += usize::from(report.judged),
             Finding::Failed(_) if !report.judged => tally.warnings += 1,
             Finding::Failed(_) | Finding::Crashed(_) => tally.wrong += 1,
             Finding::Declined(_) | Finding::Inexpressible(_) => self.declined += 1,
@@ -171,6 +176,20 @@ pub enum Problem {
     NotStopped(Breakdown),
 }
 
+impl Problem {
+    fn leaves_no_result(&self) -> bool {
+        matches!(
+            self,
+            Problem::NotStated { .. }
+                | Problem::NothingSelected
+                | Problem::NothingJudged
+                | Problem::NothingAccepted { .. }
+                | Problem::NothingRefused { .. }
+                | Problem::GaveUp { .. }
+        )
+    }
+}
+
 impl Summary {
     pub(crate) fn new(problems: Vec<Problem>) -> Self {
         Summary { problems, ..Summary::default() }
@@ -216,6 +235,19 @@ impl Summary {
     pub fn answered(&self) -> usize {
         let not = self.number(Verdict::Skipped).saturating_add(self.declined.values().sum());
         self.counts.values().sum::<usize>().saturating_sub(not)
+    }
+
+    /// What leaves the run without a result, so that its numbers show nothing.
+    pub fn no_result(&self) -> Option<&Problem> {
+        self.problems.iter().find(|problem| problem.leaves_no_result())
+    }
+
+    /// The result in a line: the [`Score`], or why there is none.
+    pub fn result(&self) -> String {
+        match self.no_result() {
+            Some(problem) => format!("no result: {problem}"),
+            None => self.score.to_string(),
+        }
     }
 
     /// Causes of failures and the cases of each, those with the most cases first.

@@ -218,7 +218,7 @@ impl<W: Write> Reporter for TerminalReport<W> {
             }
         }
         writeln!(self.out, "{on}{summary}{off}")?;
-        writeln!(self.out, "{} ({})", summary.score, summary.provenance.conditions())?;
+        writeln!(self.out, "{} ({})", summary.result(), summary.provenance.conditions())?;
         self.out.flush()
     }
 }

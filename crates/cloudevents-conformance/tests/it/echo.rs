@@ -1,6 +1,6 @@
 //! Consumers and producers behind a channel that is in memory.
 
-use cloudevents_conformance::vectors::Document;
+use cloudevents_conformance::vectors::{self, Document};
 use cloudevents_conformance::{
     Arrived, Channel, ChannelError, ConsumerTestee, Finding, KnownFailing, ProducerTestee, Reporter,
     RunError, Selection, Suite, Testee, Verdict, badge, run,
@@ -153,7 +153,7 @@ fn the_result_of_a_consumer_says_what_it_is() {
     assert_eq!(summary.provenance.observed.as_deref(), Some("a consumer over kafka"));
     let shown = badge(&summary);
     assert!(
-        shown.contains("(the consumer of kafka://h/t; 1.0.2, base, a consumer over kafka, vectors "),
+        shown.contains("(the consumer of kafka://h/t; 1.0.2, base, a consumer over kafka, only kafka/"),
         "{shown}"
     );
     // Not the part of the suite that a consumer can be tested with, but all of it.
@@ -162,7 +162,26 @@ fn the_result_of_a_consumer_says_what_it_is() {
     let channel = Consumer { published: [Arrived::Event(event("1", &[]))].into(), read: honest };
     let mut testee = ProducerTestee::new(channel);
     let summary = run(&suite, &Selection::default(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
-    assert!(badge(&summary).contains("base, a producer over kafka, vectors "), "{}", badge(&summary));
+    let shown = badge(&summary);
+    assert!(shown.contains("base, a producer over kafka with 1 event of its own, vectors "), "{shown}");
+    let samples = published_events();
+    let named = samples.iter().map(|sample| (sample["name"].as_str().unwrap(), &sample["event"]));
+    let observed = |suite: &Suite| {
+        let channel = Consumer { published: [Arrived::Event(event("1", &[]))].into(), read: honest };
+        let known = KnownFailing::default();
+        let testee = &mut ProducerTestee::new(channel);
+        let summary = run(suite, &Selection::default(), &known, testee, &mut ()).unwrap();
+        (summary.provenance.observed.unwrap(), summary.score.all)
+    };
+    let all = Suite::produced("kafka", named.clone()).unwrap();
+    assert_eq!(observed(&all), ("a producer over kafka".to_owned(), samples.len() + 1));
+    let few = Suite::produced("kafka", named.take(2)).unwrap();
+    assert_eq!(observed(&few).0, "a producer over kafka with 2 events of its own");
+}
+
+fn published_events() -> Vec<Value> {
+    let (_, text) = vectors::samples().find(|(path, _)| *path == "events.json").unwrap();
+    serde_json::from_str(text).unwrap()
 }
 
 #[test]
@@ -240,6 +259,45 @@ fn a_producer_that_writes_the_events_passes() {
         short(&produced(arrived.into())),
         [("one", passed), ("two", passed), ("nothing-else", passed)]
     );
+}
+
+#[test]
+fn a_producer_may_have_native_types_and_set_a_time() {
+    let timed = |mut event: Value, time: &str| {
+        event["attributes"]["time"] = json!({"type": "Timestamp", "value": time});
+        event
+    };
+    let with = |mut event: Value, data: &str| {
+        event["data"] = json!({"json": data});
+        event
+    };
+    let json_type = [("datacontenttype", "application/json")];
+    let events = [
+        event("1", &[]),
+        timed(with(event("2", &json_type), "[21.50,2.0]"), "2024-02-29T23:59:59.123456789+05:30"),
+    ];
+    let verdicts_of = |arrived: Vec<Value>| {
+        let suite = Suite::produced("kafka", ["one", "two"].into_iter().zip(&events)).unwrap();
+        let published = arrived.into_iter().map(Arrived::Event).collect();
+        let found = verdicts(&suite, &mut ProducerTestee::new(Consumer { published, read: honest }));
+        short(&found).into_iter().map(|(_, verdict)| verdict).collect::<Vec<_>>()
+    };
+    // In two modes, each with a time of its own; and with the digits of a native type.
+    let one = |time: &str| timed(event("1", &[]), time);
+    let two = |time: &str, data: &str| timed(with(event("2", &json_type), data), time);
+    let first = [one("2024-01-01T00:00:00Z"), one("2024-01-01T00:00:01Z")];
+    let (passed, failed) = (Verdict::Passed, Verdict::Failed);
+    for digits in ["123456789", "1234567", "123456", "123"] {
+        let arrived =
+            [first.to_vec(), vec![two(&format!("2024-02-29T18:29:59.{digits}Z"), "[21.5,2]")]].concat();
+        assert_eq!(verdicts_of(arrived), [passed; 3], "{digits}");
+    }
+    let wrong = |one: Value, two: Value| verdicts_of(vec![one, two]);
+    let right = || two("2024-02-29T18:29:59.123Z", "[21.5,2]");
+    assert_eq!(wrong(one("yesterday"), right()), [failed, passed, passed]);
+    assert_eq!(wrong(event("1", &[("subject", "a")]), right()), [failed, passed, passed]);
+    assert_eq!(wrong(event("1", &[]), two("2024-02-29T18:29:59Z", "[21.5,2]")), [passed, failed, passed]);
+    assert_eq!(wrong(event("1", &[]), two("2024-02-29T18:29:59.123Z", "[21.6,2]")), [passed, failed, passed]);
 }
 
 #[test]

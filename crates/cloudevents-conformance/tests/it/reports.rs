@@ -1,6 +1,6 @@
 //! A run that has every verdict in it, in every report.
 
-use cloudevents_conformance::vectors::{Level, VERSION};
+use cloudevents_conformance::vectors::{Level, Revision, VERSION};
 use cloudevents_conformance::{
     JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Selection, Suite, Summary, TerminalReport,
     Verdict, run,
@@ -39,7 +39,7 @@ fn the_terminal_tells_all_about_what_is_wrong() {
     let mut out = Vec::new();
     run_with(&mut TerminalReport::new(&mut out));
     let out = String::from_utf8(out).unwrap();
-    let wanted = r#"Scripted 1 (Rust): 9 cases, judged by 1.0.2 and main, base, vectors 0.0.0
+    let wanted = r#"Scripted 1 (Rust): 9 cases, judged by 1.0.2 and main, base, vectors 0.0.0, as published
 
 FAILED test/scripted/failed (MUST)
   The rule of <failed>
@@ -84,7 +84,7 @@ failures by cause:
 problem: known failing, line 3: test/gone matches no case of the suite
 input that may be either                 2 of 5
 1 passed, 1 failed, 1 crashed, 1 declined, 1 abstained, 1 warning, 1 skipped (not claimed), 1 known failing, 1 known failing that pass
-2 of 6 judged, of 8 (1.0.2 and main, base, vectors 0.0.0)
+2 of 6 judged, of 8 (1.0.2 and main, base, vectors 0.0.0, as published)
 "#;
     assert_eq!(out, wanted.replace("0.0.0", VERSION));
 }
@@ -232,6 +232,34 @@ fn several_can_be_told_at_once() {
     run_with(&mut all);
     drop(all);
     assert!(one.starts_with(b"{") && other.starts_with(b"Scripted"));
+}
+
+#[test]
+fn only_the_revisions_that_judge_are_quoted() {
+    let mut one = case("failed", "MUST", json!({"result": {}}), json!([{"result": {"name": "right"}}]));
+    one["clauses"] = json!(["HTTP-3.3.2-b", "CE-Message-b"]);
+    let told = |revision: Revision| {
+        let mut out = Vec::new();
+        let selection = Selection::default().revision(revision);
+        let report = &mut TerminalReport::new(&mut out);
+        run(&suite(vec![one.clone()]), &selection, &KnownFailing::default(), &mut testee(), report).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let (released, main) = (told(Revision::V1_0_2), told(Revision::Main));
+    assert!(released.contains("HTTP-3.3.2-b") && !released.contains("CE-Message-b"), "{released}");
+    assert!(!main.contains("HTTP-3.3.2-b") && main.contains("CE-Message-b"), "{main}");
+}
+
+#[test]
+fn what_is_left_out_is_recorded() {
+    let selection = Selection::default().skip("**/failed".parse().unwrap()).shard(1, 1);
+    let mut out = Vec::new();
+    let report = &mut JunitReport::new(&mut out);
+    let summary = run(&every_verdict(), &selection, &KnownFailing::default(), &mut testee(), report).unwrap();
+    assert_eq!(summary.provenance.selection, ["without **/failed", "part 1 of 1"]);
+    let out = String::from_utf8(out).unwrap();
+    let property = "<property name=\"selection\" value=\"without **/failed, part 1 of 1\"/>";
+    assert!(out.contains(property), "{out}");
 }
 
 #[test]

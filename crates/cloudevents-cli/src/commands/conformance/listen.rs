@@ -3,6 +3,7 @@
 use super::{
     broker::{Binding, Broker},
     reports::Reports,
+    run::{parsed, readable},
 };
 use crate::{
     connect,
@@ -40,9 +41,12 @@ pub(crate) struct Listen {
     /// Write the events that the producer has to send, as a JSON batch, and exit.
     #[arg(long, conflicts_with = "url")]
     print: bool,
-    /// Expect the events of this file instead, each with an id of its own.
+    /// Expect the events of this file instead, each with an id of its own. Reports say so.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
+    #[arg(long, value_name = "FILE")]
+    known_failing: Option<PathBuf>,
     /// How long to wait for a message after the last one, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: u64,
@@ -62,13 +66,16 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
     let binding = Binding::of(url)?;
     let named = events.iter().map(|(name, event)| (name.as_str(), event));
     let suite = Suite::produced(binding.name, named).map_err(|error| Failure::usage(error.to_string()))?;
+    let known = match &command.known_failing {
+        Some(path) => parsed(&readable(path)?, Some(path))?,
+        None => KnownFailing::default(),
+    };
     let shown = connect::shown(url);
     let mut producer = ProducerTestee::new(Broker::receiving(url)?)
         .name(format!("the producer of {shown}"))
         .time_limit(Duration::from_secs(command.time_limit))
         .start_limit(Duration::from_secs(command.start_limit));
     console.announce(&format!("listening at {shown}"), json!({"url": shown}));
-    let known = KnownFailing::default();
     let summary = command.reports.run(&suite, &Selection::default(), &known, &mut producer, None, console)?;
     Ok(if summary.is_success() { Status::Done } else { Status::No })
 }

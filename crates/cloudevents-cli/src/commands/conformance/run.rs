@@ -207,11 +207,11 @@ fn testee_of(command: &Run) -> Result<Box<dyn Testee>, Failure> {
     ))
 }
 
-fn readable(path: &Path) -> Result<String, Failure> {
+pub(super) fn readable(path: &Path) -> Result<String, Failure> {
     input::text(path, input::SMALL)
 }
 
-fn parsed(text: &str, path: Option<&Path>) -> Result<KnownFailing, Failure> {
+pub(super) fn parsed(text: &str, path: Option<&Path>) -> Result<KnownFailing, Failure> {
     let shown = path.map(Path::display).map(|path| format!("{path}: ")).unwrap_or_default();
     text.parse().map_err(|error| Failure::usage(format!("{shown}{error}")))
 }
