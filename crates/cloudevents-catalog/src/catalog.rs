@@ -1,7 +1,7 @@
 //! Catalogs: definitions of messages, found by the type of an event.
 
 use crate::finding::Level;
-use crate::matching::{Failure, is_expansion, solve};
+use crate::matching::{Failure, Steps, is_expansion, solve};
 use crate::raw::RawRule;
 use crate::read::{self, Attribute, Found};
 use crate::schema::Payload;
@@ -144,9 +144,11 @@ impl Catalog {
     /// type that is its id.
     pub fn candidates<'c>(&'c self, event: &'c Event) -> impl Iterator<Item = &'c Message> {
         let exact = self.by_type.get(event.ty()).into_iter().flatten();
-        let templates = self.templates.iter().filter(|index| {
+        let steps = Steps::default();
+        let templates = self.templates.iter().filter(move |index| {
             let rule = self.messages.get(**index).and_then(|message| message.attribute("type"));
-            rule.and_then(Attribute::template).is_some_and(|template| template.extract(event.ty()).is_some())
+            let template = rule.and_then(Attribute::template);
+            template.is_some_and(|template| solve(&[(template, event.ty())], &steps).is_ok())
         });
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
@@ -208,7 +210,7 @@ impl Message {
             .filter_map(|rule| Some((rule, rule.check(event, &mut faults)?)))
             .filter_map(|(rule, text)| Some((rule, rule.template()?, text)))
             .collect();
-        let placeholders = placeholders(&texts, &mut faults);
+        let placeholders = placeholders(&texts, &payload.steps, &mut faults);
         let not_judged = match faults.is_empty() {
             true => self.schema.schema.judge(payload, &self.schema.place, &mut faults),
             false => Some(NotJudged::Attributes),
@@ -229,16 +231,16 @@ impl Judge for Message {
 type Text<'m, 'e> = (&'m Attribute, &'m Template, std::borrow::Cow<'e, str>);
 
 /// The values of all templates together.
-fn placeholders(texts: &[Text<'_, '_>], faults: &mut Vec<Fault>) -> Vec<(Arc<str>, String)> {
+fn placeholders(texts: &[Text<'_, '_>], steps: &Steps, faults: &mut Vec<Fault>) -> Vec<(Arc<str>, String)> {
     let pairs: Vec<(&Template, &str)> =
         texts.iter().map(|(_, template, text)| (*template, &**text)).collect();
-    match solve(&pairs) {
+    match solve(&pairs, steps) {
         Ok(values) => values.into_iter().map(|(name, value)| (Arc::from(name), value.to_owned())).collect(),
         Err(Failure::At(index) | Failure::Steps(index)) => {
             if let Some((rule, template, text)) = texts.get(index) {
-                let message = match template.extract(text) {
-                    None => format!("`{text}` does not match `{template}`"),
-                    Some(_) => {
+                let message = match solve(&[(*template, &**text)], steps) {
+                    Err(_) => format!("`{text}` does not match `{template}`"),
+                    Ok(_) => {
                         format!("a placeholder of `{template}` has another value in another attribute")
                     }
                 };

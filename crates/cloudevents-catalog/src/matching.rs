@@ -1,9 +1,22 @@
 //! Several templates and their texts at once: a placeholder has the same value everywhere.
 
 use crate::template::{Part, Template};
+use std::cell::Cell;
 
 /// The most places at which a value is tried to end. Templates with placeholders next to each other could need exponentially many.
 const STEPS: usize = 20_000;
+
+/// The most of them for all definitions that one event is compared with.
+const EVENT_STEPS: usize = 2_000_000;
+
+/// The steps that are left for an event.
+pub(crate) struct Steps(Cell<usize>);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Cell::new(EVENT_STEPS))
+    }
+}
 
 /// Why there are no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +28,19 @@ pub(crate) enum Failure {
 }
 
 /// The values of the placeholders, in the order of their first occurrence.
-pub(crate) fn solve<'a>(pairs: &[(&'a Template, &'a str)]) -> Result<Vec<(&'a str, &'a str)>, Failure> {
-    let mut solver = Solver { pairs, values: Vec::new(), steps: 0, furthest: 0 };
-    match pairs.first() {
-        None => Ok(Vec::new()),
-        Some((template, text)) => match solver.rest(0, &template.parts, text) {
-            true => Ok(solver.values),
-            false if solver.steps >= STEPS => Err(Failure::Steps(solver.furthest)),
-            false => Err(Failure::At(solver.furthest)),
-        },
+pub(crate) fn solve<'a>(
+    pairs: &[(&'a Template, &'a str)],
+    steps: &Steps,
+) -> Result<Vec<(&'a str, &'a str)>, Failure> {
+    let Some((template, text)) = pairs.first().copied() else { return Ok(Vec::new()) };
+    let most = steps.0.get().min(STEPS);
+    let mut solver = Solver { pairs, values: Vec::new(), steps: 0, most, furthest: 0 };
+    let is_solved = solver.rest(0, &template.parts, text);
+    steps.0.set(steps.0.get().saturating_sub(solver.steps));
+    match is_solved {
+        true => Ok(solver.values),
+        false if solver.steps >= most => Err(Failure::Steps(solver.furthest)),
+        false => Err(Failure::At(solver.furthest)),
     }
 }
 
@@ -31,6 +48,7 @@ struct Solver<'a, 'p> {
     pairs: &'p [(&'a Template, &'a str)],
     values: Vec<(&'a str, &'a str)>,
     steps: usize,
+    most: usize,
     /// The last pair that was reached.
     furthest: usize,
 }
@@ -73,7 +91,7 @@ impl<'a> Solver<'a, '_> {
         self.steps = self.steps.saturating_add(longest >> 6);
         let known = self.values.len();
         for end in ends(text, longest, after.first()) {
-            if self.steps >= STEPS {
+            if self.steps >= self.most {
                 return false;
             }
             self.steps = self.steps.saturating_add(1);
@@ -132,7 +150,8 @@ mod tests {
         let templates: Vec<Template> = pairs.iter().map(|(template, _)| template.parse().unwrap()).collect();
         let pairs: Vec<_> =
             templates.iter().zip(pairs).map(|(template, (_, text))| (template, *text)).collect();
-        solve(&pairs).map(|values| values.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+        solve(&pairs, &Steps::default())
+            .map(|values| values.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
     }
 
     fn owned(values: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -172,5 +191,11 @@ mod tests {
         let template = "{a}{b}{c}{d}{e}{f}!";
         let text = "x".repeat(4096);
         assert_eq!(values(&[(template, &text)]), Err(Failure::Steps(0)));
+        // So do many templates.
+        let (template, steps): (Template, _) = (template.parse().unwrap(), Steps::default());
+        for _ in 0..EVENT_STEPS / STEPS + 1 {
+            assert_eq!(solve(&[(&template, &text)], &steps), Err(Failure::Steps(0)));
+        }
+        assert_eq!(steps.0.get(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Messages that are no CloudEvents, as events: by the options of their protocol, and the attributes that a definition states.
 
+use crate::matching::{Steps, solve};
 use crate::{Catalog, Message, Template};
 use cloudevents_core::{EventBuilder, Payload};
 use serde_json::{Map, Value};
@@ -137,8 +138,9 @@ impl Catalog {
     /// ```
     pub fn event_of(&self, protocol: &str, message: &RawMessage) -> Option<(&Message, EventBuilder)> {
         let of = self.messages().filter(|definition| definition.is_event() && definition.is_of(protocol));
+        let steps = Steps::default();
         let found = of.filter_map(|definition| {
-            let event = definition.event_of(message)?;
+            let event = definition.event_of(message, &steps)?;
             Some((definition, event))
         });
         // The first of those with the most rules.
@@ -148,7 +150,8 @@ impl Catalog {
                 best = Some((definition, event));
             }
         }
-        best
+        let (definition, event) = best?;
+        Some((definition, definition.with_payload(event, message)))
     }
 }
 
@@ -159,7 +162,8 @@ impl Message {
         self.members.get("protocol").and_then(Value::as_str).is_some_and(|own| name(own) == name(protocol))
     }
 
-    fn event_of(&self, message: &RawMessage) -> Option<EventBuilder> {
+    /// Without the payload: several definitions may match, and a payload may be large.
+    fn event_of(&self, message: &RawMessage, steps: &Steps) -> Option<EventBuilder> {
         if self.raw.is_empty() {
             return None;
         }
@@ -172,18 +176,21 @@ impl Message {
             }?;
             pairs.extend(rule.value.as_ref().map(|template| (template, text)));
         }
-        let values = crate::matching::solve(&pairs).ok()?;
-        let event = self.event(&values).ok()?;
+        let values = solve(&pairs, steps).ok()?;
+        self.event(&values).ok()
+    }
+
+    fn with_payload(&self, event: EventBuilder, message: &RawMessage) -> EventBuilder {
         if message.body.is_empty() {
-            return Some(event);
+            return event;
         }
         let own = self.members.get("datacontenttype").and_then(Value::as_str);
         let stated = self.attributes.iter().find(|attribute| attribute.name == "datacontenttype");
         let content_type = stated.and_then(|attribute| attribute.constant()).or(own);
         let payload = Payload::body(message.body.clone());
-        Some(match content_type.or_else(|| message.header("content-type")) {
+        match content_type.or_else(|| message.header("content-type")) {
             Some(content_type) => event.payload(content_type, payload),
             None => event.payload_only(payload),
-        })
+        }
     }
 }

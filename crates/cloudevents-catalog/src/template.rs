@@ -1,10 +1,11 @@
 //! URI templates of level 1 (RFC 6570): text with placeholders.
 
 use crate::endpoint::encoded;
+use crate::matching::Steps;
 use std::fmt;
 
 /// The most placeholders of one template.
-const PLACEHOLDERS: usize = 32;
+pub(crate) const PLACEHOLDERS: usize = 32;
 
 /// A URI template of level 1 of RFC 6570: `/vehicles/{vin}/sensors/{sensor}`.
 ///
@@ -43,7 +44,7 @@ impl Template {
 
     /// The values of the placeholders in a text, in order; `None` if the text does not match. A name has the same value everywhere.
     pub fn extract<'a>(&'a self, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
-        crate::matching::solve(&[(self, text)]).ok()
+        crate::matching::solve(&[(self, text)], &Steps::default()).ok()
     }
 
     /// The text with a value for each placeholder. Characters that a template of level 1 encodes are percent-encoded.

@@ -1,7 +1,7 @@
 //! What is judged of an event: one verdict, with the place and the rule of each fault.
 
 use crate::Leniency;
-use cloudevents_core::Event;
+use cloudevents_core::{Error, ErrorKind, Event};
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,6 +54,13 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// Of the kind [`InvalidData`](ErrorKind::InvalidData), with the verdict as its detail.
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(ErrorKind::InvalidData).with_detail(refused.to_string())
+    }
+}
 
 /// The verdict on an event.
 ///

@@ -16,8 +16,8 @@ static ANY: Value = Value::Bool(true);
 /// Something that the later schema may not accept: how serious it is, the place in the payload, and what has changed.
 pub(super) type Narrower = (Severity, String, String);
 
-/// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts.
-pub(super) fn narrower(old: &Value, new: &Value) -> Vec<Narrower> {
+/// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts. `versions` are those of the formats.
+pub(super) fn narrower(old: &Value, new: &Value, versions: &[Option<String>; 2]) -> Vec<Narrower> {
     if old == new {
         return Vec::new();
     }
@@ -28,6 +28,11 @@ pub(super) fn narrower(old: &Value, new: &Value) -> Vec<Narrower> {
         found: Vec::new(),
         left: STEPS,
     };
+    // Keywords mean other things, or nothing, in another draft.
+    let [before, now] = versions.each_ref().map(Option::as_deref);
+    if old.get("$schema") != new.get("$schema") && draft(old, before) != draft(new, now) {
+        comparison.possible("data", "the schemas differ in `$schema`");
+    }
     // References are relative to these, or depend on where they come from.
     if [old, new].iter().any(|root| has_own_base(root, true)) {
         comparison.possible("data", "the schemas differ, and have names of their own for parts of them");
@@ -35,6 +40,15 @@ pub(super) fn narrower(old: &Value, new: &Value) -> Vec<Narrower> {
         comparison.compare(old, new, "data", 0);
     }
     comparison.found
+}
+
+/// The draft of a schema, as versions of formats name it, or its `$schema` if it is another one.
+fn draft<'d>(schema: &'d Value, version: Option<&'d str>) -> Option<&'d str> {
+    let Some(uri) = schema.get("$schema").and_then(Value::as_str) else { return version };
+    let name = uri.trim_end_matches('#').strip_suffix("/schema").and_then(|uri| {
+        uri.strip_prefix("http://json-schema.org/").or_else(|| uri.strip_prefix("https://json-schema.org/"))
+    });
+    name.or(Some(uri))
 }
 
 struct Comparison<'a> {
@@ -47,7 +61,7 @@ struct Comparison<'a> {
 }
 
 /// Keywords that say nothing about values, or are looked at with another one.
-const SILENT: [&str; 20] = [
+const SILENT: [&str; 18] = [
     "$schema",
     "$id",
     "id",
@@ -61,8 +75,6 @@ const SILENT: [&str; 20] = [
     "writeOnly",
     "definitions",
     "$defs",
-    "contentMediaType",
-    "contentEncoding",
     "contentSchema",
     "$vocabulary",
     "then",
@@ -71,7 +83,7 @@ const SILENT: [&str; 20] = [
 ];
 
 /// Keywords that are fine if they are the same, and are not compared otherwise.
-const OTHER: [&str; 16] = [
+const OTHER: [&str; 18] = [
     "oneOf",
     "not",
     "if",
@@ -88,6 +100,9 @@ const OTHER: [&str; 16] = [
     "unevaluatedProperties",
     "unevaluatedItems",
     "format",
+    // Drafts 6 and 7 assert them.
+    "contentMediaType",
+    "contentEncoding",
 ];
 
 const LEAST: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];

@@ -3,7 +3,7 @@
 mod json_schema;
 
 use crate::read::Attribute;
-use crate::schema::Family;
+use crate::schema::{Family, Format};
 use crate::{Catalog, Message, Template};
 use serde_json::Value;
 use std::fmt;
@@ -249,12 +249,13 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
     let (Some((before, selected_before)), Some((now, selected_now))) =
         (&old.schema.document, &new.schema.document)
     else {
-        if reference(old) != reference(new) {
-            add(
-                Severity::Possible,
-                "data",
-                "the payload has another schema, which is not in the catalog".to_owned(),
-            );
+        // What was not there was not judged by.
+        if new.schema.document.is_some() {
+            let words = "the schema of the payload is in the catalog now, and was not";
+            add(Severity::Possible, "data", words.to_owned());
+        } else if reference(old) != reference(new) {
+            let words = "the payload has another schema, which is not in the catalog";
+            add(Severity::Possible, "data", words.to_owned());
         }
         return;
     };
@@ -264,8 +265,15 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
     if before == now && selected_before == selected_now && format(old) == format(new) {
         return;
     }
-    let (Some((family_before, text_before)), Some((family, text))) = (format(old), format(new)) else {
-        return;
+    let (family_before, text_before, family, text) = match (format(old), format(new)) {
+        (_, None) => return,
+        (None, Some((_, text))) => {
+            let words = format!("the schema has the format `{text}` now, and was not used without one");
+            return add(severity(new.schema.format.as_ref()), "data", words);
+        }
+        (Some((family_before, text_before)), Some((family, text))) => {
+            (family_before, text_before, family, text)
+        }
     };
     if family_before != family {
         return add(
@@ -300,7 +308,18 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
         document => document.clone(),
     };
-    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now)) {
+    let version =
+        |message: &Message| message.schema.format.as_ref().and_then(|format| format.version.clone());
+    let versions = [version(old), version(new)];
+    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now), &versions) {
         add(severity, &place, message);
+    }
+}
+
+/// How serious it is that payloads are judged by a schema of this format.
+fn severity(format: Option<&Format>) -> Severity {
+    match format.map(|format| &format.family) {
+        None | Some(Family::Xsd | Family::Other(_)) => Severity::Possible,
+        Some(_) => Severity::Breaking,
     }
 }

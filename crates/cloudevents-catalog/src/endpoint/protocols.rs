@@ -23,7 +23,15 @@ impl Endpoint<'_> {
         };
         let url = Url::new(scheme, &host, &path);
         let url = self.quality(url, options)?;
-        Ok(if options.get("retain") == Some(&Value::Bool(true)) { url.with("retain", "true") } else { url })
+        // Texts are taken, as those of `qos` are.
+        let retain = options
+            .get("retain")
+            .map_or(Some(false), |retain| retain.as_bool().or_else(|| retain.as_str()?.parse().ok()));
+        match retain {
+            Some(true) => Ok(url.with("retain", "true")),
+            Some(false) => Ok(url),
+            None => Err(self.refused("`retain` is true or false")),
+        }
     }
 
     /// The quality of service, which is 0 by default: that of the toolkit is 1.

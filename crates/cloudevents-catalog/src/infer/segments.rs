@@ -1,6 +1,7 @@
 //! What the values of an attribute have in common: one text, or a path in which some segments differ.
 
 use crate::matching::is_expansion;
+use crate::template::PLACEHOLDERS;
 
 /// The texts of an attribute, segment by segment.
 #[derive(Debug)]
@@ -34,8 +35,9 @@ impl Segments {
     /// position of its segment.
     pub(super) fn value(&self, attribute: &str) -> Option<String> {
         let segments = self.segments.as_ref()?;
-        // One that is nothing but placeholders says nothing.
-        let says = segments.iter().any(|segment| segment.as_ref().is_some_and(|text| !text.is_empty()));
+        // One that is nothing but placeholders says nothing, and one with too many is no template.
+        let says = segments.iter().any(|segment| segment.as_ref().is_some_and(|text| !text.is_empty()))
+            && segments.iter().filter(|segment| segment.is_none()).count() <= PLACEHOLDERS;
         let text = segments.iter().enumerate().map(|(position, segment)| match segment {
             Some(text) => text.clone(),
             None => format!("{{{attribute}{position}}}"),
@@ -78,6 +80,11 @@ mod tests {
             let mut segments = Segments::new(texts[0]);
             texts.iter().for_each(|text| segments.add(text));
             assert_eq!(segments.value("source").as_deref(), wanted, "{texts:?}");
+        }
+        for (count, is_template) in [(PLACEHOLDERS, true), (PLACEHOLDERS + 1, false)] {
+            let mut segments = Segments::new(&format!("/shops{}", "/7".repeat(count)));
+            segments.add(&format!("/shops{}", "/8".repeat(count)));
+            assert_eq!(segments.value("source").is_some(), is_template);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Avro schemas by `apache-avro` 0.22.
 
-use super::{Payload, Schema, SchemaFault, fault};
+use super::{Payload, Schema, SchemaFault, fault, too_large};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{Data, MediaType};
@@ -35,6 +35,10 @@ pub(super) fn judge(
 ) -> Option<NotJudged> {
     if let Some(other) = payload.other_than(is_avro) {
         return Some(other);
+    }
+    if !payload.admits_bytes(data) {
+        faults.push(too_large(reference));
+        return None;
     }
     if let Err(error) = schema.check(data.as_bytes()) {
         let message = format!("the payload is not a datum of the schema: {error}");

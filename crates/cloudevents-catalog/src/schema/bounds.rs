@@ -1,6 +1,7 @@
 //! Upper bounds of what a validator does with a document. Validators descend along references and try alternatives one after the other, so
 //! a small document, or a small payload of an ordinary one, can take all of the stack, or all time.
 
+use super::schemas::{Members, Schemas, TARGETS, references};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -10,14 +11,8 @@ const HOPS: usize = 64;
 /// The most schemas that apply to the same value.
 const VISITS: usize = 10_000;
 
-/// The most schemas that one reference may mean, where several have the same name.
-const TARGETS: usize = 16;
-
-/// The most schemas with an id around a reference to a part of one of them.
-const RESOURCES: usize = 8;
-
 /// The levels of any payload, as readers of JSON take no more.
-const LEVELS: usize = 128;
+pub(super) const LEVELS: usize = 128;
 
 /// As good as endless.
 const ENDLESS: usize = 1_000_000_000;
@@ -31,10 +26,12 @@ const KNOWN: [&str; 5] = [
     "https://json-schema.org/draft/2020-12/schema",
 ];
 
+/// The schemas that one of these applies to each value of a payload, about, and the most of them in a row.
+const METASCHEMA: usize = 64;
+const METASCHEMA_HOPS: usize = 8;
+
 /// What applies to members and items that no other keyword applies to.
 const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
-
-type Members = Map<String, Value>;
 
 /// The size of a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +41,8 @@ pub(super) struct Extent {
     pub(super) levels: usize,
     /// The bytes of the JSON Pointers to all of its values, at most.
     pub(super) paths: usize,
+    /// The squares of the lengths of all names and texts, together.
+    pub(super) squares: usize,
 }
 
 impl Extent {
@@ -65,12 +64,18 @@ impl Extent {
                 items.iter().for_each(|item| self.add(item, path.saturating_add(5), below))
             }
             Value::Object(members) => members.iter().for_each(|(name, value)| {
+                self.add_text(name);
                 // Escaping can double a name.
                 let name = name.len().saturating_mul(2).saturating_add(1);
                 self.add(value, path.saturating_add(name), below);
             }),
+            Value::String(text) => self.add_text(text),
             _ => {}
         }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        self.squares = self.squares.saturating_add(text.len().saturating_mul(text.len()));
     }
 }
 
@@ -88,12 +93,18 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// Each schema counts this often, and its cost besides.
+    ///
     /// Errors: the document is beyond a limit.
-    pub(super) fn of(document: &Value, cost: &dyn Fn(&Members) -> usize) -> Result<Self, String> {
-        let schemas = Schemas::read(document);
-        let mut graph = Graph { schemas: &schemas, nodes: Vec::new(), known: HashMap::new(), unknown: None };
-        for members in &schemas.objects {
-            graph.add(members, 0, cost)?;
+    pub(super) fn of(
+        schemas: &Schemas<'_>,
+        each: usize,
+        cost: &dyn Fn(&Members) -> usize,
+    ) -> Result<Self, String> {
+        let (nodes, known) = (Vec::new(), HashMap::new());
+        let mut graph = Graph { schemas, nodes, known, metaschema: None, unknown: None, each, cost };
+        for members in schemas.objects() {
+            graph.add(members, 0)?;
         }
         let (times, times_below) = graph.times();
         let hops = graph.nodes.iter().map(|node| node.hops).max().unwrap_or_default();
@@ -117,121 +128,23 @@ impl Bounds {
     }
 }
 
-/// The objects of a document, any of which may be a schema.
-pub(super) struct Schemas<'d> {
-    document: &'d Value,
-    objects: Vec<&'d Members>,
-    /// By the last segment of their `$id`, and by `#` and the name of their anchor.
-    named: HashMap<String, Vec<&'d Value>>,
-    /// What the pointers of an object start at besides the document. Empty if there are too many.
-    resources: HashMap<*const Members, Vec<&'d Value>>,
-}
-
-impl<'d> Schemas<'d> {
-    pub(super) fn read(document: &'d Value) -> Self {
-        let mut schemas =
-            Self { document, objects: Vec::new(), named: HashMap::new(), resources: HashMap::new() };
-        schemas.add(document, &mut Vec::new());
-        schemas
-    }
-
-    pub(super) fn objects(&self) -> impl Iterator<Item = &'d Members> {
-        self.objects.iter().copied()
-    }
-
-    /// What a reference in a schema may mean: nothing if it is not known, or too much.
-    pub(super) fn targets(&self, members: &Members, reference: &str) -> Vec<&'d Value> {
-        let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        if !fragment.is_empty() && !fragment.starts_with('/') {
-            return self.named(&format!("#{fragment}"));
-        }
-        let resources = match base {
-            "" => match self.resources.get(&std::ptr::from_ref(members)) {
-                Some(outer) if outer.is_empty() => return Vec::new(),
-                Some(outer) => std::iter::once(self.document).chain(outer.iter().copied()).collect(),
-                None => vec![self.document],
-            },
-            base => self.identified(base),
-        };
-        let mut targets = Vec::new();
-        for resource in resources {
-            targets.extend(resource.pointer(fragment));
-            if fragment.contains('%') {
-                targets.extend(decoded(fragment).and_then(|fragment| resource.pointer(&fragment)));
-            }
-            targets.extend(definition(resource, fragment));
-        }
-        targets.dedup_by(|first, second| std::ptr::eq(*first, *second));
-        targets
-    }
-
-    fn named(&self, name: &str) -> Vec<&'d Value> {
-        let known = self.named.get(name).filter(|known| known.len() <= TARGETS);
-        known.cloned().unwrap_or_default()
-    }
-
-    /// The schemas that a URI may identify.
-    fn identified(&self, uri: &str) -> Vec<&'d Value> {
-        let known = self.named.get(last_segment(uri)).map(Vec::as_slice).unwrap_or_default();
-        let is_possible = |schema: &&&Value| {
-            let ids = ["$id", "id"].into_iter().filter_map(|name| schema.get(name)?.as_str());
-            !ids.into_iter().all(|id| is_another(id.split('#').next().unwrap_or_default(), uri))
-        };
-        let possible: Vec<&Value> = known.iter().filter(is_possible).copied().collect();
-        Some(possible).filter(|possible| possible.len() <= TARGETS).unwrap_or_default()
-    }
-
-    /// Adds the objects in a value, which is in these resources.
-    fn add(&mut self, value: &'d Value, within: &mut Vec<&'d Value>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.add(item, within)),
-            Value::Object(members) => {
-                let text = |name: &str| members.get(name).and_then(Value::as_str);
-                let known = within.len();
-                for id in ["$id", "id"].into_iter().filter_map(text) {
-                    match id.strip_prefix('#') {
-                        Some(_) => self.named.entry(id.to_owned()).or_default().push(value),
-                        None => {
-                            let id = id.split('#').next().unwrap_or_default();
-                            self.named.entry(last_segment(id).to_owned()).or_default().push(value);
-                            within.push(value);
-                        }
-                    }
-                }
-                for anchor in ["$anchor", "$dynamicAnchor"].into_iter().filter_map(text) {
-                    self.named.entry(format!("#{anchor}")).or_default().push(value);
-                }
-                if references(members).next().is_some() {
-                    // The document itself is always one.
-                    let is_inner = |at: &&Value| !std::ptr::eq(*at, self.document);
-                    let mut outer: Vec<&Value> = within.iter().copied().filter(is_inner).collect();
-                    if !outer.is_empty() {
-                        outer.dedup_by(|first, second| std::ptr::eq(*first, *second));
-                        let few = Some(outer).filter(|outer| outer.len() <= RESOURCES).unwrap_or_default();
-                        self.resources.insert(std::ptr::from_ref(members), few);
-                    }
-                }
-                self.objects.push(members);
-                members.values().for_each(|value| self.add(value, within));
-                within.truncate(known);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// The schemas of a document, and how they lead to each other.
 struct Graph<'s, 'd> {
     schemas: &'s Schemas<'d>,
     /// Each behind those that it applies to the same value.
     nodes: Vec<Node<'d>>,
     known: HashMap<*const Members, usize>,
+    /// The node that stands for those that jsonschema knows by itself.
+    metaschema: Option<usize>,
     unknown: Option<String>,
+    each: usize,
+    cost: &'s dyn Fn(&Members) -> usize,
 }
 
 /// A schema.
 struct Node<'d> {
-    members: &'d Members,
+    /// `None` for one that jsonschema knows by itself: it applies to everything below its value, too.
+    members: Option<&'d Members>,
     /// The schemas that it applies to its value, with itself.
     visits: usize,
     hops: usize,
@@ -244,12 +157,7 @@ struct Node<'d> {
 
 impl<'d> Graph<'_, 'd> {
     /// Adds a schema and those that it applies to the same value, and returns its index.
-    fn add(
-        &mut self,
-        members: &'d Members,
-        depth: usize,
-        cost: &dyn Fn(&Members) -> usize,
-    ) -> Result<usize, String> {
+    fn add(&mut self, members: &'d Members, depth: usize) -> Result<usize, String> {
         let key = std::ptr::from_ref(members);
         if let Some(known) = self.known.get(&key) {
             return Ok(*known);
@@ -261,22 +169,17 @@ impl<'d> Graph<'_, 'd> {
         }
         let below = depth.saturating_add(1);
         let (mut all, mut one) = (Vec::new(), Vec::new());
-        for reference in references(members) {
-            let targets = self.schemas.targets(members, reference);
-            if targets.is_empty() && !KNOWN.contains(&reference.split('#').next().unwrap_or_default()) {
-                self.unknown.get_or_insert_with(|| reference.to_owned());
-            }
-            for target in targets.into_iter().filter_map(Value::as_object) {
-                all.push(self.add(target, below, cost)?);
-            }
+        let targets = self.targets(members, &mut all);
+        for target in targets.into_iter().filter_map(Value::as_object) {
+            all.push(self.add(target, below)?);
         }
         for schema in applied(members) {
-            all.push(self.add(schema, below, cost)?);
+            all.push(self.add(schema, below)?);
         }
         for schema in choices(members) {
             match members.contains_key("selector") {
-                true => one.push(self.add(schema, below, cost)?),
-                false => all.push(self.add(schema, below, cost)?),
+                true => one.push(self.add(schema, below)?),
+                false => all.push(self.add(schema, below)?),
             }
         }
         let each = all.iter().chain(&one).filter_map(|at| self.nodes.get(*at));
@@ -284,8 +187,8 @@ impl<'d> Graph<'_, 'd> {
         // What is left over is found by applying all of them once more, and again those that they apply.
         let is_left = UNEVALUATED.iter().any(|name| members.contains_key(*name));
         let rounds = if is_left { hops.saturating_add(2) } else { 1 };
-        let mut node = Node { members, visits: 0, hops, rounds, all, one };
-        let own = cost(members).saturating_add(1);
+        let mut node = Node { members: Some(members), visits: 0, hops, rounds, all, one };
+        let own = (self.cost)(members).saturating_add(self.each);
         node.visits = own.saturating_add(node.sum(|at| self.nodes.get(at).map_or(0, |node| node.visits)));
         if node.visits > VISITS {
             return Err(format!("more than {VISITS} schemas apply to one value"));
@@ -299,9 +202,56 @@ impl<'d> Graph<'_, 'd> {
         Ok(index)
     }
 
+    /// What the references of a schema lead to. Those to schemas that jsonschema knows are added here.
+    fn targets(&mut self, members: &'d Members, all: &mut Vec<usize>) -> Vec<&'d Value> {
+        let mut targets = Vec::new();
+        for reference in references(members) {
+            let found = self.schemas.targets(members, reference);
+            let is_known = match KNOWN.contains(&reference.split('#').next().unwrap_or_default()) {
+                true => {
+                    all.push(self.metaschema());
+                    // It refers to itself dynamically, which is another schema then.
+                    !self.schemas.extends_metaschema()
+                }
+                false => !found.is_empty(),
+            };
+            if !is_known {
+                self.unknown.get_or_insert_with(|| reference.to_owned());
+            }
+            targets.extend(found);
+        }
+        // Any of the resources around may be meant, and of these those that are around when a payload is judged.
+        if let Some(Value::String(reference)) = members.get("$recursiveRef") {
+            if self.schemas.recursive.len() > TARGETS {
+                self.unknown.get_or_insert_with(|| reference.clone());
+            }
+            for schema in self.schemas.recursive.iter().take(TARGETS).copied() {
+                if !targets.iter().any(|target| std::ptr::eq(*target, schema)) {
+                    targets.push(schema);
+                }
+            }
+        }
+        targets
+    }
+
+    fn metaschema(&mut self) -> usize {
+        if let Some(known) = self.metaschema {
+            return known;
+        }
+        let (index, visits) = (self.nodes.len(), self.each.saturating_mul(METASCHEMA));
+        let (all, one) = (Vec::new(), Vec::new());
+        self.nodes.push(Node { members: None, visits, hops: METASCHEMA_HOPS, rounds: 1, all, one });
+        self.metaschema = Some(index);
+        index
+    }
+
     /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on, and in those of more levels.
     fn times(&self) -> (Vec<usize>, usize) {
-        let groups: Vec<Vec<Vec<usize>>> = self.nodes.iter().map(|node| self.children(node)).collect();
+        let children = |(index, node): (usize, &Node<'_>)| match node.members {
+            Some(members) => self.children(members),
+            None => vec![vec![index]],
+        };
+        let groups: Vec<Vec<Vec<usize>>> = self.nodes.iter().enumerate().map(children).collect();
         let most = |of: &[usize]| of.iter().copied().max().unwrap_or_default();
         // Of each schema, in payloads of one level less.
         let mut known: Vec<usize> = self.nodes.iter().map(|node| node.visits).collect();
@@ -311,7 +261,7 @@ impl<'d> Graph<'_, 'd> {
             let mut below: Vec<usize> = Vec::with_capacity(self.nodes.len());
             for (node, groups) in self.nodes.iter().zip(&groups) {
                 let of_group = |group: &Vec<usize>| {
-                    group.iter().filter_map(|at| known.get(*at)).copied().max().unwrap_or(1)
+                    group.iter().filter_map(|at| known.get(*at)).copied().max().unwrap_or(self.each)
                 };
                 let own = groups.iter().map(of_group).fold(0, usize::saturating_add);
                 below.push(own.saturating_add(node.sum(|at| below.get(at).copied().unwrap_or_default())));
@@ -328,15 +278,15 @@ impl<'d> Graph<'_, 'd> {
     }
 
     /// The schemas within a schema that apply to its members and items. Of each group, one applies to each of them.
-    fn children(&self, node: &Node<'_>) -> Vec<Vec<usize>> {
-        let of = |name: &str| node.members.get(name);
+    fn children(&self, members: &Members) -> Vec<Vec<usize>> {
+        let of = |name: &str| members.get(name);
         let index = |schema: &Value| self.known.get(&std::ptr::from_ref(schema.as_object()?)).copied();
         let each = |name: &str| of(name).and_then(Value::as_object).into_iter().flat_map(Map::values);
         let list = |name: &str| of(name).and_then(Value::as_array).into_iter().flatten();
-        let members = ["additionalProperties", "values"].into_iter().filter_map(of).chain(each("properties"));
+        let values = ["additionalProperties", "values"].into_iter().filter_map(of).chain(each("properties"));
         let items = ["items", "additionalItems"].into_iter().filter_map(of).chain(list("prefixItems"));
         let mut groups: Vec<Vec<&Value>> =
-            vec![members.chain(each("choices")).collect(), items.chain(list("items")).collect()];
+            vec![values.chain(each("choices")).collect(), items.chain(list("items")).collect()];
         // Twice: to find what is left over, too.
         let single =
             ["propertyNames", "contains", "contains"].into_iter().chain(UNEVALUATED).chain(UNEVALUATED);
@@ -356,22 +306,6 @@ impl Node<'_> {
         let one = self.one.iter().map(|at| of(*at)).max().unwrap_or_default();
         all.saturating_add(one).saturating_mul(self.rounds)
     }
-}
-
-/// A type of JSON Structure at a JSON Pointer, as its validator finds it: without escapes, and with or without the name of a collection
-/// that a namespace has.
-pub(super) fn definition<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
-    let mut names = pointer.strip_prefix("/definitions/")?.split('/');
-    names.try_fold(document.get("definitions")?, |at, name| {
-        at.get(name).or_else(|| at.get("definitions")?.get(name))
-    })
-}
-
-/// The references of a schema: what they name applies to the same value.
-fn references(members: &Members) -> impl Iterator<Item = &str> {
-    let texts = ["$ref", "$dynamicRef", "$recursiveRef", "$extends"];
-    let several = members.get("$extends").and_then(Value::as_array).into_iter().flatten();
-    texts.into_iter().filter_map(|name| members.get(name)).chain(several).filter_map(Value::as_str)
 }
 
 /// The schemas within a schema that apply to the same value.
@@ -395,46 +329,13 @@ fn choices(members: &Members) -> impl Iterator<Item = &Members> {
         .filter_map(Value::as_object)
 }
 
-fn last_segment(uri: &str) -> &str {
-    uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
-}
-
-/// Whether an id is certainly another URI than this one. Two spellings may mean the same.
-fn is_another(id: &str, uri: &str) -> bool {
-    let is_plain = |text: &str| {
-        text.is_ascii()
-            && !text.contains(['%', '@'])
-            && !text.contains("/.")
-            && text.split_once("://").is_some_and(|(_, rest)| !rest.contains(':'))
-    };
-    let end = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
-    is_plain(id) && is_plain(uri) && end(id) != end(uri)
-}
-
-/// The text of percent-encoded UTF-8.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-                u8::try_from(high.checked_mul(16)?.checked_add(low)?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn bounds(document: &Value) -> Result<Bounds, String> {
-        Bounds::of(document, &|_| 0)
+        Bounds::of(&Schemas::read(document), 1, &|_| 0)
     }
 
     #[test]
@@ -470,6 +371,16 @@ mod tests {
             bounds(&json!({"$ref": "http://json-schema.org/draft-07/schema#"})).unwrap().unknown,
             None
         );
+        // Those of examples are none, unless a reference leads there.
+        for name in ["examples", "default", "const", "x-form"] {
+            let mut document =
+                json!({"type": "object", name: {"$ref": "b.json"}, "properties": {name: {"type": "string"}}});
+            assert_eq!(bounds(&document).unwrap().unknown, None, "{document}");
+            document["items"] = json!({"$ref": format!("#/{name}")});
+            assert_eq!(bounds(&document).unwrap().unknown.as_deref(), Some("b.json"));
+            let property = json!({"properties": {name: {"type": "object", "not": {"$ref": "b.json"}}}});
+            assert_eq!(bounds(&property).unwrap().unknown.as_deref(), Some("b.json"));
+        }
         for unknown in ["#/$defs/b", "#b", "b.json"] {
             let document = json!({"$ref": unknown});
             assert_eq!(bounds(&document).unwrap().unknown.as_deref(), Some(unknown));
@@ -513,6 +424,34 @@ mod tests {
         // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an int32.
         assert_eq!(bounds.times.first(), Some(&5));
         assert_eq!((bounds.times(&extent), bounds.work(&extent)), (14, 140));
+    }
+
+    /// A metaschema refers to the schemas around it that have such anchors, at each level.
+    #[test]
+    fn what_comes_back_through_a_metaschema_is_not_known() {
+        let (new, older) =
+            ("https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2019-09/schema");
+        for (reference, name, anchor) in
+            [(new, "$dynamicAnchor", json!("meta")), (older, "$recursiveAnchor", json!(true))]
+        {
+            let twice = json!([{"$ref": reference}, {"$ref": reference}]);
+            let plain = bounds(&json!({"allOf": twice})).unwrap();
+            assert_eq!((plain.unknown.as_deref(), plain.times_of_any()), (None, 2 * METASCHEMA + 3));
+            assert_eq!(
+                bounds(&json!({"allOf": twice, name: anchor})).unwrap().unknown.as_deref(),
+                Some(reference)
+            );
+        }
+        // From a resource to another one that has led to it, twice.
+        let tree =
+            json!({"$id": "tree", "$recursiveAnchor": true, "properties": {"a": {"$recursiveRef": "#"}}});
+        let strict =
+            json!({"$id": "strict", "$recursiveAnchor": true, "allOf": [{"$ref": "tree"}, {"$ref": "tree"}]});
+        let both = json!({"$defs": {"tree": tree, "strict": strict}});
+        assert!(bounds(&both).unwrap().times_of_any() > ENDLESS);
+        // A tree that comes back once.
+        let tree = json!({"$recursiveAnchor": true, "properties": {"a": {"$recursiveRef": "#"}}});
+        assert_eq!(bounds(&tree).unwrap().times_of_any(), 2);
     }
 
     /// How often a validator without a memory applies schemas to the last value, counted by walking.

@@ -1,15 +1,19 @@
 //! JSON Schemas by `jsonschema` 0.60.
 
-use super::bounds::{Bounds, Extent, Schemas};
-use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, pattern_bytes};
+use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, looks_once, pattern_bytes, patterns};
 use super::{Format, Payload, SchemaFault, fault, too_large};
+use super::{
+    bounds::{Bounds, Extent, LEVELS},
+    schemas::Schemas,
+};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{
     Draft, FancyRegex, PatternOptions, ValidationError, ValidationOptions, Validator, ValidatorMap,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The most faults of one payload that are reported.
@@ -29,6 +33,22 @@ const ERRORS: usize = 100_000;
 const TIMES: usize = 256;
 const WORK: usize = 50_000_000;
 
+/// The most schemas within each other on the way to a value, which take stack: those in a row, times the levels of the payload.
+const ROWS: usize = 1500;
+
+/// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
+const PARTS: usize = 500_000;
+
+/// The most bytes that patterns may look at in one payload, by an estimate. One that looks around may look at all of a text from each
+/// of its characters.
+const LOOKED_AT: usize = 4_000_000_000;
+
+/// How many of these bytes take as long as a schema.
+const LOOKED_AT_PER_SCHEMA: usize = 64;
+
+/// How many values of an `enum` are compared while one schema is applied.
+const COMPARED: usize = 8;
+
 /// What a pattern may take at most to be one that is too large, and not a mistake.
 const LARGE_PATTERN: usize = 64 << 20;
 
@@ -36,8 +56,16 @@ const LARGE_PATTERN: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct JsonSchema {
     compiled: Compiled,
-    bounds: Bounds,
+    limits: Arc<Limits>,
     pattern_bytes: usize,
+}
+
+/// What a schema does at most.
+#[derive(Debug)]
+struct Limits {
+    bounds: Bounds,
+    /// How often patterns that look around are applied, if there are any.
+    looking: Option<Bounds>,
 }
 
 /// A schema, or all of a document, of which one is selected.
@@ -51,15 +79,22 @@ enum Compiled {
 #[derive(Debug)]
 pub(crate) struct Parts {
     compiled: Arc<ValidatorMap>,
-    bounds: Bounds,
+    limits: Arc<Limits>,
     pattern_bytes: usize,
 }
 
 impl Parts {
     pub(super) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
-        let (compiled, bounds, pattern_bytes) =
-            compile(format, document, |options| options.build_map(document))?;
-        Ok(Self { compiled: Arc::new(compiled), bounds, pattern_bytes })
+        // Each object becomes a schema then.
+        let schemas = Schemas::read(document).with_values();
+        if schemas.reach(PARTS) > PARTS {
+            return Err(SchemaFault::Beyond(format!(
+                "its parts have more than {PARTS} schemas, each by itself"
+            )));
+        }
+        let (compiled, limits, pattern_bytes) =
+            compile(format, document, &schemas, |options| options.build_map(document))?;
+        Ok(Self { compiled: Arc::new(compiled), limits, pattern_bytes })
     }
 
     pub(super) fn pattern_bytes(&self) -> usize {
@@ -72,7 +107,7 @@ impl Parts {
         match self.compiled.contains_key(&pointer) {
             true => Ok(JsonSchema {
                 compiled: Compiled::Selected(self.compiled.clone(), pointer),
-                bounds: self.bounds.clone(),
+                limits: self.limits.clone(),
                 // They are those of all parts.
                 pattern_bytes: 0,
             }),
@@ -83,8 +118,10 @@ impl Parts {
 
 impl JsonSchema {
     pub(super) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
-        let (schema, bounds, pattern_bytes) = compile(format, document, |options| options.build(document))?;
-        Ok(Self { compiled: Compiled::Root(Box::new(schema)), bounds, pattern_bytes })
+        let schemas = Schemas::read(document);
+        let (schema, limits, pattern_bytes) =
+            compile(format, document, &schemas, |options| options.build(document))?;
+        Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits, pattern_bytes })
     }
 
     pub(super) fn pattern_bytes(&self) -> usize {
@@ -105,7 +142,8 @@ impl JsonSchema {
         let Some(schema) = self.validator() else {
             return Some(NotJudged::Unusable("nothing is selected".to_owned()));
         };
-        if self.is_too_large(value) {
+        let extent = || payload.extent(value);
+        if self.limits.are_exceeded(extent) || !payload.admits(|| self.limits.work(extent())) {
             faults.push(too_large(reference));
             return None;
         }
@@ -120,7 +158,7 @@ impl JsonSchema {
                 )
             };
             // It collects every error before it returns the first, and those of all alternatives.
-            if self.bounds.work(&Extent::of(value)) <= ERRORS {
+            if self.limits.bounds.work(extent()) <= ERRORS {
                 faults.extend(schema.iter_errors(value).take(FAULTS).map(of));
             } else {
                 let message = "the payload breaks its schema; finding all faults could take too long";
@@ -128,13 +166,6 @@ impl JsonSchema {
             }
         }
         None
-    }
-
-    fn is_too_large(&self, value: &Value) -> bool {
-        self.bounds.times_of_any() > TIMES && {
-            let extent = Extent::of(value);
-            self.bounds.times(&extent) > TIMES && self.bounds.work(&extent) > WORK
-        }
     }
 
     fn validator(&self) -> Option<&Validator> {
@@ -145,28 +176,79 @@ impl JsonSchema {
     }
 }
 
+impl Limits {
+    fn of(schemas: &Schemas<'_>) -> Result<Self, SchemaFault> {
+        let bounds = Bounds::of(schemas, 1, &cost).map_err(SchemaFault::Beyond)?;
+        let all: HashSet<&str> = schemas.objects().flat_map(patterns).collect();
+        let looking: HashSet<&str> =
+            all.into_iter().filter(|pattern| !looks_once(pattern, is_plain)).collect();
+        let count = |schema: &Map<String, Value>| {
+            patterns(schema).filter(|pattern| looking.contains(pattern)).count()
+        };
+        let looking = (!looking.is_empty()).then(|| Bounds::of(schemas, 0, &count));
+        Ok(Self { bounds, looking: looking.transpose().map_err(SchemaFault::Beyond)? })
+    }
+
+    /// Whether a payload of this extent takes too much. Most schemas do not take much of any payload.
+    fn are_exceeded<'p>(&self, extent: impl Fn() -> &'p Extent) -> bool {
+        let Self { bounds, looking } = self;
+        let rows = bounds.hops.saturating_add(1);
+        (rows.saturating_mul(LEVELS) > ROWS && rows.saturating_mul(extent().levels) > ROWS)
+            || (bounds.times_of_any() > TIMES
+                && bounds.times(extent()) > TIMES
+                && bounds.work(extent()) > WORK)
+            || (looking.is_some() && self.looked_at(extent()) > LOOKED_AT)
+    }
+
+    /// The schemas that are applied to values at most, or as much.
+    fn work(&self, extent: &Extent) -> usize {
+        let looked_at = self.looked_at(extent).checked_div(LOOKED_AT_PER_SCHEMA);
+        self.bounds.work(extent).saturating_add(looked_at.unwrap_or_default())
+    }
+
+    fn looked_at(&self, extent: &Extent) -> usize {
+        let times = self.looking.as_ref().map_or(0, |looking| looking.times(extent));
+        times.saturating_mul(extent.squares)
+    }
+}
+
+/// What a schema takes besides the schemas that it applies: each required name that is missing is an error, and lists are looked through.
+fn cost(schema: &Map<String, Value>) -> usize {
+    let length = |list: &Value| list.as_array().map_or(0, Vec::len);
+    let required = schema.get("required").map_or(0, length);
+    let dependent = ["dependentRequired", "dependentSchemas", "dependencies"]
+        .into_iter()
+        .filter_map(|name| schema.get(name)?.as_object())
+        .flat_map(Map::values)
+        .map(|entry| length(entry).saturating_add(1))
+        .fold(0, usize::saturating_add);
+    // Those that are all texts are looked up.
+    let is_searched = |list: &&Value| {
+        list.as_array().into_iter().flatten().any(|value| !value.is_string() && !value.is_null())
+    };
+    let listed = schema.get("enum").filter(is_searched).map_or(0, |list| Extent::of(list).values);
+    required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
+}
+
 /// Compiles a document whose schemas do not go on without end.
 fn compile<'d, T>(
     format: &Format,
     document: &'d Value,
+    schemas: &Schemas<'_>,
     build: impl FnOnce(&ValidationOptions<'d>) -> Result<T, ValidationError<'static>>,
-) -> Result<(T, Bounds, usize), SchemaFault> {
-    // Each required name that is missing is an error.
-    let required = |schema: &serde_json::Map<String, Value>| {
-        schema.get("required").and_then(Value::as_array).map_or(0, Vec::len)
-    };
-    let bounds = Bounds::of(document, &required).map_err(SchemaFault::Beyond)?;
-    let pattern_bytes = pattern_bytes(&Schemas::read(document), |pattern| is_pattern(pattern, SMALL_PATTERN));
+) -> Result<(T, Arc<Limits>, usize), SchemaFault> {
+    let pattern_bytes = pattern_bytes(schemas, |pattern| is_pattern(pattern, SMALL_PATTERN));
     let pattern_bytes = pattern_bytes.map_err(SchemaFault::Beyond)?;
-    let mut options = jsonschema::options().offline().with_pattern_options(patterns(PATTERN_BYTES));
+    let limits = Arc::new(Limits::of(schemas)?);
+    let mut options = jsonschema::options().offline().with_pattern_options(looking_around(PATTERN_BYTES));
     if document.get("$schema").is_none()
         && let Some(draft) = draft(format)
     {
         options = options.with_draft(draft);
     }
     let built = build(&options).map_err(invalid)?;
-    match &bounds.unknown {
-        None => Ok((built, bounds, pattern_bytes)),
+    match &limits.bounds.unknown {
+        None => Ok((built, limits, pattern_bytes)),
         Some(reference) => Err(SchemaFault::not_followed(reference)),
     }
 }
@@ -197,13 +279,20 @@ fn invalid(error: ValidationError<'_>) -> SchemaFault {
 }
 
 /// Patterns that take so many bytes at most.
-fn patterns(bytes: usize) -> PatternOptions<FancyRegex> {
+fn looking_around(bytes: usize) -> PatternOptions<FancyRegex> {
     PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK).size_limit(bytes).dfa_size_limit(bytes)
 }
 
 fn is_pattern(text: &str, bytes: usize) -> bool {
     let schema = serde_json::json!({"pattern": text});
-    jsonschema::options().offline().with_pattern_options(patterns(bytes)).build(&schema).is_ok()
+    jsonschema::options().offline().with_pattern_options(looking_around(bytes)).build(&schema).is_ok()
+}
+
+/// Whether a pattern looks at each character of a text a few times at most: it does not look around.
+fn is_plain(text: &str) -> bool {
+    let schema = serde_json::json!({"pattern": text});
+    let options = PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
+    jsonschema::options().offline().with_pattern_options(options).build(&schema).is_ok()
 }
 
 fn short(mut message: String) -> String {

@@ -1,8 +1,11 @@
 //! JSON Structure schemas by `json-structure` 0.6.
 
-use super::bounds::{Bounds, Extent, Schemas, definition};
 use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, pattern_bytes, patterns};
 use super::{Payload, Schema, SchemaFault, fault, too_large};
+use super::{
+    bounds::{Bounds, Extent},
+    schemas::{Schemas, definition},
+};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
@@ -25,6 +28,9 @@ const SCHEMA_VALUES: usize = 1 << 16;
 
 /// The most schemas that may be applied to the values of a payload, by an estimate.
 const WORK: usize = 500_000;
+
+/// Each of them takes as long as so many of JSON Schema.
+const OF_JSON_SCHEMA: usize = 100;
 
 /// The validator compiles a regular expression for each text. It counts as this many schemas.
 const PATTERN: usize = 64;
@@ -95,13 +101,15 @@ impl JsonStructure {
             Ok(value) => value,
             Err(reason) => return reason,
         };
-        let extent = Extent::of(value);
+        let extent = payload.extent(value);
+        let work = self.bounds.work(extent);
         let depth = self.bounds.hops.saturating_add(1).saturating_mul(extent.levels);
         if extent.levels > LEVELS
             || extent.values > VALUES
             || extent.paths > PATHS
             || depth > DEPTH
-            || self.bounds.work(&extent) > WORK
+            || work > WORK
+            || !payload.admits(|| work.saturating_mul(OF_JSON_SCHEMA))
         {
             faults.push(too_large(reference));
             return None;
@@ -146,7 +154,7 @@ fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
     }
     // It copies what a schema extends for each value.
     let copied = extent.values.checked_div(64).unwrap_or_default();
-    let bounds = Bounds::of(document, &|schema| {
+    let bounds = Bounds::of(&schemas, 1, &|schema| {
         let required = schema.get("required").and_then(Value::as_array).map_or(0, Vec::len);
         let patterns = patterns(schema).count().saturating_mul(PATTERN);
         let bases = bases(schema).count().min(1).saturating_mul(copied);

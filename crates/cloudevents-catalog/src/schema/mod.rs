@@ -26,14 +26,23 @@ mod patterns;
 mod protox09;
 #[cfg(feature = "jsonschema060")]
 mod sample;
+#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+mod schemas;
 
 pub(crate) use format::{Family, Format};
 
+use crate::matching::Steps;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, Event, MediaType};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+
+/// The most schemas that may be applied to the values of one payload by all definitions but the first, by an estimate.
+const TOGETHER: usize = 200_000_000;
+
+/// How many schemas take as long as one byte of another format.
+const PER_BYTE: usize = 8;
 
 /// A schema that is ready to judge payloads, or the reason why it cannot.
 #[derive(Debug)]
@@ -45,7 +54,7 @@ pub(crate) enum Schema {
     #[cfg(feature = "apacheavro022")]
     Avro(cloudevents_avro::apacheavro022::CheckedSchema),
     #[cfg(feature = "protox09")]
-    Protobuf(prost_reflect::MessageDescriptor),
+    Protobuf(protox09::Message),
     Not(NotJudged),
 }
 
@@ -211,11 +220,49 @@ pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value>
 pub(crate) struct Payload<'e> {
     event: &'e Event,
     json: OnceCell<Result<Value, String>>,
+    #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+    extent: OnceCell<bounds::Extent>,
+    is_judged: Cell<bool>,
+    /// What is left for other schemas than the first.
+    left: Cell<usize>,
+    /// What is left for the templates of all definitions.
+    pub(crate) steps: Steps,
 }
 
 impl<'e> Payload<'e> {
     pub(crate) fn new(event: &'e Event) -> Self {
-        Self { event, json: OnceCell::new() }
+        Self {
+            event,
+            json: OnceCell::new(),
+            #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+            extent: OnceCell::new(),
+            is_judged: Cell::new(false),
+            left: Cell::new(TOGETHER),
+            steps: Steps::default(),
+        }
+    }
+
+    /// Whether another schema may judge it, which takes so much. The first one always may: it has limits of its own.
+    fn admits(&self, work: impl FnOnce() -> usize) -> bool {
+        if !self.is_judged.replace(true) {
+            return true;
+        }
+        let left = self.left.get().checked_sub(work());
+        left.is_some_and(|left| {
+            self.left.set(left);
+            true
+        })
+    }
+
+    /// The same for a schema that reads each byte.
+    fn admits_bytes(&self, data: Data<'_>) -> bool {
+        self.admits(|| data.as_bytes().len().saturating_mul(PER_BYTE))
+    }
+
+    /// The extent of the payload, which is this value.
+    #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+    fn extent(&self, value: &Value) -> &bounds::Extent {
+        self.extent.get_or_init(|| bounds::Extent::of(value))
     }
 
     /// The payload, or a fault.
@@ -263,4 +310,18 @@ fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) 
 /// The payload is beyond what its schema can judge.
 fn too_large(rule: &str) -> Fault {
     fault(Breach::TooLarge, "", rule, "the payload is too large, or too deep, to be judged by its schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_schemas_but_the_first_have_one_bound() {
+        let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        let payload = Payload::new(&event);
+        assert!(payload.admits(|| usize::MAX));
+        assert!(payload.admits(|| TOGETHER - 1));
+        assert!(!payload.admits(|| 2) && payload.admits(|| 1) && !payload.admits(|| 1));
+    }
 }

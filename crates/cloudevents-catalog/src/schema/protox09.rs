@@ -4,10 +4,12 @@ use super::{Payload, Schema, SchemaFault, fault, too_large};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
 use prost_reflect::{
-    DynamicMessage, FileDescriptor, MessageDescriptor, ReflectMessage as _, Value as FieldValue,
+    DynamicMessage, FieldDescriptor, FileDescriptor, MessageDescriptor, ReflectMessage as _,
+    Value as FieldValue,
 };
 use protox::file::{File, FileResolver, GoogleFileResolver};
 use serde_json::Value;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 /// The name that a document has for the compiler.
 const NAME: &str = "schema.proto";
@@ -18,9 +20,25 @@ const DEPTH: usize = 64;
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
 
+/// The most required fields of one payload that are reported as missing.
+const FAULTS: usize = 16;
+
 /// A compiled document.
 #[derive(Debug)]
-pub(crate) struct Parts(FileDescriptor);
+pub(crate) struct Parts {
+    file: FileDescriptor,
+    required: Arc<Required>,
+}
+
+/// The required fields of proto2, of the messages that have any, by their full names.
+type Required = HashMap<String, Vec<FieldDescriptor>>;
+
+/// A message of a document.
+#[derive(Debug)]
+pub(crate) struct Message {
+    descriptor: MessageDescriptor,
+    required: Arc<Required>,
+}
 
 impl Parts {
     pub(super) fn compile(document: &Value) -> Result<Self, SchemaFault> {
@@ -44,14 +62,26 @@ impl Parts {
             });
         }
         let file = compiler.descriptor_pool().get_file_by_name(NAME);
-        file.map(Self).ok_or_else(|| SchemaFault::Invalid("there is no file".to_owned()))
+        let file = file.ok_or_else(|| SchemaFault::Invalid("there is no file".to_owned()))?;
+        let mut required = Required::new();
+        for message in file.parent_pool().all_messages() {
+            let fields: Vec<_> = message.fields().filter(FieldDescriptor::is_required).collect();
+            if !fields.is_empty() {
+                required.insert(message.full_name().to_owned(), fields);
+            }
+        }
+        Ok(Self { file, required: Arc::new(required) })
+    }
+
+    fn message(&self, descriptor: MessageDescriptor) -> Message {
+        Message { descriptor, required: Arc::clone(&self.required) }
     }
 
     /// The message of a document that has one.
     pub(super) fn only(&self) -> Result<Schema, SchemaFault> {
-        let mut messages = self.0.messages();
+        let mut messages = self.file.messages();
         match (messages.len(), messages.next()) {
-            (1, Some(only)) => Ok(Schema::Protobuf(only)),
+            (1, Some(only)) => Ok(Schema::Protobuf(self.message(only))),
             (count, _) => {
                 let words = format!("it has {count} messages, and none is selected");
                 Ok(Schema::Not(NotJudged::Unusable(words)))
@@ -60,17 +90,18 @@ impl Parts {
     }
 
     /// A message by its full name, or by its name in the package.
-    pub(super) fn select(&self, name: &str) -> Result<MessageDescriptor, SchemaFault> {
-        let pool = self.0.parent_pool();
-        let within = format!("{}.{name}", self.0.package_name());
+    pub(super) fn select(&self, name: &str) -> Result<Message, SchemaFault> {
+        let pool = self.file.parent_pool();
+        let within = format!("{}.{name}", self.file.package_name());
         pool.get_message_by_name(name)
             .or_else(|| pool.get_message_by_name(&within))
+            .map(|descriptor| self.message(descriptor))
             .ok_or_else(|| SchemaFault::Invalid(format!("the document has no message `{name}`")))
     }
 }
 
 pub(super) fn judge(
-    schema: &MessageDescriptor,
+    schema: &Message,
     payload: &Payload<'_>,
     data: Data<'_>,
     reference: &str,
@@ -84,22 +115,28 @@ pub(super) fn judge(
     if let (None, Some(other)) = (of_type, payload.other_than(is_protobuf)) {
         return Some(other);
     }
-    if data.as_bytes().len() > PAYLOAD {
+    if data.as_bytes().len() > PAYLOAD || !payload.admits_bytes(data) {
         faults.push(too_large(reference));
         return None;
     }
+    let Message { descriptor, required } = schema;
     let mut add =
         |place: &str, message: String| faults.push(fault(Breach::Schema, place, reference, message));
-    if let Some(name) = of_type.filter(|name| *name != schema.full_name()) {
-        add("", format!("the payload is the message `{name}`, not `{}`", schema.full_name()));
+    if let Some(name) = of_type.filter(|name| *name != descriptor.full_name()) {
+        add("", format!("the payload is the message `{name}`, not `{}`", descriptor.full_name()));
         return None;
     }
-    match DynamicMessage::decode(schema.clone(), data.as_bytes()) {
-        Err(error) => add("", format!("the payload is not a message `{}`: {error}", schema.full_name())),
+    match DynamicMessage::decode(descriptor.clone(), data.as_bytes()) {
+        Err(error) => add("", format!("the payload is not a message `{}`: {error}", descriptor.full_name())),
+        // Most documents have none.
+        Ok(_) if required.is_empty() => {}
         Ok(message) => {
-            let mut missing = Vec::new();
-            required(&message, "", &mut missing);
-            missing.iter().for_each(|place| add(place, "the field is required and missing".to_owned()));
+            let mut missing = Missing { required: required.as_ref(), places: Vec::new() };
+            missing.find(&message, &Place::Root);
+            missing
+                .places
+                .iter()
+                .for_each(|place| add(place, "the field is required and missing".to_owned()));
         }
     }
     None
@@ -116,33 +153,61 @@ fn is_protobuf(media_type: MediaType<'_>) -> bool {
         || media_type.subtype().to_ascii_lowercase().ends_with("+protobuf")
 }
 
-/// The first required fields that are missing, of proto2: their JSON Pointers.
-fn required(message: &DynamicMessage, place: &str, missing: &mut Vec<String>) {
-    for field in message.descriptor().fields() {
-        let place = format!("{place}/{}", field.name());
-        if field.is_required() && !message.has_field(&field) && missing.len() < 16 {
-            missing.push(place.clone());
+/// Finds the first required fields that are missing.
+struct Missing<'r> {
+    required: &'r Required,
+    /// Their JSON Pointers.
+    places: Vec<String>,
+}
+
+/// A place in a message. It becomes a text only where a field is missing: a payload has many places, and a schema may have long names.
+enum Place<'p> {
+    Root,
+    Field(&'p Self, &'p str),
+    Item(&'p Self, usize),
+    Member(&'p Self),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(within, name) => write!(f, "{within}/{name}"),
+            Self::Item(within, index) => write!(f, "{within}/{index}"),
+            Self::Member(within) => write!(f, "{within}/*"),
         }
-    }
-    for (field, value) in message.fields() {
-        each(value, &format!("{place}/{}", field.name()), missing);
     }
 }
 
-/// Looks at the messages in a value.
-fn each(value: &FieldValue, place: &str, missing: &mut Vec<String>) {
-    match value {
-        FieldValue::Message(message) => required(message, place, missing),
-        FieldValue::List(items) => {
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(index, item)| each(item, &format!("{place}/{index}"), missing));
+impl Missing<'_> {
+    fn find(&mut self, message: &DynamicMessage, place: &Place<'_>) {
+        let required = self.required.get(message.descriptor().full_name());
+        for field in required.into_iter().flatten() {
+            if self.places.len() >= FAULTS {
+                return;
+            }
+            if !message.has_field(field) {
+                self.places.push(Place::Field(place, field.name()).to_string());
+            }
         }
-        FieldValue::Map(items) => {
-            items.values().for_each(|item| each(item, &format!("{place}/*"), missing));
+        for (field, value) in message.fields() {
+            self.find_in(value, &Place::Field(place, field.name()));
         }
-        _ => {}
+    }
+
+    /// Looks at the messages in a value.
+    fn find_in(&mut self, value: &FieldValue, place: &Place<'_>) {
+        match value {
+            FieldValue::Message(message) => self.find(message, place),
+            FieldValue::List(items) => {
+                let items = items.iter().enumerate();
+                items.for_each(|(index, item)| self.find_in(item, &Place::Item(place, index)));
+            }
+            FieldValue::Map(items) => {
+                items.values().for_each(|item| self.find_in(item, &Place::Member(place)));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -396,3 +396,149 @@ fn versions_are_counted_first() {
     let error = Catalog::read(document, &LoadOptions::strict()).unwrap_err();
     assert!(error.to_string().contains("Limits::definitions"), "{error}");
 }
+
+/// Runs this with the stack of a thread, as workers of runtimes have it.
+fn with_a_small_stack(run: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
+        thread.spawn_scoped(scope, run).unwrap().join().unwrap();
+    });
+}
+
+/// They take stack at each level of a payload. Without a bound, the whole process ends here.
+#[test]
+fn schemas_in_a_row_at_each_level() {
+    let deep = |levels: usize| (1..levels).fold(json!(1), |inner, _| json!({"c": inner}));
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        // Each applies the next one to the same value, and the last one begins again a level below.
+        let chain = |hops: usize| {
+            let last = json!({"type": "object", "properties": {"c": {"$ref": "#"}}});
+            (0..hops).fold(last, |inner, _| json!({keyword: [inner]}))
+        };
+        with_a_small_stack(|| {
+            let report = read(JSON, &chain(58));
+            assert_eq!(report.findings, []);
+            assert!(is_too_large(&judge(&report, &deep(120))), "{keyword}");
+            // Just within the bound.
+            for (hops, levels) in [(58, 25), (10, 125)] {
+                let report = read(JSON, &chain(hops));
+                let verdict = judge(&report, &deep(levels));
+                assert_eq!(verdict.outcome(), Outcome::Invalid, "{keyword}");
+                assert!(!is_too_large(&verdict), "{keyword}: {verdict}");
+                assert!(is_too_large(&judge(&report, &deep(levels + 1))), "{keyword}");
+            }
+        });
+    }
+}
+
+/// Schemas within each other take stack when they are compiled, and those that they refer to, too.
+#[test]
+fn schemas_within_each_other() {
+    let deep = |next: Value| (0..100).fold(next, |inner, _| json!({"items": inner}));
+    let schema = json!({"$ref": "#/definitions/A0", "definitions": definitions(40, deep)});
+    with_a_small_stack(|| {
+        let report = read(JSON, &schema);
+        assert_eq!(faults(&report, &json!([])), [""; 0]);
+    });
+}
+
+/// A metaschema that refers to what extends it does so at each level of a payload.
+#[test]
+fn metaschemas_that_come_back() {
+    let (new, older) =
+        ("https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2019-09/schema");
+    let twice = |reference: &str| json!([{"$ref": reference}, {"$ref": reference}]);
+    assert_refused(
+        JSON,
+        &json!({"$schema": new, "$id": "https://example.com/s", "$dynamicAnchor": "meta", "allOf": twice(new)}),
+    );
+    assert_refused(
+        "JsonSchema/draft/2019-09",
+        &json!({"$schema": older, "$id": "https://example.com/s", "$recursiveAnchor": true, "allOf": twice(older)}),
+    );
+    let report = read(JSON, &json!({"$schema": new, "properties": {"schema": {"$ref": new}}}));
+    assert_eq!(faults(&report, &json!({"schema": {"type": "strin"}})), ["data/schema/type"]);
+    let nested = (0..60).fold(json!(1), |inner, _| json!({"not": inner}));
+    assert_eq!(judge(&report, &json!({"schema": nested})).outcome(), Outcome::Invalid);
+}
+
+/// Each value is compared with each of them.
+#[test]
+fn lists_that_are_looked_through() {
+    let mixed = |count: usize| (0..count).map(|n| json!(n)).chain([json!("a")]).collect::<Vec<_>>();
+    assert_refused(JSON, &json!({"items": {"enum": mixed(100_000)}}));
+    let report = read(JSON, &json!({"items": {"enum": mixed(40_000)}}));
+    assert!(is_too_large(&judge(&report, &json!(vec![1; 20_000]))));
+    assert_eq!(faults(&report, &json!(["a", 1, "b"])), ["data/2"]);
+    let names: Vec<Value> = (0..100_000).map(|n| json!(n.to_string())).collect();
+    assert_eq!(faults(&read(JSON, &json!({"enum": names})), &json!("a")), ["data"]);
+    let dependent: Map<String, Value> = (0..10_001).map(|n| (n.to_string(), json!([]))).collect();
+    assert_refused(JSON, &json!({"items": {"dependentRequired": dependent}}));
+    assert_refused("JsonSchema/draft-07", &json!({"items": {"dependencies": dependent}}));
+}
+
+/// One may look at all of a text from each of its characters.
+#[test]
+fn patterns_that_look_around() {
+    let schema = |pattern: &str| json!({"items": {"pattern": pattern}});
+    let report = read(JSON, &schema("(?=[^b]*b)[ac]"));
+    assert_eq!(faults(&report, &json!(["cb", "c"])), ["data/1"]);
+    assert!(is_too_large(&judge(&report, &json!(["a".repeat(100_000)]))));
+    assert!(is_too_large(&judge(&report, &json!(vec!["a".repeat(20_000); 20]))));
+    // At the beginning only.
+    let report = read(JSON, &schema("^(?=.*b)[abc]*$"));
+    assert_eq!(faults(&report, &json!(["a".repeat(90_000), "ab"])), ["data/0"]);
+}
+
+/// What many definitions of one type take together is bounded, too.
+#[test]
+fn definitions_of_one_type() {
+    let numbers = json!({"items": {"allOf": vec![json!({"type": "integer"}); 4000]}});
+    let any = json!({"anyOf": [{"type": "array"}, numbers]});
+    let load = |count: usize| {
+        let message = |schema: &Value| {
+            json!({"envelope": "CloudEvents/1.0", "envelopemetadata": {"type": {"value": "t"}},
+                "dataschemaformat": JSON, "dataschema": schema})
+        };
+        let mut messages: Map<String, Value> =
+            (0..count).map(|n| (format!("m{n}"), message(&numbers))).collect();
+        messages.insert("z".to_owned(), message(&any));
+        let document = json!({"messagegroups": {"g": {"messages": messages}}});
+        Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap()
+    };
+    let mut payload = vec![json!(1); 12_000];
+    payload[0] = json!("x");
+    let payload = json!(payload);
+    // The last one allows it, whose estimate is as high as that of the others.
+    assert_eq!(judge(&load(1), &payload).outcome(), Outcome::Valid);
+    assert_eq!(judge(&load(5), &payload).outcome(), Outcome::Invalid);
+    assert_eq!(judge(&load(5), &json!(["x"])).outcome(), Outcome::Valid);
+}
+
+/// They are no schemas, whatever they look like.
+#[test]
+fn examples_in_schemas() {
+    let schema = json!({"type": "object", "examples": [{"$ref": "x.json"}], "default": {"$ref": "#/nowhere"},
+        "x-form": {"allOf": [{"$ref": "x.json"}]}});
+    assert_eq!(faults(&read(JSON, &schema), &json!(1)), ["data"]);
+}
+
+/// Each part of a document that types are selected from is compiled by itself, with all that it leads to.
+#[test]
+fn parts_that_lead_to_each_other() {
+    let load = |count: usize| {
+        let all = definitions(count, |next| json!({"properties": {"n": next}}));
+        let document = json!({
+            "messagegroups": {"g": {"messages": {"t": {"envelope": "CloudEvents/1.0", "dataschemaformat": JSON,
+                "dataschemauri": "/schemagroups/g/schemas/s/versions/1/definitions/A0"}}}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": JSON, "schema": {"definitions": all}}}}}}}
+        });
+        let options = LoadOptions::strict().allow(Leniency::SubSelection);
+        Catalog::read(document.to_string(), &options).unwrap()
+    };
+    let report = load(50);
+    assert_eq!(report.mistakes().count(), 0);
+    assert_eq!(judge(&report, &json!({"n": {"n": 1}})).not_judged(), None);
+    let report = load(20_000);
+    assert!(is_unusable(&judge(&report, &json!({}))), "{:?}", report.findings);
+}

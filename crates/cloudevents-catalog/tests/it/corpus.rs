@@ -68,7 +68,7 @@ fn real_feeds_give_verdicts() {
         );
         return;
     };
-    let (mut files, mut verdicts) = (Vec::new(), BTreeMap::new());
+    let (mut files, mut verdicts, mut unusable) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     collect(Path::new(&folder), &mut files);
     assert!(files.len() >= 100, "only {} files below {folder}", files.len());
     for file in &files {
@@ -88,16 +88,20 @@ fn real_feeds_give_verdicts() {
             let event = message.example().unwrap_or_else(|error| panic!("{}: {error:?}", message.xid()));
             let verdict = catalog.judge(&event);
             assert_ne!(verdict.outcome(), Outcome::Undefined, "{}: {}", file.display(), message.xid());
-            let words = match verdict.not_judged() {
-                Some(NotJudged::Unusable(why)) => format!("{}: {why}", file.file_name().unwrap().display()),
-                Some(reason) => reason.to_string(),
-                None => format!("{:?}", verdict.outcome()),
+            let (all, words) = match verdict.not_judged() {
+                // That is no verdict on a payload.
+                Some(NotJudged::Unusable(why)) => {
+                    (&mut unusable, format!("{}: {why}", file.file_name().unwrap().display()))
+                }
+                Some(reason) => (&mut verdicts, reason.to_string()),
+                None => (&mut verdicts, format!("{:?}", verdict.outcome())),
             };
-            *verdicts.entry(words).or_insert(0) += 1;
+            *all.entry(words).or_insert(0) += 1;
         }
     }
-    eprintln!("{} files: {verdicts:#?}", files.len());
+    eprintln!("{} files: {verdicts:#?} {unusable:#?}", files.len());
     assert!(verdicts.values().sum::<usize>() >= 1000, "{verdicts:?}");
+    assert!(unusable.is_empty(), "{unusable:#?}");
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -88,6 +88,33 @@ fn of_definitions_and_formats() {
     }
 }
 
+/// What was not judged is judged now.
+#[test]
+fn of_schemas_that_were_not_used() {
+    let load = |document: Value| {
+        Catalog::read(document.to_string(), &cloudevents_catalog::LoadOptions::strict()).unwrap().catalog
+    };
+    let message = |members: Value| json!({"messagegroups": {"g": {"messages": {"t": members}}}});
+    let first = |old: Value, new: Value| {
+        let changes = load(new).changes_since(&load(old));
+        changes.first().map(|change| (change.severity, change.place.clone()))
+    };
+    let schema = json!({"type": "object"});
+    let plain = json!({"envelope": "CloudEvents/1.0", "dataschema": schema});
+    for (format, severity) in [("JsonSchema/draft-07", Severity::Breaking), ("Other/1", Severity::Possible)] {
+        let mut with_format = plain.clone();
+        with_format["dataschemaformat"] = json!(format);
+        let found = first(message(plain.clone()), message(with_format));
+        assert_eq!(found, Some((severity, "data".to_owned())), "{format}");
+    }
+    let named = message(json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
+        "dataschemauri": "/schemagroups/g/schemas/s"}));
+    let mut with_schema = named.clone();
+    with_schema["schemagroups"] = json!({"g": {"schemas": {"s": {"versions": {"1": {
+        "format": "JsonSchema/draft-07", "schema": schema}}}}}});
+    assert_eq!(first(named, with_schema), Some((Severity::Possible, "data".to_owned())));
+}
+
 #[test]
 fn of_json_schemas() {
     use Severity::{Breaking, Possible};
@@ -137,6 +164,28 @@ fn of_json_schemas() {
             Some((Possible, "data")),
         ),
         (r#"{"title": "a", "type": "string"}"#, r#"{"description": "b", "type": "string"}"#, None),
+        // This draft asserts it.
+        (
+            r#"{"type": "string"}"#,
+            r#"{"type": "string", "contentEncoding": "base64"}"#,
+            Some((Possible, "data")),
+        ),
+        (
+            r#"{"type": "string"}"#,
+            r#"{"type": "string", "contentMediaType": "application/json"}"#,
+            Some((Possible, "data")),
+        ),
+        // `format` is asserted by one of these drafts.
+        (
+            r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "format": "email"}"#,
+            r#"{"$schema": "http://json-schema.org/draft-07/schema#", "format": "email"}"#,
+            Some((Possible, "data")),
+        ),
+        (
+            r#"{"type": "string"}"#,
+            r#"{"$schema": "http://json-schema.org/draft-07/schema#", "type": "string"}"#,
+            None,
+        ),
     ] {
         let found = changes(&schema("JsonSchema/draft-07", old), &schema("JsonSchema/draft-07", new));
         assert_eq!(

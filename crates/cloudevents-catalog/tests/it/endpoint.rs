@@ -46,6 +46,15 @@ fn of_mqtt() {
         ("MQTT/5.0", "producer", "", Err("it has no `topic`")),
         ("MQTT/5.0", "producer", r#", "topic": "a/{x}""#, Err("there is no value for the placeholder `x`")),
         ("MQTT/5.0", "producer", r#", "topic": "a", "qos": 3"#, Err("`qos` is 0, 1 or 2")),
+        (
+            "MQTT/5.0",
+            "producer",
+            r#", "topic": "a", "qos": "1", "retain": "true""#,
+            Ok("mqtt://h:1883/a?qos=1&retain=true"),
+        ),
+        ("MQTT/5.0", "producer", r#", "topic": "a", "retain": "false""#, Ok("mqtt://h:1883/a?qos=0")),
+        ("MQTT/5.0", "producer", r#", "topic": "a", "retain": "yes""#, Err("`retain` is true or false")),
+        ("MQTT/5.0", "producer", r#", "topic": "a", "retain": 1"#, Err("`retain` is true or false")),
         ("SMTP", "producer", "", Err("its protocol is `SMTP`")),
     ] {
         let found = url(protocol, usage, &at(options), &[]);

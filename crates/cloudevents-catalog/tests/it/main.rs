@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod bounds;
+mod bridge;
 mod corpus;
 mod diff;
 mod endpoint;

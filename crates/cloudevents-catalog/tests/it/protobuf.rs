@@ -77,6 +77,28 @@ fn large_payloads_are_not_judged() {
     assert!(matches!(verdict.not_judged(), Some(NotJudged::ContentType(_))), "{verdict}");
 }
 
+/// A payload of a few bytes has many messages, each with many fields that are not there, or with long names.
+#[test]
+fn missing_fields_are_found_in_passing() {
+    let fields: String = (1..=5000).map(|n| format!("optional int32 f{n} = {n};")).collect();
+    let long = "a".repeat(100_000);
+    for (name, required) in [("b", ""), (long.as_str(), "required int32 r = 6000;")] {
+        let schema = format!(
+            "syntax = \"proto2\"; message A {{ repeated B {name} = 1; }} message B {{ {required} {fields} }}"
+        );
+        let report = read(&schema, ":A");
+        assert_eq!(report.findings, []);
+        let begin = std::time::Instant::now();
+        let verdict = judge(&report.catalog, Payload::binary([0x0A, 0].repeat(100_000)));
+        assert_eq!(verdict.faults().len(), if required.is_empty() { 0 } else { 16 });
+        // One by one, they would take many minutes.
+        assert!(begin.elapsed() < std::time::Duration::from_secs(60), "{:?}", begin.elapsed());
+        // All of them are there.
+        let verdict = judge(&report.catalog, Payload::binary([0x0A, 4, 0x80, 0xF7, 0x02, 1].repeat(1000)));
+        assert_eq!(verdict.outcome(), Outcome::Valid);
+    }
+}
+
 #[test]
 fn the_type_of_an_any_is_compared() {
     let catalog = read(PROTO, ":shop.Order").catalog;

@@ -1,0 +1,297 @@
+//! The objects of a document that may be schemas, and what references lead to.
+
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// The most schemas that one reference may mean, where several have the same name.
+pub(super) const TARGETS: usize = 16;
+
+/// The most schemas with an id around a reference to a part of one of them.
+const RESOURCES: usize = 8;
+
+/// Keywords whose members are schemas by name.
+const BY_NAME: [&str; 8] = [
+    "properties",
+    "patternProperties",
+    "patternKeys",
+    "definitions",
+    "$defs",
+    "dependentSchemas",
+    "dependencies",
+    "choices",
+];
+
+/// Keywords whose values are no schemas.
+const OF_VALUES: [&str; 5] = ["examples", "example", "default", "const", "enum"];
+
+pub(super) type Members = Map<String, Value>;
+
+/// The objects of a document, any of which may be a schema.
+pub(super) struct Schemas<'d> {
+    document: &'d Value,
+    objects: Vec<&'d Members>,
+    /// By the last segment of their `$id`, and by `#` and the name of their anchor.
+    named: HashMap<String, Vec<&'d Value>>,
+    /// What the pointers of an object start at besides the document. Empty if there are too many.
+    resources: HashMap<*const Members, Vec<&'d Value>>,
+    /// Those with `$recursiveAnchor`.
+    pub(super) recursive: Vec<&'d Value>,
+    /// Those that are examples and the like, and no schemas.
+    values: HashSet<*const Members>,
+    /// Whether one of these has a name, or a reference may lead to it: then they are taken for schemas.
+    are_values_named: bool,
+}
+
+/// What a part of a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Schema,
+    /// Schemas by name.
+    Names,
+    /// An example, and the like.
+    Value,
+    /// One of these.
+    Any,
+}
+
+impl Part {
+    /// What a member of it is.
+    fn member(self, name: &str, value: &Value) -> Self {
+        let is_space =
+            |value: &Value| value.as_object().is_some_and(|members| members.values().all(Value::is_object));
+        match self {
+            Self::Value => Self::Value,
+            // It may be a namespace of JSON Structure, which has schemas by name, too.
+            Self::Names if is_space(value) => Self::Any,
+            Self::Any => Self::Any,
+            Self::Names => Self::Schema,
+            Self::Schema if BY_NAME.contains(&name) => Self::Names,
+            Self::Schema if is_of_values(name) => Self::Value,
+            Self::Schema => Self::Schema,
+        }
+    }
+}
+
+impl<'d> Schemas<'d> {
+    pub(super) fn read(document: &'d Value) -> Self {
+        let mut schemas = Self {
+            document,
+            objects: Vec::new(),
+            named: HashMap::new(),
+            resources: HashMap::new(),
+            recursive: Vec::new(),
+            values: HashSet::new(),
+            are_values_named: false,
+        };
+        schemas.add(document, &mut Vec::new(), Part::Schema);
+        if schemas.are_values_named {
+            schemas.values.clear();
+        }
+        schemas
+    }
+
+    /// Examples and the like count as schemas, too.
+    pub(super) fn with_values(mut self) -> Self {
+        self.values.clear();
+        self
+    }
+
+    pub(super) fn objects(&self) -> impl Iterator<Item = &'d Members> {
+        self.objects.iter().copied().filter(|members| !self.values.contains(&std::ptr::from_ref(*members)))
+    }
+
+    /// How many objects the objects of the document have within them, or refer to, each of them counted by itself: no more than this, and
+    /// some.
+    pub(super) fn reach(&self, most: usize) -> usize {
+        let mut count = 0_usize;
+        for root in self.objects() {
+            let (mut known, mut open) = (HashSet::new(), vec![root]);
+            while let Some(members) = open.pop() {
+                if count > most {
+                    return count;
+                }
+                if known.insert(std::ptr::from_ref(members)) {
+                    let scalars = members.values().map(|value| within(value, &mut open));
+                    count =
+                        count.saturating_add(1).saturating_add(scalars.fold(0, usize::saturating_add) >> 3);
+                    for reference in references(members) {
+                        open.extend(
+                            self.targets(members, reference).into_iter().filter_map(Value::as_object),
+                        );
+                    }
+                }
+            }
+        }
+        count
+    }
+
+    /// Whether what refers to itself dynamically may come from a metaschema to a schema of the document.
+    pub(super) fn extends_metaschema(&self) -> bool {
+        self.named.contains_key("#meta") || !self.recursive.is_empty()
+    }
+
+    /// What a reference in a schema may mean: nothing if it is not known, or too much.
+    pub(super) fn targets(&self, members: &Members, reference: &str) -> Vec<&'d Value> {
+        let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        if !fragment.is_empty() && !fragment.starts_with('/') {
+            return self.named(&format!("#{fragment}"));
+        }
+        let resources = match base {
+            "" => match self.resources.get(&std::ptr::from_ref(members)) {
+                Some(outer) if outer.is_empty() => return Vec::new(),
+                Some(outer) => std::iter::once(self.document).chain(outer.iter().copied()).collect(),
+                None => vec![self.document],
+            },
+            base => self.identified(base),
+        };
+        let mut targets = Vec::new();
+        for resource in resources {
+            targets.extend(resource.pointer(fragment));
+            if fragment.contains('%') {
+                targets.extend(decoded(fragment).and_then(|fragment| resource.pointer(&fragment)));
+            }
+            targets.extend(definition(resource, fragment));
+        }
+        targets.dedup_by(|first, second| std::ptr::eq(*first, *second));
+        targets
+    }
+
+    fn named(&self, name: &str) -> Vec<&'d Value> {
+        let known = self.named.get(name).filter(|known| known.len() <= TARGETS);
+        known.cloned().unwrap_or_default()
+    }
+
+    /// The schemas that a URI may identify.
+    fn identified(&self, uri: &str) -> Vec<&'d Value> {
+        let known = self.named.get(last_segment(uri)).map(Vec::as_slice).unwrap_or_default();
+        let is_possible = |schema: &&&Value| {
+            let ids = ["$id", "id"].into_iter().filter_map(|name| schema.get(name)?.as_str());
+            !ids.into_iter().all(|id| is_another(id.split('#').next().unwrap_or_default(), uri))
+        };
+        let possible: Vec<&Value> = known.iter().filter(is_possible).copied().collect();
+        Some(possible).filter(|possible| possible.len() <= TARGETS).unwrap_or_default()
+    }
+
+    /// Adds the objects in a value, which is in these resources.
+    fn add(&mut self, value: &'d Value, within: &mut Vec<&'d Value>, part: Part) {
+        match value {
+            Value::Array(items) => {
+                let part = if part == Part::Names { Part::Any } else { part };
+                items.iter().for_each(|item| self.add(item, within, part));
+            }
+            Value::Object(members) => {
+                let text = |name: &str| members.get(name).and_then(Value::as_str);
+                let known = within.len();
+                let names = ["$id", "$anchor", "$dynamicAnchor"];
+                if part == Part::Value {
+                    self.values.insert(std::ptr::from_ref(members));
+                    self.are_values_named |= names.into_iter().any(|name| text(name).is_some());
+                } else {
+                    self.are_values_named |= references(members).any(leads_to_values);
+                }
+                if members.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
+                    self.recursive.push(value);
+                }
+                for id in ["$id", "id"].into_iter().filter_map(text) {
+                    match id.strip_prefix('#') {
+                        Some(_) => self.named.entry(id.to_owned()).or_default().push(value),
+                        None => {
+                            let id = id.split('#').next().unwrap_or_default();
+                            self.named.entry(last_segment(id).to_owned()).or_default().push(value);
+                            within.push(value);
+                        }
+                    }
+                }
+                for anchor in ["$anchor", "$dynamicAnchor"].into_iter().filter_map(text) {
+                    self.named.entry(format!("#{anchor}")).or_default().push(value);
+                }
+                if references(members).next().is_some() {
+                    // The document itself is always one.
+                    let is_inner = |at: &&Value| !std::ptr::eq(*at, self.document);
+                    let mut outer: Vec<&Value> = within.iter().copied().filter(is_inner).collect();
+                    if !outer.is_empty() {
+                        outer.dedup_by(|first, second| std::ptr::eq(*first, *second));
+                        let few = Some(outer).filter(|outer| outer.len() <= RESOURCES).unwrap_or_default();
+                        self.resources.insert(std::ptr::from_ref(members), few);
+                    }
+                }
+                self.objects.push(members);
+                members.iter().for_each(|(name, value)| self.add(value, within, part.member(name, value)));
+                within.truncate(known);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A type of JSON Structure at a JSON Pointer, as its validator finds it: without escapes, and with or without the name of a collection
+/// that a namespace has.
+pub(super) fn definition<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
+    let mut names = pointer.strip_prefix("/definitions/")?.split('/');
+    names.try_fold(document.get("definitions")?, |at, name| {
+        at.get(name).or_else(|| at.get("definitions")?.get(name))
+    })
+}
+
+/// The references of a schema: what they name applies to the same value.
+pub(super) fn references(members: &Members) -> impl Iterator<Item = &str> {
+    let texts = ["$ref", "$dynamicRef", "$recursiveRef", "$extends"];
+    let several = members.get("$extends").and_then(Value::as_array).into_iter().flatten();
+    texts.into_iter().filter_map(|name| members.get(name)).chain(several).filter_map(Value::as_str)
+}
+
+/// Adds the nearest objects in a value, and returns the number of other items.
+fn within<'d>(value: &'d Value, objects: &mut Vec<&'d Members>) -> usize {
+    match value {
+        Value::Object(members) => {
+            objects.push(members);
+            0
+        }
+        Value::Array(items) => {
+            items.iter().map(|item| within(item, objects)).fold(items.len(), usize::saturating_add)
+        }
+        _ => 0,
+    }
+}
+
+fn is_of_values(name: &str) -> bool {
+    OF_VALUES.contains(&name) || name.starts_with("x-")
+}
+
+/// Whether a reference may lead to what is no schema otherwise.
+fn leads_to_values(reference: &str) -> bool {
+    reference.contains('%') || reference.split(['#', '/']).any(is_of_values)
+}
+
+fn last_segment(uri: &str) -> &str {
+    uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
+}
+
+/// Whether an id is certainly another URI than this one. Two spellings may mean the same.
+fn is_another(id: &str, uri: &str) -> bool {
+    let is_plain = |text: &str| {
+        text.is_ascii()
+            && !text.contains(['%', '@'])
+            && !text.contains("/.")
+            && text.split_once("://").is_some_and(|(_, rest)| !rest.contains(':'))
+    };
+    let end = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
+    is_plain(id) && is_plain(uri) && end(id) != end(uri)
+}
+
+/// The text of percent-encoded UTF-8.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+                u8::try_from(high.checked_mul(16)?.checked_add(low)?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
