@@ -161,7 +161,7 @@ proptest! {
     }
 }
 
-/// The documentation of the module says so.
+/// The module states it.
 #[test]
 fn text_without_a_content_type_is_read_as_a_json_string() {
     let event = Event::builder().id("1").source("/s").ty("t").payload_only(Payload::text("x"));

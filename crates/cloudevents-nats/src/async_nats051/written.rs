@@ -86,7 +86,7 @@ impl Written {
     /// and goes on, unless they are more than it should keep.
     async fn flushed(&self, connected: &Connected) -> Result<(), Error> {
         let mut flushing = pin!(connected.client.flush());
-        // Nobody waits for more than the outcomes.
+        // A close waits for the outcomes only.
         while !(self.confirms.is_empty() && self.finished.load(Ordering::Acquire)) {
             let due = async {
                 match self.confirms.due() {

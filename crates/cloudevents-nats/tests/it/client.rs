@@ -431,7 +431,7 @@ async fn rejected_messages_go_to_a_subject() {
     assert_eq!(letter.body().unwrap(), "21.5");
 }
 
-/// The server says so behind the message, which is lost then; the rejected one is kept, and tried again.
+/// The server reports it behind the message, which is lost then; the rejected one is kept, and tried again.
 #[tokio::test]
 async fn a_dead_letter_that_is_forbidden_is_not_stored() {
     let server = with(|options| options.denied = vec!["rejected".into()]);
