@@ -36,6 +36,11 @@ const WORK: usize = 50_000_000;
 /// The most schemas within each other on the way to a value, which take stack: those in a row, times the levels of the payload.
 const ROWS: usize = 1500;
 
+/// The most objects of a document within each other when it is compiled, which takes stack, and how many references are followed there at
+/// once: what is behind more of them waits.
+const WITHIN: usize = 300;
+const NESTED_REFERENCES: usize = 8;
+
 /// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
 const PARTS: usize = 500_000;
 
@@ -237,6 +242,11 @@ fn compile<'d, T>(
     schemas: &Schemas<'_>,
     build: impl FnOnce(&ValidationOptions<'d>) -> Result<T, ValidationError<'static>>,
 ) -> Result<(T, Arc<Limits>, usize), SchemaFault> {
+    if schemas.depth(NESTED_REFERENCES) > WITHIN {
+        return Err(SchemaFault::Beyond(format!(
+            "more than {WITHIN} levels of schemas are within each other, or refer to each other"
+        )));
+    }
     let pattern_bytes = pattern_bytes(schemas, |pattern| is_pattern(pattern, SMALL_PATTERN));
     let pattern_bytes = pattern_bytes.map_err(SchemaFault::Beyond)?;
     let limits = Arc::new(Limits::of(schemas)?);

@@ -114,15 +114,54 @@ impl<'d> Schemas<'d> {
                     let scalars = members.values().map(|value| within(value, &mut open));
                     count =
                         count.saturating_add(1).saturating_add(scalars.fold(0, usize::saturating_add) >> 3);
-                    for reference in references(members) {
-                        open.extend(
-                            self.targets(members, reference).into_iter().filter_map(Value::as_object),
-                        );
-                    }
+                    open.extend(self.referred(members));
                 }
             }
         }
         count
+    }
+
+    /// The most objects within each other on any way from one of them, which may follow so many references.
+    pub(super) fn depth(&self, references: usize) -> usize {
+        // What is within an object is behind it.
+        let places = self.objects.iter().enumerate().map(|(at, members)| (std::ptr::from_ref(*members), at));
+        let places: HashMap<*const Members, usize> = places.collect();
+        let indexes = |all: Vec<&'d Members>| -> Vec<usize> {
+            all.into_iter().filter_map(|members| places.get(&std::ptr::from_ref(members)).copied()).collect()
+        };
+        let ways = self.objects.iter().map(|members| {
+            let mut inner = Vec::new();
+            members.values().for_each(|value| _ = within(value, &mut inner));
+            (indexes(inner), indexes(self.referred(members)))
+        });
+        let ways: Vec<(Vec<usize>, Vec<usize>)> = ways.collect();
+        // What is on the way already is not entered again.
+        let entered: HashSet<usize> =
+            ways.iter().flat_map(|(_, referred)| referred.iter().copied()).collect();
+        // Of each object, with one reference less.
+        let mut known: Vec<usize> = Vec::new();
+        for _ in 0..=references.min(entered.len()) {
+            let mut depths = vec![0; ways.len()];
+            for (at, (inner, referred)) in ways.iter().enumerate().rev() {
+                let inner = inner.iter().filter_map(|at| depths.get(*at)).max();
+                let deepest = inner.max(referred.iter().filter_map(|at| known.get(*at)).max());
+                let depth = deepest.map_or(1, |depth: &usize| depth.saturating_add(1));
+                depths.get_mut(at).into_iter().for_each(|place| *place = depth);
+            }
+            known = depths;
+        }
+        known.into_iter().max().unwrap_or_default()
+    }
+
+    /// What the references of an object may lead to: anywhere, if that is not known.
+    fn referred(&self, members: &Members) -> Vec<&'d Members> {
+        let mut all = Vec::new();
+        for reference in references(members) {
+            let targets = self.targets(members, reference);
+            let anywhere = targets.is_empty().then_some(self.document);
+            all.extend(targets.into_iter().chain(anywhere).filter_map(Value::as_object));
+        }
+        all
     }
 
     /// Whether what refers to itself dynamically may come from a metaschema to a schema of the document.

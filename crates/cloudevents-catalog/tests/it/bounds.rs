@@ -433,13 +433,22 @@ fn schemas_in_a_row_at_each_level() {
 
 /// Schemas within each other take stack when they are compiled, and those that they refer to, too.
 #[test]
-#[ignore = "compiling them overflows the stack of a small thread: there is no bound yet"]
 fn schemas_within_each_other() {
-    let deep = |next: Value| (0..100).fold(next, |inner, _| json!({"items": inner}));
-    let schema = json!({"$ref": "#/definitions/A0", "definitions": definitions(40, deep)});
+    let schema = |levels: usize, count: usize| {
+        let deep = |next: Value| (0..levels).fold(next, |inner, _| json!({"properties": {"a": inner}}));
+        json!({"$ref": "#/definitions/A0", "definitions": definitions(count, deep)})
+    };
     with_a_small_stack(|| {
-        let report = read(JSON, &schema);
-        assert_eq!(faults(&report, &json!([])), [""; 0]);
+        for (levels, count) in [(50, 40), (50, 8), (25, 40)] {
+            assert_refused(JSON, &schema(levels, count));
+        }
+        // Just within the bound, along eight references, and one of an ordinary depth.
+        for (levels, count) in [(16, 8), (16, 40), (50, 1), (4, 1000)] {
+            assert_eq!(faults(&read(JSON, &schema(levels, count)), &json!([])), [""; 0], "{levels} {count}");
+        }
+        // It comes back to what is being compiled.
+        let items = (0..100).fold(json!({"$ref": "#"}), |inner, _| json!({"items": inner}));
+        assert_eq!(faults(&read(JSON, &items), &json!([])), [""; 0]);
     });
 }
 
