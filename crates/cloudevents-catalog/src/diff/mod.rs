@@ -242,7 +242,8 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
     match (has_schema(old), has_schema(new)) {
         (_, false) => return,
         (false, true) => {
-            return add(Severity::Breaking, "data", "the payload has a schema now, and had none".to_owned());
+            let words = "the payload has a schema now, and had none".to_owned();
+            return add(severity(new.schema.format.as_ref()), "data", words);
         }
         (true, true) => {}
     }
@@ -277,7 +278,7 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
     };
     if family_before != family {
         return add(
-            Severity::Breaking,
+            severity(new.schema.format.as_ref()),
             "data",
             format!("the schema has the format `{text}`, and had `{text_before}`"),
         );
@@ -319,7 +320,7 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
 /// How serious it is that payloads are judged by a schema of this format.
 fn severity(format: Option<&Format>) -> Severity {
     match format.map(|format| &format.family) {
-        None | Some(Family::Xsd | Family::Other(_)) => Severity::Possible,
-        Some(_) => Severity::Breaking,
+        Some(Family::Xsd | Family::Other(_)) => Severity::Possible,
+        _ => Severity::Breaking,
     }
 }

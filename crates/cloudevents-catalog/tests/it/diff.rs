@@ -101,10 +101,12 @@ fn of_schemas_that_were_not_used() {
     };
     let schema = json!({"type": "object"});
     let plain = json!({"envelope": "CloudEvents/1.0", "dataschema": schema});
-    let mut with_format = plain.clone();
-    with_format["dataschemaformat"] = json!("JsonSchema/draft-07");
-    let found = first(message(plain), message(with_format));
-    assert_eq!(found, Some((Severity::Breaking, "data".to_owned())));
+    for (format, severity) in [("JsonSchema/draft-07", Severity::Breaking), ("Other/1", Severity::Possible)] {
+        let mut with_format = plain.clone();
+        with_format["dataschemaformat"] = json!(format);
+        let found = first(message(plain.clone()), message(with_format));
+        assert_eq!(found, Some((severity, "data".to_owned())), "{format}");
+    }
     let named = message(json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
         "dataschemauri": "/schemagroups/g/schemas/s"}));
     let mut with_schema = named.clone();

@@ -173,6 +173,7 @@ pub(super) struct State {
     reporter: Reporter,
     /// Lets each message check the state cheaply.
     connected: AtomicBool,
+    over: AtomicBool,
 }
 
 impl State {
@@ -187,8 +188,19 @@ impl State {
         }
     }
 
+    /// The client has ended, for good.
+    pub(super) fn ended(&self, error: &Error) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            self.connected.store(true, Ordering::Release); // what is still answered is no new connection
+            self.reporter.failed(error);
+        }
+    }
+
     /// The client reports an error.
     pub(super) fn hear(&self, error: &KafkaError, reason: &str, refusals: &Refusals) {
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
         let this = || failed(error.clone()).with_detail(reason.to_owned());
         let is_login = is_login(error);
         if (is_login || error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown))
@@ -198,7 +210,7 @@ impl State {
         }
         match refusals.are_final() {
             Some(error) if is_login => self.reporter.failed(&error),
-            _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => self.reporter.failed(&this()),
+            _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => self.ended(&this()),
             _ => {}
         }
     }
@@ -213,7 +225,8 @@ impl State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { reporter: Connectivity::channel().0, connected: AtomicBool::new(false) }
+        let (connected, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { reporter: Connectivity::channel().0, connected, over }
     }
 }
 

@@ -230,6 +230,8 @@ impl Polling {
                 Step::Other => {}
                 Step::Error(error) => handover.fail(error),
                 Step::Over(error) => {
+                    // Before the program has the error.
+                    self.client.context().state.ended(&error);
                     handover.fail(error);
                     more = Err(Ended);
                     break;

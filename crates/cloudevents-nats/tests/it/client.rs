@@ -8,8 +8,12 @@ use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message, Payload};
 use cloudevents_nats::async_nats051::{
     Login, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
 };
-use cloudevents_testkit::nats::{Server, ServerOptions};
+use cloudevents_testkit::{
+    fault_proxy::{FaultProxy, Flow},
+    nats::{Server, ServerOptions},
+};
 use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
+use futures_util::FutureExt as _;
 use std::{
     collections::BTreeSet,
     pin::Pin,
@@ -429,6 +433,26 @@ async fn rejected_messages_go_to_a_subject() {
     let letter = next(&mut letters).await;
     assert_eq!(letter.header_text("dead-letter-error").as_deref(), Some("not-a-cloudevent"));
     assert_eq!(letter.body().unwrap(), "21.5");
+}
+
+/// The line takes nothing any more, and the program ends: what was sent has an outcome, and so has the close.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_in_a_stall_ends() {
+    let server = Server::start().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+    let mut options = NatsSenderOptions::default();
+    options.timeout = Duration::from_secs(1);
+    let sender = sender(&format!("nats://{}/orders", proxy.address()), options).await.unwrap();
+    proxy.stall(Flow::ToServer);
+    let mut outcomes = Vec::new();
+    for number in 0..40 {
+        outcomes.push(within(sender.enqueue(large(number, 400_000))).await.unwrap());
+    }
+    within(sender.close()).await.unwrap();
+    let ended = outcomes.into_iter().filter_map(|outcome| outcome.now_or_never());
+    let kinds: Vec<_> = ended.map(|outcome| outcome.err().map(|error| error.kind())).collect();
+    assert_eq!(kinds.len(), 40);
+    assert!(kinds.contains(&Some(ErrorKind::Timeout)), "{kinds:?}");
 }
 
 /// The server reports it behind the message, which is lost then; the rejected one is kept, and tried again.

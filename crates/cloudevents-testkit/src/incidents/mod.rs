@@ -77,6 +77,9 @@ const SLACK: Duration = Duration::from_secs(6);
 /// Within which time both work again after a fault is over: the pause before the next attempt is at most as long as the fault was.
 const AGAIN: Duration = Duration::from_secs(15);
 
+/// The bytes per second of a line that takes less than is sent.
+const SLOW: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+
 /// How many sends wait in a fault.
 const WAITING: usize = 20;
 
@@ -106,11 +109,16 @@ pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Err
         ("a_stall_past_every_timeout", Box::pin(async move { a_stall(&open(short).await?, short).await })),
         (
             "a_stall_past_the_sends",
-            Box::pin(async move { a_stall_for_sends(&open(unconfirmed).await?, unconfirmed).await }),
+            Box::pin(async move {
+                late_sends(&open(unconfirmed).await?, unconfirmed, |proxy| proxy.stall(Flow::ToServer)).await
+            }),
         ),
         (
             "a_line_that_is_slow",
-            Box::pin(async move { a_slow_line(&open(unconfirmed).await?, unconfirmed).await }),
+            Box::pin(async move {
+                late_sends(&open(unconfirmed).await?, unconfirmed, |proxy| proxy.slow(Flow::ToServer, SLOW))
+                    .await
+            }),
         ),
         ("a_cut_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Cut).await })),
         ("a_reset_while_sends_wait", Box::pin(async move { an_end(&open(long).await?, End::Reset).await })),
@@ -181,34 +189,20 @@ async fn a_stall(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Fa
     scene.works_again().await
 }
 
-/// TCP stays and no byte passes until more than the system keeps has timed out, which is before a connection is given up: both work
-/// again afterwards.
-async fn a_stall_for_sends(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
+/// TCP stays and little or nothing passes, until more than the system keeps has timed out, which is before a connection is given up: both
+/// work again afterwards.
+async fn late_sends(
+    venue: &impl Proxied,
+    patience: Patience,
+    fault: impl FnOnce(&FaultProxy),
+) -> Result<Verdict, Failure> {
     const MANY: usize = 40;
     const BYTES: usize = 400_000;
     if !venue.limits_sends() {
         return Ok(Verdict::NotClaimed);
     }
     let scene = Scene::open(venue).await?;
-    venue.proxy().stall(Flow::ToServer);
-    let sends = scene.send_large(MANY, BYTES);
-    let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
-    let failed = outcomes.iter().any(|sent| sent.result.is_err());
-    ensure(failed, || "the system kept everything: this check has no fault".into())?;
-    venue.proxy().resume();
-    scene.works_again().await
-}
-
-/// The line takes less than is sent, so that sends time out: both work again afterwards.
-async fn a_slow_line(venue: &impl Proxied, patience: Patience) -> Result<Verdict, Failure> {
-    const MANY: usize = 40;
-    const BYTES: usize = 400_000;
-    const RATE: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
-    if !venue.limits_sends() {
-        return Ok(Verdict::NotClaimed);
-    }
-    let scene = Scene::open(venue).await?;
-    venue.proxy().slow(Flow::ToServer, RATE);
+    fault(venue.proxy());
     let sends = scene.send_large(MANY, BYTES);
     let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
     let failed = outcomes.iter().any(|sent| sent.result.is_err());

@@ -118,12 +118,10 @@ impl Shaper {
 
     /// What letters are written of a message: the events of a batch, where their place takes none.
     pub(super) fn letters(&self, received: &Received, place: SenderCapabilities) -> Vec<Received> {
-        let message = received.message().ok();
-        match message.filter(|message| matches!(message, Message::Batched(_)) && !place.batches) {
-            Some(batch) => match batch.events(&self.decoding) {
-                Ok(events) => events.value.into_iter().map(|event| of_batch(received, event)).collect(),
-                Err(_) => vec![received.clone()],
-            },
+        let is_split = |message: &&Message| matches!(message, Message::Batched(_)) && !place.batches;
+        let batch = received.message().ok().filter(is_split);
+        match batch.and_then(|batch| batch.events(&self.decoding).ok()) {
+            Some(events) => events.value.into_iter().map(|event| of_batch(received, event)).collect(),
             None => vec![received.clone()],
         }
     }

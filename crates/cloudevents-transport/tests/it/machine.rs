@@ -11,6 +11,7 @@ use cloudevents_transport::{
         queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
     },
 };
+use futures_util::future::BoxFuture;
 use std::{
     mem::take,
     sync::{
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 
@@ -40,6 +41,8 @@ struct State {
     /// The kind of error when no connection is left.
     gone: ErrorKind,
     panics: AtomicBool,
+    /// Whether the connection is known to be lost, which it may be before its last message was taken.
+    lost: watch::Sender<bool>,
     /// Confirmations wait for a permit.
     confirms: Option<Arc<Semaphore>>,
 }
@@ -62,7 +65,8 @@ fn queue_with(
     ends.reverse();
     let (connections, panics) = (Mutex::new(ends), AtomicBool::new(false));
     let (seen, allowed) = (Mutex::default(), Mutex::default());
-    let state = State { capabilities, connections, seen, allowed, gone, panics, confirms };
+    let lost = watch::Sender::new(false);
+    let state = State { capabilities, connections, seen, allowed, gone, panics, lost, confirms };
     (Queue(Arc::new(state)), feeds)
 }
 
@@ -126,7 +130,7 @@ impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
     }
 
     async fn settle(&mut self, tags: Vec<u32>, how: Settlement) -> Result<Outcome, Error> {
-        if self.0.is_closed() {
+        if self.0.is_closed() || *self.1.lost.borrow() {
             return Err(Error::new(ErrorKind::Disconnected));
         }
         self.1.seen.lock().unwrap().push(format!("{how} {tags:?}"));
@@ -136,6 +140,14 @@ impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
                 confirms.acquire().await.unwrap().forget();
                 Ok(())
             }),
+        })
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        let mut lost = self.1.lost.subscribe();
+        Box::pin(async move {
+            let _ = lost.wait_for(|lost| *lost).await;
+            Error::new(ErrorKind::Disconnected)
         })
     }
 
@@ -385,6 +397,28 @@ impl Queue<true> {
 /// Ends a connection.
 fn cut(feeds: &mut Vec<Feed>) {
     drop(feeds.remove(0));
+}
+
+/// The state shows a loss before the last message of the connection was taken.
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_behind_a_loss_waits_for_the_next_connection() {
+    let (queue, mut receiver, mut feeds, [one, two]) = outliving().await;
+    let delayed = next(&mut receiver).await;
+    delayed.retry(2 * SECOND).await.unwrap();
+    queue.0.lost.send_replace(true);
+    sleep(SECOND).await;
+    let settled = tokio::spawn(async move { tokio::join!(one.accept(), two.retry(Duration::ZERO)) });
+    sleep(5 * SECOND).await;
+    assert_eq!((queue.seen(), settled.is_finished()), (vec![], false));
+    cut(&mut feeds);
+    sleep(SECOND).await;
+    queue.0.lost.send_replace(false);
+    let _feed = queue.comes_back();
+    let (accepted, retried) = settled.await.unwrap();
+    accepted.unwrap();
+    retried.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(queue.seen(), ["accept [1]", "retry after 0ns [2, 3]"]);
 }
 
 #[tokio::test(start_paused = true)]

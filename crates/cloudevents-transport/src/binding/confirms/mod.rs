@@ -166,28 +166,24 @@ impl Confirms {
     /// messages or bytes (or 1,024 and 1 MiB, if that is more): the caller has to end the connection, which alone frees them.
     pub fn expire(&self) -> Result<(), Error> {
         let now = Instant::now();
-        loop {
-            let late = {
-                let mut open = self.open();
-                let due = open.waiting.front().and_then(|first| first.as_ref()?.due);
-                let first = open.first;
-                let late = if due.is_some_and(|due| due <= now) { open.take(first) } else { None };
-                if let Some(late) = &late {
-                    open.late.insert(first, late.place.bytes());
-                    if open.is_clogged(late.place.bounds()) {
-                        open.ended.get_or_insert_with(clogged);
-                    }
-                }
-                late
-            };
-            let Some(late) = late else { break };
+        let mut late = Vec::new();
+        let ended = {
+            let mut open = self.open();
+            while let Some((number, overdue)) = open.overdue(now) {
+                open.late.insert(number, overdue.place.bytes());
+                late.push(overdue);
+            }
+            if late.last().is_some_and(|late| open.is_clogged(late.place.bounds())) {
+                open.ended.get_or_insert_with(clogged);
+            }
+            open.ended.clone()
+        };
+        // Outside the lock: a woken task may run immediately.
+        for late in late {
             late.resolve(Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("the peer did not confirm the message within {:?}", self.0.limit))));
         }
-        match self.open().ended.clone() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        ended.map_or(Ok(()), Err)
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -196,6 +192,13 @@ impl Confirms {
 }
 
 impl Open {
+    /// The first message with its number, if its deadline has passed.
+    fn overdue(&mut self, now: Instant) -> Option<(u64, Waiting)> {
+        let due = self.waiting.front()?.as_ref()?.due?;
+        let first = self.first;
+        if due <= now { Some((first, self.take(first)?)) } else { None }
+    }
+
     /// Whether as much is late as may be in flight.
     fn is_clogged(&self, bounds: Bounds) -> bool {
         let bytes = self.late.values().copied().fold(0, usize::saturating_add);

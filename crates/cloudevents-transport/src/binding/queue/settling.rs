@@ -51,10 +51,24 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
         }
         if !extended.is_empty()
+            && !self.is_lost
             && let Err(error) = source.extend(extended).await
         {
             come_again(all);
             return Err(error);
+        }
+        self.settle(all, source).await
+    }
+
+    /// Passes settlements on. What outlives a connection that is known to be lost is settled over the next one.
+    pub(super) async fn settle(
+        &mut self,
+        all: Vec<Now<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        if self.is_lost {
+            self.undone.extend(all);
+            return Ok(());
         }
         settle_all(all, source).await
     }
@@ -198,14 +212,17 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             match first.remove() {
                 Later::Settle(place, tag, how, renewal) => {
                     self.renew_no_more(renewal);
-                    group.push((place, tag, how));
+                    match self.is_lost {
+                        true => self.undone.push(Now { place, tag, how, resolver: Resolver::spent() }),
+                        false => group.push((place, tag, how)),
+                    }
                 }
                 Later::Again(held) => self.ready.push_back(held),
             }
         }
         if let Extends::Every(period) = self.can.extends {
             let tags = self.renewals.due(now, period);
-            if !tags.is_empty() {
+            if !tags.is_empty() && !self.is_lost {
                 source.extend(tags).await?;
             }
         }

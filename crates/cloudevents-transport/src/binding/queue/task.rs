@@ -65,9 +65,9 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     /// Messages on their way to the dead-letter sink.
     pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
     /// What was decided while there was no connection, and is settled over the next one.
-    undone: Vec<Now<Tag<C>>>,
+    pub(super) undone: Vec<Now<Tag<C>>>,
     /// Whether it was reported that this connection is lost, although messages of it are left.
-    is_lost: bool,
+    pub(super) is_lost: bool,
 }
 
 pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
@@ -307,7 +307,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                         self.hand_over(held);
                     }
                 }
-                Step::Sunk(sunk) => settle_all(Vec::from_iter(self.sunk(sunk)), source).await?,
+                Step::Sunk(sunk) => {
+                    let now = Vec::from_iter(self.sunk(sunk));
+                    self.settle(now, source).await?;
+                }
                 // What is left cannot be settled, or over the next connection.
                 Step::Lost(error) if self.stopping || !self.tags_outlive() => return Err(error),
                 Step::Lost(error) => {
