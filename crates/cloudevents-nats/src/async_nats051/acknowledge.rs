@@ -3,7 +3,7 @@
 use super::{
     connection::Connected,
     failure,
-    position::Position,
+    position::{Incarnation, Position},
     tag::{Delivered, Tag},
 };
 use async_nats::Subject;
@@ -35,7 +35,7 @@ pub(super) struct Acknowledge {
     pub(super) released: Arc<Released>,
     pub(super) position: Arc<Position>,
     /// The consumer, among those that this receiver has had.
-    pub(super) consumer: u64,
+    pub(super) consumer: Incarnation,
 }
 
 impl Acknowledge {
@@ -67,6 +67,10 @@ impl Acknowledge {
         let count = tags.len();
         self.retain(&mut tags);
         let are_gone = tags.len() < count;
+        if matches!(how, Settlement::Release) || matches!(how, Settlement::Retry { after } if after.is_zero())
+        {
+            tags.retain(|tag| tag.consumer.made == self.consumer.made); // the others come again by themselves
+        }
         match how {
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(tag.sequence)),
             Settlement::Retry { .. } => {}
@@ -97,7 +101,7 @@ impl Acknowledge {
     /// Leaves out the deliveries of another consumer. The server knows a delivery by its sequence number alone, which another message has
     /// in another stream of the same name.
     fn retain(&self, tags: &mut Vec<Tag>) {
-        tags.retain(|tag| tag.consumer == self.consumer);
+        tags.retain(|tag| tag.consumer.number == self.consumer.number);
     }
 
     /// Publishes a settlement for each tag.

@@ -1,6 +1,10 @@
 //! The consumer of JetStream that a receiver takes messages from.
 
-use super::{failure, options::unsupported, position::Position};
+use super::{
+    failure,
+    options::unsupported,
+    position::{Incarnation, Position},
+};
 use async_nats::jetstream::{
     Context, ErrorCode,
     consumer::{AckPolicy, Consumer, DeliverPolicy, pull},
@@ -53,7 +57,7 @@ pub(super) struct Found {
     /// The most that one request may have.
     pub(super) most: Bounds,
     /// Which one it is, among those that this receiver has had.
-    pub(super) consumer: u64,
+    pub(super) consumer: Incarnation,
 }
 
 /// The most bytes of one request: what a server of 32 bits can read.

@@ -23,8 +23,18 @@ struct State {
     next: u64,
     /// When the stream had that already.
     known: Option<SystemTime>,
-    /// The number of the consumer, and when it was created.
-    consumer: (u64, Option<SystemTime>),
+    consumer: Incarnation,
+    /// When it was created.
+    created: Option<SystemTime>,
+}
+
+/// Which consumer it is, among those that a receiver has had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Incarnation {
+    /// The same for those that continue one before in the same stream: what was delivered can still be settled.
+    pub(super) number: u64,
+    /// How often one was made. One that was made again delivers by itself what is not settled.
+    pub(super) made: u64,
 }
 
 impl Position {
@@ -61,22 +71,22 @@ impl Position {
     /// The stream was made anew: nothing is known of it.
     pub(super) fn forget(&self) {
         let mut state = self.state();
-        *state = State { consumer: state.consumer, ..State::default() };
+        *state = State { consumer: state.consumer, created: state.created, ..State::default() };
     }
 
-    /// The number of the consumer that was created at this time. It is the same as before if the consumer is, or if it continues the one
-    /// before in the same stream: what was delivered can still be settled.
-    pub(super) fn consumer(&self, created: SystemTime, continues: bool) -> u64 {
+    /// The consumer that was created at this time, which may continue the one before.
+    pub(super) fn consumer(&self, created: SystemTime, continues: bool) -> Incarnation {
         let mut state = self.state();
-        let (number, known) = &mut state.consumer;
-        let is_same = known.replace(created).is_some_and(|known| {
+        let is_same = state.created.replace(created).is_some_and(|known| {
             let apart = created.duration_since(known).unwrap_or_else(|before| before.duration());
             apart <= SAME
         });
-        if !is_same && !continues {
-            *number = number.saturating_add(1);
+        if !is_same {
+            let Incarnation { number, made } = state.consumer;
+            let number = if continues { number } else { number.saturating_add(1) };
+            state.consumer = Incarnation { number, made: made.saturating_add(1) };
         }
-        *number
+        state.consumer
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,8 +127,10 @@ mod tests {
         let later = |seconds| now + Duration::from_secs(seconds);
         let first = position.consumer(now, false);
         assert_eq!(position.consumer(now + SAME, false), first);
-        assert_eq!((position.consumer(later(1), true), position.consumer(later(1), false)), (first, first));
+        let second = position.consumer(later(1), true);
+        assert_eq!((second.number, position.consumer(later(1), false)), (first.number, second));
+        assert_ne!(second.made, first.made);
         position.forget();
-        assert_ne!(position.consumer(later(2), false), first);
+        assert_ne!(position.consumer(later(2), false).number, first.number);
     }
 }

@@ -1,5 +1,6 @@
 //! What JetStream says about a delivery, in the subject that settles it.
 
+use super::position::Incarnation;
 use async_nats::Subject;
 use std::{
     sync::Arc,
@@ -13,8 +14,8 @@ pub(super) struct Tag {
     pub(super) subject: Subject,
     /// The sequence number of the message in the stream.
     pub(super) sequence: u64,
-    /// The consumer that has delivered it, among those that this receiver has had.
-    pub(super) consumer: u64,
+    /// The consumer that has delivered it.
+    pub(super) consumer: Incarnation,
 }
 
 /// Where a message of JetStream comes from, and how often it was delivered.

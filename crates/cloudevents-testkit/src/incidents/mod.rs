@@ -203,6 +203,9 @@ async fn late_sends(
     }
     let scene = Scene::open(venue).await?;
     fault(venue.proxy());
+    if !venue.shows_each_loss() {
+        scene.loss_is_unseen(); // of the place in a group, whose session is shorter
+    }
     let sends = scene.send_large(MANY, BYTES);
     let outcomes = scene.outcomes(sends, patience.send * 2 + SLACK).await?;
     let failed = outcomes.iter().any(|sent| sent.result.is_err());

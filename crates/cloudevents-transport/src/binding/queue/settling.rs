@@ -60,17 +60,17 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.settle(all, source).await
     }
 
-    /// Passes settlements on. What outlives a connection that is known to be lost is settled over the next one.
+    /// Passes settlements on. What outlives a connection that is known to be lost is settled over the next one, which is made now.
     pub(super) async fn settle(
         &mut self,
         all: Vec<Now<Tag<C>>>,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
-        if self.is_lost {
-            self.undone.extend(all);
-            return Ok(());
+        if !self.is_lost {
+            return settle_all(all, source).await;
         }
-        settle_all(all, source).await
+        self.undone.extend(all);
+        if self.undone.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Disconnected)) }
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.
@@ -226,7 +226,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 source.extend(tags).await?;
             }
         }
-        settle_later(group, source).await
+        settle_later(group, source).await?;
+        self.settle(Vec::new(), source).await
     }
 
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
