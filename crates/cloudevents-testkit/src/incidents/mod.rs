@@ -77,8 +77,8 @@ const SLACK: Duration = Duration::from_secs(6);
 /// Within which time both work again after a fault is over: the pause before the next attempt is at most as long as the fault was.
 const AGAIN: Duration = Duration::from_secs(15);
 
-/// The bytes per second of a line that takes less than is sent.
-const SLOW: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+/// The bytes per second of a line, or of each of them, over which no large message passes within `SHORT`.
+const SLOW: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 /// How many sends wait in a fault.
 const WAITING: usize = 20;
