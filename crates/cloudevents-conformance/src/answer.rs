@@ -1,5 +1,6 @@
 //! The answers of a testee, as the protocol writes them.
 
+use crate::compare::shortened;
 use crate::tree::json::{self, Json};
 
 /// What a testee made of a request.
@@ -35,7 +36,7 @@ pub(crate) fn object(line: &str) -> Result<Json, String> {
         return Err("no JSON object".to_owned());
     }
     match tree.duplicate() {
-        Some(name) => Err(format!("the member {:?} is there twice", name.to_string())),
+        Some(name) => Err(format!("the member {:?} is there twice", shortened(name))),
         None => Ok(tree),
     }
 }
@@ -47,7 +48,7 @@ impl Answer {
         match answer.get("seq") {
             None => return Err("no `seq`".to_owned()),
             Some(got) if got.to_string() != seq.to_string() => {
-                return Err(format!("the answer to request {got} instead of request {seq}"));
+                return Err(format!("the answer to request {} instead of request {seq}", shortened(got)));
             }
             Some(_) => (),
         }
@@ -60,7 +61,7 @@ impl Answer {
                 (None, _) => Err("`unsupported` is not the text of a reason".to_owned()),
                 (_, Some(None)) => Err("`input` is not the text of a name".to_owned()),
                 (Some(reason), input) => Ok(Answer::Unsupported(Unsupported {
-                    reason: reason.to_owned(),
+                    reason: shortened(&reason),
                     input: input.flatten().map(str::to_owned),
                 })),
             },
@@ -92,6 +93,15 @@ mod tests {
             };
             assert_eq!(got, wanted);
         }
+    }
+
+    #[test]
+    fn a_reason_is_kept_in_part() {
+        let line = format!(r#"{{"seq":7,"unsupported":"{}"}}"#, "a".repeat(1 << 20));
+        let Answer::Unsupported(Unsupported { reason, .. }) = Answer::read(&line, 7).unwrap() else {
+            panic!("it is a result")
+        };
+        assert!(reason.len() < 1000 && reason.ends_with("... (1048576 bytes)"), "{reason}");
     }
 
     #[test]

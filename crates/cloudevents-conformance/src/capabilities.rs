@@ -197,9 +197,17 @@ impl Capabilities {
         let capabilities = capabilities.ok_or("no object `capabilities`")?;
         let list = |name: &str| texts(capabilities, name);
         let revisions = match list("spec")? {
+            // A later harness may know names that this one does not.
             Some(names) => names.iter().filter_map(|name| Revision::from_name(name)).collect(),
             None => vec![Revision::V1_0_2],
         };
+        if revisions.is_empty() {
+            return Err(
+                "`spec` in `capabilities` names no revision of the specification: 1.0.2 and main are \
+                        some, and 1.0 is one of `specversions`"
+                    .to_owned(),
+            );
+        }
         let capabilities = Capabilities {
             specversions: list("specversions")?,
             revisions,
@@ -340,9 +348,12 @@ mod tests {
             ("/capabilities", json!([]), "no object `capabilities`"),
             ("/capabilities/ops", json!("decode"), "`ops` in `capabilities` is not a list"),
             ("/capabilities/formats", json!([1]), "`formats` in `capabilities` is not a list"),
+            ("/capabilities/spec", json!(["1.0"]), "`spec` in `capabilities` names no revision"),
+            ("/capabilities/spec", json!([]), "`spec` in `capabilities` names no revision"),
         ] {
             let mut answer = start();
-            *answer.pointer_mut(pointer).unwrap() = value;
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            answer.pointer_mut(parent).unwrap()[name] = value;
             let error = Capabilities::read(&Json::from(&answer)).unwrap_err();
             assert!(error.contains(told), "{pointer}: {error}");
         }

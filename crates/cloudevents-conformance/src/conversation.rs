@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 use cloudevents_vectors::Revision;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
 use crate::capabilities::{Capabilities, Implementation};
+use crate::compare::shortened;
 use crate::testee::{Breakdown, BreakdownKind, Testee};
 use crate::tree::json::Json;
 
@@ -20,17 +22,25 @@ pub(crate) struct Conversation<'t> {
     broken: bool,
     /// What the testee said when it was started first.
     started: Option<(Implementation, Capabilities)>,
-    /// Why the testee could not be restarted. It is not restarted again.
+    /// Why the testee was given up. Nothing more is sent to it.
     lost: Option<Breakdown>,
     /// How many requests got no answer in time.
     hung: usize,
-    /// How many requests were not sent because too many before had no answer in time.
+    /// How long breakdowns have taken, with the restarts behind them.
+    wasted: Duration,
+    /// How long they may take.
+    patience: Duration,
+    /// How many requests were not sent because the testee was given up.
     unasked: usize,
 }
 
 /// After so many requests without an answer in time, no more are sent: with the time limit of ten seconds, that takes five minutes, and a
 /// suite of thousands of cases would take hours.
 const HUNG: usize = 30;
+
+/// After so much time for breakdowns of any sort, no more requests are sent. A testee that starts in three seconds may crash two hundred
+/// times.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A request and its answer.
 #[derive(Debug)]
@@ -53,6 +63,8 @@ impl<'t> Conversation<'t> {
             started: None,
             lost: None,
             hung: 0,
+            wasted: Duration::ZERO,
+            patience: PATIENCE,
             unasked: 0,
         }
     }
@@ -86,38 +98,29 @@ impl<'t> Conversation<'t> {
     /// Sends a request with a number of choice.
     pub(crate) fn run_as(&mut self, seq: u64, members: &Map<String, Value>) -> Exchange {
         let sent = line(seq, self.spec.as_ref(), members);
-        if self.hung >= HUNG {
-            self.unasked = self.unasked.saturating_add(1);
-            let detail = format!("not asked, because {HUNG} requests before got no answer in time");
-            return Exchange {
-                sent,
-                received: None,
-                answer: Err(Breakdown::new(BreakdownKind::Hung, detail)),
-            };
-        }
         if let Err(breakdown) = self.mend() {
+            self.unasked = self.unasked.saturating_add(1);
             return Exchange { sent, received: None, answer: Err(breakdown) };
         }
-        let received = match self.testee.call(&sent) {
-            Ok(received) => received,
-            Err(breakdown) => {
-                self.broken = true;
-                if breakdown.kind == BreakdownKind::Hung {
-                    self.hung = self.hung.saturating_add(1);
-                }
-                return Exchange { sent, received: None, answer: Err(breakdown) };
+        let begin = Instant::now();
+        let (received, answer) = match self.testee.call(&sent) {
+            Ok(received) => {
+                let answer = Answer::read(&received, seq).map_err(Breakdown::garbage);
+                (Some(received), answer)
             }
+            Err(breakdown) => (None, Err(breakdown)),
         };
-        let answer = Answer::read(&received, seq).map_err(|reason| {
+        if let Err(breakdown) = &answer {
             self.broken = true;
-            Breakdown::garbage(reason)
-        });
-        Exchange { sent, received: Some(received), answer }
+            self.wasted = self.wasted.saturating_add(begin.elapsed());
+            self.hung = self.hung.saturating_add(usize::from(breakdown.kind == BreakdownKind::Hung));
+        }
+        Exchange { sent, received, answer }
     }
 
-    /// How many requests were not sent, if the harness gave up.
-    pub(crate) fn unasked(&self) -> Option<usize> {
-        (self.unasked > 0).then_some(self.unasked)
+    /// How many requests were not sent, and why, if the testee was given up before the last one.
+    pub(crate) fn unasked(&self) -> Option<(usize, &str)> {
+        self.lost.as_ref().filter(|_| self.unasked > 0).map(|lost| (self.unasked, lost.detail.as_str()))
     }
 
     /// Ends the conversation.
@@ -135,15 +138,38 @@ impl<'t> Conversation<'t> {
             return Err(lost.clone());
         }
         if self.broken {
-            let restarted = self.testee.restart().and_then(|()| self.start());
-            if let Err(breakdown) = restarted {
-                let detail =
-                    format!("after an earlier breakdown it did not start again: {}", breakdown.detail);
-                return Err(self.lost.insert(Breakdown { detail, ..breakdown }).clone());
+            let breakdown = match self.given_up() {
+                Some(reason) => Some(Breakdown::new(BreakdownKind::Hung, reason)),
+                None => {
+                    let begin = Instant::now();
+                    let restarted = self.testee.restart().and_then(|()| self.start());
+                    self.wasted = self.wasted.saturating_add(begin.elapsed());
+                    restarted.err().map(|breakdown| Breakdown {
+                        detail: format!(
+                            "after an earlier breakdown it did not start again: {}",
+                            breakdown.detail
+                        ),
+                        ..breakdown
+                    })
+                }
+            };
+            if let Some(breakdown) = breakdown {
+                return Err(self.lost.insert(breakdown).clone());
             }
             self.broken = false;
         }
         Ok(())
+    }
+
+    /// Why a testee that has broken down is not restarted.
+    fn given_up(&self) -> Option<String> {
+        if self.hung >= HUNG {
+            Some(format!("given up after {HUNG} requests without an answer in time"))
+        } else if self.wasted >= self.patience {
+            Some(format!("given up after breakdowns that took {:.0?} together", self.wasted))
+        } else {
+            None
+        }
     }
 }
 
@@ -164,17 +190,38 @@ fn line(seq: u64, spec: Option<&Value>, members: &Map<String, Value>) -> String 
     line
 }
 
-fn shortened(text: &str) -> String {
-    const SHOWN: usize = 200;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::InProcess;
+
+    #[test]
+    fn a_testee_whose_breakdowns_take_too_long_is_given_up() {
+        let mut asked = 0;
+        let mut testee = InProcess::new(|request: &str| {
+            if request.contains("start") {
+                return json!({
+                    "version": 1, "implementation": {"name": "n", "version": "1", "language": "l"},
+                    "capabilities": {"ops": [], "formats": [], "bindings": []},
+                })
+                .to_string();
+            }
+            asked += 1;
+            "no JSON".to_owned()
+        });
+        let mut conversation = Conversation::new(&mut testee);
+        conversation.start().unwrap();
+        let ask = |conversation: &mut Conversation<'_>| conversation.run(&Map::new()).answer.unwrap_err();
+        for _ in 0..3 {
+            assert_eq!(ask(&mut conversation).kind, BreakdownKind::Garbage);
+        }
+        assert_eq!(conversation.unasked(), None);
+        conversation.patience = Duration::from_nanos(1);
+        assert_eq!(ask(&mut conversation).kind, BreakdownKind::Hung);
+        let (unasked, why) = conversation.unasked().unwrap();
+        assert!(unasked == 1 && why.starts_with("given up after breakdowns that took "), "{why}");
+        assert_eq!(asked, 3);
+    }
 
     #[test]
     fn a_request_is_one_line_of_json() {

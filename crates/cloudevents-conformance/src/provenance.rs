@@ -27,7 +27,8 @@ pub struct Provenance {
     pub packs: Vec<String>,
     /// Whether the cases of working drafts were selected.
     pub drafts: bool,
-    /// What was selected by patterns, areas, clauses and parts, each in words, such as `without kafka/**`; empty if all was.
+    /// What was selected by patterns, areas, clauses and parts, and what was added, each in words, such as `without kafka/**`; empty for
+    /// the whole suite and nothing else.
     pub selection: Vec<String>,
     /// The seed by which the cases vary; `None` if they are as published.
     pub seed: Option<u64>,
@@ -81,6 +82,7 @@ impl Provenance {
             ("citing", "clauses"),
             ("without", "patterns"),
             ("part", ""),
+            ("with", ""),
         ] {
             let of_sort = |words: &&String| words.split(' ').next() == Some(sort);
             let words: Vec<_> = self.selection.iter().filter(of_sort).collect();

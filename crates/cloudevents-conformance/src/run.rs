@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Expected, Requirement, Revision, load_packs};
+use cloudevents_vectors::{Case, Expected, Outcome, Requirement, Revision, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
@@ -88,7 +88,7 @@ pub fn run(
         profile: selection.profile_name(),
         packs: named_packs(selection),
         drafts: selection.has_drafts(),
-        selection: selection.described(),
+        selection: selection.described().into_iter().chain(suite.addition()).collect(),
         seed: suite.seed(),
         observed: suite.observed().map(str::to_owned),
     };
@@ -122,8 +122,8 @@ pub fn run(
         summary.problems.push(Problem::NothingJudged);
     }
     summary.problems.extend(balance.problems());
-    if let Some(unasked) = conversation.unasked() {
-        summary.problems.push(Problem::GaveUp { unasked });
+    if let Some((unasked, why)) = conversation.unasked() {
+        summary.problems.push(Problem::GaveUp { unasked, why: why.to_owned() });
     }
     summary.provenance = provenance.clone();
     reporter.finished(&summary).map_err(RunError::Report)?;
@@ -251,15 +251,11 @@ impl<'a> Judge<'a> {
             }
             Ok(Answer::Reply(reply)) => reply,
         };
-        let allowed = case.expect.iter().enumerate();
         let text = self.selection.compares_text(case);
-        let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
-        // The first outcome keeps the text of a time; others allow for its loss.
-        let allowed = allowed.take(if text { 1 } else { usize::MAX });
         let how =
             How::of(case, self.revisions, &self.capabilities.reports, text, self.selection.is_verbatim());
         let mut attempts = Vec::new();
-        for (index, outcome) in allowed {
+        for (index, outcome) in self.allowed(case) {
             let differences = differences(case, outcome, &how, &reply);
             if differences.is_empty() {
                 return Finding::Passed;
@@ -269,11 +265,18 @@ impl<'a> Judge<'a> {
         Finding::Failed(Failure { attempts })
     }
 
+    /// The outcomes that are allowed, with their indices.
+    fn allowed<'c>(&self, case: &'c Case) -> impl Iterator<Item = (usize, &'c Outcome)> {
+        let allowed = case.expect.iter().enumerate();
+        let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
+        // The first outcome keeps the text of a time; others allow for its loss.
+        allowed.take(if self.selection.compares_text(case) { 1 } else { usize::MAX })
+    }
+
     /// Whether the input may be accepted or refused: the allowed outcomes are results and errors.
     fn may_be_either(&self, case: &Case) -> bool {
-        let allowed = case.expect.iter().filter(|outcome| allows(case, outcome, self.revisions));
         let (errors, results): (Vec<_>, Vec<_>) =
-            allowed.partition(|outcome| matches!(outcome.expected, Expected::Error(_)));
+            self.allowed(case).partition(|(_, outcome)| matches!(outcome.expected, Expected::Error(_)));
         !errors.is_empty() && !results.is_empty()
     }
 }

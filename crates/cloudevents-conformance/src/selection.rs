@@ -175,9 +175,10 @@ impl Selection {
         patterns.map(ToString::to_string).chain(areas.cloned()).chain(clauses.cloned()).collect()
     }
 
-    /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected.
+    /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected, by packs too.
     pub(crate) fn all_judged(&self, suite: &Suite, revisions: &[Revision]) -> usize {
-        suite.whole().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
+        let counts = |case: &Case| self.drafts || !case.draft || self.packs.contains(&case.pack());
+        suite.whole().filter(|case| counts(case) && of(case, revisions) && self.judges(case)).count()
     }
 
     /// What was selected by patterns, areas, clauses and parts, each in words that begin with `only`, `in`, `citing`, `without` or `part`.
@@ -224,9 +225,13 @@ impl Selection {
 
     fn holds(&self, case: &Case, revisions: &[Revision]) -> bool {
         let named = self.packs.contains(&case.pack());
-        (named || self.packs.is_empty() && (self.drafts || !case.draft))
-            && case.revisions.iter().any(|revision| revisions.contains(revision))
+        (named || self.packs.is_empty() && (self.drafts || !case.draft)) && of(case, revisions)
     }
+}
+
+/// Whether a case is one of these revisions.
+fn of(case: &Case, revisions: &[Revision]) -> bool {
+    case.revisions.iter().any(|revision| revisions.contains(revision))
 }
 
 /// Whether an outcome is allowed by the revisions that a testee is judged by.
@@ -302,8 +307,11 @@ mod tests {
         assert_eq!(ids(&Selection::default().pack(Pack::Core), &BOTH), ["a/t/both", "a/u/release"]);
         assert_eq!(ids(&Selection::default().pack(Pack::Main), &BOTH), ["a/t/main"]);
         assert_eq!(ids(&Selection::default().pack(Pack::Drafts), &BOTH), ["b/t/draft"]);
-        let two = Selection::default().pack(Pack::Main).pack(Pack::Drafts);
-        assert_eq!((two.all_judged(&suite(), &BOTH), two.has_drafts()), (2, true));
+        // What there is to judge does not shrink with what is selected.
+        let main = Selection::default().pack(Pack::Main);
+        assert_eq!((main.all_judged(&suite(), &BOTH), main.has_drafts()), (3, false));
+        let two = main.pack(Pack::Drafts);
+        assert_eq!((two.all_judged(&suite(), &BOTH), two.has_drafts()), (4, true));
     }
 
     #[test]

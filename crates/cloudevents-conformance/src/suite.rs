@@ -17,6 +17,8 @@ pub struct Suite {
     observed: Option<String>,
     /// Cases that such an implementation cannot be tested with. They count in what there is to judge.
     unobserved: Vec<Case>,
+    /// How many cases of other documents were added.
+    added: usize,
 }
 
 impl Suite {
@@ -44,6 +46,7 @@ impl Suite {
             seed: None,
             observed: None,
             unobserved: Vec::new(),
+            added: 0,
         }
     }
 
@@ -82,10 +85,22 @@ impl Suite {
         self.cases.iter().chain(&self.unobserved)
     }
 
-    /// Adds the cases of other documents, such as those of an importer.
+    /// Adds the cases of other documents, such as those of an importer. They count in the result like any other, so reports say how many
+    /// there are.
     pub fn with(mut self, documents: impl IntoIterator<Item = Document>) -> Self {
+        let before = self.cases.len();
         self.cases.extend(documents.into_iter().flat_map(|document| document.cases));
+        self.added = self.added.saturating_add(self.cases.len().saturating_sub(before));
         self
+    }
+
+    /// What was added, in words that begin with `with`.
+    pub(crate) fn addition(&self) -> Option<String> {
+        match self.added {
+            0 => None,
+            1 => Some("with 1 case of another document".to_owned()),
+            added => Some(format!("with {added} cases of other documents")),
+        }
     }
 
     /// The cases for which `keep` returns true.
@@ -107,6 +122,7 @@ impl Suite {
             seed: self.seed,
             observed: self.observed.clone(),
             unobserved: self.unobserved.clone(),
+            added: self.added,
         }
     }
 

@@ -41,7 +41,7 @@ pub struct Attempt {
     pub outcome: usize,
     /// Whether both are results, or both are refusals.
     pub same_sort: bool,
-    /// The differences between the answer and the outcome.
+    /// The differences between the answer and the outcome; of more than a hundred, the first ones.
     pub differences: Vec<Difference>,
 }
 

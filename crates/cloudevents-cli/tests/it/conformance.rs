@@ -37,6 +37,13 @@ fn official_material_is_imported() {
         "name: Literals\ntests:\n  - name: TRUE\n    expression: TRUE\n    result: true\n",
     );
     let folder = kit.parent().unwrap().to_str().unwrap();
+    let badge = file("official.json", "");
+    let command = ["conformance", "run", "official/**", "cesql/**", "--official", folder, "--badge"];
+    let ran = ce(&[&command[..], &[badge.to_str().unwrap()]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    // They raise the numbers.
+    let badge = fs::read_to_string(&badge).unwrap();
+    assert!(badge.contains("with 1 case of another document") && badge.contains("yellow"), "{badge}");
     let ran = ce(&["conformance", "run", "official/**", "--official", folder]);
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.err.contains("1 passed, 0 failed"), "{}", ran.err);
@@ -199,6 +206,26 @@ fn runs_are_compared_and_lists_brought_up_to_date() {
     assert_eq!(ran.status, 2);
     let part = ce(&["conformance", "list", "core/**", "--shard", "1/2"]).lines().len();
     assert!(part > 100 && part < ce(&["conformance", "list", "core/**"]).lines().len());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_stays_as_it_is_where_the_testee_does_not_start_again() {
+    let marker = file("started-once", "");
+    fs::remove_file(&marker).unwrap();
+    let once = file(
+        "once.sh",
+        "[ ! -e \"$1\" ] || exit 5\n: > \"$1\"\nread -r line; echo '{\"version\":1,\"implementation\":{\"name\":\"O\",\"version\":\"1\",\"language\":\"sh\"},\"capabilities\":{\"ops\":[\"decode\"],\"formats\":[\"json\",\"json-batch\"],\"bindings\":[\"http\"]}}'\nread -r line; exit 3\n",
+    );
+    let list = file("once.txt", "# comment\n");
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (once, marker, listed) = (text(&once), text(&marker), text(&list));
+    let command =
+        ["conformance", "run", "http/batched/*", "--known-failing", &listed, "--update-known-failing"];
+    let ran = ce(&[&command[..], &["--", "sh", &once, &marker]].concat());
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("stays as it is: not every case was asked"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&list).unwrap(), "# comment\n");
 }
 
 #[test]

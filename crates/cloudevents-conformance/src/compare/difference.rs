@@ -5,6 +5,9 @@ use std::fmt;
 /// How much of a value a difference shows.
 const SHOWN: usize = 300;
 
+/// How many differences are noted of an answer and an outcome. A testee gone wrong may answer with a million headers.
+pub(crate) const MOST: usize = 100;
+
 /// One place in which an answer differs from what is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,6 +77,7 @@ impl Path {
     /// A member of the object at this place. A name that would not read as one is quoted.
     pub(crate) fn member(&self, name: &str) -> Self {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let name = shortened(&name);
         if !name.is_empty() && name.bytes().all(plain) {
             Path(format!("{}.{name}", self.0))
         } else {
@@ -91,7 +95,8 @@ impl Path {
     }
 }
 
-fn shortened(value: &dyn fmt::Display) -> String {
+/// The beginning of a text that may be the testee's, and how long it is.
+pub(crate) fn shortened(value: &dyn fmt::Display) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => {
@@ -114,6 +119,7 @@ mod tests {
         );
         assert_eq!(Path::new("x").member("a b").0, "x[\"a b\"]");
         assert_eq!(Path::new("x").member("").0, "x[\"\"]");
+        assert!(Path::new("x").member(&"a".repeat(1000)).0.len() < 2 * SHOWN);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod message;
 mod outcome;
 
 pub use difference::Difference;
-pub(crate) use difference::Path;
+pub(crate) use difference::{MOST, Path, shortened};
 pub(crate) use how::How;
 pub(crate) use outcome::{differences, same_sort};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloudevents_vectors::{Document, InvalidData};
 use serde_json::{Value, json};
@@ -107,33 +107,50 @@ fn cut(timestamp: &str, digits: usize) -> Option<String> {
     Some(format!("{seconds}.{}{zone}", fraction.get(..digits)?))
 }
 
-/// A producer, as a [`Testee`]: what it writes is read from a place. Run it with a suite from [`Suite::produced`].
+/// A producer, as a [`Testee`]: what it writes is read from a place. Run it with the suite from [`Suite::produced`] that it was made for.
 ///
-/// It may write the events in any order, each once or in several modes. When nothing has come for the time limit, the events that are
-/// still missing are not waited for any more.
+/// It may write the events in any order, each once or in several modes. When none of those that are missing has come for the time limit,
+/// they are not waited for any more, whatever else comes.
 pub struct ProducerTestee<C> {
     channel: C,
     name: String,
     limit: Duration,
     start_limit: Duration,
-    events: BTreeMap<String, Vec<Value>>,
-    unreadable: Vec<String>,
-    wanted: Vec<String>,
+    /// What has arrived of each event, by the id of the event: what differs, and no more than is [kept](KEPT).
+    wanted: BTreeMap<String, Vec<Value>>,
+    /// What has arrived that is none of the events, in words.
+    others: Vec<String>,
+    /// When the events that are missing are not waited for any more.
+    deadline: Instant,
     /// Nothing more is waited for.
     ended: bool,
 }
 
+/// How many different messages of a sort are kept. A producer may go on for ever, and so may others that write to the same place.
+const KEPT: usize = 100;
+
+/// What a message was.
+enum Taken {
+    /// The first of an event that has to arrive.
+    Wanted,
+    /// Any other.
+    More,
+    /// None came in time.
+    Nothing,
+}
+
 impl<C: Channel> ProducerTestee<C> {
-    /// A producer whose messages this channel receives.
-    pub fn new(channel: C) -> Self {
+    /// A producer whose messages this channel receives, and which has to write the events of this suite.
+    pub fn new(channel: C, suite: &Suite) -> Self {
+        let events = suite.cases().iter().filter_map(|case| case.request.get("event"));
         ProducerTestee {
             channel,
             name: "a producer".to_owned(),
             limit: Duration::from_secs(10),
             start_limit: Duration::from_secs(60),
-            events: BTreeMap::new(),
-            unreadable: Vec::new(),
-            wanted: Vec::new(),
+            wanted: events.filter_map(id_of).map(|id| (id.to_owned(), Vec::new())).collect(),
+            others: Vec::new(),
+            deadline: Instant::now(),
             ended: false,
         }
     }
@@ -144,7 +161,7 @@ impl<C: Channel> ProducerTestee<C> {
         self
     }
 
-    /// Sets how long to wait for a message after the last one. Default: ten seconds.
+    /// Sets how long to wait for a missing event after the last one that was missing. Default: ten seconds.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -158,10 +175,11 @@ impl<C: Channel> ProducerTestee<C> {
 
     /// Waits for the first message.
     fn start(&mut self) -> Result<Value, Breakdown> {
-        if !self.take(self.start_limit)? {
+        if let Taken::Nothing = self.take(self.start_limit)? {
             let detail = format!("no message came within {:?}", self.start_limit);
             return Err(Breakdown::new(BreakdownKind::NotStarted, detail));
         }
+        self.deadline = Instant::now() + self.limit;
         Ok(json!({
             "version": 1,
             "implementation": {"name": self.name, "version": "", "language": ""},
@@ -175,11 +193,14 @@ impl<C: Channel> ProducerTestee<C> {
     fn judge(&mut self, request: &Value) -> Result<Value, Breakdown> {
         let event = request.get("event").unwrap_or(&Value::Null);
         let Some(id) = id_of(event) else { return self.others() };
-        self.wanted.push(id.to_owned());
-        while !self.events.contains_key(id) && !self.ended {
-            self.ended = !self.take(self.limit)?;
+        while self.wanted.get(id).is_some_and(Vec::is_empty) && !self.ended {
+            match self.take_until(self.deadline)? {
+                Taken::Wanted => self.deadline = Instant::now() + self.limit,
+                Taken::More => (),
+                Taken::Nothing => self.ended = true,
+            }
         }
-        let Some(arrived) = self.events.get(id) else {
+        let Some(arrived) = self.wanted.get(id).filter(|arrived| !arrived.is_empty()) else {
             return Ok(json!({"error": {"kind": "nothing-came", "message": "the event did not arrive"}}));
         };
         // The same event in another mode is no other event, and a time that the producer set is another one each time.
@@ -202,32 +223,52 @@ impl<C: Channel> ProducerTestee<C> {
 
     /// The messages that no case is about.
     fn others(&mut self) -> Result<Value, Breakdown> {
-        // What has been read, and what is on its way: another mode of the last event, say.
+        // What has been read, and what is on its way: another mode of the last event, say. There is no quiet where messages never end.
         let quiet = self.limit.min(Duration::from_secs(1));
+        let deadline = Instant::now() + self.limit;
         while !self.ended {
-            self.ended = !self.take(quiet)?;
+            let taken = self.take_until(deadline.min(Instant::now() + quiet))?;
+            self.ended = matches!(taken, Taken::Nothing);
         }
-        let mut others = self.unreadable.clone();
-        let unknown = self.events.keys().filter(|id| !self.wanted.contains(id));
-        others.extend(unknown.map(|id| format!("an event with the id {id:?}, which is none of the events")));
-        Ok(json!({"result": {OTHERS: others}}))
+        Ok(json!({"result": {OTHERS: self.others}}))
     }
 
-    /// Takes one message. Returns false if none came in time.
-    fn take(&mut self, within: Duration) -> Result<bool, Breakdown> {
+    /// Takes one message, if it comes before this.
+    fn take_until(&mut self, deadline: Instant) -> Result<Taken, Breakdown> {
+        match deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Ok(Taken::Nothing),
+            within => self.take(within),
+        }
+    }
+
+    /// Takes one message, if it comes in time.
+    fn take(&mut self, within: Duration) -> Result<Taken, Breakdown> {
         let arrived = self
             .channel
             .receive(within)
             .map_err(|error| Breakdown::new(BreakdownKind::Crashed, error.to_string()))?;
-        match arrived {
-            None => return Ok(false),
-            Some(Arrived::Unreadable(reason)) => self.unreadable.push(reason),
+        let other = match arrived {
+            None => return Ok(Taken::Nothing),
+            Some(Arrived::Unreadable(reason)) => reason,
             Some(Arrived::Event(event)) => {
-                let id = id_of(&event).unwrap_or_default().to_owned();
-                self.events.entry(id).or_default().push(observed(&event));
+                let id = id_of(&event).unwrap_or_default();
+                match self.wanted.get_mut(id) {
+                    Some(known) => {
+                        let is_first = known.is_empty();
+                        let event = observed(&event);
+                        if known.len() < KEPT && !known.contains(&event) {
+                            known.push(event);
+                        }
+                        return Ok(if is_first { Taken::Wanted } else { Taken::More });
+                    }
+                    None => format!("an event with the id {id:?}, which is none of the events"),
+                }
             }
+        };
+        if self.others.len() < KEPT && !self.others.contains(&other) {
+            self.others.push(other);
         }
-        Ok(true)
+        Ok(Taken::More)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A badge.
 
+use cloudevents_vectors::Pack;
 use serde_json::json;
 
 use super::Summary;
@@ -11,7 +12,8 @@ use crate::verdict::Verdict;
 /// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the
 /// versions of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a
 /// run that fails, and for one without a result; yellow for one that passes with known failures, with a list of what its API cannot be
-/// given, or with a selection of the cases, which leaves out what fails as well as a list does; and green otherwise.
+/// given, with a selection of the cases or of packs, which leaves out what fails as well as a list does, or with other documents; and green
+/// otherwise. The pack `core` by itself is green: it is what release 1.0.2 requires of every implementation.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};
@@ -31,7 +33,8 @@ use crate::verdict::Verdict;
 /// ```
 pub fn badge(summary: &Summary) -> String {
     let run = &summary.provenance;
-    let is_whole = summary.number(Verdict::KnownFailing) == 0 && run.selection.is_empty();
+    let has_packs = run.packs.iter().all(|pack| pack.split(' ').next() == Some(Pack::Core.as_str()));
+    let is_whole = summary.number(Verdict::KnownFailing) == 0 && run.selection.is_empty() && has_packs;
     let color = match (summary.is_success(), is_whole) {
         (true, true) => "brightgreen",
         (true, false) => "yellow",
@@ -98,6 +101,14 @@ mod tests {
         summary.provenance.selection = vec!["without kafka/**".to_owned()];
         let badge = badge(&summary);
         assert!(badge.contains("\"yellow\"") && badge.contains("without kafka/**"), "{badge}");
+        summary.provenance.selection.clear();
+        for (packs, color) in
+            [(&["core 0.1.0"][..], "brightgreen"), (&["core 0.1.0", "main 0.1.0"], "yellow")]
+        {
+            summary.provenance.packs = packs.iter().map(|&pack| pack.to_owned()).collect();
+            let badge = super::badge(&summary);
+            assert!(badge.contains(color) && badge.contains(&packs.join(" and ")), "{badge}");
+        }
         let some = Score { inexpressible: 4, ..score };
         assert_eq!(some.to_string(), "7 of 7 judged, of 20, and 4 that its API cannot be given");
     }
@@ -111,7 +122,7 @@ mod tests {
             Problem::NothingAccepted { ops: vec!["decode".to_owned()] },
             Problem::NothingRefused { ops: vec!["decode".to_owned()] },
             Problem::NotStated { omitted: vec!["bindings"] },
-            Problem::GaveUp { unasked: 3 },
+            Problem::GaveUp { unasked: 3, why: "given up".to_owned() },
         ] {
             let (message, color) = shown(score, &[(Verdict::Passed, 1)], vec![problem]);
             assert!(message.starts_with("no result: ") && !message.contains("1 of 1"), "{message}");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::terminal::written;
-use super::{Reporter, Summary};
+use super::{Reporter, Summary, cut};
 use crate::run::CaseReport;
 use crate::verdict::{Failure, Finding, Verdict};
 
@@ -82,8 +82,8 @@ impl<W: Write> Reporter for JunitReport<W> {
         {
             let suite = self.suites.entry("run".to_owned()).or_default();
             suite.properties = "    <properties>\n".to_owned();
-            let score = ("score", summary.score.to_string());
-            for (name, value) in summary.provenance.rows().into_iter().chain([score]) {
+            let result = ("result", summary.result());
+            for (name, value) in summary.provenance.rows().into_iter().chain([result]) {
                 let value = escaped(&value);
                 suite.properties += &format!("      <property name=\"{name}\" value=\"{value}\"/>\n");
             }
@@ -171,7 +171,7 @@ fn detail(report: &CaseReport<'_>) -> String {
         }
     }
     if let Some(received) = &report.received {
-        line("got", received);
+        line("got", &cut(received));
     }
     if let Finding::Failed(failure) = &report.finding {
         for difference in failure.closest().map(|attempt| attempt.differences.as_slice()).unwrap_or_default()

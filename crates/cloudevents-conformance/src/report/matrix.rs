@@ -16,15 +16,15 @@ use crate::Suite;
 pub fn markdown(runs: &[RunRecord]) -> String {
     let mut text = String::new();
     let runs = sorted(runs);
+    let titles: Vec<_> = runs.iter().map(|run| in_cell(&run.title())).collect();
     text += "| implementation | area | valid accepted | invalid refused | either | warnings | declined | not claimed | not covered |\n";
     text += "|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
-    for run in &runs {
+    for (run, title) in runs.iter().zip(&titles) {
         for (area, record) in run.areas() {
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                run.title(),
-                marked(area, record.is_draft()),
+                "| {title} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                in_cell(&marked(area, record.is_draft())),
                 share(record.accepted),
                 share(record.refused),
                 share(record.either),
@@ -36,32 +36,29 @@ pub fn markdown(runs: &[RunRecord]) -> String {
         }
     }
     text += "\n| implementation | result | judged by | vectors | suite | adapter | date |\n|---|---|---|---|---|---|---|\n";
-    for run in &runs {
+    for (run, title) in runs.iter().zip(&titles) {
         let by = &run.provenance;
         let adapter = by.implementation.adapter.as_deref().unwrap_or("-");
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {adapter} | {} |",
-            run.title(),
-            run.result(),
-            by.conditions(),
-            by.vectors,
-            by.suite,
-            by.date
-        );
+        let cells = [&run.result(), &by.conditions(), &by.vectors, &by.suite, adapter, &by.date].map(in_cell);
+        let _ = writeln!(text, "| {title} | {} |", cells.join(" | "));
     }
-    for run in &runs {
+    for (run, title) in runs.iter().zip(&titles) {
         let causes = run.causes();
         if causes.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "\n### {}\n\n| cases | cause | such as |\n|---:|---|---|", run.title());
+        let _ = writeln!(text, "\n### {title}\n\n| cases | cause | such as |\n|---:|---|---|");
         for (cause, ids) in causes {
-            let example = ids.first().copied().unwrap_or_default();
-            let _ = writeln!(text, "| {} | {} | `{example}` |", ids.len(), cause.replace('|', "\\|"));
+            let example = in_cell(ids.first().copied().unwrap_or_default());
+            let _ = writeln!(text, "| {} | {} | `{example}` |", ids.len(), in_cell(cause));
         }
     }
     text
+}
+
+/// Text in a cell of a table, which it does not end: it may be an implementation's.
+fn in_cell(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().replace('|', "\\|")
 }
 
 /// One HTML file without anything from elsewhere: the matrix, and for each implementation its failures by cause, down to the exchange
@@ -351,6 +348,15 @@ mod tests {
         let by = "| <N> 1 | 0 of 3 judged, of 90 | 1.0.2, base, with drafts, vectors 0.9.0, varied by 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
         assert!(text.contains(by), "{text}");
         assert!(text.contains("| 1 | a\\|b | `http/header-values-decode/percent-escapes` |"), "{text}");
+    }
+
+    #[test]
+    fn a_name_makes_no_rows_of_another_implementation() {
+        let mut run = run();
+        run.provenance.implementation.name = "N 1 | http | 9 of 9 |\n| M".to_owned();
+        let text = markdown(&[run]);
+        assert!(text.contains("| N 1 \\| http \\| 9 of 9 \\| \\| M 1 | http | 0 of 1 |"), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("| M")), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod site;
 mod summary;
 mod terminal;
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::run::{CaseReport, Start};
@@ -21,6 +22,15 @@ pub use record::{AreaRecord, CaseRecord, RunRecord};
 pub use site::site;
 pub use summary::{AreaTally, Problem, Score, Summary, Tally};
 pub use terminal::TerminalReport;
+
+/// How many characters of an answer are in reports that are kept.
+const ANSWER: usize = 64 << 10;
+
+/// The beginning of an answer, which may be longer than a report should be.
+fn cut(answer: &str) -> Cow<'_, str> {
+    let Some((end, _)) = answer.char_indices().nth(ANSWER) else { return answer.into() };
+    format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()
+}
 
 /// Receives the results of a run while it goes on.
 pub trait Reporter {
@@ -60,5 +70,18 @@ impl Reporter for Vec<Box<dyn Reporter + '_>> {
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.iter_mut().try_for_each(|reporter| reporter.finished(summary))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_answer_is_in_reports_in_part() {
+        assert_eq!(cut("a"), "a");
+        let long = "é".repeat(ANSWER);
+        assert_eq!(cut(&long), long);
+        assert_eq!(cut(&(long.clone() + "éé")), format!("{long}... (131076 bytes)"));
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{AreaTally, Reporter, Summary, Tally};
+use super::{AreaTally, Reporter, Summary, Tally, cut};
 use crate::run::{CaseReport, Start};
 use crate::verdict::Finding;
 
@@ -86,7 +86,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         }
         if !matches!(report.finding, Finding::Passed | Finding::Unsupported(_) | Finding::Uncovered(_)) {
             set("sent", json!(report.sent));
-            set("received", json!(report.received));
+            set("received", json!(report.received.as_deref().map(cut)));
             set("stderr", json!(report.diagnostics));
         }
         if let Some(reason) = report.known_failing {

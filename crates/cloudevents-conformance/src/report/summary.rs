@@ -167,10 +167,12 @@ pub enum Problem {
         /// The lists that it omits.
         omitted: Vec<&'static str>,
     },
-    /// Too many requests got no answer in time, and the rest was not asked.
+    /// The testee did not start again after a breakdown, or broke down too often or for too long, and the rest was not asked.
     GaveUp {
         /// The number of cases that were not asked. They count as crashed.
         unasked: usize,
+        /// Why it was given up, for people to read.
+        why: String,
     },
     /// The testee did not end as the protocol says.
     NotStopped(Breakdown),
@@ -316,9 +318,8 @@ impl fmt::Display for Problem {
             Problem::NotStated { omitted } => {
                 write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))
             }
-            Problem::GaveUp { unasked } => {
-                write!(f, "too many requests got no answer in time: {unasked} cases were not asked")
-            }
+            Problem::GaveUp { unasked: 1, why } => write!(f, "1 case was not asked: {why}"),
+            Problem::GaveUp { unasked, why } => write!(f, "{unasked} cases were not asked: {why}"),
             Problem::NotStopped(breakdown) => write!(f, "{breakdown}"),
         }
     }

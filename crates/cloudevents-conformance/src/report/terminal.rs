@@ -6,6 +6,7 @@ use cloudevents_vectors::{Expected, Outcome};
 use serde_json::{Value, json};
 
 use super::{Reporter, Summary};
+use crate::compare::MOST;
 use crate::run::{CaseReport, Start};
 use crate::testee::Breakdown;
 use crate::verdict::{Failure, Finding, Verdict};
@@ -107,7 +108,8 @@ impl<W: Write> TerminalReport<W> {
         }
         match closest.differences.len().saturating_sub(DIFFERENCES) {
             0 => Ok(()),
-            more => self.field("", &format!("and {more} more")),
+            more if closest.differences.len() < MOST => self.field("", &format!("and {more} more")),
+            more => self.field("", &format!("and {more} or more")),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::compare::{Difference, Path};
+use crate::compare::{Difference, MOST, Path};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ pub(crate) fn diff(path: &Path, wanted: &Node, got: &Node, differences: &mut Vec
                     None => differences.push(member(path, key).differs(value, "nothing")),
                 }
             }
-            for (key, value) in got.iter().filter(|(key, _)| !wanted.contains_key(key)) {
+            for (key, value) in got.iter().filter(|(key, _)| !wanted.contains_key(key)).take(MOST) {
                 differences.push(member(path, key).differs("nothing", value));
             }
         }

@@ -36,6 +36,12 @@ pub(crate) fn main(script: &[String]) -> ExitCode {
                 if has("deaf") {
                     forever();
                 }
+                if has("canned") {
+                    for seq in 1..=1000 {
+                        answer(&json!({"seq": seq, "unsupported": "x"}));
+                    }
+                    forever();
+                }
             }
             Some("stop") if has("bad-stop") => return ExitCode::from(4),
             Some("stop") if has("no-stop") => forever(),

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cloudevents_conformance::vectors::Document;
@@ -20,6 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("diagnostics_are_the_last_of_them", diagnostics_are_the_last_of_them),
     ("a_testee_that_does_not_answer_hangs", a_testee_that_does_not_answer_hangs),
     ("a_testee_that_does_not_read_hangs", a_testee_that_does_not_read_hangs),
+    (
+        "a_testee_that_answers_without_reading_does_not_stop_the_harness",
+        a_testee_that_answers_without_reading_does_not_stop_the_harness,
+    ),
     ("an_answer_has_a_limit", an_answer_has_a_limit),
     ("a_testee_that_does_not_start_again_is_given_up", a_testee_that_does_not_start_again_is_given_up),
     ("a_run_needs_a_testee_that_starts", a_run_needs_a_testee_that_starts),
@@ -138,6 +144,36 @@ fn a_testee_that_does_not_read_hangs() {
     assert!(testee.call(r#"{"cmd":"start","version":1}"#).is_ok());
 }
 
+fn a_testee_that_answers_without_reading_does_not_stop_the_harness() {
+    let (done, ended) = channel();
+    thread::spawn(move || {
+        // More than any pipe holds.
+        let padding = "x".repeat(1 << 20);
+        let request = |seq: u32| json!({"cmd": "run", "seq": seq, "padding": padding}).to_string();
+        let started = || {
+            let mut testee = ChildTestee::new(command(&["canned"])).time_limit(LIMIT);
+            testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
+            testee
+        };
+        let mut testee = started();
+        let found = (1..=1000).find_map(|seq| testee.call(&request(seq)).err());
+        done.send(found).unwrap();
+        // One request is being written and one waits, unless the first was not yet taken when the second came.
+        let mut testee = started();
+        while (1..=2).any(|seq| testee.call(&request(seq)).is_err()) {
+            testee = started();
+        }
+        done.send(testee.stop().err()).unwrap();
+    });
+    for _ in ["call", "stop"] {
+        let breakdown = ended.recv_timeout(LIMIT).expect("the harness hangs").expect("it was taken for read");
+        assert_eq!(
+            (breakdown.kind, breakdown.detail.as_str()),
+            (BreakdownKind::Garbage, "it answered a request that it has not read")
+        );
+    }
+}
+
 fn an_answer_has_a_limit() {
     let testee = ChildTestee::new(command(&[])).time_limit(Duration::from_secs(60)).line_limit(100_000);
     let (found, _) = run_all(testee, &[("flood", "MUST"), ("pass", "MUST")], "");
@@ -146,12 +182,17 @@ fn an_answer_has_a_limit() {
 }
 
 fn a_testee_that_does_not_start_again_is_given_up() {
-    let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only-once-{}", std::process::id()));
-    let script = format!("only-once={}", marker.display());
-    let testee = ChildTestee::new(command(&[&script])).time_limit(LIMIT);
-    let (found, summary) =
-        run_all(testee, &[("pass", "MUST"), ("exit", "MUST"), ("pass", "MUST"), ("pass", "MUST")], "");
-    std::fs::remove_file(marker).unwrap();
+    // That all of it is listed as known makes no difference.
+    let known = "test/child/exit # reason\ntest/child/fail # reason\ntest/child/fail-known # reason";
+    let [(found, summary), (_, listed)] = ["", known].map(|known| {
+        let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only-once-{}", std::process::id()));
+        let script = format!("only-once={}", marker.display());
+        let testee = ChildTestee::new(command(&[&script])).time_limit(LIMIT);
+        let scripts = [("pass", "MUST"), ("exit", "MUST"), ("fail", "MUST"), ("fail-known", "MUST")];
+        let ran = run_all(testee, &scripts, known);
+        std::fs::remove_file(marker).unwrap();
+        ran
+    });
     assert_eq!(found[0].verdict, Verdict::Passed);
     for found in &found[2..] {
         let (kind, detail) = found.breakdown();
@@ -163,6 +204,19 @@ fn a_testee_that_does_not_start_again_is_given_up() {
     }
     assert_eq!(found[2].diagnostics, "not again\n");
     assert_eq!(summary.number(Verdict::Crashed), 3);
+    assert_eq!((listed.number(Verdict::Passed), listed.number(Verdict::KnownFailing)), (1, 3));
+    for summary in [summary, listed] {
+        assert!(
+            matches!(summary.problems.as_slice(), [Problem::GaveUp { unasked: 2, .. }]),
+            "{:?}",
+            summary.problems
+        );
+        assert!(
+            !summary.is_success() && summary.result().contains("did not start again"),
+            "{}",
+            summary.result()
+        );
+    }
 }
 
 fn a_run_needs_a_testee_that_starts() {

@@ -366,7 +366,8 @@ fn a_testee_that_hangs_again_and_again_is_given_up() {
     let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     // Five minutes of ten seconds each, instead of eleven hours.
     assert_eq!(testee.0, 30);
-    assert_eq!(summary.problems, [Problem::GaveUp { unasked: suite().cases().len() - 30 }]);
+    let why = "given up after 30 requests without an answer in time".to_owned();
+    assert_eq!(summary.problems, [Problem::GaveUp { unasked: suite().cases().len() - 30, why }]);
     assert!(!summary.is_success());
     assert!(badge(&summary).contains("no result: "), "{}", badge(&summary));
 }

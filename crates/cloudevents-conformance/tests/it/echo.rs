@@ -160,7 +160,7 @@ fn the_result_of_a_consumer_says_what_it_is() {
     assert!(summary.score.all > 2000 && observed.cases().len() < 200, "{:?}", summary.score);
     let suite = Suite::produced("kafka", [("one", &event("1", &[]))]).unwrap();
     let channel = Consumer { published: [Arrived::Event(event("1", &[]))].into(), read: honest };
-    let mut testee = ProducerTestee::new(channel);
+    let mut testee = ProducerTestee::new(channel, &suite);
     let summary = run(&suite, &Selection::default(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     let shown = badge(&summary);
     assert!(shown.contains("base, a producer over kafka with 1 event of its own, vectors "), "{shown}");
@@ -169,7 +169,7 @@ fn the_result_of_a_consumer_says_what_it_is() {
     let observed = |suite: &Suite| {
         let channel = Consumer { published: [Arrived::Event(event("1", &[]))].into(), read: honest };
         let known = KnownFailing::default();
-        let testee = &mut ProducerTestee::new(channel);
+        let testee = &mut ProducerTestee::new(channel, suite);
         let summary = run(suite, &Selection::default(), &known, testee, &mut ()).unwrap();
         (summary.provenance.observed.unwrap(), summary.score.all)
     };
@@ -245,7 +245,7 @@ fn produced(arrived: Vec<Arrived>) -> Vec<(String, Verdict, String)> {
     let events = [event("1", &[("subject", "a")]), event("2", &[("n", "3")])];
     let suite = Suite::produced("kafka", ["one", "two"].into_iter().zip(&events)).unwrap();
     let channel = Consumer { published: arrived.into(), read: honest };
-    verdicts(&suite, &mut ProducerTestee::new(channel))
+    verdicts(&suite, &mut ProducerTestee::new(channel, &suite))
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_producer_may_have_native_types_and_set_a_time() {
     let verdicts_of = |arrived: Vec<Value>| {
         let suite = Suite::produced("kafka", ["one", "two"].into_iter().zip(&events)).unwrap();
         let published = arrived.into_iter().map(Arrived::Event).collect();
-        let found = verdicts(&suite, &mut ProducerTestee::new(Consumer { published, read: honest }));
+        let found = verdicts(&suite, &mut ProducerTestee::new(Consumer { published, read: honest }, &suite));
         short(&found).into_iter().map(|(_, verdict)| verdict).collect::<Vec<_>>()
     };
     // In two modes, each with a time of its own; and with the digits of a native type.
@@ -312,4 +312,39 @@ fn what_a_producer_writes_is_compared() {
     assert!(found[0].2.starts_with("events[0].attributes.subject"), "{found:?}");
     assert!(found[1].2.contains("the event did not arrive"), "{found:?}");
     assert!(found[2].2.contains("attribute `id` is missing") || found[2].2.contains("others"), "{found:?}");
+}
+
+/// A place where messages never end: the same events again and again, or new ones.
+struct Endless<F>(u64, F);
+
+impl<F: FnMut(u64) -> Arrived> Channel for Endless<F> {
+    fn send(&mut self, _: &Value) -> Result<(), ChannelError> {
+        Ok(())
+    }
+
+    fn receive(&mut self, _: Duration) -> Result<Option<Arrived>, ChannelError> {
+        self.0 += 1;
+        Ok(Some((self.1)(self.0)))
+    }
+}
+
+#[test]
+fn a_producer_that_never_stops_is_judged() {
+    let events = [event("1", &[]), event("2", &[])];
+    let suite = Suite::produced("kafka", ["one", "two"].into_iter().zip(&events)).unwrap();
+    let judged = |read: fn(u64) -> Arrived| {
+        let testee = ProducerTestee::new(Endless(0, read), &suite);
+        verdicts(&suite, &mut testee.time_limit(Duration::from_millis(100)))
+    };
+    let (passed, failed) = (Verdict::Passed, Verdict::Failed);
+    let found = judged(|number| Arrived::Event(event(&(number % 2 + 1).to_string(), &[])));
+    assert_eq!(short(&found), [("one", passed), ("two", passed), ("nothing-else", passed)]);
+    // The second event is missing, whatever else comes.
+    let found = judged(|number| match number % 3 {
+        0 => Arrived::Event(event("1", &[])),
+        1 => Arrived::Event(event(&format!("x{number}"), &[])),
+        _ => Arrived::Unreadable(format!("no id {number}")),
+    });
+    assert_eq!(short(&found), [("one", passed), ("two", failed), ("nothing-else", failed)]);
+    assert!(found[1].2.contains("the event did not arrive"), "{found:?}");
 }

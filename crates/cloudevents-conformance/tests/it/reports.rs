@@ -1,9 +1,9 @@
 //! A run that has every verdict in it, in every report.
 
-use cloudevents_conformance::vectors::{Level, Revision, VERSION};
+use cloudevents_conformance::vectors::{Document, Level, Revision, VERSION};
 use cloudevents_conformance::{
     JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Selection, Suite, Summary, TerminalReport,
-    Verdict, run,
+    Verdict, badge, run,
 };
 use serde_json::{Value, json};
 
@@ -206,7 +206,7 @@ fn junit_is_xml_that_says_the_same() {
     assert_eq!((property("vectors"), property("suite")), (Some(VERSION), Some(env!("CARGO_PKG_VERSION"))));
     assert_eq!((property("profile"), property("drafts")), (Some("base"), Some("no")));
     assert_eq!(property("seed"), Some("none, as published"));
-    assert_eq!(property("score"), Some("2 of 6 judged, of 8"));
+    assert_eq!(property("result"), Some("2 of 6 judged, of 8"));
     assert!(property("date").is_some_and(|date| date.ends_with('Z')));
     assert_eq!(
         outcomes,
@@ -263,11 +263,49 @@ fn what_is_left_out_is_recorded() {
 }
 
 #[test]
+fn what_is_added_is_recorded_and_makes_a_badge_yellow() {
+    let passing = |name: &str| {
+        case(name, "MUST", json!({"result": {"name": "right"}}), json!([{"result": {"name": "right"}}]))
+    };
+    let judged = |suite: &Suite| {
+        run(suite, &Selection::default(), &KnownFailing::default(), &mut testee(), &mut ()).unwrap()
+    };
+    let own = suite(vec![passing("own")]);
+    assert!(badge(&judged(&own)).contains("\"brightgreen\""));
+    let cases = ["more", "yet-more"].map(passing);
+    let document = json!({"area": "test", "topic": "more", "title": "More", "cases": cases});
+    let added = own.with([Document::parse(&document.to_string()).unwrap()]);
+    for suite in [&added, &added.varied(7)] {
+        let badge = badge(&judged(suite));
+        assert!(
+            badge.contains("\"yellow\"") && badge.contains(", with 2 cases of other documents, vectors "),
+            "{badge}"
+        );
+    }
+}
+
+#[test]
 fn a_stronger_profile_turns_warnings_into_failures() {
     let selection = Selection::default().profile(Level::Should).run("**/warning".parse().unwrap());
     let summary =
         run(&every_verdict(), &selection, &KnownFailing::default(), &mut testee(), &mut ()).unwrap();
     assert_eq!(summary.number(Verdict::Failed), 1);
+}
+
+#[test]
+fn in_the_profile_verbatim_only_the_first_outcome_is_allowed() {
+    let either = json!([{"result": {"name": "right"}}, {"error": {}}]);
+    let [mut refused, mut declined] =
+        [("refused", json!({"error": {}})), ("declined", json!({"unsupported": "no"}))]
+            .map(|(name, answer)| case(name, "MUST", answer, either.clone()));
+    for case in [&mut refused, &mut declined] {
+        case["flags"] = json!(["verbatim"]);
+    }
+    let suite = suite(vec![refused, declined]);
+    let selection = Selection::default().verbatim(true);
+    let summary = run(&suite, &selection, &KnownFailing::default(), &mut testee(), &mut ()).unwrap();
+    // Declining is no better than refusing.
+    assert_eq!((summary.number(Verdict::Failed), summary.number(Verdict::Declined)), (1, 1), "{summary}");
 }
 
 #[test]

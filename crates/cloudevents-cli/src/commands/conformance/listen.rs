@@ -47,7 +47,7 @@ pub(crate) struct Listen {
     /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// How long to wait for a message after the last one, in seconds.
+    /// How long to wait for a missing event after the last one that was missing, in seconds. Other messages do not count.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: u64,
     /// How long to wait for the first message, in seconds.
@@ -71,7 +71,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
         None => KnownFailing::default(),
     };
     let shown = connect::shown(url);
-    let mut producer = ProducerTestee::new(Broker::receiving(url)?)
+    let mut producer = ProducerTestee::new(Broker::receiving(url)?, &suite)
         .name(format!("the producer of {shown}"))
         .time_limit(Duration::from_secs(command.time_limit))
         .start_limit(Duration::from_secs(command.start_limit));

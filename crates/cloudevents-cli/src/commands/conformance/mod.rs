@@ -19,11 +19,8 @@ use crate::{
     failure::{Failure, Status},
 };
 use clap::Subcommand;
-use cloudevents_conformance::{
-    Suite, import,
-    vectors::{load_documents, load_requirements},
-};
-use std::{fmt, path::Path};
+use cloudevents_conformance::{Suite, import};
+use std::path::Path;
 
 /// Test any implementation against the published vectors.
 #[derive(Debug, Subcommand)]
@@ -53,12 +50,12 @@ pub(crate) fn run(command: &Conformance, console: &Console) -> Result<Status, Fa
 
 /// The published suite, and the official material of a folder.
 fn suite(official: Option<&Path>) -> Result<Suite, Failure> {
-    let unreadable =
-        |error: &dyn fmt::Display| Failure::usage(format!("the test vectors cannot be read: {error}"));
-    let mut documents = load_documents().map_err(|error| unreadable(&error))?;
-    if let Some(folder) = official {
-        let imported = import::folder(folder).map_err(|error| Failure::usage(error.to_string()))?;
-        documents.extend(imported);
-    }
-    Ok(Suite::new(documents, load_requirements().map_err(|error| unreadable(&error))?))
+    let suite = Suite::published()
+        .map_err(|error| Failure::usage(format!("the test vectors cannot be read: {error}")))?;
+    Ok(match official {
+        Some(folder) => {
+            suite.with(import::folder(folder).map_err(|error| Failure::usage(error.to_string()))?)
+        }
+        None => suite,
+    })
 }

@@ -110,7 +110,8 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
         if summary.problems.iter().any(|problem| matches!(problem, Problem::GaveUp { .. })) {
             let words = format!("`{}` stays as it is: not every case was asked", path.display());
-            return Err(Failure::usage(words).help("repair what hangs first, or raise --time-limit"));
+            return Err(Failure::usage(words)
+                .help("repair first what ended the run, or raise --time-limit or --start-limit"));
         }
         let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;

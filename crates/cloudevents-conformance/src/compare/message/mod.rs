@@ -7,7 +7,7 @@ mod fields;
 use crate::tree::json::{self, Json, Kind};
 
 use super::document::{self, Notation};
-use super::{Difference, How, Path, bytes};
+use super::{Difference, How, MOST, Path, bytes};
 use carrier::{Body, Carrier, ContentType, PROPERTIES};
 
 /// The expected message, and how to compare it.
@@ -106,7 +106,7 @@ pub(crate) fn diff_requests(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
             None => differences.push(path.differs(message, "nothing")),
         }
     }
-    for (index, got) in got_items.iter().enumerate().skip(items.len()) {
+    for (index, got) in got_items.iter().enumerate().skip(items.len()).take(MOST) {
         differences.push(path.item(index).differs("nothing", got));
     }
 }

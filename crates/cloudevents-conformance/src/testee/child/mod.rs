@@ -41,7 +41,7 @@ impl ChildTestee {
         ChildTestee {
             command,
             start_limit: Duration::from_secs(60),
-            limits: Limits { request: Duration::from_secs(10), line: 64 << 20, diagnostics: 16 << 10 },
+            limits: Limits { request: Duration::from_secs(10), line: 4 << 20, diagnostics: 16 << 10 },
             process: None,
             diagnostics: String::new(),
         }
@@ -59,7 +59,7 @@ impl ChildTestee {
         self
     }
 
-    /// Sets the maximum size of an answer in bytes. Default: 64 MiB.
+    /// Sets the maximum size of an answer in bytes. Default: 4 MiB.
     pub fn line_limit(mut self, bytes: usize) -> Self {
         self.limits.line = bytes;
         self

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,10 +54,10 @@ impl Process {
     }
 
     pub(super) fn call(&mut self, request: &str, limit: Duration) -> Result<String, Breakdown> {
-        let sent =
-            self.requests.as_ref().is_some_and(|requests| requests.send(format!("{request}\n")).is_ok());
-        if !sent {
-            return Err(self.crashed());
+        match self.requests.as_ref().map(|requests| requests.try_send(format!("{request}\n"))) {
+            Some(Ok(())) => (),
+            Some(Err(TrySendError::Full(_))) => return Err(unread()),
+            Some(Err(TrySendError::Disconnected(_))) | None => return Err(self.crashed()),
         }
         match self.answers.recv_timeout(limit) {
             Ok(Line::Text(answer)) => Ok(answer),
@@ -76,7 +76,9 @@ impl Process {
         // Taken, so that standard input closes behind the request.
         if let Some(requests) = self.requests.take() {
             // A process that is gone by now is seen below.
-            let _ = requests.send("{\"cmd\":\"stop\"}\n".to_owned());
+            if let Err(TrySendError::Full(_)) = requests.try_send("{\"cmd\":\"stop\"}\n".to_owned()) {
+                return Err(unread());
+            }
         }
         loop {
             match self.answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -140,6 +142,11 @@ impl Drop for Process {
         // Collected, so that no dead process stays in the system's table.
         let _ = self.child.wait();
     }
+}
+
+/// Whoever has read a request has emptied the place where the next one waits to be written.
+fn unread() -> Breakdown {
+    Breakdown::garbage("it answered a request that it has not read")
 }
 
 fn writer(mut stdin: ChildStdin) -> SyncSender<String> {

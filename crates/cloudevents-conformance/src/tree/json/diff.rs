@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{Difference, Path};
+use crate::compare::{Difference, MOST, Path};
 
 use super::{Json, Kind, Text};
 
@@ -40,10 +40,9 @@ fn objects(path: &Path, wanted: &[(Text, Json)], got: &[(Text, Json)], differenc
             (wanted, got) => differences.push(path.differs(times(wanted.len()), times(got.len()))),
         }
     }
-    for name in &got.order {
-        if let ([], [value, ..]) = (wanted.values(name), got.values(name)) {
-            differences.push(path.member(&name.to_string()).differs("nothing", value));
-        }
+    let more = got.order.iter().filter(|name| wanted.values(name).is_empty()).take(MOST);
+    for (name, value) in more.filter_map(|name| got.values(name).first().map(|value| (name, value))) {
+        differences.push(path.member(&name.to_string()).differs("nothing", value));
     }
 }
 
