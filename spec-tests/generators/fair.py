@@ -46,9 +46,9 @@ VALIDATES = "SDK-Validation-c"
 # That a record without a payload has a null value, so that one of no bytes is something else.
 NULL_VALUE = "KAFKA-3.2.2-b"
 
-# Text that is not UTF-8. "A decoder might or might not want to verify" it (RFC 8949, section 5.3.1); Avro says how text is encoded, and not that readers
-# verify it. The same holds for headers of Kafka, which is what the role of KAFKA-3.2.3-b says: no other clause of these two formats is about text alone.
-UNVERIFIED = re.compile(r"(?:cbor|avro|avro-compact)/.*(?:not-utf-?8|surrogate|cut-character)$")
+# Text that is not UTF-8. "A decoder might or might not want to verify" it (RFC 8949, section 5.3.1); Avro and Protobuf say how text is encoded, and not that
+# readers must verify it. The same holds for headers of Kafka, which is what the role of KAFKA-3.2.3-b says: no other clause of these formats is about text alone.
+UNVERIFIED = re.compile(r"(?:cbor|avro|avro-compact|protobuf)/.*(?:not-utf-?8|surrogate|cut-character)$")
 
 # Bytes after a datum of Avro. The schema says what is encoded; readers of datums do not look behind them.
 BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
@@ -64,6 +64,10 @@ UNPADDED = re.compile(r"core/types-binary/(?:unpadded|too-little-padding)$")
 # segments, or with escapes in upper case.
 NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"'
                         r'|"https?://[^"\\?#]*/\.{1,2}(?:[/?#][^"\\]*)?\\*"|"(?:https?://|urn:)[^"\\]*%(?:[a-f][0-9a-fA-F]|[0-9A-F][a-f])')
+
+# Clauses that say where something stands. That a message in which it does not is refused follows from what every event has.
+PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$"
+                    r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
 UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
@@ -91,6 +95,8 @@ def case(one, area):
     one["expect"] = native_values(one)
     one["expect"] = implied_content_type_written(one)
     one["expect"] = content_type_without_payload(one)
+    one["expect"] = content_type_beside(one)
+    one["expect"] = limits_of_parsers(one)
     if writes_invalid_event(one):
         # What the clause says of values that users supply. In 1.0.2 it must be possible to validate an event, not more.
         one["clauses"], one["level"] = [*(clause for clause in one["clauses"] if clause != VALIDATES), VALIDATES], "SHOULD"
@@ -361,6 +367,75 @@ def content_type_without_payload(one):
     return found
 
 
+# The header of the attribute `datacontenttype`, where the binding does not forbid it, and the list that it stands in.
+BESIDE = {"kafka": ("headers", "ce_datacontenttype"), "mqtt5": ("user-properties", "datacontenttype")}
+
+
+def content_type_beside(one):
+    """The outcomes, and those that write `datacontenttype` as the other attributes, too.
+
+    The binding for HTTP forbids it, the one for AMQP leaves the attribute out there. The one for Kafka excepts `data` alone, and the message that the one
+    for MQTT shows has it.
+    """
+    request, found = one["request"], []
+    via = {"encode": request.get("via"), "transcode": request.get("to", {}).get("via")}.get(request["op"])
+    if via not in BESIDE:
+        return one["expect"]
+    member, name = BESIDE[via]
+    for outcome in one["expect"]:
+        absent = [other for other in outcome.get("absent-headers", []) if other != name]
+        found.append({part: absent if part == "absent-headers" else value for part, value in outcome.items() if part != "absent-headers" or absent})
+    for outcome in list(found):
+        message = outcome.get("result", {}).get("message", {})
+        headers = message.get(member, [])
+        stated = message.get("content-type") or next((value["text"] for header, value in headers if header == "content-type"), None)
+        if stated is None or stated.startswith("application/cloudevents") and not any(header.endswith("specversion") for header, _ in headers):
+            continue
+        if stated.startswith("application/cloudevents"):
+            # The headers may be those of binary mode.
+            octets = json_document({"via": via, "message": message})
+            stated = json.loads(octets).get("datacontenttype") if octets else None
+        beside = [name, {"text": stated} if via == "kafka" else stated]
+        if stated is None or any(header == name for header, _ in headers):
+            continue
+        other = {**outcome, "result": {**outcome["result"], "message": {**message, member: headers + [beside]}}}
+        other.pop("note", None)
+        if other not in found:
+            found.append(other)
+    return found
+
+
+NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+
+
+def limits_of_parsers(one):
+    """The outcomes, and a refusal of what parsers of JSON may limit (RFC 8259, section 9): "the range and precision of numbers", and "the character contents
+    of strings", of which U+0000 is the one that many runtimes do not have."""
+    request, found = one["request"], list(one["expect"])
+    if request["op"] not in ("decode", "encode", "transcode") or any("error" in outcome for outcome in found):
+        return found
+    given = [event["data"].get("json", "") for event in request.get("events", []) if "data" in event]
+    octets = json_document(request.get("from", request))
+    documents = [octets.decode("utf-8", "replace")] if octets is not None else given
+    written = found[0].get("result", {}).get("message")
+    if written is not None and (octets := json_document({"via": request.get("to", request).get("via"), "message": written})) is not None:
+        documents.append(octets.decode("utf-8", "replace"))
+    tokens = [token for document in documents for token in NUMBER.findall(document)]
+    if any(beyond_limits(token) for token in tokens):
+        found.append({"error": {}})
+    return found
+
+
+def beyond_limits(token):
+    """Whether a token of JSON is a number beyond 64 bits or the digits and exponents of every double, or a string with U+0000."""
+    if token.startswith('"'):
+        return re.search(r"(?<!\\)(?:\\\\)*\\u0000", token) is not None
+    if re.fullmatch(r"-?\d+", token):
+        return not -2**63 <= int(token) < 2**63
+    digits = re.sub(r"[eE].*|\D", "", token).strip("0")
+    return len(digits) > 17 or float(token) != 0 and not 1e-300 < abs(float(token)) < 1e300
+
+
 # How each binding carries the content type of a payload: the member of the message, and what is added to it.
 STATED = {"http": ("headers", [["content-type", "application/json"]]), "kafka": ("headers", [["content-type", {"text": "application/json"}]]),
           "amqp": ("properties", {"content-type": "application/json"})}
@@ -474,6 +549,10 @@ def cited(one, area):
                 clauses.append(release)
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
+    several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
+    reads = one["request"]["op"] in ("decode", "transcode") and not several
+    if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
+        clauses.append("CE-Context-Attributes-a")
     return clauses
 
 

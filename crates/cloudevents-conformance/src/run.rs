@@ -246,7 +246,7 @@ impl<'a> Judge<'a> {
                 return Finding::Uncovered(reason);
             }
             Ok(Answer::Unsupported(Unsupported { reason, input })) => {
-                let is_there = input.is_some_and(|name| has_input(&case.request, &name));
+                let is_there = input.is_some_and(|name| has_input(case, &name));
                 return if is_there { Finding::Inexpressible(reason) } else { Finding::Declined(reason) };
             }
             Ok(Answer::Reply(reply)) => reply,
@@ -287,8 +287,10 @@ fn has_not_one_event(request: &Map<String, Value>) -> bool {
 }
 
 /// Whether a request has what a testee says that its API cannot be given: a message of a binding, no event or several, a payload, or the
-/// attribute of this name.
-fn has_input(request: &Map<String, Value>, name: &str) -> bool {
+/// attribute of this name. A format or a mode that has to be refused, too: an API without a parameter for it cannot give a wrong answer.
+fn has_input(case: &Case, name: &str) -> bool {
+    let request = &case.request;
+    let is_refused = || case.expect.iter().all(|outcome| matches!(outcome.expected, Expected::Error(_)));
     // The bytes of a document can be handed to whoever reads its format. What reaches a binding goes through a client or a server.
     let comes_by_binding = |side: &Map<String, Value>| {
         let via = side.get("via").and_then(Value::as_str);
@@ -297,6 +299,7 @@ fn has_input(request: &Map<String, Value>, name: &str) -> bool {
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
     match name {
+        "format" | "mode" if case.op() == Some("encode") && request.contains_key(name) => is_refused(),
         "message" => {
             let from = request.get("from").and_then(Value::as_object);
             comes_by_binding(request) || from.is_some_and(comes_by_binding)
@@ -304,5 +307,33 @@ fn has_input(request: &Map<String, Value>, name: &str) -> bool {
         "events" => has_not_one_event(request),
         "data" => events.any(|event| event.get("data").is_some()),
         name => events.any(|event| event.get("attributes").is_some_and(|all| all.get(name).is_some())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudevents_vectors::Document;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_format_without_a_parameter_is_input_where_it_is_refused() {
+        let case = |request: Value, outcome: Value| {
+            let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [{
+                "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
+                "request": request, "expect": [outcome]
+            }]});
+            Document::parse(&document.to_string()).unwrap().cases.remove(0)
+        };
+        let request =
+            json!({"op": "encode", "via": "nats", "mode": "structured", "format": "xml", "events": []});
+        let refused = case(request.clone(), json!({"error": {}}));
+        assert!(has_input(&refused, "format") && has_input(&refused, "mode"));
+        assert!(!has_input(&case(request, json!({"result": {"message": {}}})), "format"));
+        let without = json!({"op": "encode", "via": "nats", "events": []});
+        assert!(!has_input(&case(without, json!({"error": {}})), "format"));
+        let read = json!({"op": "decode", "via": "nats", "mode": "binary", "message": {}});
+        assert!(!has_input(&case(read, json!({"error": {}})), "mode"));
     }
 }

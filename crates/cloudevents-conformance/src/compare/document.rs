@@ -95,7 +95,10 @@ pub(crate) fn diff(
         return match (read(wanted), read(got)) {
             // Also a document that is wanted although it is not of the format.
             (Err(_), _) => bytes::diff(path, wanted, got, differences),
-            (Ok(wanted), Ok(mut got)) => {
+            (Ok(mut wanted), Ok(mut got)) => {
+                if notation == Notation::Avro {
+                    [&mut wanted, &mut got].into_iter().for_each(leave_out_unset);
+                }
                 how.spell_nodes_alike(&wanted, &mut got);
                 node::diff(path, &wanted, &got, differences);
             }
@@ -141,6 +144,13 @@ fn without_unset(mut tree: Json) -> Json {
         _ => (),
     }
     tree
+}
+
+/// Leaves out the attributes of an event in Avro that are null, which are unset (Avro format, section 2.3).
+fn leave_out_unset(event: &mut Node) {
+    if let Some(Node::Map(attributes)) = event.get_mut("attribute") {
+        attributes.retain(|_, value| !matches!(value, Node::Tagged(_, value) if **value == Node::Null));
+    }
 }
 
 fn is_set((name, value): &(Text, Json)) -> bool {
@@ -318,6 +328,20 @@ mod tests {
         // A document that is wanted although it is none compares as bytes.
         assert_eq!(found(Notation::Avro, b"x", b"x"), [""; 0]);
         assert_eq!(found(Notation::Avro, b"x", b"\0\x02").len(), 1);
+    }
+
+    #[test]
+    fn a_null_attribute_of_avro_is_unset() {
+        let found = |wanted: &[u8], got: &[u8]| {
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Avro, &How::default(), wanted, got, &mut found);
+            found.len()
+        };
+        let (one, with_null) = (&b"\x02\x02a\x06\x02b\0\x02"[..], &b"\x04\x02a\x06\x02b\x02c\0\0\x02"[..]);
+        assert_eq!((found(one, with_null), found(with_null, one)), (0, 0));
+        // A value is not.
+        assert_eq!(found(one, b"\x04\x02a\x06\x02b\x02c\x02\0\0\x02"), 1);
+        assert_eq!(found(one, b"\x02\x02a\0\0\x02"), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::{TIME, TIMESTAMP, is_timestamp};
+use super::how::{CONTENT_TYPE, Implied, TIME, TIMESTAMP, is_timestamp};
 use super::{Difference, How, MOST, Path, bytes};
 
 /// Notes where a list of events is not the wanted one.
@@ -37,7 +37,13 @@ pub(crate) fn diff(path: &Path, how: &How, wanted: &Json, got: &Json, difference
     }
     member(path, "specversion", wanted, got, differences);
     let path_of_attributes = path.member("attributes");
-    attributes(&path_of_attributes, how, wanted.get("attributes"), got.get("attributes"), differences);
+    let implies_json = match how.implied {
+        Implied::None => false,
+        Implied::NoBytes => wanted.get("data").is_none_or(|data| data.get("binary").is_none()),
+        Implied::All => true,
+    };
+    let of_both = (wanted.get("attributes"), got.get("attributes"));
+    attributes(&path_of_attributes, how, implies_json, of_both, differences);
     let path = path.member("data");
     match (wanted.get("data"), got.get("data")) {
         (None, None) => (),
@@ -56,8 +62,8 @@ fn is_empty(data: &Json) -> bool {
 fn attributes(
     path: &Path,
     how: &How,
-    wanted: Option<&Json>,
-    got: Option<&Json>,
+    implies_json: bool,
+    (wanted, got): (Option<&Json>, Option<&Json>),
     differences: &mut Vec<Difference>,
 ) {
     let by_name = |attributes: Option<&'_ Json>| -> BTreeMap<Text, Json> {
@@ -68,6 +74,7 @@ fn attributes(
         let path = path.member(&name.to_string());
         match got.remove(name) {
             None => differences.push(path.differs(wanted, "nothing")),
+            Some(got) if how.canonical_strings && is_canonical_string(how, wanted, &got) => (),
             Some(got) => {
                 member(&path, "type", wanted, &got, differences);
                 if !same_timestamp(how, wanted, &got) {
@@ -80,8 +87,32 @@ fn attributes(
         if how.may_add_time && name.as_str() == Some(TIME) && is_time(&got) {
             continue;
         }
+        if implies_json && name.as_str() == Some(CONTENT_TYPE) && is_json(&got) {
+            continue;
+        }
         differences.push(path.member(&name.to_string()).differs("nothing", got));
     }
+}
+
+/// Whether an attribute of another type came as the String that is its canonical text.
+fn is_canonical_string(how: &How, wanted: &Json, got: &Json) -> bool {
+    if type_of(got) != Some("String") || type_of(wanted).is_none_or(|name| name == "String") {
+        return false;
+    }
+    let is_timestamp = type_of(wanted) == Some(TIMESTAMP);
+    let (Some(wanted), Some(got)) = (wanted.get("value"), got.get("value").and_then(Json::as_str)) else {
+        return false;
+    };
+    match wanted.as_str() {
+        Some(text) => text == got || is_timestamp && how.same_instant(text, got),
+        // An Integer or a Boolean, whose canonical text is that of JSON.
+        None => wanted.to_string() == got,
+    }
+}
+
+/// Whether an attribute is the content type that the JSON format implies.
+fn is_json(attribute: &Json) -> bool {
+    attribute.get("value").and_then(Json::as_str) == Some("application/json")
 }
 
 /// Whether two attributes are timestamps that are the same.
@@ -97,8 +128,13 @@ fn is_time(attribute: &Json) -> bool {
 
 /// The text of an attribute of the type Timestamp.
 fn timestamp(attribute: &Json) -> Option<&str> {
-    let is_timestamp = attribute.get("type").and_then(Json::as_str) == Some(TIMESTAMP);
+    let is_timestamp = type_of(attribute) == Some(TIMESTAMP);
     attribute.get("value").and_then(Json::as_str).filter(|_| is_timestamp)
+}
+
+/// The type that an attribute is called.
+fn type_of(attribute: &Json) -> Option<&str> {
+    attribute.get("type").and_then(Json::as_str)
 }
 
 fn member(path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
@@ -236,6 +272,49 @@ mod tests {
             ]
         );
         assert_eq!(differences(Value, &wanted, &event("", "")).len(), 2);
+    }
+
+    #[test]
+    fn a_value_may_come_as_its_canonical_string() {
+        let strings = How { canonical_strings: true, ..How::default() };
+        for (wanted, same, other) in [
+            (r#"{"type":"Integer","value":-30}"#, "-30", "-030"),
+            (r#"{"type":"Boolean","value":true}"#, "true", "True"),
+            (r#"{"type":"Binary","value":"AP8="}"#, "AP8=", "AP8"),
+            (r#"{"type":"URI","value":"urn:a"}"#, "urn:a", "urn:A"),
+            (
+                r#"{"type":"Timestamp","value":"2018-04-05T17:31:00Z"}"#,
+                "2018-04-05T17:31:00.0Z",
+                "2018-04-05",
+            ),
+        ] {
+            let wanted = event(&format!(r#""x":{wanted}"#), "");
+            let string = |text: &str| event(&format!(r#""x":{{"type":"String","value":"{text}"}}"#), "");
+            assert_eq!(how_differences(&strings, &wanted, &string(same)), [""; 0]);
+            assert_ne!(how_differences(&strings, &wanted, &string(other)), [""; 0], "{other}");
+            assert_ne!(how_differences(&How::default(), &wanted, &string(same)), [""; 0], "{same}");
+            // What is a String is none of another type.
+            assert_ne!(how_differences(&strings, &string(same), &wanted), [""; 0], "{same}");
+        }
+    }
+
+    #[test]
+    fn the_content_type_that_the_json_format_implies_may_be_stated() {
+        let json = r#""datacontenttype":{"type":"String","value":"application/json"}"#;
+        let implied = |implied, data: &str, stated: &str| {
+            let how = How { implied, ..How::default() };
+            how_differences(&how, &event("", data), &event(stated, data)).len()
+        };
+        let (value, bytes) = (r#","data":{"json":"1"}"#, r#","data":{"binary":"AA=="}"#);
+        for data in ["", value] {
+            assert_eq!(implied(Implied::NoBytes, data, json), 0, "{data}");
+            assert_eq!(implied(Implied::None, data, json), 1, "{data}");
+        }
+        assert_eq!((implied(Implied::NoBytes, bytes, json), implied(Implied::All, bytes, json)), (1, 0));
+        assert_eq!(implied(Implied::All, value, &json.replace("/json", "/xml")), 1);
+        // One that is stated stays.
+        let how = How { implied: Implied::All, ..How::default() };
+        assert_eq!(how_differences(&how, &event(json, value), &event("", value)).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How answers are compared where comparing the text is not enough.
 
 use cloudevents_vectors::{
-    Case, Expected, JsonComparison, Outcome, PayloadComparison, Revision, TimestampComparison,
+    Case, Expected, JsonComparison, Level, Outcome, PayloadComparison, Revision, TimestampComparison,
 };
 use serde_json::Value;
 
@@ -30,8 +30,27 @@ pub(crate) struct How {
     pub(super) empty_is_none: bool,
     /// Whether a record of Kafka without a value may have one of no bytes instead.
     pub(super) null_is_empty: bool,
+    /// Whether an attribute may come as its canonical string (`CE-Type-System-n`).
+    pub(super) canonical_strings: bool,
+    /// Whether more of a header value may be percent-encoded than has to be, and with digits of either case.
+    pub(super) any_escapes: bool,
+    /// Which events that are read may have the content type that their format implies.
+    pub(super) implied: Implied,
     /// Whether what is written may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
     pub(super) may_add_time: bool,
+}
+
+/// Which events that are read may have the content type that their format implies, where they state none: "exactly equivalent" (spec.md,
+/// `datacontenttype`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Implied {
+    /// None: the format implies no content type.
+    #[default]
+    None,
+    /// Those of the JSON format whose payload is not bytes, which in `main` have no content type unless they state one.
+    NoBytes,
+    /// Those of the JSON format.
+    All,
 }
 
 /// The bindings whose messages in binary mode always have a body, if an empty one.
@@ -39,7 +58,7 @@ const ALWAYS_A_BODY: [&str; 5] = ["http", "amqp", "rabbitmq", "mqtt5", "nats"];
 
 impl How {
     /// Creates it for a case that is judged by these revisions. With `text`, times are compared by their text, whatever the case requires.
-    /// With `verbatim`, events are written with the attributes that they have.
+    /// With `verbatim`, events are written with the attributes that they have, and read with the types of their attributes.
     pub(crate) fn of(
         case: &Case,
         revisions: &[Revision],
@@ -67,6 +86,13 @@ impl How {
             empty_is_none: Self::reads_octets(case)
                 || is_released(case, revisions) && Self::reads_null_value(case),
             null_is_empty: is_released(case, revisions) && Self::writes_record(case),
+            canonical_strings: !verbatim,
+            any_escapes: case.level == Level::Must,
+            implied: match (Self::reads_json_events(case), is_released(case, revisions)) {
+                (false, _) => Implied::None,
+                (true, false) => Implied::NoBytes,
+                (true, true) => Implied::All,
+            },
             may_add_time: writes && !has_time && !verbatim,
         }
     }
@@ -83,6 +109,19 @@ impl How {
         case.op() == Some("decode")
             && via.is_some_and(|via| ALWAYS_A_BODY.contains(&via))
             && case.expect.iter().any(binary)
+    }
+
+    /// Whether what the case reads can only be events of the JSON format.
+    fn reads_json_events(case: &Case) -> bool {
+        let via = case.request.get("via").and_then(Value::as_str);
+        let is_json = matches!(via, Some("json" | "json-batch" | "mqtt3"));
+        case.op() == Some("decode")
+            && case.expect.iter().all(|outcome| match &outcome.expected {
+                Expected::Result(result) => {
+                    is_json || result.get("format").is_some_and(|format| format == "json")
+                }
+                Expected::Error(_) => true,
+            })
     }
 
     /// Whether the case reads a record of Kafka that has no value.
@@ -283,6 +322,9 @@ pub(super) fn is_timestamp(text: &str) -> bool {
 
 /// The attribute that a producer may set.
 pub(super) const TIME: &str = "time";
+
+/// The attribute that the JSON format implies.
+pub(super) const CONTENT_TYPE: &str = "datacontenttype";
 
 /// The type of attributes that compare by the instant.
 pub(crate) const TIMESTAMP: &str = "Timestamp";

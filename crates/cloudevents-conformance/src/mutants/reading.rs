@@ -158,7 +158,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             set_content_type(message, Some("application/cloudevents+unknown"));
         }
     }),
-    Mutant::of_request("media-type-told-by-its-beginning", &["http", "kafka"], Base, |request| {
+    // That JSON travels under its media type binds producers.
+    Mutant::of_request("media-type-told-by-its-beginning", &["http", "kafka"], Strict, |request| {
         if let Some(message) = message(request)
             && let Some(text) = content_type(message)
             && text.starts_with("application/cloudevents+json")

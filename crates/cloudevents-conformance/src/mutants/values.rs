@@ -176,7 +176,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             Some(text.map_or_else(|| data.clone(), |text| json!({"text": text})))
         });
     }),
-    Mutant::of_answer("types-of-extensions-lost", TYPED, Base, |_, answer| {
+    // A value may come as its canonical string (CE-Type-System-n).
+    Mutant::of_answer("types-of-extensions-lost", TYPED, Verbatim, |_, answer| {
         each_attribute(answer, |_, typed| {
             if typed["type"] == "Integer" || typed["type"] == "Boolean" {
                 let text = typed["value"].to_string();
@@ -185,7 +186,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             true
         });
     }),
-    Mutant::of_answer("uri-becomes-a-string", &["protobuf", "xml"], Base, |_, answer| {
+    Mutant::of_answer("uri-becomes-a-string", &["protobuf", "xml"], Verbatim, |_, answer| {
         each_attribute(answer, |name, typed| {
             let known = ["source", "dataschema"].contains(&name);
             if !known && typed["type"].as_str().is_some_and(|ty| ty.starts_with("URI")) {
@@ -194,7 +195,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             true
         });
     }),
-    Mutant::of_answer("source-becomes-a-string", EVERY, Base, |_, answer| {
+    Mutant::of_answer("source-becomes-a-string", EVERY, Verbatim, |_, answer| {
         each_attribute(answer, |name, typed| {
             if name == "source" {
                 typed.insert("type".to_owned(), json!("String"));
@@ -205,7 +206,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer(
         "binary-attribute-shown-as-text",
         &["protobuf", "avro", "avro-compact", "xml", "cbor", "amqp"],
-        Base,
+        Verbatim,
         |_, answer| {
             each_attribute(answer, |_, typed| {
                 if typed["type"] == "Binary" {

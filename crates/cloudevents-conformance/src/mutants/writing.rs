@@ -78,14 +78,27 @@ pub(super) const MUTANTS: &[Mutant] = &[
             });
         }
     }),
-    Mutant::of_answer("content-type-twice", &["http", "kafka"], Base, |request, answer| {
-        for (via, name) in [("http", "ce-datacontenttype"), ("kafka", "ce_datacontenttype")] {
-            if let Some(message) = on(via, request, answer).filter(|message| is_binary(message))
-                && let Some(text) = content_type(message)
-                && let Some(headers) = headers(message)
-            {
-                headers.push(if via == "http" { json!([name, text]) } else { json!([name, {"text": text}]) });
-            }
+    Mutant::of_answer("content-type-twice", &["http"], Base, |request, answer| {
+        if let Some(message) = on("http", request, answer).filter(|message| is_binary(message))
+            && let Some(text) = content_type(message)
+            && let Some(headers) = headers(message)
+        {
+            headers.push(json!(["ce-datacontenttype", text]));
+        }
+    }),
+    // The bindings of Kafka and MQTT do not forbid the same content type in a header of an attribute.
+    Mutant::of_answer("two-content-types", &["http", "kafka", "mqtt"], Base, |request, answer| {
+        let header = match writes_via(request) {
+            "http" => json!(["ce-datacontenttype", "text/mutant"]),
+            "kafka" => json!(["ce_datacontenttype", {"text": "text/mutant"}]),
+            "mqtt5" => json!(["datacontenttype", "text/mutant"]),
+            _ => return,
+        };
+        let Some(message) = written(answer) else { return };
+        let of_mqtt = message.get("content-type").and_then(Value::as_str).map(str::to_owned);
+        let stated = of_mqtt.or_else(|| content_type(message));
+        if stated.is_some_and(|text| !text.starts_with("application/cloudevents")) {
+            headers(message).into_iter().for_each(|headers| headers.push(header.clone()));
         }
     }),
     Mutant::of_answer("content-type-not-written", &["http", "kafka", "amqp"], Base, |_, answer| {

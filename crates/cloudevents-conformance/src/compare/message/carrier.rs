@@ -27,6 +27,8 @@ pub(super) struct Carrier {
     pub(super) body: &'static str,
     /// Whether no body and an empty one differ.
     pub(super) null_body: bool,
+    /// Whether values of attributes are percent-encoded in headers.
+    pub(super) percent_encoded: bool,
 }
 
 /// Where a carrier keeps the content type.
@@ -64,6 +66,7 @@ impl Carrier {
             bare: Notation::Opaque,
             body: "body",
             null_body: false,
+            percent_encoded: false,
         };
         Some(match via {
             "json" | "json-batch" | "protobuf" | "protobuf-batch" | "avro" | "avro-compact" | "xml"
@@ -72,6 +75,7 @@ impl Carrier {
                 headers: Some("headers"),
                 ignore_case: true,
                 content_type: ContentType::Header("content-type"),
+                percent_encoded: true,
                 ..document
             },
             "kafka" => Carrier {
@@ -109,6 +113,7 @@ impl Carrier {
                 ignore_case: true,
                 content_type: ContentType::Header("content-type"),
                 body: "payload",
+                percent_encoded: true,
                 ..document
             },
             "websockets" => Carrier { content_type: ContentType::Subprotocol, body: "payload", ..document },
@@ -119,6 +124,16 @@ impl Carrier {
     /// Whether two header names are one.
     pub(super) fn same_name(&self, one: &str, other: &str) -> bool {
         if self.ignore_case { one.eq_ignore_ascii_case(other) } else { one == other }
+    }
+
+    /// Whether a header of this name belongs to the event: it carries an attribute or the content type, by the names of any binding. The
+    /// bindings say nothing about others, such as the length of the body. In MQTT, every name may be that of an attribute.
+    pub(super) fn is_of_event(&self, header: &str) -> bool {
+        let starts =
+            |start: &str| header.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
+        matches!(self.content_type, ContentType::Member(_))
+            || PREFIXES.iter().any(|prefix| starts(prefix))
+            || header.eq_ignore_ascii_case("content-type")
     }
 
     /// The attribute that a header of this name carries, if it carries one.
@@ -141,9 +156,16 @@ impl Carrier {
                 read.map(|sections| Body::Bytes(sections.concat()))
             }
             (None, None, None) => bytes::read(member).map(Body::Bytes),
+            // Without sections there is no body in AMQP (1.0, messaging, section 3.2), so many clients write this for none.
+            (None, Some(value), None) if self.null_body && is_amqp_null(value) => Ok(Body::Null),
             _ => Ok(Body::Other(member)),
         }
     }
+}
+
+/// Whether an AMQP value is null.
+fn is_amqp_null(value: &Json) -> bool {
+    value.get("type").and_then(Json::as_str) == Some("null")
 }
 
 impl fmt::Display for Body<'_> {

@@ -88,6 +88,20 @@ impl Field<'_> {
         if !carrier.same_name(self.name, other.name) {
             return false;
         }
+        if how.any_escapes
+            && carrier.percent_encoded
+            && carrier.attribute(self.name) != self.name.to_ascii_lowercase()
+        {
+            // Which characters are escaped without need is the writer's choice.
+            let (wanted, got) = (text(self.value), text(other.value));
+            let same = wanted.zip(got).is_some_and(|(wanted, got)| {
+                let (wanted, got) = (unescaped(&wanted), unescaped(&got));
+                wanted.is_some() && wanted == got
+            });
+            if same {
+                return true;
+            }
+        }
         match carrier.content_type {
             ContentType::Header(name) if carrier.same_name(self.name, name) => {
                 match (text(self.value), text(other.value)) {
@@ -134,6 +148,24 @@ fn is_delay(text: &str) -> bool {
 fn has_directives(text: &str, wanted: &str) -> bool {
     let mut directives = wanted.split(',').map(str::trim);
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
+}
+
+/// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.
+fn unescaped(value: &str) -> Option<String> {
+    let mut octets = Vec::new();
+    let mut rest = value.bytes();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                octets.push(u8::try_from(high * 16 + low).ok()?);
+            }
+            b'!'..=b'~' if octet != b'"' => octets.push(octet),
+            _ => return None,
+        }
+    }
+    String::from_utf8(octets).ok()
 }
 
 /// Whether two values, be they text, bytes or of a type of their carrier, are timestamps that are the same.

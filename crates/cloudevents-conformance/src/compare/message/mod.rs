@@ -50,7 +50,10 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     if let Some(name) = carrier.headers {
         let path = path.member(name);
         if let Some(headers) = wanted.message.get(name) {
-            fields::diff(&path, &carrier, wanted.how, headers, got.get(name), differences);
+            let stated = fields::names(Some(headers));
+            let counts = |name: &str| carrier.is_of_event(name) || stated.contains(&name);
+            let counted = got.get(name).map(|headers| fields::only(headers, counts));
+            fields::diff(&path, &carrier, wanted.how, headers, counted.as_ref(), differences);
         }
         fields::absent(&path, &carrier, wanted.absent, got.get(name), differences);
     }

@@ -27,16 +27,68 @@ fn http_headers_are_a_multiset_with_names_in_any_case() {
     let got = |headers: Value| found("http", wanted.clone(), json!({"headers": headers}));
     assert_eq!(got(json!([["Ce-Subject", "b"], ["CE-ID", "1"], ["ce-subject", "a"]])), SAME);
     assert_eq!(
-        got(json!([["ce-id", "1 "], ["ce-subject", "a"], ["x", "y"]])),
+        got(json!([["ce-id", "1 "], ["ce-subject", "a"], ["ce-x", "y"]])),
         [
             "message.headers.ce-id: expected \"1\", got \"1 \"",
             "message.headers.CE-Subject: missing: \"b\"",
-            "message.headers.x: unexpected: \"y\"",
+            "message.headers.ce-x: unexpected: \"y\"",
         ]
     );
     assert_eq!(got(json!([["ce-id", "1"], ["ce-subject", "a"], ["ce-subject", "a"]])).len(), 1);
     assert_eq!(got(json!("none")).len(), 1);
     assert_eq!(got(json!([["ce-id"]])).len(), 1);
+}
+
+#[test]
+fn headers_of_neither_attributes_nor_the_content_type_are_free() {
+    let with = |via: &str, name: &str, value: Value| {
+        let list = if via == "amqp" { "application-properties" } else { "headers" };
+        let wanted = json!({list: [], "body": null});
+        found(via, wanted, json!({list: [[name, value]], "body": null})).len()
+    };
+    let string = json!({"type": "string", "value": "1"});
+    assert_eq!(with("http", "Content-Length", json!("1")), 0);
+    assert_eq!(with("kafka", "trace", json!({"text": "1"})), 0);
+    assert_eq!(with("amqp", "jms", string.clone()), 0);
+    for name in ["ce-x", "CE_x", "cloudEvents_x", "cloudEvents:x", "content-type"] {
+        assert_eq!(with("http", name, json!("1")), 1, "{name}");
+        assert_eq!(with("kafka", name, json!({"text": "1"})), 1, "{name}");
+        assert_eq!(with("amqp", name, string.clone()), 1, "{name}");
+    }
+    // In MQTT every name may be that of an attribute.
+    let mqtt = |list: Value| json!({"user-properties": list, "payload": {"text": ""}});
+    assert_eq!(found("mqtt5", mqtt(json!([])), mqtt(json!([["trace", "1"]]))).len(), 1);
+}
+
+#[test]
+fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
+    let found = |name: &str, wanted: &str, got: &str, any_escapes| {
+        let (message, got) = (json!({"headers": [[name, wanted]]}), json!({"headers": [[name, got]]}));
+        let (message, got) = (Json::from(&message), Json::from(&got));
+        let how = How { any_escapes, ..How::default() };
+        let wanted =
+            Wanted { via: "http", message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    for (wanted, same) in [("/a", "%2Fa"), ("%C3%A9", "%c3%a9"), ("a%20b", "%61%20b"), ("%25", "%25")] {
+        assert_eq!(found("ce-x", wanted, same, true), 0, "{same}");
+        assert_eq!(found("ce-x", wanted, same, false), usize::from(wanted != same), "{same}");
+    }
+    for (wanted, other) in [
+        ("a%20b", "a b"),
+        ("%22a%22", "\"a\""),
+        ("%2541", "%41"),
+        ("%25", "%"),
+        ("%25", "%2"),
+        ("%C3%A9", "%E9"),
+        ("%C3%A9", "é"),
+        ("a", "b"),
+    ] {
+        assert_eq!(found("ce-x", wanted, other, true), 1, "{other}");
+    }
+    assert_eq!(found("content-type", "a/b", "a%2Fb", true), 1);
 }
 
 #[test]
@@ -190,6 +242,11 @@ fn amqp_properties_sections_and_typed_values() {
     let value = |text: &str| json!({"body": {"value": {"type": "string", "value": text}}});
     assert_eq!(found("amqp", value("a"), value("a")), SAME);
     assert_eq!(found("amqp", value("a"), value("b")).len(), 1);
+    // Without sections there is no body in AMQP: null is the one for none.
+    let null = json!({"body": {"value": {"type": "null", "value": null}}});
+    assert_eq!(found("amqp", json!({"body": null}), null.clone()), SAME);
+    assert_eq!(found("amqp", json!({"body": {"data": [{"text": "a"}]}}), null).len(), 1);
+    assert_eq!(found("amqp", json!({"body": null}), value("")).len(), 1);
     assert_eq!(
         found("amqp", json!({"body": null}), json!({"properties": {"content-type": "a/b"}})),
         ["message.properties.content-type: unexpected: \"a/b\""]
