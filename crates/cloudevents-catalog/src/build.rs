@@ -1,6 +1,7 @@
 //! Events made from definitions and values.
 
 use crate::Message;
+use crate::endpoint::encoded;
 use cloudevents_core::EventBuilder;
 use std::fmt;
 
@@ -33,9 +34,18 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn event(&self, values: &[(&str, &str)]) -> Result<EventBuilder, NoValue> {
+        self.with_values(values, |value| encoded(value, b""))
+    }
+
+    /// The same, with values that are written so.
+    pub(crate) fn with_values(
+        &self,
+        values: &[(&str, &str)],
+        written: impl Fn(&str) -> String,
+    ) -> Result<EventBuilder, NoValue> {
         let value = |name: &str| {
             let found = values.iter().rev().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
+            found.map(|(_, value)| written(value))
         };
         let mut event = cloudevents_core::Event::builder().ty(&self.id);
         for attribute in &self.attributes {

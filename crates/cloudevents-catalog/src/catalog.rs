@@ -239,7 +239,10 @@ fn placeholders(texts: &[Text<'_, '_>], steps: &Steps, faults: &mut Vec<Fault>) 
         Err(Failure::At(index) | Failure::Steps(index)) => {
             if let Some((rule, template, text)) = texts.get(index) {
                 let message = match solve(&[(*template, &**text)], steps) {
-                    Err(_) => format!("`{text}` does not match `{template}`"),
+                    Err(Failure::Steps(_)) => {
+                        format!("it takes too long to find out whether `{text}` matches `{template}`")
+                    }
+                    Err(Failure::At(_)) => format!("`{text}` does not match `{template}`"),
                     Ok(_) => {
                         format!("a placeholder of `{template}` has another value in another attribute")
                     }

@@ -49,7 +49,8 @@ impl DataSchemas {
             let why = notes.into_findings().into_iter().next().map(|finding| finding.message);
             return Err(LoadError::new(why.unwrap_or_default()));
         };
-        let schema = Schema::compile(&format, &Value::String(document.to_owned())).map_err(|fault| {
+        let document = Value::String(document.to_owned());
+        let schema = Schema::compile(&format, &document, &mut notes.patterns).map_err(|fault| {
             let (SchemaFault::Invalid(message)
             | SchemaFault::Beyond(message)
             | SchemaFault::Elsewhere(message)) = fault;

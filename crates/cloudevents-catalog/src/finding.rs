@@ -172,11 +172,11 @@ pub(crate) struct Notes<'a> {
     pub(crate) inherited: Budget,
     /// The documents that types are selected from, which are read again for each type.
     pub(crate) selected: Budget,
-    /// The compiled patterns of schemas.
+    /// The patterns of schemas, each time that they are compiled.
     pub(crate) patterns: Budget,
 }
 
-/// The most bytes that the patterns of all schemas take, about.
+/// The most bytes that the patterns of all schemas take, about. Compiling them takes seconds.
 const PATTERNS: usize = 256 << 20;
 
 /// What parts of the document may take beyond their own bytes: a document could have a large part that thousands of others refer to.

@@ -1,6 +1,7 @@
 //! Messages that are no CloudEvents, as events: by the options of their protocol, and the attributes that a definition states.
 
-use crate::matching::{Steps, solve};
+use crate::endpoint::encoded;
+use crate::matching::{Steps, is_expansion, solve};
 use crate::{Catalog, Message, Template};
 use cloudevents_core::{EventBuilder, Payload};
 use serde_json::{Map, Value};
@@ -177,7 +178,9 @@ impl Message {
             pairs.extend(rule.value.as_ref().map(|template| (template, text)));
         }
         let values = solve(&pairs, steps).ok()?;
-        self.event(&values).ok()
+        // What is encoded in the message is not encoded again.
+        let written = |value: &str| if is_expansion(value) { value.to_owned() } else { encoded(value, b"") };
+        self.with_values(&values, written).ok()
     }
 
     fn with_payload(&self, event: EventBuilder, message: &RawMessage) -> EventBuilder {

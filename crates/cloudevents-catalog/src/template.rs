@@ -42,7 +42,8 @@ impl Template {
         })
     }
 
-    /// The values of the placeholders in a text, in order; `None` if the text does not match. A name has the same value everywhere.
+    /// The values of the placeholders in a text, in order, as they are written there: percent-encoded. `None` if the text does not match.
+    /// A name has the same value everywhere.
     pub fn extract<'a>(&'a self, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         crate::matching::solve(&[(self, text)], &Steps::default()).ok()
     }
@@ -54,11 +55,16 @@ impl Template {
     /// assert_eq!(template.expand(|name| format!("my {name}")), "/vehicles/my%20vin");
     /// ```
     pub fn expand(&self, value: impl Fn(&str) -> String) -> String {
+        self.filled(|name| encoded(&value(name), b""))
+    }
+
+    /// The text with values that are written as they are.
+    pub(crate) fn filled(&self, value: impl Fn(&str) -> String) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(own) => text.push_str(own),
-                Part::Placeholder(name) => text.push_str(&encoded(&value(name), b"")),
+                Part::Placeholder(name) => text.push_str(&value(name)),
             }
         }
         text

@@ -128,7 +128,7 @@ impl Verdict {
         &self.repairs
     }
 
-    /// The values that templates extract from the attributes of a valid event, in order.
+    /// The values that templates extract from the attributes of a valid event, in order, as they are written there.
     pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
         self.placeholders.iter().map(|(name, value)| (&**name, value.as_str()))
     }

@@ -73,7 +73,7 @@ impl Built {
     }
 
     /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given and nothing to start
-    /// from. Flags take precedence over what it starts from.
+    /// from. Flags take precedence over what it starts from, and that over an id and a time that are generated.
     pub fn template(
         &self,
         start: Option<EventBuilder>,
@@ -83,14 +83,18 @@ impl Built {
             return Ok(None);
         }
         let mut builder = start.unwrap_or_else(Event::builder);
+        let is_random = self.random_id || self.id.is_none() && builder.attribute("id").is_none();
+        let is_now = self.now || self.time.is_none() && !self.no_time && builder.attribute("time").is_none();
         builder = match &self.id {
             Some(id) => builder.id(id),
-            None => builder.random_id(),
+            None if is_random => builder.random_id(),
+            None => builder,
         };
         builder = match &self.time {
             Some(time) => builder.time(time),
-            None if self.no_time => builder,
-            None => builder.time_now(),
+            None if is_now => builder.time_now(),
+            None if self.no_time => builder.without("time"),
+            None => builder,
         };
         builder = with(builder, self.source.as_deref(), |builder, text| builder.source(text));
         builder = with(builder, self.ty.as_deref(), |builder, text| builder.ty(text));
@@ -103,8 +107,7 @@ impl Built {
         match builder.build() {
             Ok(event) => {
                 let source = Source::new("command line", bytes::Bytes::new(), 0);
-                let time = self.time.is_none() && !self.no_time;
-                Ok(Some(Template { event, id: self.id.is_none(), time, place: Place::of(source) }))
+                Ok(Some(Template { event, id: is_random, time: is_now, place: Place::of(source) }))
             }
             Err(mistakes) => {
                 let (last, others) = match mistakes.errors().split_last() {

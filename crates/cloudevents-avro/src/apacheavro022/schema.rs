@@ -1,6 +1,11 @@
 //! A schema that checks payloads before the library reads them.
 
-use super::{invalid, resolve::resolve, shape::Shape, walk::check};
+use super::{
+    invalid,
+    resolve::resolve,
+    shape::Shape,
+    walk::{check, check_all},
+};
 use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use cloudevents_core::Error;
 use serde::{Serialize, de::DeserializeOwned};
@@ -56,24 +61,24 @@ impl CheckedSchema {
         Ok(Self { root: schema, references, shape })
     }
 
-    /// Checks that the bytes are exactly one datum of the schema, without decoding it. Does not check that strings are UTF-8.
+    /// Checks that the bytes are exactly one datum of the schema, without decoding it.
     ///
     /// Errors carry the offset. They are of these kinds:
     ///
-    /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the datum is truncated, bytes follow it, or a length, size, index,
-    ///   boolean or big decimal is invalid.
+    /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the datum is truncated, bytes follow it, a length, size, index,
+    ///   boolean or big decimal is invalid, or a string or the key of a map is not UTF-8.
     /// - [`TooDeep`](cloudevents_core::ErrorKind::TooDeep): more than 64 levels of records, unions, arrays and maps.
     /// - [`TooMany`](cloudevents_core::ErrorKind::TooMany): an array or map has more items than there are bytes, plus 65,536; or there
     ///   are as many nulls and empty records.
     pub fn check(&self, datum: &[u8]) -> Result<(), Error> {
-        check(&self.shape, datum)
+        check_all(&self.shape, datum)
     }
 
     /// Returns the value of one datum written with this schema.
     ///
     /// Errors are those of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it is not a `T`.
     pub fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, Error> {
-        self.check(datum)?;
+        check(&self.shape, datum)?;
         self.read_checked(datum)
     }
 
@@ -97,7 +102,7 @@ impl CheckedSchema {
     ///
     /// [rules]: https://avro.apache.org/docs/1.12.0/specification/#schema-resolution
     pub fn read_as<T: DeserializeOwned>(&self, datum: &[u8], reader: &Self) -> Result<T, Error> {
-        self.check(datum)?;
+        check(&self.shape, datum)?;
         reader.read_checked(&resolve(&self.shape, &reader.shape, datum)?)
     }
 

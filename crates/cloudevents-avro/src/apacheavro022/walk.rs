@@ -17,10 +17,14 @@ const FREE: usize = 1 << 16;
 /// The additional nulls, records and fixeds allowed per byte: a value that takes a byte is in at most as many records.
 const FREE_PER_BYTE: usize = DEEPEST as usize;
 
-/// Checks that these bytes are one datum of this shape.
+/// Checks that these bytes are one datum of this shape, for the library, which checks that strings are UTF-8.
 pub(super) fn check(shape: &Shape, datum: &[u8]) -> Result<(), Error> {
-    let mut walk = Walk::new(shape, datum);
-    walk.skip(shape.root(), 0).and_then(|()| walk.end()).map_err(|error| walk.located(error))
+    Walk::new(shape, datum).check()
+}
+
+/// Checks that these bytes are one datum of this shape, and that strings are UTF-8.
+pub(super) fn check_all(shape: &Shape, datum: &[u8]) -> Result<(), Error> {
+    Walk { reads_text: true, ..Walk::new(shape, datum) }.check()
 }
 
 pub(super) struct Walk<'a> {
@@ -30,6 +34,8 @@ pub(super) struct Walk<'a> {
     items: usize,
     /// The nulls, records and fixeds still allowed.
     free: usize,
+    /// Whether strings are checked, too.
+    reads_text: bool,
 }
 
 /// A block of items of an array or map.
@@ -46,7 +52,13 @@ impl<'a> Walk<'a> {
             datum: Reader::new(datum, ""),
             items: datum.len().saturating_add(FREE),
             free: datum.len().saturating_mul(FREE_PER_BYTE).saturating_add(FREE),
+            reads_text: false,
         }
+    }
+
+    fn check(mut self) -> Result<(), Error> {
+        let root = self.shape.root();
+        self.skip(root, 0).and_then(|()| self.end()).map_err(|error| self.located(error))
     }
 
     /// Skips a datum of this node.
@@ -61,7 +73,8 @@ impl<'a> Walk<'a> {
             Some(Node::Float) => self.datum.take(4).map(|_| ()),
             Some(Node::Double) => self.datum.take(8).map(|_| ()),
             Some(Node::Bytes { is_big_decimal: true }) => check_big_decimal(self.datum.bytes()?),
-            Some(Node::Bytes { .. } | Node::String) => self.datum.bytes().map(|_| ()),
+            Some(Node::Bytes { .. }) => self.datum.bytes().map(|_| ()),
+            Some(Node::String) => self.string(),
             Some(Node::Fixed { size, .. }) => {
                 self.free()?;
                 self.datum.take(*size).map(|_| ())
@@ -85,7 +98,7 @@ impl<'a> Walk<'a> {
             Some(Node::Map(value)) => {
                 while let Some(block) = self.block()? {
                     for _ in 0..block.count {
-                        self.datum.bytes()?;
+                        self.string()?;
                         self.skip(*value, deeper)?;
                     }
                     self.end_of(&block)?;
@@ -130,6 +143,15 @@ impl<'a> Walk<'a> {
     pub(super) fn int(&mut self) -> Result<i32, Error> {
         let number = self.datum.long()?;
         i32::try_from(number).map_err(|_| invalid(format!("{number} has more than 32 bits")))
+    }
+
+    /// A string, or the key of a map.
+    fn string(&mut self) -> Result<(), Error> {
+        let bytes = self.datum.bytes()?;
+        match self.reads_text && std::str::from_utf8(bytes).is_err() {
+            true => Err(invalid("a string is not UTF-8")),
+            false => Ok(()),
+        }
     }
 
     /// A symbol of an enumeration.

@@ -2,6 +2,7 @@
 
 use super::Severity;
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 /// The most pairs of schemas that are compared: what is left then is reported as not compared.
@@ -218,11 +219,13 @@ impl<'a> Comparison<'a> {
     }
 
     fn bound(&mut self, name: &str, old: &Map<String, Value>, value: &Value, place: &str) {
-        let is_wider = match (old.get(name).and_then(Value::as_f64), value.as_f64()) {
-            (Some(old), Some(new)) if LEAST.contains(&name) => new <= old,
-            (Some(old), Some(new)) => new >= old,
+        let is_wider = match old.get(name) {
+            Some(old) if old.is_number() && value.is_number() => match LEAST.contains(&name) {
+                true => compare(value, old).is_some_and(Ordering::is_le),
+                false => compare(value, old).is_some_and(Ordering::is_ge),
+            },
             // Of draft 4.
-            _ => value == &Value::Bool(false) || old.get(name) == Some(value),
+            old => value == &Value::Bool(false) || old == Some(value),
         };
         if !is_wider {
             self.breaking(place, format!("`{name}` is {value}{}", was(old.get(name))));
@@ -369,6 +372,19 @@ fn finite(schema: &Map<String, Value>) -> Option<&[Value]> {
     match schema.get("const") {
         Some(value) => Some(std::slice::from_ref(value)),
         None => schema.get("enum").and_then(Value::as_array).map(Vec::as_slice),
+    }
+}
+
+/// The order of two numbers. `None` if that is not known: doubles are not exact beyond this.
+fn compare(first: &Value, second: &Value) -> Option<Ordering> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    let (double, other) = (first.as_f64()?, second.as_f64()?);
+    match (whole(first), whole(second)) {
+        (Some(first), Some(second)) => Some(first.cmp(&second)),
+        // With `arbitrary_precision`, these may be the same as doubles only.
+        (None, None) => double.partial_cmp(&other).filter(|order| order.is_ne() || first == second),
+        _ => double.partial_cmp(&other).filter(|order| order.is_ne() || double.abs() < EXACT),
     }
 }
 

@@ -136,7 +136,7 @@ fn attribute_changes(
     found: &mut Vec<Change>,
 ) {
     let mut add = |severity, words: String| found.push(change(old, severity, &now.name, words));
-    let is_core = ["id", "source"].contains(&now.name.as_str());
+    let is_core = ["id", "source", "specversion"].contains(&now.name.as_str());
     if now.is_required && !is_core && !before.is_some_and(|before| before.is_required) {
         add(Severity::Breaking, "the attribute is required now".to_owned());
     }
@@ -155,7 +155,7 @@ fn attribute_changes(
         }
         return;
     };
-    if !is_wider(now.ty(), before.ty()) {
+    if !is_wider(now.ty(), before.ty()) && !has_any_value(now) {
         add(
             Severity::Breaking,
             format!("the attribute has the type `{}`, and had `{}`", now.ty(), before.ty()),
@@ -163,6 +163,10 @@ fn attribute_changes(
     }
     match (value, (before.constant(), before.template())) {
         ((None, None), _) => {}
+        (value, earlier) if value == earlier && before.has_parameters() && !now.has_parameters() => add(
+            Severity::Breaking,
+            format!("the attribute has {}, and could have more parameters", written(now)),
+        ),
         (value, earlier) if value == earlier => {
             // The same placeholder has the same value everywhere: it may be in other attributes now.
             let is_shared = |name: &str| {
@@ -210,7 +214,7 @@ fn has_any_value(attribute: &Attribute) -> bool {
     match attribute.name.as_str() {
         "time" => attribute.ty() == "timestamp",
         "source" | "dataschema" => ["uri", "uritemplate", "string"].contains(&attribute.ty()),
-        "id" | "subject" | "datacontenttype" => attribute.ty() == "string",
+        "id" | "subject" | "datacontenttype" | "specversion" => attribute.ty() == "string",
         _ => false,
     }
 }
@@ -243,7 +247,12 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
         (_, false) => return,
         (false, true) => {
             let words = "the payload has a schema now, and had none".to_owned();
-            return add(severity(new.schema.format.as_ref()), "data", words);
+            // What is in another document is not judged by.
+            let severity = match &new.schema.document {
+                Some(_) => severity(new.schema.format.as_ref()),
+                None => Severity::Possible,
+            };
+            return add(severity, "data", words);
         }
         (true, true) => {}
     }

@@ -149,6 +149,9 @@ impl Endpoint<'_> {
         if let Some(mode) = self.envelope("mode")?.filter(|mode| mode != "binary") {
             return Err(self.refused(format!("URLs of HTTP have no mode, and its mode is `{mode}`")));
         }
+        if let Some(format) = self.envelope("format")? {
+            return Err(self.refused(format!("events are sent in binary mode, and its format is `{format}`")));
+        }
         let At { scheme, host, path } = self.at(address, &[("http", "http"), ("https", "https")])?;
         self.check(options, &["method", "query"])?;
         if let Some(method) = self.text(options, "method")?.filter(|method| method != "POST") {

@@ -6,7 +6,7 @@ mod shape;
 use cloudevents_core::{AttributeType, Event};
 use segments::Segments;
 use serde_json::{Map, Value, json};
-use shape::Shape;
+use shape::{Places, Shape};
 use std::collections::BTreeMap;
 
 /// How many events of a type have to have the same value before it is proposed as the value that all have.
@@ -22,7 +22,7 @@ const ATTRIBUTES: usize = 256;
 ///
 /// Every event that was added is valid by the proposal. A value, or a template of segments between slashes, is proposed for an attribute
 /// after ten events of its type. A schema is proposed where all events of a type have a payload in JSON. At most 10,000 types are
-/// described, with 256 attributes each.
+/// described, with 256 attributes each, and 1,000,000 places of their payloads.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, Inference, Judge};
@@ -45,6 +45,7 @@ const ATTRIBUTES: usize = 256;
 pub struct Inference {
     types: BTreeMap<String, Observed>,
     left_out: u64,
+    places: Places,
 }
 
 /// What events of one type have in common.
@@ -76,12 +77,12 @@ impl Inference {
     /// Adds an event.
     pub fn add(&mut self, event: &Event) {
         if let Some(observed) = self.types.get_mut(event.ty()) {
-            observed.add(event);
+            observed.add(event, &mut self.places);
         } else if self.types.len() < TYPES {
             let payload = Some(Shape::default());
             let content_type = event.content_type().map(|media_type| media_type.as_str().to_owned());
             let mut observed = Observed { payload, content_type, ..Observed::default() };
-            observed.add(event);
+            observed.add(event, &mut self.places);
             self.types.insert(event.ty().to_owned(), observed);
         } else {
             self.left_out = self.left_out.saturating_add(1);
@@ -109,7 +110,7 @@ impl Inference {
 }
 
 impl Observed {
-    fn add(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event, places: &mut Places) {
         self.count = self.count.saturating_add(1);
         for (name, value) in event.attributes() {
             let (name, ty) = (name.as_str(), value.attribute_type());
@@ -129,7 +130,7 @@ impl Observed {
             self.content_type = None;
         }
         match (&mut self.payload, json(event)) {
-            (Some(shape), Some(value)) => shape.add(&value),
+            (Some(shape), Some(value)) => shape.add(&value, places),
             (payload, _) => *payload = None,
         }
     }

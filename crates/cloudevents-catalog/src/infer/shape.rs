@@ -9,6 +9,28 @@ const DEPTH: usize = 32;
 /// The most members of an object that are described. An object with more is a map, whose names are data.
 const MEMBERS: usize = 256;
 
+/// The most places of the payloads that are described, of all types together. At others, there may be any value.
+const PLACES: usize = 1_000_000;
+
+/// The places that may still be described.
+#[derive(Debug)]
+pub(super) struct Places(usize);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(PLACES)
+    }
+}
+
+impl Places {
+    /// A place that nothing is known of, or that is not described.
+    fn shape(&mut self) -> Shape {
+        let left = self.0.checked_sub(1);
+        self.0 = left.unwrap_or_default();
+        Shape { is_any: left.is_none(), ..Shape::default() }
+    }
+}
+
 /// What the values at one place have in common.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
@@ -33,12 +55,12 @@ struct Object {
 }
 
 impl Shape {
-    pub(super) fn add(&mut self, value: &Value) {
-        self.add_at(value, 0);
+    pub(super) fn add(&mut self, value: &Value, places: &mut Places) {
+        self.add_at(value, 0, places);
     }
 
-    fn add_at(&mut self, value: &Value, depth: usize) {
-        if depth >= DEPTH {
+    fn add_at(&mut self, value: &Value, depth: usize, places: &mut Places) {
+        if depth >= DEPTH || self.is_any {
             self.is_any = true;
             return;
         }
@@ -50,10 +72,10 @@ impl Shape {
             Value::Number(_) => self.has_fraction = true,
             Value::String(_) => self.has_string = true,
             Value::Array(values) => {
-                let items = self.items.get_or_insert_default();
-                values.iter().for_each(|value| items.add_at(value, deeper));
+                let items = self.items.get_or_insert_with(|| Box::new(places.shape()));
+                values.iter().for_each(|value| items.add_at(value, deeper, places));
             }
-            Value::Object(members) => self.object.get_or_insert_default().add(members, deeper),
+            Value::Object(members) => self.object.get_or_insert_default().add(members, deeper, places),
         }
     }
 
@@ -104,12 +126,12 @@ impl Shape {
 }
 
 impl Object {
-    fn add(&mut self, members: &Map<String, Value>, depth: usize) {
+    fn add(&mut self, members: &Map<String, Value>, depth: usize, places: &mut Places) {
         self.count = self.count.saturating_add(1);
         for (name, value) in members.iter().filter(|_| !self.is_map) {
-            let (count, shape) = self.members.entry(name.clone()).or_default();
+            let (count, shape) = self.members.entry(name.clone()).or_insert_with(|| (0, places.shape()));
             *count = count.saturating_add(1);
-            shape.add_at(value, depth);
+            shape.add_at(value, depth, places);
         }
         if self.members.len() > MEMBERS {
             *self = Self { count: self.count, members: BTreeMap::new(), is_map: true };
@@ -141,7 +163,7 @@ mod tests {
 
     fn schema(values: &[Value]) -> Value {
         let mut shape = Shape::default();
-        values.iter().for_each(|value| shape.add(value));
+        values.iter().for_each(|value| shape.add(value, &mut Places::default()));
         shape.schema()
     }
 
@@ -165,5 +187,13 @@ mod tests {
         let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
         let text = schema(&[deep]).to_string();
         assert_eq!(text.matches("array").count(), DEPTH, "{text}");
+        // Few names at each of several levels are many places.
+        let (mut shape, mut places) = (Shape::default(), Places(1000));
+        for n in 0..20_u32.pow(3) {
+            let of = |n: u32| format!("k{}", n % 20);
+            shape.add(&json!({of(n / 400): {of(n / 20): {of(n): 1}}}), &mut places);
+        }
+        let text = shape.schema().to_string();
+        assert!(text.matches("integer").count() <= 1000 && text.contains(":{}"), "{text}");
     }
 }

@@ -121,6 +121,11 @@ impl Attribute {
         }
     }
 
+    /// Whether it is a media type, and events may have more parameters.
+    pub(crate) fn has_parameters(&self) -> bool {
+        matches!(self.expected, Expected::MediaType(_))
+    }
+
     pub(crate) fn template(&self) -> Option<&Template> {
         match &self.expected {
             Expected::Template(template) => Some(template),
@@ -133,7 +138,7 @@ impl Attribute {
         TYPES.iter().find(|(_, ty)| *ty == self.ty).map_or("", |(name, _)| name)
     }
 
-    /// Sets the attribute, if its value is stated, with these values of placeholders.
+    /// Sets the attribute, if its value is stated, with these values of placeholders as they are written.
     ///
     /// Errors: the name of a placeholder without a value.
     pub(crate) fn set(
@@ -147,7 +152,7 @@ impl Attribute {
             Expected::Template(template) => {
                 match template.placeholders().find(|name| value(name).is_none_or(|value| value.is_empty())) {
                     Some(name) => Err(name),
-                    None => Ok(self.set_text(event, template.expand(|name| value(name).unwrap_or_default()))),
+                    None => Ok(self.set_text(event, template.filled(|name| value(name).unwrap_or_default()))),
                 }
             }
         }

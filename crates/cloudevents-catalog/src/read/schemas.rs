@@ -166,11 +166,11 @@ impl Version {
         if let Some(known) = self.selected.borrow().get(selection) {
             return known.clone();
         }
-        let parts = self.parts.get_or_init(|| {
-            within_patterns(format, notes, || Parts::read(format, document), Parts::pattern_bytes)
-        });
+        let parts = self.parts.get_or_init(|| Parts::read(format, document, &mut notes.patterns));
         let schema = match parts {
-            Ok(parts) if notes.selected.spend(parts.cost()) => parts.select(selection).map(Arc::new),
+            Ok(parts) if notes.selected.spend(parts.cost()) => {
+                parts.select(selection, &mut notes.patterns).map(Arc::new)
+            }
             Ok(_) => {
                 let words =
                     "the documents that types are selected from have more than four times Limits::bytes";
@@ -288,28 +288,8 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
 
 /// Compiles a schema, and reports what is wrong with it.
 pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mut Notes<'_>) -> Schema {
-    let schema = within_patterns(format, notes, || Schema::compile(format, document), Schema::pattern_bytes);
+    let schema = Schema::compile(format, document, &mut notes.patterns);
     schema.unwrap_or_else(|fault| unusable(fault, place, notes))
-}
-
-/// Compiles what has patterns, if those of the whole catalog do not take too much.
-fn within_patterns<T>(
-    format: &Format,
-    notes: &mut Notes<'_>,
-    compile: impl FnOnce() -> Result<T, SchemaFault>,
-    bytes: impl Fn(&T) -> usize,
-) -> Result<T, SchemaFault> {
-    let beyond =
-        || SchemaFault::Beyond("the patterns of the schemas take too much memory together".to_owned());
-    let has_patterns = matches!(format.family, Family::JsonSchema | Family::JsonStructure);
-    if has_patterns && !notes.patterns.spend(0) {
-        return Err(beyond());
-    }
-    let compiled = compile()?;
-    match !has_patterns || notes.patterns.spend(bytes(&compiled)) {
-        true => Ok(compiled),
-        false => Err(beyond()),
-    }
 }
 
 /// Reports what is wrong with a schema.

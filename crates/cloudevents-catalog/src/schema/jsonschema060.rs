@@ -1,11 +1,12 @@
 //! JSON Schemas by `jsonschema` 0.60.
 
-use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, looks_once, pattern_bytes, patterns};
+use super::patterns::{PATTERN_BYTES, charge, looks_once, patterns};
 use super::{Format, Payload, SchemaFault, fault, too_large};
 use super::{
     bounds::{Bounds, Extent, LEVELS},
     schemas::Schemas,
 };
+use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use jsonschema::error::ValidationErrorKind;
@@ -54,15 +55,11 @@ const LOOKED_AT_PER_SCHEMA: usize = 64;
 /// How many values of an `enum` are compared while one schema is applied.
 const COMPARED: usize = 8;
 
-/// What a pattern may take at most to be one that is too large, and not a mistake.
-const LARGE_PATTERN: usize = 64 << 20;
-
 /// A compiled schema.
 #[derive(Debug)]
 pub(crate) struct JsonSchema {
     compiled: Compiled,
     limits: Arc<Limits>,
-    pattern_bytes: usize,
 }
 
 /// What a schema does at most.
@@ -85,11 +82,14 @@ enum Compiled {
 pub(crate) struct Parts {
     compiled: Arc<ValidatorMap>,
     limits: Arc<Limits>,
-    pattern_bytes: usize,
 }
 
 impl Parts {
-    pub(super) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
+    pub(super) fn compile(
+        format: &Format,
+        document: &Value,
+        budget: &mut Budget,
+    ) -> Result<Self, SchemaFault> {
         // Each object becomes a schema then.
         let schemas = Schemas::read(document).with_values();
         if schemas.reach(PARTS) > PARTS {
@@ -97,13 +97,9 @@ impl Parts {
                 "its parts have more than {PARTS} schemas, each by itself"
             )));
         }
-        let (compiled, limits, pattern_bytes) =
-            compile(format, document, &schemas, |options| options.build_map(document))?;
-        Ok(Self { compiled: Arc::new(compiled), limits, pattern_bytes })
-    }
-
-    pub(super) fn pattern_bytes(&self) -> usize {
-        self.pattern_bytes
+        let (compiled, limits) =
+            compile(format, document, &schemas, budget, |options| options.build_map(document))?;
+        Ok(Self { compiled: Arc::new(compiled), limits })
     }
 
     /// The schema at a JSON Pointer.
@@ -113,8 +109,6 @@ impl Parts {
             true => Ok(JsonSchema {
                 compiled: Compiled::Selected(self.compiled.clone(), pointer),
                 limits: self.limits.clone(),
-                // They are those of all parts.
-                pattern_bytes: 0,
             }),
             false => Err(SchemaFault::Invalid(format!("the document has no schema at `{pointer}`"))),
         }
@@ -122,15 +116,15 @@ impl Parts {
 }
 
 impl JsonSchema {
-    pub(super) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
+    pub(super) fn compile(
+        format: &Format,
+        document: &Value,
+        budget: &mut Budget,
+    ) -> Result<Self, SchemaFault> {
         let schemas = Schemas::read(document);
-        let (schema, limits, pattern_bytes) =
-            compile(format, document, &schemas, |options| options.build(document))?;
-        Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits, pattern_bytes })
-    }
-
-    pub(super) fn pattern_bytes(&self) -> usize {
-        self.pattern_bytes
+        let (schema, limits) =
+            compile(format, document, &schemas, budget, |options| options.build(document))?;
+        Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits })
     }
 
     pub(super) fn judge(
@@ -240,15 +234,16 @@ fn compile<'d, T>(
     format: &Format,
     document: &'d Value,
     schemas: &Schemas<'_>,
+    budget: &mut Budget,
     build: impl FnOnce(&ValidationOptions<'d>) -> Result<T, ValidationError<'static>>,
-) -> Result<(T, Arc<Limits>, usize), SchemaFault> {
+) -> Result<(T, Arc<Limits>), SchemaFault> {
     if schemas.depth(NESTED_REFERENCES) > WITHIN {
         return Err(SchemaFault::Beyond(format!(
             "more than {WITHIN} levels of schemas are within each other, or refer to each other"
         )));
     }
-    let pattern_bytes = pattern_bytes(schemas, |pattern| is_pattern(pattern, SMALL_PATTERN));
-    let pattern_bytes = pattern_bytes.map_err(SchemaFault::Beyond)?;
+    // It compiles each of them once.
+    charge(schemas, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
     let limits = Arc::new(Limits::of(schemas)?);
     let mut options = jsonschema::options().offline().with_pattern_options(looking_around(PATTERN_BYTES));
     if document.get("$schema").is_none()
@@ -258,7 +253,7 @@ fn compile<'d, T>(
     }
     let built = build(&options).map_err(invalid)?;
     match &limits.bounds.unknown {
-        None => Ok((built, limits, pattern_bytes)),
+        None => Ok((built, limits)),
         Some(reference) => Err(SchemaFault::not_followed(reference)),
     }
 }
@@ -279,11 +274,9 @@ fn invalid(error: ValidationError<'_>) -> SchemaFault {
     match error.kind() {
         ValidationErrorKind::Referencing(_) => SchemaFault::Elsewhere(message),
         // A pattern is none, or is too large.
-        ValidationErrorKind::Format { .. }
-            if error.instance().as_str().is_some_and(|text| is_pattern(text, LARGE_PATTERN)) =>
-        {
-            SchemaFault::Beyond(format!("a pattern takes more than {PATTERN_BYTES} bytes: {message}"))
-        }
+        ValidationErrorKind::Format { .. } if is_of_ecma(error.instance()) => SchemaFault::Beyond(format!(
+            "a pattern takes more than {PATTERN_BYTES} bytes, or is in a form that is not known: {message}"
+        )),
         _ => SchemaFault::Invalid(message),
     }
 }
@@ -296,6 +289,13 @@ fn looking_around(bytes: usize) -> PatternOptions<FancyRegex> {
 fn is_pattern(text: &str, bytes: usize) -> bool {
     let schema = serde_json::json!({"pattern": text});
     jsonschema::options().offline().with_pattern_options(looking_around(bytes)).build(&schema).is_ok()
+}
+
+/// Whether a text is a regular expression of ECMA-262, which is found without compiling it.
+fn is_of_ecma(text: &Value) -> bool {
+    let schema = serde_json::json!({"type": "string", "format": "regex"});
+    let known = jsonschema::options().offline().should_validate_formats(true).build(&schema);
+    known.is_ok_and(|known| known.is_valid(text))
 }
 
 /// Whether a pattern looks at each character of a text a few times at most: it does not look around.

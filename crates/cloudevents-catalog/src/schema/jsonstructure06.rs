@@ -1,11 +1,12 @@
 //! JSON Structure schemas by `json-structure` 0.6.
 
-use super::patterns::{PATTERN_BYTES, SMALL_PATTERN, pattern_bytes, patterns};
+use super::patterns::{PATTERN_BYTES, charge, patterns};
 use super::{Payload, Schema, SchemaFault, fault, too_large};
 use super::{
     bounds::{Bounds, Extent},
     schemas::{Schemas, definition},
 };
+use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
@@ -32,8 +33,10 @@ const WORK: usize = 500_000;
 /// Each of them takes as long as so many of JSON Schema.
 const OF_JSON_SCHEMA: usize = 100;
 
-/// The validator compiles a regular expression for each text. It counts as this many schemas.
+/// The validator compiles a regular expression for each text. It counts as this many schemas, and one of more than so many bytes as more.
 const PATTERN: usize = 64;
+const LARGE_BYTES: usize = 64 << 10;
+const LARGE: usize = 512;
 
 /// The most faults of one payload that are reported.
 const FAULTS: usize = 16;
@@ -43,7 +46,6 @@ pub(crate) struct JsonStructure {
     schema: Value,
     validator: InstanceValidator,
     bounds: Bounds,
-    pattern_bytes: usize,
 }
 
 impl std::fmt::Debug for JsonStructure {
@@ -53,19 +55,23 @@ impl std::fmt::Debug for JsonStructure {
 }
 
 impl JsonStructure {
-    pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
-        let (bounds, pattern_bytes) = bounds(document).map_err(SchemaFault::Beyond)?;
+    pub(super) fn compile(
+        document: &Value,
+        selection: Option<&str>,
+        budget: &mut Budget,
+    ) -> Result<Schema, SchemaFault> {
+        let mut schema = document.clone();
+        if let (Some(selection), Value::Object(members)) = (selection, &mut schema) {
+            let pointer = format!("#/{}", selection.trim_start_matches('/'));
+            members.insert("$root".to_owned(), pointer.into());
+        }
+        let bounds = bounds(&schema, budget).map_err(SchemaFault::Beyond)?;
         let found = SchemaValidator::new().validate(&document.to_string());
         if let Some(error) = found.errors().next() {
             return Err(SchemaFault::Invalid(format!("{} at {}", error.message(), error.path())));
         }
         if let Some(reference) = &bounds.unknown {
             return Err(SchemaFault::not_followed(reference));
-        }
-        let mut schema = document.clone();
-        if let (Some(selection), Value::Object(members)) = (selection, &mut schema) {
-            let pointer = format!("#/{}", selection.trim_start_matches('/'));
-            members.insert("$root".to_owned(), pointer.into());
         }
         // The validator takes any value where there is no such type, or no type at all.
         let named = ["$ref", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if"];
@@ -82,12 +88,7 @@ impl JsonStructure {
         }
         let mut validator = InstanceValidator::new();
         validator.set_extended(is_extended(document));
-        Ok(Schema::JsonStructure(Box::new(Self { schema, validator, bounds, pattern_bytes })))
-    }
-
-    /// The validator compiles them again, and keeps none.
-    pub(super) fn pattern_bytes(&self) -> usize {
-        self.pattern_bytes
+        Ok(Schema::JsonStructure(Box::new(Self { schema, validator, bounds })))
     }
 
     pub(super) fn judge(
@@ -125,9 +126,8 @@ impl JsonStructure {
     }
 }
 
-/// What the validator does at most with this document, and the bytes of its patterns. Errors: it is beyond a limit, or has what the
-/// validator does not judge by.
-fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
+/// What the validator does at most with this document. Errors: it is beyond a limit, or has what the validator does not judge by.
+fn bounds(document: &Value, budget: &mut Budget) -> Result<Bounds, String> {
     let extent = Extent::of(document);
     if extent.values > SCHEMA_VALUES || extent.paths > SCHEMA_PATHS {
         return Err(format!(
@@ -135,16 +135,14 @@ fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
         ));
     }
     let schemas = Schemas::read(document);
-    let is_extended = is_extended(document);
+    // Each place of a pattern is compiled when the document is checked, whether it applies or not.
     let is_pattern = |pattern: &str, size| RegexBuilder::new(pattern).size_limit(size).build().is_ok();
-    let pattern_bytes =
-        pattern_bytes(&schemas, |pattern| !is_extended || is_pattern(pattern, SMALL_PATTERN))?;
+    let mut large = charge(&schemas, usize::MAX, budget, is_pattern)?;
+    if let Some(pattern) = large.iter().find(|pattern| !is_pattern(pattern, PATTERN_BYTES)) {
+        return Err(format!("the pattern `{pattern}` is not known, or too large"));
+    }
+    large.retain(|pattern| !is_pattern(pattern, LARGE_BYTES));
     for schema in schemas.objects() {
-        for pattern in patterns(schema).filter(|_| is_extended) {
-            if !is_pattern(pattern, PATTERN_BYTES) {
-                return Err(format!("the pattern `{pattern}` is not known, or too large"));
-            }
-        }
         // Of a base, the validator takes its own properties only.
         for base in bases(schema).flat_map(|base| schemas.targets(schema, base)) {
             if base.get("$extends").is_some() {
@@ -154,13 +152,22 @@ fn bounds(document: &Value) -> Result<(Bounds, usize), String> {
     }
     // It copies what a schema extends for each value.
     let copied = extent.values.checked_div(64).unwrap_or_default();
-    let bounds = Bounds::of(&schemas, 1, &|schema| {
+    Bounds::of(&schemas, 1, &|schema| {
         let required = schema.get("required").and_then(Value::as_array).map_or(0, Vec::len);
-        let patterns = patterns(schema).count().saturating_mul(PATTERN);
+        let compiled = patterns(schema).map(|pattern| if large.contains(pattern) { LARGE } else { PATTERN });
+        // It has a pattern of the validator.
+        let durations = if has_type(schema, "duration") { PATTERN } else { 0 };
         let bases = bases(schema).count().min(1).saturating_mul(copied);
-        required.saturating_add(patterns).saturating_add(bases)
-    });
-    bounds.map(|bounds| (bounds, pattern_bytes))
+        [required, durations, bases].into_iter().chain(compiled).fold(0, usize::saturating_add)
+    })
+}
+
+/// Whether the type of a schema is this one, or it is among them.
+fn has_type(schema: &Map<String, Value>, name: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|ty| ty == name),
+        ty => ty.is_some_and(|ty| ty == name),
+    }
 }
 
 /// The schemas that a schema extends.

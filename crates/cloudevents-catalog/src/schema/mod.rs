@@ -31,6 +31,7 @@ mod schemas;
 
 pub(crate) use format::{Family, Format};
 
+use crate::finding::Budget;
 use crate::matching::Steps;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, Event, MediaType};
@@ -76,33 +77,33 @@ impl SchemaFault {
 }
 
 impl Schema {
-    /// A schema of this format: all of the document.
-    pub(crate) fn compile(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
-        Self::of(format, &*json(format, document)?, None)
+    /// A schema of this format: all of the document. Its patterns are charged to this budget.
+    pub(crate) fn compile(
+        format: &Format,
+        document: &Value,
+        patterns: &mut Budget,
+    ) -> Result<Self, SchemaFault> {
+        Self::of(format, &*json(format, document)?, None, patterns)
     }
 
-    fn of(format: &Format, document: &Value, selection: Option<&str>) -> Result<Self, SchemaFault> {
+    fn of(
+        format: &Format,
+        document: &Value,
+        selection: Option<&str>,
+        patterns: &mut Budget,
+    ) -> Result<Self, SchemaFault> {
         match format.family {
             #[cfg(feature = "jsonschema060")]
-            Family::JsonSchema => jsonschema060::JsonSchema::compile(format, document).map(Self::Json),
+            Family::JsonSchema => {
+                jsonschema060::JsonSchema::compile(format, document, patterns).map(Self::Json)
+            }
             #[cfg(feature = "jsonstructure06")]
-            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection),
+            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection, patterns),
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection),
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(document)?.only(),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
-        }
-    }
-
-    /// The bytes of its compiled patterns, about.
-    pub(crate) fn pattern_bytes(&self) -> usize {
-        match self {
-            #[cfg(feature = "jsonschema060")]
-            Self::Json(schema) => schema.pattern_bytes(),
-            #[cfg(feature = "jsonstructure06")]
-            Self::JsonStructure(schema) => schema.pattern_bytes(),
-            _ => 0,
         }
     }
 
@@ -145,11 +146,15 @@ pub(crate) enum Parts {
 }
 
 impl Parts {
-    pub(crate) fn read(format: &Format, document: &Value) -> Result<Self, SchemaFault> {
+    pub(crate) fn read(
+        format: &Format,
+        document: &Value,
+        patterns: &mut Budget,
+    ) -> Result<Self, SchemaFault> {
         let document = json(format, document)?;
         match format.family {
             #[cfg(feature = "jsonschema060")]
-            Family::JsonSchema => jsonschema060::Parts::compile(format, &document).map(Self::Json),
+            Family::JsonSchema => jsonschema060::Parts::compile(format, &document, patterns).map(Self::Json),
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(&document).map(Self::Protobuf),
             _ => {
@@ -168,22 +173,13 @@ impl Parts {
         }
     }
 
-    /// The bytes of its compiled patterns, about. Others have those of each type that is selected.
-    pub(crate) fn pattern_bytes(&self) -> usize {
-        match self {
-            #[cfg(feature = "jsonschema060")]
-            Self::Json(parts) => parts.pattern_bytes(),
-            _ => 0,
-        }
-    }
-
-    pub(crate) fn select(&self, name: &str) -> Result<Schema, SchemaFault> {
+    pub(crate) fn select(&self, name: &str, patterns: &mut Budget) -> Result<Schema, SchemaFault> {
         match self {
             #[cfg(feature = "jsonschema060")]
             Self::Json(parts) => parts.select(name).map(Schema::Json),
             #[cfg(feature = "protox09")]
             Self::Protobuf(parts) => parts.select(name).map(Schema::Protobuf),
-            Self::Document(format, document, _) => Schema::of(format, document, Some(name)),
+            Self::Document(format, document, _) => Schema::of(format, document, Some(name), patterns),
         }
     }
 }

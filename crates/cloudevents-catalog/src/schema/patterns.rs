@@ -1,33 +1,93 @@
 //! The regular expressions of schemas. Each of them is compiled, and a short one can be large then.
 
 use super::schemas::Schemas;
+use crate::finding::Budget;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// The most different patterns of a document, and the most bytes that they have together.
 const PATTERNS: usize = 1000;
 const PATTERN_TEXTS: usize = 64 << 10;
 
-/// The most bytes that a pattern takes when it is compiled, about.
+/// The most bytes that are read of them before they are compiled.
+const READ: usize = 4 << 20;
+
+/// How many bytes of a compiled pattern take as long as reading one of its text.
+const PER_READ: usize = 8;
+
+/// The most bytes that a pattern, or each part of it that is compiled by itself, takes when it is compiled, about.
 pub(super) const PATTERN_BYTES: usize = 256 << 10;
 
 /// What most patterns take.
-pub(super) const SMALL_PATTERN: usize = 8 << 10;
+const SMALL_PATTERN: usize = 8 << 10;
 
-/// The bytes that the patterns of a document take when they are compiled, about. `is_small` says of one whether it takes no more than
-/// [`SMALL_PATTERN`].
+/// Charges what compiling the patterns of a document takes, in bytes, before that is done, and returns those that are large. Each is
+/// compiled as often as it is there, and no more than `most` times. `fits` says whether one takes no more than so many bytes.
 ///
-/// Errors: there are more than a document may have.
-pub(super) fn pattern_bytes(schemas: &Schemas<'_>, is_small: impl Fn(&str) -> bool) -> Result<usize, String> {
-    let all: HashSet<&str> = schemas.objects().flat_map(patterns).collect();
-    let texts = all.iter().map(|pattern| pattern.len()).fold(0, usize::saturating_add);
-    if all.len() > PATTERNS || texts > PATTERN_TEXTS {
+/// Errors: there are more than a document may have, or the budget of all schemas is spent.
+pub(super) fn charge<'d>(
+    schemas: &Schemas<'d>,
+    most: usize,
+    budget: &mut Budget,
+    fits: impl Fn(&str, usize) -> bool,
+) -> Result<HashSet<&'d str>, String> {
+    let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+    for pattern in schemas.objects().flat_map(patterns) {
+        let times = all.entry(pattern).or_default();
+        *times = times.saturating_add(1).min(most);
+    }
+    let sum = |of: fn(&str) -> usize| all.keys().map(|pattern| of(pattern)).fold(0, usize::saturating_add);
+    if all.len() > PATTERNS || sum(str::len) > PATTERN_TEXTS || sum(read) > READ {
         return Err(format!(
-            "there are more than {PATTERNS} patterns, or they have more than {PATTERN_TEXTS} bytes"
+            "there are more than {PATTERNS} patterns, or they have more than {PATTERN_TEXTS} bytes, or too many escapes"
         ));
     }
-    let sizes = all.iter().map(|pattern| if is_small(pattern) { SMALL_PATTERN } else { PATTERN_BYTES });
-    Ok(sizes.fold(0, usize::saturating_add))
+    let mut large = HashSet::new();
+    for (pattern, times) in all {
+        let parts = parts(pattern);
+        let mut spend = |bytes: usize| match budget.spend(bytes.saturating_mul(times)) {
+            true => Ok(()),
+            false => Err("the patterns of the schemas take too much together"),
+        };
+        let text = read(pattern).saturating_mul(PER_READ);
+        spend(text.saturating_add(parts.saturating_mul(SMALL_PATTERN)))?;
+        if !fits(pattern, SMALL_PATTERN) {
+            spend(parts.saturating_mul(PATTERN_BYTES.saturating_sub(SMALL_PATTERN)))?;
+            large.insert(pattern);
+        }
+    }
+    Ok(large)
+}
+
+/// How much is read of a pattern before it is compiled: jsonschema replaces one of these escapes at a time by what it means, and then reads
+/// all of it again.
+fn read(pattern: &str) -> usize {
+    // With the bytes that each of them becomes, at most.
+    let escapes = [(r"\c", 1), (r"\d", 8), (r"\D", 8), (r"\w", 16), (r"\W", 16), (r"\s", 160), (r"\S", 160)];
+    let (mut times, mut length) = (1_usize, pattern.len());
+    for (escape, bytes) in escapes {
+        let count = pattern.matches(escape).count();
+        times = times.saturating_add(count);
+        length = length.saturating_add(count.saturating_mul(bytes));
+    }
+    times.saturating_mul(length)
+}
+
+/// The most parts of a pattern that are compiled by themselves: all of it is one, unless it looks around, or has something else that only
+/// an engine with a memory knows.
+fn parts(pattern: &str) -> usize {
+    let mut groups = pattern.split("(?").skip(1);
+    let is_one = groups.all(|group| group.starts_with(':'))
+        && pattern.split('\\').skip(1).all(|escape| {
+            let of_a_memory =
+                |character: char| character.is_ascii_digit() || "kgGKAZzhHRXNeE<>".contains(character);
+            !escape.starts_with(of_a_memory)
+        });
+    if is_one {
+        1
+    } else {
+        pattern.matches(['(', '|', '*', '+', '?', '{', '[', '\\']).count().saturating_add(1)
+    }
 }
 
 /// The regular expressions of a schema.
@@ -81,6 +141,20 @@ fn group(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_compiling_takes() {
+        assert_eq!((read("^a+$"), read(r"\d{4}-\d{2}")), (4, 3 * (11 + 16)));
+        for (pattern, wanted) in [
+            (r"^(?:[a-z]|\d+\.\w)*\\$", 1),
+            ("^(?=[a-z]{9})(?=[0-9]{9})x", 9),
+            (r"(a)\1", 3),
+            // Flags may be those of another engine.
+            ("(?i)[a-z]", 4),
+        ] {
+            assert_eq!(parts(pattern), wanted, "{pattern}");
+        }
+    }
 
     #[test]
     fn what_looks_around_once() {

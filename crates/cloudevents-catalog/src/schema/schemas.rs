@@ -30,8 +30,10 @@ pub(super) type Members = Map<String, Value>;
 pub(super) struct Schemas<'d> {
     document: &'d Value,
     objects: Vec<&'d Members>,
-    /// By the last segment of their `$id`, and by `#` and the name of their anchor.
+    /// By `#` and the name of their anchor.
     named: HashMap<String, Vec<&'d Value>>,
+    /// By their `$id`.
+    identified: HashMap<Id, Vec<&'d Value>>,
     /// What the pointers of an object start at besides the document. Empty if there are too many.
     resources: HashMap<*const Members, Vec<&'d Value>>,
     /// Those with `$recursiveAnchor`.
@@ -40,6 +42,17 @@ pub(super) struct Schemas<'d> {
     values: HashSet<*const Members>,
     /// Whether one of these has a name, or a reference may lead to it: then they are taken for schemas.
     are_values_named: bool,
+}
+
+/// What schemas are found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Id {
+    /// The whole URI, of those that have one spelling only.
+    Whole(String),
+    /// The last segment, of the others.
+    Segment(String),
+    /// The last segment, of all.
+    AnySegment(String),
 }
 
 /// What a part of a document is.
@@ -78,12 +91,15 @@ impl<'d> Schemas<'d> {
             document,
             objects: Vec::new(),
             named: HashMap::new(),
+            identified: HashMap::new(),
             resources: HashMap::new(),
             recursive: Vec::new(),
             values: HashSet::new(),
             are_values_named: false,
         };
         schemas.add(document, &mut Vec::new(), Part::Schema);
+        let root = document.get("$root").and_then(Value::as_str);
+        schemas.are_values_named |= root.is_some_and(leads_to_values);
         if schemas.are_values_named {
             schemas.values.clear();
         }
@@ -202,13 +218,17 @@ impl<'d> Schemas<'d> {
 
     /// The schemas that a URI may identify.
     fn identified(&self, uri: &str) -> Vec<&'d Value> {
-        let known = self.named.get(last_segment(uri)).map(Vec::as_slice).unwrap_or_default();
-        let is_possible = |schema: &&&Value| {
-            let ids = ["$id", "id"].into_iter().filter_map(|name| schema.get(name)?.as_str());
-            !ids.into_iter().all(|id| is_another(id.split('#').next().unwrap_or_default(), uri))
+        let segment = last_segment(uri).to_owned();
+        let names = match whole(uri) {
+            Some(whole) => vec![Id::Whole(whole), Id::Segment(segment)],
+            None => vec![Id::AnySegment(segment)],
         };
-        let possible: Vec<&Value> = known.iter().filter(is_possible).copied().collect();
-        Some(possible).filter(|possible| possible.len() <= TARGETS).unwrap_or_default()
+        let known: Vec<&Vec<&Value>> = names.iter().filter_map(|name| self.identified.get(name)).collect();
+        // They are not walked through: each of many references could name each of many schemas.
+        match known.iter().map(|known| known.len()).fold(0, usize::saturating_add) {
+            0..=TARGETS => known.into_iter().flatten().copied().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Adds the objects in a value, which is in these resources.
@@ -236,7 +256,11 @@ impl<'d> Schemas<'d> {
                         Some(_) => self.named.entry(id.to_owned()).or_default().push(value),
                         None => {
                             let id = id.split('#').next().unwrap_or_default();
-                            self.named.entry(last_segment(id).to_owned()).or_default().push(value);
+                            let segment = last_segment(id).to_owned();
+                            let own = whole(id).map_or_else(|| Id::Segment(segment.clone()), Id::Whole);
+                            for id in [own, Id::AnySegment(segment)] {
+                                self.identified.entry(id).or_default().push(value);
+                            }
                             within.push(value);
                         }
                     }
@@ -306,16 +330,13 @@ fn last_segment(uri: &str) -> &str {
     uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri)
 }
 
-/// Whether an id is certainly another URI than this one. Two spellings may mean the same.
-fn is_another(id: &str, uri: &str) -> bool {
-    let is_plain = |text: &str| {
-        text.is_ascii()
-            && !text.contains(['%', '@'])
-            && !text.contains("/.")
-            && text.split_once("://").is_some_and(|(_, rest)| !rest.contains(':'))
-    };
-    let end = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
-    is_plain(id) && is_plain(uri) && end(id) != end(uri)
+/// A URI that is certainly another one than those with other texts than this. `None` for those of which two spellings may mean the same.
+fn whole(uri: &str) -> Option<String> {
+    let is_plain = uri.is_ascii()
+        && !uri.contains(['%', '@'])
+        && !uri.contains("/.")
+        && uri.split_once("://").is_some_and(|(_, rest)| !rest.contains(':'));
+    is_plain.then(|| uri.trim_end_matches('/').to_ascii_lowercase())
 }
 
 /// The text of percent-encoded UTF-8.

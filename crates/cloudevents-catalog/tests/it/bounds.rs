@@ -299,6 +299,112 @@ fn patterns_of_all_schemas_together() {
     assert_eq!((report.mistakes().count(), places), (0, vec!["/messagegroups/g/messages/c/dataschema"]));
 }
 
+/// Each place of a pattern is compiled when a type of JSON Structure is checked, whether the pattern applies or not.
+#[test]
+fn patterns_of_many_types() {
+    let schema = |count: usize, pattern: &str| {
+        let all: Map<String, Value> =
+            (0..count).map(|at| (format!("a{at}"), json!({"type": "string", "pattern": pattern}))).collect();
+        json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s",
+            "name": "S", "type": "object", "properties": all})
+    };
+    assert_refused(STRUCTURE, &schema(2000, "\\p{L}{500}"));
+    // Each takes less, and together they take too much.
+    assert_refused(STRUCTURE, &schema(1100, "[a-z]{900}"));
+    assert_eq!(faults(&read(STRUCTURE, &schema(100, "^[a-z]$")), &json!({"a1": "b"})), [""; 0]);
+}
+
+/// Types that are selected from one document are checked with all of it.
+#[test]
+fn patterns_of_types_that_are_selected() {
+    let mut schema = structure("A", json!({"A": {"name": "A", "type": "string"}}));
+    for at in 0..400 {
+        schema["definitions"][format!("P{at}")] =
+            json!({"name": "P", "type": "string", "pattern": "[a-z]{900}"});
+    }
+    let messages: Map<String, Value> = (0..64)
+        .map(|at| {
+            let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": STRUCTURE,
+                "dataschemauri": format!("#/schemagroups/g/schemas/s:definitions/X{at}")});
+            (format!("m{at}"), message)
+        })
+        .collect();
+    let versions = json!({"1": {"format": STRUCTURE, "schema": schema}});
+    let document = json!({"messagegroups": {"g": {"messages": messages}},
+        "schemagroups": {"g": {"schemas": {"s": {"versions": versions}}}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
+    let count =
+        report.findings.iter().filter(|finding| finding.message.contains("too much together")).count();
+    assert!(count > 60, "{:?}", report.findings);
+}
+
+/// What fails is compiled first, too.
+#[test]
+fn patterns_of_schemas_that_fail() {
+    let message = |at: usize| {
+        let patterns = (0..600).map(|n| (format!("^[a-z]{{500}}{at}x{n}$"), json!(true)));
+        let schema = json!({"$ref": "nowhere", "patternProperties": patterns.collect::<Map<_, _>>()});
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
+        (format!("m{at}"), message)
+    };
+    let messages: Map<String, Value> = (0..20).map(message).collect();
+    let document = json!({"messagegroups": {"g": {"messages": messages}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    let count =
+        report.findings.iter().filter(|finding| finding.message.contains("too much together")).count();
+    assert_eq!((report.findings.len(), count), (20, 19), "{:?}", report.findings);
+}
+
+/// A translator reads all of a pattern again after each of these.
+#[test]
+fn patterns_with_many_escapes() {
+    for escape in [r"\cA", r"\d", r"\s"] {
+        assert_refused(JSON, &json!({"pattern": escape.repeat(20_000)}));
+    }
+    let time = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$";
+    assert_eq!(faults(&read(JSON, &json!({"pattern": time})), &json!("x")), ["data"]);
+}
+
+/// The validator of JSON Structure compiles an expression for each of them.
+#[test]
+fn durations() {
+    let all = json!({"D": {"name": "D", "type": "duration"}});
+    let load = |count: usize| {
+        let mut schema = structure("L", all.clone());
+        let references = vec![json!({"$ref": "#/definitions/D"}); count];
+        schema["definitions"]["L"] = json!({"name": "L", "type": "array", "items": {"type": references}});
+        read(STRUCTURE, &schema)
+    };
+    assert!(is_too_large(&judge(&load(60), &json!(vec!["x"; 4000]))));
+    assert_eq!(faults(&load(2), &json!(vec!["P1D"; 100])), [""; 0]);
+    let large = json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s",
+        "name": "S", "type": "array", "items": {"type": "string", "pattern": "^\\w{4}$"}});
+    assert!(is_too_large(&judge(&read(STRUCTURE, &large), &json!(vec!["abc"; 4000]))));
+}
+
+/// Each of many references could name each of many schemas.
+#[test]
+fn many_schemas_with_one_id() {
+    let named = vec![json!({"$id": "x"}); 40_000];
+    let references = vec![json!({"$ref": "x"}); 40_000];
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let report = read(JSON, &json!({"a": [named, references]}));
+        sender.send(is_unusable(&judge(&report, &json!({}))))
+    });
+    // It takes seconds, and took many minutes.
+    assert_eq!(receiver.recv_timeout(std::time::Duration::from_secs(60)), Ok(true));
+}
+
+/// A type may be selected in what is an example otherwise.
+#[test]
+fn types_in_examples() {
+    let inner = json!({"name": "D", "type": {"$ref": "#/definitions/none"}});
+    let all = json!({"A": {"name": "A", "type": "string", "default": inner}});
+    assert_eq!(read(STRUCTURE, &structure("A", all.clone())).findings, []);
+    assert_refused(STRUCTURE, &structure("A/default", all));
+}
+
 /// References to schemas of a bundle are compared by the whole URI, as names such as a version are there many times.
 #[test]
 fn ids_with_the_same_end() {

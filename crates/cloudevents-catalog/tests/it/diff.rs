@@ -37,6 +37,11 @@ fn of_attributes() {
         // Events could have another one under this name.
         ("", r#""n": {"type": "integer"}"#, Some((Possible, "n"))),
         ("", r#""subject": {}, "time": {}, "source": {}"#, None),
+        // Each event has one.
+        ("", r#""specversion": {"required": true}"#, None),
+        // Each source is such a text, and each time a timestamp.
+        (r#""source": {"value": "/a"}"#, r#""source": {"type": "uri", "value": "/a"}"#, None),
+        (r#""time": {"type": "any"}"#, r#""time": {"type": "timestamp"}"#, None),
         ("", r#""region": {"value": "eu"}"#, Some((Breaking, "region"))),
         (r#""region": {"value": "eu"}"#, r#""region": {"value": "us"}"#, Some((Breaking, "region"))),
         (r#""source": {"value": "/a"}"#, r#""source": {"value": "/{x}"}"#, None),
@@ -79,6 +84,22 @@ fn of_definitions_and_formats() {
     for (old, new, wanted) in [
         (attributes(""), schema("JsonSchema/draft-07", json), Some(Breaking)),
         (schema("JsonSchema/draft-07", json), attributes(""), None),
+        // A schema elsewhere is not judged by.
+        (
+            attributes(""),
+            r#"{"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
+                "dataschemauri": "https://example.com/order.json"}"#
+                .to_owned(),
+            Some(Possible),
+        ),
+        // Events could have a charset.
+        (
+            r#"{"envelope": "CloudEvents/1.0", "datacontenttype": "application/json"}"#.to_owned(),
+            r#"{"envelope": "CloudEvents/1.0", "datacontenttype": "application/json",
+                "envelopemetadata": {"datacontenttype": {"value": "application/json"}}}"#
+                .to_owned(),
+            Some(Breaking),
+        ),
         (schema("JsonSchema/draft-07", json), schema("Avro/1.12.0", avro), Some(Breaking)),
         (schema("Avro/1.12.0", avro), schema("Avro/1.12.0", avro), None),
         (schema("Avro/1.12.0", avro), schema("Avro/1.12.0", &avro.replace('R', "S")), Some(Possible)),
@@ -128,6 +149,15 @@ fn of_json_schemas() {
         (r#"{"maximum": 5}"#, r#"{"maximum": 6}"#, None),
         (r#"{"maximum": 5}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
         (r#"{}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
+        (r#"{"maximum": 4}"#, r#"{"maximum": 4.0}"#, None),
+        // As doubles, these are the same.
+        (
+            r#"{"maximum": 9223372036854775807}"#,
+            r#"{"maximum": 9223372036854775806}"#,
+            Some((Breaking, "data")),
+        ),
+        (r#"{"minimum": 9007199254740992}"#, r#"{"minimum": 9007199254740993}"#, Some((Breaking, "data"))),
+        (r#"{"minimum": 9007199254740993}"#, r#"{"minimum": 9007199254740992}"#, None),
         // A property that is described for the first time.
         (r#"{"properties": {}}"#, r#"{"properties": {"a": {"type": "string"}}}"#, Some((Possible, "data/a"))),
         (

@@ -192,9 +192,18 @@ fn of_http() {
     }
     let structured = r#"{"endpoints": {"e": {"usage": ["producer"], "protocol": "HTTP", "envelopeoptions": {"mode": "structured"},
         "protocoloptions": {"endpoints": [{"uri": "http://h/"}]}}}}"#;
-    let catalog = Catalog::parse(structured).unwrap();
-    let refused = catalog.endpoint("e").unwrap().sender_url(&[]).unwrap_err().to_string();
-    assert!(refused.ends_with("URLs of HTTP have no mode, and its mode is `structured`"), "{refused}");
+    let format = r#""format": "application/cloudevents+json""#;
+    for (document, wanted) in [
+        (structured.to_owned(), "URLs of HTTP have no mode, and its mode is `structured`"),
+        (
+            structured.replace(r#""mode": "structured""#, format),
+            "events are sent in binary mode, and its format is `application/cloudevents+json`",
+        ),
+    ] {
+        let catalog = Catalog::parse(document).unwrap();
+        let refused = catalog.endpoint("e").unwrap().sender_url(&[]).unwrap_err().to_string();
+        assert!(refused.ends_with(wanted), "{refused}");
+    }
 }
 
 #[test]

@@ -178,6 +178,36 @@ fn avro() {
     assert_eq!(faults(&catalog, avro(&[84, 0])), [(Breach::Schema, "data".to_owned())]);
 }
 
+/// Readers refuse them.
+#[test]
+fn texts_of_avro_that_are_not_utf_8() {
+    for (schema, valid, invalid) in [
+        (r#"{"type": "string"}"#, &[2, b'a'][..], &[2, 0xFF][..]),
+        (r#"{"type": "map", "values": "int"}"#, &[2, 2, b'a', 2, 0], &[2, 2, 0xFF, 2, 0]),
+    ] {
+        let catalog = catalog(&format!(
+            r#"{{"envelope": "CloudEvents/1.0", "dataschemaformat": "Avro/1.12.0", "dataschema": {schema}}}"#
+        ));
+        let avro = |bytes: &[u8]| event().payload("application/avro", Payload::binary(bytes.to_vec()));
+        assert_eq!(faults(&catalog, avro(valid)), []);
+        assert_eq!(faults(&catalog, avro(invalid)), [(Breach::Schema, "data".to_owned())]);
+    }
+}
+
+/// A definition that was not tried is not said to differ.
+#[test]
+fn templates_that_take_too_long() {
+    let message = r#"{"envelope": "CloudEvents/1.0", "envelopemetadata": {"type": {"value": "t"},
+        "subject": {"value": "{a}{b}{c}{d}{e}{f}!"}}}"#;
+    let all: Vec<String> = (0..100).map(|at| format!(r#""m{at}": {message}"#)).collect();
+    let document = format!(r#"{{"messagegroups": {{"g": {{"messages": {{{}}}}}}}}}"#, all.join(","));
+    let catalog = Catalog::read(document, &LoadOptions::strict()).unwrap().catalog;
+    let event = event().subject("x".repeat(4096)).build().unwrap();
+    let verdict = catalog.judge(&event);
+    assert_eq!(verdict.faults()[0].breach, Breach::Template);
+    assert!(verdict.faults()[0].message.starts_with("it takes too long"), "{verdict}");
+}
+
 #[test]
 fn bases_are_merged() {
     let document = r#"{"messagegroups": {"g": {"messages": {

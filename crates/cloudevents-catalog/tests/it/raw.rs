@@ -94,6 +94,14 @@ fn become_events() {
     }
 }
 
+/// What is encoded in a topic is in the event as it is there.
+#[test]
+fn values_are_encoded_once() {
+    let catalog = catalog();
+    let (_, event) = catalog.event_of("MQTT", &RawMessage::at("/store/7%2f8/cashierdesk/2")).unwrap();
+    assert_eq!(event.id("1").build().unwrap().source().as_str(), "/any/7%2f8");
+}
+
 /// A message without an id has none.
 #[test]
 fn nothing_is_invented() {

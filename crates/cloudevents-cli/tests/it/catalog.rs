@@ -271,6 +271,29 @@ fn versions_are_compared() {
     assert_eq!(compare(&["--strict"], described).status, 1);
 }
 
+/// An id and a time that a definition states are not generated.
+#[test]
+fn ids_are_those_of_a_contract() {
+    let path = file(
+        "ids.xreg.json",
+        r#"{"messagegroups": {"g": {"messages": {"t": {"envelope": "CloudEvents/1.0", "envelopemetadata": {
+            "id": {"value": "{shop}-1"}, "source": {"value": "/s"}, "time": {"type": "timestamp", "value": "2026-01-01T00:00:00Z"}
+        }}}}}}"#,
+    );
+    let path = path.display().to_string();
+    let send = |more: &[&str]| {
+        ce(&[&["send", "--catalog", &path, "-", "--message", "t", "--value", "shop=7"], more].concat())
+    };
+    let ran = send(&[]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let event = &ran.lines()[0];
+    assert_eq!((&event["id"], &event["time"]), (&json!("7-1"), &json!("2026-01-01T00:00:00Z")));
+    assert!(!ran.err.contains("generated"), "{}", ran.err);
+    // Flags go first.
+    let ran = send(&["--random-id"]);
+    assert!(ran.status == 1 && ran.err.contains("[template]"), "{}", ran.err);
+}
+
 /// An event is built from a definition, and only what the contract allows is sent.
 #[test]
 fn events_are_sent_by_a_contract() {
