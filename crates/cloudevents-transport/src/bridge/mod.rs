@@ -30,7 +30,7 @@ pub use status::BridgeStatus;
 pub use template::Template;
 
 use crate::{
-    DeadLetter, Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    By, DeadLetter, Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
     panics::caught,
     running::{Ended, Running},
 };
@@ -38,7 +38,7 @@ use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
 use futures_util::FutureExt;
 use rate::Rate;
-use shape::{Shaped, Shaper};
+use shape::{Passed, Shaped, Shaper};
 use std::{
     fmt,
     panic::AssertUnwindSafe,
@@ -92,6 +92,8 @@ struct Passage {
     is_queue: bool,
     /// Whether the source has a message that is left, or sends it again.
     is_kept: bool,
+    /// Whether a peer keeps what is rejected.
+    is_with_peer: bool,
     /// How many messages that count for the limit of a redrive have ended.
     concluded: AtomicU64,
 }
@@ -111,6 +113,7 @@ impl Bridge {
             stopper: receiver.stopper(),
             is_queue: receiver.capabilities().settles == Settles::Each,
             is_kept: receiver.capabilities().settles != Settles::Never,
+            is_with_peer: receiver.capabilities().rejects == By::Peer,
             concluded: AtomicU64::new(0),
         };
         Ok(Self { receiver, passage })
@@ -273,7 +276,7 @@ impl Passage {
                 None => self.sent(self.sender.send(outgoing).await),
                 Some(rate) => Box::pin(self.send_in_turn(outgoing, rate)).await,
             },
-            Shaped::Several(all) => Box::pin(self.send_all(all)).await,
+            Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
         match sent {
             Ok(true) => Done::Confirmed,
@@ -302,9 +305,10 @@ impl Passage {
 
     /// Sends the events of a batch, all of them in any case but a stop. A failure that can pass is reported before a
     /// refusal, because then all are sent again.
-    async fn send_all(&self, all: Vec<Outgoing>) -> Result<bool, Error> {
+    async fn send_all(&self, all: Vec<Outgoing>, delivery: &Delivery, passed: Passed) -> Result<bool, Error> {
         let mut result = Ok(true);
         for (index, outgoing) in all.into_iter().enumerate() {
+            let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
             let sent = match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
                 Some(rate) => self.send_in_turn(outgoing, rate).await,
@@ -318,17 +322,24 @@ impl Passage {
         result
     }
 
-    /// Stores a refused message in the policy's dead-letter place. Without one, the receiver's is used.
+    /// Stores a refused message in the policy's dead-letter place. Without one, the receiver's is used, as is that of a peer for what the
+    /// place takes in no form.
     async fn refused(&self, delivery: &Delivery, error: Error) -> Done {
         if self.policy().redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
             return Done::Held(Fate::Refused(error));
         }
         let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
         for received in self.shaper.letters(delivery.received(), place.capabilities()) {
-            if let Err(failure) =
-                stored(DeadLetter::refused(received, &error, delivery.attempt()), place).await
-            {
-                return Done::Failed(failure);
+            let letter = DeadLetter::refused(received, &error, delivery.attempt());
+            match stored(letter, place).await {
+                Ok(()) => {}
+                // No attempt can store it. The peer would repeat the letters that are stored, with each request.
+                Err(failure) if self.is_with_peer && !is_outage(&failure) => {
+                    tracing::warn!(received = ?delivery.received(), error = %failure,
+                        "a refused message is left to its sender, because the dead-letter place takes it in no form");
+                    return Done::Refused(error);
+                }
+                Err(failure) => return Done::Failed(failure),
             }
         }
         Done::Stored(error)

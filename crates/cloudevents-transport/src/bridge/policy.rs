@@ -62,7 +62,8 @@ pub struct BridgePolicy {
     /// The number of bridges that a message may pass. Default: 8. It is counted in the header
     /// [`HOPS`](super::HOPS), where the protocols carry headers.
     pub hops: u8,
-    /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them.
+    /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them. So are those that this place
+    /// takes in no form, where the peer keeps what is rejected ([`By::Peer`](crate::By::Peer)), as over HTTP.
     pub dead_letters: Option<Sender>,
     /// Decides whether an error of the target is a refusal of the message itself: no later attempt at it can succeed,
     /// but other messages may. `None`, the default: [`Sender::refuses_message`] decides.

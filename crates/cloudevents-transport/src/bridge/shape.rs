@@ -29,8 +29,16 @@ pub(super) struct Shaper {
 #[allow(clippy::large_enum_variant)] // short-lived: matched at once
 pub(super) enum Shaped {
     One(Outgoing),
-    /// The events of a batch that the target does not take as one.
-    Several(Vec<Outgoing>),
+    /// The events of a batch that the target does not take as one. What came with the batch is added to each when it is sent: its headers
+    /// may be large, and its events many.
+    Several(Vec<Outgoing>, Passed),
+}
+
+/// The numbers of bridges and of replays that a message has passed.
+#[derive(Clone, Copy)]
+pub(super) struct Passed {
+    hops: u32,
+    replays: Option<u32>,
 }
 
 impl Shaper {
@@ -55,21 +63,21 @@ impl Shaper {
         if hops >= u32::from(self.policy.hops) {
             return Err(looped(hops));
         }
-        let replays = self.replays(received)?;
+        let passed = Passed { hops, replays: self.replays(received)? };
         let wrapped;
         let message = match (received.message(), &self.policy.foreign) {
             (Ok(message), _) => message,
             (Err(error), foreign) if error.kind() == ErrorKind::NotACloudEvent => match foreign {
                 Foreign::Refused => return Err(error),
                 Foreign::Forwarded => {
-                    let renamed = renamed(received, &self.policy.headers, replays.is_some());
+                    let renamed = renamed(received, &self.policy.headers, passed.replays.is_some());
                     let mut outgoing = Outgoing::as_received(renamed);
                     let keeps_key =
                         self.policy.key == KeyRule::Kept && self.target.carries.contains(Carries::KEY);
                     if let Some(key) = received.key().filter(|_| keeps_key) {
                         outgoing = outgoing.key(key);
                     }
-                    self.count(&mut outgoing, hops, replays);
+                    self.count(&mut outgoing, passed);
                     return Ok(Shaped::One(outgoing));
                 }
                 Foreign::Wrapped(wrap) => {
@@ -87,17 +95,17 @@ impl Shaper {
             }
             None => message,
         };
-        let one = |message: Message| self.outgoing(message, received, hops, replays);
+        let carry = |outgoing| self.carry(outgoing, received, passed);
         if !matches!(message, Message::Batched(_)) {
-            return Ok(Shaped::One(one(self.convert(message)?)?));
+            return self.outgoing(self.convert(message)?).map(carry).map(Shaped::One);
         }
         if self.target.batches && !self.changes_events() {
-            return Ok(Shaped::One(one(message.clone())?));
+            return self.outgoing(message.clone()).map(carry).map(Shaped::One);
         }
         // Without the batch around it, an event is sent in binary mode, unless the policy names a format.
         let events = message.events(&self.decoding)?.value.into_iter();
-        let shaped = events.map(|event| one(self.convert(&Message::Binary(event))?));
-        shaped.collect::<Result<_, _>>().map(Shaped::Several)
+        let shaped = events.map(|event| self.outgoing(self.convert(&Message::Binary(event))?));
+        Ok(Shaped::Several(shaped.collect::<Result<_, Error>>()?, passed))
     }
 
     /// A document with mistakes that leniency repairs, written anew in its format; `None` if the message can be sent as it is, or
@@ -116,14 +124,19 @@ impl Shaper {
         self.checked(written).map(Some)
     }
 
-    /// What letters are written of a message: the events of a batch, where their place takes none.
-    pub(super) fn letters(&self, received: &Received, place: SenderCapabilities) -> Vec<Received> {
+    /// What letters are written of a message: the events of a batch, where their place takes none. Each is made when it is its turn, with
+    /// headers of its own.
+    pub(super) fn letters<'a>(
+        &self,
+        received: &'a Received,
+        place: SenderCapabilities,
+    ) -> impl Iterator<Item = Received> + use<'a> {
         let is_split = |message: &&Message| matches!(message, Message::Batched(_)) && !place.batches;
         let batch = received.message().ok().filter(is_split);
-        match batch.and_then(|batch| batch.events(&self.decoding).ok()) {
-            Some(events) => events.value.into_iter().map(|event| of_batch(received, event)).collect(),
-            None => vec![received.clone()],
-        }
+        let events = batch.and_then(|batch| batch.events(&self.decoding).ok());
+        let whole = events.is_none().then(|| received.clone());
+        let events = events.map(|events| events.value).unwrap_or_default();
+        whole.into_iter().chain(events.into_iter().map(|event| of_batch(received, event)))
     }
 
     pub(super) fn decoding(&self) -> &DecodeOptions {
@@ -206,22 +219,15 @@ impl Shaper {
         Ok(())
     }
 
-    /// Adds key, headers and destination.
-    fn outgoing(
-        &self,
-        message: Message,
-        received: &Received,
-        hops: u32,
-        replays: Option<u32>,
-    ) -> Result<Outgoing, Error> {
+    /// Adds the destination, and a key of the policy.
+    fn outgoing(&self, message: Message) -> Result<Outgoing, Error> {
         self.admit(&message)?;
         let policy = &self.policy;
         let destination =
             policy.destination.as_ref().map(|to| to.fill(&message, &self.decoding)).transpose()?;
         let key = match &policy.key {
-            KeyRule::Kept => received.key(),
-            KeyRule::Dropped => None,
-            KeyRule::From(template) => Some(template.fill(&message, &self.decoding)?.into_bytes().into()),
+            KeyRule::Kept | KeyRule::Dropped => None,
+            KeyRule::From(template) => Some(template.fill(&message, &self.decoding)?),
         };
         let mut outgoing = Outgoing::from(message);
         if let Some(key) = key {
@@ -230,18 +236,28 @@ impl Shaper {
         if let Some(destination) = destination {
             outgoing = outgoing.to(destination);
         }
-        if received.origin().has_forwarded_headers() {
-            self.forward_headers(&mut outgoing, received, replays.is_some());
-        }
-        self.count(&mut outgoing, hops, replays);
         Ok(outgoing)
     }
 
+    /// Adds what came with the message: its key and its headers.
+    pub(super) fn carry(&self, mut outgoing: Outgoing, received: &Received, passed: Passed) -> Outgoing {
+        if self.policy.key == KeyRule::Kept
+            && let Some(key) = received.key()
+        {
+            outgoing = outgoing.key(key);
+        }
+        if received.origin().has_forwarded_headers() {
+            self.forward_headers(&mut outgoing, received, passed.replays.is_some());
+        }
+        self.count(&mut outgoing, passed);
+        outgoing
+    }
+
     /// Adds the numbers of bridges and of replays, where the target carries headers.
-    fn count(&self, outgoing: &mut Outgoing, hops: u32, replays: Option<u32>) {
+    fn count(&self, outgoing: &mut Outgoing, passed: Passed) {
         if self.target.carries.contains(Carries::HEADERS) {
-            outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
-            if let Some(replays) = replays {
+            outgoing.push(HOPS.into(), decimal(passed.hops.saturating_add(1)));
+            if let Some(replays) = passed.replays {
                 outgoing.push(REPLAYS.into(), decimal(replays));
             }
         }

@@ -48,7 +48,8 @@ pub trait DeadLetterSink: Send + Sync + 'static {
     /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first
     /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. After one of
     /// kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), which is about what the place cannot express, it is
-    /// called without the key before. A warning says what was left out.
+    /// called first without the key, then without the other headers of the message, then without those of the letter, and at last with the
+    /// body alone. A warning says what was left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 

@@ -10,7 +10,7 @@ pub(crate) const PREFIX: &str = "dead-letter-";
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;
 
-/// What is left out of a letter that is refused, in this order.
+/// What is left out of a letter that is refused.
 const KEY: &str = "the key";
 const HEADERS: &str = "the headers of the letter";
 const OTHERS: &str = "the headers of the message";
@@ -146,12 +146,15 @@ impl DeadLetter {
 
     /// Leaves out more of what a place refuses. `false` if nothing is left that may be.
     ///
-    /// Its size may be that of any part; what a place cannot express is of the message. A body that is not bytes needs all that its own
-    /// protocol knows.
+    /// Its size may be that of any part; what a place cannot express is rather of the message. A body that is not bytes needs all that its
+    /// own protocol knows.
     pub(crate) fn leave_out(&mut self, refusal: ErrorKind) -> bool {
         let (by_size, is_bytes) = (refusal == ErrorKind::TooLarge, self.received.origin().has_whole_body());
         let has_key = !by_size && is_bytes && self.outgoing().record_key().is_some();
-        let steps = [(KEY, has_key), (HEADERS, by_size), (OTHERS, is_bytes), (ATTRIBUTES, is_bytes)];
+        let others = (OTHERS, is_bytes);
+        // A place that takes no headers may take the event: the reason of the letter is then in the log.
+        let [first, second] = if by_size { [(HEADERS, true), others] } else { [others, (HEADERS, true)] };
+        let steps = [(KEY, has_key), first, second, (ATTRIBUTES, is_bytes)];
         let mut steps = steps.into_iter().filter(|(what, may)| *may && !self.left_out.contains(what));
         let Some((what, _)) = steps.next() else { return false };
         if what == OTHERS || what == ATTRIBUTES {

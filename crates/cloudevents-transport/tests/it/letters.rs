@@ -4,8 +4,9 @@ use crate::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Bounds, DeadLetter, DeadLetterSink, Failure, Outgoing, Receiver, RunState, Sender,
-    binding::{log::LogOptions, queue::QueueOptions},
+    Bounds, Confirmed, DeadLetter, DeadLetterSink, Failure, Outcome, Outgoing, Receipt, Receiver, RunState,
+    Sender, SenderCapabilities,
+    binding::{Transmit, log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
 };
 use std::{
@@ -87,6 +88,32 @@ async fn what_is_too_large_is_stored_without_a_part() {
 #[derive(Clone, Default)]
 struct Keyless(Arc<Mutex<Vec<DeadLetter>>>);
 
+/// Sends letters over any protocol, as the documentation has it.
+struct Elsewhere(Sender);
+
+impl DeadLetterSink for Elsewhere {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        self.0.send(letter.outgoing()).await.map(drop)
+    }
+}
+
+/// A protocol that carries an event and nothing else, such as MQTT 3.1.1.
+struct Plain(Sender);
+
+impl Transmit for Plain {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        self.0.enqueue(outgoing).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.0.close().await
+    }
+}
+
 impl DeadLetterSink for Keyless {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
         if letter.outgoing().record_key().is_some() {
@@ -111,6 +138,25 @@ async fn what_the_protocol_of_the_place_lacks_is_left_out() {
     let found = letter.received.message().unwrap().event(&DecodeOptions::strict()).unwrap().value;
     assert_eq!((found, letter.received.header("x").is_some()), (event, true));
     assert!(said.text().contains("the key"), "{}", said.text());
+    receiver.drain(Duration::from_secs(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_without_headers_has_the_event_as_a_whole() {
+    let (queue, place) = (FakeQueue::new(), FakeQueue::new());
+    let sink = Elsewhere(Sender::new(Plain(place.sender())));
+    let options = QueueOptions::default().with_sink(sink);
+    let mut receiver = queue.receiver_with(DecodeOptions::strict(), options);
+    let (event, outgoing) = large();
+    queue.sender().send(outgoing).await.unwrap();
+    let (said, begun) = (Logged::begin(), Instant::now());
+    receiver.next().await.unwrap().unwrap().reject("no").await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO, "it does not wait for another time");
+    let letter = place.receiver(DecodeOptions::strict()).next().await.unwrap().unwrap();
+    assert_eq!((letter.event().unwrap(), letter.key(), letter.headers().len()), (event, None, 0));
+    for left_out in ["the key", "the headers of the letter", "the headers of the message"] {
+        assert!(said.text().contains(left_out), "{}", said.text());
+    }
     receiver.drain(Duration::from_secs(1)).await.unwrap();
 }
 

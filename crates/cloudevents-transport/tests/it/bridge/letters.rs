@@ -1,12 +1,12 @@
 //! Dead letters that the place of the policy does not take as they are.
 
 use crate::event;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Carries, Confirmed, Connectivity, Content, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities,
-    binding::Transmit,
+    Bridge, Carries, Confirmed, Connectivity, Content, Outcome, Outgoing, Raw, Receipt, Received, Receiver,
+    ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
+    binding::{Incoming, Receive, Settle, Token, Transmit},
     bridge::{BridgePolicy, Fate},
     fake::FakeQueue,
 };
@@ -155,6 +155,79 @@ async fn a_batch_becomes_letters_of_its_events_where_the_place_takes_no_batches(
         assert!(letter.header("dead-letter-reason").is_some());
         letter.accept().await.unwrap();
     }
+}
+
+/// A peer that sends its batch each second, until it is accepted or refused.
+struct Peer(Message, Arc<Mutex<Vec<Settlement>>>);
+
+impl Peer {
+    fn has_answer(&self) -> bool {
+        let is_last = |answer: &Settlement| matches!(answer, Settlement::Accept | Settlement::Reject { .. });
+        self.1.lock().unwrap().iter().any(is_last)
+    }
+}
+
+impl Receive for Peer {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::exchange()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        sleep(Duration::from_secs(1)).await;
+        if self.has_answer() {
+            return Ok(None);
+        }
+        let received = Received::new(Ok(Decoded::clean(self.0.clone())), Raw::default());
+        Ok(Some(Incoming::new(received, Token::new(Answer(Arc::clone(&self.1))))))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+struct Answer(Arc<Mutex<Vec<Settlement>>>);
+
+impl Settle for Answer {
+    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+        self.0.lock().unwrap().push(how);
+        Outcome::done()
+    }
+}
+
+/// As where one of the events is too large for the target and for the place.
+#[tokio::test(start_paused = true)]
+async fn letters_of_a_batch_are_not_repeated_for_one_that_can_never_be_stored() {
+    let (to, place, answers) = (FakeQueue::new(), FakeQueue::new(), Arc::default());
+    to.refuse_if(|message| matches!(message, Message::Binary(event) if event.id() == "2"));
+    let batch = Message::batched(&[event(1), event(2), event(3)], &Json::new()).unwrap().0;
+    let from = Receiver::new(Peer(batch, Arc::clone(&answers)), DecodeOptions::strict());
+    let mut policy = BridgePolicy::default();
+    policy.dead_letters = Some(Sender::new(Picky(
+        Sender::new(Poor(place.sender())),
+        |outgoing| matches!(outgoing.content(), Content::Message(Message::Binary(event)) if event.id() != "2"),
+    )));
+    let bridge = Bridge::new(from, Sender::new(Poor(to.sender())), policy).unwrap();
+    let status = bridge.status();
+    bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+    let answers = answers.lock().unwrap();
+    assert!(matches!(answers[..], [Settlement::Reject { .. }]), "{answers:?}");
+    assert_eq!((to.len(), place.len(), status.metrics().all_refused()), (2, 1, 1));
+}
+
+/// A peer that is refused may drop its message.
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_away_refuses_nothing_of_a_peer() {
+    let (to, answers) = (FakeQueue::new(), Arc::default());
+    to.refuse_if(|_| true);
+    let from = Receiver::new(Peer(event(1).into(), Arc::clone(&answers)), DecodeOptions::strict());
+    let mut policy = BridgePolicy::default();
+    policy.dead_letters = Some(Sender::new(Full));
+    let bridge = Bridge::new(from, to.sender(), policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+    let answers = answers.lock().unwrap();
+    let is_later = |answer: &Settlement| matches!(answer, Settlement::Retry { .. } | Settlement::Release);
+    assert!(answers.len() > 10 && answers.iter().all(is_later), "{answers:?}");
 }
 
 /// A place that is there, and takes nothing.
