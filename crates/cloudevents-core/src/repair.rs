@@ -376,9 +376,14 @@ impl Repair {
         Self { spelled: Some(name.into()), ..Self::new(RepairKind::LowerCasedName).with_attribute(lower) }
     }
 
+    /// Whether an attribute has this name because it was lower-cased.
+    pub(crate) fn is_lower_cased(&self, lower: &str) -> bool {
+        self.kind == RepairKind::LowerCasedName && self.attribute() == Some(lower)
+    }
+
     /// Makes of an attribute whose name was lower-cased to this one that is left out. Returns whether that is what it was.
     pub(crate) fn drop_lower_cased(&mut self, lower: &str) -> bool {
-        let is_it = self.kind == RepairKind::LowerCasedName && self.attribute() == Some(lower);
+        let is_it = self.is_lower_cased(lower);
         if is_it {
             let name = self.spelled.take().unwrap_or_else(|| lower.into());
             *self =

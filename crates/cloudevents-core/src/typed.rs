@@ -1,6 +1,6 @@
 //! Events whose payload is a Rust type.
 
-use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload, codec::is_utf8};
+use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload, codec::takes_utf8};
 
 /// A way to write values as payloads, named by its media type. Each format crate has one: `Json`, for example, handles all serde types.
 ///
@@ -21,7 +21,7 @@ pub trait Codec {
     /// The default is [`CONTENT_TYPE`](Self::CONTENT_TYPE) with any parameters, but for JSON with a `charset` other than UTF-8: JSON is
     /// written as UTF-8 (RFC 8259, section 8.1).
     fn writes(content_type: MediaType<'_>) -> bool {
-        content_type.is(Self::CONTENT_TYPE) && (!content_type.is_json() || is_utf8(content_type))
+        content_type.is(Self::CONTENT_TYPE) && (!content_type.is_json() || takes_utf8(content_type))
     }
 }
 

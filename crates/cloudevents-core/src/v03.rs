@@ -62,32 +62,38 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
 }
 
 /// Moves attributes that were read under 1.0 names to their places in 0.3: `schemaurl` to its slot, and `dataschema`, which 0.3 does
-/// not have, to the extensions. Removes and returns the `datacontentencoding`.
+/// not have, to the extensions. Removes the `datacontentencoding`, and returns whether the payload is base64 text, and the errors of
+/// optional attributes, which are left out.
 #[cold]
-pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<Option<alloc::string::String>, Error> {
+pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<(&'static str, Error)>), Error> {
+    let mut invalid = Vec::new();
     let dataschema = parts.core(Core::DataSchema);
     parts.set_core(Core::DataSchema, Default::default());
     if let Ok(at) = parts.find(b"schemaurl") {
         let extension = parts.extensions.remove(at);
         if extension.kind != crate::attributes::ExtensionKind::Unset {
-            let text = text_of(parts, extension, "schemaurl")?;
-            check_core(SpecVersion::V03, Core::DataSchema, &text)?;
-            parts.set_core(Core::DataSchema, extension.value);
+            let text = text_of(parts, extension, "schemaurl");
+            match text.and_then(|text| check_core(SpecVersion::V03, Core::DataSchema, &text)) {
+                Ok(()) => parts.set_core(Core::DataSchema, extension.value),
+                Err(error) => invalid.push(("schemaurl", error)),
+            }
         }
     }
     if !dataschema.is_absent() {
         let text = alloc::string::String::from(parts.str(dataschema));
-        text::check(&text).map_err(|error| error.with_attribute("dataschema"))?;
-        parts.put("dataschema", crate::Value::String(&text))?;
+        match text::check(&text) {
+            Ok(()) => parts.put("dataschema", crate::Value::String(&text))?,
+            Err(error) => invalid.push(("dataschema", error)),
+        }
     }
-    let Ok(at) = parts.find(b"datacontentencoding") else { return Ok(None) };
+    let Ok(at) = parts.find(b"datacontentencoding") else { return Ok((false, invalid)) };
     let extension = parts.extensions.remove(at);
     if extension.kind == crate::attributes::ExtensionKind::Unset {
-        return Ok(None);
+        return Ok((false, invalid));
     }
     let encoding = text_of(parts, extension, "datacontentencoding")?;
     match encoding.as_str() {
-        base64 if base64.eq_ignore_ascii_case("base64") => Ok(Some(encoding)),
+        base64 if base64.eq_ignore_ascii_case("base64") => Ok((true, invalid)),
         _ => Err(Error::new(ErrorKind::InvalidData)
             .with_attribute("datacontentencoding")
             .with_detail(alloc::format!(

@@ -109,8 +109,7 @@ pub(crate) fn write_message(
     headers: &mut HeaderMap,
 ) -> Result<(Bytes, Losses), Error> {
     if let Message::Binary(event) = message
-        && raw
-        && !arrives_raw(event)
+        && needs_document(message, raw)
     {
         return structured(event, &Json::new(), headers);
     }
@@ -127,6 +126,11 @@ pub(crate) fn write_message(
     };
     put(headers, CONTENT_TYPE, content_type(&media_type)?)?;
     Ok((body.clone(), Losses::none()))
+}
+
+/// Whether [`write_message`] makes a document of an event. What binary mode would lose is not lost then.
+pub(crate) fn needs_document(message: &Message, raw: bool) -> bool {
+    raw && matches!(message, Message::Binary(event) if !arrives_raw(event))
 }
 
 /// Requests and responses that carry events, on the builders of the `http` crate.

@@ -5,9 +5,9 @@ use cloudevents_core::{
     Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
     Repair, RepairKind, SpecVersion, TextBuffer,
     codec::{
-        Assembler, Completed, decode_base64, is_utf8, payload_as,
+        Assembler, Completed, decode_base64, payload_as,
         scan::{RawString, Scanner},
-        scan_json,
+        scan_json, takes_utf8,
     },
 };
 use sealed::Sealed;
@@ -269,7 +269,7 @@ impl Codec for Json {
 
     /// Every JSON content type, but for one with a `charset` other than UTF-8.
     fn writes(content_type: MediaType<'_>) -> bool {
-        content_type.is_json() && is_utf8(content_type)
+        content_type.is_json() && takes_utf8(content_type)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
     wire::MessageView,
 };
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
-    TextBuffer,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, MediaType, Message, Payload, Repair,
+    RepairKind, TextBuffer,
     codec::{self, Assembler, Detected, Given, decode_base64},
 };
 use cloudevents_json::{assume, find, recognize};
@@ -120,7 +120,7 @@ fn binary(
         true => None,
         false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
         // Text in another charset than UTF-8 would be written again in that one: the bytes are kept, as of a message without the indicator.
-        false if message.payload_is_text() && assembler.content_type().is_none_or(codec::is_utf8) => {
+        false if message.payload_is_text() && is_in_charset(&payload, assembler.content_type()) => {
             Some(match TextBuffer::new(payload.clone()) {
                 Ok(text) => codec::characters(text, assembler.content_type()),
                 // The indicator is wrong, the payload need not be.
@@ -130,6 +130,13 @@ fn binary(
         false => Some(Payload::body(payload)),
     };
     assembler.finish(payload)
+}
+
+/// Whether a text, which is said to be UTF-8, is text in the charset of its content type as well.
+fn is_in_charset(text: &[u8], content_type: Option<MediaType<'_>>) -> bool {
+    content_type.is_none_or(|content_type| {
+        codec::takes_utf8(content_type) || codec::is_utf8(content_type) && text.is_ascii()
+    })
 }
 
 /// The binding's example has a user property `datacontenttype` beside the Content Type, so some write both. They must agree.

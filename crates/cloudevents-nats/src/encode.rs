@@ -56,7 +56,7 @@ pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
 /// [`encode_message`], with [`Encoding::raw`]. Also returns what is lost because the event has to be a document.
 pub(crate) fn write_message(message: &Message, raw: bool) -> Result<(NatsMessage, Losses), Error> {
     match message {
-        Message::Binary(event) if raw && !arrives_raw(event) => structured(event, &Json::new(), false),
+        Message::Binary(event) if needs_document(message, raw) => structured(event, &Json::new(), false),
         Message::Binary(event) => Ok((binary(event, raw), Losses::none())),
         Message::Structured(found) => {
             Ok((document(found.format(), found.body().clone(), false)?, Losses::none()))
@@ -66,6 +66,11 @@ pub(crate) fn write_message(message: &Message, raw: bool) -> Result<(NatsMessage
             .with_help("send the events one by one")
             .with_clause("NATS-1.3-a")),
     }
+}
+
+/// Whether [`write_message`] makes a document of an event. What binary mode would lose is not lost then.
+pub(crate) fn needs_document(message: &Message, raw: bool) -> bool {
+    raw && matches!(message, Message::Binary(event) if !arrives_raw(event))
 }
 
 fn structured(

@@ -50,7 +50,8 @@ impl Entry {
         self
     }
 
-    /// Sends the message no earlier than this.
+    /// Sends the message no earlier than this. The deadline of its retries begins then; it [expires](Outgoing::expires_after) as if it had
+    /// been due at once.
     pub fn not_before(mut self, time: SystemTime) -> Self {
         self.not_before = Some(time);
         self

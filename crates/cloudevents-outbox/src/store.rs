@@ -201,7 +201,7 @@ pub struct ClaimedMessage {
     pub ordered: bool,
     /// The number of this attempt, from 1. Attempts during an outage of the target do not count.
     pub attempt: u32,
-    /// When the message was enqueued or last replayed.
+    /// When the message was due at first, or was last replayed.
     pub started: SystemTime,
     /// When the message expires. It is not sent after that.
     pub expires: Option<SystemTime>,

@@ -103,8 +103,11 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
             (Some(bytes()), stated)
         }
         Data::Cbor(_) => (Some(bytes()), event.content_type()),
-        Data::Proto { .. } => {
-            lose("type-url", "the type URL of a protobuf message is not carried; its bytes are");
+        Data::Proto { type_url, .. } => {
+            match type_url.is_empty() {
+                true => lose("any-as-bytes", "a protobuf message becomes bytes"),
+                false => lose("type-url", "the type URL of a protobuf message is not carried; its bytes are"),
+            }
             (Some(bytes()), event.content_type())
         }
         _ => {

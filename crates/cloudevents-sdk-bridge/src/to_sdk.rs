@@ -57,6 +57,7 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
 /// | `data` | `text-as-bytes` | text becomes bytes under a JSON content type that the SDK does not recognise (`Application/JSON`) |
 /// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as JSON or CBOR, by the content type |
 /// | `data` | `xml-as-text`, `xml-as-bytes` | an XML element becomes text, or bytes under a JSON content type |
+/// | `data` | `any-as-bytes` | a protobuf message without a type URL becomes bytes |
 /// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
 ///
 /// Returns an error only for what the SDK has no form for: a specversion that it does not know.

@@ -206,29 +206,33 @@ fn a_client_stays_within_its_bound() {
     }
 }
 
+/// `ce listen` at a free port, with sixty descriptors.
+fn limited(scheme: &str) -> (Child, String, String) {
+    let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
+    let url = format!("{scheme}://{address}/events");
+    let program = command(&["listen", &url, "--count", "1"]);
+    let child = Command::new("bash")
+        .args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env("CE_CONFIG", "")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while TcpStream::connect(&address).is_err() {
+        thread::sleep(Duration::from_millis(5)); // between two tries
+    }
+    (child, address, url)
+}
+
 /// The usual limit of descriptors, 1,024, is reached before that of connections.
 #[test]
 fn silent_connections_give_way_where_there_are_no_more_descriptors() {
     for scheme in ["http", "ws"] {
-        let url = format!("{scheme}://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
-        let program = command(&["listen", &url, "--count", "1"]);
-        let mut limited = Command::new("bash");
-        limited
-            .args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""])
-            .arg(program.get_program())
-            .args(program.get_args());
-        let mut child = limited
-            .env("CE_CONFIG", "")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let address = url.split('/').nth(2).unwrap();
-        while TcpStream::connect(address).is_err() {
-            thread::sleep(Duration::from_millis(5)); // between two tries
-        }
-        let silent: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let (mut child, address, url) = limited(scheme);
+        let silent: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
         let begin = Instant::now();
         let ran = ce_with(&["send", &url], GOOD);
         let took = begin.elapsed();
@@ -240,5 +244,42 @@ fn silent_connections_give_way_where_there_are_no_more_descriptors() {
         // Silence takes thirty.
         assert!(took < Duration::from_secs(25), "{scheme}: {took:?}");
         drop(silent);
+    }
+}
+
+/// However many wait for their clients.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_newcomer_ends_one_connection_where_there_are_no_more_descriptors() {
+    for scheme in ["http", "ws"] {
+        let (mut child, address, _) = limited(scheme);
+        let open = || fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+        let mut silent: Vec<TcpStream> = Vec::new();
+        while open() < 60 {
+            let (before, begin) = (open(), Instant::now());
+            silent.push(TcpStream::connect(&address).unwrap());
+            while open() <= before && begin.elapsed() < Duration::from_secs(1) {
+                thread::sleep(Duration::from_millis(5)); // between two looks
+            }
+            if open() >= 60 {
+                // Then each may give way, and what connected before them is gone.
+                thread::sleep(Duration::from_millis(400));
+            }
+        }
+        silent.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+        let ended = || silent.iter().filter(|stream| (&**stream).read(&mut [0]).is_ok()).count();
+        assert_eq!(ended(), 0, "{scheme}");
+        let newcomer = TcpStream::connect(&address).unwrap();
+        let begin = Instant::now();
+        while ended() == 0 && begin.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+        // What else ends comes at once.
+        thread::sleep(Duration::from_millis(100));
+        let ended = ended();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(newcomer);
+        assert_eq!(ended, 1, "{scheme}");
     }
 }

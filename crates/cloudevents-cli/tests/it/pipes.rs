@@ -192,6 +192,34 @@ fn a_reader_that_stalls_does_not_keep_a_listener_from_ending() {
     drop(out);
 }
 
+/// The same of a target of webhooks. What it has not printed is not accepted.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_stalls_does_not_keep_a_target_from_ending() {
+    let address = format!("127.0.0.1:{}", ports::free());
+    let url = format!("http://{address}/hook");
+    let event = |id| {
+        let id = format!(r#"{{"data":"{}","id":"{id}","#, "x".repeat(50_000));
+        GOOD.replacen(r#""id":"1","#, "", 1).replacen('{', &id, 1)
+    };
+    let events = (0..20).map(event).collect::<Vec<_>>().join("\n");
+    let to = url.clone();
+    let sending = std::thread::spawn(move || {
+        while TcpStream::connect(&address).is_err() {
+            std::thread::sleep(Duration::from_millis(5)); // between two tries
+        }
+        ce_with(&["send", &to, "--timeout", "20"], &events)
+    });
+    let mut child = blocked(&["webhook", "serve", &url, "--unauthenticated"]);
+    let out = child.stdout.take().unwrap();
+    let (code, text) = terminated(child);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("finishing 1 message, press Ctrl-C again to stop\n"), "{text}");
+    assert!(text.ends_with("standard output is not read: it did not end within 5s after Ctrl-C\n"), "{text}");
+    drop(out);
+    assert_ne!(sending.join().unwrap().status, 0);
+}
+
 /// Opening such a pipe waits for its writer, which is as idle as one that writes nothing.
 #[test]
 fn a_pipe_that_nothing_writes_is_idle_before_it_is_opened() {

@@ -253,16 +253,15 @@ impl<'d> Assembler<'d> {
     /// Takes an attribute that the carrier names without a value, such as a null. It is absent, and must not occur again.
     pub fn unset(&mut self, name: Piece) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
-        let text = self.parts.bytes(name.span());
-        match Core::from_name(text) {
-            Some(core @ (Core::Id | Core::Source | Core::Type)) => Err(at(missing(core.name()), name)),
-            Some(core) => self.see(1 << core as u8, core.name(), name),
-            None if text == b"specversion" => Err(at(missing("specversion"), name)),
-            None => {
-                let Some(name) = self.extension_name(name)? else { return Ok(()) };
-                self.insert(name.piece, ExtensionKind::Unset, Span::default())
-            }
+        let Some((found, core)) = self.resolve(name)? else { return Ok(()) };
+        let Some(core) = core else { return self.insert(found, ExtensionKind::Unset, Span::default()) };
+        let missing = || at(missing(core.as_str()), name);
+        // Under its own name, it is missing whether or not it occurs again.
+        if core.is_required() && found.span() == name.span() {
+            return Err(missing());
         }
+        self.see(core.bit(), core.as_str(), name)?;
+        if core.is_required() { self.drop_or_wait(core.as_str(), true, missing()) } else { Ok(()) }
     }
 
     /// Takes an attribute whose value has none of the seven types. Strict decoding returns the error; lenient decoding drops an
@@ -270,21 +269,18 @@ impl<'d> Assembler<'d> {
     #[cold]
     pub fn invalid(&mut self, name: Piece, error: Error) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
-        let text = String::from(self.parts.str(name.span()));
-        let core = Core::from_name(text.as_bytes());
-        if let Some(core) = core {
-            self.see(1 << core as u8, core.name(), name)?;
-        } else if text != "specversion" {
-            let Some(name) = self.extension_name(name)? else { return Ok(()) };
-            self.insert(name.piece, ExtensionKind::Unset, Span::default())?;
+        let Some((found, core)) = self.resolve(name)? else { return Ok(()) };
+        match core {
+            Some(core) => self.see(core.bit(), core.as_str(), name)?,
+            None => self.insert(found, ExtensionKind::Unset, Span::default())?,
         }
-        let required = matches!(core, Some(Core::Id | Core::Source | Core::Type)) || text == "specversion";
         // None of them is a number: its range is not what is wrong.
-        let error = match CoreName::of(text.as_bytes()) {
+        let error = match core {
             Some(core) if error.kind() == ErrorKind::InvalidInteger => not_a_number(core, &error),
             _ => error,
         };
-        self.drop_or_refuse(&text, required, at(error, name))
+        let text = String::from(self.parts.str(found.span()));
+        self.drop_or_wait(&text, core.is_some_and(CoreName::is_required), at(error, name))
     }
 
     /// Ignores a header, or the like, that must not be there, if leniency allows [`RepairKind::IgnoredHeader`]. Otherwise returns the
@@ -329,6 +325,7 @@ impl<'d> Assembler<'d> {
     /// Checks that all required attributes are present. After this the decoder can decide the kind of the payload.
     #[inline]
     pub fn complete(&mut self) -> Result<Completed, Error> {
+        self.refuse_in_vain()?;
         let Some(specversion) = self.specversion else { return Err(missing("specversion")) };
         for core in [Core::Id, Core::Source, Core::Type] {
             if self.parts.core(core).is_absent() {
@@ -345,7 +342,7 @@ impl<'d> Assembler<'d> {
     pub(super) fn settle_version(&mut self) -> Result<bool, Error> {
         let mut base64 = false;
         if self.specversion == Some(SpecVersion::V03) {
-            base64 = v03::adopt(&mut self.parts)?.is_some();
+            base64 = self.settle_v03()?;
         } else if self.seen & 1 << Core::DataSchema as u8 != 0 {
             if !self.parts.core(Core::DataSchema).is_absent() {
                 self.check_dataschema()?;
@@ -354,6 +351,15 @@ impl<'d> Assembler<'d> {
             }
         }
         self.parts.extensions.retain(|extension| extension.kind != ExtensionKind::Unset);
+        Ok(base64)
+    }
+
+    #[cold]
+    fn settle_v03(&mut self) -> Result<bool, Error> {
+        let (base64, invalid) = v03::adopt(&mut self.parts)?;
+        for (name, error) in invalid {
+            self.drop_or_refuse(name, false, error)?;
+        }
         Ok(base64)
     }
 

@@ -16,9 +16,25 @@ use alloc::vec::Vec;
 /// assert!(!is("text/plain; charset=iso-8859-1"));
 /// ```
 pub fn is_utf8(content_type: MediaType<'_>) -> bool {
-    let known =
-        |charset: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name));
-    content_type.parameter("charset").is_none_or(|charset| known(&charset))
+    takes_utf8(content_type) || has_charset(content_type, &["us-ascii"])
+}
+
+/// Whether any UTF-8 may be written under this content type: it states no charset, or UTF-8. US-ASCII lacks most characters.
+///
+/// ```
+/// use cloudevents_core::{MediaType, codec::takes_utf8};
+///
+/// let takes = |text| MediaType::parse(text).is_ok_and(takes_utf8);
+/// assert!(takes("text/plain") && takes("text/plain; charset=UTF-8"));
+/// assert!(!takes("text/plain; charset=us-ascii"));
+/// ```
+pub fn takes_utf8(content_type: MediaType<'_>) -> bool {
+    content_type.parameter("charset").is_none() || has_charset(content_type, &["utf-8", "utf8"])
+}
+
+fn has_charset(content_type: MediaType<'_>, names: &[&str]) -> bool {
+    let is = |charset: &str| names.iter().any(|name| charset.eq_ignore_ascii_case(name));
+    content_type.parameter("charset").is_some_and(|charset| is(&charset))
 }
 
 /// A text as bytes of a charset.

@@ -91,6 +91,7 @@ impl<'d, 'n> Picker<'d, 'n> {
 
     /// Calls the function with the attributes that were found.
     pub fn finish(mut self, read: &mut dyn FnMut(FoundAttributes<'_>)) -> Result<(), Error> {
+        self.assembler.refuse_in_vain()?;
         self.assembler.settle_version()?;
         read(FoundAttributes::picked(self.names, &self));
         Ok(())

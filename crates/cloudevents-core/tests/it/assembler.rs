@@ -76,6 +76,34 @@ fn an_empty_dataschema_of_any_type() {
     }
 }
 
+/// CE-Type-System-b, for what 0.3 has in other places.
+#[test]
+fn optional_attributes_of_0_3_are_dropped_like_others() {
+    for (name, take, value) in [
+        ("schemaurl", BY_PIECE, "a b"),
+        ("schemaurl", BY_PIECE, ""),
+        ("schemaurl", MISTYPED, ""),
+        ("schemaurl", INVALID, ""),
+        ("dataschema", BY_PIECE, "\u{7}"),
+    ] {
+        for lenient in [true, false] {
+            let decoding = if lenient { DecodeOptions::lenient() } else { DecodeOptions::strict() };
+            let mut assembler = Assembler::new(&decoding);
+            give(&mut assembler, &[("specversion", "0.3"), ("id", "1"), ("source", "/s"), ("type", "t")]);
+            match take(&mut assembler, name, value).and_then(|()| assembler.finish(None)) {
+                Ok(decoded) if lenient => {
+                    assert_eq!(decoded.value.attribute(name), None, "{name}: {value:?}");
+                    let repairs: Vec<_> =
+                        decoded.repairs().iter().map(|repair| (repair.kind(), repair.attribute())).collect();
+                    assert_eq!(repairs, [(RepairKind::DroppedAttribute, Some(name))]);
+                }
+                Err(error) if !lenient => assert_eq!(error.attribute(), Some(name)),
+                other => panic!("{name}: {value:?}: {other:?}"),
+            }
+        }
+    }
+}
+
 type Take = fn(&mut Assembler<'_>, &str, &str) -> Result<(), Error>;
 
 const AS_TEXT: Take =
@@ -194,6 +222,101 @@ fn empty_attributes_name_their_clause() {
     ] {
         let error = AS_TEXT(&mut Assembler::new(&strict), name, "").unwrap_err();
         assert_eq!((error.kind(), error.clause()), (ErrorKind::EmptyAttribute, Some(clause)));
+    }
+}
+
+const IN_OTHER_CASE: [(&str, Take, &str); 19] = [
+    ("ID", BY_PIECE, ""),
+    ("Id", MISTYPED, ""),
+    ("Id", UNSET, "unset"),
+    ("Id", INVALID, ""),
+    ("Source", BY_PIECE, "a b"),
+    ("Type", AS_TEXT, "\u{7}"),
+    ("SpecVersion", BY_PIECE, "2.0"),
+    ("SpecVersion", MISTYPED, ""),
+    ("SpecVersion", INVALID, ""),
+    ("Subject", BY_PIECE, ""),
+    ("Subject", MISTYPED, ""),
+    ("Subject", UNSET, "unset"),
+    ("Subject", INVALID, ""),
+    ("Time", BY_PIECE, "yesterday"),
+    ("DataContentType", BY_PIECE, "text"),
+    ("DataContentType", BY_PIECE, "text/plain;"),
+    ("DataSchema", MISTYPED, ""),
+    ("MyExt", BY_PIECE, "\u{7}"),
+    ("MyExt", INVALID, ""),
+];
+
+/// Regression: where it came first, the event was refused, or a repair was reported of an attribute that is there. JSON members have no
+/// order.
+#[test]
+fn a_name_in_another_case_gives_way_whatever_its_value_is() {
+    let right = [
+        ("subject", "s"),
+        ("time", "2018-04-05T17:31:00Z"),
+        ("datacontenttype", "text/plain"),
+        ("dataschema", "urn:a:b"),
+        ("myext", "x"),
+    ];
+    for leniency in [Leniency::all(), Leniency::all().without(RepairKind::DroppedAttribute)] {
+        let decoding = DecodeOptions::strict().with_leniency(leniency);
+        let mut assembler = Assembler::new(&decoding);
+        give(&mut assembler, &REQUIRED);
+        give(&mut assembler, &right);
+        let expected = assembler.finish(None).unwrap().value;
+        for (name, take, value) in IN_OTHER_CASE {
+            for is_first in [true, false] {
+                let mut assembler = Assembler::new(&decoding);
+                if is_first {
+                    take(&mut assembler, name, value).unwrap();
+                }
+                give(&mut assembler, &REQUIRED);
+                give(&mut assembler, &right);
+                if !is_first {
+                    take(&mut assembler, name, value).unwrap();
+                }
+                let decoded = assembler.finish(None).unwrap();
+                assert_eq!(decoded.value, expected, "{name}: {value:?}");
+                let repairs: Vec<_> =
+                    decoded.repairs().iter().map(|repair| (repair.kind(), repair.attribute())).collect();
+                assert_eq!(repairs, [(RepairKind::DroppedName, Some(name))], "{name}: {value:?}, {is_first}");
+            }
+        }
+    }
+}
+
+/// Where nothing comes to which it gives way, it is that attribute: refused if it is required, or may not be dropped.
+#[test]
+fn a_name_in_another_case_alone_is_judged_by_its_value() {
+    let strictly = Leniency::all().without(RepairKind::DroppedAttribute);
+    for (name, take, value) in IN_OTHER_CASE {
+        let lower = name.to_ascii_lowercase();
+        let is_required = REQUIRED.iter().any(|(required, _)| *required == lower);
+        let others: Vec<_> = REQUIRED.into_iter().filter(|(required, _)| *required != lower).collect();
+        let read = |leniency| {
+            let decoding = DecodeOptions::strict().with_leniency(leniency);
+            let mut assembler = Assembler::new(&decoding);
+            take(&mut assembler, name, value).unwrap();
+            give(&mut assembler, &others);
+            assembler.finish(None)
+        };
+        // What is absent, or is repaired otherwise, is neither dropped nor refused.
+        let drops = !["text/plain;", "unset"].contains(&value);
+        for (leniency, is_refused) in [(Leniency::all(), is_required), (strictly, is_required || drops)] {
+            match read(leniency) {
+                Err(error) if is_refused => assert_eq!(error.attribute(), Some(&*lower), "{name}: {value:?}"),
+                Ok(decoded) if !is_refused => {
+                    let dropped =
+                        decoded.repairs().iter().find(|repair| repair.kind() == RepairKind::DroppedAttribute);
+                    assert_eq!(
+                        dropped.and_then(|repair| repair.attribute()),
+                        drops.then_some(&*lower),
+                        "{name}: {value:?}"
+                    );
+                }
+                other => panic!("{name}: {value:?}: {other:?}"),
+            }
+        }
     }
 }
 

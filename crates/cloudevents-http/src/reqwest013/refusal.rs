@@ -2,9 +2,10 @@
 
 use crate::{Problem, problem};
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, codec};
+use cloudevents_transport::binding::Secrets;
 use http::{HeaderMap, StatusCode};
-use reqwest::Response;
+use reqwest::{Request, Response};
 use std::{error::Error as _, fmt, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -48,7 +49,8 @@ impl Refusal {
         &self.problem
     }
 
-    /// The beginning of the body, at most 1 KiB, as text.
+    /// The beginning of the body, at most 1 KiB, as text; a note in its place if the body repeats credentials of the request, or
+    /// identifiers of its URL. The problem has nothing of such a body, either.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -85,20 +87,55 @@ pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     )
 }
 
-pub(super) async fn refused(response: Response) -> Error {
+/// What the peer must not repeat in its response to a request: credentials, and identifiers in its URL.
+pub(super) fn secrets(request: &Request) -> Secrets {
+    let mut secrets = Secrets::of_url(request.url().as_str());
+    for (name, value) in request.headers() {
+        let (name, Ok(text)) = (name.as_str(), value.to_str()) else { continue };
+        match name {
+            "authorization" | "proxy-authorization" => {
+                let (scheme, credentials) = text.split_once(' ').unwrap_or(("", text));
+                if scheme.eq_ignore_ascii_case("basic")
+                    && let Ok(pair) = codec::decode_base64(credentials.trim())
+                    && let Some((_, password)) = String::from_utf8_lossy(&pair).split_once(':')
+                {
+                    secrets = secrets.with(password);
+                }
+                secrets = secrets.with(credentials);
+            }
+            "cookie" => {
+                for (_, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+                    secrets = secrets.with(value);
+                }
+            }
+            _ if value.is_sensitive() || is_credential(name) => secrets = secrets.with(text),
+            _ => {}
+        }
+    }
+    secrets
+}
+
+/// Whether a header has a credential, by its name. Attributes of events have none.
+fn is_credential(name: &str) -> bool {
+    let words = ["auth", "credential", "key", "password", "secret", "token"];
+    !name.starts_with("ce-") && name != "idempotency-key" && words.iter().any(|word| name.contains(word))
+}
+
+pub(super) async fn refused(response: Response, secrets: &Secrets) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
     let limit = if problem::is_problem(&headers) { DOCUMENT } else { EXCERPT };
-    let body = beginning(response, limit).await;
-    refusal(status, &headers, &body)
+    let body = beginning(response, limit.saturating_add(secrets.longest()).min(DOCUMENT)).await;
+    refusal(status, &headers, &body, secrets)
 }
 
 /// The error of a response that was read.
-pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let excerpt = body.get(..EXCERPT).unwrap_or(body);
-    let excerpt = String::from_utf8_lossy(excerpt).trim_ascii().into();
-    // A document that cannot be read says no more than its head.
-    let read = Problem::read(status, headers, body);
-    let problem = read.unwrap_or_else(|_| Problem::of_head(status, headers));
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Error {
+    let repeats = secrets.are_in(&String::from_utf8_lossy(body));
+    let excerpt = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(body));
+    let excerpt = if repeats { Secrets::NOT_SHOWN } else { excerpt.trim_ascii() }.into();
+    // A document that cannot be read, or not shown, says no more than its head.
+    let read = Problem::read(status, headers, body).ok().filter(|_| !repeats);
+    let problem = read.unwrap_or_else(|| Problem::of_head(status, headers));
     let refusal = Refusal { problem, excerpt };
     // Too large for now is about the message alone (RFC 9110, section 15.5.14).
     let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE && refusal.retry_after().is_some();
@@ -146,7 +183,12 @@ mod tests {
         headers.insert("retry-after", HeaderValue::from_static("3600"));
         headers.insert("content-type", HeaderValue::from_static("application/problem+json"));
         for (status, body) in [(429, "<html>"), (413, ""), (409, "[]")] {
-            let error = refusal(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes());
+            let error = refusal(
+                StatusCode::from_u16(status).unwrap(),
+                &headers,
+                body.as_bytes(),
+                &Secrets::default(),
+            );
             assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)), "{status}");
             assert_eq!(refuses_message(&error), Some(false), "{status}");
         }

@@ -2,11 +2,14 @@
 
 use super::{
     ResponseExt,
-    refusal::{beginning, refusal, refused},
+    refusal::{beginning, refusal, refused, secrets},
     request::add_length,
     trace::{Traced, TracedMessage},
 };
-use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode::write_message};
+use crate::{
+    BodyOptions, MAX_HEADERS, MessageHeaders,
+    encode::{needs_document, write_message},
+};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
@@ -16,6 +19,7 @@ use cloudevents_transport::{
 use http::{HeaderMap, HeaderName, Method, request::Parts};
 use reqwest::{Client, ClientBuilder, Request, Url, redirect::Policy};
 use std::{
+    borrow::Cow,
     fmt,
     net::IpAddr,
     sync::{
@@ -206,9 +210,15 @@ impl HttpSender {
         self.message_headers.add(&mut headers, outgoing)?;
         let body = match outgoing.content() {
             Content::Message(message) => {
-                let message = self.writing.message(message)?;
-                let (body, losses) = write_message(&message, self.options.raw, &mut headers)?;
-                let _ = self.options.sender.losses.check(losses)?;
+                let raw = self.options.raw;
+                let message = match self.writing.format() {
+                    None if needs_document(message, raw) => Cow::Borrowed(message),
+                    _ => self.writing.message(message)?,
+                };
+                let (body, losses) = write_message(&message, raw, &mut headers)?;
+                if let Message::Binary(event) = &*message {
+                    let _ = self.options.sender.losses.check(losses, std::slice::from_ref(event))?;
+                }
                 body
             }
             _ => return Err(Error::new(ErrorKind::Unsupported)),
@@ -285,9 +295,10 @@ impl Transmit for HttpSender {
         *request.timeout_mut() = Some(limit);
         let asking = async {
             let _permit = self.room(length).await?;
+            let secrets = secrets(&request);
             let response = match self.client.execute(request).await {
                 Ok(response) if response.status().is_success() => response,
-                Ok(response) => return Err(refused(response).await),
+                Ok(response) => return Err(refused(response, &secrets).await),
                 Err(error) => return Err(failed(ErrorKind::Disconnected, error)),
             };
             response.message(BodyOptions::from(&self.options.sender.decoding).with_deadline(limit)).await
@@ -339,13 +350,14 @@ async fn exchange(
     if let Some(trace) = &trace {
         trace(Traced::Request(TracedMessage::of_request(&request)));
     }
+    let secrets = secrets(&request);
     match client.execute(request).await {
         Ok(response) => match (trace, response.status().is_success()) {
             (None, true) => {
                 resolver.resolve(Ok(Receipt::new()));
                 let _ = beginning(response, DRAINED).await;
             }
-            (None, false) => resolver.resolve(Err(refused(response).await)),
+            (None, false) => resolver.resolve(Err(refused(response, &secrets).await)),
             (Some(trace), accepted) => {
                 let (status, version) = (response.status(), response.version());
                 let headers = response.headers().clone();
@@ -354,7 +366,7 @@ async fn exchange(
                 resolver.resolve(if accepted {
                     Ok(Receipt::new())
                 } else {
-                    Err(refusal(status, &headers, &body))
+                    Err(refusal(status, &headers, &body, &secrets))
                 });
             }
         },

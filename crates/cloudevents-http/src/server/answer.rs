@@ -2,7 +2,7 @@
 
 use crate::{
     MessageHeaders, Problem,
-    encode::{keep_meaning, write_message},
+    encode::{keep_meaning, needs_document, write_message},
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
@@ -110,7 +110,9 @@ fn response(answer: &Outgoing, raw: bool) -> Result<Response<Bytes>, Error> {
             .with_detail(format!("a response does not carry: {lost}"))
             .with_help("leave it out of the reply"));
     }
-    keep_meaning(message)?;
+    if !needs_document(message, raw) {
+        keep_meaning(message)?;
+    }
     let mut response = Response::new(Bytes::new());
     MessageHeaders::default().add(response.headers_mut(), answer)?;
     let (body, losses) = write_message(message, raw, response.headers_mut())?;

@@ -31,6 +31,9 @@ use tokio::{sync::watch, task::unconstrained, time::timeout};
 /// How long a request that is not complete may go on arriving when the server stops.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// For ever, and not beyond what a clock can tell.
+const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Serves requests, one after the other, until the client or the server ends the connection.
 pub(super) async fn run<F, R>(
     stream: Patience,
@@ -71,7 +74,7 @@ pub(super) async fn run<F, R>(
     });
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.header_deadline)
+        .header_read_timeout(options.header_deadline.min(A_CENTURY))
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut stop = pin!(until(stopped));

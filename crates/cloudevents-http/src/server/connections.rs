@@ -11,7 +11,7 @@ use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
 use std::{future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep, sleep_until},
@@ -75,6 +75,8 @@ pub(super) async fn serve_until<F, R>(
     let shared = Arc::new(options.clone());
     let mut places = Places::default();
     let mut stop = pin!(stop);
+    // One that was accepted, and has no place: whoever was to give way began a request meanwhile.
+    let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
         let full = connections.len() >= options.connections.max(1);
@@ -83,6 +85,25 @@ pub(super) async fn serve_until<F, R>(
         // When a connection may give way.
         let way = if full { places.first().map(|(way, _)| way) } else { None };
         let room = !full || way.is_some_and(|way| way <= now);
+        if room && let Some((stream, peer)) = newcomer.take() {
+            match full.then(|| places.evict()) {
+                Some(Evicted::None) => {
+                    newcomer = Some((stream, peer));
+                    continue;
+                }
+                Some(Evicted::Request(why)) => options.refused(&why),
+                Some(Evicted::Silent) | None => {}
+            }
+            let stream: TcpStream = stream;
+            let _ = stream.set_nodelay(true);
+            let line = Arc::new(Line::new(Arc::clone(&crowd)));
+            let stream = Patience::new(stream, options.response_deadline, Arc::clone(&line));
+            let options = Arc::clone(&shared);
+            let (stopped, respond) = (stopped.clone(), respond.clone());
+            let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
+            places.add(connections.spawn(run), line);
+            continue;
+        }
         tokio::select! {
             biased;
             () = stop.as_mut() => break,
@@ -90,22 +111,14 @@ pub(super) async fn serve_until<F, R>(
             () = crowd.thinned(), if full => {}
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
-                Ok((stream, peer)) => {
-                    if full && let Some(why) = places.evict() {
-                        options.refused(&why);
-                    }
-                    let _ = stream.set_nodelay(true);
-                    let line = Arc::new(Line::new(Arc::clone(&crowd)));
-                    let stream = Patience::new(stream, options.response_deadline, Arc::clone(&line));
-                    let options = Arc::clone(&shared);
-                    let (stopped, respond) = (stopped.clone(), respond.clone());
-                    let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
-                    places.add(connections.spawn(run), line);
-                }
+                Ok(accepted) => newcomer = Some(accepted),
                 // The system has fewer places than the options.
                 Err(error) if is_exhausted(&error) && places.first().is_some_and(|(way, _)| way <= now) => {
-                    if let Some(why) = places.evict() {
-                        options.refused(&why);
+                    let evicted = places.evict();
+                    if let Evicted::Request(why) = &evicted {
+                        options.refused(why);
+                    }
+                    if !matches!(evicted, Evicted::None) {
                         // Its descriptor is free when its task has ended.
                         let _ = connections.join_next().await;
                     }
@@ -159,9 +172,9 @@ impl Places {
         self.0.iter().filter(|(_, line)| line.is_incomplete()).for_each(|(task, _)| task.abort());
     }
 
-    /// Ends that connection. Returns why its request, if there is one, is refused.
-    fn evict(&mut self) -> Option<Error> {
-        let (_, first) = self.first()?;
+    /// Ends that connection.
+    fn evict(&mut self) -> Evicted {
+        let Some((_, first)) = self.first() else { return Evicted::None };
         let (task, line) = self.0.swap_remove(first);
         let what = match line.awaits() {
             Some(Awaited::Body) => "the body takes long",
@@ -169,8 +182,19 @@ impl Places {
             _ => "",
         };
         task.abort();
-        let why =
-            || Error::new(ErrorKind::Timeout).with_detail(format!("{what}, and others wait for its place"));
-        (!what.is_empty()).then(why)
+        if what.is_empty() {
+            return Evicted::Silent;
+        }
+        let why = format!("{what}, and others wait for its place");
+        Evicted::Request(Error::new(ErrorKind::Timeout).with_detail(why))
     }
+}
+
+/// What gave way.
+enum Evicted {
+    None,
+    /// A connection without a request.
+    Silent,
+    /// One with a request, which is refused for this reason.
+    Request(Error),
 }

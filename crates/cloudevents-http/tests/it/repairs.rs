@@ -1,6 +1,8 @@
 //! What other implementations write, and the repairs that read it. What is written for them.
 
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Peer, RepairKind};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Payload, Peer, RepairKind,
+};
 use cloudevents_http::{Encoding, HttpReceiver, decode, encode, encode_with, reqwest013::HttpSenderOptions};
 
 fn read(subject: &[u8], leniency: Leniency) -> Result<Decoded<Event>, Error> {
@@ -116,6 +118,25 @@ fn events_that_would_not_arrive_raw_are_documents() {
         let (body, _) = encode(&event, Encoding::binary(), &mut headers).unwrap();
         assert!(headers.contains_key("ce-id") && body.is_empty());
     }
+}
+
+/// Regression: an event that goes as a document, both ways, was refused for what binary mode would have lost.
+#[tokio::test]
+async fn a_document_is_judged_by_what_it_loses_itself() {
+    let event = Event::builder().id("1").source("/s").ty("t").subject("caf\u{e9}");
+    let event = event.payload("text/plain; charset=iso-8859-1", Payload::text("\u{20ac}")).build().unwrap();
+    let listening = HttpReceiver::bind("http://127.0.0.1:0/?peer=java-4", Default::default()).await.unwrap();
+    let mut options = HttpSenderOptions::default();
+    options.sender.peer = Some(Peer::Java4);
+    let sender = cloudevents_http::reqwest013::sender(&listening.url(), options).unwrap();
+    let mut receiver = listening.into_receiver();
+    let (answer, ()) = tokio::join!(sender.request(&event, std::time::Duration::from_secs(10)), async {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        assert_eq!(delivery.event().unwrap(), event);
+        delivery.reply(event.clone()).await.unwrap();
+        delivery.accept().await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), event);
 }
 
 /// The peer is that of replies, too: what it writes and what it reads.

@@ -172,6 +172,46 @@ async fn as_many_connections_as_there_is_room_for() {
     assert_eq!(second.answer().await.unwrap().status, StatusCode::NO_CONTENT);
 }
 
+/// One that has been silent for long may give way, and begins a request before another one comes.
+#[tokio::test]
+async fn a_connection_that_begins_late_is_not_one_beyond_those_there_is_room_for() {
+    let empty = GOOD.replace("content-length: 7", "content-length: 0").replace("payload", "");
+    for request in [GOOD, &empty] {
+        let mut options = HttpReceiverOptions::default();
+        options.connections = 1;
+        let receiver = receiver(options).await;
+        let address = receiver.local_addr();
+        let mut deliveries = receiver.into_receiver();
+        let mut first = Wire::connect(address).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        first.write(request).await;
+        let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+        let mut second = Wire::connect(address).await;
+        second.write(request).await;
+        let early = tokio::time::timeout(Duration::from_millis(200), deliveries.next()).await;
+        assert!(early.is_err(), "{request}");
+        delivery.accept().await.unwrap();
+        assert_eq!(first.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+        // It gives way now, and the second one keeps its place.
+        soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+        assert_eq!(second.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn deadlines_without_end() {
+    let mut options = HttpReceiverOptions::default();
+    (options.header_deadline, options.body_deadline, options.response_deadline) =
+        (Duration::MAX, Duration::MAX, Duration::MAX);
+    let receiver = receiver(options).await;
+    let address = receiver.local_addr();
+    let mut deliveries = receiver.into_receiver();
+    let mut wire = Wire::connect(address).await;
+    wire.write(GOOD).await;
+    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+    assert_eq!(wire.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+}
+
 /// Bodies count as they arrive, until the bound is reached. One alone may be larger than all together.
 #[tokio::test]
 async fn bodies_of_unknown_length_share_the_bound() {

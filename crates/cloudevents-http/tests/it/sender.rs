@@ -126,6 +126,68 @@ async fn the_text_of_a_refusal_stays_in_its_line() {
     }
 }
 
+/// As services that echo, and pages for debugging do.
+#[tokio::test]
+async fn credentials_that_a_peer_repeats_are_not_in_errors() {
+    type Says = fn(&Uri, &HeaderMap) -> String;
+
+    fn authorization(headers: &HeaderMap) -> &str {
+        headers["authorization"].to_str().unwrap()
+    }
+
+    fn peer(says: Says, is_document: bool) -> Router {
+        Router::new().fallback(async move |uri: Uri, headers: HeaderMap| {
+            let said = says(&uri, &headers);
+            let problem = serde_json::json!({"detail": &said, "headers": &said}).to_string();
+            match is_document {
+                true => (StatusCode::BAD_REQUEST, [("content-type", "application/problem+json")], problem),
+                false => (StatusCode::BAD_REQUEST, [("content-type", "text/plain")], said),
+            }
+        })
+    }
+
+    let all: Says = |_, headers| format!("you sent {headers:?}");
+    let escaped: Says = |_, headers| format!("{headers:?}").replace(['/', '+'], "%2F");
+    let others: Says = |_, headers| {
+        format!("{:?} {:?}", headers.get("x-api-key"), headers.get("cookie")).replace("None", "p@ssw0rd")
+    };
+    let at_the_end: Says = |_, headers| format!("{}{}", " x".repeat(500), authorization(headers));
+    let address: Says = |uri, _| format!("cannot POST {uri}");
+    for (says, is_document) in [
+        (all, false),
+        (all, true),
+        (escaped, false),
+        (others, false),
+        (others, true),
+        (at_the_end, false),
+        (address, false),
+    ] {
+        let mut with_headers = options();
+        for (name, value) in [
+            ("authorization", "Bearer s3cr3t/T0kenLong+Value=="),
+            ("x-api-key", "keyOfTheApi"),
+            ("cookie", "theme=dark; session=5e551onId"),
+        ] {
+            with_headers.headers.insert(name, value.parse().unwrap());
+        }
+        let server = serve(peer(says, is_document)).await;
+        for (user, options) in [("", with_headers), ("me:p%40ssw0rd@", options())] {
+            let sender =
+                sender(&format!("http://{user}{server}/hooks/pXc8Zb3nTqWmEXAMPLE0"), options).unwrap();
+            let failed = soon(sender.send(&event("1"))).await.unwrap_err();
+            let asked = soon(sender.request(&event("1"), Duration::from_secs(10))).await.unwrap_err();
+            for error in [failed, asked] {
+                let refusal = refusal(&error);
+                let shown = format!("{error:#} {error:?} {} {:?}", refusal.excerpt(), refusal.problem());
+                for secret in ["s3cr3t", "T0ken", "keyOfTheApi", "5e551on", "p@ssw0rd", "bWU6c", "pXc8Zb"] {
+                    assert!(!shown.contains(secret), "{shown}");
+                }
+                assert!(error.to_string().contains("400 Bad Request"), "{error}");
+            }
+        }
+    }
+}
+
 /// Another server of the toolkit says what is wrong, and the sender reads it.
 #[tokio::test]
 async fn a_refusal_has_the_problem() {

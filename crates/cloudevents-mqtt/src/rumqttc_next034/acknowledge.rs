@@ -22,6 +22,7 @@ impl Unacknowledged {
 
     /// Acknowledges the messages with numbers below `settled`, in the order of arrival (MQTT 5.0, section 4.6).
     pub(super) fn acknowledge(&mut self, settled: u64, outbox: &Outbox) {
+        let before = self.0.len();
         outbox.add(|buffer| {
             while let Some((number, id, qos)) = self.0.front().copied() {
                 if number >= settled {
@@ -31,6 +32,9 @@ impl Unacknowledged {
                 acknowledgement(buffer, if qos == Qos::ExactlyOnce { PUBREC } else { PUBACK }, id);
             }
         });
+        if self.0.len() < before {
+            outbox.owe();
+        }
     }
 
     /// Whether a message with this packet identifier is not acknowledged.

@@ -127,7 +127,7 @@ impl Connection {
         connection.keep_alive = agreed(connection.keep_alive, connection.welcome.keep_alive);
         if let Some((filter, qos)) = &terms.subscription {
             connection.write(&subscribe(version, filter, *qos)?).await?;
-            connection.subscribed(filter).await?;
+            connection.subscribed(filter, target.options.connect_timeout.mul_f64(0.3)).await?;
         }
         target.addresses.worked();
         Ok(connection)
@@ -153,9 +153,11 @@ impl Connection {
         }
     }
 
-    /// Waits until the broker has confirmed the subscription, or has sent as much as is kept until then.
-    async fn subscribed(&mut self, filter: &str) -> Result<(), Error> {
+    /// Waits until the broker has confirmed the subscription, or has sent as much as is kept until then. For a session that is resumed, the
+    /// confirmation is behind what has waited, which may take long: no longer than `patience` while it comes.
+    async fn subscribed(&mut self, filter: &str, patience: Duration) -> Result<(), Error> {
         let mut bytes = 0_usize;
+        let mut enough = pin!(sleep(patience));
         loop {
             match self.packets.next(&mut self.buffer)? {
                 Some(Packet::SubAck(SUBSCRIPTION, mut codes)) => {
@@ -177,7 +179,14 @@ impl Connection {
                     }
                 }
                 Some(_) => {} // nothing was sent that others could answer
-                None => self.read().await?,
+                None => {
+                    let comes = !self.early.is_empty() || !self.buffer.is_empty();
+                    let is_resumed = self.welcome.session_present && comes;
+                    tokio::select! {
+                        read = self.read() => read?,
+                        () = &mut enough, if is_resumed => return Ok(()),
+                    }
+                }
             }
         }
     }

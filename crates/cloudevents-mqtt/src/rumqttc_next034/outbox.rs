@@ -36,6 +36,8 @@ struct Out {
     unconfirmed: Vec<u64>,
     /// How many PINGREQ were added.
     pings: u64,
+    /// The number of the PINGREQ behind the last acknowledgement.
+    owed: u64,
     closing: bool,
     ended: bool,
 }
@@ -109,6 +111,17 @@ impl Outbox {
         drop(out);
         self.added.notify_one();
         number
+    }
+
+    /// An acknowledgement was added.
+    pub(super) fn owe(&self) {
+        let mut out = self.out();
+        out.owed = out.pings.saturating_add(1);
+    }
+
+    /// Whether the broker may not have read the last acknowledgement.
+    pub(super) fn owes(&self) -> bool {
+        self.out().owed > *self.pongs.borrow()
     }
 
     pub(super) fn pong(&self) {

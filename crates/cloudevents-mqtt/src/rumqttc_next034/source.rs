@@ -49,7 +49,7 @@ struct Inner {
     /// The number of the next message of this connection.
     next: u64,
     connection: Option<(Epoch, Arc<Outbox>)>,
-    /// Whether the last connection was lost with messages that were not acknowledged.
+    /// Whether the last connection was lost with messages of which the broker may have read no acknowledgement.
     owes: bool,
     /// Whether messages are dropped, because the receiver ends.
     ending: bool,
@@ -90,9 +90,9 @@ impl Inbox {
     pub(super) fn lost(&self) {
         self.ledger.revoke(&self.partition);
         let mut inner = self.inner();
+        inner.owes = inner.owes();
         inner.connection = None;
         inner.waiting.clear();
-        inner.owes |= !inner.unacknowledged.is_empty();
         inner.unacknowledged.clear();
         inner.bytes = 0;
         drop(inner);
@@ -158,6 +158,11 @@ impl Inbox {
 }
 
 impl Inner {
+    fn owes(&self) -> bool {
+        let unread = self.connection.as_ref().is_some_and(|(_, outbox)| outbox.owes());
+        self.owes || unread || !self.unacknowledged.is_empty()
+    }
+
     fn is_full(&self, bounds: Bounds) -> bool {
         !self.ending && (self.waiting.len() >= bounds.messages.max(1) || self.bytes >= bounds.bytes.max(1))
     }
@@ -275,10 +280,11 @@ impl LogSource for Source {
         self.inbox.acknowledge();
         let mut connections = self.inbox.connections.subscribe();
         let connection = self.inbox.inner().connection.as_ref().map(|(_, outbox)| Arc::clone(outbox));
-        let lost = || failure::disconnected("what was settled while there was no connection comes again");
+        let lost = || {
+            failure::disconnected("what was settled last, or while there was no connection, may come again")
+        };
         let Some(outbox) = connection.filter(|outbox| outbox.is_open()) else {
-            let inner = self.inbox.inner();
-            return if inner.owes || !inner.unacknowledged.is_empty() { Err(lost()) } else { Ok(()) };
+            return if self.inbox.inner().owes() { Err(lost()) } else { Ok(()) };
         };
         let answered = outbox.answered(outbox.ping());
         match select(pin!(answered), pin!(connections.changed())).await {

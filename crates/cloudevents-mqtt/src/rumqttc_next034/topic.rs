@@ -47,14 +47,20 @@ impl Topic {
     /// The topic for this message. A document is read as far as the attributes need it.
     ///
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute); [`InvalidString`](ErrorKind::InvalidString) if the values of the
-    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters; [`TooLarge`](ErrorKind::TooLarge); those
-    /// of reading the document.
+    /// attributes make an empty topic, or one with wildcards, control characters or noncharacters, or one that begins with `$` where the
+    /// template does not; [`TooLarge`](ErrorKind::TooLarge); those of reading the document.
     pub fn of(&self, message: &Message, with: &DecodeOptions) -> Result<Arc<str>, Error> {
         let template = match &self.0 {
             Parts::Fixed(topic) => return Ok(Arc::clone(topic)),
             Parts::Template(template) => template,
         };
         let topic = template.fill(message, with)?;
+        // Brokers have such topics for themselves (MQTT 5.0, section 4.7.2). Some end the connection for them, with everything that is on
+        // its way.
+        if topic.starts_with('$') && !self.to_string().starts_with('$') {
+            let what = "begins with `$`, as the broker's own topics do: no event may choose one (MQTT 5.0, section 4.7.2)";
+            return Err(Error::new(ErrorKind::InvalidString).with_detail(said(&topic, what)));
+        }
         Self::checked(&topic)
     }
 
@@ -156,6 +162,9 @@ mod tests {
         assert_eq!(of("a/{subject}", "b/#"), Err(ErrorKind::InvalidString));
         assert_eq!(of("a/{subject}", "+"), Err(ErrorKind::InvalidString));
         assert_eq!(of("a/{subject}", &"x".repeat(65_535)), Err(ErrorKind::TooLarge));
+        assert_eq!(of("{subject}", "$SYS/broker"), Err(ErrorKind::InvalidString));
+        assert_eq!(of("{subject}", "a/$b").unwrap(), "a/$b");
+        assert_eq!(of("$aws/{subject}", "x").unwrap(), "$aws/x");
         assert_eq!(of("{{a}}/{device|subject}", "x").unwrap(), "{a}/x");
         assert_eq!(Topic::parse("a/{type}/b").unwrap().to_string(), "a/{type}/b");
     }

@@ -115,12 +115,13 @@ fn payloads_that_are_said_to_be_text() {
     assert!(matches!(text(b"21.5", "application/json").data(), Some(Data::Json(_))));
     assert!(matches!(text(b"\xff", "text/plain").data(), Some(Data::Binary(b"\xff"))));
     assert!(matches!(text(b"caf\xc3\xa9", "text/plain; charset=utf-8").data(), Some(Data::Text("café"))));
+    assert!(matches!(text(b"cafe", "text/plain; charset=us-ascii").data(), Some(Data::Text("cafe"))));
 }
 
 /// Regression: such a payload was written again in the charset, and refused where that is not one of those that are written.
 #[test]
 fn payloads_that_are_said_to_be_text_in_another_charset_keep_their_bytes() {
-    for charset in ["iso-8859-1", "utf-16", "windows-1252", "shift_jis"] {
+    for charset in ["iso-8859-1", "us-ascii", "utf-16", "windows-1252", "shift_jis"] {
         let mut message = message().with_content_type(format!("text/plain; charset={charset}"));
         message.payload = b"caf\xc3\xa9".as_slice().into();
         message.payload_is_text = true;

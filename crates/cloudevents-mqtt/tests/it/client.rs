@@ -9,7 +9,7 @@ use cloudevents_mqtt::rumqttc_next034::{
     publish, receiver, sender,
 };
 use cloudevents_testkit::{
-    fault_proxy::{FaultProxy, Flow},
+    fault_proxy::{End, FaultProxy, Flow},
     mqtt::{Answer, Broker, BrokerOptions, Published},
 };
 use cloudevents_transport::{
@@ -640,6 +640,26 @@ async fn a_drained_receiver_has_left_its_session() {
     within(second.drain(PATIENCE)).await.unwrap();
     assert_eq!(second.connectivity().losses(), 0);
     assert!(within(first.next()).await.unwrap().is_none());
+}
+
+/// The connection ends before the broker has read the last acknowledgement: the message comes again.
+#[tokio::test]
+async fn a_drain_says_that_an_acknowledgement_was_not_read() {
+    let broker = Broker::start().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+    let url = format!("mqtt://{}/t?client=c", proxy.address());
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    within(sender_to(&broker, "t").await.send(&event(1))).await.unwrap();
+    let held = next(&mut receiver).await;
+    proxy.stall(Flow::ToServer);
+    within(held.accept()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await; // until the acknowledgement is on its way
+    within(proxy.refuse()).await;
+    proxy.end(End::Reset);
+    lost(&receiver).await;
+    let error = within(receiver.drain(PATIENCE)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
 }
 
 /// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.

@@ -1,6 +1,6 @@
 //! What production does to connections, over MQTT 5 and 3.1.1: the broker in memory, and the one that `CE_TEST_MQTT_URL` names.
 
-use crate::tools::large;
+use crate::tools::{id, large, within};
 use cloudevents_core::Error;
 use cloudevents_mqtt::rumqttc_next034::{
     MqttConnection, MqttReceiverOptions, MqttSenderOptions, receiver, sender,
@@ -97,6 +97,31 @@ async fn many_messages_over_a_slow_line_are_no_silence() {
         sent.unwrap();
     }
     assert_eq!(sender.connectivity().losses(), 0);
+}
+
+/// The confirmation of the subscription is behind what has waited, for which the line takes longer than a connection may take to open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_with_a_backlog_is_resumed_over_a_slow_line() {
+    for (count, bytes) in [(20, 20_000), (1, 400_000)] {
+        let broker = Broker::start().unwrap();
+        let topic = Topic::new(&broker.url(""), "5", Patience::LONG);
+        let open = async || {
+            let mut options = MqttReceiverOptions::from(ReceiverOptions::default());
+            options.connection.connect_timeout = Duration::from_secs(3);
+            receiver(&topic.url("&client=slow&reject=drop&session=10m"), options).await.unwrap()
+        };
+        open().await.drain(Duration::from_secs(10)).await.unwrap();
+        let sender = topic.sender().await.unwrap();
+        sender.send_all((0..count).map(|number| large(number, bytes))).await.unwrap();
+        topic.proxy.slow(Flow::ToClient, NonZeroU32::new(60_000).unwrap());
+        let mut receiver = open().await;
+        for number in 0..count {
+            let delivery = within(receiver.next()).await.unwrap().unwrap();
+            assert_eq!(id(&delivery), number.to_string());
+            delivery.accept().await.unwrap();
+        }
+        assert_eq!(receiver.connectivity().losses(), 0);
+    }
 }
 
 /// It has no session, so the receiver subscribes again.

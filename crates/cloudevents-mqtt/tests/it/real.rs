@@ -69,6 +69,21 @@ async fn a_header_that_a_real_broker_calls_malformed_is_the_mistake_of_its_messa
     assert_eq!(sender.connectivity().losses(), 0);
 }
 
+/// HiveMQ ends the connection for a topic that begins with `$`, with everything that is on its way; Mosquitto takes it for one of its own.
+#[tokio::test]
+async fn an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_message_only() {
+    let Some(url) = topic("reserved") else { return };
+    let (host, _) = url.split_at(url[7..].find('/').unwrap() + 8);
+    let sender = sender(&format!("{host}{{subject}}"), Default::default()).await.unwrap();
+    let about = |subject: &str| event("1").into_builder().subject(subject).build().unwrap();
+    let under_way = within(sender.enqueue(&about("real/reserved"))).await.unwrap();
+    let refused = within(sender.send(&about("$SYS/broker"))).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidString);
+    within(under_way).await.unwrap();
+    within(sender.send(&about("real/reserved"))).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
+}
+
 /// The broker sends what has waited before it confirms the subscription.
 #[tokio::test]
 async fn a_real_session_with_many_waiting_messages_is_resumed() {

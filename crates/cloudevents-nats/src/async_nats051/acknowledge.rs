@@ -42,12 +42,13 @@ impl Acknowledge {
     /// Notes a delivery. Returns what settles it, and which attempt it is.
     pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
         self.position.delivered(delivered.sequence, delivered.stored);
-        let attempt = self.released.attempt(delivered.sequence, delivered.times);
-        (Tag { subject, sequence: delivered.sequence, consumer: self.consumer }, attempt)
+        let tag = Tag { subject, sequence: delivered.sequence, consumer: self.consumer };
+        let attempt = self.released.attempt(key(&tag), delivered.times);
+        (tag, attempt)
     }
 
-    /// Returns when the settlements are on their way; with double acknowledgement, the outcome is the
-    /// server's confirmation.
+    /// Settles deliveries that are all of one consumer. Returns when the settlements are on their way; with double acknowledgement, the
+    /// outcome is the server's confirmation.
     pub(super) async fn settle(
         &self,
         connected: &Connected,
@@ -64,44 +65,37 @@ impl Acknowledge {
             }
             _ => Bytes::from_static(b"+TERM"),
         };
-        let count = tags.len();
-        self.retain(&mut tags);
-        let are_gone = tags.len() < count;
-        if matches!(how, Settlement::Release) || matches!(how, Settlement::Retry { after } if after.is_zero())
-        {
+        if !tags.iter().all(|tag| self.is_of_consumer(tag)) {
+            return Ok(Outcome::ready(Err(failure::disconnected(
+                "the consumer of this delivery is gone; if the stream is there, the message comes again",
+            ))));
+        }
+        if matches!(how, Settlement::Release | Settlement::Retry { .. }) {
             tags.retain(|tag| tag.consumer.made == self.consumer.made); // the others come again by themselves
         }
         match how {
-            Settlement::Release => tags.iter().for_each(|tag| self.released.release(tag.sequence)),
+            Settlement::Release => tags.iter().for_each(|tag| self.released.release(key(tag))),
             Settlement::Retry { .. } => {}
             _ => tags.iter().for_each(|tag| {
-                self.released.forget(tag.sequence);
+                self.released.forget(key(tag));
                 self.position.settled(tag.sequence);
             }),
         }
-        let outcome = self.publish(connected, tags, payload).await?;
-        if !are_gone {
-            return Ok(outcome);
-        }
-        let gone = failure::disconnected(
-            "the consumer of this delivery is gone; if the stream is there, the message comes again",
-        );
-        Ok(Outcome::watching(async move { outcome.await.and(Err(gone)) }))
+        self.publish(connected, tags, payload).await
     }
 
-    pub(super) async fn extend(&self, connected: &Connected, mut tags: Vec<Tag>) -> Result<(), Error> {
-        self.retain(&mut tags);
-        for tag in tags {
+    pub(super) async fn extend(&self, connected: &Connected, tags: Vec<Tag>) -> Result<(), Error> {
+        for tag in tags.into_iter().filter(|tag| self.is_of_consumer(tag)) {
             let client = &connected.client;
             client.publish(tag.subject, Bytes::from_static(b"+WPI")).await.map_err(failure::publish)?;
         }
         Ok(())
     }
 
-    /// Leaves out the deliveries of another consumer. The server knows a delivery by its sequence number alone, which another message has
+    /// Whether it is no delivery of another consumer. The server knows a delivery by its sequence number alone, which another message has
     /// in another stream of the same name.
-    fn retain(&self, tags: &mut Vec<Tag>) {
-        tags.retain(|tag| tag.consumer.number == self.consumer.number);
+    fn is_of_consumer(&self, tag: &Tag) -> bool {
+        tag.consumer.number == self.consumer.number
     }
 
     /// Publishes a settlement for each tag.
@@ -134,18 +128,25 @@ impl Acknowledge {
 }
 
 /// How often messages were released, since JetStream counts each delivery. Only those of this process are
-/// known: a message that another receiver released has its deliveries counted.
+/// known: a message that another receiver released has its deliveries counted. A consumer that was made again counts anew.
 #[derive(Default)]
-pub(super) struct Released(Mutex<BTreeMap<u64, u32>>);
+pub(super) struct Released(Mutex<BTreeMap<Key, u32>>);
+
+/// Which consumer delivered a message, and its number in the stream.
+type Key = (u64, u64);
+
+fn key(tag: &Tag) -> Key {
+    (tag.consumer.made, tag.sequence)
+}
 
 impl Released {
-    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<u64, u32>) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Key, u32>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn release(&self, sequence: u64) {
+    fn release(&self, message: Key) {
         self.with(|released| {
-            let times = released.entry(sequence).or_default();
+            let times = released.entry(message).or_default();
             *times = times.saturating_add(1);
             if released.len() > REMEMBERED {
                 released.pop_first(); // the oldest message
@@ -153,13 +154,13 @@ impl Released {
         });
     }
 
-    fn forget(&self, sequence: u64) {
-        self.with(|released| released.remove(&sequence));
+    fn forget(&self, message: Key) {
+        self.with(|released| released.remove(&message));
     }
 
     /// Which attempt this delivery is.
-    fn attempt(&self, sequence: u64, delivered: u32) -> u32 {
-        let released = self.with(|released| released.get(&sequence).copied().unwrap_or_default());
+    fn attempt(&self, message: Key, delivered: u32) -> u32 {
+        let released = self.with(|released| released.get(&message).copied().unwrap_or_default());
         delivered.saturating_sub(released).max(1)
     }
 }
@@ -181,14 +182,14 @@ mod tests {
     #[test]
     fn releases_are_no_attempts() {
         let released = Released::default();
-        assert_eq!(released.attempt(7, 1), 1);
-        released.release(7);
-        released.release(7);
-        assert_eq!((released.attempt(7, 3), released.attempt(7, 5), released.attempt(8, 3)), (1, 3, 3));
-        released.forget(7);
-        assert_eq!(released.attempt(7, 6), 6);
+        assert_eq!(released.attempt((1, 7), 1), 1);
+        released.release((1, 7));
+        released.release((1, 7));
+        assert_eq!([(1, 7), (1, 8), (2, 7)].map(|message| released.attempt(message, 3)), [1, 3, 3]);
+        released.forget((1, 7));
+        assert_eq!(released.attempt((1, 7), 6), 6);
         for sequence in 0..70_000 {
-            released.release(sequence);
+            released.release((1, sequence));
         }
         assert_eq!(released.with(|released| released.len()), REMEMBERED);
     }

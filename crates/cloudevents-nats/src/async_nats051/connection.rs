@@ -105,23 +105,26 @@ impl Connected {
         self.notes.no_inbox().now_or_never().map_or(Ok(()), Err)
     }
 
-    /// Returns an error if the server refuses messages to this subject, which it reports when they are lost already: from such a report on,
-    /// each message is followed by a round trip, until the server takes one; so is each that is [checked](Target::checked).
-    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<(), Error> {
+    /// Returns an error if nothing was sent; then whether the server refuses messages to this subject, which it reports when they are lost
+    /// already: from such a report on, each message is followed by a round trip, until the server takes one; so is each that is
+    /// [checked](Target::checked).
+    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<Result<(), Error>, Error> {
         let mark = match self.checked {
             true => Some(self.notes.count()),
             false => self.notes.mark(&message.subject),
         };
         let mark = mark.map(|mark| (mark, message.subject.clone()));
         self.client.publish_message(message).await.map_err(failure::publish)?;
-        let Some((mark, subject)) = mark else { return Ok(()) };
-        self.round_trip().await?;
+        let Some((mark, subject)) = mark else { return Ok(Ok(())) };
+        if self.round_trip().await.is_err() {
+            return Ok(Err(failure::unknown()));
+        }
         // The client reports in another task than the one that has the message of the round trip.
         match timeout(REPORT, self.notes.refused(&subject, mark)).await {
-            Ok(error) => Err(error),
+            Ok(error) => Ok(Err(error)),
             Err(_) => {
                 self.notes.allowed(&subject, mark);
-                Ok(())
+                Ok(Ok(()))
             }
         }
     }

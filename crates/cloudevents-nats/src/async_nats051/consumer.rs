@@ -56,6 +56,8 @@ pub(super) struct Found {
     pub(super) ack_wait: Duration,
     /// The most that one request may have.
     pub(super) most: Bounds,
+    /// How long the server may keep a request, at most.
+    pub(super) expires: Duration,
     /// Which one it is, among those that this receiver has had.
     pub(super) consumer: Incarnation,
 }
@@ -103,8 +105,10 @@ impl Wanted {
             Err(error) => return Err(failure::consumer(error)),
         };
         let (ack_wait, most) = self.check(&consumer)?;
-        let consumer = position.consumer(consumer.cached_info().created.into(), continues);
-        Ok(Found { stream, ack_wait, most, consumer })
+        let info = consumer.cached_info();
+        let expires = Some(info.config.max_expires).filter(|most| !most.is_zero()).unwrap_or(Duration::MAX);
+        let consumer = position.consumer(info.created.into(), continues);
+        Ok(Found { stream, ack_wait, most, expires, consumer })
     }
 
     fn config(&self) -> pull::Config {

@@ -138,6 +138,11 @@ pub(super) fn disconnected(detail: impl Display) -> Error {
     Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
 }
 
+/// A message was sent, and the connection lost.
+pub(super) fn unknown() -> Error {
+    disconnected("the connection was closed; the server may have the message, or not")
+}
+
 pub(super) fn transport(detail: impl Display) -> Error {
     Error::new(ErrorKind::Transport).with_detail(detail.to_string())
 }

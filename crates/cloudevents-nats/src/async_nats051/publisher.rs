@@ -92,18 +92,20 @@ enum Outcomes {
 /// A message that was handed over to the client.
 pub(super) enum Sent {
     Written,
+    /// The server refuses it, or may not have it.
+    Failed(Error),
     Acked(Answer),
 }
 
 impl Publisher {
-    /// Hands a message over to the client. Dropped before it returns, it has sent nothing.
+    /// Hands a message over to the client. An error means that nothing was sent.
     pub(super) async fn send(&self, prepared: Prepared) -> Result<Sent, Error> {
         let Prepared { subject, reply, headers, payload } = prepared;
         match &self.outcomes {
             Outcomes::Written(_) => {
                 let message = OutboundMessage { subject, reply, payload, headers };
-                self.connected.publish(message).await?;
-                Ok(Sent::Written)
+                let taken = self.connected.publish(message).await?;
+                Ok(taken.map_or_else(Sent::Failed, |()| Sent::Written))
             }
             Outcomes::Acked(context, _) => {
                 let publish = PublishMessage::build().payload(payload);
@@ -121,6 +123,7 @@ impl Publisher {
     pub(super) fn add(&self, sent: Sent, place: Permit) -> Outcome<Receipt> {
         match (sent, &self.outcomes) {
             (Sent::Written, Outcomes::Written(written)) => written.add(place),
+            (Sent::Failed(error), _) => Outcome::ready(Err(error)),
             (Sent::Acked(answer), Outcomes::Acked(_, answers)) => answers.add(answer, place),
             _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported))), // not of this link
         }

@@ -4,14 +4,17 @@ use super::{connection::Connected, failure};
 use async_nats::{Message, StatusCode, Subject};
 use cloudevents_core::Error;
 use cloudevents_transport::Bounds;
-use std::time::Duration;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use std::{future::pending, pin::pin, time::Duration};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
-/// How long the server keeps a request for messages.
+/// How long the server keeps a request for messages, if the consumer allows it.
 const EXPIRES: Duration = Duration::from_secs(30);
 
 /// How often the server reports that it still has the request.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// When to request again what the server had no place for.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// After so many times without a report, the server no longer has the request.
 const SILENCE: u32 = 3;
@@ -24,10 +27,16 @@ pub(super) struct Pull {
     inbox: Subject,
     /// The most in one request.
     most: Bounds,
+    /// How long the server keeps a request.
+    expires: Duration,
     /// What may arrive.
     room: Bounds,
     /// What was requested and has not arrived.
     requested: Bounds,
+    /// What was requested last.
+    last: Bounds,
+    /// When more may be requested, if not now.
+    pause: Option<Instant>,
     /// Whether the next message is larger than what was requested.
     exceeds: bool,
     /// Ticks as often as the server should report something.
@@ -37,12 +46,24 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(next: Subject, inbox: Subject, most: Bounds) -> Self {
-        let begin = Instant::now().checked_add(HEARTBEAT).unwrap_or_else(Instant::now);
-        let mut listening = interval_at(begin, HEARTBEAT);
+    /// For requests of at most so much, which the server keeps for at most so long.
+    pub(super) fn new(next: Subject, inbox: Subject, most: Bounds, expires: Duration) -> Self {
+        let mut listening = interval_at(after(HEARTBEAT), HEARTBEAT);
         listening.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let none = Bounds { messages: 0, bytes: 0 };
-        Self { next, inbox, most, room: none, requested: none, exceeds: false, listening, silent: 0 }
+        Self {
+            next,
+            inbox,
+            most,
+            expires: expires.min(EXPIRES),
+            room: none,
+            requested: none,
+            last: none,
+            pause: None,
+            exceeds: false,
+            listening,
+            silent: 0,
+        }
     }
 
     /// Allows this much more to arrive from now on.
@@ -63,17 +84,23 @@ impl Pull {
 
     /// The request to be made now, if any.
     fn due(&mut self) -> Option<String> {
-        let Self { room, requested, .. } = self;
+        let Self { room, requested, last, .. } = self;
+        if self.pause.is_some_and(|until| until > Instant::now()) {
+            return None;
+        }
+        self.pause = None;
         if requested.messages > room.messages / 2 || requested.messages >= room.messages {
             return None;
         }
         if requested.messages == 0 {
             requested.bytes = 0;
         }
-        let (expires, heartbeat) = (EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
+        let expires = self.expires.as_nanos();
+        let heartbeat = HEARTBEAT.as_nanos().min(expires / 3);
         let times = format!(r#""expires":{expires},"idle_heartbeat":{heartbeat}"#);
         if std::mem::take(&mut self.exceeds) {
             // The bound plus one message, as everywhere.
+            *last = Bounds { messages: 1, bytes: 0 };
             requested.messages = requested.messages.saturating_add(1);
             return Some(format!(r#"{{"batch":1,{times}}}"#));
         }
@@ -82,6 +109,7 @@ impl Pull {
         if bytes == 0 {
             return None;
         }
+        *last = Bounds { messages: batch, bytes };
         requested.messages = requested.messages.saturating_add(batch);
         requested.bytes = requested.bytes.saturating_add(bytes);
         Some(format!(r#"{{"batch":{batch},"max_bytes":{bytes},{times}}}"#))
@@ -98,6 +126,9 @@ impl Pull {
             // A request whose bytes are used up exactly ends without a report.
             self.requested.messages = 0;
         }
+        if self.requested.messages == 0 {
+            self.pause = None; // a request has ended, and left its place
+        }
         self.silent = 0;
     }
 
@@ -107,6 +138,14 @@ impl Pull {
         let description = message.description.as_deref().unwrap_or_default();
         match status {
             StatusCode::IDLE_HEARTBEAT => Ok(()),
+            // Those before are still there.
+            StatusCode::REQUEST_TERMINATED if begins(description, "exceeded maxwaiting") => {
+                let Self { requested, last, .. } = self;
+                requested.messages = requested.messages.saturating_sub(last.messages);
+                requested.bytes = requested.bytes.saturating_sub(last.bytes);
+                self.pause = Some(after(AGAIN));
+                Ok(())
+            }
             StatusCode::TIMEOUT | StatusCode::NOT_FOUND | StatusCode::REQUEST_TERMINATED
                 if !is_permanent(description) =>
             {
@@ -126,20 +165,36 @@ impl Pull {
     }
 
     /// Whether messages were requested, so that the server reports something.
-    pub(super) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         self.requested.messages > 0
     }
 
-    /// Returns when the server has reported nothing for too long. Cancel-safe.
-    pub(super) async fn silence(&mut self) -> Error {
+    /// Returns when more may be requested behind a pause, or with an error when the server has reported nothing for too long. Cancel-safe.
+    pub(super) async fn wait(&mut self) -> Result<(), Error> {
+        let (is_waiting, pause) = (self.is_waiting(), self.pause);
+        let pausing = async {
+            match pause {
+                Some(until) => sleep_until(until).await,
+                None => pending().await,
+            }
+        };
+        let mut pausing = pin!(pausing);
         loop {
-            self.listening.tick().await;
+            tokio::select! {
+                () = &mut pausing => return Ok(()),
+                _ = self.listening.tick(), if is_waiting => {}
+            }
             self.silent = self.silent.saturating_add(1);
             if self.silent > SILENCE {
-                return failure::disconnected("the server no longer reports about the consumer");
+                return Err(failure::disconnected("the server no longer reports about the consumer"));
             }
         }
     }
+}
+
+/// The time after so long.
+fn after(pause: Duration) -> Instant {
+    Instant::now().checked_add(pause).unwrap_or_else(Instant::now)
 }
 
 /// Whether the same request would end in the same way.
@@ -157,6 +212,19 @@ fn begins(description: &str, known: &str) -> bool {
 mod tests {
     use super::*;
     use async_nats::HeaderMap;
+    use futures_util::FutureExt;
+
+    fn report(description: &str) -> Message {
+        Message {
+            subject: "inbox".into(),
+            reply: None,
+            payload: bytes::Bytes::new(),
+            headers: None,
+            status: None,
+            description: Some(description.into()),
+            length: 0,
+        }
+    }
 
     #[test]
     fn what_does_not_pass() {
@@ -168,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn requests_fit_into_the_room() {
         let most = Bounds { messages: 100, bytes: 1 << 20 };
-        let mut pull = Pull::new("next".into(), "inbox".into(), most);
+        let mut pull = Pull::new("next".into(), "inbox".into(), most, Duration::MAX);
         let due = |pull: &mut Pull| {
             let request: Option<serde_json::Value> =
                 pull.due().map(|due| serde_json::from_str(&due).unwrap());
@@ -181,15 +249,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Pending-Messages", "42");
         headers.insert("Nats-Pending-Bytes", "200");
-        let ended = Message {
-            subject: "inbox".into(),
-            reply: None,
-            payload: bytes::Bytes::new(),
-            headers: Some(headers),
-            status: None,
-            description: Some("Message Size Exceeds MaxBytes".into()),
-            length: 0,
-        };
+        let ended = Message { headers: Some(headers), ..report("Message Size Exceeds MaxBytes") };
         pull.report(StatusCode::REQUEST_TERMINATED, &ended).unwrap();
         assert_eq!((pull.requested.messages, pull.requested.bytes), (0, 0));
         assert_eq!(due(&mut pull), Some((1, None)));
@@ -202,5 +262,43 @@ mod tests {
         pull.arrived(1 << 20);
         assert!(!pull.is_waiting());
         assert_eq!(due(&mut pull), Some((100, Some(1 << 20))));
+    }
+
+    /// The server has a place for one request only: the one before stays, and there is no other one until a pause is over.
+    #[tokio::test(start_paused = true)]
+    async fn what_the_server_has_no_place_for_is_requested_again_behind_a_pause() {
+        let most = Bounds { messages: 100, bytes: 1 << 20 };
+        let mut pull = Pull::new("next".into(), "inbox".into(), most, Duration::MAX);
+        pull.allow(Bounds { messages: 100, bytes: 1000 });
+        assert!(pull.due().is_some());
+        (0..50).for_each(|_| pull.arrived(1));
+        pull.allow(Bounds { messages: 100, bytes: 1000 });
+        assert!(pull.due().is_some());
+        pull.report(StatusCode::REQUEST_TERMINATED, &report("Exceeded MaxWaiting")).unwrap();
+        assert_eq!((pull.requested.messages, pull.due()), (50, None));
+        let begun = Instant::now();
+        pull.wait().await.unwrap();
+        assert!(begun.elapsed() >= AGAIN && pull.due().is_some());
+        assert!(pull.wait().now_or_never().is_none(), "the pause is over");
+        // Nothing is left of the first request: its place is free.
+        pull.report(StatusCode::REQUEST_TERMINATED, &report("Exceeded MaxWaiting")).unwrap();
+        (0..50).for_each(|_| pull.arrived(1));
+        assert!(pull.due().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_ends_when_the_consumer_wants_and_is_reported_before() {
+        for (most, expected) in [(5, (5.0, 5.0 / 3.0)), (3600, (30.0, 5.0))] {
+            let bounds = Bounds { messages: 1, bytes: 1 };
+            let mut pull = Pull::new("next".into(), "inbox".into(), bounds, Duration::from_secs(most));
+            pull.allow(bounds);
+            let request: serde_json::Value = serde_json::from_str(&pull.due().unwrap()).unwrap();
+            let seconds = |name: &str| Duration::from_nanos(request[name].as_u64().unwrap()).as_secs_f64();
+            let (expires, heartbeat) = (seconds("expires"), seconds("idle_heartbeat"));
+            assert!(
+                (expires - expected.0).abs() < 0.01 && (heartbeat - expected.1).abs() < 0.01,
+                "{request}"
+            );
+        }
     }
 }

@@ -8,7 +8,12 @@ use super::{
     publisher::{Linking, Prepared},
     template::Template,
 };
-use crate::{NatsMessage, encode::write_message, options::reads_structured_only, value};
+use crate::{
+    NatsMessage,
+    encode::{needs_document, write_message},
+    options::reads_structured_only,
+    value,
+};
 use async_nats::{HeaderMap, HeaderValue, header};
 use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
@@ -21,7 +26,7 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// The URL options of a sender, besides those of the connection.
 const OPTIONS: &[&str] = &["mode", "format", "headers", "raw", "timeout"];
@@ -233,7 +238,10 @@ impl NatsSender {
         let fixed = outgoing.destination().map(subject).transpose()?;
         let (subject, mut headers, payload) = match outgoing.content() {
             Content::Message(message) => {
-                let message = self.writing.message(message)?;
+                let message = match self.writing.format() {
+                    None if needs_document(message, self.options.raw) => Cow::Borrowed(message),
+                    _ => self.writing.message(message)?,
+                };
                 let subject = match fixed {
                     Some(subject) => subject,
                     None => self.subject.subject(&message, &self.options.sender.decoding)?,
@@ -287,7 +295,9 @@ impl NatsSender {
             return Ok((None, document.body().clone()));
         }
         let (NatsMessage { headers: list, payload }, losses) = write_message(message, self.options.raw)?;
-        let _ = self.options.sender.losses.check(losses)?;
+        if let Message::Binary(event) = message {
+            let _ = self.options.sender.losses.check(losses, std::slice::from_ref(event))?;
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in &list {
             append(&mut headers, name.as_str(), value)?;

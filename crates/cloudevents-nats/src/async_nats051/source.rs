@@ -22,7 +22,7 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::task::coop::unconstrained;
 
 /// How long the server may take to forget requests.
@@ -51,7 +51,7 @@ impl Connect for Linking {
         let context = self.target.context(client.clone(), self.target.options.connect_timeout, 1);
         let notes = connected.notes.clone();
         // The replies of JetStream come to an inbox, too.
-        let Found { stream, ack_wait, most, consumer } = tokio::select! {
+        let Found { stream, ack_wait, most, expires, consumer } = tokio::select! {
             biased;
             error = notes.no_inbox() => return Err(error),
             found = self.wanted.find(&context, &self.position) => found?,
@@ -72,9 +72,8 @@ impl Connect for Linking {
             consumer,
         };
         Ok(Source {
-            lost: Box::pin(async move { notes.lost().await }),
             messages,
-            pull: Pull::new(next.into(), inbox, most),
+            pull: Pull::new(next.into(), inbox, most, expires),
             delete,
             info,
             ack_wait,
@@ -89,8 +88,6 @@ impl Connect for Linking {
 /// A pull consumer over its own connection.
 pub(super) struct Source {
     connected: Connected,
-    /// Returns when the connection is lost. Beginning to wait for that is expensive.
-    lost: Pin<Box<dyn Future<Output = Error> + Send>>,
     messages: Subscriber,
     pull: Pull,
     /// Where the consumer is deleted, if it is this receiver's alone.
@@ -163,18 +160,24 @@ impl QueueSource for Source {
         loop {
             // After a report that a request has ended.
             self.pull.request(&self.connected).await?;
-            let is_waiting = self.pull.is_waiting();
             let message = tokio::select! {
                 biased;
                 message = self.messages.next() => message,
-                error = self.pull.silence(), if is_waiting => return Err(error),
-                error = &mut self.lost => return Err(error),
+                waited = self.pull.wait() => {
+                    waited?;
+                    continue;
+                }
             };
             let Some(message) = message else { return Err(self.connected.ended()) };
             if let Some(arrived) = self.take(message)? {
                 return Ok(arrived);
             }
         }
+    }
+
+    /// What is of a consumer that is gone fails alone.
+    fn are_alike(one: &Tag, other: &Tag) -> bool {
+        one.consumer.number == other.consumer.number
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {

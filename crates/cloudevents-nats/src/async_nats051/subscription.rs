@@ -10,8 +10,8 @@ use cloudevents_transport::{
         queue::{Arrived, QueueSource},
     },
 };
-use futures_util::{FutureExt, StreamExt, future::BoxFuture};
-use std::{pin::Pin, sync::Arc};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::Peekable};
+use std::{future::pending, pin::Pin, sync::Arc};
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -43,7 +43,12 @@ impl Connect for Subscribing {
             None => {
                 let notes = connected.notes.clone();
                 let lost = Box::pin(async move { notes.lost().await });
-                Ok(Subscription { messages, connected, lost, decoding: self.decoding.clone() })
+                Ok(Subscription {
+                    messages: messages.peekable(),
+                    connected,
+                    lost,
+                    decoding: self.decoding.clone(),
+                })
             }
         }
     }
@@ -51,7 +56,7 @@ impl Connect for Subscribing {
 
 /// A subscription over its own connection.
 pub(super) struct Subscription {
-    messages: Subscriber,
+    messages: Peekable<Subscriber>,
     connected: Connected,
     /// Returns when the connection is lost. Beginning to wait for that is expensive.
     lost: Pin<Box<dyn Future<Output = Error> + Send>>,
@@ -85,6 +90,20 @@ impl QueueSource for Subscription {
         }
     }
 
+    async fn tend(&mut self) -> Error {
+        tokio::select! {
+            biased;
+            Some(_) = Pin::new(&mut self.messages).peek() => pending().await, // it comes first
+            error = &mut self.lost => error,
+        }
+    }
+
+    /// In a queue group, others get what is sent from now on.
+    async fn stop(&mut self) -> Result<(), Error> {
+        let _ = self.messages.get_mut().unsubscribe().await;
+        Ok(())
+    }
+
     fn lost(&self) -> BoxFuture<'static, Error> {
         let notes = self.connected.notes.clone();
         async move { notes.lost().await }.boxed()
@@ -96,8 +115,7 @@ impl QueueSource for Subscription {
         Ok(Outcome::done())
     }
 
-    async fn close(mut self) -> Result<(), Error> {
-        let _ = self.messages.unsubscribe().await;
+    async fn close(self) -> Result<(), Error> {
         self.connected.close().await;
         Ok(())
     }

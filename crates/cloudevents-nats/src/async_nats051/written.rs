@@ -55,7 +55,7 @@ impl Written {
 
         impl Drop for Ended<'_> {
             fn drop(&mut self) {
-                self.0.end(&unknown());
+                self.0.end(&failure::unknown());
             }
         }
 
@@ -77,7 +77,7 @@ impl Written {
         };
         let error = tokio::select! {
             error = flushing => error,
-            _ = connected.notes.lost() => unknown(),
+            _ = connected.notes.lost() => failure::unknown(),
         };
         self.confirms.end(&error);
     }
@@ -96,14 +96,10 @@ impl Written {
             };
             tokio::select! {
                 biased;
-                flushed = &mut flushing => return flushed.map_err(|_| unknown()),
+                flushed = &mut flushing => return flushed.map_err(|_| failure::unknown()),
                 () = due => self.confirms.expire().inspect_err(|_| drop(connected.notes.why_lost()))?,
             }
         }
         Ok(())
     }
-}
-
-fn unknown() -> Error {
-    failure::disconnected("the connection was closed; the server may have the message, or not")
 }

@@ -9,7 +9,7 @@ use cloudevents_nats::async_nats051::{
     Login, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
 };
 use cloudevents_testkit::{
-    fault_proxy::{FaultProxy, Flow},
+    fault_proxy::{End, FaultProxy, Flow},
     nats::{Server, ServerOptions},
 };
 use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
@@ -197,6 +197,50 @@ async fn a_closed_receiver_ends_its_subscription() {
     within(server.has_subscriptions("orders", 0)).await;
 }
 
+/// What the server routed to it until its handlers end would be lost.
+#[tokio::test]
+async fn a_member_of_a_queue_group_that_drains_gets_no_more() {
+    let server = Server::start().unwrap();
+    let url = format!("{}?queue=workers", server.url("jobs"));
+    let mut draining = receiver(&url, strict()).await.unwrap();
+    let sender = sender_to(&server, "jobs").await;
+    sender.send(&event("held")).await.unwrap();
+    let held = next(&mut draining).await;
+    let mut other = receiver(&url, strict()).await.unwrap();
+    let drained = tokio::spawn(async move { draining.drain(PATIENCE).await });
+    within(server.has_subscriptions("jobs", 1)).await;
+    sender.send_all(events(20)).await.unwrap();
+    for number in 0..20 {
+        assert_eq!(take(&mut other).await.0, number.to_string());
+    }
+    held.accept().await.unwrap();
+    drained.await.unwrap().unwrap();
+}
+
+/// Nothing is left of the lost connection, so that what is sent from now on is lost until there is another one.
+#[tokio::test]
+async fn a_receiver_whose_handlers_hold_all_connects_again() {
+    let server = Server::start().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+    let url = format!("nats://{}/orders?in-flight=1", proxy.address());
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    let sender = sender_to(&server, "orders").await;
+    sender.send(&event("1")).await.unwrap();
+    let held = next(&mut receiver).await;
+    proxy.end(End::Reset);
+    lost(&receiver).await;
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.connects() < 2 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    sender.send(&event("2")).await.unwrap();
+    held.accept().await.unwrap();
+    assert_eq!(take(&mut receiver).await.0, "2");
+}
+
 #[tokio::test]
 async fn what_comes_faster_than_it_is_taken_is_dropped_and_the_rest_stays_whole() {
     let server = Server::start().unwrap();
@@ -320,6 +364,30 @@ async fn a_forbidden_subject_is_refused_after_the_first_messages() {
         assert_eq!(within(sender.send(&event("2"))).await.unwrap_err().kind(), ErrorKind::Refused);
     }
     within(sender.send(Outgoing::from(event("3")).to("orders"))).await.unwrap();
+}
+
+/// The connection ends before the server has said whether it takes a message: it may have it, so that it is not sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_may_have_is_not_sent_again() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+    let url = format!("nats://{}/secret.plans", proxy.address());
+    let sender = sender(&url, NatsSenderOptions::default()).await.unwrap();
+    within(async { while sender.send(&event("1")).await.is_ok() {} }).await;
+    proxy.stall(Flow::ToClient);
+    let before = proxy.counts().to_server;
+    let sending = tokio::spawn(async move { sender.send(&event("2")).await });
+    within(async {
+        while proxy.counts().to_server == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    proxy.end(End::Cut);
+    proxy.resume();
+    let error = within(sending).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert!(error.to_string().contains("may have the message"), "{error}");
 }
 
 /// Messages that are sent side by side share one report of the server; none of them takes another's for its own end.
@@ -627,6 +695,19 @@ fn without_a_runtime_there_is_an_error() {
     let polled =
         futures_util::FutureExt::now_or_never(receiver("nats://127.0.0.1:1/a?reject=drop", strict()));
     assert_eq!(polled.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+/// Regression: such an event was refused for what binary mode would have lost.
+#[tokio::test]
+async fn a_document_is_judged_by_what_it_loses_itself() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let event = Event::builder().id("1").source("/s").ty("t").subject("caf\u{e9}");
+    let event = event.payload("text/plain; charset=iso-8859-1", Payload::text("\u{20ac}")).build().unwrap();
+    let mut options = NatsSenderOptions::default();
+    options.raw = true;
+    within(sender(&server.url("orders"), options).await.unwrap().send(&event)).await.unwrap();
+    assert_eq!(next(&mut receiver).await.event().unwrap(), event);
 }
 
 /// What would not arrive without escapes goes as a document: what that loses, the policy decides, as it does for every other document.

@@ -18,6 +18,7 @@ use cloudevents_json::Json;
 use cloudevents_nats::async_nats051::{
     NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
 };
+use cloudevents_testkit::fault_proxy::{End, FaultProxy};
 use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, binding::queue::QueueOptions};
 use futures_util::StreamExt;
 use std::{collections::BTreeSet, time::Duration};
@@ -275,6 +276,86 @@ async fn a_held_delivery_is_renewed() {
     held.accept().await.unwrap();
     renewing.drain(PATIENCE).await.unwrap();
     stream.until_unsettled("c", 0).await;
+}
+
+/// Handlers hold all that they may when the connection is reset: another one is made, over which it is renewed. No other member gets it.
+#[tokio::test]
+async fn what_is_held_is_renewed_over_the_next_connection() {
+    let Some(stream) = Stream::create().await else { return };
+    let address = stream.server.trim_start_matches("nats://").parse().unwrap();
+    let proxy = FaultProxy::start(address).unwrap();
+    let query = "consumer=c&ack-wait=2s&in-flight=2";
+    let url = format!("nats+jetstream://{}/{}.x?{query}", proxy.address(), stream.name);
+    let mut holding = receiver(&url, strict()).await.unwrap();
+    stream.sender("").await.send_all(events(2)).await.unwrap();
+    let held = [next(&mut holding).await, next(&mut holding).await];
+    proxy.end(End::Reset);
+    lost(&holding).await;
+    let mut other = stream.receiver(&format!("?{query}")).await;
+    assert!(tokio::time::timeout(Duration::from_secs(6), other.next()).await.is_err());
+    for delivery in held {
+        delivery.accept().await.unwrap();
+    }
+    stream.until_unsettled("c", 0).await;
+}
+
+/// Creates a consumer with these limits.
+async fn limited(stream: &Stream, change: impl FnOnce(&mut pull::Config)) {
+    let mut config = pull::Config {
+        durable_name: Some("c".into()),
+        ack_policy: AckPolicy::Explicit,
+        filter_subject: format!("{}.x", stream.name),
+        ..pull::Config::default()
+    };
+    change(&mut config);
+    stream.context.create_consumer_on_stream(config, &stream.name).await.unwrap();
+}
+
+/// The server refuses requests that last longer.
+#[tokio::test]
+async fn a_consumer_whose_requests_end_soon_delivers() {
+    let Some(stream) = Stream::create().await else { return };
+    limited(&stream, |config| config.max_expires = Duration::from_secs(1)).await;
+    let mut receiver = stream.receiver("?consumer=c").await;
+    let sender = stream.sender("").await;
+    for number in 0..2 {
+        sender.send(&event(number)).await.unwrap();
+        assert_eq!(take(&mut receiver).await.0, number.to_string());
+        tokio::time::sleep(Duration::from_secs(2)).await; // several requests end
+    }
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
+/// The server keeps one request of all receivers, and refuses others at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_without_a_place_for_requests_is_asked_now_and_then() {
+    let Some(stream) = Stream::create().await else { return };
+    limited(&stream, |config| config.max_waiting = 1).await;
+    let client = async_nats::connect(&stream.server).await.unwrap();
+    let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.c", stream.name);
+    let mut requests = client.subscribe(subject).await.unwrap();
+    client.flush().await.unwrap();
+    let mut receivers = [stream.receiver("?consumer=c").await, stream.receiver("?consumer=c").await];
+    let mut count = 0;
+    let counting = async {
+        while requests.next().await.is_some() {
+            count += 1
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(4), counting).await.is_err());
+    assert!((2..10).contains(&count), "{count} requests");
+    stream.sender("").await.send_all(events(600)).await.unwrap();
+    let mut seen = BTreeSet::new();
+    let [one, other] = &mut receivers;
+    while seen.len() < 600 {
+        let came = within(async {
+            tokio::select! { came = one.next() => came, came = other.next() => came }
+        });
+        let delivery = came.await.unwrap().unwrap();
+        seen.insert(id(&delivery));
+        delivery.accept().await.unwrap();
+    }
+    assert_eq!(one.connectivity().losses() + other.connectivity().losses(), 0);
 }
 
 #[tokio::test]

@@ -183,16 +183,16 @@ fn insert_sql(rows: usize) -> String {
 
 /// The values of a row, in the order of the statement's columns.
 fn values(message: &NewMessage) -> [ToSqlOutput<'_>; 10] {
-    let enqueued = ValueRef::Integer(millis(message.enqueued));
+    let due = ValueRef::Integer(millis(message.due));
     let row = [
         ValueRef::from(&*message.target),
         message.source.as_deref().into(),
         message.id.as_deref().into(),
         message.ty.as_deref().into(),
         ValueRef::Integer(message.ordered.into()),
-        enqueued,
-        enqueued,
-        ValueRef::Integer(millis(message.due)),
+        ValueRef::Integer(millis(message.enqueued)),
+        due, // it starts then
+        due,
         message.expires.map_or(ValueRef::Null, |expires| ValueRef::Integer(millis(expires))),
         ValueRef::from(&*message.body),
     ];

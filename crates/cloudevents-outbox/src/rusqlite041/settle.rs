@@ -189,7 +189,7 @@ pub(super) fn replay(
     let mut update = connection
         .prepare_cached(
             "UPDATE ce_outbox SET state = 0, attempts = 0, claims = claims + 1, due = ?2, ended = NULL, reason = NULL,
-                 expires = ?2 + (expires - started), started = ?2
+                 expires = ?2 + (expires - CASE WHEN expires > started THEN started ELSE enqueued END), started = ?2
              WHERE number = ?1",
         )
         .map_err(failed)?;

@@ -123,7 +123,7 @@ async fn insert(client: &impl GenericClient, messages: &[NewMessage]) -> Result<
     let expires: Vec<Option<i64>> = messages.iter().map(|message| message.expires.map(millis)).collect();
     let bodies = text(|message| Some(&message.body));
     let insert = "INSERT INTO ce_outbox (target, source, id, type, ordered, enqueued, started, due, expires, body)
-                  SELECT target, source, id, type, ordered, enqueued, enqueued, due, expires, body
+                  SELECT target, source, id, type, ordered, enqueued, due, due, expires, body
                   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
                               $8::bigint[], $9::text[]) WITH ORDINALITY
                       AS m (target, source, id, type, ordered, enqueued, due, expires, body, place)

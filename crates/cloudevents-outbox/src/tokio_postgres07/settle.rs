@@ -259,7 +259,7 @@ pub(super) async fn replay(
         "WITH found AS (SELECT number FROM ce_outbox WHERE state <> 0 AND {} ORDER BY number LIMIT $9),
          replayed AS (
              UPDATE ce_outbox o SET state = 0, attempts = 0, claims = claims + 1, due = $10, ended = NULL, reason = NULL,
-                 expires = $10 + (expires - started), started = $10
+                 expires = $10 + (expires - CASE WHEN expires > started THEN started ELSE enqueued END), started = $10
              FROM found WHERE o.number = found.number AND o.state <> 0 RETURNING o.number)
          SELECT count(*), max(number) FROM replayed",
         Conditions::SQL

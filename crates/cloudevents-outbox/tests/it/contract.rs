@@ -47,6 +47,8 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     messages_are_found_by_what_they_are(open().await).await;
     messages_are_replayed_by_event_target_and_time(open().await).await;
     a_replay_begins_anew(open().await).await;
+    a_replay_of_what_was_due_later_does_not_expire_at_once(open().await).await;
+    a_deadline_begins_when_a_message_is_due(open().await).await;
     old_messages_are_deleted(open().await).await;
     overdue_messages_of_paused_targets_are_given_up(open().await).await;
     overdue_messages_that_a_sender_holds_back_are_given_up(open().await).await;
@@ -103,7 +105,7 @@ async fn what_is_enqueued_is_claimed_unchanged(store: impl Store) {
     let claimed = claim(&store, at(5), 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!((claimed[0].ticket.number, &*claimed[0].target), (numbers[0], "a target \u{1f980}"));
-    assert_eq!((claimed[0].attempt, claimed[0].started, claimed[0].expires), (1, at(0), Some(at(60))));
+    assert_eq!((claimed[0].attempt, claimed[0].started, claimed[0].expires), (1, at(5), Some(at(60))));
     let outgoing = claimed[0].outgoing(at(15)).unwrap();
     assert_eq!(id(&outgoing), "ä\u{1f980}");
     assert_eq!(outgoing.destination(), Some("elsewhere"));
@@ -621,6 +623,33 @@ async fn a_replay_begins_anew(store: impl Store) {
     assert_eq!((again[0].attempt, again[0].started, again[0].expires), (1, at(1000), Some(at(1010))));
     let record = store.find(Query::default()).await.unwrap().remove(0);
     assert_eq!((record.enqueued, record.ended, record.reason), (at(0), None, None));
+}
+
+async fn a_deadline_begins_when_a_message_is_due(store: impl Store) {
+    let later = Entry::new("a", event(1)).not_before(at(100)).encode(at(0)).unwrap();
+    store.enqueue(vec![later]).await.unwrap();
+    let mut paused = Health::default();
+    paused.paused_until = Some(at(1000));
+    store.set_health("a".into(), paused).await.unwrap();
+    let give_up = async |now| store.give_up(vec![], Some(50 * SECOND), at(now), 10).await.unwrap();
+    assert_eq!((give_up(60).await, give_up(100).await, give_up(150).await, give_up(151).await), (0, 0, 0, 1));
+}
+
+/// Also where it expired before it was due.
+async fn a_replay_of_what_was_due_later_does_not_expire_at_once(store: impl Store) {
+    for (due, lifetime) in [(4, 6), (20, 10)] {
+        let outgoing = Outgoing::from(event(due)).expires_after(10 * SECOND);
+        let entry = Entry::new("a", outgoing).not_before(at(due)).encode(at(0)).unwrap();
+        let numbers = store.enqueue(vec![entry]).await.unwrap();
+        let mut claimed = claim(&store, at(due), 1).await;
+        for now in [100, 200] {
+            settle(&store, &claimed[0], Step::Dead("no".into()), at(now)).await;
+            assert_eq!(store.replay(Query::default().with_number(numbers[0]), at(now)).await.unwrap(), 1);
+            claimed = claim(&store, at(now), 1).await;
+            assert_eq!((claimed[0].started, claimed[0].expires), (at(now), Some(at(now + lifetime))));
+        }
+        settle(&store, &claimed[0], Step::Delivered, at(200)).await;
+    }
 }
 
 async fn old_messages_are_deleted(store: impl Store) {

@@ -247,6 +247,18 @@ async fn what_has_expired_is_dead_without_an_attempt() {
     assert!(outbox.attempts(number).await.unwrap().is_empty() && arrived.len() == 0);
 }
 
+/// A message for next week has its deadline then.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_after_its_deadline_is_tried_again_when_it_fails() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    outbox.enqueue(Entry::new("a", event(1)).not_before(at(120))).await.unwrap();
+    let mut options = options();
+    options.retry = options.retry.with_deadline(MINUTE);
+    let peer = fails_first(1, Error::new(ErrorKind::Timeout), &arrived);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!((arrived.ids(), outbox.metrics().dead), (vec!["1".to_owned()], 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_text_that_is_no_message_is_a_dead_letter() {
     let (outbox, arrived) = (outbox(), Arrived::default());

@@ -40,6 +40,7 @@ fn ours_come_back_but_for_what_is_named() {
     assert_eq!(
         kinds.iter().map(String::as_str).collect::<Vec<_>>(),
         [
+            "data/any-as-bytes",
             "data/bytes-as-cbor",
             "data/bytes-as-json",
             "data/json-as-bytes",
@@ -60,6 +61,20 @@ fn ours_come_back_but_for_what_is_named() {
             "time/spelling",
         ]
     );
+}
+
+/// As in binary mode: bytes and content type are kept.
+#[test]
+fn a_type_url_that_is_not_there_is_no_loss_of_meaning() {
+    for (url, kind, class) in
+        [("type.example/x", "type-url", LossClass::Meaning), ("", "any-as-bytes", LossClass::PayloadForm)]
+    {
+        let event = Event::builder().id("1").source("/s").ty("t");
+        let event = event.payload("application/protobuf", Payload::proto(url, vec![8, 1])).build().unwrap();
+        let (_, losses) = to_sdk_lossy(&event).unwrap();
+        let losses: Vec<_> = losses.iter().map(|loss| (loss.kind(), loss.class())).collect();
+        assert_eq!(losses, [(kind, class)]);
+    }
 }
 
 /// What `to_sdk` lets pass.

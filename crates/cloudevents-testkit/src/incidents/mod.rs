@@ -230,7 +230,7 @@ async fn an_end(venue: &impl Proxied, end: End) -> Result<Verdict, Failure> {
     scene.works_again().await
 }
 
-/// Connections end while messages are handled that were not settled.
+/// Connections end while handlers hold all that they may: others are made all the same.
 async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
     let scene = Scene::open(venue).await?;
     scene.pace(None);
@@ -238,6 +238,9 @@ async fn an_end_for_handlers(venue: &impl Proxied) -> Result<Verdict, Failure> {
     scene.is_handling(LONG).await?;
     venue.proxy().end(End::Reset);
     scene.losses_are_seen(SLACK).await?;
+    if venue.claims().persistent {
+        scene.receiver_is_connected(AGAIN).await?; // elsewhere what is left comes first
+    }
     scene.pace(Some(Duration::ZERO));
     scene.outcomes(sends, AGAIN).await?;
     scene.works_again().await

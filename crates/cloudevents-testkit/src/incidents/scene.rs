@@ -166,6 +166,20 @@ impl Scene {
         Ok(())
     }
 
+    /// Waits until the receiver has a connection, which it makes without the handler.
+    pub(super) async fn receiver_is_connected(&self, limit: Duration) -> Result<(), Failure> {
+        let mut changing = self.receiving.clone();
+        let connected = async {
+            while !self.receiving.state().is_connected() {
+                changing.changed().await;
+            }
+        };
+        let seen = timeout(limit, connected).await;
+        ensure(seen.is_ok(), || {
+            format!("after {limit:?}, the receiver is still {:?}", self.receiving.state())
+        })
+    }
+
     /// Has the handler take so long for a message; `None` has it stand still.
     pub(super) fn pace(&self, pace: Option<Duration>) {
         self.pace.send_replace(pace);

@@ -3,7 +3,8 @@
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Event, Format, Leniency, Message, ResolvedName, SpecVersion, Value,
+    DecodeOptions, Error, ErrorKind, Event, Format, Leniency, Message, RepairKind, ResolvedName, SpecVersion,
+    Value,
 };
 use cloudevents_json::Json;
 use cloudevents_protobuf::Protobuf;
@@ -126,6 +127,13 @@ fn the_rules_of_attributes_hold() {
     assert_eq!(look_up(r#"{"TIME": "2018-04-05T17:31:00Z"}"#, &strict).unwrap(), None);
     assert!(look_up(r#"{"TIME": "2018-04-05T17:31:00Z"}"#, &lenient).unwrap().is_some());
     assert_eq!(look_up(r#"{"time": null}"#, &strict).unwrap(), None);
+    // In another letter case, it gives way whatever its value is, and is that attribute where nothing follows.
+    let timely = r#"{"TIME": "yesterday", "time": "2018-04-05T17:31:00Z"}"#;
+    let lenient =
+        DecodeOptions::strict().with_leniency(Leniency::all().without(RepairKind::DroppedAttribute));
+    assert!(look_up(timely, &lenient).unwrap().is_some());
+    let error = look_up(r#"{"TIME": "yesterday"}"#, &lenient).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidTimestamp, Some("time")));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(crate) mod loan;
 mod own_wait;
 pub(crate) mod ownership;
 pub(crate) mod receive;
+mod secrets;
 pub(crate) mod settle;
 pub(crate) mod transmit;
 mod writing;
@@ -35,6 +36,7 @@ pub use crate::{
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};
 pub use receive::{Incoming, Receive};
+pub use secrets::Secrets;
 pub use settle::{Settle, Token};
 pub use transmit::Transmit;
 pub use writing::Writing;

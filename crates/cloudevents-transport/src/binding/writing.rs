@@ -2,7 +2,7 @@
 
 use crate::{Endpoint, LossPolicy};
 use cloudevents_core::{Error, Format, FormatId, Formats, Message, codec::binary_mode_meaning_losses};
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, slice, sync::Arc};
 
 /// The mode in which a sender writes events, and the format of structured mode. For bindings.
 ///
@@ -89,11 +89,11 @@ impl Writing {
         match (message, self.format()) {
             (Message::Binary(event), Some(format)) => {
                 let (message, losses) = Message::structured(event, format)?;
-                let _ = self.1.check(losses)?;
+                let _ = self.1.check(losses, slice::from_ref(event))?;
                 Ok(Cow::Owned(message))
             }
             (Message::Binary(event), None) => {
-                let _ = self.1.check(binary_mode_meaning_losses(event))?;
+                let _ = self.1.check(binary_mode_meaning_losses(event), slice::from_ref(event))?;
                 Ok(Cow::Borrowed(message))
             }
             _ => Ok(Cow::Borrowed(message)),

@@ -12,6 +12,7 @@ use cloudevents_core::{
 };
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    slice,
     sync::Arc,
     time::SystemTime,
 };
@@ -121,7 +122,7 @@ impl Shaper {
             [event] if !matches!(message, Message::Batched(_)) => Message::structured(event, format)?,
             events => Message::batched(events, format)?,
         };
-        self.checked(written).map(Some)
+        self.checked(written, repaired).map(Some)
     }
 
     /// What letters are written of a message: the events of a batch, where their place takes none. Each is made when it is its turn, with
@@ -177,15 +178,15 @@ impl Shaper {
         match (&self.policy.form, message.format()) {
             (Form::Kept, Some(format)) => {
                 let format = self.decoding.formats.require(format)?;
-                self.checked(Message::structured(&event, format)?)
+                self.checked(Message::structured(&event, format)?, slice::from_ref(&event))
             }
             _ => self.reformat(&Message::Binary(event)),
         }
     }
 
-    /// A document that was written anew, if the policy allows what it has lost.
-    fn checked(&self, (message, losses): (Message, Losses)) -> Result<Message, Error> {
-        let _ = self.policy.losses.check(losses)?;
+    /// A document that was written anew, if the policy allows what it has lost of these events.
+    fn checked(&self, (message, losses): (Message, Losses), events: &[Event]) -> Result<Message, Error> {
+        let _ = self.policy.losses.check(losses, events)?;
         Ok(message)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     deadline::within,
     observing::interceptor::tell,
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Message, Peer};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
 use std::{
     collections::VecDeque,
     fmt,
@@ -67,39 +67,45 @@ pub enum LossPolicy {
 }
 
 impl LossPolicy {
-    /// Applies the policy to what encoding an event has lost, and returns the losses that the message is sent with. For bindings.
+    /// Applies the policy to what encoding these events has lost, and returns the losses that the message is sent with. For bindings.
     ///
     /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the
-    /// error, of kind [`Inexact`](ErrorKind::Inexact), and with [`Log`](Self::Log) it is logged. All others are carried: binary mode
-    /// and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it as what it is (clause
-    /// CE-Type-System-b).
+    /// error, of kind [`Inexact`](ErrorKind::Inexact), and with [`Log`](Self::Log) a line names the event and all such losses. All
+    /// others are carried: binary mode and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it
+    /// as what it is (clause CE-Type-System-b).
     ///
     /// ```
-    /// use cloudevents_core::{Loss, LossClass, Losses};
+    /// use cloudevents_core::{Event, Loss, LossClass, Losses};
     /// use cloudevents_transport::LossPolicy;
     ///
+    /// let events = [Event::builder().id("1").source("/s").ty("t").build()?];
     /// let lost = |class| {
     ///     let mut losses = Losses::none();
     ///     losses.push(Loss::new(class, "time", "x", "x"));
     ///     losses
     /// };
-    /// assert_eq!(LossPolicy::Refuse.check(lost(LossClass::Type))?.len(), 1);
-    /// assert!(LossPolicy::Refuse.check(lost(LossClass::Meaning)).is_err());
-    /// assert!(LossPolicy::Allow.check(lost(LossClass::Meaning)).is_ok());
-    /// # Ok::<(), cloudevents_core::Error>(())
+    /// assert_eq!(LossPolicy::Refuse.check(lost(LossClass::Type), &events)?.len(), 1);
+    /// assert!(LossPolicy::Refuse.check(lost(LossClass::Meaning), &events).is_err());
+    /// assert!(LossPolicy::Allow.check(lost(LossClass::Meaning), &events).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn check(self, losses: Losses) -> Result<Losses, Error> {
-        if losses.is_empty() { Ok(losses) } else { self.check_losses(losses) }
+    pub fn check(self, losses: Losses, events: &[Event]) -> Result<Losses, Error> {
+        if losses.is_empty() { Ok(losses) } else { self.check_losses(losses, events) }
     }
 
     #[cold]
-    fn check_losses(self, losses: Losses) -> Result<Losses, Error> {
+    fn check_losses(self, losses: Losses, events: &[Event]) -> Result<Losses, Error> {
         match self {
             Self::Refuse => return losses.keep_meaning(),
             Self::Log => {
-                for loss in losses.iter().filter(|loss| loss.class() == LossClass::Meaning) {
-                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
+                let of_meaning = losses.iter().filter(|loss| loss.class() == LossClass::Meaning);
+                let of_meaning: Vec<_> = of_meaning.collect();
+                for of_one in of_meaning.chunk_by(|one, next| one.index() == next.index()) {
+                    let event = of_one.first().and_then(|loss| events.get(loss.index().unwrap_or(0)));
+                    let event = event.map(tracing::field::display);
+                    let detail = of_one.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                    tracing::warn!(event, %detail, "an event is sent without what its format cannot hold");
                 }
             }
             Self::Allow => {}
@@ -434,21 +440,27 @@ impl Sender {
         }
         let lost = outgoing.needs().without(self.capabilities.carries);
         // Where no headers are carried, all of them are lost already.
-        let mut headers = outgoing.headers().filter(|_| !lost.intersects(Carries::HEADERS));
-        let header = headers.find(|(name, _)| !self.capabilities.carries_header(outgoing, name));
-        match header {
-            None if lost.is_empty() => Ok(()),
-            header => self.lose(outgoing, lost, header.map(|(name, _)| name)),
+        let headers = outgoing.headers().filter(|_| !lost.intersects(Carries::HEADERS));
+        let mut headers =
+            headers.filter(|(name, _)| !self.capabilities.carries_header(outgoing, name)).peekable();
+        if lost.is_empty() && headers.peek().is_none() {
+            return Ok(());
         }
+        self.lose(outgoing, lost, headers.map(|(name, _)| name))
     }
 
-    /// A message without these parts, and without headers such as this one, which would be attributes of the event.
+    /// A message without these parts, and without these headers, which would be attributes of the event.
     #[cold]
-    fn lose(&self, outgoing: &Outgoing, lost: Carries, header: Option<&str>) -> Result<(), Error> {
+    fn lose<'a>(
+        &self,
+        outgoing: &Outgoing,
+        lost: Carries,
+        headers: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Error> {
         let parts = (!lost.is_empty()).then(|| format!("the protocol does not carry: {lost}"));
-        let header = header
+        let headers = headers
             .map(|name| format!("the header `{}` would be an attribute of the event", name.escape_debug()));
-        let detail = parts.into_iter().chain(header).collect::<Vec<_>>().join("; ");
+        let detail = parts.into_iter().chain(headers).collect::<Vec<_>>().join("; ");
         // Sending to another address, or another message, would be an error and not a loss.
         if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
             return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
@@ -460,16 +472,22 @@ impl Sender {
                     .with_help("leave it out, or allow losses in the options of the sender"));
             }
             LossPolicy::Log => {
-                let event = match outgoing.content() {
-                    Content::Message(Message::Binary(event)) => Some(tracing::field::display(event)),
-                    _ => None,
-                };
+                let event = self.event_of(outgoing).map(tracing::field::display);
                 tracing::warn!(event, message = ?outgoing, %detail, "a message is sent without what the protocol does not carry")
             }
             LossPolicy::Allow => {}
         }
         self.state.counters.lossy();
         Ok(())
+    }
+
+    /// The event of a message, of a document as well; `None` for batches, and for what cannot be read.
+    fn event_of(&self, outgoing: &Outgoing) -> Option<Event> {
+        let message = match outgoing.content() {
+            Content::Message(message) => message,
+            Content::AsReceived(received) => received.message().ok()?,
+        };
+        Some(message.event(&self.state.options.decoding).ok()?.value)
     }
 
     #[cold]

@@ -122,6 +122,11 @@ impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
         Ok(())
     }
 
+    /// Hundreds go apart.
+    fn are_alike(one: &u32, other: &u32) -> bool {
+        one / 100 == other / 100
+    }
+
     async fn tend(&mut self) -> Error {
         while !OUTLIVES || !self.0.is_closed() {
             sleep(SECOND / 100).await;
@@ -217,6 +222,28 @@ async fn equal_settlements_go_together_and_retries_wait_here() {
     assert_eq!(queue.seen(), ["retry after 0ns [3]"]);
     receiver.drain(SECOND).await.unwrap();
     assert_eq!(queue.seen(), ["close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_alike_has_outcomes_of_its_own() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    [1, 101, 102, 2, 103].into_iter().for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let mut accepted = Vec::new();
+    for _ in 0..3 {
+        accepted.push(next(&mut receiver).await);
+    }
+    let later = [next(&mut receiver).await, next(&mut receiver).await];
+    let accepted: Vec<_> = accepted.into_iter().map(Delivery::accept).collect();
+    for outcome in accepted {
+        outcome.await.unwrap();
+    }
+    for delivery in later {
+        delivery.retry(SECOND).await.unwrap();
+    }
+    sleep(2 * SECOND).await;
+    let expected = ["accept [1]", "accept [101, 102]", "retry after 0ns [2]", "retry after 0ns [103]"];
+    assert_eq!(queue.seen(), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,6 +446,32 @@ async fn what_is_settled_behind_a_loss_waits_for_the_next_connection() {
     retried.unwrap();
     sleep(SECOND).await;
     assert_eq!(queue.seen(), ["accept [1]", "retry after 0ns [2]", "retry after 0ns [3]"]);
+}
+
+/// Handlers hold all that they may, so that nothing is taken or settled: another connection is made all the same. What was last renewed
+/// over the lost one may not have arrived.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_behind_a_loss_is_renewed_over_the_next_connection() {
+    let mut can = ReceiverCapabilities::queue();
+    can.extends = Extends::Every(20 * SECOND);
+    let (queue, feeds) = queue(can, 1, ErrorKind::Disconnected);
+    let queue = Queue::<true>(queue.0);
+    let bounds = Bounds { messages: 2, ..Bounds::default() };
+    let mut receiver = queue.receiver(Room::new(bounds, 1024), broker()).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let (one, two) = (next(&mut receiver).await, next(&mut receiver).await);
+    queue.0.lost.send_replace(true);
+    sleep(SECOND).await;
+    queue.0.lost.send_replace(false);
+    let _feed = queue.comes_back();
+    sleep(4 * SECOND).await;
+    assert!(receiver.connectivity().state().is_connected());
+    assert_eq!(queue.seen(), ["extend [1, 2]"]);
+    sleep(10 * SECOND).await;
+    assert_eq!(queue.seen(), ["extend [1, 2]"]);
+    one.accept().await.unwrap();
+    two.release().await.unwrap();
+    assert_eq!(queue.seen(), ["accept [1]", "release [2]"]);
 }
 
 #[tokio::test(start_paused = true)]

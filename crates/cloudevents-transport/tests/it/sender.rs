@@ -2,9 +2,11 @@
 
 use crate::{event, events};
 use cloudevents_core::{Error, ErrorKind, Event, Message};
+use cloudevents_json::Json;
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Confirmed, Content, LossPolicy, Outcome, Outgoing, Receipt, SendAllError, Sender, SenderCapabilities,
-    SenderOptions,
+    Carries, Confirmed, Content, LossPolicy, Outcome, Outgoing, Receipt, SendAllError, Sender,
+    SenderCapabilities, SenderOptions,
     binding::Transmit,
     fake::{FakeLog, FakeQueue},
 };
@@ -161,6 +163,44 @@ async fn what_is_not_carried_goes_by_the_policy() {
         assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::Unsupported);
         let asked = sender.request(&event(4), Duration::from_secs(1)).await;
         assert_eq!(asked.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+/// Carries headers as MQTT does.
+struct Mixing;
+
+impl Transmit for Mixing {
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS);
+        capabilities.headers_apart = false;
+        capabilities
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        Ok(Outcome::ready(Ok(Receipt::new())))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_logged_loss_names_the_event_of_a_document_and_every_header() {
+    let mut options = SenderOptions::default();
+    options.losses = LossPolicy::Log;
+    let sender = Sender::new(Mixing).with_options(options);
+    let document = Message::structured(&event(7), &Json::new()).unwrap().0;
+    for (outgoing, parts) in [
+        (Outgoing::from(document), &["does not carry: key"][..]),
+        (Outgoing::from(event(7)).header("one", "1").header("two", "2"), &["`one`", "`two`"][..]),
+    ] {
+        let logged = Logged::begin();
+        sender.send(outgoing.key("42")).await.unwrap();
+        let text = logged.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains(&event(7).to_string()), "{text}");
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     }
 }
 

@@ -5,8 +5,25 @@ use cloudevents_core::{
     DecodeOptions, Document, Error, ErrorKind, Event, Format, FormatId, Formats, Message, Payload, Timestamp,
 };
 use cloudevents_json::Json;
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{Endpoint, LossPolicy, binding::Writing};
 use std::sync::Arc;
+
+/// `LossPolicy::Log` says which event lost its meaning, in one line.
+#[test]
+fn a_logged_loss_names_the_event() {
+    let payload = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
+    let event =
+        Event::builder().id("A-1").source("/orders").ty("placed").payload_only(payload).build().unwrap();
+    let message = Message::from(event);
+    for format in [None, Some(Arc::new(Json::new()) as Arc<dyn Format>)] {
+        let logged = Logged::begin();
+        let _ = Writing::given(format, LossPolicy::Log).message(&message).unwrap();
+        let text = logged.text();
+        assert!(text.contains("placed /orders A-1") && text.contains("type URL"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
 
 fn writing(query: &str, given: bool) -> Result<Writing, Error> {
     let endpoint = Endpoint::parse(&format!("amqp://localhost/orders{query}"))?;

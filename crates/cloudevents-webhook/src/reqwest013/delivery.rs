@@ -3,7 +3,7 @@
 use super::{
     Attempt, GuardedClient, Registered, Target, Undelivered, WebhookSenderOptions,
     consent::{Callbacks, consent},
-    excerpt::Secrets,
+    excerpt::{excerpt, reads},
     guarded::failed,
     request::{Prepared, Ready},
     targets::{Admission, Entry, NotAdmitted},
@@ -15,7 +15,10 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{Outgoing, Receipt, RetrySchedule, binding::OwnWait};
+use cloudevents_transport::{
+    Outgoing, Receipt, RetrySchedule,
+    binding::{OwnWait, Secrets},
+};
 use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
@@ -336,9 +339,13 @@ impl Delivery {
             beginning(response, DRAINED, BODY).await;
             return Ok(());
         }
-        let secrets = Secrets::new(token.as_deref(), &url);
-        let excerpt = beginning(response, secrets.reads(), BODY).await;
-        let detail = match secrets.excerpt(&excerpt) {
+        let secrets = Secrets::of_url(&url);
+        let secrets = match token.as_deref() {
+            Some(token) => secrets.with(token),
+            None => secrets,
+        };
+        let body = beginning(response, reads(&secrets), BODY).await;
+        let detail = match excerpt(&body, &secrets) {
             None => format!("the target responded {status}"),
             Some(excerpt) => format!("the target responded {status}: {excerpt}"),
         };

@@ -38,6 +38,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The pause after a connection could not be accepted (without free file descriptors, for example).
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// For ever, and not beyond what a clock can tell.
+const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// How long connections get to close when the receiver stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -112,6 +115,8 @@ async fn serve(listener: TcpListener, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut silent = Silent::default();
     let mut stopped = shared.stopped.clone();
+    // One that was accepted, and has no place: whoever was to give way was upgraded meanwhile.
+    let mut newcomer = None;
     loop {
         while connections.try_join_next().is_some() {}
         let full = connections.len() >= shared.options.connections.max(1);
@@ -122,28 +127,32 @@ async fn serve(listener: TcpListener, shared: Shared) {
             None
         };
         let room = !full || way.is_some_and(|way| way <= now);
+        if room && let Some((stream, peer)) = newcomer.take() {
+            if full && !silent.evict() {
+                newcomer = Some((stream, peer));
+                continue;
+            }
+            let upgraded = Arc::<AtomicBool>::default();
+            let task = connections.spawn(connection(stream, peer, shared.clone(), Arc::clone(&upgraded)));
+            if silent.0.len() == silent.0.capacity() {
+                silent.oldest();
+            }
+            silent.0.push_back((task, upgraded, now));
+            continue;
+        }
         tokio::select! {
             biased;
             () = reached(&mut stopped) => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
-                Ok((stream, peer)) => {
-                    if full {
-                        silent.evict();
-                    }
-                    let upgraded = Arc::<AtomicBool>::default();
-                    let task = connections.spawn(connection(stream, peer, shared.clone(), Arc::clone(&upgraded)));
-                    if silent.0.len() == silent.0.capacity() {
-                        silent.oldest();
-                    }
-                    silent.0.push_back((task, upgraded, now));
-                }
+                Ok(accepted) => newcomer = Some(accepted),
                 // The system has fewer places than the options.
                 Err(error) if is_exhausted(&error) && silent.is_evictable(now) => {
-                    silent.evict();
-                    // Its descriptor is free when its task has ended.
-                    let _ = connections.join_next().await;
+                    if silent.evict() {
+                        // Its descriptor is free when its task has ended.
+                        let _ = connections.join_next().await;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -178,10 +187,10 @@ impl Silent {
         self.oldest().is_some_and(|since| now.saturating_duration_since(since) >= SHORTEST)
     }
 
-    fn evict(&mut self) {
-        if let Some((task, ..)) = self.0.pop_front() {
-            task.abort();
-        }
+    /// Ends the oldest one. `false` if there is none any more.
+    fn evict(&mut self) -> bool {
+        self.oldest();
+        self.0.pop_front().inspect(|(task, ..)| task.abort()).is_some()
     }
 }
 
@@ -198,7 +207,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.options.header_deadline)
+        .header_read_timeout(shared.options.header_deadline.min(A_CENTURY))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut stopped = shared.stopped.clone();

@@ -253,7 +253,7 @@ impl Outbox {
             batch => return to_message(encode_message(batch, subprotocol)?),
         };
         let (frame, losses) = encode(event, subprotocol, &self.decoding)?;
-        let _ = self.losses.check(losses)?;
+        let _ = self.losses.check(losses, std::slice::from_ref(event))?;
         to_message(frame)
     }
 }

@@ -249,6 +249,39 @@ async fn beyond_its_connections_it_accepts_no_more() {
     tokio::time::timeout(Duration::from_secs(10), second).await.unwrap();
 }
 
+/// One that has been silent for long may give way, and is upgraded before another one comes.
+#[tokio::test]
+async fn a_connection_that_begins_late_does_not_give_way() {
+    let mut options = WsServerOptions::default();
+    options.connections = 1;
+    let server = listen(options).await;
+    let url = server.url();
+    let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let mut first = Peer::over(stream, &url, Subprotocol::Json).await;
+    let mut second = Box::pin(Peer::connect(&url, Subprotocol::Json));
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut second).await.is_err());
+    first.send(Message::text(DOCUMENT)).await;
+    let mut deliveries = server.into_receiver();
+    let delivery = tokio::time::timeout(Duration::from_secs(10), deliveries.next()).await.unwrap();
+    delivery.unwrap().unwrap().accept().await.unwrap();
+    drop(first);
+    tokio::time::timeout(Duration::from_secs(10), second).await.unwrap();
+}
+
+#[tokio::test]
+async fn deadlines_without_end() {
+    let mut options = WsServerOptions::default();
+    (options.header_deadline, options.message_deadline, options.keep_alive) =
+        (Duration::MAX, Duration::MAX, Duration::MAX);
+    let server = listen(options).await;
+    let mut peer = Peer::connect(&server.url(), Subprotocol::Json).await;
+    peer.send(Message::text(DOCUMENT)).await;
+    let mut deliveries = server.into_receiver();
+    let delivery = tokio::time::timeout(Duration::from_secs(10), deliveries.next()).await.unwrap();
+    delivery.unwrap().unwrap().accept().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_url_of_a_server_must_not_say() {
     for (url, kind) in [

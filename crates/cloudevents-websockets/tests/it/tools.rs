@@ -110,10 +110,14 @@ pub(crate) struct Peer(pub(crate) WebSocketStream<TcpStream>);
 
 impl Peer {
     pub(crate) async fn connect(url: &str, subprotocol: Subprotocol) -> Self {
+        let address = url.into_client_request().unwrap().uri().authority().unwrap().to_string();
+        Self::over(TcpStream::connect(address).await.unwrap(), url, subprotocol).await
+    }
+
+    /// Upgrades this connection.
+    pub(crate) async fn over(stream: TcpStream, url: &str, subprotocol: Subprotocol) -> Self {
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", subprotocol.name().parse().unwrap());
-        let address = request.uri().authority().unwrap().to_string();
-        let stream = TcpStream::connect(address).await.unwrap();
         Self(client_async(request, stream).await.unwrap().0)
     }
 

@@ -125,13 +125,14 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
                 }
             },
         };
+        interrupt.in_flight(1);
         let settled = match delivery.events() {
             Ok(found) => {
                 for event in &found {
-                    emit.event(&show::readable(event))?;
+                    interrupt.writing(|| emit.event(&show::readable(event)))?;
                     events = events.saturating_add(1);
                 }
-                emit.flush()?;
+                interrupt.writing(|| emit.flush())?;
                 delivery.accept()
             }
             Err(error) => {
@@ -142,6 +143,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         if settled.await.is_err() {
             console.report(&Report::warning("the sender disconnected before the response"));
         }
+        interrupt.in_flight(0);
     }
     emit.flush()?;
     server.stop();

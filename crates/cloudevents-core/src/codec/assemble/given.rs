@@ -62,6 +62,12 @@ impl CoreName {
         })
     }
 
+    /// Whether every event has the attribute.
+    #[inline]
+    pub(super) const fn is_required(self) -> bool {
+        matches!(self, Self::Id | Self::Source | Self::Type | Self::SpecVersion)
+    }
+
     /// The bit that is set once the attribute was found.
     #[inline]
     pub(super) const fn bit(self) -> u8 {

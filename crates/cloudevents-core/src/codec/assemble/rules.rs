@@ -21,6 +21,7 @@ impl Assembler<'_> {
     /// one of the `problems` names is not reported as missing. Without a known specversion, the rules of 1.0 apply.
     #[cold]
     pub fn complete_all(&mut self, problems: &mut Vec<Error>) -> Completed {
+        problems.extend(self.in_vain());
         let specversion = self.specversion.is_none().then_some("specversion");
         let required = [Core::Id, Core::Source, Core::Type];
         let absent = required.into_iter().filter(|core| self.parts.core(*core).is_absent()).map(Core::name);
@@ -66,7 +67,7 @@ impl Assembler<'_> {
             Err(error) if core == Core::DataContentType => self.odd_content_type(piece, at(error, piece)),
             Err(error) => {
                 let required = matches!(core, Core::Id | Core::Source | Core::Type);
-                self.drop_or_refuse(core.name(), required, at(error, piece))
+                self.drop_or_wait(core.name(), required, at(error, piece))
             }
         }
     }
@@ -113,7 +114,7 @@ impl Assembler<'_> {
             Err(error) => {
                 self.insert(name, ExtensionKind::Unset, Span::default())?;
                 let shown = String::from(self.parts.str(name.span()));
-                self.drop_or_refuse(&shown, false, error)
+                self.drop_or_wait(&shown, false, error)
             }
         }
     }
@@ -126,20 +127,38 @@ impl Assembler<'_> {
 
     pub(super) fn version(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
         self.see(CoreName::SpecVersion.bit(), "specversion", name)?;
-        let Given::Text(piece) = value else {
-            return Err(at(
+        let version = match value {
+            Given::Text(piece) => match self.parts.bytes(piece.span()) {
+                b"1.0" => Ok(SpecVersion::V1),
+                _ => SpecVersion::parse(self.parts.str(piece.span())).map_err(|error| at(error, piece)),
+            },
+            _ => Err(at(
                 Error::new(ErrorKind::InvalidType)
                     .with_attribute("specversion")
                     .with_detail("String is expected")
                     .with_clause("CE-specversion-b"),
                 name,
-            ));
+            )),
         };
-        self.specversion = Some(match self.parts.bytes(piece.span()) {
-            b"1.0" => SpecVersion::V1,
-            _ => SpecVersion::parse(self.parts.str(piece.span())).map_err(|error| at(error, piece))?,
-        });
-        Ok(())
+        match version {
+            Ok(version) => {
+                self.specversion = Some(version);
+                Ok(())
+            }
+            Err(error) => self.drop_or_wait("specversion", true, error),
+        }
+    }
+
+    /// The attribute of the specification that a name names, and the name, repaired where that is allowed; `None` if the attribute is
+    /// left out.
+    pub(super) fn resolve(&mut self, name: Piece) -> Result<Option<(Piece, Option<CoreName>)>, Error> {
+        let core = CoreName::of(self.parts.bytes(name.span()));
+        if core.is_some() {
+            return Ok(Some((name, core)));
+        }
+        let Some(found) = self.extension_name(name)? else { return Ok(None) };
+        // A core attribute in another case is that attribute.
+        Ok(Some((found.piece, CoreName::of(self.parts.bytes(found.piece.span())))))
     }
 
     /// Returns a valid name, repaired where that is allowed; `None` if the attribute is left out.
@@ -236,8 +255,15 @@ impl Assembler<'_> {
     /// two makes no difference.
     #[cold]
     fn gives_way(&mut self, name: &str) -> bool {
-        self.decoding.leniency.allows(RepairKind::DroppedName)
-            && self.repairs.iter_mut().any(|repair| repair.drop_lower_cased(name))
+        let gives_way = self.decoding.leniency.allows(RepairKind::DroppedName)
+            && self.repairs.iter_mut().any(|repair| repair.drop_lower_cased(name));
+        if gives_way {
+            // What was wrong with its value does not matter then.
+            let of_value = [RepairKind::DroppedAttribute, RepairKind::EmptyParameter];
+            self.repairs
+                .retain(|repair| repair.attribute() != Some(name) || !of_value.contains(&repair.kind()));
+        }
+        gives_way
     }
 
     #[inline]
@@ -303,7 +329,7 @@ impl Assembler<'_> {
                 self.repairs.push(repair.with_cause(error));
                 Ok(())
             }
-            _ => self.drop_or_refuse("datacontenttype", false, error),
+            _ => self.drop_or_wait("datacontenttype", false, error),
         }
     }
 
@@ -345,17 +371,52 @@ impl Assembler<'_> {
             Given::Timestamp(_) => Value::Timestamp(Timestamp::known("")),
         };
         let required = matches!(core, Core::Id | Core::Source | Core::Type);
-        self.drop_or_refuse(core.name(), required, wrong_type(core, shown))
+        self.drop_or_wait(core.name(), required, wrong_type(core, shown))
+    }
+
+    /// Drops an attribute whose value is not valid, or returns the error. If its name was lower-cased, one that is named so may follow,
+    /// for which it is left out whatever its value is: then the error is returned at the end, unless that one came.
+    #[cold]
+    pub(super) fn drop_or_wait(&mut self, name: &str, required: bool, error: Error) -> Result<(), Error> {
+        let waits = self.decoding.leniency.allows(RepairKind::DroppedName)
+            && self.repairs.iter().any(|repair| repair.is_lower_cased(name));
+        if !waits {
+            return self.drop_or_refuse(name, required, error);
+        }
+        self.drop_attribute(name, error);
+        Ok(())
+    }
+
+    /// Returns the first error of [`in_vain`](Self::in_vain).
+    #[inline]
+    pub(crate) fn refuse_in_vain(&self) -> Result<(), Error> {
+        self.in_vain().next().map_or(Ok(()), Err)
+    }
+
+    /// The errors of attributes that may not be dropped, and that waited for others of the right name, which did not come.
+    fn in_vain(&self) -> impl Iterator<Item = Error> {
+        let refused = move |name: &str| {
+            !self.decoding.leniency.allows(RepairKind::DroppedAttribute)
+                || CoreName::of(name.as_bytes()).is_some_and(CoreName::is_required)
+        };
+        let of_value = self.repairs.iter().filter(|repair| repair.kind() == RepairKind::DroppedAttribute);
+        of_value
+            .filter(move |repair| repair.attribute().is_some_and(refused))
+            .filter_map(|repair| repair.cause().cloned())
     }
 
     #[cold]
     pub(super) fn drop_or_refuse(&mut self, name: &str, required: bool, error: Error) -> Result<(), Error> {
-        let error = if error.attribute().is_none() { error.with_attribute(name) } else { error };
         if required || !self.decoding.leniency.allows(RepairKind::DroppedAttribute) {
-            return Err(error);
+            return Err(named(error, name));
         }
-        self.repairs.push(Repair::new(RepairKind::DroppedAttribute).with_attribute(name).with_cause(error));
+        self.drop_attribute(name, error);
         Ok(())
+    }
+
+    fn drop_attribute(&mut self, name: &str, error: Error) {
+        let repair = Repair::new(RepairKind::DroppedAttribute).with_attribute(name);
+        self.repairs.push(repair.with_cause(named(error, name)));
     }
 
     #[inline]
@@ -416,6 +477,12 @@ pub(super) fn at(error: Error, piece: Piece) -> Error {
         return error.with_offset(piece.span().range().start);
     }
     error
+}
+
+/// Adds the name of the attribute, if the error has none.
+#[cold]
+fn named(error: Error, name: &str) -> Error {
+    if error.attribute().is_none() { error.with_attribute(name) } else { error }
 }
 
 #[cold]

@@ -255,9 +255,14 @@ impl Client {
     pub(super) fn ended(&mut self) -> Option<DisconnectReasonCode> {
         while self.fill() {}
         let (mut rest, mut reason) = (&self.input[..], None);
-        while let [kind, length, after @ ..] = rest {
-            assert!(*length < 0x80, "a long packet: {rest:?}");
-            let (body, others) = after.split_at(usize::from(*length));
+        while let [kind, low, after @ ..] = rest {
+            let (length, after) = match after {
+                [high, after @ ..] if *low >= 0x80 => {
+                    (usize::from(low & 0x7f) | usize::from(*high) << 7, after)
+                }
+                _ => (usize::from(*low), after),
+            };
+            let (body, others) = after.split_at(length);
             if *kind == 0xe0 {
                 reason = Some(body.first().copied().unwrap_or(0).try_into().unwrap());
             }

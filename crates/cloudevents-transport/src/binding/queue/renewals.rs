@@ -54,6 +54,12 @@ impl<T: Clone> Renewals<T> {
         *self = Self { cleared: self.cleared.wrapping_add(1), ..Self::new() };
     }
 
+    /// Has all of them renewed now: the last renewal may not have arrived.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.places.iter_mut().flatten().for_each(|renewal| renewal.due = now);
+        self.next = self.next.map(|next| next.min(now));
+    }
+
     /// When to call [`due`](Self::due) next. There may be nothing to renew then.
     pub(super) fn next(&self) -> Option<Instant> {
         self.next
@@ -109,6 +115,19 @@ mod tests {
         assert_eq!(renewals.due(after(begin, 4), PERIOD), ['a', 'b'], "those due soon, too");
         assert_eq!(renewals.due(after(begin, 7), PERIOD), ['a', 'b', 'd'], "at 8 the first ones are due");
         assert_eq!(renewals.next(), Some(after(begin, 11)));
+    }
+
+    #[test]
+    fn all_are_renewed_at_once_when_it_hurries() {
+        let (mut renewals, begin) = (Renewals::new(), Instant::now());
+        renewals.hurry(begin);
+        assert_eq!(renewals.next(), None);
+        renewals.add('a', begin, PERIOD);
+        renewals.add('b', after(begin, 3), PERIOD);
+        renewals.hurry(after(begin, 3));
+        assert_eq!(renewals.next(), Some(after(begin, 3)));
+        assert_eq!(renewals.due(after(begin, 3), PERIOD), ['a', 'b']);
+        assert_eq!(renewals.next(), Some(after(begin, 7)));
     }
 
     #[test]

@@ -51,26 +51,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
         }
         if !extended.is_empty()
-            && !self.is_lost
             && let Err(error) = source.extend(extended).await
         {
             come_again(all);
             return Err(error);
         }
-        self.settle(all, source).await
-    }
-
-    /// Passes settlements on. What outlives a connection that is known to be lost is settled over the next one, which is made now.
-    pub(super) async fn settle(
-        &mut self,
-        all: Vec<Now<Tag<C>>>,
-        source: &mut C::Connection,
-    ) -> Result<(), Error> {
-        if !self.is_lost {
-            return settle_all(all, source).await;
-        }
-        self.undone.extend(all);
-        if self.undone.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Disconnected)) }
+        settle_all(all, source).await
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.
@@ -212,22 +198,18 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             match first.remove() {
                 Later::Settle(place, tag, how, renewal) => {
                     self.renew_no_more(renewal);
-                    match self.is_lost {
-                        true => self.undone.push(Now { place, tag, how, resolver: Resolver::spent() }),
-                        false => group.push((place, tag, how)),
-                    }
+                    group.push((place, tag, how));
                 }
                 Later::Again(held) => self.ready.push_back(held),
             }
         }
         if let Extends::Every(period) = self.can.extends {
             let tags = self.renewals.due(now, period);
-            if !tags.is_empty() && !self.is_lost {
+            if !tags.is_empty() {
                 source.extend(tags).await?;
             }
         }
-        settle_later(group, source).await?;
-        self.settle(Vec::new(), source).await
+        settle_later(group, source).await
     }
 
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
@@ -252,13 +234,15 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 }
 
-/// Passes settlements on, equal ones in a row together. When the connection is lost, the others are not done.
+/// Passes settlements on, equal ones in a row together if they [may be](QueueSource::are_alike). When the connection is lost, the others
+/// are not done.
 pub(super) async fn settle_all<S: QueueSource>(
     mut all: Vec<Now<S::Tag>>,
     source: &mut S,
 ) -> Result<(), Error> {
     while let Some(first) = all.first() {
-        let same = all.iter().position(|now| now.how != first.how).unwrap_or(all.len());
+        let is_other = |now: &Now<S::Tag>| now.how != first.how || !S::are_alike(&now.tag, &first.tag);
+        let same = all.iter().position(is_other).unwrap_or(all.len());
         let rest = all.split_off(same);
         if let Err(error) = settle(std::mem::replace(&mut all, rest), source).await {
             come_again(all);
@@ -308,7 +292,9 @@ async fn settle_later<S: QueueSource>(
     let mut later = later.into_iter().peekable();
     while let Some((place, tag, how)) = later.next() {
         let (mut places, mut tags) = (vec![place], vec![tag]);
-        while let Some((place, tag, _)) = later.next_if(|(_, _, next)| *next == how) {
+        while let Some((place, tag, _)) = later.next_if(|(_, tag, next)| {
+            *next == how && tags.first().is_none_or(|first| S::are_alike(first, tag))
+        }) {
             places.push(place);
             tags.push(tag);
         }

@@ -45,16 +45,22 @@ pub trait QueueSource: Send + 'static {
 
     /// Looks after the connection while no message may be taken: there is no room, or the receiver stops. It answers what the peer
     /// requests to see whether this side is alive, and returns the error when the connection is lost and has no messages any more.
-    /// Cancel-safe. The default is for clients that do this by themselves, and report a loss when the next message is taken.
+    /// Cancel-safe. The default is for clients that do this by themselves, and report a loss with [`lost`](Self::lost).
     fn tend(&mut self) -> impl Future<Output = Error> + Send {
         std::future::pending()
     }
 
     /// Returns when the connection is lost, also while messages of it are left that nothing takes: the state of the receiver shows it from
-    /// then on. Called once for each connection. The default is for clients that do not know it sooner than [`next`](Self::next) and
-    /// [`tend`](Self::tend).
+    /// then on. Another connection is made at once; where the protocol settles nothing, when what is left was taken. Called once for each
+    /// connection. The default is for clients that do not know it sooner than [`next`](Self::next) and [`tend`](Self::tend).
     fn lost(&self) -> BoxFuture<'static, Error> {
         std::future::pending().boxed()
+    }
+
+    /// Whether these two may be settled together, with one outcome. Default: yes.
+    fn are_alike(one: &Self::Tag, other: &Self::Tag) -> bool {
+        let _ = (one, other);
+        true
     }
 
     /// Settles these messages in the same way, in the order in which the program settled them. Returns when

@@ -65,9 +65,9 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     /// Messages on their way to the dead-letter sink.
     pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
     /// What was decided while there was no connection, and is settled over the next one.
-    pub(super) undone: Vec<Now<Tag<C>>>,
+    undone: Vec<Now<Tag<C>>>,
     /// Whether it was reported that this connection is lost, although messages of it are left.
-    pub(super) is_lost: bool,
+    is_lost: bool,
 }
 
 pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
@@ -188,6 +188,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.renewals.clear();
             self.ready.clear();
         }
+        self.renewals.hurry(Instant::now());
         if self.stopping {
             self.wait_no_more();
         }
@@ -277,6 +278,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             };
             let step = tokio::select! {
                 biased;
+                // Before what is settled, which would go nowhere.
+                error = &mut lost, if !self.is_lost => Step::Lost(error),
                 _ = self.asks.recv_many(&mut asked, TOGETHER) => Step::Asked,
                 handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
                 () = &mut timer, if due.is_some() => Step::Due,
@@ -284,7 +287,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
                 () = self.here.ready(), if room == 0 && missing.is_none() && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
-                error = &mut lost, if !self.is_lost => Step::Lost(error),
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
                 // Last: while it waits it holds the places that are free, and a message needs one.
                 () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
@@ -307,12 +309,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                         self.hand_over(held);
                     }
                 }
-                Step::Sunk(sunk) => {
-                    let now = Vec::from_iter(self.sunk(sunk));
-                    self.settle(now, source).await?;
-                }
-                // What is left cannot be settled, or over the next connection.
-                Step::Lost(error) if self.stopping || !self.tags_outlive() => return Err(error),
+                Step::Sunk(sunk) => settle_all(Vec::from_iter(self.sunk(sunk)), source).await?,
+                // The broker delivers again what is left. What is held is settled and renewed over the next connection, if it can be.
+                Step::Lost(error) if self.stopping || !self.forgets() => return Err(error),
                 Step::Lost(error) => {
                     self.is_lost = true;
                     reconnect.lost(&error);
