@@ -53,8 +53,8 @@ pub trait Store: Send + Sync + 'static {
     fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they
-    /// have expired, or were enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages
-    /// that are not due, which those are that are leased, stay.
+    /// have expired, or were [started](ClaimedMessage::started) longer than `deadline` ago: at most `limit` of them. Returns their number.
+    /// Messages that are not due, which those are that are leased, stay.
     fn give_up(
         &self,
         held_back: Vec<Arc<str>>,

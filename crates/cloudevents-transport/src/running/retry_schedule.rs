@@ -109,7 +109,7 @@ impl RetrySchedule {
     }
 
     /// Sets the time after the beginning at which a delivery is given up. It begins with the first attempt; in an outbox, when the message
-    /// is enqueued or replayed.
+    /// is due for the first time or replayed.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
