@@ -130,13 +130,14 @@ async fn a_document_is_judged_by_what_it_loses_itself() {
     options.sender.peer = Some(Peer::Java4);
     let sender = cloudevents_http::reqwest013::sender(&listening.url(), options).unwrap();
     let mut receiver = listening.into_receiver();
-    let (answer, ()) = tokio::join!(sender.request(&event, std::time::Duration::from_secs(10)), async {
+    let asking = async { sender.request(&event, std::time::Duration::from_secs(10)).await.unwrap() };
+    let (answer, ()) = tokio::join!(asking, async {
         let delivery = receiver.next().await.unwrap().unwrap();
         assert_eq!(delivery.event().unwrap(), event);
         delivery.reply(event.clone()).await.unwrap();
         delivery.accept().await.unwrap();
     });
-    assert_eq!(answer.unwrap(), event);
+    assert_eq!(answer, event);
 }
 
 /// The peer is that of replies, too: what it writes and what it reads.
