@@ -42,12 +42,15 @@ impl Interrupt {
         let interrupt = Self::default();
         let watcher = interrupt.clone();
         let notes = console.notes();
+        // From now on: before, a signal ends the program at once.
+        let (opened, is_open) = mpsc::channel();
         // A separate thread, because reading from a terminal blocks. If it cannot start, Ctrl-C works as
         // usual.
         let _ = thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
             runtime.block_on(async {
                 let Ok(mut signals) = Signals::open() else { return };
+                drop(opened);
                 while signals.next().await.is_some() {
                     if watcher.0.idle.load(Ordering::SeqCst) {
                         process::exit(watcher.0.status.load(Ordering::SeqCst).into());
@@ -73,6 +76,8 @@ impl Interrupt {
                 }
             });
         });
+        // Nothing is sent: it ends when that thread drops the other end.
+        let _: Result<(), _> = is_open.recv();
         interrupt
     }
 

@@ -61,11 +61,14 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
     }
 }
 
+/// The name of an attribute, and what is wrong with it.
+pub(crate) type Invalid = (&'static str, Error);
+
 /// Moves attributes that were read under 1.0 names to their places in 0.3: `schemaurl` to its slot, and `dataschema`, which 0.3 does
 /// not have, to the extensions. Removes the `datacontentencoding`, and returns whether the payload is base64 text, and the errors of
 /// optional attributes, which are left out.
 #[cold]
-pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<(&'static str, Error)>), Error> {
+pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<(bool, Vec<Invalid>), Error> {
     let mut invalid = Vec::new();
     let dataschema = parts.core(Core::DataSchema);
     parts.set_core(Core::DataSchema, Default::default());

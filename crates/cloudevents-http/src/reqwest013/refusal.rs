@@ -108,6 +108,7 @@ pub(super) fn secrets(request: &Request) -> Secrets {
                     secrets = secrets.with(value);
                 }
             }
+            "accept" | "content-type" | "user-agent" => {} // even if the program keeps them out of its logs
             _ if value.is_sensitive() || is_credential(name) => secrets = secrets.with(text),
             _ => {}
         }
@@ -115,10 +116,12 @@ pub(super) fn secrets(request: &Request) -> Secrets {
     secrets
 }
 
-/// Whether a header has a credential, by its name. Attributes of events have none.
+/// Whether a header has a credential, by its name. Attributes of events have none, and some keys only name a place or a message.
 fn is_credential(name: &str) -> bool {
-    let words = ["auth", "credential", "key", "password", "secret", "token"];
-    !name.starts_with("ce-") && name != "idempotency-key" && words.iter().any(|word| name.contains(word))
+    let is_one =
+        ["auth", "credential", "key", "password", "secret", "token"].iter().any(|word| name.contains(word));
+    let is_none = ["partition", "routing", "idempotency"].iter().any(|word| name.contains(word));
+    is_one && !is_none && !name.starts_with("ce-")
 }
 
 pub(super) async fn refused(response: Response, secrets: &Secrets) -> Error {
