@@ -326,7 +326,7 @@ async fn a_consumer_whose_requests_end_soon_delivers() {
     assert_eq!(receiver.connectivity().losses(), 0);
 }
 
-/// The server keeps one request of all receivers, and refuses others at once.
+/// The server keeps one request of all receivers. Others it refuses at once, or drops (as 2.15 does), so that their heartbeats are missed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_without_a_place_for_requests_is_asked_now_and_then() {
     let Some(stream) = Stream::create().await else { return };
@@ -355,7 +355,6 @@ async fn a_consumer_without_a_place_for_requests_is_asked_now_and_then() {
         seen.insert(id(&delivery));
         delivery.accept().await.unwrap();
     }
-    assert_eq!(one.connectivity().losses() + other.connectivity().losses(), 0);
 }
 
 #[tokio::test]
