@@ -66,6 +66,11 @@ impl Element {
     }
 }
 
+/// Whether two documents are the same but for their spelling.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    one == other || parse(one).is_ok_and(|one| parse(other).is_ok_and(|other| one == other))
+}
+
 /// Parses a document and returns its document element. Errors: the text is not well-formed XML, has a document type declaration, or
 /// nests elements more than 256 levels deep.
 pub fn parse(document: &str) -> Result<Element, String> {

@@ -331,6 +331,58 @@ mod tests {
     }
 
     #[test]
+    fn a_document_may_state_the_content_type_that_the_json_format_implies() {
+        let found = |may_state_json, wanted: &str, got: &str| {
+            let how = How { may_state_json, ..How::default() };
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Json, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        let event = |more: &str| format!(r#"{{"id":"1"{more}}}"#);
+        let json = r#","datacontenttype":"application/json""#;
+        for data in ["", r#","data":1"#, r#","data":"a""#] {
+            let (without, with) = (event(data), event(&format!("{data}{json}")));
+            assert_eq!((found(true, &without, &with), found(false, &without, &with)), (0, 1), "{data}");
+            assert_eq!(found(true, &format!("[{without},{without}]"), &format!("[{without},{with}]")), 0);
+            // One that is stated stays.
+            assert_eq!(found(true, &with, &without), 1, "{data}");
+        }
+        // Bytes are not JSON, and no other content type is implied.
+        let bytes = r#","data_base64":"AA==""#;
+        assert_eq!(found(true, &event(bytes), &event(&format!("{bytes}{json}"))), 1);
+        assert_eq!(found(true, &event(""), &event(&json.replace("/json", "/xml"))), 1);
+        // A payload has members of its own.
+        assert_eq!(found(true, r#"{"data":{}}"#, r#"{"data":{"datacontenttype":"application/json"}}"#), 1);
+    }
+
+    #[test]
+    fn an_element_that_was_given_is_written_in_any_spelling() {
+        let found = |xml_given, wanted: &str, got: &str| {
+            let how = How { xml_given, ..How::default() };
+            let event = |text: &str| format!(r#"{{"id":"<a />","data":"{text}"}}"#);
+            let mut found = Vec::new();
+            let (wanted, got) = (event(wanted), event(got));
+            diff(&Path::new("body"), Notation::Json, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        for same in ["<a b='1' />", "<a b='1'></a>", "<?xml version='1.0'?><a b='1'/>"] {
+            assert_eq!((found(true, "<a b='1'/>", same), found(false, "<a b='1'/>", same)), (0, 1), "{same}");
+        }
+        for other in ["<a b='2'/>", "<a/>", "<a b='1'>", "<a b='1'> </a>", "a"] {
+            assert_eq!(found(true, "<a b='1'/>", other), 1, "{other}");
+        }
+        let found = |wanted: &[u8], got: &[u8]| {
+            let how = How { xml_given: true, ..How::default() };
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Protobuf, &how, wanted, got, &mut found);
+            found.len()
+        };
+        // The field text_data.
+        assert_eq!(found(b"\x3a\x04<a/>", b"\x3a\x05<a />"), 0);
+        assert_eq!(found(b"\x3a\x04<a/>", b"\x3a\x04<b/>"), 1);
+    }
+
+    #[test]
     fn a_null_attribute_of_avro_is_unset() {
         let found = |wanted: &[u8], got: &[u8]| {
             let mut found = Vec::new();

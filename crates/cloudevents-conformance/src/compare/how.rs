@@ -5,7 +5,7 @@ use cloudevents_vectors::{
 };
 use serde_json::Value;
 
-use crate::infoset::{CE, Element, Node as XmlNode};
+use crate::infoset::{self, CE, Element, Node as XmlNode};
 use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
@@ -38,6 +38,12 @@ pub(crate) struct How {
     pub(super) implied: Implied,
     /// Whether what is written may have a `time` that the events of the request do not have: a producer may set it (`CE-time-c`).
     pub(super) may_add_time: bool,
+    /// Whether documents of the JSON format may state the content type that it implies, where the expected one states none.
+    pub(super) may_state_json: bool,
+    /// Whether each header of an attribute beside a structured message may be there or not: the case has an outcome without any.
+    pub(super) may_mirror: bool,
+    /// Whether every payload of the request is an element of XML, whose text is the writer's choice.
+    pub(super) xml_given: bool,
 }
 
 /// Which events that are read may have the content type that their format implies, where they state none: "exactly equivalent" (spec.md,
@@ -94,6 +100,9 @@ impl How {
                 (true, true) => Implied::All,
             },
             may_add_time: writes && !has_time && !verbatim,
+            may_state_json: (writes || case.op() == Some("transcode")) && !verbatim,
+            may_mirror: Self::has_outcome_without_headers(case),
+            xml_given: case.op() == Some("encode") && gives_only(case, "xml"),
         }
     }
 
@@ -138,6 +147,22 @@ impl How {
         matches!(case.op(), Some("encode" | "transcode")) && to.get("via").is_some_and(|via| via == "kafka")
     }
 
+    /// Whether the case writes messages, one of which has no header, user property or application property but the content type.
+    fn has_outcome_without_headers(case: &Case) -> bool {
+        let is_content_type =
+            |header: &Value| header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("content-type"));
+        let is_bare = |message: &Value| {
+            let lists = ["headers", "user-properties", "application-properties"];
+            let mut lists = lists.iter().filter_map(|list| message.get(list)?.as_array()).peekable();
+            lists.peek().is_some() && lists.flatten().all(is_content_type)
+        };
+        matches!(case.op(), Some("encode" | "transcode"))
+            && case.expect.iter().any(|outcome| match &outcome.expected {
+                Expected::Result(result) => result.get("message").is_some_and(is_bare),
+                Expected::Error(_) => false,
+            })
+    }
+
     /// Whether two values are timestamps of one instant, and that is what counts.
     pub(crate) fn same_instant(&self, wanted: &str, got: &str) -> bool {
         let instant = Instant::parse(wanted);
@@ -151,7 +176,7 @@ impl How {
     }
 
     /// Rewrites the parts of `got` that are equivalent to `wanted` with the spelling of `wanted`, in a document of events, and leaves out a
-    /// `time` that may be added.
+    /// `time` that may be added, and the content type that the format implies.
     pub(crate) fn spell_alike(&self, wanted: &Json, got: &mut Json) {
         match (&wanted.kind, &mut got.kind) {
             (Kind::Array(wanted), Kind::Array(got)) => {
@@ -161,6 +186,12 @@ impl How {
                 if self.may_add_time && wanted.get(TIME).is_none() {
                     let is_time = |value: &Json| value.as_str().is_some_and(is_timestamp);
                     members.retain(|(name, value)| name.as_str() != Some(TIME) || !is_time(value));
+                }
+                // By `main`, bytes without a content type are not JSON.
+                let is_bytes = wanted.get("data_base64").is_some();
+                if self.may_state_json && wanted.get(CONTENT_TYPE).is_none() && !is_bytes {
+                    let is_json = |value: &Json| value.as_str() == Some(JSON);
+                    members.retain(|(name, value)| name.as_str() != Some(CONTENT_TYPE) || !is_json(value));
                 }
                 for (name, got) in members {
                     if let Some((name, wanted)) =
@@ -176,6 +207,10 @@ impl How {
 
     fn spell_member_alike(&self, name: &str, wanted: &Json, got: &mut Json) {
         if name == "data" {
+            let same_xml = |got: &str| wanted.as_str().is_some_and(|wanted| infoset::same(wanted, got));
+            if self.xml_given && got.as_str().is_some_and(same_xml) {
+                got.kind = wanted.kind.clone();
+            }
             self.spell_payload_alike(wanted, got);
         } else if let (true, Some(text), Some(other)) =
             (self.is_timestamp(name), wanted.as_str(), got.as_str())
@@ -189,6 +224,11 @@ impl How {
     pub(crate) fn spell_nodes_alike(&self, wanted: &Node, got: &mut Node) {
         if self.may_add_time {
             leave_out_time(wanted, got);
+        }
+        for name in ["data", "text_data"].into_iter().filter(|_| self.xml_given) {
+            if let (Some(wanted), Some(got)) = (wanted.get(name), got.get_mut(name)) {
+                spell_xml_alike(wanted, got);
+            }
         }
         if let (Some(wanted), Some(got)) = (wanted.get("attribute"), got.get_mut("attribute")) {
             return self.spell_nodes_alike(wanted, got);
@@ -255,6 +295,28 @@ impl How {
 /// payload: `KAFKA-3.2.2-b`.
 fn is_released(case: &Case, revisions: &[Revision]) -> bool {
     !(revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main))
+}
+
+/// Whether the events of a request have payloads of this kind alone.
+fn gives_only(case: &Case, kind: &str) -> bool {
+    let events = case.request.get("events").and_then(Value::as_array);
+    let is_of_kind = |event: &Value| event.get("data").is_some_and(|data| data.get(kind).is_some());
+    events.is_some_and(|events| !events.is_empty() && events.iter().all(is_of_kind))
+}
+
+/// Gives text that is the wanted XML, whatever its spelling, the wanted one.
+fn spell_xml_alike(wanted: &Node, got: &mut Node) {
+    match (wanted, &mut *got) {
+        (Node::Tagged(tag, wanted), Node::Tagged(other, got)) if tag == other => spell_xml_alike(wanted, got),
+        (Node::Text(wanted), Node::Text(got)) if infoset::same(wanted, got) => got.clone_from(wanted),
+        (Node::Bytes(wanted), Node::Bytes(got)) => {
+            let same = str::from_utf8(wanted).ok().zip(str::from_utf8(got).ok());
+            if same.is_some_and(|(wanted, got)| infoset::same(wanted, got)) {
+                got.clone_from(wanted);
+            }
+        }
+        _ => (),
+    }
 }
 
 /// Whether the payloads that a request hands over are JSON: those of its events, or those in the message that it reads.
@@ -325,6 +387,9 @@ pub(super) const TIME: &str = "time";
 
 /// The attribute that the JSON format implies.
 pub(super) const CONTENT_TYPE: &str = "datacontenttype";
+
+/// What it implies.
+pub(super) const JSON: &str = "application/json";
 
 /// The type of attributes that compare by the instant.
 pub(crate) const TIMESTAMP: &str = "Timestamp";

@@ -136,6 +136,11 @@ impl Carrier {
             || header.eq_ignore_ascii_case("content-type")
     }
 
+    /// Whether a header of this name carries an attribute other than the content type.
+    pub(super) fn is_of_attribute(&self, header: &str) -> bool {
+        self.is_of_event(header) && !header.eq_ignore_ascii_case("content-type")
+    }
+
     /// The attribute that a header of this name carries, if it carries one.
     pub(super) fn attribute(&self, header: &str) -> String {
         let header = if self.ignore_case { header.to_ascii_lowercase() } else { header.to_owned() };

@@ -44,6 +44,12 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     }
 }
 
+/// Whether a message is an event in structured mode.
+pub(super) fn is_structured(carrier: &Carrier, message: &Json) -> bool {
+    let text = content_type(carrier, message).and_then(fields::text);
+    text.is_some_and(|text| media_type::essence(&text).starts_with("application/cloudevents+"))
+}
+
 fn content_type<'a>(carrier: &Carrier, message: &'a Json) -> Option<&'a Json> {
     match carrier.content_type {
         ContentType::Fixed(_) => None,

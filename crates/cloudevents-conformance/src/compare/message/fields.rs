@@ -6,13 +6,14 @@ use crate::tree::json::{Json, Kind};
 
 use super::carrier::{Carrier, ContentType};
 
-/// Notes where a list of headers is not the wanted one. A list that is not there is an empty one.
+/// Notes where a list of headers is not the wanted one. A list that is not there is an empty one. With `may_mirror`, the headers of
+/// attributes say what the body says, too: each may be left out.
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
     how: &How,
-    wanted: &Json,
-    got: Option<&Json>,
+    may_mirror: bool,
+    (wanted, got): (&Json, Option<&Json>),
     differences: &mut Vec<Difference>,
 ) {
     let (Some(wanted_fields), Some(mut rest)) = (fields(Some(wanted)), fields(got)) else {
@@ -31,6 +32,10 @@ pub(super) fn diff(
         }
     }
     for field in missing {
+        let is_there = || rest.iter().any(|other| carrier.same_name(field.name, other.name));
+        if may_mirror && carrier.is_of_attribute(field.name) && !is_there() {
+            continue;
+        }
         let path = path.member(field.name);
         match rest.iter().position(|other| carrier.same_name(field.name, other.name)) {
             Some(index) => differences.push(path.differs(field.value, rest.remove(index).value)),

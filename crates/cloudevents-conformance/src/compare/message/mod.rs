@@ -53,7 +53,8 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
             let stated = fields::names(Some(headers));
             let counts = |name: &str| carrier.is_of_event(name) || stated.contains(&name);
             let counted = got.get(name).map(|headers| fields::only(headers, counts));
-            fields::diff(&path, &carrier, wanted.how, headers, counted.as_ref(), differences);
+            let may_mirror = wanted.how.may_mirror && content_type::is_structured(&carrier, wanted.message);
+            fields::diff(&path, &carrier, wanted.how, may_mirror, (headers, counted.as_ref()), differences);
         }
         fields::absent(&path, &carrier, wanted.absent, got.get(name), differences);
     }
@@ -91,7 +92,7 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
     };
     if let Some(wanted_headers) = wanted.message.get("headers") {
         let counted = headers.map(|headers| fields::only(headers, counts));
-        fields::diff(&path, &carrier, wanted.how, wanted_headers, counted.as_ref(), differences);
+        fields::diff(&path, &carrier, wanted.how, false, (wanted_headers, counted.as_ref()), differences);
     }
     fields::absent(&path, &carrier, wanted.absent, headers, differences);
 }

@@ -61,6 +61,49 @@ fn headers_of_neither_attributes_nor_the_content_type_are_free() {
 }
 
 #[test]
+fn each_header_of_an_attribute_may_stand_beside_a_structured_message_or_not() {
+    let found = |via: &str, content_type: &str, wanted: &[[&str; 2]], got: &[[&str; 2]], may_mirror| {
+        let message = |fields: &[[&str; 2]]| match via {
+            "mqtt5" => {
+                json!({"user-properties": fields, "content-type": content_type, "payload": {"text": "{}"}})
+            }
+            _ => {
+                let fields = [&[["content-type", content_type]], fields].concat();
+                json!({"headers": fields, "body": {"text": "{}"}})
+            }
+        };
+        let (message, got) = (Json::from(&message(wanted)), Json::from(&message(got)));
+        let how = How { may_mirror, ..How::default() };
+        let wanted = Wanted { via, message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    let json = "application/cloudevents+json";
+    let all = [["ce-specversion", "1.0"], ["ce-id", "1"], ["ce-type", "t"]];
+    for some in [&all[..], &all[1..], &all[2..], &[]] {
+        assert_eq!(found("http", json, &all, some, true), 0, "{some:?}");
+        assert_eq!(found("http", json, &all, some, false), 3 - some.len(), "{some:?}");
+        // In binary mode and in a batch they are what they are.
+        for other in ["application/json", "application/cloudevents-batch+json"] {
+            assert_eq!(found("http", other, &all, some, true), 3 - some.len(), "{other}");
+        }
+    }
+    // What is there agrees, once.
+    for other in [
+        &[["ce-id", "2"]][..],
+        &[["ce-x", "1"]],
+        &[["ce-id", "1"], ["ce-id", "1"]],
+        &[["ce-id", "1"], ["CE-ID", "2"]],
+    ] {
+        assert_eq!(found("http", json, &all, other, true), 1, "{other:?}");
+    }
+    let all = [["specversion", "1.0"], ["id", "1"]];
+    assert_eq!(found("mqtt5", json, &all, &all[1..], true), 0);
+    assert_eq!(found("mqtt5", json, &all, &[["id", "2"]], true), 1);
+}
+
+#[test]
 fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
     let found = |name: &str, wanted: &str, got: &str, any_escapes| {
         let (message, got) = (json!({"headers": [[name, wanted]]}), json!({"headers": [[name, got]]}));
