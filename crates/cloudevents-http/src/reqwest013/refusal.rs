@@ -97,24 +97,42 @@ pub(super) fn secrets(request: &Request) -> Secrets {
                 let (scheme, credentials) = text.split_once(' ').unwrap_or(("", text));
                 if scheme.eq_ignore_ascii_case("basic")
                     && let Ok(pair) = codec::decode_base64(credentials.trim())
-                    && let Some((_, password)) = String::from_utf8_lossy(&pair).split_once(':')
+                    && let Some((user, password)) = String::from_utf8_lossy(&pair).split_once(':')
                 {
-                    secrets = secrets.with(password);
+                    // Some have their key as the user, without a password.
+                    secrets = secrets.with(if password.is_empty() { user } else { password });
                 }
-                secrets = secrets.with(credentials);
+                if !credentials.contains([',', '&']) {
+                    secrets = secrets.with(credentials);
+                }
+                // Of parameters, such as those of Digest and of AWS, most are names.
+                for (name, value) in
+                    credentials.split([',', '&']).filter_map(|part| part.trim().split_once('='))
+                {
+                    let name = name.to_ascii_lowercase();
+                    if ["password", "response", "sig", "signature", "token"].contains(&name.as_str()) {
+                        secrets = secrets.with(value.trim_matches('"'));
+                    }
+                }
             }
             "cookie" => {
-                for (_, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+                let values = text.split(';').filter_map(|pair| Some(pair.split_once('=')?.1));
+                for value in values.filter(|value| value.len() >= SECRET) {
                     secrets = secrets.with(value);
                 }
             }
             "accept" | "content-type" | "user-agent" => {} // even if the program keeps them out of its logs
-            _ if value.is_sensitive() || is_credential(name) => secrets = secrets.with(text),
+            _ if value.is_sensitive() || (is_credential(name) && text.len() >= SECRET) => {
+                secrets = secrets.with(text);
+            }
             _ => {}
         }
     }
     secrets
 }
+
+/// The least that a cookie or a header which sounds like a credential has, to be one.
+const SECRET: usize = 6;
 
 /// Whether a header has a credential, by its name. Attributes of events have none, and some keys only name a place or a message.
 fn is_credential(name: &str) -> bool {

@@ -69,7 +69,8 @@ pub struct HttpSenderOptions {
     /// A client of your own, with its proxies and certificates. Default: one that uses the proxies of the environment (`http_proxy`,
     /// `https_proxy`, `all_proxy`, `no_proxy`), but never for this machine (`localhost` and loopback addresses). A proxy for `http` sees
     /// headers and events. It should follow no redirects, since a redirected request may lose its body. Its default headers are added to
-    /// each request that has none of the name; see [`client_headers`](Self::client_headers).
+    /// each request that has none of the name; see [`client_headers`](Self::client_headers). Credentials belong into
+    /// [`headers`](Self::headers): what a peer repeats of default headers is not recognized, and shown in errors.
     pub client: Option<Client>,
     /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
     /// without default headers. Default: `None`, unknown; of the headers of messages, only `traceparent`, `tracestate` and `baggage` are

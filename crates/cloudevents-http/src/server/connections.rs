@@ -130,7 +130,7 @@ pub(super) async fn serve_until<F, R>(
             },
         }
     }
-    drop(listener);
+    drop((listener, newcomer));
     stopping.send_replace(true);
     tokio::select! {
         () = all(&mut connections) => return,

@@ -161,7 +161,7 @@ async fn serve(listener: TcpListener, shared: Shared) {
             },
         }
     }
-    drop(listener);
+    drop((listener, newcomer));
     while connections.join_next().await.is_some() {}
 }
 
