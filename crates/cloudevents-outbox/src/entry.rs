@@ -51,7 +51,7 @@ impl Entry {
     }
 
     /// Sends the message no earlier than this. The deadline of its retries begins then; it [expires](Outgoing::expires_after) as if it had
-    /// been due at once.
+    /// been due at once. A replay gives it as long as was left then, or all of that time if nothing was.
     pub fn not_before(mut self, time: SystemTime) -> Self {
         self.not_before = Some(time);
         self

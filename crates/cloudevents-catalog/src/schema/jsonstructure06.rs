@@ -138,7 +138,10 @@ fn bounds(document: &Value, budget: &mut Budget) -> Result<Bounds, String> {
     // Each place of a pattern is compiled when the document is checked, whether it applies or not.
     let is_pattern = |pattern: &str, size| RegexBuilder::new(pattern).size_limit(size).build().is_ok();
     let mut large = charge(&schemas, usize::MAX, budget, is_pattern)?;
-    if let Some(pattern) = large.iter().find(|pattern| !is_pattern(pattern, PATTERN_BYTES)) {
+    // Others are no patterns of the validator where the document is not extended.
+    if is_extended(document)
+        && let Some(pattern) = large.iter().find(|pattern| !is_pattern(pattern, PATTERN_BYTES))
+    {
         return Err(format!("the pattern `{pattern}` is not known, or too large"));
     }
     large.retain(|pattern| !is_pattern(pattern, LARGE_BYTES));

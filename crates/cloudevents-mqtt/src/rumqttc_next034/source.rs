@@ -49,8 +49,11 @@ struct Inner {
     /// The number of the next message of this connection.
     next: u64,
     connection: Option<(Epoch, Arc<Outbox>)>,
-    /// Whether the last connection was lost with messages of which the broker may have read no acknowledgement.
+    /// Whether a connection was lost with messages of which the broker may have read no acknowledgement, and which are not acknowledged
+    /// since.
     owes: bool,
+    /// Whether messages came again, and were dropped.
+    dropped: bool,
     /// Whether messages are dropped, because the receiver ends.
     ending: bool,
     failed: Option<Error>,
@@ -80,7 +83,7 @@ impl Inbox {
         let outbox = Arc::new(Outbox::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
         let mut inner = self.inner();
-        (inner.next, inner.connection, inner.owes) = (0, Some((epoch, Arc::clone(&outbox))), false);
+        (inner.next, inner.connection, inner.dropped) = (0, Some((epoch, Arc::clone(&outbox))), false);
         drop(inner);
         self.connections.send_replace(());
         outbox
@@ -140,10 +143,13 @@ impl Inbox {
     pub(super) fn acknowledge(&self) {
         let marks = self.ledger.marks();
         let mut inner = self.inner();
-        let Inner { unacknowledged, connection, .. } = &mut *inner;
+        let Inner { unacknowledged, connection, owes, .. } = &mut *inner;
         let Some((epoch, outbox)) = connection else { return };
         let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) else { return };
-        unacknowledged.acknowledge(mark.offset, outbox);
+        // What comes again comes first.
+        if unacknowledged.acknowledge(mark.offset, outbox) && !unacknowledged.comes_again() {
+            *owes = false;
+        }
     }
 
     /// Drops what arrives from now on.
@@ -161,6 +167,10 @@ impl Inner {
     fn owes(&self) -> bool {
         let unread = self.connection.as_ref().is_some_and(|(_, outbox)| outbox.owes());
         self.owes || unread || !self.unacknowledged.is_empty()
+    }
+
+    fn owes_again(&self) -> bool {
+        self.owes && (self.dropped || self.unacknowledged.comes_again())
     }
 
     fn is_full(&self, bounds: Bounds) -> bool {
@@ -203,6 +213,7 @@ impl Side for Receiving<'_> {
                 self.tell_of_others(&arrived);
                 let mut inner = self.inbox.inner();
                 if inner.ending {
+                    inner.dropped |= arrived.publish.dup;
                     return Ok(()); // it is not acknowledged, so that it comes again
                 }
                 // Some brokers send a message again over the connection that has it (MQTT 5.0, section 4.4, forbids it).
@@ -288,6 +299,8 @@ impl LogSource for Source {
         };
         let answered = outbox.answered(outbox.ping());
         match select(pin!(answered), pin!(connections.changed())).await {
+            // What the last connection owed came again, and is not settled.
+            Either::Left(_) if self.inbox.inner().owes_again() => Err(lost()),
             Either::Left(_) => Ok(()),
             Either::Right(_) => Err(lost()),
         }

@@ -662,6 +662,38 @@ async fn a_drain_says_that_an_acknowledgement_was_not_read() {
     assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
 }
 
+/// Over the next connection the message comes again. It is not lost, and the drain does not say that all was settled, unless it was.
+#[tokio::test]
+async fn a_drain_over_the_next_connection_says_that_a_message_came_again() {
+    for settles in [false, true] {
+        let broker = Broker::start().unwrap();
+        let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+        let url = format!("mqtt://{}/t?client=c", proxy.address());
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        within(sender_to(&broker, "t").await.send(&event(1))).await.unwrap();
+        let held = next(&mut receiver).await;
+        proxy.stall(Flow::ToServer);
+        within(held.accept()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await; // until the acknowledgement is on its way
+        proxy.end(End::Reset);
+        lost(&receiver).await;
+        proxy.resume();
+        let mut connectivity = receiver.connectivity();
+        within(async {
+            while connectivity.connects() < 2 {
+                connectivity.changed().await;
+            }
+        })
+        .await;
+        if settles {
+            within(next(&mut receiver).await.accept()).await.unwrap();
+        }
+        let drained = within(receiver.drain(PATIENCE)).await;
+        assert_eq!(drained.is_ok(), settles, "{drained:?}");
+        assert_eq!(broker.session("c").unwrap().unacknowledged, usize::from(!settles));
+    }
+}
+
 /// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.
 #[tokio::test]
 async fn a_stalled_consumer_stops_reading_and_stays_connected() {

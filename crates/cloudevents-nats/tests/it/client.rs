@@ -217,6 +217,31 @@ async fn a_member_of_a_queue_group_that_drains_gets_no_more() {
     drained.await.unwrap().unwrap();
 }
 
+/// The server would give it its share again, and nothing takes that.
+#[tokio::test]
+async fn a_member_that_drains_does_not_come_back_when_its_connection_is_lost() {
+    let server = Server::start().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+    let url = format!("nats://{}/jobs?queue=workers", proxy.address());
+    let mut draining = receiver(&url, strict()).await.unwrap();
+    sender_to(&server, "jobs").await.send(&event("held")).await.unwrap();
+    let held = next(&mut draining).await;
+    let mut connectivity = draining.connectivity();
+    let drained = tokio::spawn(async move { draining.drain(PATIENCE).await });
+    within(server.has_subscriptions("jobs", 0)).await;
+    proxy.end(End::Reset);
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await; // in which it would connect
+    assert_eq!(connectivity.connects(), 1);
+    held.retry(Duration::ZERO).await.unwrap();
+    within(drained).await.unwrap().unwrap();
+}
+
 /// Nothing is left of the lost connection, so that what is sent from now on is lost until there is another one.
 #[tokio::test]
 async fn a_receiver_whose_handlers_hold_all_connects_again() {

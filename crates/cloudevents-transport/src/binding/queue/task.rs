@@ -189,21 +189,20 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.ready.clear();
         }
         self.renewals.hurry(Instant::now());
-        if self.stopping {
-            self.wait_no_more();
-        }
         let mut opening = pin!(reconnect.open());
         let mut away = pin!(sleep(AWAY));
         loop {
-            if self.stopping && (!outlive || here.used().messages == 0) {
-                return Ok(None);
+            if self.stopping {
+                self.wait_no_more();
+                if !outlive || here.used().messages == 0 {
+                    return Ok(None);
+                }
             }
             tokio::select! {
                 biased;
                 handover = &mut *stopped, if !self.stopping => {
                     self.stopping = true;
                     drop(handover); // with the untaken messages, whose tokens request the release
-                    self.wait_no_more();
                     away.as_mut().reset(later(Instant::now(), AWAY));
                 }
                 () = &mut away, if self.stopping && !forgets => return Ok(None),
@@ -218,7 +217,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     let now = self.sunk(sunk);
                     self.undone.extend(now);
                 }
-                opened = &mut opening => return opened.map(Some),
+                // One that settles nothing would be given messages, and is stopping.
+                opened = &mut opening, if !(self.stopping && forgets) => return opened.map(Some),
             }
         }
     }
