@@ -69,6 +69,9 @@ NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?
 PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$"
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
+# Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1).
+SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$")
+
 # Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
 UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
 
@@ -640,7 +643,7 @@ def flags(one):
         found.add("verbatim")
     if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")
-    if UNTIMED.match(one["id"]):
+    if UNTIMED.match(one["id"]) or SPELLED.match(one["id"]):
         found.add("verbatim")
     return sorted(found)
 

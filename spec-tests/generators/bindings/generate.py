@@ -517,6 +517,9 @@ def websockets():
             + [["content-type", "application/json"]], "body": {"text": '{"a":1}'}}
     to = {"via": "websockets", "mode": "structured", "format": "json", "options": {"subprotocol": "cloudevents.json"}}
     written = [good, frame(held_as_bytes(JSON_TEXT).encode())]
+    # What a WebSocket message becomes is said by its target.
+    of_target = {"to-http": ["HTTP-3.1.1-a", "HTTP-3.1.2-a", "HTTP-3.1.3-a"], "to-json": ["JSON-2.2-a"],
+                         "to-mqtt": ["MQTT-3.1.1-a", "MQTT-3.1.2-a", "MQTT-3.1.3.2-a"]}
     for name, source, message, target, expect in (
             ("to-http", "websockets", good, {"via": "http", "mode": "binary"}, [http]),
             ("from-http", "http", http, to, written),
@@ -524,7 +527,7 @@ def websockets():
             ("from-json", "json", {"body": {"text": JSON_TEXT}}, to, [good]),
             ("to-mqtt", "websockets", good, {"via": "mqtt5", "mode": "binary"}, [MQTT.binary(DOCUMENT, b'{"a":1}')]),
             ("from-nats", "nats", NATS.binary(DOCUMENT, b'{"a":1}'), to, written)):
-        way.case(name, f"A message goes {name.replace('-', ' ')}", ["WS-3.1-a"], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
+        way.case(name, f"A message goes {name.replace('-', ' ')}", ["WS-3.1-a", *of_target.get(name, [])], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
                  [{"result": {"message": one}} for one in expect], revisions=MAIN if source == "nats" else BOTH)
     yield way
     values = Topic("websockets", "data", "Payloads of JSON documents")

@@ -632,7 +632,7 @@ def document_syntax():
          "PROTO-2.1-a", skipped),
     ]:
         topic.refuse(name, title, [cite], document, others=others, policy=bool(others))
-    topic.refuse("batch", "A batch is no event", ["PROTO-5-a"], wire(CloudEventBatch(events=[proto()])))
+    topic.refuse("batch", "A batch is no event", ["CE-Context-Attributes-a", "PROTO-5-a"], wire(CloudEventBatch(events=[proto()])))
 
 
 def batch():
