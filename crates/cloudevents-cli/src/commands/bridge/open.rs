@@ -85,7 +85,8 @@ pub(super) async fn open(
             .help("name another place; `--losses log` accepts this"));
         }
         if !letters.capabilities().carries.contains(Carries::AS_RECEIVED) {
-            let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again";
+            let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again; \
+                         over HTTP they are refused";
             console.report(&Report::warning(words).kind("dead-letter"));
         }
         policy.dead_letters = Some(letters);
