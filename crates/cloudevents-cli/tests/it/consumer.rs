@@ -112,7 +112,7 @@ const FAULTS: [(&str, Change, [&str; 5]); 4] = [
             "amqp/payload/content-type-kept",
             "nats/content-type/decode-bytes",
             "mqtt/content-type/decode-bytes",
-            "http/content-type/decode-spelling-kept",
+            "http/content-type/decode-parameters-kept",
         ],
     ),
 ];
