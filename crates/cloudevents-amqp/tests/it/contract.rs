@@ -29,7 +29,7 @@ struct Address {
 impl Venue for Address {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(60);
+        claims.patience = Duration::from_secs(20);
         claims.attempts = self.memory.is_some().then_some(10);
         if self.memory.is_none() {
             // RabbitMQ before 4.0 only reports that a message was delivered before.

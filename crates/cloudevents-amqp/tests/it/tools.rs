@@ -61,14 +61,17 @@ pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
 
 /// Sends with only the client library.
 pub(crate) async fn send_bare(url: &str, address: &str, message: Fe2o3Message) {
-    // A user in the URL takes precedence over the profile.
-    let builder = Connection::builder().container_id("bare").sasl_profile(SaslProfile::Anonymous);
-    let mut connection = builder.open(url).await.unwrap();
-    let mut session = Session::begin(&mut connection).await.unwrap();
-    let mut sender = fe2o3_amqp::Sender::attach(&mut session, "bare", address).await.unwrap();
-    sender.send(message).await.unwrap();
-    // It was accepted; how the broker ends the rest does not matter.
-    let _ = (sender.close().await, session.end().await, connection.close().await);
+    within(async {
+        // A user in the URL takes precedence over the profile.
+        let builder = Connection::builder().container_id("bare").sasl_profile(SaslProfile::Anonymous);
+        let mut connection = builder.open(url).await.unwrap();
+        let mut session = Session::begin(&mut connection).await.unwrap();
+        let mut sender = fe2o3_amqp::Sender::attach(&mut session, "bare", address).await.unwrap();
+        sender.send(message).await.unwrap();
+        // It was accepted; how the broker ends the rest does not matter.
+        let _ = (sender.close().await, session.end().await, connection.close().await);
+    })
+    .await;
 }
 
 /// Waits until the receiver has noticed that it lost its connection.

@@ -111,7 +111,7 @@ pub struct Claims {
     /// The number of attempts after which a message that is always retried is rejected. `None` if the broker
     /// or the peer decides.
     pub attempts: Option<u32>,
-    /// How long something that must happen may take.
+    /// How long something that must happen may take. A check that has not ended after three times as long failed.
     pub patience: Duration,
     /// How long to watch for something that must not happen. Also the delay of retries.
     pub quiet: Duration,
@@ -222,6 +222,19 @@ const STOPS_THE_BROKER: [&str; 2] =
 /// How many checks run at a time.
 const AT_ONCE: usize = 4;
 
+/// What a check may take, in times of [`Claims::patience`]: what waits without end in a client is a failure that has a name.
+const PATIENCES: u32 = 3;
+
+async fn ended(
+    claims: Claims,
+    check: impl Future<Output = Result<Verdict, Failure>>,
+) -> Result<Verdict, Failure> {
+    let limit = claims.patience.saturating_mul(PATIENCES);
+    tools::within(limit, check)
+        .await
+        .unwrap_or_else(|_| Err(Failure(format!("it did not end within {limit:?}"))))
+}
+
 macro_rules! all {
     ($($check:ident)*) => {
         /// Runs every check, each at a fresh venue, up to four at a time. Those that stop the broker run alone, after the others, because
@@ -239,7 +252,10 @@ macro_rules! all {
             let mut checks: Vec<(&'static str, LocalBoxFuture<'_, Result<Verdict, Failure>>)> = Vec::new();
             $(
                 if wanted(stringify!($check)) {
-                    checks.push((stringify!($check), Box::pin(async move { $check(&open().await?).await })));
+                    checks.push((stringify!($check), Box::pin(async move {
+                        let venue = open().await?;
+                        ended(venue.claims(), $check(&venue)).await
+                    })));
                 }
             )*
             let (alone, together): (Vec<_>, Vec<_>) =

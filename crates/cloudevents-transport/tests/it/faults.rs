@@ -39,6 +39,7 @@ enum Fault {
     MixesReplies,
     TakesAnySize,
     ForgetsWhenClosed,
+    NeverConnects,
     // Of the receiver.
     AcceptReleases,
     RetryAccepts,
@@ -74,6 +75,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (MixesReplies, &["requests_get_their_own_replies"]),
     (TakesAnySize, &["what_is_too_large_is_refused_and_blocks_nothing"]),
     (ForgetsWhenClosed, &["a_closed_sender_declines"]),
+    (NeverConnects, &["everything_arrives"]),
     (AcceptReleases, &["what_is_accepted_is_gone", "an_unwatched_outcome_settles", "draining_loses_nothing"]),
     (RetryAccepts, &["what_is_retried_comes_again", "capabilities_are_kept"]),
     (PeerForgets, &["run_settles_by_what_handlers_return", "an_outage_gives_nothing_up"]),
@@ -147,6 +149,9 @@ impl Venue for Broken {
     }
 
     async fn sender(&self) -> Result<Sender, Error> {
+        if self.fault == NeverConnects {
+            return std::future::pending().await;
+        }
         let inner = self.queue.sender();
         Ok(Sender::new(BrokenSender {
             inner,
