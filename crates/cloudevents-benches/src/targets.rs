@@ -76,9 +76,9 @@ pub(crate) const TARGETS: &[Target] = &[
     promised(target("kafka-binary decode", (0.67, 1.0), 6_500, 1)),
     promised(target("kafka-binary encode", (0.67, 1.5), 4_200, 3)),
     promised(target("mqtt-binary decode", (0.67, 1.0), 5_600, 2)),
-    promised(target("mqtt-binary encode", (0.67, 1.5), 4_200, 4)),
+    promised(target("mqtt-binary encode", (0.67, 1.5), 4_500, 4)),
     promised(target("nats-binary decode", (0.67, 1.0), 7_200, 2)),
-    promised(target("nats-binary encode", (0.67, 1.0), 4_100, 5)),
+    promised(target("nats-binary encode", (0.67, 1.0), 4_300, 5)),
     promised(target("rabbitmq-binary decode", (0.67, 1.0), 5_400, 2)),
     promised(target("rabbitmq-binary encode", (0.67, 1.5), 3_800, 4)),
     // Here, the peer is structured mode of HTTP.

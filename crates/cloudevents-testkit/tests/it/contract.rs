@@ -119,7 +119,7 @@ fn events() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_local_rejects: u32::MAX, ..ProptestConfig::default() })]
 
     #[test]
     fn what_differs_is_named(event in events()) {
