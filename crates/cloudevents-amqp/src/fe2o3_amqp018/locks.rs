@@ -54,17 +54,18 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// Opens the links to the node. A request may take as long as the limit.
+    /// Opens the links to the node, for the messages of a link with this name. A request may take as long as the limit.
     pub(super) async fn open(
         connected: &mut Connected,
         address: &str,
+        link: String,
         limit: Duration,
     ) -> Result<Self, Error> {
         let address = format!("{address}/$management");
         let claim = connected.claim(&address).await?;
         let node = connected.node(&address).await?;
         let (tokens, asked) = mpsc::channel(WAITING);
-        Ok(Self { tokens, task: tokio::spawn(renew(node, asked, limit)), _claim: claim })
+        Ok(Self { tokens, task: tokio::spawn(renew(node, asked, link, limit)), _claim: claim })
     }
 
     /// Requests the renewal of a lock. If too many wait, nothing happens: half of the lock's time is left for
@@ -89,32 +90,38 @@ impl Drop for Locks {
     }
 }
 
-async fn renew(mut node: Node, mut asked: mpsc::Receiver<LockToken>, limit: Duration) {
+async fn renew(mut node: Node, mut asked: mpsc::Receiver<LockToken>, link: String, limit: Duration) {
     let mut tokens = Vec::new();
     while asked.recv_many(&mut tokens, TOGETHER).await > 0 {
-        let renewed = request(&mut node, &tokens, limit).await;
+        let renewed = request(&mut node, &tokens, &link, limit).await;
         let mut failed = renewed.err();
         // One lost lock fails a request for several, so each gets its own.
         if tokens.len() > 1 && failed.as_ref().is_some_and(|error| error.kind() == ErrorKind::Refused) {
             failed = None;
             for token in &tokens {
-                if let Err(error) = request(&mut node, std::slice::from_ref(token), limit).await {
+                if let Err(error) = request(&mut node, std::slice::from_ref(token), &link, limit).await {
                     failed = Some(error);
                 }
             }
         }
         tokens.clear();
         match failed {
-            Some(error) if error.kind() == ErrorKind::Disconnected => return,
+            Some(error) if error.kind() == ErrorKind::Disconnected => {
+                tracing::warn!(%error, "locks are not renewed any more; their messages come again");
+                return;
+            }
             Some(error) => tracing::warn!(%error, "a lock was not renewed; its message comes again"),
             None => {}
         }
     }
 }
 
-async fn request(node: &mut Node, tokens: &[LockToken], limit: Duration) -> Result<(), Error> {
+/// Names the link, whose idle timer the broker resets then. Without it, the broker would end the link after ten
+/// minutes without a message, and with it everything that is held.
+async fn request(node: &mut Node, tokens: &[LockToken], link: &str, limit: Duration) -> Result<(), Error> {
     let properties = ApplicationProperties::builder()
         .insert("operation", SimpleValue::String("com.microsoft:renew-lock".to_owned()))
+        .insert("associated-link-name", SimpleValue::String(link.to_owned()))
         .build();
     let tokens: Vec<_> = tokens.iter().map(|token| Value::Uuid(Uuid::from(token.0))).collect();
     let mut body = OrderedMap::new();

@@ -17,30 +17,40 @@ pub(super) struct Node {
     answers: Receiver,
     reply_to: String,
     number: u64,
-    _session: SessionHandle<()>,
+    address: String,
+    session: SessionHandle<()>,
 }
 
 impl Node {
     pub(super) async fn open(connection: &mut ConnectionHandle<()>, address: &str) -> Result<Self, Error> {
         let mut session = Session::begin(connection).await.map_err(failure::begin)?;
-        let reply_to = format!("answers-{}", random());
-        let requests = Sender::attach(&mut session, format!("{reply_to}-requests"), address)
-            .await
-            .map_err(failure::attach_sender)?;
-        let answers = Receiver::builder()
-            .name(format!("{reply_to}-answers"))
-            .source(address)
-            .target(reply_to.clone())
-            .credit_mode(CreditMode::Auto(10))
-            .attach(&mut session)
-            .await
-            .map_err(failure::attach_receiver)?;
-        Ok(Self { requests, answers, reply_to, number: 0, _session: session })
+        let (requests, answers, reply_to) = attach(&mut session, address).await?;
+        Ok(Self { requests, answers, reply_to, number: 0, address: address.to_owned(), session })
     }
 
     /// Sends a request with these properties and this body, and waits for success. `what` names the request
     /// in errors, which are of kind [`Refused`](ErrorKind::Refused) when the node declines.
+    ///
+    /// If the broker has ended the links, the request is sent again over other links, once: Azure Service Bus ends
+    /// those that were idle for ten minutes. A request has to have the same effect when it is repeated.
     pub(super) async fn ask(
+        &mut self,
+        what: &str,
+        properties: ApplicationProperties,
+        body: Value,
+    ) -> Result<(), Error> {
+        match self.ask_once(what, properties.clone(), body.clone()).await {
+            Err(error) if error.kind() == ErrorKind::Disconnected => {
+                tracing::debug!(%error, address = self.address, "the links to the node have ended");
+                (self.requests, self.answers, self.reply_to) =
+                    attach(&mut self.session, &self.address).await?;
+                self.ask_once(what, properties, body).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_once(
         &mut self,
         what: &str,
         properties: ApplicationProperties,
@@ -71,6 +81,23 @@ impl Node {
             }
         }
     }
+}
+
+/// Opens the links to and from a node. Returns them with the address for answers.
+async fn attach(session: &mut SessionHandle<()>, address: &str) -> Result<(Sender, Receiver, String), Error> {
+    let reply_to = format!("answers-{}", random());
+    let requests = Sender::attach(session, format!("{reply_to}-requests"), address)
+        .await
+        .map_err(failure::attach_sender)?;
+    let answers = Receiver::builder()
+        .name(format!("{reply_to}-answers"))
+        .source(address)
+        .target(reply_to.clone())
+        .credit_mode(CreditMode::Auto(10))
+        .attach(session)
+        .await
+        .map_err(failure::attach_receiver)?;
+    Ok((requests, answers, reply_to))
 }
 
 /// The status codes are those of HTTP. `$cbs` and `$management` differ in how they write the names.

@@ -30,6 +30,7 @@ use fe2o3_amqp_types::{
 use futures_util::FutureExt;
 use serde_amqp::{described::Described, descriptor::Descriptor};
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -52,8 +53,6 @@ pub(super) struct Linking {
     pub(super) selector: Option<String>,
 }
 
-const LOST: &str = "the connection was lost";
-
 /// The name of the filter, and its descriptor (AMQP Filter Expressions 1.0, in the form that brokers know).
 const SELECTOR: &str = "apache.org:selector-filter:string";
 
@@ -63,8 +62,9 @@ impl Connect for Linking {
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
         let mut connected = Connected::begin(&self.target, host, FRAMES).await?;
         let address = &self.target.address;
+        let name = format!("{address}-{}", random());
         let attached = fe2o3_amqp::Receiver::builder()
-            .name(format!("{address}-{}", random()))
+            .name(name.clone())
             .source(source(address, self.selector.as_deref()))
             .max_message_size(self.limit.now())
             .credit_mode(CreditMode::Manual)
@@ -78,13 +78,14 @@ impl Connect for Linking {
         let locks = match self.lock {
             Some(lock) => {
                 let limit = self.target.options.connect_timeout;
-                Some((lock, Locks::open(&mut connected, address, limit).await?))
+                Some((lock, Locks::open(&mut connected, address, name, limit).await?))
             }
             None => None,
         };
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
         let limit = Arc::clone(&self.limit);
-        Ok(Source { link, locks, connected, topic, decoding, limit, is_old_rabbitmq })
+        let kept = VecDeque::new();
+        Ok(Source { link, kept, locks, connected, topic, decoding, limit, is_old_rabbitmq })
     }
 }
 
@@ -138,6 +139,8 @@ fn source(address: &str, selector: Option<&str>) -> messaging::Source {
 /// A link on its own connection.
 pub(super) struct Source {
     link: fe2o3_amqp::Receiver,
+    /// What arrived while no message could be taken.
+    kept: VecDeque<Arrived<Tag>>,
     /// How long a message is locked, and what renews the locks.
     locks: Option<(Duration, Locks)>,
     connected: Connected,
@@ -166,6 +169,17 @@ impl From<Tag> for DeliveryInfo {
 type Taken = Result<Delivery<WireBody>, RecvError>;
 
 impl Source {
+    /// Returns what comes next over the link. Cancel-safe.
+    async fn read(&mut self) -> Result<Arrived<Tag>, Error> {
+        // A link does not always hear that its connection is lost.
+        let taken = tokio::select! {
+            biased;
+            taken = self.link.recv() => taken,
+            () = self.connected.ended() => return Err(failure::disconnected("the connection was lost")),
+        };
+        self.arrived(taken)
+    }
+
     fn arrived(&self, taken: Taken) -> Result<Arrived<Tag>, Error> {
         match taken {
             Ok(delivery) => {
@@ -227,26 +241,29 @@ impl QueueSource for Source {
     /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Credit is never
     /// withdrawn: the client fails on a message that arrives without credit.
     async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
-        let (wanted, left) = (u32::try_from(room.messages).unwrap_or(u32::MAX), self.link.credit());
-        if is_due(wanted, left, self.is_old_rabbitmq) {
-            self.link.set_credit(wanted).await.map_err(failure::dispose)?;
+        let (wanted, kept) = (number(room.messages), number(self.kept.len()));
+        if is_due(wanted, self.link.credit().saturating_add(kept), self.is_old_rabbitmq) {
+            self.link.set_credit(wanted.saturating_sub(kept)).await.map_err(failure::dispose)?;
         }
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
-        // A link does not always hear that its connection is lost.
-        let taken = tokio::select! {
-            biased;
-            taken = self.link.recv() => taken,
-            () = self.connected.ended() => return Err(failure::disconnected(LOST)),
-        };
-        self.arrived(taken)
+        match self.kept.pop_front() {
+            Some(arrived) => Ok(arrived),
+            None => self.read().await,
+        }
     }
 
+    /// Only reading shows that the broker has ended the link. The messages before that were within the credit, and are
+    /// in the client already.
     async fn tend(&mut self) -> Error {
-        self.connected.ended().await;
-        failure::disconnected(LOST)
+        loop {
+            match self.read().await {
+                Ok(arrived) => self.kept.push_back(arrived),
+                Err(error) => return error,
+            }
+        }
     }
 
     /// Returns when the disposition is on its way. AMQP does not confirm a receiver's settlements.
@@ -276,6 +293,8 @@ impl QueueSource for Source {
     /// Releases the messages that arrived meanwhile, and waits for the broker to end the link, having read
     /// every settlement.
     async fn close(mut self) -> Result<(), Error> {
+        let kept = std::mem::take(&mut self.kept).into_iter().map(|arrived| arrived.tag);
+        self.link.release_all(kept).await.map_err(failure::dispose)?;
         while let Some(Ok(delivery)) = unconstrained(self.link.recv::<WireBody>()).now_or_never() {
             self.link.release(&delivery).await.map_err(failure::dispose)?;
         }
@@ -289,6 +308,10 @@ impl QueueSource for Source {
                 .with_detail(format!("the broker did not end the link within {FAREWELL:?}"))),
         }
     }
+}
+
+fn number(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 /// Whether to grant more credit, given how much is left.

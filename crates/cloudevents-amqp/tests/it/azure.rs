@@ -71,6 +71,18 @@ async fn tokens_are_renewed_before_they_expire() {
     within(delivery.accept()).await.unwrap();
 }
 
+#[tokio::test]
+async fn tokens_are_renewed_over_other_links_when_the_broker_has_ended_the_first() {
+    let broker = broker();
+    let mut receiver = receiver(&broker.url("orders"), forgetful(3, |_| false)).await.unwrap();
+    broker.detach("$cbs");
+    // When two more were put, the first has expired.
+    within(broker.has_tokens(3)).await;
+    broker.queue("orders").put(b"x");
+    drop(next(&mut receiver).await);
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
 /// Refuses to create some tokens.
 #[derive(Debug)]
 struct Forgetful {
@@ -164,6 +176,16 @@ fn renewing(milliseconds: u64) -> AmqpReceiverOptions {
     options
 }
 
+/// Waits until so many locks were renewed, each after half of its time.
+async fn renewed(broker: &Broker, locks: usize) {
+    within(async {
+        while broker.renewed_locks() < locks {
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn locks_are_renewed_while_deliveries_are_held() {
     let broker = locking(1000).await;
@@ -171,13 +193,40 @@ async fn locks_are_renewed_while_deliveries_are_held() {
     let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
     assert_eq!(receiver.capabilities().extends, Extends::Every(Duration::from_secs(1)));
     let delivery = next(&mut receiver).await;
-    within(async {
-        while broker.renewed_locks() < 4 {
-            sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await; // twice as long as a lock
+    renewed(&broker, 4).await; // twice as long as a lock
     assert_eq!(broker.queue("orders").unsettled(), 1);
+    within(delivery.accept()).await.unwrap();
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
+}
+
+/// Azure Service Bus ends a link after ten minutes without activity.
+#[tokio::test]
+async fn renewing_locks_keeps_the_link_of_their_messages() {
+    let mut options = BrokerOptions::default();
+    (options.locks, options.idle) = (Some(Duration::from_secs(1)), Some(Duration::from_millis(1500)));
+    let broker = Broker::with_options(options).unwrap();
+    let mut receiver = receiver(&broker.url("orders"), renewing(1000)).await.unwrap();
+    broker.queue("orders").put(b"x");
+    let delivery = next(&mut receiver).await;
+    renewed(&broker, 8).await; // more than twice as long as a link may be idle
+    assert_eq!((receiver.connectivity().losses(), broker.queue("orders").unsettled()), (0, 1));
+    within(delivery.accept()).await.unwrap();
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
+}
+
+#[tokio::test]
+async fn locks_are_renewed_over_other_links_when_the_broker_has_ended_the_first() {
+    let mut options = BrokerOptions::default();
+    options.locks = Some(Duration::from_secs(1));
+    let broker = Broker::with_options(options).unwrap();
+    let mut receiver = receiver(&broker.url("orders"), renewing(1000)).await.unwrap();
+    broker.detach("orders/$management");
+    broker.queue("orders").put(b"x");
+    let delivery = next(&mut receiver).await;
+    renewed(&broker, 6).await; // three times as long as a lock
+    assert_eq!((receiver.connectivity().losses(), delivery.attempt()), (0, 1));
     within(delivery.accept()).await.unwrap();
     within(receiver.drain(PATIENCE)).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));

@@ -411,6 +411,56 @@ async fn a_stalled_consumer_bounds_bytes() {
 }
 
 #[tokio::test]
+async fn a_link_that_ends_while_there_is_no_room_is_a_lost_connection() {
+    let broker = Broker::start().unwrap();
+    let options = bounded(Bounds { messages: 1, ..Bounds::default() });
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    broker.queue("orders").put(b"x");
+    let held = next(&mut receiver).await;
+    broker.detach("orders");
+    lost(&receiver).await;
+    assert_eq!(within(held.accept()).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    within(next(&mut receiver).await.accept()).await.unwrap();
+}
+
+/// Credit cannot be withdrawn when the bytes run out.
+#[tokio::test]
+async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_link() {
+    let broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "orders").await;
+    within(sender.send_all((0..20).map(|id| large(id, 10_000)))).await.unwrap();
+    let queue = broker.queue("orders");
+    let mut options = bounded(Bounds { messages: 1000, bytes: 15_000 });
+    options.prefetch = Some(8);
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    let held = [next(&mut receiver).await, next(&mut receiver).await];
+    until(&queue, |queue| queue.unsettled() > 4).await;
+    tokio::time::sleep(QUIET).await; // it looks at the link meanwhile
+    for delivery in held {
+        within(delivery.accept()).await.unwrap();
+    }
+    for number in 2..10 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), number.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+    let held = [next(&mut receiver).await, next(&mut receiver).await];
+    tokio::time::sleep(QUIET).await;
+    broker.detach("orders");
+    lost(&receiver).await;
+    for delivery in held {
+        assert_eq!(within(delivery.accept()).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+    for number in 10..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), number.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((queue.len(), queue.unsettled()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_sender_outlives_its_broker() {
     let mut broker = Broker::start().unwrap();
     let mut options = AmqpSenderOptions::default();

@@ -3,6 +3,7 @@
 use super::{
     cbs::{self, PutToken},
     connection,
+    idle::Idle,
     locks::Locks,
     queue::Queue,
 };
@@ -13,6 +14,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::sync::broadcast;
 
 /// How a [`Broker`] behaves.
 ///
@@ -47,6 +49,10 @@ pub struct BrokerOptions {
     /// How long a receiver may hold a message, like the lock of Azure Service Bus: then it is delivered again, unless its lock was renewed
     /// over the node `$management`. Default: no limit. The token of the lock is an annotation, not the tag of the delivery.
     pub locks: Option<Duration>,
+    /// How long a receiver's link may be idle, like those of Azure Service Bus: then it ends with `amqp:link:detach-forced`. What is sent
+    /// and settled over it is activity, and so is a renewal of locks whose `associated-link-name` is its name. (Credit is, too; the
+    /// embedded broker does not see it come.) Default: no limit.
+    pub idle: Option<Duration>,
     /// Whether a receiver may request a dynamic node. Default: yes.
     pub dynamic: bool,
 }
@@ -61,6 +67,7 @@ impl Default for BrokerOptions {
             detaches_above: None,
             tokens: false,
             locks: None,
+            idle: None,
             dynamic: true,
         }
     }
@@ -81,6 +88,9 @@ pub(super) struct Shared {
     pub(super) tokens: Mutex<Vec<PutToken>>,
     pub(super) changed: tokio::sync::Notify,
     pub(super) locks: Option<Locks>,
+    pub(super) idle: Idle,
+    /// The addresses whose links have to end.
+    pub(super) detached: broadcast::Sender<String>,
 }
 
 impl Broker {
@@ -93,6 +103,8 @@ impl Broker {
     pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             locks: options.locks.map(Locks::new),
+            idle: Idle::new(options.idle),
+            detached: broadcast::Sender::new(16),
             options,
             queues: Mutex::default(),
             tokens: Mutex::default(),
@@ -139,6 +151,12 @@ impl Broker {
         if let Some(locks) = &self.shared.locks {
             locks.lose();
         }
+    }
+
+    /// Ends the links of this address with `amqp:link:detach-forced`, and keeps their connections, as a broker does with links that are
+    /// idle, or whose queue has moved. So it does with those of the nodes `$cbs` and `orders/$management`.
+    pub fn detach(&self, address: &str) {
+        let _ = self.shared.detached.send(address.to_owned()); // an error: there are no links
     }
 
     /// Whether there is an address with this name: one that was used, and did not end with a link.

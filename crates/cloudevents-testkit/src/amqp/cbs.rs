@@ -89,7 +89,7 @@ pub(super) async fn has_tokens(shared: &Shared, count: usize) {
 }
 
 /// Serves a link until it ends.
-pub(super) async fn serve(shared: &Shared, tokens: &Tokens, mut link: Receiver) {
+pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver) {
     link.set_credit_mode(CreditMode::Auto(10));
     if link.set_credit(10).await.is_err() {
         return;

@@ -11,7 +11,7 @@ use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
 };
 use fe2o3_amqp_types::{
-    definitions::{AmqpError, Error, Role},
+    definitions::{AmqpError, Error, LinkError, Role},
     messaging::{Address, DistributionMode, Source, Target, TargetArchetype},
     performatives::Attach,
     primitives::Symbol,
@@ -20,7 +20,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::broadcast};
 
 /// What every node of the broker is, as clients of JMS name it.
 const QUEUE: &str = "queue";
@@ -72,8 +72,10 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
         // Clients may omit their own end of a link: go-amqp sends no source as a sender, and no target as a receiver.
         attach.source.get_or_insert_default();
         attach.target.get_or_insert_with(|| Box::new(Target::default().into()));
+        // From before the client knows of the link.
+        let detached = shared.detached.subscribe();
         let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };
-        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link, lacking));
+        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link, lacking, detached));
     }
 }
 
@@ -84,7 +86,13 @@ fn named(mut source: Source) -> Source {
     source
 }
 
-async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint, lacking: Option<&'static str>) {
+async fn serve_link(
+    shared: Arc<Shared>,
+    tokens: Tokens,
+    link: LinkEndpoint,
+    lacking: Option<&'static str>,
+    mut detached: broadcast::Receiver<String>,
+) {
     let address = match &link {
         LinkEndpoint::Sender(link) => link.source().as_ref().and_then(|source| source.address.clone()),
         LinkEndpoint::Receiver(link) => link.target().as_ref().and_then(|target| target.address.clone()),
@@ -100,14 +108,29 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint, lac
     if !open && !tokens.allow(&address) {
         return close(link, unauthorized()).await;
     }
-    let expired = async { if open { std::future::pending().await } else { tokens.expired(&address).await } };
+    // Why the broker ends the link.
+    let over = async {
+        let expired =
+            async { if open { std::future::pending().await } else { tokens.expired(&address).await } };
+        let detached = async { while detached.recv().await.is_ok_and(|detached| detached != address) {} };
+        tokio::select! {
+            () = expired => unauthorized(),
+            () = detached => Error::new(LinkError::DetachForced, None, None),
+        }
+    };
     match link {
-        LinkEndpoint::Receiver(link) if address == CBS => cbs::serve(&shared, &tokens, link).await,
-        LinkEndpoint::Receiver(link) if address.ends_with(MANAGEMENT) => locks::serve(&shared, link).await,
         LinkEndpoint::Receiver(mut link) => {
+            let served = async {
+                match address.as_str() {
+                    CBS => cbs::serve(&shared, &tokens, &mut link).await,
+                    node if node.ends_with(MANAGEMENT) => locks::serve(&shared, &mut link).await,
+                    _ => return take::serve(&shared, &address, &mut link).await,
+                }
+                None
+            };
             let error = tokio::select! {
-                error = take::serve(&shared, &address, &mut link) => error,
-                () = expired => Some(unauthorized()),
+                error = served => error,
+                error = over => Some(error),
             };
             if let Some(error) = error {
                 let _ = link.close_with_error(error).await;
@@ -118,16 +141,17 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint, lac
                 Some(reply_to) if address == CBS || address.ends_with(MANAGEMENT) => cbs::replies(&reply_to),
                 _ => address.clone(),
             };
-            let queue = shared.queue(&address);
-            let ended = tokio::select! {
-                () = give::serve(&queue, &mut link, shared.locks.as_ref()) => false,
-                () = expired => true,
+            let (queue, name) = (shared.queue(&address), link.name().to_owned());
+            let error = tokio::select! {
+                () = give::serve(&shared, &queue, &mut link) => None,
+                error = over => Some(error),
+                () = shared.idle.over(&name) => Some(Error::new(LinkError::DetachForced, None, None)),
             };
             if link.source().as_ref().is_some_and(|source| source.dynamic) {
                 shared.remove(&address);
             }
-            if ended {
-                let _ = link.close_with_error(unauthorized()).await;
+            if let Some(error) = error {
+                let _ = link.close_with_error(error).await;
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Sends messages to receivers.
 
 use super::{
-    locks::{Lock, Locks},
+    broker::Shared,
+    locks::Lock,
     queue::{Held, Queue},
 };
 use fe2o3_amqp::{
@@ -24,9 +25,9 @@ type Settled = (Held, Result<Outcome, SendError>);
 type Out = FuturesUnordered<BoxFuture<'static, Settled>>;
 
 /// Serves a link until it ends. Messages that are unsettled then, or when the future is dropped, return to the queue.
-pub(super) async fn serve(queue: &Queue, link: &mut Sender, locks: Option<&Locks>) {
+pub(super) async fn serve(shared: &Shared, queue: &Queue, link: &mut Sender) {
     let mut out = Out::new();
-    give(queue, link, locks, &mut out).await;
+    give(shared, queue, link, &mut out).await;
     // The receiver's last words came before it detached. Each look at what is not settled may end the looking.
     for _ in 0..out.len().saturating_mul(2).saturating_add(2) {
         if let Some(Some(settled)) = out.next().now_or_never() {
@@ -35,13 +36,16 @@ pub(super) async fn serve(queue: &Queue, link: &mut Sender, locks: Option<&Locks
     }
 }
 
-async fn give(queue: &Queue, link: &mut Sender, locks: Option<&Locks>, out: &mut Out) {
+async fn give(shared: &Shared, queue: &Queue, link: &mut Sender, out: &mut Out) {
     loop {
         let Some(mut held) = queue.pop() else {
             let hungry = queue.hungry();
             let fed = queue.until(Queue::has_ready);
             tokio::select! {
-                Some(settled) = out.next() => settle(settled),
+                Some(settled) = out.next() => {
+                    settle(settled);
+                    shared.idle.reset(link.name());
+                }
                 () = fed => {}
                 _ = link.on_detach() => return,
             }
@@ -49,16 +53,20 @@ async fn give(queue: &Queue, link: &mut Sender, locks: Option<&Locks>, out: &mut
             continue;
         };
         let mut message = held.message();
-        let lock = locks.map(|locks| locks.lock(&mut message));
+        let lock = shared.locks.as_ref().map(|locks| locks.lock(&mut message));
         let message = message.into();
         tokio::select! {
             biased;
-            Some(settled) = out.next() => settle(settled),
+            Some(settled) = out.next() => {
+                settle(settled);
+                shared.idle.reset(link.name());
+            }
             // It is pending as long as there is no credit. Dropped then, it has sent nothing; it cannot be pending later, for the
             // channel behind it is long, and its turn does not end.
             sent = unconstrained(link.send_batchable_ref(&message)) => match sent {
                 Ok(outcome) => {
                     held.give();
+                    shared.idle.reset(link.name());
                     out.push(watch(held, lock, outcome).boxed());
                 }
                 Err(SendError::MessageSizeExceeded(error)) => {

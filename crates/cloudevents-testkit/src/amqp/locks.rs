@@ -109,7 +109,7 @@ impl Drop for Lock {
 }
 
 /// Serves a link to a node for management until it ends.
-pub(super) async fn serve(shared: &Shared, mut link: Receiver) {
+pub(super) async fn serve(shared: &Shared, link: &mut Receiver) {
     link.set_credit_mode(CreditMode::Auto(10));
     if link.set_credit(10).await.is_err() {
         return;
@@ -124,6 +124,9 @@ pub(super) async fn serve(shared: &Shared, mut link: Receiver) {
             _ => Some((400, "Bad Request")),
         };
         let (status, says) = renewed.unwrap_or((410, "the lock is lost"));
+        if let Some(link) = text(&request, "associated-link-name") {
+            shared.idle.reset(link);
+        }
         let properties = request.properties.unwrap_or_default();
         let Some(reply_to) = properties.reply_to else { continue };
         let answer = Message::builder()
@@ -140,11 +143,17 @@ pub(super) async fn serve(shared: &Shared, mut link: Receiver) {
     }
 }
 
+/// An application property of a request.
+fn text<'a>(request: &'a Message<Body<Value>>, name: &str) -> Option<&'a str> {
+    match request.application_properties.as_ref()?.0.get(&name.to_owned())? {
+        SimpleValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// The tokens of a request to renew locks.
 fn read(request: &Message<Body<Value>>) -> Option<Vec<[u8; 16]>> {
-    let properties = &request.application_properties.as_ref()?.0;
-    let operation = properties.get(&"operation".to_owned());
-    if operation != Some(&SimpleValue::String("com.microsoft:renew-lock".to_owned())) {
+    if text(request, "operation") != Some("com.microsoft:renew-lock") {
         return None;
     }
     let Body::Value(AmqpValue(Value::Map(map))) = &request.body else { return None };

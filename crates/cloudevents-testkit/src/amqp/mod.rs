@@ -36,6 +36,7 @@ mod broker;
 mod cbs;
 mod connection;
 mod give;
+mod idle;
 mod locks;
 mod queue;
 mod sasl;
