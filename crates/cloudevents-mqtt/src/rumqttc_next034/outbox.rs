@@ -36,8 +36,6 @@ struct Out {
     unconfirmed: Vec<u64>,
     /// How many PINGREQ were added.
     pings: u64,
-    /// The number of the PINGREQ behind the last acknowledgement.
-    owed: u64,
     closing: bool,
     ended: bool,
 }
@@ -113,15 +111,14 @@ impl Outbox {
         number
     }
 
-    /// An acknowledgement was added.
-    pub(super) fn owe(&self) {
-        let mut out = self.out();
-        out.owed = out.pings.saturating_add(1);
+    /// The number that the next PINGREQ will have.
+    pub(super) fn next_ping(&self) -> u64 {
+        self.out().pings.saturating_add(1)
     }
 
-    /// Whether the broker may not have read the last acknowledgement.
-    pub(super) fn owes(&self) -> bool {
-        self.out().owed > *self.pongs.borrow()
+    /// How many PINGREQ the broker has answered.
+    pub(super) fn pongs(&self) -> u64 {
+        *self.pongs.borrow()
     }
 
     pub(super) fn pong(&self) {

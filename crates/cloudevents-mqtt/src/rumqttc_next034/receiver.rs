@@ -204,8 +204,9 @@ impl MqttReceiver {
         let settled = Arc::clone(&inbox.settled);
         ledger.notifying(move || settled.notify_one());
         let (alive, watched) = watch::channel(());
-        let connection = (connection, inbox.begin());
-        tokio::spawn(session::run(reconnect, connection, Arc::clone(&inbox), Arc::clone(&target), watched));
+        let outbox = inbox.begin(&connection);
+        let begun = (connection, outbox);
+        tokio::spawn(session::run(reconnect, begun, Arc::clone(&inbox), Arc::clone(&target), watched));
         let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive) };
         let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
         Ok(Self { intake, options: receiver, target })

@@ -85,7 +85,10 @@ pub(super) async fn run(
                 }
             };
             match opened {
-                Ok(connection) => break (connection, inbox.begin()),
+                Ok(connection) => {
+                    let outbox = inbox.begin(&connection);
+                    break (connection, outbox);
+                }
                 Err(error) => {
                     // The program sees it, and tries again if it calls again.
                     inbox.fail(error);

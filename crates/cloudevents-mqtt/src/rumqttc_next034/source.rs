@@ -1,8 +1,8 @@
 //! Messages on their way from the connection to the program.
 
 use super::{
-    acknowledge::Unacknowledged,
-    connection::{SUBSCRIPTION, Side},
+    acknowledge::{Owed, Unacknowledged},
+    connection::{Connection, SUBSCRIPTION, Side},
     failure,
     outbox::Outbox,
     packet::{Arrived, PUBCOMP, PUBREL, Packet, acknowledgement},
@@ -15,11 +15,13 @@ use cloudevents_transport::{
     Bounds, Partition,
     binding::log::{Epoch, Ledger, LogSource, Record},
 };
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use std::{
     collections::VecDeque,
     pin::pin,
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::{Notify, watch};
 
@@ -46,14 +48,10 @@ struct Inner {
     waiting: VecDeque<(u64, Arrived)>,
     bytes: usize,
     unacknowledged: Unacknowledged,
+    owed: Owed,
     /// The number of the next message of this connection.
     next: u64,
     connection: Option<(Epoch, Arc<Outbox>)>,
-    /// Whether a connection was lost with messages of which the broker may have read no acknowledgement, and which are not acknowledged
-    /// since.
-    owes: bool,
-    /// Whether messages came again, and were dropped.
-    dropped: bool,
     /// Whether messages are dropped, because the receiver ends.
     ending: bool,
     failed: Option<Error>,
@@ -79,26 +77,35 @@ impl Inbox {
     }
 
     /// A connection begins: one assignment of the ledger. Returns where its packets are added.
-    pub(super) fn begin(&self) -> Arc<Outbox> {
+    pub(super) fn begin(&self, connection: &Connection) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(None));
         let epoch = self.ledger.assign(self.partition.clone(), 0);
         let mut inner = self.inner();
-        (inner.next, inner.connection, inner.dropped) = (0, Some((epoch, Arc::clone(&outbox))), false);
-        drop(inner);
+        (inner.next, inner.connection) = (0, Some((epoch, Arc::clone(&outbox))));
+        if !connection.welcome.session_present {
+            inner.owed = Owed::default(); // the broker sends nothing again
+        }
         self.connections.send_replace(());
+        drop(inner);
         outbox
     }
 
     /// The connection is lost. What is not acknowledged comes again over the next one.
     pub(super) fn lost(&self) {
-        self.ledger.revoke(&self.partition);
+        let unsettled = self.ledger.leave(slice::from_ref(&self.partition), Duration::ZERO); // it counts, and does not wait
+        let next = self.ledger.position(&self.partition).unwrap_or_default();
+        let first = self.ledger.revoke(&self.partition).unwrap_or_default();
+        // The ledger does not tell which of those behind the first unsettled one are settled, only whether some are.
+        let any = u64::try_from(unsettled).is_ok_and(|unsettled| next.saturating_sub(first) > unsettled);
+        let perhaps = if any { first.saturating_add(1)..next } else { 0..0 };
         let mut inner = self.inner();
-        inner.owes = inner.owes();
-        inner.connection = None;
+        let Inner { unacknowledged, owed, connection, .. } = &mut *inner;
+        if let Some((_, outbox)) = connection.take() {
+            owed.lost(outbox.pongs());
+        }
+        unacknowledged.lost(first, &perhaps, owed);
         inner.waiting.clear();
-        inner.unacknowledged.clear();
         inner.bytes = 0;
-        drop(inner);
         self.connections.send_replace(());
     }
 
@@ -143,13 +150,21 @@ impl Inbox {
     pub(super) fn acknowledge(&self) {
         let marks = self.ledger.marks();
         let mut inner = self.inner();
-        let Inner { unacknowledged, connection, owes, .. } = &mut *inner;
+        let Inner { unacknowledged, connection, owed, .. } = &mut *inner;
         let Some((epoch, outbox)) = connection else { return };
-        let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) else { return };
-        // What comes again comes first.
-        if unacknowledged.acknowledge(mark.offset, outbox) && !unacknowledged.comes_again() {
-            *owes = false;
+        if let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) {
+            unacknowledged.acknowledge(mark.offset, outbox, owed);
         }
+    }
+
+    /// Whether the broker may send again what is settled.
+    fn owes(&self) -> bool {
+        let mut inner = self.inner();
+        let Inner { owed, connection, .. } = &mut *inner;
+        if let Some((_, outbox)) = connection {
+            owed.read(outbox.pongs());
+        }
+        !owed.is_empty()
     }
 
     /// Drops what arrives from now on.
@@ -164,15 +179,6 @@ impl Inbox {
 }
 
 impl Inner {
-    fn owes(&self) -> bool {
-        let unread = self.connection.as_ref().is_some_and(|(_, outbox)| outbox.owes());
-        self.owes || unread || !self.unacknowledged.is_empty()
-    }
-
-    fn owes_again(&self) -> bool {
-        self.owes && (self.dropped || self.unacknowledged.comes_again())
-    }
-
     fn is_full(&self, bounds: Bounds) -> bool {
         !self.ending && (self.waiting.len() >= bounds.messages.max(1) || self.bytes >= bounds.bytes.max(1))
     }
@@ -212,8 +218,8 @@ impl Side for Receiving<'_> {
             Packet::Publish(arrived) => {
                 self.tell_of_others(&arrived);
                 let mut inner = self.inbox.inner();
+                inner.owed.arrived(&arrived);
                 if inner.ending {
-                    inner.dropped |= arrived.publish.dup;
                     return Ok(()); // it is not acknowledged, so that it comes again
                 }
                 // Some brokers send a message again over the connection that has it (MQTT 5.0, section 4.4, forbids it).
@@ -291,19 +297,16 @@ impl LogSource for Source {
         self.inbox.acknowledge();
         let mut connections = self.inbox.connections.subscribe();
         let connection = self.inbox.inner().connection.as_ref().map(|(_, outbox)| Arc::clone(outbox));
-        let lost = || {
-            failure::disconnected("what was settled last, or while there was no connection, may come again")
-        };
-        let Some(outbox) = connection.filter(|outbox| outbox.is_open()) else {
-            return if self.inbox.inner().owes() { Err(lost()) } else { Ok(()) };
-        };
-        let answered = outbox.answered(outbox.ping());
-        match select(pin!(answered), pin!(connections.changed())).await {
-            // What the last connection owed came again, and is not settled.
-            Either::Left(_) if self.inbox.inner().owes_again() => Err(lost()),
-            Either::Left(_) => Ok(()),
-            Either::Right(_) => Err(lost()),
+        if let Some(outbox) = connection {
+            let answered = outbox.answered(outbox.ping());
+            select(pin!(answered), pin!(connections.changed())).await;
         }
+        if self.inbox.owes() {
+            return Err(failure::disconnected(
+                "what was settled last, or while there was no connection, may come again",
+            ));
+        }
+        Ok(())
     }
 
     /// Ends the connection, so that it does not take the session back from the next receiver with this client identifier.

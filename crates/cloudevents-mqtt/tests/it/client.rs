@@ -1,7 +1,8 @@
 //! The sender and the receiver against the broker in memory.
 
 use crate::tools::{
-    PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within,
+    PATIENCE, connected_again, event, events, id, large, lost, next, receiver_from, sender_to, strict, until,
+    within,
 };
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
 use cloudevents_mqtt::rumqttc_next034::{
@@ -678,13 +679,7 @@ async fn a_drain_over_the_next_connection_says_that_a_message_came_again() {
         proxy.end(End::Reset);
         lost(&receiver).await;
         proxy.resume();
-        let mut connectivity = receiver.connectivity();
-        within(async {
-            while connectivity.connects() < 2 {
-                connectivity.changed().await;
-            }
-        })
-        .await;
+        connected_again(&receiver).await;
         if settles {
             within(next(&mut receiver).await.accept()).await.unwrap();
         }
@@ -692,6 +687,91 @@ async fn a_drain_over_the_next_connection_says_that_a_message_came_again() {
         assert_eq!(drained.is_ok(), settles, "{drained:?}");
         assert_eq!(broker.session("c").unwrap().unacknowledged, usize::from(!settles));
     }
+}
+
+/// The messages that were not accepted come again, too, and that is no failure.
+#[tokio::test]
+async fn a_drain_over_the_next_connection_is_clean_unless_what_was_accepted_came_again() {
+    for (takes, accepts) in [(1, false), (2, false), (2, true)] {
+        let broker = Broker::start().unwrap();
+        let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+        let url = format!("mqtt://{}/t?client=c", proxy.address());
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        within(sender_to(&broker, "t").await.send_all(events(3))).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..takes {
+            held.push(next(&mut receiver).await);
+        }
+        if accepts {
+            within(held.pop().unwrap().accept()).await.unwrap(); // behind one that is not
+        }
+        until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 3)).await;
+        proxy.end(End::Reset);
+        connected_again(&receiver).await;
+        drop(held);
+        let drained = within(receiver.drain(PATIENCE)).await;
+        assert_eq!(drained.is_ok(), !accepts, "{takes}: {drained:?}");
+        assert_eq!(broker.session("c").unwrap().unacknowledged, 3);
+    }
+}
+
+/// The first of two messages is accepted again before the second has come again.
+#[tokio::test]
+async fn a_drain_says_that_an_accepted_message_came_again_after_others() {
+    let broker = Broker::start().unwrap();
+    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+    let mut options = strict();
+    options.connection.connect_timeout = Duration::from_secs(1);
+    let mut receiver = receiver(&format!("mqtt://{}/t?client=c", proxy.address()), options).await.unwrap();
+    let sender = sender_to(&broker, "t").await;
+    within(sender.send_all([event(1), large(2, 1 << 20)])).await.unwrap();
+    let held = [next(&mut receiver).await, next(&mut receiver).await];
+    proxy.stall(Flow::ToServer);
+    for delivery in held {
+        within(delivery.accept()).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await; // until the acknowledgements are on their way
+    proxy.end(End::Reset);
+    lost(&receiver).await;
+    proxy.resume();
+    proxy.slow(Flow::ToClient, (64 << 10).try_into().unwrap());
+    connected_again(&receiver).await;
+    within(next(&mut receiver).await.accept()).await.unwrap();
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 1)).await;
+    let resume = async {
+        tokio::time::sleep(Duration::from_millis(200)).await; // until nothing more is taken
+        proxy.resume();
+    };
+    let (drained, ()) = tokio::join!(within(receiver.drain(PATIENCE)), resume);
+    assert_eq!(drained.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
+}
+
+/// An empty broker sends nothing again, also if its connection is lost.
+#[tokio::test]
+async fn a_drain_is_clean_when_the_session_is_gone() {
+    let (broker, empty) = (Broker::start().unwrap(), Broker::start().unwrap());
+    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+    let mut receiver = receiver(&format!("mqtt://{}/t?client=c", proxy.address()), strict()).await.unwrap();
+    within(sender_to(&broker, "t").await.send(&event(1))).await.unwrap();
+    let held = next(&mut receiver).await;
+    proxy.stall(Flow::ToServer);
+    within(held.accept()).await.unwrap();
+    proxy.forward_to(([127, 0, 0, 1], empty.port()).into());
+    proxy.end(End::Reset);
+    lost(&receiver).await;
+    proxy.resume();
+    connected_again(&receiver).await;
+    within(proxy.refuse()).await;
+    proxy.end(End::Reset);
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.losses() < 2 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    within(receiver.drain(PATIENCE)).await.unwrap();
 }
 
 /// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.

@@ -93,3 +93,14 @@ pub(crate) async fn lost(receiver: &Receiver) {
     })
     .await;
 }
+
+/// Waits until the receiver has its second connection.
+pub(crate) async fn connected_again(receiver: &Receiver) {
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.connects() < 2 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+}
