@@ -556,7 +556,50 @@ def cited(one, area):
     reads = one["request"]["op"] in ("decode", "transcode") and not several
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
         clauses.append("CE-Context-Attributes-a")
+    of_main = any(not has(clause, "1.0.2") for clause in clauses) and not any(has(clause, "1.0.2") and strong(clause, "MUST") for clause in clauses)
+    if one["level"] == "MUST" and not refused(one) and not one.get("policy") and not of_main:
+        if one["request"]["op"] == "decode" and not any(binds_readers(clause) for clause in clauses):
+            clauses += READS.get(area, [])
+        if one["request"]["op"] == "transcode" and "message" in one["expect"][0].get("result", {}):
+            clauses += [clause for clause in passing_on(one) if clause not in clauses]
     return clauses
+
+
+# What demands that a message or a document is read, where a case cites only how it is written.
+READS = {"amqp": ["AMQP-3.1.3-a"], "avro": ["AVRO-2.4-a", "CE-Overview-a"], "protobuf": ["CE-Overview-a"], "json": ["CE-Overview-a"],
+         "core": ["CE-Overview-a", "JSON-2.2-a"]}
+
+# What demands the parts of a message or a document, by how it travels and in which mode.
+PARTS = {
+    ("http", "binary"): ["HTTP-3.1.1-a", "HTTP-3.1.2-a", "HTTP-3.1.3-a"], ("http", "structured"): ["HTTP-3.2.1-a", "HTTP-3.2.2-a"],
+    ("http", "batched"): ["HTTP-3.3.1-a", "HTTP-3.3.2-a"],
+    ("kafka", "binary"): ["KAFKA-3.2.1-a", "KAFKA-3.2.2-a", "KAFKA-3.2.3-a"], ("kafka", "structured"): ["KAFKA-3.3.1-a", "KAFKA-3.3.2-a"],
+    ("amqp", "binary"): ["AMQP-3.1.1-a", "AMQP-3.1.2-a", "AMQP-3.1.3-a"], ("amqp", "structured"): ["AMQP-3.2.1-a", "AMQP-3.2.2-a"],
+    ("mqtt5", "binary"): ["MQTT-3.1.1-a", "MQTT-3.1.2-a", "MQTT-3.1.3-a"], ("mqtt5", "structured"): ["MQTT-3.2.1-a", "MQTT-3.2.2-a"],
+    ("mqtt3", "structured"): ["MQTT-3-c", "MQTT-3.2.2-a"], ("websockets", "structured"): ["WS-1.5-a", "WS-3.1-a"],
+    ("nats", "structured"): ["NATS-3-b", "NATS-3.2-a"], ("json", "structured"): ["JSON-3-b", "JSON-3-c"], ("json-batch", "structured"): ["JSON-4.1-a"],
+}
+
+
+def binds_readers(clause):
+    """Whether a clause of the release is a MUST for those who read."""
+    return has(clause, "1.0.2") and strong(clause, "MUST") and REQUIREMENTS[clause]["role"] in ("both", "consumer")
+
+
+def passing_on(one):
+    """The clauses that demand what is written of a message that is passed on: those of its target, and those of a payload in JSON."""
+    to, message = one["request"]["to"], one["expect"][0]["result"]["message"]
+    octets = json_document({"via": to["via"], "message": message})
+    mode = "binary" if octets is None and to["via"] not in ("json", "json-batch") else "batched" if to.get("mode") == "batched" else "structured"
+    found = list(PARTS.get((to["via"], mode), []))
+    source = one["request"]["from"]
+    if source["via"] in ("json", "json-batch", "websockets") and b'"data":' in (json_document(source) or b""):
+        found.append("JSON-3.1.2-d")
+    if octets is not None and b'"data":' in octets:
+        found.append("JSON-3.1.1-h")
+    if octets is not None and b'"data_base64":' in octets:
+        found.append("JSON-3.1.1-b")
+    return found
 
 
 def is_refusal(outcome):
@@ -633,6 +676,8 @@ def flags(one):
         found.add("producer-rule")
     if reads and refused(one) and (UNVERIFIED.match(one["id"]) or BEHIND.match(one["id"])) or BEYOND.match(one["id"]) or UNPADDED.match(one["id"]):
         found.add("producer-rule")
+    if reads and refused(one) and set(one["clauses"]) == {"AMQP-3.1.2-a"}:
+        found.add("producer-rule")  # which section holds the payload; what a reader does with another is not said
     if reads and refused(one) and set(one["clauses"]) == {"SDK-Acceptance-a"}:
         found.add("producer-rule")  # that events of version 0.3 are supported is recommended; what is refused of them is not said
     if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
