@@ -54,8 +54,10 @@ impl Venue for Address {
                 .with_property("cloudEvents_id", AmqpValue::String("1".into()));
         }
         let address: Vec<_> = Endpoint::parse(&self.url)?.segments().collect();
-        send_bare(&self.url, &address.join("/"), from_sections(message)?).await;
-        Ok(())
+        let (url, address, message) = (self.url.clone(), address.join("/"), from_sections(message)?);
+        // A task of its own, so that its panic is a verdict.
+        let sent = tokio::spawn(async move { send_bare(&url, &address, message).await });
+        sent.await.map_err(|error| Error::new(ErrorKind::Transport).with_source(error))
     }
 
     async fn interrupt(&self) -> Result<(), Error> {

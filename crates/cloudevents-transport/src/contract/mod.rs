@@ -225,6 +225,9 @@ const AT_ONCE: usize = 4;
 /// What a check may take, in times of [`Claims::patience`]: what waits without end in a client is a failure that has a name.
 const PATIENCES: u32 = 3;
 
+/// What opening a venue may take, whose claims are not known then.
+const OPENING: Duration = Duration::from_secs(60);
+
 async fn ended(
     claims: Claims,
     check: impl Future<Output = Result<Verdict, Failure>>,
@@ -253,7 +256,7 @@ macro_rules! all {
             $(
                 if wanted(stringify!($check)) {
                     checks.push((stringify!($check), Box::pin(async move {
-                        let venue = open().await?;
+                        let venue = tools::within(OPENING, open()).await??;
                         ended(venue.claims(), $check(&venue)).await
                     })));
                 }
