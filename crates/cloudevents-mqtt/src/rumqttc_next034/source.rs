@@ -148,8 +148,9 @@ impl Inbox {
 
     /// Acknowledges what the ledger has settled, in the order of arrival (MQTT 5.0, section 4.6).
     pub(super) fn acknowledge(&self) {
-        let marks = self.ledger.marks();
+        // One at a time: what one has taken from the ledger is acknowledged before another sends a PINGREQ behind it.
         let mut inner = self.inner();
+        let marks = self.ledger.marks();
         let Inner { unacknowledged, connection, owed, .. } = &mut *inner;
         let Some((epoch, outbox)) = connection else { return };
         if let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) {
