@@ -46,9 +46,9 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Recor
 
 /// Encodes a message as a record without a key. The document of a structured message is not changed.
 ///
-/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch.
-/// [`Key::of_message`](crate::Key::of_message) finds a key. What binary mode does not hold of an event is not reported here, but by
-/// [`Mode::message`](cloudevents_core::Mode::message).
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch. [`Key::of_message`](crate::Key::of_message) finds a key.
+/// What binary mode changes of an event is not reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message)
+/// what changes the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

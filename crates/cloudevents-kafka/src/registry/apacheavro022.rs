@@ -33,7 +33,7 @@ use std::{borrow::Cow, sync::Arc};
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use cloudevents_core::Event;
-/// use cloudevents_kafka::registry::{Cached, HttpRegistry, RegistryAvro, Schema, Writing};
+/// use cloudevents_kafka::registry::{apacheavro022::RegistryAvro, reqwest013::HttpRegistry, Cached, Schema, Writing};
 /// use cloudevents_transport::AsyncCodec;
 /// use serde::{Deserialize, Serialize};
 ///

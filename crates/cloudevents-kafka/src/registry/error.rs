@@ -3,7 +3,7 @@
 use cloudevents_core::{Error, ErrorKind};
 use std::{error::Error as _, fmt};
 
-/// A registry's error response: the source of errors of `HttpRegistry`.
+/// A registry's error response: the source of errors of `reqwest013::HttpRegistry`.
 ///
 /// ```
 /// use cloudevents_core::Error;

@@ -22,7 +22,7 @@ use std::{borrow::Cow, sync::Arc};
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use cloudevents_core::Event;
-/// use cloudevents_kafka::registry::{Cached, HttpRegistry, RegistryJson, Schema, Writing};
+/// use cloudevents_kafka::registry::{reqwest013::HttpRegistry, Cached, RegistryJson, Schema, Writing};
 /// use cloudevents_transport::AsyncCodec;
 ///
 /// let registry = Cached::new(HttpRegistry::new("http://localhost:8081", Default::default())?);

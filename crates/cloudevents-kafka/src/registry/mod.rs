@@ -8,10 +8,10 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`Framed`] | reads and writes the framing, without a registry |
-//! | [`SchemaRegistry`] | the trait of registries; implemented by `HttpRegistry` (feature `registry-reqwest013`) and by your own |
+//! | [`SchemaRegistry`] | the trait of registries; implemented by `reqwest013::HttpRegistry` (feature `registry-reqwest013`) and by your own |
 //! | [`Cached`] | caches another registry |
-//! | `RegistryAvro` | serde types as Avro (feature `registry-apacheavro022`) |
-//! | `RegistryProtobuf` | messages of prost (feature `registry-prost014`) |
+//! | `apacheavro022::RegistryAvro` | serde types as Avro (feature `registry-apacheavro022`) |
+//! | `prost014::RegistryProtobuf` | messages of prost (feature `registry-prost014`) |
 //! | [`RegistryJson`] | serde types as JSON, without validation against the JSON Schema |
 //! | [`RegistryRaw`] | bytes and the id of their schema, for anything else |
 //!
@@ -37,36 +37,30 @@
 //! [wire]: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 
 #[cfg(feature = "registry-apacheavro022")]
-mod apacheavro022;
+pub mod apacheavro022;
 mod cache;
 mod content_type;
 mod error;
 mod framing;
 mod json;
 #[cfg(feature = "registry-prost014")]
-mod prost014;
+pub mod prost014;
 mod raw;
 mod references;
 #[cfg(feature = "registry-reqwest013")]
-mod reqwest013;
+pub mod reqwest013;
 mod resolver;
 mod schema;
 mod subject;
 mod table;
 mod writing;
 
-#[cfg(feature = "registry-apacheavro022")]
-pub use apacheavro022::RegistryAvro;
 pub use cache::{CacheOptions, Cached};
 pub use error::{RegistryRefusal, is_temporary};
 pub use framing::{Framed, MessageIndexes};
 pub use json::RegistryJson;
-#[cfg(feature = "registry-prost014")]
-pub use prost014::RegistryProtobuf;
 pub use raw::{RawPayload, RegistryRaw};
 pub use references::referenced_schemas;
-#[cfg(feature = "registry-reqwest013")]
-pub use reqwest013::{Authorization, HttpRegistry, HttpRegistryOptions};
 pub use resolver::SchemaRegistry;
 pub use schema::{Reference, Schema, SchemaKind};
 pub use subject::Subject;

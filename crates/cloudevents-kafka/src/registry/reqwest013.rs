@@ -16,7 +16,7 @@ const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 /// Options of an [`HttpRegistry`].
 ///
 /// ```
-/// use cloudevents_kafka::registry::{Authorization, HttpRegistryOptions};
+/// use cloudevents_kafka::registry::reqwest013::{Authorization, HttpRegistryOptions};
 ///
 /// let mut options = HttpRegistryOptions::default();
 /// options.authorization = Authorization::Basic { user: "key".into(), password: "secret".into() };

@@ -27,7 +27,7 @@ use std::{borrow::Cow, sync::Arc};
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use cloudevents_core::Event;
-/// use cloudevents_kafka::registry::{Cached, HttpRegistry, RegistryProtobuf, Schema, Writing};
+/// use cloudevents_kafka::registry::{prost014::RegistryProtobuf, reqwest013::HttpRegistry, Cached, Schema, Writing};
 /// use cloudevents_transport::AsyncCodec;
 ///
 /// #[derive(Clone, PartialEq, prost::Message)]

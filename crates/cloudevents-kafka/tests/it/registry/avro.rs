@@ -2,7 +2,9 @@
 
 use super::{frames, server::FakeRegistry};
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event};
-use cloudevents_kafka::registry::{HttpRegistry, RegistryAvro, Schema, Subject, Writing, is_temporary};
+use cloudevents_kafka::registry::{
+    Schema, Subject, Writing, apacheavro022::RegistryAvro, is_temporary, reqwest013::HttpRegistry,
+};
 use cloudevents_transport::AsyncCodec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

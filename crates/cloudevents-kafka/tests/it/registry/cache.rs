@@ -2,7 +2,9 @@
 
 use super::server::{FakeRegistry, soon};
 use cloudevents_core::{CodecContext, Data, ErrorKind};
-use cloudevents_kafka::registry::{CacheOptions, Cached, RegistryAvro, Schema, SchemaRegistry};
+use cloudevents_kafka::registry::{
+    CacheOptions, Cached, Schema, SchemaRegistry, apacheavro022::RegistryAvro,
+};
 use cloudevents_transport::AsyncCodec;
 use futures_util::{FutureExt, future::join_all};
 use std::{sync::Arc, time::Duration};

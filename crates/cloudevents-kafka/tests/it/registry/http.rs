@@ -3,8 +3,8 @@
 use super::server::{FakeRegistry, soon};
 use cloudevents_core::ErrorKind;
 use cloudevents_kafka::registry::{
-    Authorization, HttpRegistry, HttpRegistryOptions, Reference, RegistryRefusal, Schema, SchemaKind,
-    SchemaRegistry, is_temporary,
+    Reference, RegistryRefusal, Schema, SchemaKind, SchemaRegistry, is_temporary,
+    reqwest013::{Authorization, HttpRegistry, HttpRegistryOptions},
 };
 use std::{error::Error as _, time::Duration};
 use tokio::{

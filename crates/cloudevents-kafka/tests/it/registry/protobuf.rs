@@ -2,7 +2,9 @@
 
 use super::{frames, server::FakeRegistry};
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event};
-use cloudevents_kafka::registry::{HttpRegistry, MessageIndexes, RegistryProtobuf, Schema, Subject, Writing};
+use cloudevents_kafka::registry::{
+    MessageIndexes, Schema, Subject, Writing, prost014::RegistryProtobuf, reqwest013::HttpRegistry,
+};
 use cloudevents_transport::AsyncCodec;
 use prost::{Message, Name};
 

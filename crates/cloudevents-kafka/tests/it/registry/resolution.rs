@@ -3,7 +3,7 @@
 
 use super::server::FakeRegistry;
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind};
-use cloudevents_kafka::registry::{HttpRegistry, RegistryAvro};
+use cloudevents_kafka::registry::{apacheavro022::RegistryAvro, reqwest013::HttpRegistry};
 use cloudevents_transport::AsyncCodec;
 use serde::{
     Deserialize, Deserializer, Serialize,

@@ -6,7 +6,10 @@ use axum::{
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
 };
-use cloudevents_kafka::registry::{Cached, HttpRegistry, HttpRegistryOptions};
+use cloudevents_kafka::registry::{
+    Cached,
+    reqwest013::{HttpRegistry, HttpRegistryOptions},
+};
 use std::{
     collections::HashMap,
     future::Future,
