@@ -45,8 +45,8 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
 /// Encodes a message. The document of a structured message is not changed. The [`Separator`] or [`Encoding`], whose mode does not
 /// apply, is for binary messages.
 ///
-/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. What binary mode does not hold of an event
-/// is not reported here, but by [`Mode::message`](cloudevents_core::Mode::message).
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none. What binary mode changes of an event is not
+/// reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
 ///
 /// ```
 /// use cloudevents_amqp::Separator;

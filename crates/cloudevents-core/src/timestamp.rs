@@ -111,8 +111,12 @@ impl<'a> Timestamp<'a> {
     }
 }
 
-/// Formats a point in time with an offset in minutes, east positive; `Z` when it is 0.
+/// Formats a point in time with an offset in minutes, east positive; `Z` when it is 0. `None` for an offset of a day or more, which date
+/// types may have, and RFC 3339 has not.
 pub(crate) fn format_with_offset(seconds: i64, nanosecond: u32, offset: i16) -> Option<String> {
+    if offset.unsigned_abs() >= 24 * 60 {
+        return None;
+    }
     let local = seconds.checked_add(i64::from(offset).wrapping_mul(60))?;
     let mut text = String::from(UtcText::of(local, nanosecond)?.as_str());
     if offset != 0 {

@@ -96,8 +96,8 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode does
-/// not hold of an event is not reported here, but where the message is made: [`Mode::message`] returns it.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged. What binary mode
+/// changes of an event is not reported here: [`encode`] returns it, and [`Mode::message`] what changes the meaning.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     Ok(write_message(message, false, headers)?.0)
 }

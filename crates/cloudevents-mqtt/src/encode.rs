@@ -38,8 +38,8 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
 /// Writes a message, for a [`Version`] of MQTT, or with an [`Encoding`], whose mode does not apply. The document of a structured message
 /// is moved, unchanged.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported); so is what MQTT 3.1.1 does not have. What binary mode does not hold
-/// of an event is not reported here, but by [`Mode::message`](cloudevents_core::Mode::message).
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported); so is what MQTT 3.1.1 does not have. What binary mode changes of an
+/// event is not reported here: [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

@@ -1,6 +1,6 @@
 //! Consumers that handle each event once.
 
-use crate::Clock;
+use crate::{Clock, millis::later};
 use cloudevents_core::{Error, EventKey};
 use std::{
     sync::{
@@ -134,8 +134,7 @@ impl<S: InboxStore> Inbox<S> {
 
     /// When a lease that begins now ends.
     pub(crate) fn lease_ends(&self) -> SystemTime {
-        let now = self.now();
-        now.checked_add(self.lease).unwrap_or(now)
+        later(self.now(), self.lease)
     }
 
     pub(crate) fn now(&self) -> SystemTime {

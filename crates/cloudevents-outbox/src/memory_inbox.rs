@@ -1,6 +1,6 @@
 //! An inbox in memory, of bounded size.
 
-use crate::{Begun, InboxStore, Started};
+use crate::{Begun, InboxStore, Started, millis::later};
 use cloudevents_core::{Error, EventKey};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -82,7 +82,7 @@ impl InboxStore for MemoryInbox {
     ) -> Result<Begun, Error> {
         let mut kept = self.kept();
         let name = (Arc::clone(&consumer), key.clone());
-        let until = now.checked_add(lease).unwrap_or(now);
+        let until = later(now, lease);
         kept.begun = kept.begun.saturating_add(1);
         // A number that no beginning had before, also of an event that was forgotten.
         let times = kept.begun;

@@ -34,8 +34,8 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(RabbitMessage, Losses), 
 
 /// Writes a message. The document of a structured message is moved, unchanged.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). What binary mode does not hold of an event is not reported here,
-/// but by [`Mode::message`](cloudevents_core::Mode::message).
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). What binary mode changes of an event is not reported here:
+/// [`encode`] returns it, and [`Mode::message`](cloudevents_core::Mode::message) what changes the meaning.
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

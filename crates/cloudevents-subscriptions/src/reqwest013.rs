@@ -7,11 +7,14 @@ use std::fmt;
 
 /// A client for a subscription manager. Connection pool, TLS and headers are those of the given reqwest client.
 ///
+/// A client that follows redirects sends the credentials of sinks wherever the manager points: let it follow none.
+///
 /// ```no_run
 /// use cloudevents_subscriptions::{SubscriptionRequest, reqwest013::Subscriptions};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let manager = Subscriptions::new(reqwest::Client::new(), "https://manager.example/v0.1");
+/// let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+/// let manager = Subscriptions::new(client, "https://manager.example/v0.1");
 /// let request = SubscriptionRequest::parse(r#"{"sink": "https://example.com/hook", "protocol": "HTTP"}"#)?;
 /// let subscription = manager.create(&request).await?;
 /// println!("{}", subscription.id());
@@ -39,8 +42,9 @@ impl Subscriptions {
 
     /// Creates a subscription, and returns it as the manager created it.
     pub async fn create(&self, request: &SubscriptionRequest) -> Result<Subscription, ClientError> {
-        let response = self.send(Method::POST, None, Some(request.to_json_with_secrets())).await?;
-        self.read(expect(response, StatusCode::CREATED).await?).await
+        let body = request.to_json_with_secrets();
+        let response = self.send(Method::POST, None, Some(&body)).await?;
+        self.read(expect(response, StatusCode::CREATED, &secrets(&body)).await?).await
     }
 
     /// Returns the subscription with this id; `None` if it does not exist.
@@ -50,7 +54,7 @@ impl Subscriptions {
 
     /// All subscriptions that the manager shows to this client.
     pub async fn query(&self) -> Result<Vec<Subscription>, ClientError> {
-        let response = expect(self.send(Method::GET, None, None).await?, StatusCode::OK).await?;
+        let response = expect(self.send(Method::GET, None, None).await?, StatusCode::OK, &[]).await?;
         let Value::Array(items) = self.json(response).await? else {
             return Err(ClientError::Answer(Invalid::new("", "the subscriptions are not an array")));
         };
@@ -72,11 +76,14 @@ impl Subscriptions {
 
     /// Deletes the subscription with this id. Returns whether it existed.
     pub async fn delete(&self, id: &str) -> Result<bool, ClientError> {
+        if leaves_collection(id) {
+            return Ok(false);
+        }
         let response = self.send(Method::DELETE, Some(id), None).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),
             status if status.is_success() => Ok(true),
-            _ => Err(refused(response).await),
+            _ => Err(refused(response, &[]).await),
         }
     }
 
@@ -86,11 +93,15 @@ impl Subscriptions {
         id: &str,
         body: Option<Value>,
     ) -> Result<Option<Subscription>, ClientError> {
-        let response = self.send(method, Some(id), body).await?;
+        if leaves_collection(id) {
+            return Ok(None);
+        }
+        let response = self.send(method, Some(id), body.as_ref()).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        self.read(expect(response, StatusCode::OK).await?).await.map(Some)
+        let secrets = body.as_ref().map(secrets).unwrap_or_default();
+        self.read(expect(response, StatusCode::OK, &secrets).await?).await.map(Some)
     }
 
     async fn read(&self, response: Response) -> Result<Subscription, ClientError> {
@@ -109,7 +120,7 @@ impl Subscriptions {
         &self,
         method: Method,
         id: Option<&str>,
-        body: Option<Value>,
+        body: Option<&Value>,
     ) -> Result<Response, ClientError> {
         let mut url = format!("{}/subscriptions", self.base);
         if let Some(id) = id {
@@ -121,7 +132,7 @@ impl Subscriptions {
         }
         let mut request = self.client.request(method, url);
         if let Some(body) = body {
-            request = request.json(&body);
+            request = request.json(body);
         }
         request.send().await.map_err(ClientError::Transport)
     }
@@ -133,7 +144,8 @@ impl Subscriptions {
 pub enum ClientError {
     /// Sending the request or receiving the response failed.
     Transport(reqwest::Error),
-    /// The manager refused the request: the status, and the beginning of the body.
+    /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
+    /// credential of the request's sink.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),
@@ -162,15 +174,45 @@ impl std::error::Error for ClientError {
     }
 }
 
-async fn expect(response: Response, status: StatusCode) -> Result<Response, ClientError> {
-    if response.status() == status { Ok(response) } else { Err(refused(response).await) }
+/// Whether a URL with this id is not one of a subscription: such segments are removed from paths.
+fn leaves_collection(id: &str) -> bool {
+    matches!(id, "" | "." | "..")
 }
 
-async fn refused(response: Response) -> ClientError {
+async fn expect(response: Response, status: StatusCode, secrets: &[String]) -> Result<Response, ClientError> {
+    if response.status() == status { Ok(response) } else { Err(refused(response, secrets).await) }
+}
+
+async fn refused(response: Response, secrets: &[String]) -> ClientError {
     const SHOWN: usize = 1000;
     let status = response.status().as_u16();
-    let body = beginning(response, SHOWN).await.unwrap_or_default();
+    let longest = secrets.iter().map(String::len).max().unwrap_or_default();
+    let mut body = beginning(response, SHOWN.saturating_add(longest)).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    if secrets.iter().any(|secret| text.contains(secret.as_str())) {
+        return ClientError::Refused(
+            status,
+            "its text is not shown, because it repeats a secret of the request".to_owned(),
+        );
+    }
+    body.truncate(SHOWN);
     ClientError::Refused(status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// What a response must not repeat: the texts of the credential in this request, as they are and as JSON has them.
+fn secrets(request: &Value) -> Vec<String> {
+    let members = request.get("sinkcredential").and_then(Value::as_object).into_iter().flatten();
+    let texts = members.filter_map(|(name, value)| {
+        let text = value.as_str()?;
+        let is_secret = match name.as_str() {
+            "accesstoken" | "refreshtoken" | "refreshtokenendpoint" | "secret" => true,
+            "identifier" => text.len() >= 6, // shorter ones are parts of words
+            _ => false,
+        };
+        is_secret.then_some(text)
+    });
+    let as_json = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
+    texts.flat_map(|text| [text.to_owned(), as_json(text)]).collect()
 }
 
 /// The body up to this number of bytes.

@@ -9,8 +9,8 @@ use tokio::{
 /// As long as no program runs: what is added to a time may be the longest duration.
 const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
-/// This much later, and at most 30 years.
-pub(crate) fn later(now: Instant, after: Duration) -> Instant {
+/// This much later, and at most 30 years: `Duration::MAX` means never, not now.
+pub fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add(after.min(YEARS)).unwrap_or(now)
 }
 

@@ -12,7 +12,7 @@ use cloudevents_kit::{
         Bounds, By, Carries, Confirmed, Content, Extends, InFlight, Orders, Outcome, Outgoing, Raw, Receipt,
         Received, ReceiverCapabilities, ReceiverOptions, SenderCapabilities, SenderOptions, Settlement,
         Settles,
-        binding::{Incoming, Permit, Receive, Resolver, Settle, Token, Transmit},
+        binding::{Incoming, Permit, Receive, Resolver, Settle, Token, Transmit, later},
     },
 };
 use std::{
@@ -414,7 +414,7 @@ impl Settle for Settling {
             _ => None,
         };
         let now = Instant::now();
-        let again = again.map(|(after, attempt)| (now.checked_add(after).unwrap_or(now), received, attempt));
+        let again = again.map(|(after, attempt)| (later(now, after), received, attempt));
         // If the receiver is gone, the file still has the message.
         let _ = to.send(Settled(again));
         Outcome::done()

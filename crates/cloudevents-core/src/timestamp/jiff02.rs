@@ -75,6 +75,18 @@ impl FromValue<'_> for Zoned {
 mod tests {
     use super::*;
 
+    /// The type has offsets of up to 25 hours, and timestamps have not.
+    #[test]
+    fn an_offset_of_a_day_is_a_mistake() {
+        for (hours, is_valid) in [(23, true), (-23, true), (24, false), (25, false), (-24, false)] {
+            let zone = jiff::tz::Offset::from_hours(hours).unwrap().to_time_zone();
+            let moment = jiff::Timestamp::from_second(200_000).unwrap().to_zoned(zone);
+            let builder = || crate::Event::builder().id("1").source("/s").ty("t");
+            assert_eq!(builder().time(moment.clone()).build().is_ok(), is_valid, "{hours}");
+            assert_eq!(builder().extension("at", moment.clone()).build().is_ok(), is_valid, "{hours}");
+        }
+    }
+
     #[test]
     fn as_attributes() {
         let text = "2018-04-05T17:31:00Z";

@@ -46,6 +46,18 @@ impl FromValue<'_> for OffsetDateTime {
 mod tests {
     use super::*;
 
+    /// The type has offsets of up to 25 hours, and timestamps have not.
+    #[test]
+    fn an_offset_of_a_day_is_a_mistake() {
+        for (hours, is_valid) in [(23, true), (-23, true), (24, false), (25, false), (-24, false)] {
+            let offset = UtcOffset::from_hms(hours, 0, 0).unwrap();
+            let moment = OffsetDateTime::UNIX_EPOCH.checked_add(Duration::days(2)).unwrap().to_offset(offset);
+            let builder = || crate::Event::builder().id("1").source("/s").ty("t");
+            assert_eq!(builder().time(moment).build().is_ok(), is_valid, "{hours}");
+            assert_eq!(builder().extension("at", moment).build().is_ok(), is_valid, "{hours}");
+        }
+    }
+
     #[test]
     fn as_attributes() {
         let text = "2018-04-05T17:31:00Z";

@@ -70,7 +70,7 @@ pub(super) fn hand_over<R>(
     match text {
         Some(text) => use_it(Ok(Some(Timestamp(&text)))),
         None => use_it(Err(Error::new(crate::ErrorKind::InvalidTimestamp)
-            .with_detail("RFC 3339 has the years 0000 to 9999 and offsets of whole minutes")
+            .with_detail("RFC 3339 has the years 0000 to 9999 and offsets of whole minutes, less than a day")
             .with_clause("CE-Type-System-l"))),
     }
 }

@@ -102,17 +102,8 @@ pub(super) fn secrets(request: &Request) -> Secrets {
                     // Some have their key as the user, without a password.
                     secrets = secrets.with(if password.is_empty() { user } else { password });
                 }
-                if !credentials.contains([',', '&']) {
-                    secrets = secrets.with(credentials);
-                }
-                // Of parameters, such as those of Digest and of AWS, most are names.
-                for (name, value) in
-                    credentials.split([',', '&']).filter_map(|part| part.trim().split_once('='))
-                {
-                    let name = name.to_ascii_lowercase();
-                    if ["password", "response", "sig", "signature", "token"].contains(&name.as_str()) {
-                        secrets = secrets.with(value.trim_matches('"'));
-                    }
+                for secret in secrets_of(credentials) {
+                    secrets = secrets.with(secret);
                 }
             }
             "cookie" => {
@@ -134,12 +125,55 @@ pub(super) fn secrets(request: &Request) -> Secrets {
 /// The least that a cookie or a header which sounds like a credential has, to be one.
 const SECRET: usize = 6;
 
+/// What is secret of credentials: all of them, unless they have parameters, such as those of Digest, OAuth and AWS. Then it is what they
+/// contain, but for those that are known to be names.
+fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
+    let is_list = credentials.contains([',', '&']);
+    let parameters = credentials.split([',', '&']).filter_map(|part| {
+        let part = part.trim();
+        let (name, value) = part.split_once('=').unwrap_or(("", part));
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"'));
+        (value.len() >= SECRET && !NAMES.contains(&name.as_str())).then_some(value)
+    });
+    (!is_list).then_some(credentials).into_iter().chain(parameters)
+}
+
+/// Parameters of credentials that are sent with each request, or chosen for it, and open nothing (RFC 7616; RFC 5849; Hawk; AWS).
+const NAMES: &[&str] = &[
+    "algorithm",
+    "app",
+    "cnonce",
+    "created",
+    "credential",
+    "expires",
+    "ext",
+    "hash",
+    "headers",
+    "id",
+    "keyid",
+    "nc",
+    "nonce",
+    "oauth_consumer_key",
+    "oauth_nonce",
+    "oauth_signature_method",
+    "oauth_timestamp",
+    "oauth_version",
+    "opaque",
+    "qop",
+    "realm",
+    "signedheaders",
+    "ts",
+    "uri",
+    "userhash",
+    "username",
+];
+
 /// Whether a header has a credential, by its name. Attributes of events have none, and some keys only name a place or a message.
 fn is_credential(name: &str) -> bool {
-    let is_one =
-        ["auth", "credential", "key", "password", "secret", "token"].iter().any(|word| name.contains(word));
-    let is_none = ["partition", "routing", "idempotency"].iter().any(|word| name.contains(word));
-    is_one && !is_none && !name.starts_with("ce-")
+    let is_one = ["auth", "credential", "password", "secret", "token"].iter().any(|word| name.contains(word));
+    let is_key = name.contains("key")
+        && !["partition", "routing", "idempotency"].iter().any(|word| name.contains(word));
+    (is_one || is_key) && !name.starts_with("ce-")
 }
 
 pub(super) async fn refused(response: Response, secrets: &Secrets) -> Error {
@@ -197,6 +231,31 @@ mod tests {
     use super::*;
     use http::HeaderValue;
     use std::time::Duration;
+
+    /// What is secret of credentials, and not what only names somebody.
+    #[test]
+    fn parameters_of_credentials_are_secret_unless_they_are_names() {
+        for (credentials, secret) in [
+            ("key=t0pSecretValue99, client=shop", &["t0pSecretValue99"][..]),
+            (
+                r#"realm="photos", oauth_consumer_key="dpf43f3p2l4k3l03", oauth_token="nnch734d00sl2jdk", oauth_signature="kd94hf93%26pfkkdhi9""#,
+                &["nnch734d00sl2jdk", "kd94hf93%26pfkkdhi9"],
+            ),
+            (
+                "Credential=AKIDEXAMPLE/20150830, SignedHeaders=host;x-amz-date, Signature=fe5f80f7",
+                &["fe5f80f7"],
+            ),
+            (r#"id="dh37fgj492je", ts="1353832234", nonce="j4h3g2", mac="6R4rV5iE+N=""#, &["6R4rV5iE+N="]),
+            ("t=eyJ0eXAi.eyJhdWQi, k=BA1Hxzyi1RUM", &["eyJ0eXAi.eyJhdWQi", "BA1Hxzyi1RUM"]),
+            ("first0ne,second0ne", &["first0ne", "second0ne"]),
+            ("token=\"abcdef12\"", &["token=\"abcdef12\"", "abcdef12"]),
+            ("c2VjcmV0==", &["c2VjcmV0=="]),
+        ] {
+            assert_eq!(secrets_of(credentials).collect::<Vec<_>>(), secret, "{credentials}");
+        }
+        assert!(is_credential("x-routing-token") && is_credential("x-api-key"));
+        assert!(!is_credential("x-routing-key") && !is_credential("ce-authid"));
+    }
 
     #[test]
     fn what_the_headers_request_stands_beside_a_document_that_cannot_be_read() {

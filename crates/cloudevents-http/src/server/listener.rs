@@ -4,7 +4,7 @@ use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve_
 use cloudevents_core::{Error, ErrorKind, Peer};
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverCapabilities,
-    binding::{Incoming, Receive, normal_path},
+    binding::{Incoming, Receive, later, normal_path},
 };
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -158,8 +158,8 @@ impl Receive for HttpReceiver {
         // No more connections and no more requests.
         self.stop.send_replace(true);
         let drained = self.exchange.drain(deadline).await;
-        let end = if drained.is_ok() { now.checked_add(deadline) } else { None };
-        if timeout_at(end.unwrap_or_else(last_words), ended(&mut self.server)).await.is_ok() {
+        let end = if drained.is_ok() { later(now, deadline) } else { last_words() };
+        if timeout_at(end, ended(&mut self.server)).await.is_ok() {
             return drained;
         }
         let late = self.exchange.give_up();
@@ -174,8 +174,7 @@ impl Receive for HttpReceiver {
 
 /// The time for the last responses.
 fn last_words() -> Instant {
-    let now = Instant::now();
-    now.checked_add(LAST_WORDS).unwrap_or(now)
+    later(Instant::now(), LAST_WORDS)
 }
 
 async fn ended(server: &mut Option<JoinHandle<()>>) {

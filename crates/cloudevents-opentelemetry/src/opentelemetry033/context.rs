@@ -85,9 +85,9 @@ fn with_origin(event: &Event, values: &HashMap<String, String>) -> Option<Event>
         return None;
     }
     let mut builder = event.clone().into_builder().extension(NAMES[0], values.get(NAMES[0])?.as_str());
-    if let Some(state) = values.get(NAMES[1]).filter(|state| !state.is_empty()) {
-        builder = builder.extension(NAMES[1], state.as_str());
-    }
+    // A state that the event has alone belongs to another trace.
+    builder = builder
+        .extension(NAMES[1], values.get(NAMES[1]).filter(|state| !state.is_empty()).map(String::as_str));
     builder.build().ok()
 }
 

@@ -31,7 +31,7 @@ pub(super) fn send(place: &Place, message: &Outgoing) -> Span {
         cloudevents.event_source = event.map(|event| event.source().as_str()),
         cloudevents.event_type = event.map(Event::ty),
         cloudevents.event_subject = event.and_then(Event::subject),
-        cloudevents.event_spec_version = event.map(|_| "1.0"),
+        cloudevents.event_spec_version = event.map(|event| event.specversion().as_str()),
     )
 }
 
@@ -61,7 +61,7 @@ pub(super) fn process(place: &Place, delivery: &Delivery) -> Span {
         cloudevents.event_source = event.map(|event| event.source().as_str()),
         cloudevents.event_type = event.map(Event::ty),
         cloudevents.event_subject = event.and_then(Event::subject),
-        cloudevents.event_spec_version = event.map(|_| "1.0"),
+        cloudevents.event_spec_version = event.map(|event| event.specversion().as_str()),
     )
 }
 

@@ -1,9 +1,9 @@
 //! Calls of the store: at most one of each kind at a time, and again later where they fail.
 
 use super::{FIRST, Held, OutboxOptions, Tally};
-use crate::{Claim, Claimed, Settled, Settlement, Store, Ticket, millis::later};
+use crate::{Claim, Claimed, Settled, Settlement, Store, Ticket, millis};
 use cloudevents_core::Error;
-use cloudevents_transport::binding::connect::Backoff;
+use cloudevents_transport::binding::{connect::Backoff, later};
 use futures_util::{future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::HashMap,
@@ -84,7 +84,7 @@ impl<S: Store> Calls<S> {
             pass: Pass::default(),
             settle_at: now,
             settling: Kind::default(),
-            renew_at: after(now, renewal(options)),
+            renew_at: later(now, renewal(options)),
             renewing: Kind::default(),
             prune_at: now,
             pruning: Kind::default(),
@@ -109,7 +109,7 @@ impl<S: Store> Calls<S> {
         claim.rooms = rooms.collect();
         claim.rooms.sort_unstable();
         claim.after = self.pass.after.clone();
-        let (store, until) = (Arc::clone(&self.store), later(claim.now, claim.lease));
+        let (store, until) = (Arc::clone(&self.store), millis::later(claim.now, claim.lease));
         self.running.push(Box::pin(async move { Done::Claimed(until, store.claim(claim).await) }));
     }
 
@@ -134,7 +134,7 @@ impl<S: Store> Calls<S> {
         if pass.after.is_none() {
             pass.was_limited = mem::take(&mut pass.is_limited);
             if !mem::take(&mut pass.has_claimed) && !self.has_news {
-                self.claim_at = after(Instant::now(), options.poll);
+                self.claim_at = later(Instant::now(), options.poll);
             }
         }
         Some(claimed)
@@ -192,9 +192,9 @@ impl<S: Store> Calls<S> {
             return;
         }
         self.renewing.is_running = true;
-        self.renew_at = after(Instant::now(), renewal(options));
+        self.renew_at = later(Instant::now(), renewal(options));
         let tickets = held.keys().copied().collect();
-        let (store, until) = (Arc::clone(&self.store), later(options.clock.now(), options.lease));
+        let (store, until) = (Arc::clone(&self.store), millis::later(options.clock.now(), options.lease));
         self.running.push(Box::pin(async move { Done::Renewed(until, store.renew(tickets, until).await) }));
     }
 
@@ -213,7 +213,7 @@ impl<S: Store> Calls<S> {
             return;
         }
         self.pruning.is_running = true;
-        self.prune_at = after(Instant::now(), PRUNE);
+        self.prune_at = later(Instant::now(), PRUNE);
         let (store, now) = (Arc::clone(&self.store), options.clock.now());
         let (deadline, retention) = (options.retry.deadline(), options.retention);
         let held_back = held_back.collect();
@@ -255,7 +255,7 @@ impl<S: Store> Calls<S> {
             (can_claim && !self.pruning.is_running, self.prune_at),
         ];
         let soonest = times.into_iter().filter(|(is, _)| *is).map(|(_, time)| time).min();
-        soonest.unwrap_or_else(|| after(Instant::now(), PRUNE))
+        soonest.unwrap_or_else(|| later(Instant::now(), PRUNE))
     }
 
     /// Whether results could not be recorded the last time.
@@ -293,14 +293,10 @@ impl Kind {
 
     /// When to try again.
     fn again(&self) -> Instant {
-        after(Instant::now(), Backoff::default().delay(self.failures))
+        later(Instant::now(), Backoff::default().delay(self.failures))
     }
 }
 
 fn renewal(options: &OutboxOptions) -> Duration {
     options.lease.checked_div(3).unwrap_or_default()
-}
-
-fn after(now: Instant, wait: Duration) -> Instant {
-    now.checked_add(wait).unwrap_or(now)
 }

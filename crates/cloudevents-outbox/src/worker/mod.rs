@@ -20,7 +20,7 @@ use crate::{
 };
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::binding::OwnWait;
+use cloudevents_transport::binding::{OwnWait, later};
 use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
@@ -213,7 +213,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             return;
         }
         let now = Instant::now();
-        self.drain_until = Some(now.checked_add(self.options.drain).unwrap_or(now));
+        self.drain_until = Some(later(now, self.options.drain));
         let behind: Vec<Flight> =
             self.targets.values_mut().flat_map(|busy| std::mem::take(&mut busy.behind)).collect();
         for flight in behind {
@@ -235,7 +235,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             self.calls.give_up();
             // What is left are calls of the store that are under way.
             let now = Instant::now();
-            self.drain_until = Some(now.checked_add(self.options.drain).unwrap_or(now));
+            self.drain_until = Some(later(now, self.options.drain));
         }
     }
 

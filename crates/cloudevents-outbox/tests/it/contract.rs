@@ -796,6 +796,11 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     let forget =
         async |consumer: &str, before, limit| store.forget(consumer.into(), before, limit).await.unwrap();
     assert_eq!(forget("a", at(12), 10).await, 0);
+    // The longest lease has no end within reach.
+    let longest = async |now| store.begin("a".into(), event(3).key(), now, Duration::MAX).await.unwrap();
+    let Begun::First(held) = longest(at(12)).await else { panic!() };
+    assert!(matches!(longest(at(1000)).await, Begun::UnderWay(_)));
+    assert!(store.abandon(held, at(1000)).await.unwrap());
     let Begun::First(other) = store.begin("a".into(), event(2).key(), at(12), SECOND).await.unwrap() else {
         panic!()
     };

@@ -415,6 +415,26 @@ async fn draining_waits_for_attempts_and_returns_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_longest_times_are_no_overflow() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..1).await;
+    let mut options = options();
+    (options.drain, options.poll) = (Duration::MAX, Duration::MAX);
+    let slow = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            arrived.note(&outgoing);
+            async {
+                sleep(20 * SECOND).await;
+                Ok(Receipt::new())
+            }
+        })
+    };
+    outbox.run(to([("a", slow)]), options).until(sleep(SECOND)).await.unwrap();
+    assert_eq!((arrived.len(), outbox.counts().await.unwrap().delivered), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn draining_ends_at_the_deadline() {
     let (outbox, begin) = (outbox(), Instant::now());
     enqueue(&outbox, "a", 0..1).await;

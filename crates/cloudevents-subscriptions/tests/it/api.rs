@@ -65,6 +65,31 @@ async fn a_client_tells_why_it_was_refused() {
     assert!(matches!(absent.query().await.unwrap_err(), ClientError::Transport(_)));
 }
 
+/// Validators repeat what they refuse. And ids that leave the collection are no subscriptions.
+#[tokio::test]
+async fn secrets_that_a_manager_repeats_are_not_in_errors() {
+    async fn repeats(body: String) -> (StatusCode, String) {
+        (StatusCode::UNPROCESSABLE_ENTITY, format!("{} {body}", "x".repeat(900)))
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new().fallback(repeats);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let manager = Subscriptions::new(Client::new(), &url);
+    let created = manager.create(&request()).await.unwrap_err();
+    let updated = manager.update("x", &request()).await.unwrap_err();
+    for error in [created, updated] {
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("422") && !shown.contains("s3cret"), "{shown}");
+    }
+    for id in ["", ".", ".."] {
+        assert!(!manager.delete(id).await.unwrap());
+        assert_eq!(manager.retrieve(id).await.unwrap(), None);
+        assert_eq!(manager.update(id, &request()).await.unwrap(), None);
+    }
+}
+
 /// A manager that answers without an end.
 #[tokio::test]
 async fn a_client_reads_no_answer_without_end() {

@@ -25,6 +25,7 @@ pub(crate) mod transmit;
 mod writing;
 
 pub use crate::{
+    deadline::later,
     endpoint::{
         normal_path, percent_decoded,
         rejected::{Rejecting, rejecting},

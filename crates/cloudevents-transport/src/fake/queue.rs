@@ -8,6 +8,7 @@ use crate::{
         Incoming, Receive,
         confirms::Confirms,
         connect::{Backoff, Connect, Reconnect},
+        later,
         queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
     },
 };
@@ -325,7 +326,7 @@ impl QueueSource for Connection {
                 Settlement::Retry { after } => {
                     queued.attempt = queued.attempt.saturating_add(1);
                     let now = Instant::now();
-                    state.delayed.insert((now.checked_add(*after).unwrap_or(now), id), queued);
+                    state.delayed.insert((later(now, *after), id), queued);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Target, WebhookSenderOptions, WithoutConsent,
-    delivery::{Failure, Shared},
+    delivery::{CENTURY, Failure, Shared},
     guarded::failed,
     targets::Entry,
 };
@@ -64,7 +64,7 @@ impl Callbacks {
             .append_pair("key", &key)
             .finish();
         let now = Instant::now();
-        let expires = now.checked_add(lifetime).unwrap_or(now);
+        let expires = now.checked_add(lifetime.min(CENTURY)).unwrap_or(now);
         let mut offers = self.offers();
         offers.retain(|_, offer| {
             offer.expires > now && offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry))
@@ -213,7 +213,7 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
-        let until = Instant::now().checked_add(options.callback_lifetime);
+        let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
         entry.update_of(target, |live| live.health.pause(until, Reason::AwaitingConsent));
         return Ok(Registered::Pending);
     }

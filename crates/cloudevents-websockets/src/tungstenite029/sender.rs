@@ -7,7 +7,7 @@ use super::{
     options::{Target, WsConnection},
 };
 use crate::{Subprotocol, encode, encode_message};
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Leniency, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
     Sender, SenderCapabilities, SenderOptions,
@@ -247,7 +247,8 @@ impl Outbox {
         let event = match message {
             Message::Binary(event) => event,
             Message::Structured(_) => {
-                read = message.event(&self.decoding)?.value;
+                // Leniency is for what comes, and not for what is sent: repairs would not be heard of.
+                read = message.event(&self.decoding.clone().with_leniency(Leniency::default()))?.value;
                 &read
             }
             batch => return to_message(encode_message(batch, subprotocol)?),

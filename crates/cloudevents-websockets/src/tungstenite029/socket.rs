@@ -9,7 +9,7 @@ use super::{
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Receipt;
+use cloudevents_transport::{Receipt, binding::later};
 use futures_util::{Sink, SinkExt, Stream};
 use std::{
     pin::Pin,
@@ -186,7 +186,7 @@ impl Socket {
     fn start_closing(&mut self, code: CloseCode) -> Result<(), Error> {
         self.closing = true;
         // The peer has this long to answer.
-        self.tick.as_mut().reset(after(Instant::now(), FAREWELL));
+        self.tick.as_mut().reset(later(Instant::now(), FAREWELL));
         self.start(close(code, ""))
     }
 
@@ -226,7 +226,7 @@ impl Socket {
                 Some(Ok(Message::Close(_))) if self.closing => return Err(Error::new(ErrorKind::Closed)),
                 Some(Ok(Message::Close(frame))) => {
                     (self.flushing, self.ending) = (true, Some(failure::closed(frame.as_ref())));
-                    self.tick.as_mut().reset(after(Instant::now(), FAREWELL));
+                    self.tick.as_mut().reset(later(Instant::now(), FAREWELL));
                 }
                 Some(Err(_)) | None if self.closing => return Err(Error::new(ErrorKind::Closed)),
                 Some(Err(error)) => return Err(failure::lost(error)),
@@ -255,7 +255,7 @@ impl Socket {
         // What is not read because there is no room is not late.
         let now = Instant::now();
         self.arriving = arriving.map(|number| (number, now));
-        let late = after(now, self.liveness.message_deadline);
+        let late = later(now, self.liveness.message_deadline);
         if arriving.is_some() && late < self.tick.deadline() && !self.closing && self.ending.is_none() {
             self.tick.as_mut().reset(late);
         }
@@ -271,7 +271,7 @@ impl Socket {
                 return Err(error);
             }
             let now = Instant::now();
-            let late = self.arriving.map(|(_, since)| after(since, self.liveness.message_deadline));
+            let late = self.arriving.map(|(_, since)| later(since, self.liveness.message_deadline));
             if late.is_some_and(|late| late <= now) {
                 let limit = self.liveness.message_deadline;
                 return Err(if self.stream.get_ref().was_paused() {
@@ -280,7 +280,7 @@ impl Socket {
                     failure::slow(limit)
                 });
             }
-            let next = after(now, self.liveness.tick());
+            let next = later(now, self.liveness.tick());
             self.tick.as_mut().reset(late.map_or(next, |late| late.min(next)));
             let read = self.stream.get_ref().frames().bytes();
             if read != self.seen || !reading || self.stream.get_ref().is_paused() {
@@ -333,10 +333,6 @@ impl Socket {
 
 fn close(code: CloseCode, reason: &'static str) -> Message {
     Message::Close(Some(CloseFrame { code, reason: reason.into() }))
-}
-
-fn after(now: Instant, time: Duration) -> Instant {
-    now.checked_add(time).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -254,6 +254,13 @@ impl World {
             })
     }
 
+    /// Whether the target requested a pause that lasts until the deadline of this message, in its response to another one.
+    fn is_paused_too_long(&self, model: &Model, message: &Message) -> bool {
+        let deadline = self.0.begin + message.at + self.0.script.deadline;
+        let mut pauses = model.pauses.get(message.target).into_iter().flatten();
+        pauses.any(|pause| pause.until + 2 * SKEW + LAST_WAIT > deadline)
+    }
+
     fn responds(&self, by: (usize, u32), number: u64, begun: Instant, result: &Result<Receipt, Error>) {
         self.note(format_args!(
             "{number} gets {:?}",
@@ -333,7 +340,7 @@ impl World {
             } else if row.reason.starts_with("refused while other messages are accepted") {
                 self.is_proven(&model, number)
             } else if row.reason.starts_with("given up") || row.reason.starts_with("not sent within") {
-                is_late || seen.is_some_and(|seen| seen.requested)
+                is_late || seen.is_some_and(|seen| seen.requested) || self.is_paused_too_long(&model, message)
             } else {
                 message.does == Does::IsPoison && refused.is_some()
             }
