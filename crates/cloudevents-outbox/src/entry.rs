@@ -46,8 +46,8 @@ impl Entry {
     ///
     /// The order is the one in which the store numbered the messages. Transactions that overlap have no order between them.
     ///
-    /// The deadline of a message begins when it is stored, or when it is due ([`not_before`](Self::not_before)), also while it waits for those
-    /// before it: one behind a message that is due in days may be given up after its first attempt.
+    /// The deadline of a message begins when it is stored, or when it is due ([`not_before`](Self::not_before)), also while it waits for
+    /// those before it: one behind a message that is due in days may be given up after its first attempt.
     pub fn in_order(mut self) -> Self {
         self.ordered = true;
         self
