@@ -125,20 +125,37 @@ pub(super) fn secrets(request: &Request) -> Secrets {
 /// The least that a cookie or a header which sounds like a credential has, to be one.
 const SECRET: usize = 6;
 
-/// What is secret of credentials: all of them, unless they have parameters, such as those of Digest, OAuth and AWS. Then it is what they
-/// contain, but for those that are known to be names.
+/// What is secret of credentials: all of them, unless they have parameters, such as those of Digest, OAuth and AWS. Then it is what is
+/// known to be secret, and what is not known and is no word.
 fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
     let is_list = credentials.contains([',', '&']);
     let parameters = credentials.split([',', '&']).filter_map(|part| {
         let part = part.trim();
         let (name, value) = part.split_once('=').unwrap_or(("", part));
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"'));
-        (value.len() >= SECRET && !NAMES.contains(&name.as_str())).then_some(value)
+        let is_word = value.len() < SECRET || !value.bytes().any(|byte| byte.is_ascii_digit());
+        let is_secret = KEYS.contains(&name.as_str()) || !(is_word || NAMES.contains(&name.as_str()));
+        is_secret.then_some(value)
     });
     (!is_list).then_some(credentials).into_iter().chain(parameters)
 }
 
-/// Parameters of credentials that are sent with each request, or chosen for it, and open nothing (RFC 7616; RFC 5849; Hawk; AWS).
+/// Parameters of credentials that are secret, whatever they are.
+const KEYS: &[&str] = &[
+    "key",
+    "mac",
+    "oauth_signature",
+    "oauth_token",
+    "password",
+    "response",
+    "secret",
+    "sig",
+    "signature",
+    "t",
+    "token",
+];
+
+/// Parameters of credentials that are sent with each request, or chosen for it, and open nothing (RFC 7616; RFC 5849; Hawk; AWS; Azure).
 const NAMES: &[&str] = &[
     "algorithm",
     "app",
@@ -161,7 +178,11 @@ const NAMES: &[&str] = &[
     "opaque",
     "qop",
     "realm",
+    "scope",
+    "se",
     "signedheaders",
+    "skn",
+    "sr",
     "ts",
     "uri",
     "userhash",
@@ -250,6 +271,11 @@ mod tests {
             ("first0ne,second0ne", &["first0ne", "second0ne"]),
             ("token=\"abcdef12\"", &["token=\"abcdef12\"", "abcdef12"]),
             ("c2VjcmV0==", &["c2VjcmV0=="]),
+            (
+                "sr=https%3a%2f%2fns1.servicebus.windows.net%2forders&sig=k3Yl0w&se=1764100000&skn=send",
+                &["k3Yl0w"],
+            ),
+            ("user=shop, password=abc, client=orders-service", &["abc"]),
         ] {
             assert_eq!(secrets_of(credentials).collect::<Vec<_>>(), secret, "{credentials}");
         }

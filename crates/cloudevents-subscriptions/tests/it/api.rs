@@ -69,7 +69,8 @@ async fn a_client_tells_why_it_was_refused() {
 #[tokio::test]
 async fn secrets_that_a_manager_repeats_are_not_in_errors() {
     async fn repeats(body: String) -> (StatusCode, String) {
-        (StatusCode::UNPROCESSABLE_ENTITY, format!("{} {body}", "x".repeat(900)))
+        let escaped = body.replace("s3cret", "s3cr\\/et"); // as some escape it
+        (StatusCode::UNPROCESSABLE_ENTITY, format!("{} {escaped}", "x".repeat(900)))
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -81,7 +82,7 @@ async fn secrets_that_a_manager_repeats_are_not_in_errors() {
     let updated = manager.update("x", &request()).await.unwrap_err();
     for error in [created, updated] {
         let shown = format!("{error} {error:?}");
-        assert!(shown.contains("422") && !shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("422") && !shown.contains("s3cr"), "{shown}");
     }
     for id in ["", ".", ".."] {
         assert!(!manager.delete(id).await.unwrap());
