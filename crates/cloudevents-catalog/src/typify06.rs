@@ -4,9 +4,10 @@ use crate::read::Attribute;
 use crate::schema::Family;
 use crate::{Catalog, LoadError, Message, Template};
 use schemars::schema::RootSchema;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use typify_impl::{TypeSpace, TypeSpaceSettings};
 
 /// Rust code with a module for each definition of a CloudEvent, for a build script to write into `OUT_DIR`.
@@ -19,7 +20,8 @@ use typify_impl::{TypeSpace, TypeSpaceSettings};
 /// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid`
 /// for `uuid`, `regress` for `pattern`. It is not formatted.
 ///
-/// Errors: two modules would have the same name, or `typify` has no types for a schema.
+/// Errors: two modules would have the same name, or `typify` has no types for a schema, such as one with references to others than its
+/// definitions.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, typify06::rust_module};
@@ -104,10 +106,54 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
     if let Value::Object(members) = &mut document {
         members.insert("title".to_owned(), "Data".into());
     }
+    if let Some(why) = unfit(&document) {
+        return Err(failed(why));
+    }
     let schema: RootSchema = serde_json::from_value(document).map_err(|error| failed(error.to_string()))?;
     let mut space = TypeSpace::new(&TypeSpaceSettings::default());
-    space.add_root_schema(schema).map_err(|error| failed(error.to_string()))?;
-    Ok(Some(space.to_stream().to_string()))
+    // It panics at what it does not know.
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        space
+            .add_root_schema(schema)
+            .map(|_| space.to_stream().to_string())
+            .map_err(|error| error.to_string())
+    }));
+    match made {
+        Ok(made) => made.map(Some).map_err(failed),
+        Err(_) => Err(failed("the generator does not know its form".to_owned())),
+    }
+}
+
+/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, and
+/// gives two types the same name.
+fn unfit(schema: &Value) -> Option<String> {
+    let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| schema.get(name)?.as_object());
+    let names: HashSet<&str> = definitions.flat_map(Map::keys).map(String::as_str).collect();
+    if let Some(name) = names.iter().find(|name| name.eq_ignore_ascii_case("data")) {
+        return Some(format!("the definition `{name}` has the name of the type of the payload, `Data`"));
+    }
+    let is_known = |reference: &str| {
+        let name = reference.strip_prefix("#/definitions/").or_else(|| reference.strip_prefix("#/$defs/"));
+        reference == "#" || name.is_some_and(|name| names.contains(name))
+    };
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => {
+                if let Some(reference) =
+                    members.get("$ref").and_then(Value::as_str).filter(|text| !is_known(text))
+                {
+                    return Some(format!(
+                        "the reference `{reference}` is not one to a definition of the schema"
+                    ));
+                }
+                open.extend(members.values());
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn builder(message: &Message, ty: &str, code: &mut String) {
@@ -197,16 +243,59 @@ fn identifier(text: &str) -> String {
         }
     }
     // Keywords, and what begins with a digit, are no names.
-    if KEYWORDS.contains(&name.as_str()) || name.is_empty() {
+    if KEYWORDS.contains(&name.as_str()) {
         name.push('_');
+    }
+    // Underscores alone are none, either.
+    if name.bytes().all(|byte| byte == b'_') {
+        name.insert_str(0, "unnamed");
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
-const KEYWORDS: [&str; 50] = [
+const KEYWORDS: [&str; 51] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
     "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
     "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
-    "where", "while",
+    "where", "while", "yield",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(schema: &Value) -> Result<String, LoadError> {
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07", "dataschema": schema});
+        let document = json!({"messagegroups": {"g": {"messages": {"t": message}}}});
+        rust_module(&Catalog::parse(document.to_string()).unwrap())
+    }
+
+    /// The generator panics at some, and makes other types of others.
+    #[test]
+    fn schemas_that_the_generator_does_not_know_are_errors() {
+        let address = json!({"type": "object", "properties": {"street": {"type": "string"}}});
+        for (schema, is_known) in [
+            (
+                json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/a"}}, "definitions": {"a": address}}),
+                true,
+            ),
+            (json!({"type": "object", "properties": {"a": address, "b": {"$ref": "#/properties/a"}}}), false),
+            (json!({"type": "object", "properties": {"a": {"$ref": "common.json#/a"}}}), false),
+            (
+                json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/data"}}, "definitions": {"data": address}}),
+                false,
+            ),
+        ] {
+            assert_eq!(of(&schema).is_ok(), is_known, "{schema}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_language() {
+        for (name, expected) in [("yield", "yield_"), ("-", "unnamed_"), ("order", "order"), ("1", "_1")] {
+            assert_eq!(identifier(name), expected, "{name}");
+        }
+    }
+}

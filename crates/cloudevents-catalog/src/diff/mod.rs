@@ -3,7 +3,7 @@
 mod json_schema;
 
 use crate::read::Attribute;
-use crate::schema::{Family, Format};
+use crate::schema::{Family, Format, Schema};
 use crate::{Catalog, Message, Template};
 use serde_json::Value;
 use std::fmt;
@@ -269,6 +269,11 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
         }
         return;
     };
+    let is_judged = |message: &Message| !matches!(&*message.schema.schema, Schema::Not(_));
+    if is_judged(new) && !is_judged(old) {
+        let words = "the payload is judged by its schema now, and could not be before";
+        return add(Severity::Possible, "data", words.to_owned());
+    }
     let format = |message: &Message| {
         message.schema.format.as_ref().map(|format| (format.family.clone(), format.text.clone()))
     };

@@ -232,6 +232,12 @@ fn message(
     let mut attributes = Vec::new();
     if is_event && let Some(Value::Object(metadata)) = members.get("envelopemetadata") {
         for (name, rule) in metadata {
+            if name.len() > super::NAME {
+                let place = format!("{place}/envelopemetadata");
+                let words = format!("the name of an attribute has more than {} bytes", super::NAME);
+                notes.mistake(Rule::MemberType, place, words);
+                continue;
+            }
             let from = chain
                 .iter()
                 .rev()

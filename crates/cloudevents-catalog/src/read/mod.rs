@@ -23,6 +23,10 @@ pub(crate) type Members = Map<String, Value>;
 /// An entity of a collection: its id, its members and its place.
 type Entity<'v> = (&'v str, &'v Members, String);
 
+/// The longest id, and the longest name of an attribute, in bytes: what is in an entity has it in its path. Ids have 128 characters at most
+/// (core/spec.md, "`<SINGULAR>id`").
+const NAME: usize = 256;
+
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {
         return Err(LoadError::no_object(&document));
@@ -66,6 +70,10 @@ fn collection<'v>(of: &'v Members, name: &str, place: &str, notes: &mut Notes<'_
     };
     let mut list = Vec::with_capacity(members.len());
     for (key, value) in members {
+        if key.len() > NAME {
+            notes.mistake(Rule::MemberType, place.clone(), format!("an id has more than {NAME} bytes"));
+            continue;
+        }
         let place = below(&place, key);
         match value {
             Value::Object(value) => list.push((key.as_str(), value, place)),

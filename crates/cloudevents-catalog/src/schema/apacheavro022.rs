@@ -6,7 +6,13 @@ use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{Data, MediaType};
 use serde_json::Value;
 
+/// The longest name or namespace, in bytes: each type within another one has that of the other.
+const NAME: usize = 1024;
+
 pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
+    if has_long_name(document) {
+        return Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes")));
+    }
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
     let variants = match document {
         Value::Array(variants) => variants.as_slice(),
@@ -45,6 +51,18 @@ pub(super) fn judge(
         faults.push(fault(Breach::Schema, "", reference, message));
     }
     None
+}
+
+/// Readers of JSON limit the levels of a value.
+fn has_long_name(document: &Value) -> bool {
+    match document {
+        Value::Array(items) => items.iter().any(has_long_name),
+        Value::Object(members) => members.iter().any(|(key, value)| match value {
+            Value::String(text) => matches!(key.as_str(), "name" | "namespace") && text.len() > NAME,
+            value => has_long_name(value),
+        }),
+        _ => false,
+    }
 }
 
 fn is_avro(media_type: MediaType<'_>) -> bool {

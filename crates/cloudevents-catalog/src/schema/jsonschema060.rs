@@ -45,6 +45,9 @@ const NESTED_REFERENCES: usize = 8;
 /// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
 const PARTS: usize = 500_000;
 
+/// The most bytes of the JSON Pointers to all places of a document, which are kept with what is compiled.
+const PATHS: usize = 64 << 20;
+
 /// The most bytes that patterns may look at in one payload, by an estimate. One that looks around may look at all of a text from each
 /// of its characters.
 const LOOKED_AT: usize = 4_000_000_000;
@@ -97,8 +100,13 @@ impl Parts {
                 "its parts have more than {PARTS} schemas, each by itself"
             )));
         }
-        let (compiled, limits) =
-            compile(format, document, &schemas, budget, |options| options.build_map(document))?;
+        // With each object, what it reaches is compiled again.
+        let times = schemas.times();
+        let times =
+            |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
+        let charged = charge(&schemas, times, usize::MAX, budget, is_pattern);
+        charged.map_err(SchemaFault::Beyond)?;
+        let (compiled, limits) = compile(format, document, &schemas, |options| options.build_map(document))?;
         Ok(Self { compiled: Arc::new(compiled), limits })
     }
 
@@ -122,8 +130,9 @@ impl JsonSchema {
         budget: &mut Budget,
     ) -> Result<Self, SchemaFault> {
         let schemas = Schemas::read(document);
-        let (schema, limits) =
-            compile(format, document, &schemas, budget, |options| options.build(document))?;
+        // It compiles each of them once.
+        charge(&schemas, |_| 1, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
+        let (schema, limits) = compile(format, document, &schemas, |options| options.build(document))?;
         Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits })
     }
 
@@ -229,12 +238,11 @@ fn cost(schema: &Map<String, Value>) -> usize {
     required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
 }
 
-/// Compiles a document whose schemas do not go on without end.
+/// Compiles a document whose schemas do not go on without end, and whose patterns were charged.
 fn compile<'d, T>(
     format: &Format,
     document: &'d Value,
     schemas: &Schemas<'_>,
-    budget: &mut Budget,
     build: impl FnOnce(&ValidationOptions<'d>) -> Result<T, ValidationError<'static>>,
 ) -> Result<(T, Arc<Limits>), SchemaFault> {
     if schemas.depth(NESTED_REFERENCES) > WITHIN {
@@ -242,8 +250,9 @@ fn compile<'d, T>(
             "more than {WITHIN} levels of schemas are within each other, or refer to each other"
         )));
     }
-    // It compiles each of them once.
-    charge(schemas, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
+    if Extent::of(document).paths > PATHS {
+        return Err(SchemaFault::Beyond(format!("the paths of the document have more than {PATHS} bytes")));
+    }
     let limits = Arc::new(Limits::of(schemas)?);
     let mut options = jsonschema::options().offline().with_pattern_options(looking_around(PATTERN_BYTES));
     if document.get("$schema").is_none()

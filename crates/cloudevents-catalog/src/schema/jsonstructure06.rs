@@ -12,6 +12,7 @@ use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// The validator looks no further: what is below would pass.
 const DEPTH: usize = 64;
@@ -32,6 +33,9 @@ const WORK: usize = 500_000;
 
 /// Each of them takes as long as so many of JSON Schema.
 const OF_JSON_SCHEMA: usize = 100;
+
+/// What a pattern may take when a document is checked that is not extended.
+const CHECKED_BYTES: usize = 10 << 20;
 
 /// The validator compiles a regular expression for each text. It counts as this many schemas, and one of more than so many bytes as more.
 const PATTERN: usize = 64;
@@ -137,12 +141,18 @@ fn bounds(document: &Value, budget: &mut Budget) -> Result<Bounds, String> {
     let schemas = Schemas::read(document);
     // Each place of a pattern is compiled when the document is checked, whether it applies or not.
     let is_pattern = |pattern: &str, size| RegexBuilder::new(pattern).size_limit(size).build().is_ok();
-    let mut large = charge(&schemas, usize::MAX, budget, is_pattern)?;
-    // Others are no patterns of the validator where the document is not extended.
+    let mut large = charge(&schemas, |_| 1, usize::MAX, budget, is_pattern)?;
+    let beyond: HashSet<&str> =
+        large.iter().copied().filter(|pattern| !is_pattern(pattern, PATTERN_BYTES)).collect();
+    // Others are no patterns of the validator where the document is not extended, which are compiled nevertheless when it is checked.
     if is_extended(document)
-        && let Some(pattern) = large.iter().find(|pattern| !is_pattern(pattern, PATTERN_BYTES))
+        && let Some(pattern) = beyond.iter().next()
     {
         return Err(format!("the pattern `{pattern}` is not known, or too large"));
+    }
+    let places = schemas.objects().flat_map(patterns).filter(|pattern| beyond.contains(pattern)).count();
+    if !budget.spend(places.saturating_mul(CHECKED_BYTES)) {
+        return Err("the patterns of the schemas take too much together".to_owned());
     }
     large.retain(|pattern| !is_pattern(pattern, LARGE_BYTES));
     for schema in schemas.objects() {

@@ -22,19 +22,23 @@ pub(super) const PATTERN_BYTES: usize = 256 << 10;
 const SMALL_PATTERN: usize = 8 << 10;
 
 /// Charges what compiling the patterns of a document takes, in bytes, before that is done, and returns those that are large. Each is
-/// compiled as often as it is there, and no more than `most` times. `fits` says whether one takes no more than so many bytes.
+/// compiled as often as it is there, each of the schemas counted so many `times`, and no more than `most` times. `fits` says whether one
+/// takes no more than so many bytes.
 ///
 /// Errors: there are more than a document may have, or the budget of all schemas is spent.
 pub(super) fn charge<'d>(
     schemas: &Schemas<'d>,
+    times: impl Fn(&Map<String, Value>) -> usize,
     most: usize,
     budget: &mut Budget,
     fits: impl Fn(&str, usize) -> bool,
 ) -> Result<HashSet<&'d str>, String> {
     let mut all: BTreeMap<&str, usize> = BTreeMap::new();
-    for pattern in schemas.objects().flat_map(patterns) {
-        let times = all.entry(pattern).or_default();
-        *times = times.saturating_add(1).min(most);
+    for schema in schemas.objects() {
+        for pattern in patterns(schema) {
+            let count = all.entry(pattern).or_default();
+            *count = count.saturating_add(times(schema)).min(most);
+        }
     }
     let sum = |of: fn(&str) -> usize| all.keys().map(|pattern| of(pattern)).fold(0, usize::saturating_add);
     if all.len() > PATTERNS || sum(str::len) > PATTERN_TEXTS || sum(read) > READ {

@@ -17,6 +17,9 @@ const NAME: &str = "schema.proto";
 /// The most braces, and `<` and `>`, within each other in a document: the compiler descends into messages, and into values of options.
 const DEPTH: usize = 64;
 
+/// The most bytes of the full names of all parts of a document: each has the names of what it is in.
+const NAMES: usize = 64 << 20;
+
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
 
@@ -40,6 +43,15 @@ pub(crate) struct Message {
     required: Arc<Required>,
 }
 
+/// The bytes of all full names, at most.
+fn names(text: &str, depth: usize) -> usize {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.');
+    let words = text.split(|character| !is_word(character));
+    let longest = words.map(str::len).max().unwrap_or_default();
+    let parts = text.matches([';', '{', '.']).count();
+    parts.saturating_mul(longest).saturating_mul(depth.saturating_add(1))
+}
+
 impl Parts {
     pub(super) fn compile(document: &Value) -> Result<Self, SchemaFault> {
         let Value::String(text) = document else {
@@ -51,6 +63,9 @@ impl Parts {
             }
             Some(depth) if depth > DEPTH => {
                 return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
+            }
+            Some(depth) if names(text, depth) > NAMES => {
+                return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
             }
             Some(_) => {}
         }

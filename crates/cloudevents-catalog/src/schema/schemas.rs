@@ -137,6 +137,23 @@ impl<'d> Schemas<'d> {
         count
     }
 
+    /// From how many objects of the document each of them is reached, itself included: what [`reach`](Self::reach) counts, by the object.
+    pub(super) fn times(&self) -> HashMap<*const Members, usize> {
+        let mut times = HashMap::new();
+        for root in self.objects() {
+            let (mut known, mut open) = (HashSet::new(), vec![root]);
+            while let Some(members) = open.pop() {
+                if known.insert(std::ptr::from_ref(members)) {
+                    let count: &mut usize = times.entry(std::ptr::from_ref(members)).or_default();
+                    *count = count.saturating_add(1);
+                    members.values().for_each(|value| _ = within(value, &mut open));
+                    open.extend(self.referred(members));
+                }
+            }
+        }
+        times
+    }
+
     /// The most objects within each other on any way from one of them, which may follow so many references.
     pub(super) fn depth(&self, references: usize) -> usize {
         // What is within an object is behind it.

@@ -355,6 +355,65 @@ fn patterns_of_schemas_that_fail() {
     assert_eq!((report.findings.len(), count), (20, 19), "{:?}", report.findings);
 }
 
+/// Each object of a document from which types are selected is compiled with all that it refers to.
+#[test]
+fn patterns_that_many_parts_refer_to() {
+    let document = |references: usize, patterns: usize| {
+        let patterns: Map<String, Value> =
+            (0..patterns).map(|at| (format!("[a-z]{{9}}{at}"), json!(true))).collect();
+        let references = vec![json!({"$ref": "#/$defs/p"}); references];
+        let schema = json!({"$defs": {"p": {"patternProperties": patterns}, "a": {"allOf": references}}});
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON,
+            "dataschemauri": "#/schemagroups/g/schemas/s:$defs/p"});
+        json!({"messagegroups": {"g": {"messages": {"t": message}}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": JSON, "schema": schema}}}}}}})
+    };
+    let read = |document: Value| Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
+    let report = read(document(1000, 1000));
+    assert!(
+        report.findings.iter().any(|finding| finding.message.contains("too much together")),
+        "{:?}",
+        report.findings
+    );
+    let report = read(document(10, 10));
+    assert!(
+        report.findings.iter().all(|finding| !finding.message.contains("too much together")),
+        "{:?}",
+        report.findings
+    );
+    assert_eq!(judge(&report, &json!({})).not_judged(), None, "{:?}", report.findings);
+}
+
+/// What is in an entity, or in a part of a schema, has the names of all that it is in.
+#[test]
+fn names_that_are_part_of_many_paths() {
+    let long = "a".repeat(100_000);
+    let messages: Map<String, Value> = (0..2000).map(|at| (at.to_string(), json!({}))).collect();
+    let document = json!({"messagegroups": {&*long: {"messages": messages}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    assert_eq!((report.findings.len(), report.mistakes().count()), (1, 1));
+
+    let metadata: Map<String, Value> = (0..2000).map(|at| (format!("a{at}"), json!({}))).collect();
+    let message = json!({"envelope": "CloudEvents/1.0", "envelopemetadata": metadata});
+    let document = json!({"messagegroups": {"g": {"messages": {&*long: message}}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    assert_eq!((report.findings.len(), report.mistakes().count()), (1, 1));
+
+    let properties: Map<String, Value> =
+        (0..2000).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+    assert_refused(JSON, &json!({"properties": {&*long: {"properties": properties}}}));
+    let fields: Vec<Value> = (0..2000)
+        .map(|at| json!({"name": format!("f{at}"), "type": {"type": "fixed", "name": format!("t{at}"), "size": 1}}))
+        .collect();
+    let record = json!({"type": "record", "name": "r", "namespace": &*long, "fields": fields});
+    assert_refused("Avro/1.12.0", &record);
+    let fields: String = (1..=2000).map(|at| format!("optional int32 a{at} = {at};")).collect();
+    let message = format!("syntax = \"proto2\"; message {long} {{ {fields} }}");
+    assert_refused("Protobuf/3", &json!(message));
+    let package = format!("syntax = \"proto3\"; package {}a; message A {{}}", "a.".repeat(50_000));
+    assert_refused("Protobuf/3", &json!(package));
+}
+
 /// A translator reads all of a pattern again after each of these.
 #[test]
 fn patterns_with_many_escapes() {

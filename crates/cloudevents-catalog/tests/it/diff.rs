@@ -22,6 +22,37 @@ fn schema(format: &str, schema: &str) -> String {
     format!(r#"{{"envelope": "CloudEvents/1.0", "dataschemaformat": "{format}", "dataschema": {schema}}}"#)
 }
 
+/// What the earlier one could not be judged by was valid whatever it was.
+#[test]
+fn of_a_schema_that_was_not_judged_by() {
+    let schema_of = |definitions: &str| {
+        schema(
+            "JsonSchema/draft-07",
+            &format!(r#"{{"type": "object", "properties": {{"n": {{"type": "integer"}}}}{definitions}}}"#),
+        )
+    };
+    let old = schema_of(r#", "definitions": {"u": {"$ref": "common.json"}}"#);
+    assert_eq!(changes(&old, &schema_of("")), [(Severity::Possible, "data".to_owned())]);
+    assert_eq!(changes(&schema_of(""), &old), []);
+}
+
+/// Two documents on which comparing each with each would take hours.
+#[test]
+fn of_schemas_with_many_alternatives() {
+    let many = |of: &str| {
+        let all = vec![r#"{"minimum": 0}"#; 20_000].join(",");
+        schema("JsonSchema/draft-07", &of.replace("ALL", &all))
+    };
+    let begun = std::time::Instant::now();
+    for (old, new) in [
+        (r#"{"allOf": [ALL]}"#, r#"{"allOf": [ALL, {"minimum": 1}]}"#),
+        (r#"{"anyOf": [ALL, {"minimum": -1}]}"#, r#"{"anyOf": [ALL]}"#),
+    ] {
+        assert_ne!(changes(&many(old), &many(new)), []);
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn of_attributes() {
     use Severity::{Breaking, Possible};

@@ -81,7 +81,7 @@ fn large_payloads_are_not_judged() {
 #[test]
 fn missing_fields_are_found_in_passing() {
     let fields: String = (1..=5000).map(|n| format!("optional int32 f{n} = {n};")).collect();
-    let long = "a".repeat(100_000);
+    let long = "a".repeat(4_000);
     for (name, required) in [("b", ""), (long.as_str(), "required int32 r = 6000;")] {
         let schema = format!(
             "syntax = \"proto2\"; message A {{ repeated B {name} = 1; }} message B {{ {required} {fields} }}"
