@@ -1,7 +1,7 @@
 //! Events inside of other structures, by serde.
 
 use cloudevents_core::{
-    Data, Event, EventKey, Payload,
+    Data, Event, EventKey, Payload, SpecVersion, Timestamp, Uri, UriReference, Value,
     codec::{self, Assembler, Given},
 };
 use cloudevents_json::serde::{AsJson, AsTyped, typed};
@@ -181,6 +181,25 @@ fn numbers_keep_their_spelling() {
 }
 
 // Decoders may make events that `build` does not: text under a JSON content type that is JSON.
+/// 0.3 has no core attribute `dataschema`: an extension of this name has the types of any other.
+#[test]
+fn an_extension_of_a_later_core_name_keeps_its_type() {
+    for value in [
+        Value::String("a:b"),
+        Value::Boolean(true),
+        Value::Integer(7),
+        Value::Binary(b"ab"),
+        Value::Uri(Uri::parse("a:b").unwrap()),
+        Value::UriReference(UriReference::parse("/b").unwrap()),
+        Value::Timestamp(Timestamp::parse("2018-04-05T17:31:00Z").unwrap()),
+    ] {
+        let builder = Event::builder().specversion(SpecVersion::V03).id("1").source("/s").ty("t");
+        let event = builder.extension("dataschema", value).build().unwrap();
+        let text = serde_json::to_string(&AsTyped(event.clone())).unwrap();
+        assert_eq!(serde_json::from_str::<AsTyped>(&text).unwrap().0, event, "{text}");
+    }
+}
+
 #[test]
 fn text_that_looks_like_json_stays_text() {
     let decoding = cloudevents_core::DecodeOptions::strict();

@@ -40,6 +40,12 @@ impl Assembler<'_> {
     #[inline]
     pub(super) fn core(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
         let piece = match (core, value) {
+            // An extension, whose type is kept.
+            (Core::DataSchema, Given::Uri(_) | Given::UriReference(_))
+                if self.specversion == Some(SpecVersion::V03) =>
+            {
+                return self.odd_dataschema(value);
+            }
             (Core::DataSchema, Given::Text(piece) | Given::Uri(piece) | Given::UriReference(piece))
                 if piece.span().length() == 0 =>
             {
