@@ -167,6 +167,15 @@ fn attribute_changes(
             Severity::Breaking,
             format!("the attribute has {}, and could have more parameters", written(now)),
         ),
+        (value, earlier) if value == earlier && before.ty() == "timestamp" && now.ty() != "timestamp" => {
+            add(
+                Severity::Breaking,
+                format!(
+                    "the attribute has {}, and could have the same time in another spelling",
+                    written(now)
+                ),
+            );
+        }
         (value, earlier) if value == earlier => {
             // The same placeholder has the same value everywhere: it may be in other attributes now.
             let is_shared = |name: &str| {
@@ -190,7 +199,10 @@ fn attribute_changes(
             }
         }
         ((None, Some(template)), (Some(text), _))
-            if is_free(new, template) && template.extract(text).is_some() => {}
+            if is_free(new, template)
+                && template.extract(text).is_some()
+                && now.name != "datacontenttype"
+                && before.ty() != "timestamp" => {}
         _ => add(
             Severity::Breaking,
             format!("the attribute has {}, and had {}", written(now), written(before)),

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The levels at which documents share objects: collection, group, collection of the group, entity.
 const SHARED: usize = 3;
 
+/// Objects that describe a document as a whole, and are no collections.
+const DESCRIBING: [&str; 4] = ["capabilities", "labels", "model", "modelsource"];
+
 /// Adds the members of a document. Groups may be in several documents; an entity is in one.
 pub(crate) fn combine(document: Members, all: &mut Members) -> Result<(), LoadError> {
     for (name, value) in document {
@@ -15,7 +18,7 @@ pub(crate) fn combine(document: Members, all: &mut Members) -> Result<(), LoadEr
             (None, value) => {
                 all.insert(name, value);
             }
-            (Some(Value::Object(all)), Value::Object(more)) => {
+            (Some(Value::Object(all)), Value::Object(more)) if !DESCRIBING.contains(&name.as_str()) => {
                 add(more, all, &below("", &name), 1)?;
             }
             // What describes a document as a whole: the first one's stands for all.

@@ -78,6 +78,17 @@ fn of_attributes() {
         (r#""source": {"value": "/a"}"#, r#""source": {"value": "/{x}"}"#, None),
         (r#""source": {"value": "/{x}"}"#, r#""source": {"value": "/a"}"#, Some((Breaking, "source"))),
         (r#""source": {"value": "/{x}"}"#, r#""source": {"value": "/a/{x}"}"#, Some((Breaking, "source"))),
+        // It could have parameters, and this time another spelling.
+        (
+            r#""datacontenttype": {"value": "application/json"}"#,
+            r#""datacontenttype": {"value": "application/{kind}"}"#,
+            Some((Breaking, "datacontenttype")),
+        ),
+        (
+            r#""n": {"type": "timestamp", "value": "2018-04-05T17:31:00Z"}"#,
+            r#""n": {"type": "any", "value": "2018-04-05T17:31:00Z"}"#,
+            Some((Breaking, "n")),
+        ),
         // Both have the same value now.
         (
             r#""source": {"value": "/{x}"}, "subject": {}"#,

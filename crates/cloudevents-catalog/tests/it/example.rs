@@ -43,6 +43,9 @@ fn documents_are_one_catalog() {
     let other = r#"{"messagegroups": {"g": {"messages": {"t": {"name": "other"}}}}}"#;
     let error = read(&[base, message, other]).unwrap_err();
     assert_eq!(error.to_string(), "/messagegroups/g/messages/t: two documents have it, and differ");
+    // What describes a document is no entity.
+    let described = |team: &str| format!(r#"{{"labels": {{"team": "{team}"}}}}"#);
+    assert!(read(&[base, &described("a"), &described("b")]).is_ok());
     assert_eq!(read(&["[]"]).unwrap_err().to_string(), "a catalog is an object, and this is an array");
     let mut options = LoadOptions::strict();
     options.limits.bytes = base.len();
