@@ -83,11 +83,14 @@ impl Connected {
 
     /// Ends the session and closes the connection, and waits for the broker's confirmation for a limited
     /// time. Returns whether it came: then the broker has read everything sent before.
-    pub(super) async fn close(mut self) -> bool {
+    pub(super) async fn close(self) -> bool {
+        let Self { mut session, mut connection, .. } = self;
         // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has already waited
         // for what matters.
-        let ended = timeout(PATIENCE, self.session.end()).await;
-        let closed = timeout(FAREWELL, self.connection.close()).await;
+        let ended = timeout(PATIENCE, session.end()).await;
+        // The client's task of a session that waits for its end takes a whole core, until its handle is dropped.
+        drop(session);
+        let closed = timeout(FAREWELL, connection.close()).await;
         let confirmed = !matches!(ended, Ok(Err(_))) && matches!(closed, Ok(Ok(())));
         if !confirmed {
             tracing::debug!("the broker did not confirm the end of the connection");

@@ -423,6 +423,38 @@ async fn a_link_that_ends_while_there_is_no_room_is_a_lost_connection() {
     within(next(&mut receiver).await.accept()).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_queue_that_is_deleted_is_waited_for() {
+    let broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "orders").await;
+    within(sender.send_all(events(2))).await.unwrap();
+    let mut receiver = receiver(&broker.url("orders"), strict()).await.unwrap();
+    let held = next(&mut receiver).await;
+    broker.delete_queue("orders");
+    lost(&receiver).await;
+    assert_eq!(within(held.accept()).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    let (event, sending) = (large(7, 10), sender.clone());
+    let waiting = tokio::spawn(async move { sending.send(event).await });
+    // A link to it was refused, as a user learns.
+    let mut connectivity = receiver.connectivity();
+    let says = |error: &Error| error.to_string().contains("there is no such queue");
+    within(async {
+        while !connectivity.state().error().is_some_and(says) {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    broker.queue("orders");
+    within(waiting).await.unwrap().unwrap();
+    let mut arrived = next(&mut receiver).await;
+    // What was delivered ahead, before the queue was deleted.
+    while id(&arrived) != "7" {
+        let _ = arrived.accept().await;
+        arrived = next(&mut receiver).await;
+    }
+    within(arrived.accept()).await.unwrap();
+}
+
 /// Credit cannot be withdrawn when the bytes run out.
 #[tokio::test]
 async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_link() {

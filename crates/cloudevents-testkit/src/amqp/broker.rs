@@ -9,7 +9,7 @@ use super::{
 };
 use crate::serving::Serving;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -85,6 +85,8 @@ pub struct Broker {
 pub(super) struct Shared {
     pub(super) options: BrokerOptions,
     queues: Mutex<HashMap<String, Queue>>,
+    /// The addresses whose queues were deleted, and not made again.
+    deleted: Mutex<HashSet<String>>,
     pub(super) tokens: Mutex<Vec<PutToken>>,
     pub(super) changed: tokio::sync::Notify,
     pub(super) locks: Option<Locks>,
@@ -107,6 +109,7 @@ impl Broker {
             detached: broadcast::Sender::new(16),
             options,
             queues: Mutex::default(),
+            deleted: Mutex::default(),
             tokens: Mutex::default(),
             changed: tokio::sync::Notify::new(),
         });
@@ -127,7 +130,16 @@ impl Broker {
 
     /// The queue of this address. It is created if it does not exist.
     pub fn queue(&self, address: &str) -> Queue {
+        lock(&self.shared.deleted).remove(address);
         self.shared.queue(address)
+    }
+
+    /// Deletes the queue of this address and what is in it. Its links end with `amqp:resource-deleted`, and others are refused with
+    /// `amqp:not-found`, until [`queue`](Self::queue) makes it again.
+    pub fn delete_queue(&self, address: &str) {
+        lock(&self.shared.deleted).insert(address.to_owned());
+        self.shared.remove(address);
+        self.detach(address);
     }
 
     /// The tokens that were put on `$cbs` and accepted, in order.
@@ -186,6 +198,10 @@ impl fmt::Debug for Broker {
 impl Shared {
     pub(super) fn queue(&self, address: &str) -> Queue {
         lock(&self.queues).entry(address.to_owned()).or_default().clone()
+    }
+
+    pub(super) fn is_deleted(&self, address: &str) -> bool {
+        lock(&self.deleted).contains(address)
     }
 
     pub(super) fn remove(&self, address: &str) {

@@ -104,6 +104,9 @@ async fn serve_link(
     if let Some(lacking) = lacking {
         return close(link, Error::new(AmqpError::NotImplemented, lacking.to_owned(), None)).await;
     }
+    if shared.is_deleted(&address) {
+        return close(link, Error::new(AmqpError::NotFound, "there is no such queue".to_owned(), None)).await;
+    }
     let open = !shared.options.tokens || address == CBS;
     if !open && !tokens.allow(&address) {
         return close(link, unauthorized()).await;
@@ -115,7 +118,10 @@ async fn serve_link(
         let detached = async { while detached.recv().await.is_ok_and(|detached| detached != address) {} };
         tokio::select! {
             () = expired => unauthorized(),
-            () = detached => Error::new(LinkError::DetachForced, None, None),
+            () = detached => match shared.is_deleted(&address) {
+                true => Error::new(AmqpError::ResourceDeleted, None, None),
+                false => Error::new(LinkError::DetachForced, None, None),
+            },
         }
     };
     match link {
