@@ -40,7 +40,8 @@ pub struct OutboxOptions {
     /// time. Default: one minute.
     pub lease: Duration,
     /// How often to look for messages that are due, when there were none. Messages enqueued through this [`Outbox`](crate::Outbox) are
-    /// found at once. Default: 250 milliseconds.
+    /// found at once; all else waits for the next look: retries, what other programs enqueue, and what a worker that crashed has left.
+    /// Default: 250 milliseconds.
     pub poll: Duration,
     /// How long to wait for attempts under way at the end. Default: 30 seconds.
     pub drain: Duration,

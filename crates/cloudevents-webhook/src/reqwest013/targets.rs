@@ -248,7 +248,10 @@ impl Entry {
             let until = match admission {
                 deliver::Admission::Send => return Ok(admitted),
                 deliver::Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
-                deliver::Admission::Wait(Some(until)) if until > latest => {
+                // Consent may come at any time before.
+                deliver::Admission::Wait(Some(until))
+                    if until > latest && !(self.has_retries && self.awaits_consent()) =>
+                {
                     return Err(self.paused(until, until.saturating_duration_since(now)));
                 }
                 // It would hold a place of whoever keeps it for nothing.
@@ -256,7 +259,7 @@ impl Entry {
                     let wait = left.min(HELD_BACK);
                     return Err(NotAdmitted::HeldBack("the target is paused until it is resumed", wait));
                 }
-                deliver::Admission::Wait(until) => until.unwrap_or(latest),
+                deliver::Admission::Wait(until) => until.unwrap_or(latest).min(latest),
             };
             tokio::select! {
                 () = changed => {}
@@ -269,6 +272,10 @@ impl Entry {
 
     fn is_paused_for_good(&self) -> bool {
         matches!(self.state(), TargetState::Paused { until: None, .. })
+    }
+
+    fn awaits_consent(&self) -> bool {
+        matches!(self.state(), TargetState::Paused { reason: Reason::AwaitingConsent, .. })
     }
 
     fn paused(&self, until: Instant, wait: Duration) -> NotAdmitted {

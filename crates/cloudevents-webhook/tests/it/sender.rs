@@ -529,6 +529,43 @@ async fn consent_by_callback_is_given_once_and_expires() {
     }
 }
 
+/// Consent may come at any time: how long the callback is good for says nothing of when.
+#[tokio::test]
+async fn a_delivery_waits_for_consent_that_may_come_later_than_its_deadline() {
+    for (deadline, lifetime) in [(10_000 * MS, 3_600_000 * MS), (10_000 * MS, Duration::MAX)] {
+        let target = TestTarget::start(Respond::status("202 Accepted", ""), [accepted()]).await;
+        let mut options = options();
+        options.callback = Some("https://eventemitter.example.com/callback".into());
+        options.callback_lifetime = lifetime;
+        options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(deadline);
+        let (webhooks, sender, kept) = open(Target::new(target.url("/hook")).named("hook"), options.clone());
+        let sending = tokio::spawn(async move { sender.send(&event("1")).await });
+        soon(async {
+            while !matches!(
+                webhooks.state("hook"),
+                Some(TargetState::Paused { reason: Reason::AwaitingConsent, .. })
+            ) {
+                tokio::time::sleep(MS).await;
+            }
+        })
+        .await;
+        tokio::time::sleep(50 * MS).await; // what is given up, is given up now
+        assert_eq!(kept.all().len(), 0);
+        let callback = target.requests()[0].header("webhook-request-callback").unwrap().to_owned();
+        let request = Request::get(callback).body(()).unwrap().into_parts().0;
+        assert_eq!(webhooks.callback(&request).status(), 200);
+        soon(sending).await.unwrap().unwrap();
+        // And until its deadline, if none comes.
+        let target = TestTarget::start(Respond::status("202 Accepted", ""), []).await;
+        options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(200 * MS);
+        let (_, sender, kept) = open(Target::new(target.url("/hook")).named("hook"), options);
+        let begun = std::time::Instant::now();
+        assert!(soon(sender.send(&event("1"))).await.is_err());
+        assert!(begun.elapsed() >= 200 * MS, "{:?}", begun.elapsed());
+        assert_eq!(kept.all().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_target_that_hangs_leaves_room_for_the_others() {
     let hanging = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
