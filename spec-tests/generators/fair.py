@@ -57,8 +57,8 @@ BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
 BEYOND = re.compile(r"rabbitmq/native-values/too-large$")
 
 # "Implementations MUST include appropriate pad characters at the end of encoded data" (RFC 4648, section 3.2): those who encode.
-# What those who decode do without them is left open.
-UNPADDED = re.compile(r"core/types-binary/(?:unpadded|too-little-padding)$")
+# What those who decode do without them is left open. A number of JSON is such a text for parsers that give scalars as text.
+UNPADDED = re.compile(r"core/types-binary/(?:unpadded|too-little-padding)$|json/data-decode/base64-number$")
 
 # A URI that native types may write in another way (RFC 3986, section 6.2.2): with a host in lower case, with the path that it does not have, without dot
 # segments, or with escapes in upper case.
@@ -69,8 +69,8 @@ NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?
 PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$"
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
-# Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1).
-SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$")
+# Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
+SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$|core/types-uri/reference-dot-segments$")
 
 # Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
 UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
@@ -413,7 +413,7 @@ NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 def limits_of_parsers(one):
     """The outcomes, and a refusal of what parsers of JSON may limit (RFC 8259, section 9): "the range and precision of numbers", and "the character contents
-    of strings", of which U+0000 is the one that many runtimes do not have."""
+    of strings", of which control characters and noncharacters are those that some do not take."""
     request, found = one["request"], list(one["expect"])
     if request["op"] not in ("decode", "encode", "transcode") or any("error" in outcome for outcome in found):
         return found
@@ -430,9 +430,10 @@ def limits_of_parsers(one):
 
 
 def beyond_limits(token):
-    """Whether a token of JSON is a number beyond 64 bits or the digits and exponents of every double, or a string with U+0000."""
+    """Whether a token of JSON is a number beyond 64 bits or the digits and exponents of every double, or a string with a character that is none of text."""
     if token.startswith('"'):
-        return re.search(r"(?<!\\)(?:\\\\)*\\u0000", token) is not None
+        escaped = re.sub(r"\\(?:u([0-9a-fA-F]{4})|.)", lambda escape: chr(int(escape[1], 16)) if escape[1] else "", token)
+        return re.search("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]", escaped) is not None
     if re.fullmatch(r"-?\d+", token):
         return not -2**63 <= int(token) < 2**63
     digits = re.sub(r"[eE].*|\D", "", token).strip("0")
@@ -580,6 +581,10 @@ PARTS = {
     ("nats", "structured"): ["NATS-3-b", "NATS-3.2-a"], ("json", "structured"): ["JSON-3-b", "JSON-3-c"], ("json-batch", "structured"): ["JSON-4.1-a"],
 }
 
+# What demands that these parts are read.
+READ_AS = PARTS | {("json", "structured"): ["JSON-2.2-a"], ("json-batch", "structured"): ["JSON-2.2-a", "JSON-4.1-a"],
+                   ("websockets", "structured"): ["WS-3.1-a"]}
+
 
 def binds_readers(clause):
     """Whether a clause of the release is a MUST for those who read."""
@@ -593,6 +598,18 @@ def passing_on(one):
     mode = "binary" if octets is None and to["via"] not in ("json", "json-batch") else "batched" if to.get("mode") == "batched" else "structured"
     found = list(PARTS.get((to["via"], mode), []))
     source = one["request"]["from"]
+    kind = "binary" if json_document(source) is None else "batched" if "cloudevents-batch" in json.dumps(source["message"]) else "structured"
+    of_source = [clause for clause in READ_AS.get((source["via"], kind), []) if binds_readers(clause)]
+    if not any(clause.split("-")[0] == of.split("-")[0] and binds_readers(clause) for clause in one["clauses"] for of in of_source[:1]):
+        found += of_source
+    if octets is not None and to["via"] == "websockets":
+        found += ["JSON-3-b", "JSON-3-c"]
+    # What is escaped in a header is read, or written, as the text that it stands for.
+    escaped = lambda some, sign: any(name.lower().startswith("ce-") and sign in value for name, value in some.get("headers", []))
+    if source["via"] == "http" and escaped(source["message"], "%"):
+        found.append("HTTP-3.1.3.2-f")
+    if to["via"] == "http" and escaped(message, "%"):
+        found += ["HTTP-3.1.3.2-c", *(["HTTP-3.1.3.2-k"] if escaped(message, "%25") else [])]
     if source["via"] in ("json", "json-batch", "websockets") and b'"data":' in (json_document(source) or b""):
         found.append("JSON-3.1.2-d")
     if octets is not None and b'"data":' in octets:

@@ -157,8 +157,10 @@ def binary_decode(carrier):
     reads("every-core-attribute", "Every core attribute is read, with the type the specification gives it", ["attributes", "name", "type"],
           full, b"\0\xff", {"binary": "AP8="})
     reads("extension", "Any other attribute is an extension", ["attributes", "CE-Extension-d"], {**BASE, "comexampleextension1": "value"})
-    reads("extension-number-is-string", "An extension that looks like a number is a String", ["attributes", "value"], {**BASE, "count": "42"})
-    reads("extension-boolean-is-string", "An extension that reads true is a String", ["attributes", "value"], {**BASE, "flag": "true"})
+    reads("extension-number-is-string", "An extension that looks like a number is a String, or the Integer whose canonical string it is",
+          ["attributes", "value", "CE-Type-System-n"], {**BASE, "count": "42"})
+    reads("extension-boolean-is-string", "An extension that reads true is a String, or the Boolean whose canonical string it is",
+          ["attributes", "value", "CE-Type-System-n"], {**BASE, "flag": "true"})
     reads("many-extensions", "An event may have many extensions", ["attributes", "CE-Extension-a"],
           {**BASE, **{f"ext{number}": str(number) for number in range(12)}})
     reads("long-extension-name", "An attribute name of more than twenty characters is accepted", ["attributes", "CE-Naming-a"],

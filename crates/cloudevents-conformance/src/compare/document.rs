@@ -356,6 +356,52 @@ mod tests {
     }
 
     #[test]
+    fn a_document_has_media_types_and_numbers_of_payloads_in_any_spelling() {
+        let found = |any_spelling, wanted: &str, got: &str| {
+            let how = How { any_spelling, ..How::default() };
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Json, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        for (wanted, same) in [
+            (r#"{"data":{"a":[1]}}"#, r#"{"data":{"a":[1.0]}}"#),
+            (r#"[{"data":1}]"#, r#"[{"data":1.0}]"#),
+            (r#"{"datacontenttype":"text/plain; a=b"}"#, r#"{"datacontenttype":"Text/Plain;a=b"}"#),
+        ] {
+            assert_eq!((found(true, wanted, same), found(false, wanted, same)), (0, 1), "{same}");
+        }
+        // An Integer has no fraction, and text no media type.
+        for (wanted, other) in [
+            (r#"{"x":1}"#, r#"{"x":1.0}"#),
+            (r#"{"data":"text/plain"}"#, r#"{"data":"Text/Plain"}"#),
+            (r#"{"data":9007199254740993}"#, r#"{"data":9007199254740992.0}"#),
+        ] {
+            assert_eq!(found(true, wanted, other), 1, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_document_made_of_texts_may_have_the_types_whose_canonical_strings_they_are() {
+        let found = |untyped, wanted: &str, got: &str| {
+            let how = How { untyped, ..How::default() };
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Json, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        for (wanted, same) in [(r#"{"x":"5"}"#, r#"{"x":5}"#), (r#"{"x":"true"}"#, r#"{"x":true}"#)] {
+            assert_eq!((found(true, wanted, same), found(false, wanted, same)), (0, 1), "{same}");
+        }
+        for (wanted, other) in [
+            (r#"{"x":"05"}"#, r#"{"x":5}"#),
+            (r#"{"x":"5.0"}"#, r#"{"x":5.0}"#),
+            (r#"{"id":"5"}"#, r#"{"id":5}"#),
+            (r#"{"data":"5"}"#, r#"{"data":5}"#),
+        ] {
+            assert_eq!(found(true, wanted, other), 1, "{other}");
+        }
+    }
+
+    #[test]
     fn an_element_that_was_given_is_written_in_any_spelling() {
         let found = |xml_given, wanted: &str, got: &str| {
             let how = How { xml_given, ..How::default() };
@@ -380,6 +426,22 @@ mod tests {
         // The field text_data.
         assert_eq!(found(b"\x3a\x04<a/>", b"\x3a\x05<a />"), 0);
         assert_eq!(found(b"\x3a\x04<a/>", b"\x3a\x04<b/>"), 1);
+    }
+
+    #[test]
+    fn a_json_value_that_was_given_is_written_as_any_text_of_it() {
+        let found = |json_encoded, wanted: &[u8], got: &[u8]| {
+            let how = How { json_encoded, ..How::default() };
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Protobuf, &how, wanted, got, &mut found);
+            found.len()
+        };
+        let wanted = b"\x3a\x03[1]";
+        assert_eq!(
+            (found(true, wanted, b"\x3a\x07[ 1.0 ]"), found(false, wanted, b"\x3a\x07[ 1.0 ]")),
+            (0, 1)
+        );
+        assert_eq!(found(true, wanted, b"\x3a\x03[2]"), 1);
     }
 
     #[test]

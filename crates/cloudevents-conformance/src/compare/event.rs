@@ -10,7 +10,7 @@ use crate::tree::{
     json::{self, Json, Text},
 };
 
-use super::how::{CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_timestamp};
+use super::how::{self, CONTENT_TYPE, Implied, JSON, TIME, TIMESTAMP, is_extension, is_timestamp};
 use super::{Difference, How, MOST, Path, bytes};
 
 /// Notes where a list of events is not the wanted one.
@@ -71,13 +71,19 @@ fn attributes(
     };
     let (wanted, mut got) = (by_name(wanted), by_name(got));
     for (name, wanted) in &wanted {
+        let attribute = name.as_str().unwrap_or_default();
         let path = path.member(&name.to_string());
         match got.remove(name) {
             None => differences.push(path.differs(wanted, "nothing")),
             Some(got) if how.canonical_strings && is_canonical_string(how, wanted, &got) => (),
+            Some(got) if how.untyped && is_extension(attribute) && is_of_text(wanted, &got) => (),
             Some(got) => {
                 member(&path, "type", wanted, &got, differences);
-                if !same_timestamp(how, wanted, &got) {
+                let spelled_alike = || {
+                    let values = wanted.get("value").zip(got.get("value"));
+                    values.is_some_and(|(wanted, got)| how.is_spelled_alike(attribute, wanted, got))
+                };
+                if !same_timestamp(how, wanted, &got) && !spelled_alike() {
                     member(&path, "value", wanted, &got, differences);
                 }
             }
@@ -108,6 +114,17 @@ fn is_canonical_string(how: &How, wanted: &Json, got: &Json) -> bool {
         // An Integer or a Boolean, whose canonical text is that of JSON.
         None => wanted.to_string() == got,
     }
+}
+
+/// Whether a String came as the Integer or the Boolean whose canonical text it is: where the carrier does not say the types, the text is
+/// that of either.
+fn is_of_text(wanted: &Json, got: &Json) -> bool {
+    type_of(wanted) == Some("String")
+        && matches!(type_of(got), Some("Integer" | "Boolean"))
+        && wanted
+            .get("value")
+            .zip(got.get("value"))
+            .is_some_and(|(text, value)| how::is_canonical_string(value, text))
 }
 
 /// Whether an attribute is the content type that the JSON format implies.
@@ -298,6 +315,62 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_a_type_may_come_as_the_type_whose_canonical_string_it_is() {
+        let untyped = How { untyped: true, ..How::default() };
+        let attribute = |name: &str, typed: &str| event(&format!(r#""{name}":{typed}"#), "");
+        let string =
+            |name: &str, text: &str| attribute(name, &format!(r#"{{"type":"String","value":"{text}"}}"#));
+        for (text, same, others) in [
+            (
+                "-5",
+                r#"{"type":"Integer","value":-5}"#,
+                [r#"{"type":"Integer","value":5}"#, r#"{"type":"URI","value":"-5"}"#],
+            ),
+            (
+                "true",
+                r#"{"type":"Boolean","value":true}"#,
+                [r#"{"type":"Boolean","value":false}"#, r#"{"type":"Integer","value":1}"#],
+            ),
+            (
+                "0042",
+                r#"{"type":"String","value":"0042"}"#,
+                [r#"{"type":"Integer","value":42}"#, r#"{"type":"String","value":"42"}"#],
+            ),
+        ] {
+            assert_eq!(
+                how_differences(&untyped, &string("x", text), &attribute("x", same)),
+                [""; 0],
+                "{text}"
+            );
+            for other in others {
+                assert_ne!(
+                    how_differences(&untyped, &string("x", text), &attribute("x", other)),
+                    [""; 0],
+                    "{other}"
+                );
+            }
+        }
+        let five = r#"{"type":"Integer","value":5}"#;
+        // The specification says the types of its own attributes, and a format those of all.
+        assert_ne!(how_differences(&untyped, &string("id", "5"), &attribute("id", five)), [""; 0]);
+        assert_ne!(how_differences(&How::default(), &string("x", "5"), &attribute("x", five)), [""; 0]);
+    }
+
+    #[test]
+    fn a_content_type_may_come_in_another_spelling() {
+        let found = |any_spelling, name: &str, got: &str| {
+            let how = How { any_spelling, ..How::default() };
+            let attribute = |text: &str| {
+                event(&format!(r#""{name}":{{"type":"String","value":{}}}"#, serde_json::json!(text)), "")
+            };
+            how_differences(&how, &attribute("Text/Plain; Charset=\"utf-8\""), &attribute(got)).len()
+        };
+        let (same, other) = ("text/plain;charset=utf-8", "text/plain");
+        assert_eq!((found(true, CONTENT_TYPE, same), found(false, CONTENT_TYPE, same)), (0, 1));
+        assert_eq!((found(true, CONTENT_TYPE, other), found(true, "x", same)), (1, 1));
+    }
+
+    #[test]
     fn the_content_type_that_the_json_format_implies_may_be_stated() {
         let json = r#""datacontenttype":{"type":"String","value":"application/json"}"#;
         let implied = |implied, data: &str, stated: &str| {
@@ -420,6 +493,23 @@ mod tests {
         let (wanted, got) = (r#","data":{"json":"[1.10]"}"#, r#","data":{"json":"[ 1.1 ]"}"#);
         assert_eq!(differences(Double, &event("", wanted), &event("", got)), [""; 0]);
         assert_eq!(differences(Value, &event("", wanted), &event("", got)).len(), 1);
+    }
+
+    #[test]
+    fn numbers_of_payloads_may_be_written_as_doubles_are() {
+        let how = How { any_spelling: true, ..How::default() };
+        let found = |how: &How, wanted: &str, got: &str| {
+            let event = |json: &str| event("", &format!(r#","data":{{"json":"{json}"}}"#));
+            how_differences(how, &event(wanted), &event(got)).len()
+        };
+        for (wanted, got) in [("1", "1.0"), ("[[1.50]]", "[[1.5]]")] {
+            assert_eq!((found(&how, wanted, got), found(&How::default(), wanted, got)), (0, 1), "{wanted}");
+        }
+        for (wanted, got) in [("1", "1.5"), ("9007199254740993", "9007199254740992.0"), ("1", "true")] {
+            assert_eq!(found(&how, wanted, got), 1, "{wanted}");
+        }
+        let text = How { json: Text, ..how };
+        assert_eq!(found(&text, "1", "1.0"), 1);
     }
 
     #[test]

@@ -32,12 +32,12 @@ fn attribute_text(answer: &mut Value, change: impl Fn(&str, &str, &str) -> Optio
     });
 }
 
-/// Numbers as doubles, so that their text is another.
-fn as_doubles(value: &mut Value) {
+/// Changes each number.
+fn numbers(value: &mut Value, change: fn(f64) -> f64) {
     match value {
-        Value::Number(number) => *value = json!(number.as_f64()),
-        Value::Array(items) => items.iter_mut().for_each(as_doubles),
-        Value::Object(members) => members.values_mut().for_each(as_doubles),
+        Value::Number(number) => *value = json!(number.as_f64().map(change)),
+        Value::Array(items) => items.iter_mut().for_each(|item| numbers(item, change)),
+        Value::Object(members) => members.values_mut().for_each(|member| numbers(member, change)),
         _ => (),
     }
 }
@@ -120,9 +120,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             });
         },
     ),
-    Mutant::of_answer("numbers-become-doubles", &["json"], Base, |_, answer| {
+    // "An appropriate JSON type mapping for the runtime" (JSON-3.1.2-d), which may have doubles only.
+    Mutant::of_answer("numbers-become-doubles", &["json"], Verbatim, |_, answer| {
         json_payload(answer, |mut value| {
-            as_doubles(&mut value);
+            numbers(&mut value, |number| number);
+            Some(value)
+        });
+    }),
+    Mutant::of_answer("numbers-lose-digits", &["json"], Base, |_, answer| {
+        json_payload(answer, |mut value| {
+            numbers(&mut value, |number| (number * 8.0).round() / 8.0);
             Some(value)
         });
     }),
@@ -186,6 +193,47 @@ pub(super) const MUTANTS: &[Mutant] = &[
             true
         });
     }),
+    // A text in a header may be the canonical string of a value of another type.
+    Mutant::of_answer(
+        "types-of-extensions-guessed",
+        &["http", "kafka", "mqtt"],
+        Verbatim,
+        |request, answer| {
+            if !["http", "kafka", "mqtt5"].contains(&reads_via(request))
+                || answer["result"]["mode"] != "binary"
+            {
+                return;
+            }
+            each_attribute(answer, |name, typed| {
+                let text = typed["value"].as_str().unwrap_or_default();
+                let (of_type, value) = match (text.parse::<i32>(), text.parse::<bool>()) {
+                    (Ok(number), _) if number.to_string() == text => ("Integer", json!(number)),
+                    (_, Ok(flag)) => ("Boolean", json!(flag)),
+                    _ => return true,
+                };
+                if !["id", "subject", "type"].contains(&name) {
+                    *typed =
+                        json!({"type": of_type, "value": value}).as_object().cloned().unwrap_or_default();
+                }
+                true
+            });
+        },
+    ),
+    // Parsers of media types write an equivalent one.
+    Mutant::of_answer(
+        "content-type-spelled-otherwise",
+        &["http", "amqp", "mqtt"],
+        Verbatim,
+        |request, answer| {
+            if is_op(request, "decode") {
+                attribute_text(answer, |name, _, value| {
+                    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+                    let spelled = format!("{};{}", essence.to_ascii_lowercase(), parameters.trim_start());
+                    (name == "datacontenttype").then(|| spelled.trim_end_matches(';').to_owned())
+                });
+            }
+        },
+    ),
     Mutant::of_answer("uri-becomes-a-string", &["protobuf", "xml"], Verbatim, |_, answer| {
         each_attribute(answer, |name, typed| {
             let known = ["source", "dataschema"].contains(&name);

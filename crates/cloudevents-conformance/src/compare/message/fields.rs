@@ -1,6 +1,7 @@
 //! Headers and the like: lists of names and values in any order.
 
 use crate::compare::how::{TIME, is_timestamp};
+use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
 
@@ -107,6 +108,9 @@ impl Field<'_> {
                 return true;
             }
         }
+        if how.any_form && is_canonical_string(self.value, other.value) {
+            return true;
+        }
         match carrier.content_type {
             ContentType::Header(name) if carrier.same_name(self.name, name) => {
                 match (text(self.value), text(other.value)) {
@@ -171,6 +175,35 @@ fn unescaped(value: &str) -> Option<String> {
         }
     }
     String::from_utf8(octets).ok()
+}
+
+/// Whether a value of a native type came as the string that is its canonical text: each value "MUST either be represented using the native
+/// AMQP types above or the canonical string form" (AMQP, section 3.1.3.2). In RabbitMQ a timestamp counts seconds, in AMQP 1.0
+/// milliseconds.
+fn is_canonical_string(wanted: &Json, got: &Json) -> bool {
+    let member = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
+    let (Some(native), Some(string), Some(text)) =
+        (member(wanted, "type"), member(got, "type"), member(got, "value"))
+    else {
+        return false;
+    };
+    let value = wanted.get("value").map(ToString::to_string).unwrap_or_default();
+    let count = |of: fn(&Instant) -> Option<i64>| Instant::parse(&text).as_ref().and_then(of);
+    match (native.as_str(), string.as_str()) {
+        ("timestamp", "string") => {
+            count(Instant::whole_milliseconds).is_some_and(|count| count.to_string() == value)
+        }
+        ("timestamp", "longstr") => {
+            count(Instant::whole_seconds).is_some_and(|count| count.to_string() == value)
+        }
+        ("binary", "string") | ("byte-array", "longstr") => {
+            member(wanted, "value").as_deref() == Some(&*text)
+        }
+        ("boolean" | "long", "string") | ("boolean" | "long-int" | "long-long-int", "longstr") => {
+            value == text
+        }
+        _ => false,
+    }
 }
 
 /// Whether two values, be they text, bytes or of a type of their carrier, are timestamps that are the same.

@@ -135,6 +135,56 @@ fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
 }
 
 #[test]
+fn each_property_may_have_its_native_type_or_its_canonical_string() {
+    let found = |via: &str, wanted: [Value; 2], got: [Value; 2], any_form| {
+        let list = if via == "amqp" { "application-properties" } else { "headers" };
+        let message =
+            |[a, b]: [Value; 2]| Json::from(&json!({list: [["cloudEvents:a", a], ["cloudEvents:b", b]]}));
+        let (message, got) = (message(wanted), message(got));
+        let how = How { any_form, ..How::default() };
+        let wanted = Wanted { via, message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    let typed = |of_type: &str, value: Value| json!({"type": of_type, "value": value});
+    let flag = typed("boolean", json!(true));
+    for (via, native, text, same, other) in [
+        ("amqp", typed("long", json!(-5)), "string", "-5", "-05"),
+        ("amqp", typed("binary", json!("AP8=")), "string", "AP8=", "AP8"),
+        (
+            "amqp",
+            typed("timestamp", json!(1_522_949_460_250_i64)),
+            "string",
+            "2018-04-05T17:31:00.25Z",
+            "2018-04-05T17:31:00Z",
+        ),
+        (
+            "rabbitmq",
+            typed("timestamp", json!(1_522_949_460)),
+            "longstr",
+            "2018-04-05T17:31:00Z",
+            "2018-04-05T17:31:01Z",
+        ),
+        ("rabbitmq", typed("long-int", json!(5)), "longstr", "5", "6"),
+    ] {
+        let wanted = [native.clone(), flag.clone()];
+        let string = |value: &str| typed(text, json!(value));
+        let mixed = [string(same), flag.clone()];
+        assert_eq!(found(via, wanted.clone(), mixed.clone(), true), 0, "{native}");
+        assert_eq!(found(via, wanted.clone(), mixed, false), 1, "{native}");
+        assert_eq!(found(via, wanted.clone(), [native.clone(), string("true")], true), 0, "{native}");
+        assert_eq!(found(via, wanted, [string(other), flag.clone()], true), 1, "{native}");
+        // A String has no other type.
+        assert_eq!(
+            found(via, [string(same), flag.clone()], [native.clone(), flag.clone()], true),
+            1,
+            "{native}"
+        );
+    }
+}
+
+#[test]
 fn http_content_types_are_media_types() {
     let wanted = json!({"headers": [["content-type", "text/plain; charset=utf-8"]]});
     let got = |text: &str| found("http", wanted.clone(), json!({"headers": [["Content-Type", text]]}));

@@ -7,9 +7,9 @@ pub(crate) fn spell_doubles_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| double(one) == double(other));
 }
 
-/// Gives each number of `got` the text of the wanted one, where the two differ only in zeros at the end of the fraction.
+/// Gives each number of `got` the text of the wanted one, where the two are the same number to the last digit: `1`, `1.0` and `1e0`.
 pub(crate) fn spell_decimals_alike(wanted: &Json, got: &mut Json) {
-    spell_alike(wanted, got, |one, other| decimal(one) == decimal(other));
+    spell_alike(wanted, got, |one, other| decimal(one).is_some_and(|one| Some(one) == decimal(other)));
 }
 
 fn spell_alike(wanted: &Json, got: &mut Json, same: fn(&str, &str) -> bool) {
@@ -29,12 +29,19 @@ fn spell_alike(wanted: &Json, got: &mut Json, same: fn(&str, &str) -> bool) {
     }
 }
 
-/// A number without the zeros at the end of its fraction.
-fn decimal(number: &str) -> &str {
-    match number.contains('.') && !number.contains(['e', 'E']) {
-        true => number.trim_end_matches('0').trim_end_matches('.'),
-        false => number,
+/// A number as its sign, its digits without zeros around them, and the power of ten that they count; `None` beyond every exponent.
+fn decimal(number: &str) -> Option<(bool, String, i64)> {
+    let unsigned = number.trim_start_matches('-');
+    let (significand, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = significand.split_once('.').unwrap_or((significand, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_end_matches('0');
+    if digits.is_empty() {
+        return Some((false, String::new(), 0));
     }
+    let shift = i64::try_from(all.len() - digits.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let exponent = exponent.parse::<i64>().ok()?.checked_add(shift)?;
+    Some((number.starts_with('-'), digits.trim_start_matches('0').to_owned(), exponent))
 }
 
 fn double(number: &str) -> Option<f64> {
@@ -47,13 +54,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeros_at_the_end_of_a_fraction_say_nothing() {
+    fn one_number_may_be_written_in_many_ways() {
         for (wanted, got, same) in [
             ("1.50", "1.5", true),
             ("1.0", "1", true),
             ("100", "1", false),
             ("12345678901234567890", "12345678901234567000", false),
-            ("1e2", "100", false),
+            ("1e2", "100", true),
+            ("1E+2", "100.0", true),
+            ("0.015", "1.5e-2", true),
+            ("-0", "0.0", true),
+            ("-1", "1", false),
+            ("9007199254740993", "9007199254740992.0", false),
+            ("0.1", "0.1000000000000000055", false),
+            ("1e99999999999999999999", "2e99999999999999999999", false),
             ("[0.10]", "[0.1]", true),
         ] {
             let mut got = parse(got).unwrap();
