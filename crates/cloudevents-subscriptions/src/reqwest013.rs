@@ -1,6 +1,7 @@
 //! A client of the Subscriptions API, over reqwest 0.13.
 
 use crate::{Invalid, Subscription, SubscriptionRequest, read};
+use cloudevents_transport::binding::Secrets;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
@@ -54,7 +55,8 @@ impl Subscriptions {
 
     /// All subscriptions that the manager shows to this client.
     pub async fn query(&self) -> Result<Vec<Subscription>, ClientError> {
-        let response = expect(self.send(Method::GET, None, None).await?, StatusCode::OK, &[]).await?;
+        let response =
+            expect(self.send(Method::GET, None, None).await?, StatusCode::OK, &Secrets::default()).await?;
         let Value::Array(items) = self.json(response).await? else {
             return Err(ClientError::Answer(Invalid::new("", "the subscriptions are not an array")));
         };
@@ -83,7 +85,7 @@ impl Subscriptions {
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),
             status if status.is_success() => Ok(true),
-            _ => Err(refused(response, &[]).await),
+            _ => Err(refused(response, &Secrets::default()).await),
         }
     }
 
@@ -179,49 +181,30 @@ fn leaves_collection(id: &str) -> bool {
     matches!(id, "" | "." | "..")
 }
 
-async fn expect(response: Response, status: StatusCode, secrets: &[String]) -> Result<Response, ClientError> {
+async fn expect(response: Response, status: StatusCode, secrets: &Secrets) -> Result<Response, ClientError> {
     if response.status() == status { Ok(response) } else { Err(refused(response, secrets).await) }
 }
 
-async fn refused(response: Response, secrets: &[String]) -> ClientError {
+async fn refused(response: Response, secrets: &Secrets) -> ClientError {
     const SHOWN: usize = 1000;
     let status = response.status().as_u16();
-    // Escaped, a character has up to six.
-    let longest = secrets.iter().map(|secret| secret.len().saturating_mul(6)).max().unwrap_or_default();
-    let mut body = beginning(response, SHOWN.saturating_add(longest)).await.unwrap_or_default();
-    if secrets.iter().any(|secret| repeats(&String::from_utf8_lossy(&body), secret)) {
-        return ClientError::Refused(
-            status,
-            "its text is not shown, because it repeats a secret of the request".to_owned(),
-        );
-    }
-    body.truncate(SHOWN);
-    ClientError::Refused(status, String::from_utf8_lossy(&body).into_owned())
-}
-
-/// Whether a text has a secret, with whatever between letters and digits: escapes differ.
-fn repeats(text: &str, secret: &str) -> bool {
-    let is_between = |character: char| !character.is_ascii_alphanumeric();
-    let letters = |text: &str| text.replace(is_between, "");
-    let whole = letters(secret);
-    text.contains(secret)
-        || secret.split(is_between).any(|part| part.len() >= 6 && text.contains(part))
-        || (!whole.is_empty() && letters(text).contains(&whole))
+    let body = beginning(response, SHOWN.saturating_add(secrets.longest())).await.unwrap_or_default();
+    let reason = match secrets.are_in(&String::from_utf8_lossy(&body)) {
+        true => Secrets::NOT_SHOWN.to_owned(),
+        false => String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(&body)).into_owned(),
+    };
+    ClientError::Refused(status, reason)
 }
 
 /// What a response must not repeat: the texts of the credential in this request.
-fn secrets(request: &Value) -> Vec<String> {
+fn secrets(request: &Value) -> Secrets {
     let members = request.get("sinkcredential").and_then(Value::as_object).into_iter().flatten();
-    let texts = members.filter_map(|(name, value)| {
-        let text = value.as_str()?;
-        let is_secret = match name.as_str() {
-            "accesstoken" | "refreshtoken" | "refreshtokenendpoint" | "secret" => true,
-            "identifier" => text.len() >= 6, // shorter ones are parts of words
-            _ => false,
-        };
-        is_secret.then_some(text)
-    });
-    texts.map(str::to_owned).collect()
+    members.fold(Secrets::default(), |secrets, (name, value)| match (name.as_str(), value.as_str()) {
+        ("accesstoken" | "identifier" | "refreshtoken" | "refreshtokenendpoint" | "secret", Some(text)) => {
+            secrets.with(text)
+        }
+        _ => secrets,
+    })
 }
 
 /// The body up to this number of bytes.

@@ -59,7 +59,7 @@ impl fmt::Display for RegistryRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code.unwrap_or(self.status.into()))?;
         if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
+            write!(f, ": {}", self.message.escape_debug())?;
         }
         Ok(())
     }

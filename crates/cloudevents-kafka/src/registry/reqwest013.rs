@@ -2,6 +2,7 @@
 
 use super::{Reference, RegistryRefusal, Schema, SchemaKind, SchemaRegistry};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::Secrets;
 use reqwest::{
     Client, Method, Response, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap},
@@ -182,10 +183,16 @@ impl HttpRegistry {
                 .map_err(|error| Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string()))?;
             request = request.header(CONTENT_TYPE, MEDIA_TYPE).body(body);
         }
-        let response = request.send().await.map_err(|error| failed(ErrorKind::Disconnected, error))?;
+        let request = request.build().map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
+        let secrets =
+            request.headers().iter().fold(Secrets::of_url(self.base.as_str()), |secrets, (name, value)| {
+                secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
+            });
+        let response =
+            self.client.execute(request).await.map_err(|error| failed(ErrorKind::Disconnected, error))?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refused(status.as_u16(), response, self.options.max_bytes).await);
+            return Err(refused(status.as_u16(), response, self.options.max_bytes, &secrets).await);
         }
         let body = read(response, self.options.max_bytes).await?;
         serde_json::from_slice(&body).map_err(|error| {
@@ -349,14 +356,16 @@ fn too_large(limit: usize) -> Error {
         .with_help("raise `HttpRegistryOptions::max_bytes`")
 }
 
-/// Converts a status to an error. Reads the registry's message from the body.
-async fn refused(status: u16, response: Response, limit: usize) -> Error {
+/// Converts a status to an error. Reads the registry's message from the body, and leaves out one that repeats credentials of the request.
+async fn refused(status: u16, response: Response, limit: usize, secrets: &Secrets) -> Error {
     let document = match read(response, limit).await {
         Ok(body) => serde_json::from_slice::<Refused>(&body).ok(),
         Err(_) => None,
     };
     let refusal = match &document {
-        Some(document) => RegistryRefusal::new(status, Some(document.error_code), &document.message),
+        Some(document) => {
+            RegistryRefusal::new(status, Some(document.error_code), secrets.shown(&document.message))
+        }
         None => RegistryRefusal::new(status, None, ""),
     };
     let (kind, help) = match (status, refusal.code()) {

@@ -91,6 +91,22 @@ async fn secrets_that_a_manager_repeats_are_not_in_errors() {
     }
 }
 
+/// A part of what names an account is no secret.
+#[tokio::test]
+async fn a_manager_that_repeats_nothing_is_heard() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let says = (StatusCode::BAD_REQUEST, "protocol MQTT5 is not offered by this service");
+    let app = axum::Router::new().fallback(async move || says);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let request = SubscriptionRequest::parse(
+        r#"{"sink": "https://example.com/hook", "protocol": "HTTP",
+            "sinkcredential": {"credentialtype": "PLAIN", "identifier": "billing-service", "secret": "s3cret"}}"#,
+    );
+    let refused = Subscriptions::new(Client::new(), &url).create(&request.unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("MQTT5"), "{refused}");
+}
+
 /// A manager that answers without an end.
 #[tokio::test]
 async fn a_client_reads_no_answer_without_end() {

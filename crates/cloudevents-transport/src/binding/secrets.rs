@@ -1,71 +1,133 @@
 //! What a peer's text must not repeat where it is shown.
 
+mod escapes;
+
+use cloudevents_core::codec;
 use std::fmt;
+
+/// Values with fewer letters and digits are recognized only where they stand alone.
+const SHORT: usize = 6;
 
 /// The least that an identifier in a URL has, to count as a secret.
 const IDENTIFIER: usize = 8;
 
-/// The least that is recognized of a credential between characters that may be escaped.
-const PART: usize = 6;
-
 /// Credentials of a request, and what makes its URL one that only those know who were given it. The text of a peer that repeats one of them
 /// does not belong in errors, logs and tables.
+///
+/// **What is secret** is a whole value: each credential that the program names, what looks like an identifier in a URL, the password in a
+/// URL or of Basic (or the user, where the password is a placeholder of one letter), and headers and query parameters that sound like
+/// credentials. Of such a header, it is what is behind the scheme, and the value of each parameter that is not known to be public, such as
+/// `realm` and `nonce`.
+///
+/// **What is no secret, though it might be one**: parts of `Authorization` without a name, and values of cookies, if they are words: with
+/// fewer than six letters and digits, or with fewer than sixteen letters in one case and no digit. Values with fewer than six that only the
+/// name of a header or query parameter makes a credential are none, either. All others count, and each value of fewer than six only where
+/// it stands alone, so that a password `a` hides no "Bad Request".
+///
+/// **A text repeats a value** that it has as it stands, or after the escapes of JSON, URLs, HTML and programming languages are undone. Only
+/// letters and digits are compared, in any letter case, and only those of ASCII where the value has six of them. The signs of a value that
+/// has neither letters nor digits are compared.
 ///
 /// ```
 /// use cloudevents_transport::binding::Secrets;
 ///
-/// let secrets = Secrets::of_url("https://example.com/hooks/pXc8Zb3nTqWmEXAMPLE0").with("s3cr3t");
-/// assert!(secrets.are_in("you sent Authorization: Bearer s3cr3t"));
-/// assert!(secrets.are_in("cannot POST /hooks/pXc8Zb3nTqWmEXAMPLE0"));
-/// assert!(!secrets.are_in("there are no hooks"));
+/// let secrets = Secrets::of_url("https://example.com/hooks/pXc8Zb3nTqWmEXAMPLE0").with("s3cr3t<1>");
+/// assert!(secrets.are_in("you sent Authorization: Bearer s3cr3t&lt;1&gt;"));
+/// assert_eq!(secrets.shown("cannot POST /hooks/pXc8Zb3nTqWmEXAMPLE0"), Secrets::NOT_SHOWN);
+/// assert_eq!(secrets.shown("there are no hooks"), "there are no hooks");
 /// ```
 #[derive(Clone, Default)]
 pub struct Secrets {
-    credentials: Vec<String>,
-    /// What is behind the host.
-    url: String,
+    values: Vec<String>,
 }
 
 impl Secrets {
     /// What is shown in place of a text that repeats a secret.
     pub const NOT_SHOWN: &'static str = "its text is not shown, because it repeats a secret of the request";
 
-    /// The secrets of a URL: what looks like an identifier in its path and query.
+    /// The secrets of a URL.
     pub fn of_url(url: &str) -> Self {
-        let after_host = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-        let url = after_host.map(|(_, path)| path.to_owned()).unwrap_or_default();
-        Self { credentials: Vec::new(), url }
+        let Some((_, rest)) = url.split_once("://") else { return Self::default() };
+        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let secrets = match host.rsplit_once('@') {
+            Some((login, _)) => Self::default().with_login(login),
+            None => Self::default(),
+        };
+        let query = path.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let named = query.split('&').filter_map(|pair| pair.split_once('='));
+        let named = named.filter(|(name, value)| is_credential(name) && compared(value) >= SHORT);
+        let secrets = named.fold(secrets, |secrets, (_, value)| secrets.with(value));
+        let path = escapes::undone(path);
+        let parts = path.split(|character: char| !character.is_ascii_alphanumeric());
+        parts.filter(|part| is_identifier(part)).fold(secrets, Self::with)
     }
 
-    /// Adds a credential, such as a token, a password, or the value of a cookie.
+    /// Adds a credential, such as a token or a password.
     pub fn with(mut self, credential: impl Into<String>) -> Self {
         let credential = credential.into();
-        if letters(&credential).next().is_some() {
-            self.credentials.push(credential);
+        if !credential.is_ascii() {
+            // As those read it who take headers for Latin-1.
+            self.values.push(latin1(credential.as_bytes()));
+        }
+        if !credential.trim().is_empty() {
+            self.values.push(credential);
         }
         self
+    }
+
+    /// Adds the credentials in a header with this name, in lower case; in one that is known to be sensitive, whatever its name.
+    pub fn with_header(self, name: &str, value: &[u8], is_sensitive: bool) -> Self {
+        let value = match str::from_utf8(value) {
+            Ok(text) => text.to_owned(),
+            Err(_) => latin1(value),
+        };
+        match name {
+            "authorization" | "proxy-authorization" => self.with_authorization(&value),
+            "cookie" => {
+                let values = value.split(';').filter_map(|pair| Some(pair.split_once('=')?.1));
+                values.filter(|value| !is_word(value)).fold(self, Self::with)
+            }
+            "accept" | "content-type" | "user-agent" => self, // even if the program keeps them out of its logs
+            _ if is_sensitive || (is_credential(name) && compared(&value) >= SHORT) => {
+                self.with_authorization(&value)
+            }
+            _ => self,
+        }
+    }
+
+    fn with_authorization(mut self, value: &str) -> Self {
+        let value = value.trim();
+        let (scheme, credentials) = value.split_once(char::is_whitespace).unwrap_or(("", value));
+        if scheme.eq_ignore_ascii_case("basic")
+            && let Ok(login) = codec::decode_base64(credentials.trim())
+        {
+            self =
+                self.with_login(&String::from_utf8(login).unwrap_or_else(|login| latin1(login.as_bytes())));
+        }
+        secrets_of(credentials).fold(self.with(credentials), Self::with)
+    }
+
+    /// Some have their key as the user, without a password.
+    fn with_login(self, login: &str) -> Self {
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        if compared(password) < 2 { self.with(password).with(user) } else { self.with(password) }
     }
 
     /// How many bytes the longest one may have in a text, also one that is escaped: so much more is read of a text of which only the
     /// beginning is shown.
     pub fn longest(&self) -> usize {
-        let credentials = self.credentials.iter().map(|credential| credential.len().saturating_mul(6));
-        credentials.chain([self.url.len()]).max().unwrap_or_default()
+        self.values.iter().map(|value| value.len().saturating_mul(12)).max().unwrap_or_default()
     }
 
-    /// Whether a text repeats one of them, in any letter case, or with other characters between letters and digits.
+    /// Whether a text repeats one of them.
     pub fn are_in(&self, text: &str) -> bool {
-        let text = text.to_ascii_lowercase();
-        let has = |secret: &str| text.contains(&secret.to_ascii_lowercase());
-        let of_text = (!self.credentials.is_empty()).then(|| letters(&text).collect::<String>());
-        let repeats = |credential: &String| {
-            // What is escaped in between differs.
-            parts(credential).any(|part| part.len() >= PART && has(part))
-                || of_text
-                    .as_ref()
-                    .is_some_and(|text| text.contains(&letters(credential).collect::<String>()))
-        };
-        self.credentials.iter().any(repeats) || parts(&self.url).any(|part| is_identifier(part) && has(part))
+        let undone = escapes::undone(text);
+        self.values.iter().any(|value| repeats(text, value) || repeats(&undone, &escapes::undone(value)))
+    }
+
+    /// The text, or a note in its place if it repeats one of them.
+    pub fn shown<'a>(&self, text: &'a str) -> &'a str {
+        if self.are_in(text) { Self::NOT_SHOWN } else { text }
     }
 }
 
@@ -75,13 +137,104 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The letters and digits between other characters.
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !character.is_ascii_alphanumeric())
+fn repeats(text: &str, value: &str) -> bool {
+    let is_kept = match value.chars().filter(char::is_ascii_alphanumeric).count() {
+        // A peer that does not know the encoding writes other letters in another way.
+        SHORT.. => |character: char| character.is_ascii_alphanumeric(),
+        _ if compared(value) > 0 => char::is_alphanumeric,
+        _ => |character: char| !(character.is_whitespace() || character == '\\'),
+    };
+    let kept = |text: &str| {
+        let lower = text.chars().flat_map(char::to_lowercase);
+        lower.filter(|character| is_kept(*character)).collect::<String>()
+    };
+    let is_short = (1..SHORT).contains(&compared(value));
+    let value = kept(value);
+    if value.is_empty() {
+        return false;
+    }
+    if !is_short {
+        return kept(text).contains(&value);
+    }
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    let words: Vec<String> = words.map(kept).filter(|word| !word.is_empty()).collect();
+    let begins = |at: usize| {
+        let mut rest = value.as_str();
+        words.iter().skip(at).any(|word| {
+            rest = rest.strip_prefix(word.as_str()).unwrap_or(&value);
+            rest.is_empty()
+        })
+    };
+    (0..words.len()).any(begins)
 }
 
-fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase())
+/// What is secret of the parameters of credentials, or of a list.
+fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let is_between = move |character: char| {
+        is_quoted ^= character == '"' && !is_escaped;
+        is_escaped = is_quoted && character == '\\' && !is_escaped;
+        !is_quoted && (matches!(character, ',' | '&') || character.is_whitespace())
+    };
+    let secrets = credentials.split(is_between).flat_map(|part| match part.split_once('=') {
+        Some((name, _)) if is_public(name) => Vec::new(),
+        Some((_, value)) => vec![value],
+        None => part.split(':').filter(|part| !is_word(part)).collect(),
+    });
+    secrets.filter(|secret| compared(secret) > 0)
+}
+
+/// Whether a parameter of credentials is sent with each request, or chosen for it, and opens nothing (RFC 7616; RFC 5849; Hawk; AWS; Azure).
+fn is_public(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "algorithm",
+        "app",
+        "client",
+        "clientid",
+        "cnonce",
+        "consumerkey",
+        "created",
+        "credential",
+        "date",
+        "device",
+        "deviceid",
+        "expires",
+        "ext",
+        "hash",
+        "headers",
+        "id",
+        "keyid",
+        "nc",
+        "nonce",
+        "opaque",
+        "qop",
+        "realm",
+        "scope",
+        "se",
+        "signaturemethod",
+        "signedheaders",
+        "skn",
+        "sr",
+        "timestamp",
+        "ts",
+        "uri",
+        "user",
+        "userhash",
+        "username",
+        "version",
+    ];
+    let name = name.to_ascii_lowercase().replace(['-', '_'], "");
+    NAMES.contains(&name.strip_prefix("oauth").unwrap_or(&name))
+}
+
+/// Whether a header or query parameter has a credential, by its name. Attributes of events have none, and some keys only name a place or a
+/// message.
+fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_one = ["auth", "credential", "password", "secret", "token"].iter().any(|word| name.contains(word));
+    let is_key = name.contains("key")
+        && !["partition", "routing", "idempotency"].iter().any(|word| name.contains(word));
+    (is_one || is_key) && !name.starts_with("ce-")
 }
 
 /// Words have no digits, and are not as long.
@@ -90,21 +243,124 @@ fn is_identifier(part: &str) -> bool {
     part.len() >= IDENTIFIER.saturating_mul(3) || (part.len() >= IDENTIFIER && has_digits)
 }
 
+fn is_word(value: &str) -> bool {
+    let behind_the_first = || value.chars().filter(|character| character.is_alphabetic()).skip(1);
+    let is_in_one_case =
+        !(behind_the_first().any(char::is_lowercase) && behind_the_first().any(char::is_uppercase));
+    let length = compared(value);
+    length < SHORT || (length < 16 && is_in_one_case && !value.contains(char::is_numeric))
+}
+
+fn compared(value: &str) -> usize {
+    value.chars().filter(|character| character.is_alphanumeric()).count()
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// `P4s+Wo&rd<9` as writers of JSON in Go and .NET, of HTML and of URLs have it, and `pässwörd` as that of Python has it.
     #[test]
-    fn words_of_a_url_are_no_secrets() {
-        let url = "https://partner.example/notifications/orders2?kind=webhooks";
-        let secrets = Secrets::of_url(url).with("a-b");
-        for said in ["there is no /notifications/orders2 of that kind", "webhooks", ""] {
-            assert!(!secrets.are_in(said), "{said}");
+    fn a_secret_is_recognized_however_it_is_escaped() {
+        let secrets = Secrets::default().with("P4s+Wo&rd<9").with("pässwörd");
+        for text in [
+            "P4s+Wo&rd<9",
+            "p4s+wo&rd<9",
+            r"P4s+Wo\u0026rd\u003c9",
+            r"P4s\u002BWo\u0026rd\u003C9",
+            "P4s+Wo&amp;rd&lt;9",
+            "P4s+Wo&#38;rd&#x3c;9",
+            "P4s%2BWo%26rd%3C9",
+            "P4s%252BWo%2526rd%253C9",
+            "P4s+Wo\n&rd<9",
+            r"P4s+Wo\x26rd\x3c9",
+            "pässwörd",
+            r"p\u00e4ssw\u00f6rd",
+            "p%C3%A4ssw%C3%B6rd",
+            "p&#228;ssw&#xF6;rd",
+            "pÃ¤sswÃ¶rd",
+        ] {
+            assert_eq!(secrets.shown(text), Secrets::NOT_SHOWN, "{text}");
         }
-        for said in ["A-B", r"a\-b"] {
-            assert!(secrets.are_in(said), "{said}");
+        for text in ["", "the password is wrong", "P4s+Wo", "%", "&#;", "\\u", "\\", "%u", "&amp"] {
+            assert_eq!(secrets.shown(text), text);
         }
-        assert!(!Secrets::default().with("").with("==").are_in("a=="));
-        assert_eq!(format!("{secrets:?}"), "Secrets { .. }");
+        let signs = Secrets::default().with("пароль").with("+/=");
+        assert!(signs.are_in("Bearer пароль") && signs.are_in("\\u043f\\u0430\\u0440\\u043e\\u043b\\u044c"));
+        assert!(signs.are_in("you sent +/=") && !signs.are_in("you sent + and ="));
+    }
+
+    /// What is secret of credentials, and not what only names somebody.
+    #[test]
+    fn parameters_of_credentials_are_secret_unless_they_are_known_to_be_public() {
+        let of = |value: &str| Secrets::default().with_header("authorization", value.as_bytes(), false);
+        for (value, secret, public) in [
+            ("WebPush key=t0pSecretValue99, client=shop", &["t0pSecretValue99"][..], &["shop"][..]),
+            (
+                "ApiKey apikey=QwErTyUiOpAsDfGh, client=orders-service",
+                &["QwErTyUiOpAsDfGh"],
+                &["orders-service"],
+            ),
+            ("X api_key=abcdefgh access_token=ijklmnop", &["abcdefgh", "ijklmnop"], &[]),
+            (
+                r#"OAuth realm="photos", oauth_consumer_key="dpf43f3p2l4k3l03", oauth_token="nnch734d00sl2jdk", oauth_signature="kd94hf93%26pfkkdhi9""#,
+                &["nnch734d00sl2jdk", "kd94hf93&pfkkdhi9"],
+                &["photos", "dpf43f3p2l4k3l03"],
+            ),
+            (
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830, SignedHeaders=host;x-amz-date, Signature=fe5f80f7",
+                &["fe5f80f7"],
+                &["AKIDEXAMPLE", "x-amz-date"],
+            ),
+            (
+                r#"Hawk id="dh37fgj492je", ts="1353832234", nonce="j4h3g2", mac="6R4rV5iE+N=""#,
+                &["6R4rV5iE+N="],
+                &["dh37fgj492je", "1353832234", "j4h3g2"],
+            ),
+            ("vapid t=eyJ0eXAi.eyJhdWQi, k=BA1Hxzyi1RUM", &["eyJ0eXAi.eyJhdWQi", "BA1Hxzyi1RUM"], &[]),
+            ("Token first0ne,second0ne", &["first0ne", "second0ne"], &[]),
+            (
+                "SharedAccessSignature sr=https%3a%2f%2fns1.servicebus.windows.net&sig=k3Yl0w&se=1764100000&skn=send",
+                &["k3Yl0w"],
+                &["1764100000", "send"],
+            ),
+            (
+                "Bearer s3cr3t/T0kenLong+Value==",
+                &["s3cr3t/T0kenLong+Value", "s3cr3tT0kenLongValue"],
+                &["bearer"],
+            ),
+            ("Basic bWU6cEBzc3cwcmQ=", &["bWU6cEBzc3cwcmQ=", "p@ssw0rd"], &["me"]),
+            // Of a few letters, where it stands alone.
+            (r#"X key="a,b""#, &["a, b"], &["Bad Request"]),
+        ] {
+            for text in secret {
+                assert!(of(value).are_in(&format!("bad key {text}.")), "{value}: {text}");
+            }
+            for text in public {
+                assert!(!of(value).are_in(&format!("what is {text}")), "{value}: {text}");
+            }
+        }
+        let of = |name: &str| Secrets::default().with_header(name, b"s3cr3tValue", false);
+        assert!(of("x-routing-token").are_in("s3cr3tValue") && of("x-api-key").are_in("s3cr3tValue"));
+        assert!(!of("x-routing-key").are_in("s3cr3tValue") && !of("ce-authid").are_in("s3cr3tValue"));
+        let cookie = Secrets::default().with_header("cookie", b"theme=dark; session=5e551onId", false);
+        assert!(cookie.are_in("5e551onId") && !cookie.are_in("a dark theme"));
+    }
+
+    #[test]
+    fn identifiers_and_passwords_of_a_url_are_secret() {
+        let secrets = Secrets::of_url(
+            "https://me:p%40ssw0rd@example.com/hooks/pXc8Zb3nTqWmEXAMPLE0?code=1&api_key=abcdefgh",
+        );
+        for text in ["p@ssw0rd", "p%40ssw0rd", "/pXc8Zb3nTqWmEXAMPLE0", "abcdefgh"] {
+            assert!(secrets.are_in(text), "{text}");
+        }
+        for text in ["example.com has no hooks", "me", "code"] {
+            assert!(!secrets.are_in(text), "{text}");
+        }
     }
 }

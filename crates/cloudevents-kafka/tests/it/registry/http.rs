@@ -6,6 +6,7 @@ use cloudevents_kafka::registry::{
     Reference, RegistryRefusal, Schema, SchemaKind, SchemaRegistry, is_temporary,
     reqwest013::{Authorization, HttpRegistry, HttpRegistryOptions},
 };
+use cloudevents_transport::binding::Secrets;
 use std::{error::Error as _, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -123,6 +124,25 @@ async fn who_asks_says_who_it_is() {
     assert_eq!(seen[1].headers["authorization"], "Bearer token");
     assert_eq!(seen[2].headers["authorization"], "Basic a2V5OnNlY3JldA==");
     assert!(!format!("{registry:?}").contains("secret"));
+}
+
+/// Gateways repeat what they refuse, and some of it would be another line of a log.
+#[tokio::test]
+async fn credentials_that_a_registry_repeats_are_not_in_errors() {
+    let fake = FakeRegistry::start().await;
+    let line = "GET /schemas/ids/1";
+    for (says, shown) in [
+        ("invalid token eyJ0eXAi.eyJhdWQi", Secrets::NOT_SHOWN),
+        ("invalid token eyJ0eXAi%2EeyJhdWQi", Secrets::NOT_SHOWN),
+        ("no such user\n2026-01-01 ERROR forged", r"no such user\n2026-01-01 ERROR forged"),
+    ] {
+        fake.answers(line, 401, serde_json::json!({"error_code": 40101, "message": says}));
+        let mut options = HttpRegistryOptions::default();
+        options.authorization = Authorization::Bearer("eyJ0eXAi.eyJhdWQi".into());
+        let error = fake.with(options).schema(1).await.unwrap_err();
+        assert!(error.detail().ends_with(shown), "{error}");
+        assert!(!format!("{error:?}").contains("eyJhdWQi"), "{error:?}");
+    }
 }
 
 #[tokio::test]
