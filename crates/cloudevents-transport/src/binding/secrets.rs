@@ -184,7 +184,7 @@ fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
     secrets.filter(|secret| compared(secret) > 0)
 }
 
-/// Whether a parameter of credentials is sent with each request, or chosen for it, and opens nothing (RFC 7616; RFC 5849; Hawk; AWS; Azure).
+/// Whether a parameter of credentials is sent with each request, or chosen for it, and opens nothing: RFC 7616; RFC 5849; Hawk; AWS; Azure.
 fn is_public(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "algorithm",
