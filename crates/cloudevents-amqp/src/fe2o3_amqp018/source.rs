@@ -37,7 +37,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{task::coop::unconstrained, time::timeout};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, timeout},
+};
 
 /// How many bytes of a rejection's reason are sent: a disposition must fit into a frame.
 const REASON: usize = 1024;
@@ -85,7 +88,8 @@ impl Connect for Linking {
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
         let limit = Arc::clone(&self.limit);
         let kept = VecDeque::new();
-        Ok(Source { link, kept, locks, connected, topic, decoding, limit, is_old_rabbitmq })
+        let renewed = Instant::now();
+        Ok(Source { link, kept, renewed, locks, connected, topic, decoding, limit, is_old_rabbitmq })
     }
 }
 
@@ -141,6 +145,8 @@ pub(super) struct Source {
     link: fe2o3_amqp::Receiver,
     /// What arrived while no message could be taken.
     kept: VecDeque<Arrived<Tag>>,
+    /// When the locks of what is kept were renewed.
+    renewed: Instant,
     /// How long a message is locked, and what renews the locks.
     locks: Option<(Duration, Locks)>,
     connected: Connected,
@@ -213,6 +219,17 @@ impl Source {
         }
     }
 
+    /// Renews the locks of what is kept, after a quarter of their time: the task calls this at least at each half of it, to renew what is
+    /// held meanwhile, and renews a message itself half of it after it was handed over.
+    async fn renew_kept(&mut self) -> Result<(), Error> {
+        let Some((lock, _)) = self.locks.as_ref().filter(|_| !self.kept.is_empty()) else { return Ok(()) };
+        if self.renewed.elapsed().saturating_mul(4) < *lock {
+            return Ok(());
+        }
+        self.renewed = Instant::now();
+        self.extend(self.kept.iter().map(|arrived| arrived.tag.clone()).collect()).await
+    }
+
     fn tag(&self, info: DeliveryInfo, message: Option<&ReceivedMessage>) -> Tag {
         let lock = match (&self.locks, message) {
             (Some(_), Some(message)) => LockToken::of(info.delivery_tag(), message),
@@ -241,6 +258,7 @@ impl QueueSource for Source {
     /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Credit is never
     /// withdrawn: the client fails on a message that arrives without credit.
     async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
+        self.renew_kept().await?;
         let (wanted, kept) = (number(room.messages), number(self.kept.len()));
         if is_due(wanted, self.link.credit().saturating_add(kept), self.is_old_rabbitmq) {
             self.link.set_credit(wanted.saturating_sub(kept)).await.map_err(failure::dispose)?;

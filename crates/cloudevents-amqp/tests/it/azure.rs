@@ -200,6 +200,31 @@ async fn locks_are_renewed_while_deliveries_are_held() {
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
+/// Events were sent ahead that the bound of bytes does not allow yet. They wait in the receiver for longer than a lock: for a handler that
+/// takes long, and for several that need no renewal themselves.
+#[tokio::test]
+async fn locks_are_renewed_while_large_events_wait_for_slow_handlers() {
+    let broker = locking(2000).await;
+    let sender = sender_to(&broker, "orders").await;
+    for number in 2..=6 {
+        within(sender.send(&event(number))).await.unwrap();
+    }
+    let mut options = renewing(2000);
+    options.receiver.in_flight.bytes = 1; // one event at a time
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    let first = next(&mut receiver).await;
+    renewed(&broker, 15).await; // that one and the five behind it
+    within(first.accept()).await.unwrap();
+    for number in 2..=6 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((id(&delivery), delivery.attempt()), (number.to_string(), 1));
+        sleep(Duration::from_millis(800)).await;
+        within(delivery.accept()).await.unwrap();
+    }
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
+}
+
 /// Azure Service Bus ends a link after ten minutes without activity.
 #[tokio::test]
 async fn renewing_locks_keeps_the_link_of_their_messages() {
