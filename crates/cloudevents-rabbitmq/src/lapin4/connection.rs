@@ -10,7 +10,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Host;
 use futures_util::StreamExt;
 use lapin::{
-    Channel, Connection, ConnectionProperties,
+    Channel, Connection, ConnectionProperties, Event,
     tcp::AsyncTcpStream,
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism},
 };
@@ -33,8 +33,8 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 pub(super) struct Connected {
     connection: Connection,
     pub(super) watched: Arc<Watched>,
-    /// Changes when something happened to the connection or a channel.
-    happened: watch::Receiver<u64>,
+    /// Changes when something happened to the connection or a channel, and has the latest error that ended one.
+    happened: watch::Receiver<Option<lapin::Error>>,
 }
 
 impl Connected {
@@ -67,11 +67,15 @@ impl Connected {
         })?;
         unfinished.keep();
         target.addresses.worked();
-        let (sender, happened) = watch::channel(0_u64);
+        let (sender, happened) = watch::channel(None);
         let mut events = Box::pin(connection.events_listener());
         tokio::spawn(async move {
-            while events.next().await.is_some() {
-                sender.send_modify(|count| *count = count.wrapping_add(1));
+            while let Some(event) = events.next().await {
+                sender.send_modify(|latest| {
+                    if let Event::Error(error) = event {
+                        *latest = Some(error);
+                    }
+                });
             }
         });
         Ok(Self { connection, watched, happened })
@@ -121,7 +125,11 @@ impl Connected {
                 }
                 happened.mark_unchanged();
                 if !channel.status().connected() {
-                    return failure::disconnected("the broker closed the channel");
+                    let why = happened.borrow().clone();
+                    return why.map_or_else(
+                        || failure::disconnected("the broker closed the channel"),
+                        failure::lost,
+                    );
                 }
                 tokio::select! {
                     _ = ended.changed() => {}

@@ -7,6 +7,10 @@ use lapin::{
 };
 use std::fmt::Display;
 
+/// What to do where the broker takes back what was held for long.
+const HELD: &str = "if a message was held for longer than the broker's `consumer_timeout` (30 minutes by default), raise that, or the policy \
+    `consumer-timeout` of the queue, above the longest outage and `give_up_after`; what was held comes again";
+
 /// An error while connecting, or of a request to the broker.
 pub(super) fn refusal(error: lapin::Error) -> Error {
     match error.kind() {
@@ -62,6 +66,11 @@ fn is_absent(said: &str) -> bool {
     said.strip_prefix("NOT_FOUND - ").unwrap_or(said).starts_with("no ")
 }
 
+/// Whether the broker took back what was not acknowledged in time: `PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out`.
+fn is_held_too_long(said: &str) -> bool {
+    said.contains("delivery acknowledgement on channel")
+}
+
 fn by_code(said: &AMQPError) -> Error {
     let text = said.get_message().as_str();
     match said.kind() {
@@ -75,6 +84,9 @@ fn by_code(said: &AMQPError) -> Error {
             refused(text).with_help("check the user, the password, and the user's permissions")
         }
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if too_large(said).is_some() => disconnected(text),
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if is_held_too_long(text) => {
+            disconnected(text).with_help(HELD)
+        }
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => refused(text)
             .with_help("the queue exists with other properties: leave `declare` out to use it as it is"),
         AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => refused(text),
@@ -83,6 +95,11 @@ fn by_code(said: &AMQPError) -> Error {
         }
         _ => disconnected(said),
     }
+}
+
+/// The broker cancelled the consumer. RabbitMQ 4.3 does so, too, where it closed the channel before.
+pub(super) fn cancelled() -> Error {
+    disconnected("the broker cancelled the consumer; the queue may be gone").with_help(HELD)
 }
 
 pub(super) fn disconnected(detail: impl Display) -> Error {
@@ -118,6 +135,18 @@ mod tests {
         ] {
             let said = AMQPError::new(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND), text.into());
             assert_eq!(by_code(&said).kind(), kind, "{text}");
+        }
+    }
+
+    /// The text is that of RabbitMQ.
+    #[test]
+    fn what_was_held_for_too_long_names_the_setting() {
+        let text = "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms. This timeout \
+            value can be configured, see consumers doc guide to learn more";
+        let said = AMQPError::new(AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED), text.into());
+        for error in [lost(Lapin::ProtocolError(said).into()), cancelled()] {
+            assert_eq!(error.kind(), ErrorKind::Disconnected);
+            assert!(error.help().unwrap().contains("`consumer_timeout`"), "{error:?}");
         }
     }
 }

@@ -27,7 +27,7 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 use tokio::time::timeout;
 
 /// Opens channels, each on a separate connection.
@@ -59,6 +59,7 @@ impl Connect for Linking {
         let settling = Settling::new(channel);
         Ok(Source {
             consumer,
+            kept: VecDeque::new(),
             stopping: false,
             connected,
             settling: Arc::new(settling),
@@ -72,6 +73,8 @@ impl Connect for Linking {
 /// A consumer on its own connection.
 pub(super) struct Source {
     consumer: Consumer,
+    /// What arrived while no message could be taken.
+    kept: VecDeque<Arrived<Tag>>,
     /// Whether the consumer was cancelled.
     stopping: bool,
     connected: Connected,
@@ -91,15 +94,20 @@ pub(super) struct Tag {
 }
 
 impl Source {
+    /// Returns what comes next. Cancel-safe.
+    async fn read(&mut self) -> Result<Arrived<Tag>, Error> {
+        let taken = self.consumer.next().await;
+        if taken.is_none() && self.stopping {
+            return pending().await; // nothing else comes
+        }
+        self.arrived(taken)
+    }
+
     fn arrived(&self, taken: Option<lapin::Result<Delivery>>) -> Result<Arrived<Tag>, Error> {
         let delivery = match taken {
             Some(Ok(delivery)) => delivery,
             Some(Err(error)) => return Err(failure::lost(error)),
-            None => {
-                return Err(failure::disconnected(
-                    "the broker cancelled the consumer; the queue may be gone",
-                ));
-            }
+            None => return Err(failure::cancelled()),
         };
         let number = delivery.delivery_tag;
         let message = ReceivedMessage::from(delivery).at(&self.topic);
@@ -139,11 +147,20 @@ impl QueueSource for Source {
     }
 
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
-        let taken = self.consumer.next().await;
-        if taken.is_none() && self.stopping {
-            return pending().await; // nothing else comes
+        match self.kept.pop_front() {
+            Some(arrived) => Ok(arrived),
+            None => self.read().await,
         }
-        self.arrived(taken)
+    }
+
+    /// Only reading shows that the broker has cancelled the consumer. The prefetch bounds what comes before that.
+    async fn tend(&mut self) -> Error {
+        loop {
+            match self.read().await {
+                Ok(arrived) => self.kept.push_back(arrived),
+                Err(error) => return error,
+            }
+        }
     }
 
     /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them. A retry is published

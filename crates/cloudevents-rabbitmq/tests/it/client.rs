@@ -659,6 +659,25 @@ async fn a_deleted_queue_is_noticed() {
     assert_eq!(next(&mut receiver).await.event().unwrap_err().kind(), ErrorKind::NotACloudEvent);
 }
 
+/// The broker cancels the consumer, and the channel stays.
+#[tokio::test]
+async fn a_deleted_queue_is_noticed_while_there_is_no_room() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    within(sender_to(&broker, "orders").await.send_all(events(1))).await.unwrap();
+    let mut options = strict();
+    options.receiver.in_flight.messages = 1;
+    let mut receiver = receiver(&broker.url("queue=orders"), options).await.unwrap();
+    let held = next(&mut receiver).await;
+    assert_eq!(queue.unsettled(), 1);
+    broker.delete_queue("orders");
+    lost(&receiver).await;
+    assert!(!held.is_current());
+    assert_eq!(within(held.accept()).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    broker.queue("orders").put_with(b"", None, &[]);
+    assert_eq!(next(&mut receiver).await.event().unwrap_err().kind(), ErrorKind::NotACloudEvent);
+}
+
 #[tokio::test]
 async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
     let broker = Broker::start().unwrap();
