@@ -153,7 +153,9 @@ fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static
 /// The attempt is counted in the header `delivery-attempt` of retried messages; quorum queues also count
 /// deliveries that were released or lost (`x-delivery-count`).
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
+/// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and
+/// [`give_up_after`](ReceiverOptions::give_up_after).
 pub struct RabbitReceiver {
     intake: QueueReceiver,
     options: ReceiverOptions,

@@ -16,6 +16,7 @@ mod changed;
 mod client;
 mod contract;
 mod crosslang;
+mod held;
 mod incidents;
 mod kill;
 mod memory;

@@ -138,6 +138,7 @@ impl fmt::Debug for Connectivity {
     }
 }
 
+/// What is logged has the help text.
 impl Reporter {
     /// Reports a connection, with its host for connections to a single host.
     pub fn connected(&self, host: Option<Host>) {
@@ -153,7 +154,7 @@ impl Reporter {
 
     /// Reports that the connection was lost.
     pub fn lost(&self, error: &Error) {
-        tracing::warn!(%error, "the connection was lost");
+        tracing::warn!(error = format_args!("{error:#}"), "the connection was lost");
         self.change(|seen| {
             seen.losses = seen.losses.saturating_add(1);
             seen.state = ConnectionState::Connecting { failed: 0, error: Some(error.clone()) };
@@ -163,13 +164,13 @@ impl Reporter {
     /// Reports that an attempt failed and another will follow. `failed` is the number of failed rounds since
     /// the last connection.
     pub fn trying_again(&self, failed: u32, error: &Error) {
-        tracing::warn!(%error, failed, "not connected");
+        tracing::warn!(error = format_args!("{error:#}"), failed, "not connected");
         self.change(|seen| seen.state = ConnectionState::Connecting { failed, error: Some(error.clone()) });
     }
 
     /// There will be no further attempt: the error is permanent.
     pub fn failed(&self, error: &Error) {
-        tracing::error!(%error, "not connected, and not trying again");
+        tracing::error!(error = format_args!("{error:#}"), "not connected, and not trying again");
         self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
     }
 

@@ -251,7 +251,7 @@ impl Engine {
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
             if !delivery.is_current() {
-                self.giving_up.settled(&attempts);
+                self.giving_up.lost(&attempts);
                 self.lanes.end(lane);
                 continue;
             }
@@ -320,7 +320,7 @@ impl Engine {
         lanes.drop_if(|task| {
             let goes = !task.delivery.is_current();
             if goes {
-                giving_up.settled(&task.attempts);
+                giving_up.lost(&task.attempts);
             }
             goes
         });
@@ -330,7 +330,8 @@ impl Engine {
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
         self.returned(&handling);
-        self.undecided(&handling);
+        self.giving_up.lost(&handling.attempts);
+        self.pace.undecided(handling.attempts.is_probe, Instant::now());
         self.lanes.end(handling.lane);
     }
 
@@ -406,7 +407,7 @@ impl Engine {
             return self.lanes.end(lane.clone());
         }
         if !delivery.is_current() {
-            self.giving_up.settled(attempts);
+            self.giving_up.lost(attempts);
             tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
             return self.lanes.end(lane.clone());
         }

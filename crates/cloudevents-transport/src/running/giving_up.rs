@@ -1,7 +1,11 @@
 //! Whether a failure is the message's own, or that of something that it shares with others.
 
 use crate::{Delivery, panics::caught};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::RandomState},
+    hash::BuildHasher,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// The number of failures of its own after which a message is given up, unless the program sets a limit.
@@ -13,6 +17,9 @@ const SOON: Duration = Duration::from_secs(300);
 
 /// With more types than this, those without a failing message are forgotten.
 const KNOWN: usize = 256;
+
+/// So many messages that were lost with their connection are remembered.
+const LOST: usize = 1024;
 
 /// When messages are given up.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +40,8 @@ pub(super) struct Attempts {
     pub(super) last_counted: bool,
     /// The type of the event, and when the last attempt failed, in ticks.
     last: Option<(Box<str>, u64)>,
-    /// When the first one failed.
-    first: Option<Instant>,
+    /// Which message it is, and when the first one failed.
+    first: Option<(u64, Instant)>,
     /// When the current one was begun, in ticks.
     begun: u64,
     /// Whether it was begun to see if others can be.
@@ -51,9 +58,13 @@ pub(super) struct GivingUp {
     waits_here: bool,
     /// Numbers begins and ends, in their order.
     clock: u64,
-    /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
-    /// well.
+    /// The types of messages that have failed and are not settled or were lost, and those without a success for long. There is none while
+    /// all goes well.
     types: HashMap<Box<str>, Type>,
+    /// Messages that have failed and were lost with their connection, and when they failed first: brokers end connections more often than
+    /// messages are given up.
+    lost: VecDeque<(u64, Instant)>,
+    hasher: RandomState,
 }
 
 struct Type {
@@ -100,7 +111,14 @@ impl Attempts {
 
 impl GivingUp {
     pub(super) fn new(limits: Limits, waits_here: bool) -> Self {
-        Self { limits, waits_here, clock: 0, types: HashMap::new() }
+        Self {
+            limits,
+            waits_here,
+            clock: 0,
+            types: HashMap::new(),
+            lost: VecDeque::new(),
+            hasher: RandomState::new(),
+        }
     }
 
     /// An attempt begins.
@@ -136,12 +154,37 @@ impl GivingUp {
         }
     }
 
+    /// A message is lost with its connection. It comes again, to this receiver or to another one.
+    pub(super) fn lost(&mut self, attempts: &Attempts) {
+        let (Some((ty, _)), Some(first), true) = (&attempts.last, attempts.first, self.waits_here) else {
+            return self.settled(attempts);
+        };
+        if let Some(known) = self.types.get_mut(ty) {
+            known.failing = known.failing.saturating_sub(1);
+        }
+        if self.lost.len() >= LOST {
+            self.lost.pop_front();
+        }
+        self.lost.push_back(first);
+    }
+
+    /// Which message it is, and when its first attempt failed, perhaps over an earlier connection.
+    fn first(&mut self, delivery: &Delivery) -> (u64, Instant) {
+        let message = self.hasher.hash_one(["source", "id"].map(|name| attribute(delivery, name)));
+        let known = self.lost.iter().position(|(lost, _)| *lost == message);
+        known.and_then(|at| self.lost.remove(at)).unwrap_or((message, Instant::now()))
+    }
+
     /// An attempt failed. Returns whether the message is given up.
     pub(super) fn failed(&mut self, delivery: &Delivery, attempts: &mut Attempts, counts: bool) -> bool {
         self.clock = self.clock.saturating_add(1);
         let (ty, last) = match attempts.last.take() {
             Some((ty, last)) => (ty, Some(last)),
             None => (ty(delivery), None),
+        };
+        let (_, first) = match attempts.first {
+            Some(first) => first,
+            None => *attempts.first.insert(self.first(delivery)),
         };
         if self.types.len() >= KNOWN {
             self.types.retain(|_, known| known.failing > 0);
@@ -162,7 +205,6 @@ impl GivingUp {
         {
             known.since = Instant::now();
         }
-        let first = *attempts.first.get_or_insert_with(Instant::now);
         let is_long =
             known.is_long(&self.limits) && (!self.waits_here || known.is_long_for(first, &self.limits));
         attempts.last = Some((ty, self.clock));
@@ -186,6 +228,10 @@ impl GivingUp {
 
 /// The type of the event. What has none is a type of its own.
 fn ty(delivery: &Delivery) -> Box<str> {
+    attribute(delivery, "type").unwrap_or_default().into()
+}
+
+fn attribute(delivery: &Delivery, name: &str) -> Option<String> {
     // A format may be the program's.
-    caught(|| delivery.attribute("type").ok().flatten()).ok().flatten().unwrap_or_default().into()
+    caught(|| delivery.attribute(name).ok().flatten()).ok().flatten().map(Into::into)
 }

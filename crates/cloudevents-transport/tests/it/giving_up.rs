@@ -374,3 +374,33 @@ async fn fast_failures_beside_slow_successes_are_no_outage() {
         assert!(begun.elapsed() < Duration::from_secs(200 / 8 * seconds), "{seconds}: {:?}", begun.elapsed());
     }
 }
+
+/// RabbitMQ ends a channel that has held a message for 30 minutes, and delivers it again: an hour is one all the same. What is new has its
+/// own.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_over_another_connection_keeps_its_time() {
+    let queue = FakeQueue::new();
+    let behind = keyed("behind it", "a").into_builder().ty("another").build().unwrap();
+    queue.sender().send_all([keyed("poison", "a"), behind]).await.unwrap();
+    let (receiver, begun) = (queue.receiver(options()), Instant::now());
+    let handle = async |event: Event| -> Result<(), Failure> {
+        if event.id() == "behind it" { Ok(()) } else { Err("a bug")? }
+    };
+    let script = async {
+        let mut rounds = 0;
+        while queue.rejected().is_empty() && rounds < 4 {
+            // Soon after the second loss.
+            sleep(2 * MINUTE).await;
+            if rounds == 2 {
+                queue.sender().send(&keyed("new", "b")).await.unwrap();
+            }
+            sleep(28 * MINUTE).await;
+            rounds += 1;
+            queue.cut();
+        }
+        assert_eq!(queue.rejected().len(), 1, "{:?}", begun.elapsed());
+        assert_eq!(rounds, 3);
+    };
+    receiver.run(handle).in_order(OrderBy::attribute("partitionkey")).until(script).await.unwrap();
+    assert_eq!(queue.len(), 1);
+}
