@@ -50,7 +50,7 @@ impl DataSchemas {
             return Err(LoadError::new(why.unwrap_or_default()));
         };
         let document = Value::String(document.to_owned());
-        let schema = Schema::compile(&format, &document, &mut notes.patterns).map_err(|fault| {
+        let schema = Schema::compile(&format, &document, &mut notes.compiled).map_err(|fault| {
             let (SchemaFault::Invalid(message)
             | SchemaFault::Beyond(message)
             | SchemaFault::Elsewhere(message)) = fault;

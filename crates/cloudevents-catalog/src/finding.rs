@@ -172,12 +172,12 @@ pub(crate) struct Notes<'a> {
     pub(crate) inherited: Budget,
     /// The documents that types are selected from, which are read again for each type.
     pub(crate) selected: Budget,
-    /// The patterns of schemas, each time that they are compiled.
-    pub(crate) patterns: Budget,
+    /// The patterns, paths and texts of schemas, each time that they are compiled.
+    pub(crate) compiled: Budget,
 }
 
-/// The most bytes that the patterns of all schemas take, about. Compiling them takes seconds.
-const PATTERNS: usize = 256 << 20;
+/// The most bytes that all schemas take, about. Compiling their patterns takes seconds.
+const COMPILED: usize = 256 << 20;
 
 /// What parts of the document may take beyond their own bytes: a document could have a large part that thousands of others refer to.
 pub(crate) struct Budget(Option<usize>);
@@ -199,7 +199,7 @@ impl<'a> Notes<'a> {
             seen: HashSet::new(),
             inherited: Budget(Some(of_bytes)),
             selected: Budget(Some(of_bytes)),
-            patterns: Budget(Some(PATTERNS)),
+            compiled: Budget(Some(COMPILED)),
         }
     }
 

@@ -124,8 +124,8 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
     }
 }
 
-/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, and
-/// gives two types the same name.
+/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, takes two
+/// types of the same name for one, does not know tuples, and goes round in circles.
 fn unfit(schema: &Value) -> Option<String> {
     let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| schema.get(name)?.as_object());
     let names: HashSet<&str> = definitions.flat_map(Map::keys).map(String::as_str).collect();
@@ -136,11 +136,30 @@ fn unfit(schema: &Value) -> Option<String> {
         let name = reference.strip_prefix("#/definitions/").or_else(|| reference.strip_prefix("#/$defs/"));
         reference == "#" || name.is_some_and(|name| names.contains(name))
     };
+    // The names of definitions and of what has a title, and those of other types within one: `OrderLine` for `line` of `order`.
+    let mut named: HashSet<String> = HashSet::from(["data".to_owned()]);
+    if let Some(name) = names.iter().find(|name| !named.insert(plain(name))) {
+        return Some(format!("the definition `{name}` has the name of another type"));
+    }
+    let mut inner = HashSet::new();
     let mut open = vec![schema];
     while let Some(value) = open.pop() {
         match value {
             Value::Array(items) => open.extend(items),
             Value::Object(members) => {
+                if let Some(Value::Array(_)) = members.get("prefixItems") {
+                    return Some("it has a tuple (`prefixItems`)".to_owned());
+                }
+                if let Some(Value::String(title)) = members.get("title")
+                    && !std::ptr::eq(value, schema)
+                    && !named.insert(plain(title))
+                {
+                    return Some(format!("two types have the name of the title `{title}`"));
+                }
+                if let Some(Value::Object(properties)) = members.get("properties") {
+                    let of_own = properties.iter().filter(|(_, schema)| has_own_type(schema));
+                    inner.extend(of_own.map(|(name, _)| plain(name)));
+                }
                 if let Some(reference) =
                     members.get("$ref").and_then(Value::as_str).filter(|text| !is_known(text))
                 {
@@ -151,6 +170,84 @@ fn unfit(schema: &Value) -> Option<String> {
                 open.extend(members.values());
             }
             _ => {}
+        }
+    }
+    for name in &names {
+        let name_within = |outer: &String| {
+            let rest = plain(name).strip_prefix(outer.as_str()).map(str::to_owned);
+            rest.is_some_and(|rest| {
+                inner.iter().any(|property| !rest.is_empty() && rest.starts_with(property))
+            })
+        };
+        if named.iter().any(name_within) {
+            return Some(format!("the definition `{name}` may have the name of a type within another one"));
+        }
+    }
+    circle(schema)
+}
+
+/// What of a name is left in that of a type, which begins with a capital letter besides.
+fn plain(name: &str) -> String {
+    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a property has a type that is named after it.
+fn has_own_type(schema: &Value) -> bool {
+    let of =
+        ["additionalProperties", "allOf", "anyOf", "enum", "items", "not", "oneOf", "pattern", "properties"];
+    of.iter().any(|keyword| schema.get(keyword).is_some())
+        || schema.get("type").is_some_and(|ty| ty == "object" || ty.is_array())
+}
+
+/// Whether schemas are merged that lead back to themselves, in which the generator does not end.
+fn circle(root: &Value) -> Option<String> {
+    /// The references in a schema, and those that it merges. What it defines is not part of it.
+    fn references<'s>(schema: &'s Value, all: &mut Vec<&'s str>, merged: &mut Vec<&'s str>) {
+        match schema {
+            Value::Array(items) => items.iter().for_each(|item| references(item, all, merged)),
+            Value::Object(members) => {
+                let reference = members.get("$ref").and_then(Value::as_str);
+                all.extend(reference);
+                if members.len() > 1 {
+                    merged.extend(reference);
+                }
+                for (name, value) in members {
+                    if name == "allOf" {
+                        references(value, merged, &mut Vec::new());
+                    }
+                    if name != "definitions" && name != "$defs" {
+                        references(value, all, merged);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let target = |reference: &str| root.pointer(reference.strip_prefix('#')?);
+    let reached = |from: &Value| {
+        let (mut known, mut open) = (HashSet::new(), vec![from]);
+        while let Some(schema) = open.pop() {
+            let mut all = Vec::new();
+            references(schema, &mut all, &mut Vec::new());
+            for reference in all {
+                if known.insert(reference.to_owned()) {
+                    open.extend(target(reference));
+                }
+            }
+        }
+        known
+    };
+    let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| root.get(name)?.as_object());
+    let mut merged = Vec::new();
+    for schema in definitions.flat_map(Map::values).chain([root]) {
+        references(schema, &mut Vec::new(), &mut merged);
+    }
+    for reference in merged {
+        let known = target(reference).map(reached).unwrap_or_default();
+        let comes_back =
+            |inner: &String| target(inner).map(reached).is_some_and(|known| known.contains(inner));
+        if known.iter().any(comes_back) {
+            return Some(format!("`{reference}` is combined, and leads back to itself"));
         }
     }
     None
@@ -286,6 +383,42 @@ mod tests {
             (
                 json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/data"}}, "definitions": {"data": address}}),
                 false,
+            ),
+            // Types of the same name, and names that are twice.
+            (
+                json!({"type": "object", "properties": {
+                    "from": {"title": "Place", "type": "object", "properties": {"street": {"type": "string"}}},
+                    "to": {"title": "Place", "type": "object", "properties": {"lat": {"type": "number"}}}}}),
+                false,
+            ),
+            (
+                json!({"type": "object", "properties": {"geo": {"type": "object", "properties": {"lat": {"type": "number"}}}},
+                    "definitions": {"dataGeo": address}}),
+                false,
+            ),
+            (json!({"type": "object", "properties": {"a": {"title": "data", "enum": ["b"]}}}), false),
+            (json!({"type": "object", "definitions": {"data_": address}}), false),
+            (json!({"type": "object", "definitions": {"order_line": address, "orderLine": address}}), false),
+            // A definition that is named after the property of another one.
+            (
+                json!({"type": "object", "properties": {"order": {"$ref": "#/definitions/order"}}, "definitions": {
+                    "order": {"type": "object", "properties": {"line": {"$ref": "#/definitions/orderLine"}}}, "orderLine": address}}),
+                true,
+            ),
+            (
+                json!({"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "items": false}),
+                false,
+            ),
+            // Circles, of which some have an end.
+            (
+                json!({"allOf": [{"$ref": "#/definitions/node"}, {"properties": {"next": {"$ref": "#"}}}],
+                    "definitions": {"node": {"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}}}}),
+                false,
+            ),
+            (
+                json!({"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}},
+                    "definitions": {"node": {"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}}}}),
+                true,
             ),
         ] {
             assert_eq!(of(&schema).is_ok(), is_known, "{schema}");

@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-/// The most pairs of schemas that are compared: what is left then is reported as not compared.
+/// The most pairs of schemas that are compared of two documents: what is left then is reported as not compared.
 const STEPS: usize = 20_000;
+
+/// The most values of all documents that are compared, and pairs of schemas.
+pub(super) const WORK: usize = 20_000_000;
 
 /// The most pairs of values of two `enum`s that are compared.
 const VALUES: usize = 10_000_000;
@@ -21,19 +24,34 @@ static ANY: Value = Value::Bool(true);
 pub(super) type Narrower = (Severity, String, String);
 
 /// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts. `versions` are those of the formats.
-pub(super) fn narrower(old: &Value, new: &Value, versions: &[Option<String>; 2]) -> Vec<Narrower> {
-    if old == new {
+/// `work` is what is left of [`WORK`].
+pub(super) fn narrower(
+    old: &Value,
+    new: &Value,
+    versions: &[Option<String>; 2],
+    work: &mut usize,
+) -> Vec<Narrower> {
+    *work = work.saturating_sub(values(old).saturating_add(values(new)));
+    let steps = STEPS.min(*work);
+    if old == new && steps > 0 {
         return Vec::new();
     }
-    let mut comparison = Comparison {
-        roots: (old, new),
-        has_same_definitions: ["definitions", "$defs"].iter().all(|name| old.get(name) == new.get(name)),
-        seen: HashSet::new(),
-        found: Vec::new(),
-        left: STEPS,
-    };
     // Keywords mean other things, or nothing, in another draft.
     let [before, now] = versions.each_ref().map(Option::as_deref);
+    let are_definitions_alike = || {
+        let of = |root: &Value, name| root.get(name).is_none_or(|all| every_reference(all, &is_definition));
+        let names = ["definitions", "$defs"];
+        names.iter().all(|name| old.get(name) == new.get(name) && of(old, name) && of(new, name))
+    };
+    let mut comparison = Comparison {
+        roots: (old, new),
+        has_same_definitions: steps > 0 && are_definitions_alike(),
+        has_const: draft(old, before) != Some("draft-04"),
+        seen: HashSet::new(),
+        trail: Vec::new(),
+        found: Vec::new(),
+        left: steps,
+    };
     if old.get("$schema") != new.get("$schema") && draft(old, before) != draft(new, now) {
         comparison.possible("data", "the schemas differ in `$schema`");
     }
@@ -43,6 +61,7 @@ pub(super) fn narrower(old: &Value, new: &Value, versions: &[Option<String>; 2])
     } else {
         comparison.compare(old, new, "data", 0);
     }
+    *work = work.saturating_sub(steps.saturating_sub(comparison.left));
     comparison.found
 }
 
@@ -57,9 +76,14 @@ fn draft<'d>(schema: &'d Value, version: Option<&'d str>) -> Option<&'d str> {
 
 struct Comparison<'a> {
     roots: (&'a Value, &'a Value),
+    /// Both have the same definitions, which refer to each other only.
     has_same_definitions: bool,
+    /// The draft of the earlier one knows `const`.
+    has_const: bool,
     /// Pairs that were compared, or are being compared further up: their addresses.
     seen: HashSet<(usize, usize)>,
+    /// The same, in their order.
+    trail: Vec<(usize, usize)>,
     found: Vec<Narrower>,
     left: usize,
 }
@@ -131,10 +155,12 @@ impl<'a> Comparison<'a> {
             return self.possible(place, "the earlier schema refers to another document");
         };
         let address = |value: &Value| std::ptr::from_ref(value).addr();
-        if old == &Value::Bool(false)
-            || self.is_same(old, new)
-            || !self.seen.insert((address(old), address(new)))
-        {
+        let pair = (address(old), address(new));
+        if old == &Value::Bool(false) || !self.seen.insert(pair) {
+            return;
+        }
+        self.trail.push(pair);
+        if self.is_same(old, new) {
             return;
         }
         let new_members = match new {
@@ -184,32 +210,21 @@ impl<'a> Comparison<'a> {
         if self.left == 0 {
             return false;
         }
-        let (found, seen) = (std::mem::take(&mut self.found), self.seen.clone());
+        let (found, known) = (std::mem::take(&mut self.found), self.trail.len());
         self.compare(old, new, "", depth);
         let is_clean = self.found.is_empty();
         self.found = found;
         if !is_clean {
-            self.seen = seen;
+            for pair in self.trail.drain(known..) {
+                self.seen.remove(&pair);
+            }
         }
         is_clean
     }
 
     /// Whether two schemas are the same, and what they refer to, too.
     fn is_same(&self, old: &Value, new: &Value) -> bool {
-        old == new
-            && every_reference(new, &|reference| {
-                let is_definition =
-                    ["#/definitions/", "#/$defs/"].iter().any(|start| reference.starts_with(start));
-                is_definition
-                    && self.has_same_definitions
-                    && [self.roots.0, self.roots.1].iter().all(|root| {
-                        ["definitions", "$defs"].iter().filter_map(|name| root.get(name)).all(|all| {
-                            every_reference(all, &|inner| {
-                                inner.starts_with("#/definitions/") || inner.starts_with("#/$defs/")
-                            })
-                        })
-                    })
-            })
+        old == new && every_reference(new, &|reference| self.has_same_definitions && is_definition(reference))
     }
 
     /// The schema that references lead to. What is beside a reference is left out: it can only allow less.
@@ -238,10 +253,18 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// The values, if the earlier schema lists them.
+    fn finite<'s>(&self, schema: &'s Map<String, Value>) -> Option<&'s [Value]> {
+        match schema.get("const").filter(|_| self.has_const) {
+            Some(value) => Some(std::slice::from_ref(value)),
+            None => schema.get("enum").and_then(Value::as_array).map(Vec::as_slice),
+        }
+    }
+
     fn types(&mut self, old: &Map<String, Value>, value: &Value, place: &str) {
         let now = listed(value);
         let has = |ty: &str| now.contains(&ty) || ty == "integer" && now.contains(&"number");
-        let lost: Vec<&str> = match (finite(old), old.get("type")) {
+        let lost: Vec<&str> = match (self.finite(old), old.get("type")) {
             (Some(values), _) => values.iter().map(|value| type_of(value)).filter(|ty| !has(ty)).collect(),
             (None, Some(types)) => listed(types).into_iter().filter(|ty| !has(ty)).collect(),
             (None, None) => vec!["any other type"],
@@ -252,7 +275,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn values(&mut self, old: &Map<String, Value>, now: &[Value], place: &str) {
-        match finite(old) {
+        match self.finite(old) {
             Some(values) if values.len().saturating_mul(now.len()) > VALUES => {
                 self.possible(place, "there are too many values to compare them");
             }
@@ -379,12 +402,18 @@ fn was(old: Option<&Value>) -> String {
     old.map_or_else(|| ", and was not stated".to_owned(), |old| format!(", and was {old}"))
 }
 
-/// The values, if the schema lists them.
-fn finite(schema: &Map<String, Value>) -> Option<&[Value]> {
-    match schema.get("const") {
-        Some(value) => Some(std::slice::from_ref(value)),
-        None => schema.get("enum").and_then(Value::as_array).map(Vec::as_slice),
+/// How many values there are in a document.
+fn values(document: &Value) -> usize {
+    match document {
+        Value::Array(items) => items.iter().map(values).fold(1, usize::saturating_add),
+        Value::Object(members) => members.values().map(values).fold(1, usize::saturating_add),
+        _ => 1,
     }
+}
+
+/// Whether a reference leads to a definition.
+fn is_definition(reference: &str) -> bool {
+    ["#/definitions/", "#/$defs/"].iter().any(|start| reference.starts_with(start))
 }
 
 /// The order of two numbers. `None` if that is not known: doubles are not exact beyond this.

@@ -72,11 +72,16 @@ impl Catalog {
     /// # Ok::<(), cloudevents_catalog::LoadError>(())
     /// ```
     pub fn changes_since(&self, earlier: &Self) -> Vec<Change> {
-        earlier.messages().filter(|old| old.is_event()).flat_map(|old| self.changes_of(old)).collect()
+        let mut work = json_schema::WORK;
+        earlier
+            .messages()
+            .filter(|old| old.is_event())
+            .flat_map(|old| self.changes_of(old, &mut work))
+            .collect()
     }
 
     /// An event is valid if one of the definitions for its type allows it: the changes to the one that changes least.
-    fn changes_of(&self, old: &Message) -> Vec<Change> {
+    fn changes_of(&self, old: &Message, work: &mut usize) -> Vec<Change> {
         let is_same_template = |new: &Message| match (new.type_template(), old.type_template()) {
             (Some(new), Some(old)) => new == old,
             _ => false,
@@ -84,7 +89,7 @@ impl Catalog {
         let candidates = self.messages().filter(|new| {
             new.is_event() && (is_same_template(new) || old.type_template().is_none() && new.is_for(old.ty()))
         });
-        let least = candidates.map(|new| changes(old, new)).min_by_key(|changes| {
+        let least = candidates.map(|new| changes(old, new, work)).min_by_key(|changes| {
             let breaking = changes.iter().filter(|change| change.severity == Severity::Breaking).count();
             (breaking, changes.len())
         });
@@ -118,13 +123,13 @@ fn change(old: &Message, severity: Severity, place: &str, message: impl Into<Str
     Change { severity, definition: old.xid.to_string(), place: place.to_owned(), message: message.into() }
 }
 
-fn changes(old: &Message, new: &Message) -> Vec<Change> {
+fn changes(old: &Message, new: &Message, work: &mut usize) -> Vec<Change> {
     let mut found = Vec::new();
     for attribute in new.attributes.iter().filter(|attribute| attribute.name != "type") {
         let before = old.attributes.iter().find(|before| before.name == attribute.name);
         attribute_changes(old, before, attribute, new, &mut found);
     }
-    schema_changes(old, new, &mut found);
+    schema_changes(old, new, work, &mut found);
     found
 }
 
@@ -247,7 +252,7 @@ fn written(attribute: &Attribute) -> String {
     }
 }
 
-fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
+fn schema_changes(old: &Message, new: &Message, work: &mut usize, found: &mut Vec<Change>) {
     let mut add = |severity, place: &str, words: String| found.push(change(old, severity, place, words));
     let reference = |message: &Message| {
         let of = |name: &str| message.members.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -331,6 +336,10 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
             "the schemas differ, and parts of documents are not compared".to_owned(),
         );
     }
+    if *work == 0 {
+        let words = "the schemas differ, and all together are too large to be compared";
+        return add(Severity::Possible, "data", words.to_owned());
+    }
     let parsed = |document: &Value| match document {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
         document => document.clone(),
@@ -338,7 +347,7 @@ fn schema_changes(old: &Message, new: &Message, found: &mut Vec<Change>) {
     let version =
         |message: &Message| message.schema.format.as_ref().and_then(|format| format.version.clone());
     let versions = [version(old), version(new)];
-    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now), &versions) {
+    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now), &versions, work) {
         add(severity, &place, message);
     }
 }

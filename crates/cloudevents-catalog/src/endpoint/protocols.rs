@@ -49,7 +49,10 @@ impl Endpoint<'_> {
         for server in servers {
             let server = server.as_str().ok_or_else(|| self.refused("a server is a text"))?;
             let server = self.resolved(server)?;
-            if server.contains(['/', '?', '#', '@', ',']) {
+            if server.contains('@') {
+                return Err(self.refused("a server is `host:port`, without credentials"));
+            }
+            if server.contains(['/', '?', '#', ',']) {
                 return Err(self.refused(format!("`{server}` is not `host:port`")));
             }
             hosts.push(server);
@@ -174,7 +177,12 @@ impl Endpoint<'_> {
     /// The parts of the `uri` of an address. `schemes` are those that it may have, with those of the toolkit.
     fn at(&self, address: &Members, schemes: &[(&str, &'static str)]) -> Result<At, NotOpened> {
         let uri = self.text(address, "uri")?.ok_or_else(|| self.refused("its address has no `uri`"))?;
-        let (written, rest) = uri.split_once("://").unwrap_or((&uri, ""));
+        // What is no URI may have credentials.
+        let no_uri = || self.refused("the `uri` of its address has no scheme");
+        let (written, rest) = uri.split_once("://").ok_or_else(no_uri)?;
+        if !written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+            return Err(no_uri());
+        }
         let known = schemes.iter().find(|(known, _)| known.eq_ignore_ascii_case(written));
         let Some((_, scheme)) = known else {
             return Err(self.refused(format!("no connection is made by `{written}`")));

@@ -78,7 +78,7 @@ impl Inference {
     pub fn add(&mut self, event: &Event) {
         if let Some(observed) = self.types.get_mut(event.ty()) {
             observed.add(event, &mut self.places);
-        } else if self.types.len() < TYPES {
+        } else if self.types.len() < TYPES && event.ty().len() <= crate::read::NAME {
             let payload = Some(Shape::default());
             let content_type = event.content_type().map(|media_type| media_type.as_str().to_owned());
             let mut observed = Observed { payload, content_type, ..Observed::default() };
@@ -94,7 +94,7 @@ impl Inference {
         self.types.len()
     }
 
-    /// The number of events that were not looked at, because there are too many types.
+    /// The number of events that were not looked at, because there are too many types, or the type has more than 256 bytes: no id has more.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }

@@ -122,15 +122,20 @@ fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, St
     (members, from)
 }
 
-/// The bytes of a member, about.
+/// The most rules for attributes of one message: events have no more attributes.
+const ATTRIBUTES: usize = 256;
+
+/// The bytes of a member, about, and of what is made of it in each message that inherits it.
 fn size(name: &str, value: &Value) -> usize {
     let own = match value {
-        Value::Object(members) => members.iter().map(|(name, value)| size(name, value)).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| size(name, value)).fold(256, usize::saturating_add)
+        }
         Value::Array(items) => items.iter().map(|item| size("", item)).sum(),
         Value::String(text) => text.len(),
         _ => 0,
     };
-    own.saturating_add(name.len()).saturating_add(8)
+    own.saturating_add(name.len()).saturating_add(16)
 }
 
 /// Attributes that are one level too deep.
@@ -231,7 +236,11 @@ fn message(
     options(&members, place, notes);
     let mut attributes = Vec::new();
     if is_event && let Some(Value::Object(metadata)) = members.get("envelopemetadata") {
-        for (name, rule) in metadata {
+        if metadata.len() > ATTRIBUTES {
+            let place = format!("{place}/envelopemetadata");
+            notes.mistake(Rule::MemberType, place, format!("there are more than {ATTRIBUTES} attributes"));
+        }
+        for (name, rule) in metadata.iter().take(ATTRIBUTES) {
             if name.len() > super::NAME {
                 let place = format!("{place}/envelopemetadata");
                 let words = format!("the name of an attribute has more than {} bytes", super::NAME);

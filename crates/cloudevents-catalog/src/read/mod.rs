@@ -25,7 +25,7 @@ type Entity<'v> = (&'v str, &'v Members, String);
 
 /// The longest id, and the longest name of an attribute, in bytes: what is in an entity has it in its path. Ids have 128 characters at most
 /// (core/spec.md, "`<SINGULAR>id`").
-const NAME: usize = 256;
+pub(crate) const NAME: usize = 256;
 
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {

@@ -166,10 +166,10 @@ impl Version {
         if let Some(known) = self.selected.borrow().get(selection) {
             return known.clone();
         }
-        let parts = self.parts.get_or_init(|| Parts::read(format, document, &mut notes.patterns));
+        let parts = self.parts.get_or_init(|| Parts::read(format, document, &mut notes.compiled));
         let schema = match parts {
             Ok(parts) if notes.selected.spend(parts.cost()) => {
-                parts.select(selection, &mut notes.patterns).map(Arc::new)
+                parts.select(selection, &mut notes.compiled).map(Arc::new)
             }
             Ok(_) => {
                 let words =
@@ -288,7 +288,7 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
 
 /// Compiles a schema, and reports what is wrong with it.
 pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mut Notes<'_>) -> Schema {
-    let schema = Schema::compile(format, document, &mut notes.patterns);
+    let schema = Schema::compile(format, document, &mut notes.compiled);
     schema.unwrap_or_else(|fault| unusable(fault, place, notes))
 }
 

@@ -9,9 +9,20 @@ use serde_json::Value;
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
 const NAME: usize = 1024;
 
+/// The most values of a document, each counted once more for each type that it is in, and for each alias of that type: the library keeps a
+/// copy of the type under each of its names.
+const COPIES: usize = 1_000_000;
+
 pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
     if has_long_name(document) {
         return Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes")));
+    }
+    let mut copies = 0;
+    values(document, &mut copies);
+    if copies > COPIES {
+        return Err(SchemaFault::Beyond(format!(
+            "its types and their aliases have more than {COPIES} values, each by itself"
+        )));
     }
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
     let variants = match document {
@@ -62,6 +73,23 @@ fn has_long_name(document: &Value) -> bool {
             value => has_long_name(value),
         }),
         _ => false,
+    }
+}
+
+/// The values within this one. Adds those of types to the copies.
+fn values(document: &Value, copies: &mut usize) -> usize {
+    match document {
+        Value::Array(items) => items.iter().map(|item| values(item, copies)).fold(1, usize::saturating_add),
+        Value::Object(members) => {
+            let within = members.values().map(|value| values(value, copies)).fold(1, usize::saturating_add);
+            if members.contains_key("name") {
+                let aliases = members.get("aliases").and_then(Value::as_array).map_or(0, Vec::len);
+                let names = aliases.saturating_add(1);
+                *copies = copies.saturating_add(within.saturating_mul(names));
+            }
+            within
+        }
+        _ => 1,
     }
 }
 

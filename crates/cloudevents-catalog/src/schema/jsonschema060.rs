@@ -104,8 +104,13 @@ impl Parts {
         let times = schemas.times();
         let times =
             |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
-        let charged = charge(&schemas, times, usize::MAX, budget, is_pattern);
+        let charged = charge(&schemas, &times, usize::MAX, budget, is_pattern);
         charged.map_err(SchemaFault::Beyond)?;
+        let longest = Extent::of(document).longest_path;
+        let kept = schemas.objects().map(|schema| times(schema).saturating_mul(kept(schema, longest)));
+        if !budget.spend(kept.fold(0, usize::saturating_add)) {
+            return Err(kept_too_much());
+        }
         let (compiled, limits) = compile(format, document, &schemas, |options| options.build_map(document))?;
         Ok(Self { compiled: Arc::new(compiled), limits })
     }
@@ -132,6 +137,9 @@ impl JsonSchema {
         let schemas = Schemas::read(document);
         // It compiles each of them once.
         charge(&schemas, |_| 1, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
+        if !budget.spend(Extent::of(document).paths) {
+            return Err(kept_too_much());
+        }
         let (schema, limits) = compile(format, document, &schemas, |options| options.build(document))?;
         Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits })
     }
@@ -236,6 +244,24 @@ fn cost(schema: &Map<String, Value>) -> usize {
     };
     let listed = schema.get("enum").filter(is_searched).map_or(0, |list| Extent::of(list).values);
     required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
+}
+
+/// The bytes that are kept of a schema each time that it is compiled, about: the paths to its members, and their texts. Objects within it
+/// are schemas themselves.
+fn kept(schema: &Map<String, Value>, path: usize) -> usize {
+    fn texts(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(texts).fold(items.len(), usize::saturating_add),
+            _ => 0,
+        }
+    }
+    let members = schema.iter().map(|(name, value)| texts(value).saturating_add(name.len()));
+    members.map(|texts| texts.saturating_add(path)).fold(0, usize::saturating_add)
+}
+
+fn kept_too_much() -> SchemaFault {
+    SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())
 }
 
 /// Compiles a document whose schemas do not go on without end, and whose patterns were charged.

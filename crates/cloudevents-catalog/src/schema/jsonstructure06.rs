@@ -150,7 +150,13 @@ fn bounds(document: &Value, budget: &mut Budget) -> Result<Bounds, String> {
     {
         return Err(format!("the pattern `{pattern}` is not known, or too large"));
     }
-    let places = schemas.objects().flat_map(patterns).filter(|pattern| beyond.contains(pattern)).count();
+    // What is no pattern of the validator is found at once.
+    let is_too_large = |pattern: &str| {
+        let built = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
+        matches!(built, Err(regex::Error::CompiledTooBig(_)))
+    };
+    let too_large: HashSet<&str> = beyond.iter().copied().filter(|pattern| is_too_large(pattern)).collect();
+    let places = schemas.objects().flat_map(patterns).filter(|pattern| too_large.contains(pattern)).count();
     if !budget.spend(places.saturating_mul(CHECKED_BYTES)) {
         return Err("the patterns of the schemas take too much together".to_owned());
     }

@@ -77,28 +77,28 @@ impl SchemaFault {
 }
 
 impl Schema {
-    /// A schema of this format: all of the document. Its patterns are charged to this budget.
+    /// A schema of this format: all of the document. What it takes is charged to this budget.
     pub(crate) fn compile(
         format: &Format,
         document: &Value,
-        patterns: &mut Budget,
+        budget: &mut Budget,
     ) -> Result<Self, SchemaFault> {
-        Self::of(format, &*json(format, document)?, None, patterns)
+        Self::of(format, &*json(format, document)?, None, budget)
     }
 
     fn of(
         format: &Format,
         document: &Value,
         selection: Option<&str>,
-        patterns: &mut Budget,
+        budget: &mut Budget,
     ) -> Result<Self, SchemaFault> {
         match format.family {
             #[cfg(feature = "jsonschema060")]
             Family::JsonSchema => {
-                jsonschema060::JsonSchema::compile(format, document, patterns).map(Self::Json)
+                jsonschema060::JsonSchema::compile(format, document, budget).map(Self::Json)
             }
             #[cfg(feature = "jsonstructure06")]
-            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection, patterns),
+            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection, budget),
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection),
             #[cfg(feature = "protox09")]
@@ -146,15 +146,11 @@ pub(crate) enum Parts {
 }
 
 impl Parts {
-    pub(crate) fn read(
-        format: &Format,
-        document: &Value,
-        patterns: &mut Budget,
-    ) -> Result<Self, SchemaFault> {
+    pub(crate) fn read(format: &Format, document: &Value, budget: &mut Budget) -> Result<Self, SchemaFault> {
         let document = json(format, document)?;
         match format.family {
             #[cfg(feature = "jsonschema060")]
-            Family::JsonSchema => jsonschema060::Parts::compile(format, &document, patterns).map(Self::Json),
+            Family::JsonSchema => jsonschema060::Parts::compile(format, &document, budget).map(Self::Json),
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(&document).map(Self::Protobuf),
             _ => {
@@ -173,13 +169,13 @@ impl Parts {
         }
     }
 
-    pub(crate) fn select(&self, name: &str, patterns: &mut Budget) -> Result<Schema, SchemaFault> {
+    pub(crate) fn select(&self, name: &str, budget: &mut Budget) -> Result<Schema, SchemaFault> {
         match self {
             #[cfg(feature = "jsonschema060")]
             Self::Json(parts) => parts.select(name).map(Schema::Json),
             #[cfg(feature = "protox09")]
             Self::Protobuf(parts) => parts.select(name).map(Schema::Protobuf),
-            Self::Document(format, document, _) => Schema::of(format, document, Some(name), patterns),
+            Self::Document(format, document, _) => Schema::of(format, document, Some(name), budget),
         }
     }
 }

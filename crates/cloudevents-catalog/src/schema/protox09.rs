@@ -20,6 +20,9 @@ const DEPTH: usize = 64;
 /// The most bytes of the full names of all parts of a document: each has the names of what it is in.
 const NAMES: usize = 64 << 20;
 
+/// The longest package, in bytes: the compiler keeps a name for each of its parts, with those before it.
+const PACKAGE: usize = 1024;
+
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
 
@@ -44,12 +47,12 @@ pub(crate) struct Message {
 }
 
 /// The bytes of all full names, at most.
-fn names(text: &str, depth: usize) -> usize {
+fn names(text: &str, depth: usize, package: usize) -> usize {
     let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.');
     let words = text.split(|character| !is_word(character));
     let longest = words.map(str::len).max().unwrap_or_default();
     let parts = text.matches([';', '{', '.']).count();
-    parts.saturating_mul(longest).saturating_mul(depth.saturating_add(1))
+    parts.saturating_mul(longest.saturating_mul(depth.saturating_add(1)).saturating_add(package))
 }
 
 impl Parts {
@@ -57,23 +60,30 @@ impl Parts {
         let Value::String(text) = document else {
             return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
         };
-        match depth(text) {
+        let depth = match depth(text) {
             None => {
                 return Err(SchemaFault::Invalid("a comment or a text is not one of Protobuf".to_owned()));
             }
             Some(depth) if depth > DEPTH => {
                 return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
             }
-            Some(depth) if names(text, depth) > NAMES => {
-                return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
-            }
-            Some(_) => {}
+            Some(depth) => depth,
+        };
+        let invalid = |error: protox::Error| SchemaFault::Invalid(error.to_string());
+        let parsed = File::from_source(NAME, text).map_err(invalid)?;
+        // As it is without blanks and comments.
+        let package = parsed.file_descriptor_proto().package().len();
+        if package > PACKAGE {
+            return Err(SchemaFault::Beyond(format!("its package has more than {PACKAGE} bytes")));
+        }
+        if names(text, depth, package) > NAMES {
+            return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
         }
         let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {
             return Err(match error.is_file_not_found() {
                 true => SchemaFault::Elsewhere(error.to_string()),
-                false => SchemaFault::Invalid(error.to_string()),
+                false => invalid(error),
             });
         }
         let file = compiler.descriptor_pool().get_file_by_name(NAME);

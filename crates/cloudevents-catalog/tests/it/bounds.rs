@@ -717,3 +717,107 @@ fn parts_that_lead_to_each_other() {
     let report = load(20_000);
     assert!(is_unusable(&judge(&report, &json!({}))), "{:?}", report.findings);
 }
+
+/// A short package between blanks is a long one without them, and the compiler keeps a name for each of its parts.
+#[cfg(feature = "protox09")]
+#[test]
+fn packages_of_protobuf() {
+    const PROTOBUF: &str = "Protobuf/3";
+    for between in [".", " . ", "./**/", "\n.\n"] {
+        let package = vec!["a"; 20_000].join(between);
+        assert_refused(PROTOBUF, &json!(format!("syntax = \"proto3\"; package {package}; message M {{}}")));
+    }
+    let report = read(PROTOBUF, &json!("syntax = \"proto3\"; package com.example . orders; message M {}"));
+    assert_eq!(report.findings, []);
+}
+
+/// The library keeps a copy of a type under each of its names.
+#[cfg(feature = "apacheavro022")]
+#[test]
+fn aliases_of_avro() {
+    let schema = |aliases: usize, fields: usize| {
+        let aliases: Vec<String> = (0..aliases).map(|at| format!("b{at}")).collect();
+        let fields: Vec<Value> =
+            (0..fields).map(|at| json!({"name": format!("a{at}"), "type": "int"})).collect();
+        json!({"type": "record", "name": "r", "aliases": aliases, "fields": fields})
+    };
+    assert_refused("Avro/1.11.0", &schema(1000, 1000));
+    assert_eq!(read("Avro/1.11.0", &schema(3, 300)).findings, []);
+}
+
+/// Each object of a document from which types are selected is compiled with the paths and texts of all that it refers to.
+#[test]
+fn paths_and_texts_that_many_parts_refer_to() {
+    let read = |part: Value, references: usize| {
+        let references = vec![json!({"$ref": "#/$defs/p"}); references];
+        let schema = json!({"$defs": {"p": part}, "a": references});
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON,
+            "dataschemauri": "#/schemagroups/g/schemas/s:$defs/p"});
+        let document = json!({"messagegroups": {"g": {"messages": {"t": message}}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": JSON, "schema": schema}}}}}}});
+        let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
+        report.findings.iter().any(|finding| finding.message.contains("too much together"))
+    };
+    let long = |name: usize, properties: usize| {
+        let inner: Map<String, Value> =
+            (0..properties).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+        json!({"properties": {"x".repeat(name): {"properties": inner}}})
+    };
+    assert!(read(long(20_000, 80), 300));
+    assert!(read(json!({"const": "x".repeat(100_000)}), 3000));
+    assert!(!read(long(200, 80), 300));
+    assert!(!read(json!({"const": "x".repeat(100)}), 3000));
+}
+
+/// And the paths of many documents are kept together.
+#[test]
+fn paths_of_many_documents() {
+    let inner: Map<String, Value> =
+        (0..800).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+    let schema = json!({"properties": {"x".repeat(20_000): {"properties": inner}}});
+    let message = |at: usize| {
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
+        (format!("m{at}"), message)
+    };
+    let messages: Map<String, Value> = (0..40).map(message).collect();
+    let document = json!({"messagegroups": {"g": {"messages": messages}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    let count =
+        report.findings.iter().filter(|finding| finding.message.contains("too much together")).count();
+    assert!((20..40).contains(&count), "{count}");
+}
+
+/// Each message that inherits a rule has one of its own.
+#[test]
+fn rules_that_many_messages_inherit() {
+    let read = |rules: usize, messages: usize| {
+        let id = "g".repeat(256);
+        let rules: Map<String, Value> = (0..rules).map(|at| (format!("a{at}"), json!({}))).collect();
+        let base = format!("/messagegroups/{id}/messages/{id}");
+        let mut all: Map<String, Value> =
+            (0..messages).map(|at| (format!("m{at}"), json!({"basemessage": base}))).collect();
+        all.insert(id.clone(), json!({"envelope": "CloudEvents/1.0", "envelopemetadata": rules}));
+        let document = json!({"messagegroups": {id: {"messages": all}}}).to_string();
+        let mut options = LoadOptions::lenient();
+        options.limits.bytes = 1 << 20;
+        Catalog::read(document, &options)
+    };
+    assert!(read(200, 2000).is_err());
+    assert_eq!(read(200, 10).unwrap().findings, []);
+    let report = read(300, 1).unwrap();
+    assert!(report.findings.iter().any(|finding| finding.message.contains("more than 256 attributes")));
+}
+
+/// What is no pattern at all takes nothing from those that are.
+#[test]
+fn patterns_that_are_none() {
+    let none: Map<String, Value> =
+        (0..30).map(|at| (format!("a{at}"), json!({"type": "string", "pattern": "^(?!admin)"}))).collect();
+    let first = json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s",
+        "name": "S", "type": "object", "properties": none});
+    let second = json!({"properties": {"a": {"pattern": "^a$"}}});
+    let message = |format: &str, schema: &Value| json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format, "dataschema": schema});
+    let document = json!({"messagegroups": {"g": {"messages": {"s": message(STRUCTURE, &first), "t": message(JSON, &second)}}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
+    assert_eq!(judge(&report, &json!({"a": "a"})).not_judged(), None, "{:?}", report.findings);
+}

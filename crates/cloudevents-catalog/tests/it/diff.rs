@@ -53,6 +53,43 @@ fn of_schemas_with_many_alternatives() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
+/// What is looked up for each of many references, and again for each level around them.
+#[test]
+fn of_schemas_with_many_references() {
+    let levels = |bottom: Value| (0..60).fold(bottom, |inner, _| json!({"items": inner}));
+    let references = vec![json!({"$ref": "#/definitions/x"}); 2000];
+    let document = |least: u32| {
+        json!({"minimum": least, "properties": {"a": levels(json!({"allOf": references}))},
+            "definitions": {"x": {"enum": vec![0; 20_000]}}})
+    };
+    let begun = std::time::Instant::now();
+    let all = |least: u32| {
+        let schema = document(least);
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
+            "dataschemauri": "#/schemagroups/g/schemas/s"});
+        let messages: serde_json::Map<String, Value> =
+            (0..1000).map(|at| (format!("m{at}"), message.clone())).collect();
+        let document = json!({"messagegroups": {"g": {"messages": messages}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": "JsonSchema/draft-07", "schema": schema}}}}}}});
+        Catalog::parse(document.to_string()).unwrap()
+    };
+    let changes = all(1).changes_since(&all(0));
+    assert!(changes.len() >= 1000, "{}", changes.len());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// In draft 4, `const` is no keyword.
+#[test]
+fn of_a_constant_that_was_none() {
+    let of = |draft: &str, rule: &str| {
+        schema(&format!("JsonSchema/{draft}"), &format!(r#"{{"properties": {{"kind": {rule}}}}}"#))
+    };
+    for (draft, wanted) in [("draft-04", 1), ("draft-07", 0)] {
+        let found = changes(&of(draft, r#"{"const": "order"}"#), &of(draft, r#"{"enum": ["order"]}"#));
+        assert_eq!(found.len(), wanted, "{draft}: {found:?}");
+    }
+}
+
 #[test]
 fn of_attributes() {
     use Severity::{Breaking, Possible};

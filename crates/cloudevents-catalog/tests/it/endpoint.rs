@@ -97,6 +97,9 @@ fn of_kafka() {
     // The specification forbids taking a scheme off.
     let listener = r#"{"endpoints": [{"bootstrap.servers": ["SSL://h:9093"]}], "topic": "t"}"#;
     assert_eq!(url("KAFKA", "producer", listener, &[]).unwrap_err(), "`SSL://h:9093` is not `host:port`");
+    // Credentials are not shown.
+    let with_login = r#"{"endpoints": [{"bootstrap.servers": ["alice:s3cret@h:9093"]}], "topic": "t"}"#;
+    assert!(!url("KAFKA", "producer", with_login, &[]).unwrap_err().contains("s3cret"));
 }
 
 #[test]
@@ -127,6 +130,8 @@ fn of_amqp() {
             Err("its option `link-properties` would have no effect"),
         ),
         ("producer", "http://h/x", "", Err("no connection is made by `http`")),
+        ("producer", "alice:s3cret@h:5672", "", Err("the `uri` of its address has no scheme")),
+        ("producer", "alice:s3cret@h://x", "", Err("the `uri` of its address has no scheme")),
         (
             "producer",
             "amqp://u:p@h/x",

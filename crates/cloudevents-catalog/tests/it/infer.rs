@@ -67,3 +67,13 @@ proptest! {
         }
     }
 }
+
+/// No id of a catalog is so long.
+#[test]
+fn events_of_a_long_type_are_left_out() {
+    let mut inference = Inference::new();
+    let long = order("1", 1).into_builder().ty("t".repeat(257)).build().unwrap();
+    [order("1", 1), long].iter().for_each(|event| inference.add(event));
+    assert_eq!((inference.types(), inference.left_out()), (1, 1));
+    assert!(Catalog::parse(inference.document("g").to_string()).is_ok());
+}

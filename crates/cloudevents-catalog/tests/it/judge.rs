@@ -277,3 +277,14 @@ fn json_structure() {
         assert_eq!(codes, ["too-large"], "{verdict}");
     }
 }
+
+/// A symbol of AMQP has other characters than one of xRegistry: what a definition states, its events may have.
+#[test]
+fn a_symbol_that_is_allowed_is_valid() {
+    let document = r#"{"messagegroups": {"g": {"messages": {"t": {
+        "envelope": "CloudEvents/1.0", "envelopemetadata": {"n": {"type": "symbol", "value": "a/b"}}}}}}}"#;
+    let catalog = Catalog::read(document, &LoadOptions::lenient()).unwrap().catalog;
+    let event = |n: &str| Event::builder().id("1").source("/s").ty("t").extension("n", n).build().unwrap();
+    assert_eq!(catalog.judge(&event("a/b")).outcome(), Outcome::Valid);
+    assert_eq!(catalog.judge(&event("a/c")).outcome(), Outcome::Invalid);
+}
