@@ -124,8 +124,8 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
     }
 }
 
-/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, takes two
-/// types of the same name for one, does not know tuples, and goes round in circles.
+/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, takes
+/// two types of the same name for one, does not know tuples, and goes round in circles.
 fn unfit(schema: &Value) -> Option<String> {
     let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| schema.get(name)?.as_object());
     let names: HashSet<&str> = definitions.flat_map(Map::keys).map(String::as_str).collect();

@@ -1,5 +1,5 @@
-//! A real broker that takes back what is held for long (`consumer_timeout`). The setting concerns all connections, so `.ci/brokers/rabbitmq`
-//! runs this alone, with a command that controls the broker.
+//! A real broker that takes back what is held for long (`consumer_timeout`). The setting concerns all connections, so
+//! `.ci/brokers/rabbitmq` runs this alone, with a command that controls the broker.
 
 use crate::tools::{event, name, real, within};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
