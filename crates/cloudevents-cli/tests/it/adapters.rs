@@ -50,6 +50,7 @@ impl Adapters {
             command.env("CE_NO_SKIP", "1");
         }
         let output = command.output().unwrap();
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let tally = text.split_once("skipped: ").expect(&text).1.to_owned();
         (output.status.success(), tally)

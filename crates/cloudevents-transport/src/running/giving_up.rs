@@ -233,5 +233,5 @@ fn ty(delivery: &Delivery) -> Box<str> {
 
 fn attribute(delivery: &Delivery, name: &str) -> Option<String> {
     // A format may be the program's.
-    caught(|| delivery.attribute(name).ok().flatten()).ok().flatten().map(Into::into)
+    caught(|| delivery.attribute(name).ok().flatten()).ok().flatten()
 }

@@ -55,9 +55,11 @@ fn escape(rest: &VecDeque<char>) -> Option<(usize, Code)> {
     };
     // A number up to this character.
     let number_until = |end: char, from: usize, radix: u32| {
-        let digits = (0..10).take_while(|digit| at(from + digit).is_some_and(|c| c.is_digit(radix))).count();
-        let number = number(from, digits, radix).filter(|_| digits > 0 && at(from + digits) == Some(end))?;
-        Some((from + digits + 1, character(number)))
+        let digits =
+            (from..from.saturating_add(10)).map_while(at).take_while(|digit| digit.is_digit(radix)).count();
+        let behind = from.saturating_add(digits);
+        let number = number(from, digits, radix).filter(|_| digits > 0 && at(behind) == Some(end))?;
+        Some((behind.saturating_add(1), character(number)))
     };
     let byte = |number: u32| match u8::try_from(number) {
         Ok(byte) if !byte.is_ascii() => Code::Byte(byte),
@@ -74,9 +76,10 @@ fn escape(rest: &VecDeque<char>) -> Option<(usize, Code)> {
         ('&', '#') => number_until(';', 2, 10),
         ('&', _) => {
             let name: String = (1..10).map_while(at).take_while(char::is_ascii_alphanumeric).collect();
-            let is_one = name.len() > 1 && at(name.len() + 1) == Some(';');
+            let behind = name.len().saturating_add(1);
+            let is_one = name.len() > 1 && at(behind) == Some(';');
             let character = if name.eq_ignore_ascii_case("amp") { '&' } else { ' ' };
-            is_one.then_some((name.len() + 2, Code::Character(character)))
+            is_one.then_some((behind.saturating_add(1), Code::Character(character)))
         }
         ('\\', 'u' | 'x') if at(2) == Some('{') => number_until('}', 3, 16),
         ('\\', 'u') => Some((6, unit(number(2, 4, 16)?))),
