@@ -1,10 +1,12 @@
 //! Rust types from definitions, for build scripts, with `typify` 0.6.
 
+mod forms;
+
 use crate::read::Attribute;
 use crate::schema::Family;
 use crate::{Catalog, LoadError, Message, Template};
 use schemars::schema::RootSchema;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,10 +20,11 @@ use typify_impl::{TypeSpace, TypeSpaceSettings};
 /// by the contract. What a Rust type does not express, such as bounds of numbers, is left to a [judge](crate::Judge).
 ///
 /// The code needs `cloudevents-kit`, `serde` and `serde_json`, and what types of `typify` need: `chrono` for `date-time` and `date`, `uuid`
-/// for `uuid`, `regress` for `pattern`. It is not formatted.
+/// for `uuid`. It is not formatted.
 ///
-/// Errors: two modules would have the same name, or `typify` has no types for a schema, such as one with references to others than its
-/// definitions.
+/// Errors: two modules would have the same name, or a schema has other forms than these: objects with properties or of one type of values,
+/// arrays of one type, strings and lists of them, numbers and booleans, each of them perhaps `null`, and references to its definitions.
+/// Others, such as alternatives, are written by hand, or made by `typify` itself.
 ///
 /// ```
 /// use cloudevents_catalog::{Catalog, typify06::rust_module};
@@ -99,16 +102,13 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
     let Some((document, None)) = message.schema.document.as_ref().filter(|_| is_json) else {
         return Ok(None);
     };
-    let mut document = match &**document {
+    let document = match &**document {
         Value::String(text) => serde_json::from_str(text).map_err(|error| failed(error.to_string()))?,
         other => other.clone(),
     };
-    if let Value::Object(members) = &mut document {
-        members.insert("title".to_owned(), "Data".into());
-    }
-    if let Some(why) = unfit(&document) {
-        return Err(failed(why));
-    }
+    let document = forms::of(&document).map_err(|why| {
+        failed(format!("{why}; write them by hand, or use the generator, `typify`, directly"))
+    })?;
     let schema: RootSchema = serde_json::from_value(document).map_err(|error| failed(error.to_string()))?;
     let mut space = TypeSpace::new(&TypeSpaceSettings::default());
     // It panics at what it does not know.
@@ -122,135 +122,6 @@ fn types(message: &Message) -> Result<Option<String>, LoadError> {
         Ok(made) => made.map(Some).map_err(failed),
         Err(_) => Err(failed("the generator does not know its form".to_owned())),
     }
-}
-
-/// Why the generator would make other types than those of the schema: it takes the end of a reference for the name of a definition, takes
-/// two types of the same name for one, does not know tuples, and goes round in circles.
-fn unfit(schema: &Value) -> Option<String> {
-    let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| schema.get(name)?.as_object());
-    let names: HashSet<&str> = definitions.flat_map(Map::keys).map(String::as_str).collect();
-    if let Some(name) = names.iter().find(|name| name.eq_ignore_ascii_case("data")) {
-        return Some(format!("the definition `{name}` has the name of the type of the payload, `Data`"));
-    }
-    let is_known = |reference: &str| {
-        let name = reference.strip_prefix("#/definitions/").or_else(|| reference.strip_prefix("#/$defs/"));
-        reference == "#" || name.is_some_and(|name| names.contains(name))
-    };
-    // The names of definitions and of what has a title, and those of other types within one: `OrderLine` for `line` of `order`.
-    let mut named: HashSet<String> = HashSet::from(["data".to_owned()]);
-    if let Some(name) = names.iter().find(|name| !named.insert(plain(name))) {
-        return Some(format!("the definition `{name}` has the name of another type"));
-    }
-    let mut inner = HashSet::new();
-    let mut open = vec![schema];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(members) => {
-                if let Some(Value::Array(_)) = members.get("prefixItems") {
-                    return Some("it has a tuple (`prefixItems`)".to_owned());
-                }
-                if let Some(Value::String(title)) = members.get("title")
-                    && !std::ptr::eq(value, schema)
-                    && !named.insert(plain(title))
-                {
-                    return Some(format!("two types have the name of the title `{title}`"));
-                }
-                if let Some(Value::Object(properties)) = members.get("properties") {
-                    let of_own = properties.iter().filter(|(_, schema)| has_own_type(schema));
-                    inner.extend(of_own.map(|(name, _)| plain(name)));
-                }
-                if let Some(reference) =
-                    members.get("$ref").and_then(Value::as_str).filter(|text| !is_known(text))
-                {
-                    return Some(format!(
-                        "the reference `{reference}` is not one to a definition of the schema"
-                    ));
-                }
-                open.extend(members.values());
-            }
-            _ => {}
-        }
-    }
-    for name in &names {
-        let name_within = |outer: &String| {
-            let rest = plain(name).strip_prefix(outer.as_str()).map(str::to_owned);
-            rest.is_some_and(|rest| {
-                inner.iter().any(|property| !rest.is_empty() && rest.starts_with(property))
-            })
-        };
-        if named.iter().any(name_within) {
-            return Some(format!("the definition `{name}` may have the name of a type within another one"));
-        }
-    }
-    circle(schema)
-}
-
-/// What of a name is left in that of a type, which begins with a capital letter besides.
-fn plain(name: &str) -> String {
-    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Whether a property has a type that is named after it.
-fn has_own_type(schema: &Value) -> bool {
-    let of =
-        ["additionalProperties", "allOf", "anyOf", "enum", "items", "not", "oneOf", "pattern", "properties"];
-    of.iter().any(|keyword| schema.get(keyword).is_some())
-        || schema.get("type").is_some_and(|ty| ty == "object" || ty.is_array())
-}
-
-/// Whether schemas are merged that lead back to themselves, in which the generator does not end.
-fn circle(root: &Value) -> Option<String> {
-    /// The references in a schema, and those that it merges. What it defines is not part of it.
-    fn references<'s>(schema: &'s Value, all: &mut Vec<&'s str>, merged: &mut Vec<&'s str>) {
-        match schema {
-            Value::Array(items) => items.iter().for_each(|item| references(item, all, merged)),
-            Value::Object(members) => {
-                let reference = members.get("$ref").and_then(Value::as_str);
-                all.extend(reference);
-                if members.len() > 1 {
-                    merged.extend(reference);
-                }
-                for (name, value) in members {
-                    if name == "allOf" {
-                        references(value, merged, &mut Vec::new());
-                    }
-                    if name != "definitions" && name != "$defs" {
-                        references(value, all, merged);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let target = |reference: &str| root.pointer(reference.strip_prefix('#')?);
-    let reached = |from: &Value| {
-        let (mut known, mut open) = (HashSet::new(), vec![from]);
-        while let Some(schema) = open.pop() {
-            let mut all = Vec::new();
-            references(schema, &mut all, &mut Vec::new());
-            for reference in all {
-                if known.insert(reference.to_owned()) {
-                    open.extend(target(reference));
-                }
-            }
-        }
-        known
-    };
-    let definitions = ["definitions", "$defs"].into_iter().filter_map(|name| root.get(name)?.as_object());
-    let mut merged = Vec::new();
-    for schema in definitions.flat_map(Map::values).chain([root]) {
-        references(schema, &mut Vec::new(), &mut merged);
-    }
-    for reference in merged {
-        let known = target(reference).map(reached).unwrap_or_default();
-        let comes_back =
-            |inner: &String| target(inner).map(reached).is_some_and(|known| known.contains(inner));
-        if known.iter().any(comes_back) {
-            return Some(format!("`{reference}` is combined, and leads back to itself"));
-        }
-    }
-    None
 }
 
 fn builder(message: &Message, ty: &str, code: &mut String) {
@@ -384,21 +255,6 @@ mod tests {
                 json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/data"}}, "definitions": {"data": address}}),
                 false,
             ),
-            // Types of the same name, and names that are twice.
-            (
-                json!({"type": "object", "properties": {
-                    "from": {"title": "Place", "type": "object", "properties": {"street": {"type": "string"}}},
-                    "to": {"title": "Place", "type": "object", "properties": {"lat": {"type": "number"}}}}}),
-                false,
-            ),
-            (
-                json!({"type": "object", "properties": {"geo": {"type": "object", "properties": {"lat": {"type": "number"}}}},
-                    "definitions": {"dataGeo": address}}),
-                false,
-            ),
-            (json!({"type": "object", "properties": {"a": {"title": "data", "enum": ["b"]}}}), false),
-            (json!({"type": "object", "definitions": {"data_": address}}), false),
-            (json!({"type": "object", "definitions": {"order_line": address, "orderLine": address}}), false),
             // A definition that is named after the property of another one.
             (
                 json!({"type": "object", "properties": {"order": {"$ref": "#/definitions/order"}}, "definitions": {
@@ -422,6 +278,84 @@ mod tests {
             ),
         ] {
             assert_eq!(of(&schema).is_ok(), is_known, "{schema}");
+        }
+    }
+
+    /// It takes an inline type with a known name for that other type, drops keywords that it does not know, and goes round in circles.
+    #[test]
+    fn schemas_that_the_generator_misreads_are_errors() {
+        let place = |member: &str| json!({"title": "Place", "type": "object", "required": [member], "properties": {member: {"type": "string"}}});
+        let code =
+            of(&json!({"type": "object", "properties": {"from": place("street"), "to": place("lat")}}))
+                .unwrap();
+        assert!(code.contains("street") && code.contains("lat"), "{code}");
+        let object = |members: Value| json!({"type": "object", "properties": members});
+        let geo = object(json!({"lat": {"type": "number"}}));
+        let line = object(json!({"sku": {"type": "string"}}));
+        let twice = |first: &str, second: &str| {
+            json!({"type": "object", "properties": {"a": {"$ref": format!("#/definitions/{first}")}, "b": {"$ref": format!("#/definitions/{second}")}},
+                "definitions": {first: line, second: geo}})
+        };
+        for schema in [
+            json!({"type": "object", "properties": {"geo": geo, "b": {"$ref": "#/definitions/dataGeo"}}, "definitions": {"dataGeo": line}}),
+            twice("order_line", "orderLine"),
+            twice("_data", "x"),
+            twice("data_", "x"),
+            json!({"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "items": false}),
+            json!({"allOf": [{"$ref": "#/definitions/node"}, {"properties": {"next": {"$ref": "#"}}}],
+                "definitions": {"node": {"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}}}}),
+            json!({"$ref": "#/definitions/a", "definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}}),
+            object(json!({"a-b": {"type": "string"}, "a_b": {"type": "number"}})),
+            object(json!({"a": object(json!({"bC": geo})), "aB": object(json!({"c": line}))})),
+            json!({"type": "object", "properties": {"code": {"const": "x"}, "b": {"$ref": "#/definitions/dataCode"}}, "definitions": {"dataCode": line}}),
+        ] {
+            let error = of(&schema).unwrap_err().to_string();
+            assert!(error.contains("by hand"), "{schema}: {error}");
+        }
+        // The title of an inline type is no name.
+        for title in ["Data", "data"] {
+            let mut titled = geo.clone();
+            titled["title"] = title.into();
+            let code = of(&object(json!({"geo": titled}))).unwrap();
+            assert_eq!(code.matches("pub struct Data ").count(), 1, "{code}");
+        }
+    }
+
+    /// Types that are right.
+    #[test]
+    fn schemas_of_the_usual_forms() {
+        let schema = json!({
+            "$schema": "http://json-schema.org/draft-07/schema#", "$id": "https://example.com/order", "description": "An order.",
+            "type": "object", "required": ["number", "lines"], "additionalProperties": false,
+            "properties": {
+                "number": {"type": "integer", "minimum": 1},
+                "at": {"type": "string", "format": "date-time"},
+                "kind": {"const": "order"},
+                "state": {"enum": ["placed", "sent"]},
+                "note": {"type": ["string", "null"], "maxLength": 100, "default": null},
+                "lines": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/order-line"}},
+                "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+                "from": {"anyOf": [{"$ref": "#/definitions/place"}, {"type": "null"}]},
+                "parent": {"$ref": "#"},
+                "any": true
+            },
+            "definitions": {
+                "order-line": {"type": "object", "properties": {"sku": {"type": "string", "pattern": "^a"}, "price": {"type": "number"}}},
+                "place": {"properties": {"inner": {"$ref": "#/definitions/place"}}},
+                "unused": {"not": {}}
+            }
+        });
+        let code = of(&schema).unwrap();
+        for part in [
+            "pub struct Data ",
+            "pub struct OrderLine ",
+            "pub struct Place ",
+            "pub enum DataState ",
+            "pub enum DataKind ",
+            "deny_unknown_fields",
+            "NonZeroU64",
+        ] {
+            assert_eq!(code.matches(part).count().min(1), 1, "{part}: {code}");
         }
     }
 
