@@ -153,6 +153,12 @@ impl Catalog {
         exact.chain(templates).filter_map(|index| self.messages.get(*index))
     }
 
+    /// The definitions with this value of `type`, and those whose `type` is a template.
+    pub(crate) fn of_type(&self, ty: &str) -> impl Iterator<Item = &Message> {
+        let exact = self.by_type.get(ty).into_iter().flatten();
+        exact.chain(&self.templates).filter_map(|index| self.messages.get(*index))
+    }
+
     /// Judges by the definitions that this function accepts.
     pub(crate) fn judge_among(&self, event: &Event, accepts: impl Fn(&Message) -> bool) -> Verdict {
         let payload = Payload::new(event);
@@ -236,14 +242,14 @@ fn placeholders(texts: &[Text<'_, '_>], steps: &Steps, faults: &mut Vec<Fault>) 
         texts.iter().map(|(_, template, text)| (*template, &**text)).collect();
     match solve(&pairs, steps) {
         Ok(values) => values.into_iter().map(|(name, value)| (Arc::from(name), value.to_owned())).collect(),
-        Err(Failure::At(index) | Failure::Steps(index)) => {
+        Err(failure @ (Failure::At(index) | Failure::Steps(index))) => {
             if let Some((rule, template, text)) = texts.get(index) {
-                let message = match solve(&[(*template, &**text)], steps) {
-                    Err(Failure::Steps(_)) => {
+                let message = match (solve(&[(*template, &**text)], steps), failure) {
+                    (Err(Failure::At(_)), _) => format!("`{text}` does not match `{template}`"),
+                    (Err(Failure::Steps(_)), _) | (Ok(_), Failure::Steps(_)) => {
                         format!("it takes too long to find out whether `{text}` matches `{template}`")
                     }
-                    Err(Failure::At(_)) => format!("`{text}` does not match `{template}`"),
-                    Ok(_) => {
+                    (Ok(_), Failure::At(_)) => {
                         format!("a placeholder of `{template}` has another value in another attribute")
                     }
                 };

@@ -9,6 +9,9 @@ const STEPS: usize = 20_000;
 /// The most of them for all definitions that one event is compared with.
 const EVENT_STEPS: usize = 1_000_000;
 
+/// The most placeholders of the templates of a definition: each value is found within the one before, which takes stack.
+const PLACEHOLDERS: usize = 1000;
+
 /// The steps that are left for an event.
 pub(crate) struct Steps(Cell<usize>);
 
@@ -55,31 +58,27 @@ struct Solver<'a, 'p> {
 
 impl<'a> Solver<'a, '_> {
     /// Whether these parts match the text, and all pairs after this one match.
-    fn rest(&mut self, pair: usize, parts: &'a [Part], text: &'a str) -> bool {
-        match parts.split_first() {
-            None => text.is_empty() && self.next(pair),
-            Some((Part::Text(literal), after)) => {
-                text.strip_prefix(&**literal).is_some_and(|text| self.rest(pair, after, text))
-            }
-            Some((Part::Placeholder(name), after)) => {
-                match self.values.iter().find(|(known, _)| *known == &**name) {
-                    Some((_, value)) => {
-                        text.strip_prefix(*value).is_some_and(|text| self.rest(pair, after, text))
-                    }
-                    None => self.bind(pair, name, after, text),
+    fn rest(&mut self, mut pair: usize, mut parts: &'a [Part], mut text: &'a str) -> bool {
+        loop {
+            let Some((part, after)) = parts.split_first() else {
+                let next = pair.saturating_add(1);
+                match self.pairs.get(next).copied() {
+                    _ if !text.is_empty() => return false,
+                    None => return true,
+                    Some((template, inner)) => (pair, parts, text) = (next, &template.parts, inner),
                 }
-            }
-        }
-    }
-
-    fn next(&mut self, pair: usize) -> bool {
-        let Some(pair) = pair.checked_add(1) else { return false };
-        match self.pairs.get(pair).copied() {
-            None => true,
-            Some((template, text)) => {
                 self.furthest = self.furthest.max(pair);
-                self.rest(pair, &template.parts, text)
-            }
+                continue;
+            };
+            let known: &str = match part {
+                Part::Text(literal) => literal,
+                Part::Placeholder(name) => match self.values.iter().find(|(known, _)| *known == &**name) {
+                    Some((_, value)) => *value,
+                    None => return self.bind(pair, name, after, text),
+                },
+            };
+            let Some(rest) = text.strip_prefix(known) else { return false };
+            (parts, text) = (after, rest);
         }
     }
 
@@ -90,6 +89,9 @@ impl<'a> Solver<'a, '_> {
         // Looking for ends takes time, too.
         self.steps = self.steps.saturating_add(longest >> 6);
         let known = self.values.len();
+        if known >= PLACEHOLDERS {
+            self.steps = self.most;
+        }
         for end in ends(text, longest, after.first()) {
             if self.steps >= self.most {
                 return false;

@@ -8,11 +8,8 @@ use std::collections::HashSet;
 /// The most pairs of schemas that are compared of two documents: what is left then is reported as not compared.
 const STEPS: usize = 20_000;
 
-/// The most values of all documents that are compared, and pairs of schemas.
-pub(super) const WORK: usize = 20_000_000;
-
-/// The most pairs of values of two `enum`s that are compared.
-const VALUES: usize = 10_000_000;
+/// How many items of lists take as long as a pair of schemas.
+const PER_STEP: usize = 64;
 
 /// The most levels of schemas.
 const DEPTH: usize = 64;
@@ -24,7 +21,7 @@ static ANY: Value = Value::Bool(true);
 pub(super) type Narrower = (Severity, String, String);
 
 /// What the later schema may not accept. Nothing only if it accepts all that the earlier one accepts. `versions` are those of the formats.
-/// `work` is what is left of [`WORK`].
+/// `work` is what is left for all documents.
 pub(super) fn narrower(
     old: &Value,
     new: &Value,
@@ -146,7 +143,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn compare(&mut self, old: &'a Value, new: &'a Value, place: &str, depth: usize) {
-        self.left = self.left.saturating_sub(1);
+        let lists = listed_in(old).saturating_add(listed_in(new)).checked_div(PER_STEP);
+        self.left = self.left.saturating_sub(lists.unwrap_or_default().saturating_add(1));
         if self.left == 0 || depth > DEPTH {
             return self.possible(place, "the schemas are too large or too deep to be compared");
         }
@@ -276,10 +274,8 @@ impl<'a> Comparison<'a> {
 
     fn values(&mut self, old: &Map<String, Value>, now: &[Value], place: &str) {
         match self.finite(old) {
-            Some(values) if values.len().saturating_mul(now.len()) > VALUES => {
-                self.possible(place, "there are too many values to compare them");
-            }
             Some(values) => {
+                let now: HashSet<&Value> = now.iter().collect();
                 if let Some(lost) = values.iter().find(|value| !now.contains(value)) {
                     self.breaking(place, format!("the value {lost} was allowed"));
                 }
@@ -400,6 +396,12 @@ impl<'a> Comparison<'a> {
 /// `, and was 5`.
 fn was(old: Option<&Value>) -> String {
     old.map_or_else(|| ", and was not stated".to_owned(), |old| format!(", and was {old}"))
+}
+
+/// The items of the lists of a schema.
+fn listed_in(schema: &Value) -> usize {
+    let members = schema.as_object().into_iter().flat_map(Map::values);
+    members.filter_map(Value::as_array).map(Vec::len).fold(0, usize::saturating_add)
 }
 
 /// How many values there are in a document.

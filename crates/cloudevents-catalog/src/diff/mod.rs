@@ -6,7 +6,9 @@ use crate::read::Attribute;
 use crate::schema::{Family, Format, Schema};
 use crate::{Catalog, Message, Template};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A change by which an event that was valid may not be any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Catalog {
     /// # Ok::<(), cloudevents_catalog::LoadError>(())
     /// ```
     pub fn changes_since(&self, earlier: &Self) -> Vec<Change> {
-        let mut work = json_schema::WORK;
+        let mut work = Work { left: WORK, same: HashMap::new(), narrower: HashMap::new() };
         earlier
             .messages()
             .filter(|old| old.is_event())
@@ -81,18 +83,33 @@ impl Catalog {
     }
 
     /// An event is valid if one of the definitions for its type allows it: the changes to the one that changes least.
-    fn changes_of(&self, old: &Message, work: &mut usize) -> Vec<Change> {
+    fn changes_of(&self, old: &Message, work: &mut Work) -> Vec<Change> {
         let is_same_template = |new: &Message| match (new.type_template(), old.type_template()) {
             (Some(new), Some(old)) => new == old,
             _ => false,
         };
-        let candidates = self.messages().filter(|new| {
-            new.is_event() && (is_same_template(new) || old.type_template().is_none() && new.is_for(old.ty()))
-        });
-        let least = candidates.map(|new| changes(old, new, work)).min_by_key(|changes| {
+        let weight = |changes: &[Change]| {
             let breaking = changes.iter().filter(|change| change.severity == Severity::Breaking).count();
             (breaking, changes.len())
-        });
+        };
+        let mut least: Option<Vec<Change>> = None;
+        for new in self.of_type(old.ty()) {
+            if least.as_ref().is_some_and(Vec::is_empty) {
+                break;
+            }
+            // Each of many definitions may be for the type of each of many.
+            let steps = new.attributes.len().saturating_mul(PER_ATTRIBUTE).saturating_add(old.ty().len());
+            if !work.spend(steps) {
+                let words = "the catalogs are too large to be compared";
+                return vec![change(old, Severity::Possible, "type", words)];
+            }
+            if is_same_template(new) || old.type_template().is_none() && new.is_for(old.ty()) {
+                let found = changes(old, new, work);
+                if least.as_ref().is_none_or(|least| weight(&found) < weight(least)) {
+                    least = Some(found);
+                }
+            }
+        }
         least.unwrap_or_else(|| {
             let words = format!("no definition is for events of the type `{}` any more", old.ty());
             vec![change(old, Severity::Breaking, "type", words)]
@@ -119,11 +136,35 @@ impl Message {
     }
 }
 
+/// The most that is compared of two catalogs: values of schemas, pairs of schemas, and attributes.
+const WORK: usize = 20_000_000;
+
+/// How many values take as long as an attribute.
+const PER_ATTRIBUTE: usize = 8;
+
+/// Comparing two catalogs.
+struct Work {
+    /// What is left of [`WORK`].
+    left: usize,
+    /// Whether two documents are the same, by their addresses: many messages may have one.
+    same: HashMap<[usize; 2], bool>,
+    /// What was found in two documents, of these versions of their formats.
+    narrower: HashMap<([usize; 2], [Option<String>; 2]), Vec<json_schema::Narrower>>,
+}
+
+impl Work {
+    /// Returns whether so much is left, and takes it.
+    fn spend(&mut self, steps: usize) -> bool {
+        self.left = self.left.saturating_sub(steps);
+        self.left > 0
+    }
+}
+
 fn change(old: &Message, severity: Severity, place: &str, message: impl Into<String>) -> Change {
     Change { severity, definition: old.xid.to_string(), place: place.to_owned(), message: message.into() }
 }
 
-fn changes(old: &Message, new: &Message, work: &mut usize) -> Vec<Change> {
+fn changes(old: &Message, new: &Message, work: &mut Work) -> Vec<Change> {
     let mut found = Vec::new();
     for attribute in new.attributes.iter().filter(|attribute| attribute.name != "type") {
         let before = old.attributes.iter().find(|before| before.name == attribute.name);
@@ -252,7 +293,7 @@ fn written(attribute: &Attribute) -> String {
     }
 }
 
-fn schema_changes(old: &Message, new: &Message, work: &mut usize, found: &mut Vec<Change>) {
+fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec<Change>) {
     let mut add = |severity, place: &str, words: String| found.push(change(old, severity, place, words));
     let reference = |message: &Message| {
         let of = |name: &str| message.members.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -294,7 +335,9 @@ fn schema_changes(old: &Message, new: &Message, work: &mut usize, found: &mut Ve
     let format = |message: &Message| {
         message.schema.format.as_ref().map(|format| (format.family.clone(), format.text.clone()))
     };
-    if before == now && selected_before == selected_now && format(old) == format(new) {
+    let addresses = [before, now].map(|document| Arc::as_ptr(document).addr());
+    let is_same = *work.same.entry(addresses).or_insert_with(|| before == now);
+    if is_same && selected_before == selected_now && format(old) == format(new) {
         return;
     }
     let (family_before, text_before, family, text) = match (format(old), format(new)) {
@@ -336,10 +379,6 @@ fn schema_changes(old: &Message, new: &Message, work: &mut usize, found: &mut Ve
             "the schemas differ, and parts of documents are not compared".to_owned(),
         );
     }
-    if *work == 0 {
-        let words = "the schemas differ, and all together are too large to be compared";
-        return add(Severity::Possible, "data", words.to_owned());
-    }
     let parsed = |document: &Value| match document {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
         document => document.clone(),
@@ -347,8 +386,19 @@ fn schema_changes(old: &Message, new: &Message, work: &mut usize, found: &mut Ve
     let version =
         |message: &Message| message.schema.format.as_ref().and_then(|format| format.version.clone());
     let versions = [version(old), version(new)];
-    for (severity, place, message) in json_schema::narrower(&parsed(before), &parsed(now), &versions, work) {
-        add(severity, &place, message);
+    let key = (addresses, versions);
+    if !work.narrower.contains_key(&key) {
+        if !work.spend(1) {
+            let words = "the schemas differ, and all together are too large to be compared";
+            return add(Severity::Possible, "data", words.to_owned());
+        }
+        let narrower = json_schema::narrower(&parsed(before), &parsed(now), &key.1, &mut work.left);
+        work.narrower.insert(key.clone(), narrower);
+    }
+    let narrower = work.narrower.get(&key).map_or(&[][..], Vec::as_slice);
+    work.left = work.left.saturating_sub(narrower.len());
+    for (severity, place, message) in narrower {
+        add(*severity, place, message.clone());
     }
 }
 

@@ -20,8 +20,8 @@ const ATTRIBUTES: usize = 256;
 
 /// Proposes a catalog from the events that it sees: their types, the attributes that they have, and a JSON Schema of their payloads.
 ///
-/// Every event that was added is valid by the proposal. A value, or a template of segments between slashes, is proposed for an attribute
-/// after ten events of its type. A schema is proposed where all events of a type have a payload in JSON. At most 10,000 types are
+/// Every event that was added is valid by the proposal, unless it was [left out](Self::left_out). A value, or a template of segments
+/// between slashes, is proposed for an attribute after ten events of its type. A schema is proposed where all events of a type have a payload in JSON. At most 10,000 types are
 /// described, with 256 attributes each, and 1,000,000 places of their payloads.
 ///
 /// ```
@@ -115,7 +115,7 @@ impl Observed {
         for (name, value) in event.attributes() {
             let (name, ty) = (name.as_str(), value.attribute_type());
             let text = value.to_canonical();
-            let is_full = self.attributes.len() >= ATTRIBUTES;
+            let is_full = self.attributes.len() >= ATTRIBUTES || name.len() > crate::read::NAME;
             match self.attributes.get_mut(name) {
                 Some(values) => values.add(ty, &text),
                 None if is_full => {}

@@ -41,8 +41,6 @@ pub(super) struct Extent {
     pub(super) levels: usize,
     /// The bytes of the JSON Pointers to all of its values, at most.
     pub(super) paths: usize,
-    /// The bytes of the longest of them, at most.
-    pub(super) longest_path: usize,
     /// The squares of the lengths of all names and texts, together.
     pub(super) squares: usize,
 }
@@ -59,7 +57,6 @@ impl Extent {
         self.values = self.values.saturating_add(1);
         self.levels = self.levels.max(level);
         self.paths = self.paths.saturating_add(path);
-        self.longest_path = self.longest_path.max(path);
         let below = level.saturating_add(1);
         match value {
             // An index of a small array has 4 digits at most.

@@ -45,8 +45,8 @@ const NESTED_REFERENCES: usize = 8;
 /// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
 const PARTS: usize = 500_000;
 
-/// The most bytes of the JSON Pointers to all places of a document, which are kept with what is compiled.
-const PATHS: usize = 64 << 20;
+/// The most bytes of the paths and texts that are kept of a document.
+const KEPT: usize = 128 << 20;
 
 /// The most bytes that patterns may look at in one payload, by an estimate. One that looks around may look at all of a text from each
 /// of its characters.
@@ -106,11 +106,7 @@ impl Parts {
             |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
         let charged = charge(&schemas, &times, usize::MAX, budget, is_pattern);
         charged.map_err(SchemaFault::Beyond)?;
-        let longest = Extent::of(document).longest_path;
-        let kept = schemas.objects().map(|schema| times(schema).saturating_mul(kept(schema, longest)));
-        if !budget.spend(kept.fold(0, usize::saturating_add)) {
-            return Err(kept_too_much());
-        }
+        keep(document, &times, budget)?;
         let (compiled, limits) = compile(format, document, &schemas, |options| options.build_map(document))?;
         Ok(Self { compiled: Arc::new(compiled), limits })
     }
@@ -137,9 +133,7 @@ impl JsonSchema {
         let schemas = Schemas::read(document);
         // It compiles each of them once.
         charge(&schemas, |_| 1, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
-        if !budget.spend(Extent::of(document).paths) {
-            return Err(kept_too_much());
-        }
+        keep(document, &|_| 1, budget)?;
         let (schema, limits) = compile(format, document, &schemas, |options| options.build(document))?;
         Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits })
     }
@@ -246,22 +240,44 @@ fn cost(schema: &Map<String, Value>) -> usize {
     required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
 }
 
-/// The bytes that are kept of a schema each time that it is compiled, about: the paths to its members, and their texts. Objects within it
-/// are schemas themselves.
-fn kept(schema: &Map<String, Value>, path: usize) -> usize {
-    fn texts(value: &Value) -> usize {
-        match value {
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(texts).fold(items.len(), usize::saturating_add),
-            _ => 0,
-        }
+/// Charges what is kept of a document whose objects are compiled so many `times`.
+fn keep(
+    document: &Value,
+    times: &impl Fn(&Map<String, Value>) -> usize,
+    budget: &mut Budget,
+) -> Result<(), SchemaFault> {
+    let kept = kept(document, 0, 1, times);
+    // One that is too large by itself takes nothing from others.
+    if kept > KEPT {
+        return Err(SchemaFault::Beyond("what is kept of the document takes too much".to_owned()));
     }
-    let members = schema.iter().map(|(name, value)| texts(value).saturating_add(name.len()));
-    members.map(|texts| texts.saturating_add(path)).fold(0, usize::saturating_add)
+    match budget.spend(kept) {
+        true => Ok(()),
+        false => Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())),
+    }
 }
 
-fn kept_too_much() -> SchemaFault {
-    SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())
+/// The bytes that are kept of a value at a path of so many bytes, about: the paths to all that is in it, and its texts.
+fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String, Value>) -> usize) -> usize {
+    let inner = match value {
+        Value::String(text) => times.saturating_mul(text.len()),
+        // An index of a small array has 4 digits at most.
+        Value::Array(items) => items
+            .iter()
+            .map(|item| kept(item, path.saturating_add(5), times, times_of))
+            .fold(0, usize::saturating_add),
+        Value::Object(members) => {
+            let times = times_of(members);
+            let of_member = |(name, value): (&String, &Value)| {
+                // Escaping can double a name.
+                let path = path.saturating_add(name.len().saturating_mul(2)).saturating_add(1);
+                kept(value, path, times, times_of)
+            };
+            members.iter().map(of_member).fold(0, usize::saturating_add)
+        }
+        _ => 0,
+    };
+    inner.saturating_add(times.saturating_mul(path))
 }
 
 /// Compiles a document whose schemas do not go on without end, and whose patterns were charged.
@@ -275,9 +291,6 @@ fn compile<'d, T>(
         return Err(SchemaFault::Beyond(format!(
             "more than {WITHIN} levels of schemas are within each other, or refer to each other"
         )));
-    }
-    if Extent::of(document).paths > PATHS {
-        return Err(SchemaFault::Beyond(format!("the paths of the document have more than {PATHS} bytes")));
     }
     let limits = Arc::new(Limits::of(schemas)?);
     let mut options = jsonschema::options().offline().with_pattern_options(looking_around(PATTERN_BYTES));

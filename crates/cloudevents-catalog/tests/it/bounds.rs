@@ -756,7 +756,7 @@ fn paths_and_texts_that_many_parts_refer_to() {
         let document = json!({"messagegroups": {"g": {"messages": {"t": message}}},
             "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": JSON, "schema": schema}}}}}}});
         let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
-        report.findings.iter().any(|finding| finding.message.contains("too much together"))
+        report.findings.iter().any(|finding| finding.message.contains("takes too much"))
     };
     let long = |name: usize, properties: usize| {
         let inner: Map<String, Value> =
@@ -820,4 +820,42 @@ fn patterns_that_are_none() {
     let document = json!({"messagegroups": {"g": {"messages": {"s": message(STRUCTURE, &first), "t": message(JSON, &second)}}}});
     let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
     assert_eq!(judge(&report, &json!({"a": "a"})).not_judged(), None, "{:?}", report.findings);
+}
+
+/// A document that keeps too much by itself takes nothing from others.
+#[test]
+fn paths_of_one_document() {
+    let inner: Map<String, Value> =
+        (0..8000).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+    let large = json!({"properties": {"x".repeat(20_000): {"properties": inner}}});
+    let message = |schema: &Value| json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
+    let messages = json!({"a": message(&large), "t": message(&json!({"type": "string"}))});
+    let document = json!({"messagegroups": {"g": {"messages": messages}}});
+    let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+    let places: Vec<&str> = report.findings.iter().map(|finding| finding.place.as_str()).collect();
+    assert_eq!((report.mistakes().count(), places), (0, vec!["/messagegroups/g/messages/a/dataschema"]));
+    assert_eq!(judge(&report, &json!(1)).outcome(), Outcome::Invalid);
+}
+
+/// A template with many placeholders in many attributes takes stack for each.
+#[test]
+fn templates_with_many_placeholders() {
+    let template = |at: usize| (0..32).map(|n| format!("{{p{at}x{n}}}-")).collect::<Vec<String>>().concat();
+    let document = |attributes: usize| {
+        let rules: Map<String, Value> = (0..attributes)
+            .map(|at| (format!("a{at}"), json!({"type": "uritemplate", "value": template(at)})))
+            .collect();
+        let message = json!({"envelope": "CloudEvents/1.0", "envelopemetadata": rules});
+        json!({"messagegroups": {"g": {"messages": {"t": message}}}}).to_string()
+    };
+    let event = (0..250).fold(Event::builder().id("1").source("/s").ty("t"), |event, at| {
+        event.extension(format!("a{at}"), "b-".repeat(32))
+    });
+    let event = event.build().unwrap();
+    with_a_small_stack(|| {
+        let verdict = Catalog::parse(document(250)).unwrap().judge(&event);
+        assert_eq!(verdict.outcome(), Outcome::Invalid);
+        assert!(verdict.to_string().contains("too"), "{verdict}");
+        assert_eq!(Catalog::parse(document(31)).unwrap().judge(&event).outcome(), Outcome::Valid);
+    });
 }

@@ -78,6 +78,48 @@ fn of_schemas_with_many_references() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
+/// Lists of values, and definitions for one type, are not compared each with each.
+#[test]
+fn of_many_lists_and_many_definitions() {
+    let begun = std::time::Instant::now();
+    let listed = |last: usize| {
+        let all = (0..100).map(|at| json!({"enum": (0..3000).chain([last + at]).collect::<Vec<_>>()}));
+        schema("JsonSchema/draft-07", &json!({"allOf": all.collect::<Vec<_>>()}).to_string())
+    };
+    assert_ne!(changes(&listed(10_000), &listed(20_000)), []);
+    let of_one_type = |n: &str| {
+        let message = |at: usize| {
+            let rules = json!({"type": {"value": "t"}, "n": {"value": format!("{n}{at}")}});
+            (format!("m{at}"), json!({"envelope": "CloudEvents/1.0", "envelopemetadata": rules}))
+        };
+        let messages: serde_json::Map<String, Value> = (0..20_000).map(message).collect();
+        Catalog::parse(json!({"messagegroups": {"g": {"messages": messages}}}).to_string()).unwrap()
+    };
+    let changes = of_one_type("a").changes_since(&of_one_type("b"));
+    assert_eq!(changes.len(), 20_000);
+    assert_eq!(changes.last().unwrap().severity, Severity::Possible);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(120), "{:?}", begun.elapsed());
+}
+
+/// Many messages may have one schema, which is compared once.
+#[test]
+fn of_one_schema_of_many_messages() {
+    let all = |count: usize| {
+        let schema = json!({"enum": (0..count).collect::<Vec<_>>()});
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
+            "dataschemauri": "#/schemagroups/g/schemas/s"});
+        let messages: serde_json::Map<String, Value> =
+            (0..1000).map(|at| (format!("m{at}"), message.clone())).collect();
+        let versions = json!({"1": {"format": "JsonSchema/draft-07", "schema": schema}});
+        let document = json!({"messagegroups": {"g": {"messages": messages}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": versions}}}}});
+        Catalog::read(document.to_string(), &cloudevents_catalog::LoadOptions::lenient()).unwrap().catalog
+    };
+    let changes = all(50_000).changes_since(&all(50_001));
+    assert_eq!(changes.len(), 1000);
+    assert!(changes.iter().all(|change| change.severity == Severity::Breaking), "{}", changes[999]);
+}
+
 /// In draft 4, `const` is no keyword.
 #[test]
 fn of_a_constant_that_was_none() {

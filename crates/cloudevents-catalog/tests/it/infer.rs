@@ -77,3 +77,13 @@ fn events_of_a_long_type_are_left_out() {
     assert_eq!((inference.types(), inference.left_out()), (1, 1));
     assert!(Catalog::parse(inference.document("g").to_string()).is_ok());
 }
+
+/// Nor has the rule for an attribute such a name.
+#[test]
+fn attributes_with_long_names_are_valid() {
+    let event = order("1", 1).into_builder().extension("n".repeat(300), "x").build().unwrap();
+    let mut inference = Inference::new();
+    inference.add(&event);
+    let catalog = Catalog::parse(inference.document("g").to_string()).unwrap();
+    assert_eq!(catalog.judge(&event).outcome(), Outcome::Valid);
+}
