@@ -73,7 +73,7 @@ impl<'a> Solver<'a, '_> {
             let known: &str = match part {
                 Part::Text(literal) => literal,
                 Part::Placeholder(name) => match self.values.iter().find(|(known, _)| *known == &**name) {
-                    Some((_, value)) => *value,
+                    Some((_, value)) => value,
                     None => return self.bind(pair, name, after, text),
                 },
             };

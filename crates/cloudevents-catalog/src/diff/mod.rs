@@ -149,8 +149,11 @@ struct Work {
     /// Whether two documents are the same, by their addresses: many messages may have one.
     same: HashMap<[usize; 2], bool>,
     /// What was found in two documents, of these versions of their formats.
-    narrower: HashMap<([usize; 2], [Option<String>; 2]), Vec<json_schema::Narrower>>,
+    narrower: HashMap<Pair, Vec<json_schema::Narrower>>,
 }
+
+/// The addresses of two documents, and the versions of their formats.
+type Pair = ([usize; 2], [Option<String>; 2]);
 
 impl Work {
     /// Returns whether so much is left, and takes it.

@@ -104,7 +104,7 @@ impl Parts {
         let times = schemas.times();
         let times =
             |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
-        let charged = charge(&schemas, &times, usize::MAX, budget, is_pattern);
+        let charged = charge(&schemas, times, usize::MAX, budget, is_pattern);
         charged.map_err(SchemaFault::Beyond)?;
         keep(document, &times, budget)?;
         let (compiled, limits) = compile(format, document, &schemas, |options| options.build_map(document))?;

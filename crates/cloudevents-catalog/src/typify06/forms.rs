@@ -220,7 +220,7 @@ impl<'s> Forms<'s> {
                 let mut form = json!({"type": "integer"});
                 for bound in ["minimum", "maximum"] {
                     if let Some(value) = members.get(bound).filter(|value| value.is_i64()) {
-                        form[bound] = value.clone();
+                        form = with(form, bound, value.clone());
                     }
                 }
                 form
@@ -236,7 +236,7 @@ impl<'s> Forms<'s> {
             _ => return Err(format!("`{name}` is of a type, or has values, that no types are made of")),
         };
         if let Some(description) = members.get("description").filter(|text| text.is_string()) {
-            form["description"] = description.clone();
+            form = with(form, "description", description.clone());
         }
         Ok(form)
     }
@@ -271,10 +271,18 @@ impl<'s> Forms<'s> {
         }
         let mut form = json!({"type": "object", "properties": all, "required": required});
         if others == Some(&Value::Bool(false)) {
-            form["additionalProperties"] = Value::Bool(false);
+            form = with(form, "additionalProperties", Value::Bool(false));
         }
         Ok(form)
     }
+}
+
+/// A form with another keyword.
+fn with(mut form: Value, keyword: &str, value: Value) -> Value {
+    if let Some(members) = form.as_object_mut() {
+        members.insert(keyword.to_owned(), value);
+    }
+    form
 }
 
 fn is_silent(keyword: &str) -> bool {
