@@ -100,6 +100,7 @@ def case(one, area):
     one["expect"] = content_type_without_payload(one)
     one["expect"] = content_type_beside(one)
     one["expect"] = limits_of_parsers(one)
+    one["expect"] = payload_of_other_types(one)
     if writes_invalid_event(one):
         # What the clause says of values that users supply. In 1.0.2 it must be possible to validate an event, not more.
         one["clauses"], one["level"] = [*(clause for clause in one["clauses"] if clause != VALIDATES), VALIDATES], "SHOULD"
@@ -426,6 +427,32 @@ def limits_of_parsers(one):
     tokens = [token for document in documents for token in NUMBER.findall(document)]
     if any(beyond_limits(token) for token in tokens):
         found.append({"error": {}})
+    return found
+
+
+def payload_of_other_types(one):
+    """The outcomes, and a refusal of a document whose `data` is a string of a media type that has to be known to be read: an implementation "MAY fail to
+    deserialize the event ... if it is unable to interpret the `data` with the `datacontenttype`" (JSON, section 3.1.2). An XML payload may be shown as one."""
+    request, found = one["request"], list(one["expect"])
+    octets = json_document(request.get("from", request))
+    if request["op"] not in ("decode", "transcode") or octets is None or not any("result" in outcome for outcome in found):
+        return found
+    try:
+        document = json.loads(octets.decode("utf-8"))
+    except ValueError:
+        return found
+    events = [event for event in (document if isinstance(document, list) else [document]) if isinstance(event, dict)]
+    types = [event["datacontenttype"] for event in events if isinstance(event.get("data"), str) and isinstance(event.get("datacontenttype"), str)]
+    if any(re.match(r"(?:application|text)/(?:[\w.-]+\+)?xml *(?:;|$)", media_type, re.IGNORECASE) for media_type in types):
+        for outcome in [outcome for outcome in found if "result" in outcome and request["op"] == "decode"]:
+            other = json.loads(json.dumps(outcome))
+            for event in other["result"].get("events", []):
+                if "text" in event.get("data", {}):
+                    event["data"] = {"xml": event["data"]["text"]}
+            if other not in found:
+                found.append(other)
+        if not any("error" in outcome for outcome in found):
+            found.append({"error": {}})
     return found
 
 

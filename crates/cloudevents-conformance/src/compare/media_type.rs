@@ -1,7 +1,7 @@
 //! Media types, as content types compare.
 
 /// Whether two content types are the same media type: essence and parameter names in any case, parameters in any
-/// order, their values without quoting.
+/// order, their values without quoting, and that of `charset` in any case (RFC 2046, section 4.1.2).
 ///
 /// On a media type of CloudEvents, `charset=utf-8` says nothing: its formats are UTF-8 by themselves.
 pub(crate) fn same(wanted: &str, got: &str) -> bool {
@@ -34,8 +34,11 @@ impl MediaType {
             parameters.extend(parameter);
             rest = after;
         }
+        for (_, charset) in parameters.iter_mut().filter(|(name, _)| name == "charset") {
+            charset.make_ascii_lowercase();
+        }
         if essence.starts_with("application/cloudevents") {
-            parameters.retain(|(name, value)| name != "charset" || !value.eq_ignore_ascii_case("utf-8"));
+            parameters.retain(|(name, value)| name != "charset" || value != "utf-8");
         }
         parameters.sort_unstable();
         Some(MediaType { essence, parameters })
@@ -93,6 +96,7 @@ mod tests {
         for (one, other) in [
             ("application/json", "Application/JSON"),
             ("text/plain; charset=utf-8", "text/plain;Charset=utf-8"),
+            ("text/plain; charset=utf-8", "text/plain; charset=UTF-8"),
             ("text/plain; charset=utf-8", "text/plain ; charset=\"utf-8\" "),
             ("a/b; x=1; y=2", "a/b;y=2;x=1"),
             ("a/b; x=\"1;2\"", "a/b;x=\"1\\;2\""),
@@ -110,7 +114,8 @@ mod tests {
         for (one, other) in [
             ("application/json", "application/json; charset=utf-8"),
             ("application/json", "text/json"),
-            ("text/plain; charset=utf-8", "text/plain; charset=UTF-8"),
+            ("text/plain; charset=utf-8", "text/plain; charset=latin1"),
+            ("text/plain; a=b", "text/plain; a=B"),
             ("text/plain; a=b", "text/plain; b=a"),
             ("application/cloudevents+json", "application/cloudevents+json; charset=latin1"),
             ("application/cloudevents+json", "application/cloudevents-batch+json"),
