@@ -44,8 +44,8 @@ impl Subscriptions {
     /// Creates a subscription, and returns it as the manager created it.
     pub async fn create(&self, request: &SubscriptionRequest) -> Result<Subscription, ClientError> {
         let body = request.to_json_with_secrets();
-        let response = self.send(Method::POST, None, Some(&body)).await?;
-        self.read(expect(response, StatusCode::CREATED, &secrets(&body)).await?).await
+        let answer = self.send(Method::POST, None, Some(&body)).await?;
+        self.read(expect(answer, StatusCode::CREATED).await?).await
     }
 
     /// Returns the subscription with this id; `None` if it does not exist.
@@ -55,8 +55,7 @@ impl Subscriptions {
 
     /// All subscriptions that the manager shows to this client.
     pub async fn query(&self) -> Result<Vec<Subscription>, ClientError> {
-        let response =
-            expect(self.send(Method::GET, None, None).await?, StatusCode::OK, &Secrets::default()).await?;
+        let response = expect(self.send(Method::GET, None, None).await?, StatusCode::OK).await?;
         let Value::Array(items) = self.json(response).await? else {
             return Err(ClientError::Answer(Invalid::new("", "the subscriptions are not an array")));
         };
@@ -81,11 +80,11 @@ impl Subscriptions {
         if leaves_collection(id) {
             return Ok(false);
         }
-        let response = self.send(Method::DELETE, Some(id), None).await?;
+        let (response, secrets) = self.send(Method::DELETE, Some(id), None).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),
             status if status.is_success() => Ok(true),
-            _ => Err(refused(response, &Secrets::default()).await),
+            _ => Err(refused(response, &secrets).await),
         }
     }
 
@@ -98,12 +97,11 @@ impl Subscriptions {
         if leaves_collection(id) {
             return Ok(None);
         }
-        let response = self.send(method, Some(id), body.as_ref()).await?;
-        if response.status() == StatusCode::NOT_FOUND {
+        let answer = self.send(method, Some(id), body.as_ref()).await?;
+        if answer.0.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let secrets = body.as_ref().map(secrets).unwrap_or_default();
-        self.read(expect(response, StatusCode::OK, &secrets).await?).await.map(Some)
+        self.read(expect(answer, StatusCode::OK).await?).await.map(Some)
     }
 
     async fn read(&self, response: Response) -> Result<Subscription, ClientError> {
@@ -118,12 +116,13 @@ impl Subscriptions {
         read::parse(&body).map_err(ClientError::Answer)
     }
 
+    /// Returns the response, and what it must not repeat.
     async fn send(
         &self,
         method: Method,
         id: Option<&str>,
         body: Option<&Value>,
-    ) -> Result<Response, ClientError> {
+    ) -> Result<(Response, Secrets), ClientError> {
         let mut url = format!("{}/subscriptions", self.base);
         if let Some(id) = id {
             url.push('/');
@@ -136,7 +135,14 @@ impl Subscriptions {
         if let Some(body) = body {
             request = request.json(body);
         }
-        request.send().await.map_err(ClientError::Transport)
+        let request = request.build().map_err(ClientError::Transport)?;
+        // Not of the whole URL: a manager names the subscription.
+        let secrets = request.headers().iter().fold(Secrets::of_url(&self.base), |secrets, (name, value)| {
+            secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
+        });
+        let secrets = with_credential(secrets, body);
+        let response = self.client.execute(request).await.map_err(ClientError::Transport)?;
+        Ok((response, secrets))
     }
 }
 
@@ -147,7 +153,7 @@ pub enum ClientError {
     /// Sending the request or receiving the response failed.
     Transport(reqwest::Error),
     /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
-    /// credential of the request's sink.
+    /// credential of the request's sink, or that in the manager's URL. Headers that the reqwest client adds are not known here.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),
@@ -159,7 +165,9 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transport(error) => write!(f, "the manager was not reached: {error}"),
-            Self::Refused(status, reason) => write!(f, "the manager refused with status {status}: {reason}"),
+            Self::Refused(status, reason) => {
+                write!(f, "the manager refused with status {status}: {}", reason.escape_debug())
+            }
             Self::Answer(error) => write!(f, "the answer of the manager is no subscription: {error}"),
             Self::TooLarge(limit) => write!(f, "the answer of the manager has more than {limit} bytes"),
         }
@@ -181,8 +189,9 @@ fn leaves_collection(id: &str) -> bool {
     matches!(id, "" | "." | "..")
 }
 
-async fn expect(response: Response, status: StatusCode, secrets: &Secrets) -> Result<Response, ClientError> {
-    if response.status() == status { Ok(response) } else { Err(refused(response, secrets).await) }
+async fn expect(answer: (Response, Secrets), status: StatusCode) -> Result<Response, ClientError> {
+    let (response, secrets) = answer;
+    if response.status() == status { Ok(response) } else { Err(refused(response, &secrets).await) }
 }
 
 async fn refused(response: Response, secrets: &Secrets) -> ClientError {
@@ -196,15 +205,13 @@ async fn refused(response: Response, secrets: &Secrets) -> ClientError {
     ClientError::Refused(status, reason)
 }
 
-/// What a response must not repeat: the texts of the credential in this request.
-fn secrets(request: &Value) -> Secrets {
-    let members = request.get("sinkcredential").and_then(Value::as_object).into_iter().flatten();
-    members.fold(Secrets::default(), |secrets, (name, value)| match (name.as_str(), value.as_str()) {
-        ("accesstoken" | "identifier" | "refreshtoken" | "refreshtokenendpoint" | "secret", Some(text)) => {
-            secrets.with(text)
-        }
-        _ => secrets,
-    })
+/// Adds the texts of the credential in this request.
+fn with_credential(secrets: Secrets, request: Option<&Value>) -> Secrets {
+    let credential = request.and_then(|request| request.get("sinkcredential"));
+    ["accesstoken", "identifier", "refreshtoken", "refreshtokenendpoint", "secret"]
+        .into_iter()
+        .filter_map(|name| credential?.get(name)?.as_str())
+        .fold(secrets, Secrets::with)
 }
 
 /// The body up to this number of bytes.

@@ -50,7 +50,7 @@ impl Refusal {
     }
 
     /// The beginning of the body, at most 1 KiB, as text; a note in its place if the body repeats credentials of the request, or
-    /// identifiers of its URL. The problem has nothing of such a body, either.
+    /// identifiers of its URL. The problem has nothing of such a body, either. Headers that a client of yours adds are not known here.
     pub fn excerpt(&self) -> &str {
         &self.excerpt
     }
@@ -103,12 +103,14 @@ pub(super) async fn refused(response: Response, secrets: &Secrets) -> Error {
 
 /// The error of a response that was read.
 pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Error {
-    let repeats = secrets.are_in(&String::from_utf8_lossy(body));
+    // A document that cannot be read, or not shown, says no more than its head.
+    let read = Problem::read(status, headers, body).ok();
+    // Its members are looked at as JSON has them: other escapes are guesses.
+    let members = read.clone().map(|problem| problem.into_http().into_body()).unwrap_or_default();
+    let repeats = [body, &members].iter().any(|text| secrets.are_in(&String::from_utf8_lossy(text)));
     let excerpt = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(body));
     let excerpt = if repeats { Secrets::NOT_SHOWN } else { excerpt.trim_ascii() }.into();
-    // A document that cannot be read, or not shown, says no more than its head.
-    let read = Problem::read(status, headers, body).ok().filter(|_| !repeats);
-    let problem = read.unwrap_or_else(|| Problem::of_head(status, headers));
+    let problem = read.filter(|_| !repeats).unwrap_or_else(|| Problem::of_head(status, headers));
     let refusal = Refusal { problem, excerpt };
     // Too large for now is about the message alone (RFC 9110, section 15.5.14).
     let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE && refusal.retry_after().is_some();
@@ -165,5 +167,19 @@ mod tests {
             assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)), "{status}");
             assert_eq!(refuses_message(&error), Some(false), "{status}");
         }
+    }
+
+    /// What is behind a backslash looks like an escape, where the signs of a secret are escaped as well.
+    #[test]
+    fn members_of_a_problem_are_looked_at_as_they_are_shown() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/problem+json"));
+        let secrets = Secrets::default().with("n0Wo&rd<9");
+        let refused =
+            |body: &str| refusal(StatusCode::BAD_REQUEST, &headers, body.as_bytes(), &secrets).to_string();
+        let shown = refused(r#"{"detail":"unknown key shop\\n0Wo\u0026rd\u003C9"}"#);
+        assert!(!shown.contains("n0Wo"), "{shown}");
+        let shown = refused(r#"{"detail":"unknown \u006Bey"}"#);
+        assert!(shown.contains("unknown key"), "{shown}");
     }
 }

@@ -42,7 +42,8 @@ pub struct HttpRegistryOptions {
     pub register: bool,
     /// Whether the registry normalizes schemas before it compares them. Default: no.
     pub normalize: bool,
-    /// Your own client, with its proxies and certificates. It should not follow redirects.
+    /// Your own client, with its proxies and certificates. It should not follow redirects. Credentials belong in these options: what a
+    /// registry repeats of headers that the client adds is shown in errors.
     pub client: Option<Client>,
 }
 

@@ -107,6 +107,34 @@ async fn a_manager_that_repeats_nothing_is_heard() {
     assert!(refused.to_string().contains("MQTT5"), "{refused}");
 }
 
+/// The password in the manager's URL, which reqwest makes a header of; and a text that would be another line of a log.
+#[tokio::test]
+async fn what_a_manager_repeats_of_its_own_credentials_is_not_in_errors() {
+    async fn repeats(headers: header::HeaderMap) -> (StatusCode, String) {
+        (StatusCode::FORBIDDEN, format!("no\n{headers:?}"))
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().fallback(repeats);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let open = Subscriptions::new(Client::new(), &format!("http://{address}"));
+    let shown = open.query().await.unwrap_err().to_string();
+    assert!(shown.contains(r"403: no\n{"), "{shown}");
+    let manager = Subscriptions::new(Client::new(), &format!("http://me:p4ssw0rd@{address}"));
+    for error in [
+        manager.create(&request()).await.unwrap_err(),
+        manager.retrieve("x").await.unwrap_err(),
+        manager.query().await.unwrap_err(),
+        manager.update("x", &request()).await.unwrap_err(),
+        manager.delete("x").await.unwrap_err(),
+    ] {
+        let shown = format!("{error} {error:?}");
+        // The base64 of `me:p4ssw0rd`.
+        assert!(shown.contains("403") && !shown.contains("bWU6cDRzc3cwcmQ="), "{shown}");
+    }
+}
+
 /// A manager that answers without an end.
 #[tokio::test]
 async fn a_client_reads_no_answer_without_end() {
