@@ -44,6 +44,7 @@ pub(super) fn narrower(
         roots: (old, new),
         has_same_definitions: steps > 0 && are_definitions_alike(),
         has_const: draft(old, before) != Some("draft-04"),
+        is_const_known: draft(new, now) != Some("draft-04"),
         seen: HashSet::new(),
         trail: Vec::new(),
         found: Vec::new(),
@@ -77,6 +78,8 @@ struct Comparison<'a> {
     has_same_definitions: bool,
     /// The draft of the earlier one knows `const`.
     has_const: bool,
+    /// The draft of the later one does.
+    is_const_known: bool,
     /// Pairs that were compared, or are being compared further up: their addresses.
     seen: HashSet<(usize, usize)>,
     /// The same, in their order.
@@ -182,6 +185,7 @@ impl<'a> Comparison<'a> {
                 }
                 "type" => self.types(old_members, value, place),
                 "enum" => self.values(old_members, value.as_array().map_or(&[][..], Vec::as_slice), place),
+                "const" if !self.is_const_known => {}
                 "const" => self.values(old_members, std::slice::from_ref(value), place),
                 "required" => self.required(old_members, value, place),
                 "properties" => self.properties(old, value, place, depth),
@@ -221,7 +225,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether two schemas are the same, and what they refer to, too.
-    fn is_same(&self, old: &Value, new: &Value) -> bool {
+    fn is_same(&mut self, old: &Value, new: &Value) -> bool {
+        self.left = self.left.saturating_sub(values(new).checked_div(PER_STEP).unwrap_or_default());
         old == new && every_reference(new, &|reference| self.has_same_definitions && is_definition(reference))
     }
 
@@ -405,7 +410,7 @@ fn listed_in(schema: &Value) -> usize {
 }
 
 /// How many values there are in a document.
-fn values(document: &Value) -> usize {
+pub(super) fn values(document: &Value) -> usize {
     match document {
         Value::Array(items) => items.iter().map(values).fold(1, usize::saturating_add),
         Value::Object(members) => members.values().map(values).fold(1, usize::saturating_add),

@@ -98,7 +98,12 @@ impl Catalog {
                 break;
             }
             // Each of many definitions may be for the type of each of many.
-            let steps = new.attributes.len().saturating_mul(PER_ATTRIBUTE).saturating_add(old.ty().len());
+            let steps = new
+                .attributes
+                .len()
+                .saturating_mul(PER_ATTRIBUTE)
+                .saturating_add(old.ty().len())
+                .saturating_add(PER_DEFINITION);
             if !work.spend(steps) {
                 let words = "the catalogs are too large to be compared";
                 return vec![change(old, Severity::Possible, "type", words)];
@@ -139,8 +144,9 @@ impl Message {
 /// The most that is compared of two catalogs: values of schemas, pairs of schemas, and attributes.
 const WORK: usize = 20_000_000;
 
-/// How many values take as long as an attribute.
+/// How many values take as long as an attribute, and as a definition.
 const PER_ATTRIBUTE: usize = 8;
+const PER_DEFINITION: usize = 32;
 
 /// Comparing two catalogs.
 struct Work {
@@ -339,7 +345,15 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         message.schema.format.as_ref().map(|format| (format.family.clone(), format.text.clone()))
     };
     let addresses = [before, now].map(|document| Arc::as_ptr(document).addr());
-    let is_same = *work.same.entry(addresses).or_insert_with(|| before == now);
+    let is_same = match work.same.get(&addresses) {
+        Some(is_same) => *is_same,
+        None => {
+            work.spend(json_schema::values(now));
+            let is_same = before == now;
+            work.same.insert(addresses, is_same);
+            is_same
+        }
+    };
     if is_same && selected_before == selected_now && format(old) == format(new) {
         return;
     }

@@ -186,7 +186,7 @@ impl<'c> Endpoint<'c> {
     /// The text with the values of its placeholders.
     fn resolved(&self, text: &str) -> Result<String, NotOpened> {
         let template: Template =
-            text.parse().map_err(|error| self.refused(format!("a text of it is no template: {error}")))?;
+            text.parse().map_err(|_| self.refused("a text of it is no template of level 1"))?;
         let value =
             |name: &str| self.values.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value);
         match template.placeholders().find(|name| value(name).is_none()) {

@@ -1,6 +1,7 @@
 //! Avro schemas by `apache-avro` 0.22.
 
 use super::{Payload, Schema, SchemaFault, fault, too_large};
+use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{Data, MediaType};
@@ -9,20 +10,31 @@ use serde_json::Value;
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
 const NAME: usize = 1024;
 
-/// The most values of a document, each counted once more for each type that it is in, and for each alias of that type: the library keeps a
-/// copy of the type under each of its names.
-const COPIES: usize = 1_000_000;
+/// The most bytes of a document, about, each counted once more for each type that it is in, and for each alias of that type: the library
+/// keeps a copy of the type under each of its names.
+const COPIES: usize = 64 << 20;
 
-pub(super) fn compile(document: &Value, selection: Option<&str>) -> Result<Schema, SchemaFault> {
+/// What a value takes besides its text, and what an alias takes, which has the namespace in it.
+const VALUE: usize = 64;
+const ALIAS: usize = 2 * NAME;
+
+pub(super) fn compile(
+    document: &Value,
+    selection: Option<&str>,
+    budget: &mut Budget,
+) -> Result<Schema, SchemaFault> {
     if has_long_name(document) {
         return Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes")));
     }
     let mut copies = 0;
-    values(document, &mut copies);
+    size(document, &mut copies);
     if copies > COPIES {
         return Err(SchemaFault::Beyond(format!(
-            "its types and their aliases have more than {COPIES} values, each by itself"
+            "its types and their aliases have more than {COPIES} bytes, each by itself"
         )));
+    }
+    if !budget.spend(copies) {
+        return Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned()));
     }
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
     let variants = match document {
@@ -76,20 +88,22 @@ fn has_long_name(document: &Value) -> bool {
     }
 }
 
-/// The values within this one. Adds those of types to the copies.
-fn values(document: &Value, copies: &mut usize) -> usize {
+/// The bytes of a value, about. Adds those of types to the copies.
+fn size(document: &Value, copies: &mut usize) -> usize {
     match document {
-        Value::Array(items) => items.iter().map(|item| values(item, copies)).fold(1, usize::saturating_add),
+        Value::Array(items) => items.iter().map(|item| size(item, copies)).fold(VALUE, usize::saturating_add),
         Value::Object(members) => {
-            let within = members.values().map(|value| values(value, copies)).fold(1, usize::saturating_add);
+            let of_member = |(name, value): (&String, &Value)| size(value, copies).saturating_add(name.len());
+            let within = members.iter().map(of_member).fold(VALUE, usize::saturating_add);
             if members.contains_key("name") {
                 let aliases = members.get("aliases").and_then(Value::as_array).map_or(0, Vec::len);
-                let names = aliases.saturating_add(1);
-                *copies = copies.saturating_add(within.saturating_mul(names));
+                let own = within.saturating_add(aliases.saturating_mul(ALIAS));
+                *copies = copies.saturating_add(own.saturating_mul(aliases.saturating_add(1)));
             }
             within
         }
-        _ => 1,
+        Value::String(text) => text.len().saturating_add(VALUE),
+        _ => VALUE,
     }
 }
 

@@ -240,13 +240,38 @@ fn cost(schema: &Map<String, Value>) -> usize {
     required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
 }
 
+/// What each schema takes when it is compiled, and each of its keywords, about.
+const OBJECT: usize = 256;
+const KEYWORD: usize = 128;
+
+/// The longest name of a document or of a part of it, in bytes: all paths within it begin with it.
+const NAME: usize = 1024;
+
+/// Whether a part has a longer one.
+fn has_long_name(document: &Value) -> bool {
+    match document {
+        Value::Array(items) => items.iter().any(has_long_name),
+        Value::Object(members) => members.iter().any(|(key, value)| match value {
+            Value::String(text) => matches!(key.as_str(), "$id" | "id") && text.len() > NAME,
+            value => has_long_name(value),
+        }),
+        _ => false,
+    }
+}
+
 /// Charges what is kept of a document whose objects are compiled so many `times`.
 fn keep(
     document: &Value,
     times: &impl Fn(&Map<String, Value>) -> usize,
     budget: &mut Budget,
 ) -> Result<(), SchemaFault> {
-    let kept = kept(document, 0, 1, times);
+    // Paths begin with the name of the document.
+    let named = ["$id", "id"].into_iter().filter_map(|name| document.get(name)?.as_str());
+    let name = named.map(str::len).max().unwrap_or_default();
+    let kept = kept(document, name, 1, times);
+    if has_long_name(document) {
+        return Err(SchemaFault::Beyond(format!("a name (`$id`) has more than {NAME} bytes")));
+    }
     // One that is too large by itself takes nothing from others.
     if kept > KEPT {
         return Err(SchemaFault::Beyond("what is kept of the document takes too much".to_owned()));
@@ -273,7 +298,9 @@ fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String
                 let path = path.saturating_add(name.len().saturating_mul(2)).saturating_add(1);
                 kept(value, path, times, times_of)
             };
-            members.iter().map(of_member).fold(0, usize::saturating_add)
+            // A named part begins its paths anew, and is named once.
+            let own = times.saturating_mul(members.len().saturating_mul(KEYWORD).saturating_add(OBJECT));
+            members.iter().map(of_member).fold(own, usize::saturating_add)
         }
         _ => 0,
     };

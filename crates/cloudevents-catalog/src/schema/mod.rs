@@ -100,9 +100,9 @@ impl Schema {
             #[cfg(feature = "jsonstructure06")]
             Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection, budget),
             #[cfg(feature = "apacheavro022")]
-            Family::Avro => apacheavro022::compile(document, selection),
+            Family::Avro => apacheavro022::compile(document, selection, budget),
             #[cfg(feature = "protox09")]
-            Family::Protobuf => protox09::Parts::compile(document)?.only(),
+            Family::Protobuf => protox09::Parts::compile(document, budget)?.only(),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
     }
@@ -152,7 +152,7 @@ impl Parts {
             #[cfg(feature = "jsonschema060")]
             Family::JsonSchema => jsonschema060::Parts::compile(format, &document, budget).map(Self::Json),
             #[cfg(feature = "protox09")]
-            Family::Protobuf => protox09::Parts::compile(&document).map(Self::Protobuf),
+            Family::Protobuf => protox09::Parts::compile(&document, budget).map(Self::Protobuf),
             _ => {
                 let size = document.to_string().len();
                 Ok(Self::Document(format.clone(), document.into_owned(), size))

@@ -1,6 +1,7 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
 use super::{Payload, Schema, SchemaFault, fault, too_large};
+use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
 use prost_reflect::{
@@ -22,6 +23,10 @@ const NAMES: usize = 64 << 20;
 
 /// The longest package, in bytes: the compiler keeps a name for each of its parts, with those before it.
 const PACKAGE: usize = 1024;
+
+/// What is kept of a byte of a document, and of a file of Protobuf that it imports, about.
+const PER_BYTE: usize = 20;
+const IMPORT: usize = 256 << 10;
 
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
@@ -56,7 +61,7 @@ fn names(text: &str, depth: usize, package: usize) -> usize {
 }
 
 impl Parts {
-    pub(super) fn compile(document: &Value) -> Result<Self, SchemaFault> {
+    pub(super) fn compile(document: &Value, budget: &mut Budget) -> Result<Self, SchemaFault> {
         let Value::String(text) = document else {
             return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
         };
@@ -76,8 +81,18 @@ impl Parts {
         if package > PACKAGE {
             return Err(SchemaFault::Beyond(format!("its package has more than {PACKAGE} bytes")));
         }
-        if names(text, depth, package) > NAMES {
+        let names = names(text, depth, package);
+        if names > NAMES {
             return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
+        }
+        // Each part of the package is a name, with those before it.
+        let packages = package.saturating_mul(package);
+        let imports = parsed.file_descriptor_proto().dependency.len().saturating_mul(IMPORT);
+        let kept = [text.len().saturating_mul(PER_BYTE), names, packages, imports];
+        if !budget.spend(kept.into_iter().fold(0, usize::saturating_add)) {
+            return Err(SchemaFault::Beyond(
+                "what is kept of all schemas takes too much together".to_owned(),
+            ));
         }
         let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {

@@ -296,7 +296,9 @@ fn patterns_of_all_schemas_together() {
     let document = json!({"messagegroups": {"g": {"messages": messages}}});
     let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
     let places: Vec<&str> = report.findings.iter().map(|finding| finding.place.as_str()).collect();
-    assert_eq!((report.mistakes().count(), places), (0, vec!["/messagegroups/g/messages/c/dataschema"]));
+    // After the first that takes too much, there is nothing left for others.
+    let refused = ["c", "d"].map(|id| format!("/messagegroups/g/messages/{id}/dataschema"));
+    assert_eq!((report.mistakes().count(), places), (0, refused.iter().map(String::as_str).collect()));
 }
 
 /// Each place of a pattern is compiled when a type of JSON Structure is checked, whether the pattern applies or not.
@@ -729,6 +731,21 @@ fn packages_of_protobuf() {
     }
     let report = read(PROTOBUF, &json!("syntax = \"proto3\"; package com.example . orders; message M {}"));
     assert_eq!(report.findings, []);
+    // All documents together are bounded, too.
+    let many = |schema: String, count: usize| {
+        let message =
+            json!({"envelope": "CloudEvents/1.0", "dataschemaformat": PROTOBUF, "dataschema": schema});
+        let messages: Map<String, Value> = (0..count).map(|at| (format!("m{at}"), message.clone())).collect();
+        let document = json!({"messagegroups": {"g": {"messages": messages}}});
+        let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
+        report.findings.iter().filter(|finding| finding.message.contains("too much together")).count()
+    };
+    let of = |head: &str| format!("syntax = \"proto3\"; {head} message M {{}}");
+    let long = vec!["a"; 512].join(".");
+    assert!((1..1000).contains(&many(of(&format!("package {long};")), 1000)));
+    let timestamp = of("import \"google/protobuf/timestamp.proto\";");
+    assert!((1..1200).contains(&many(timestamp.clone(), 1200)));
+    assert_eq!(many(timestamp, 20), 0);
 }
 
 /// The library keeps a copy of a type under each of its names.
@@ -742,6 +759,14 @@ fn aliases_of_avro() {
         json!({"type": "record", "name": "r", "aliases": aliases, "fields": fields})
     };
     assert_refused("Avro/1.11.0", &schema(1000, 1000));
+    // Texts, and namespaces, are in each copy.
+    let names: Vec<String> = (0..980).map(|at| format!("b{at}")).collect();
+    let doc =
+        json!({"type": "record", "name": "r", "doc": "x".repeat(100_000), "aliases": names, "fields": []});
+    let space =
+        json!({"type": "record", "name": "r", "namespace": "n".repeat(1000), "aliases": names, "fields": []});
+    assert_refused("Avro/1.11.0", &doc);
+    assert_refused("Avro/1.11.0", &space);
     assert_eq!(read("Avro/1.11.0", &schema(3, 300)).findings, []);
 }
 
@@ -767,6 +792,18 @@ fn paths_and_texts_that_many_parts_refer_to() {
     assert!(read(json!({"const": "x".repeat(100_000)}), 3000));
     assert!(!read(long(200, 80), 300));
     assert!(!read(json!({"const": "x".repeat(100)}), 3000));
+}
+
+/// All paths begin with the name of the document.
+#[test]
+fn paths_of_a_document_with_a_long_name() {
+    let schema = |name: usize, properties: usize| {
+        let all: Map<String, Value> =
+            (0..properties).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+        json!({"$id": format!("https://example.com/{}", "a".repeat(name)), "properties": all})
+    };
+    assert_refused(JSON, &schema(100_000, 2000));
+    assert_eq!(read(JSON, &schema(60, 2000)).findings, []);
 }
 
 /// And the paths of many documents are kept together.

@@ -120,6 +120,19 @@ fn of_one_schema_of_many_messages() {
     assert!(changes.iter().all(|change| change.severity == Severity::Breaking), "{}", changes[999]);
 }
 
+/// Two large schemas that are the same but for their ends, each compared with each.
+#[test]
+fn of_references_to_large_schemas() {
+    let of = |name: &str, least: u32| {
+        let references = vec![json!({"$ref": format!("#/definitions/{name}")}); 98];
+        let large = json!({"a": {"k": vec![0; 100_000]}, "minimum": least});
+        schema("JsonSchema/draft-07", &json!({"allOf": references, "definitions": {name: large}}).to_string())
+    };
+    let begun = std::time::Instant::now();
+    assert_ne!(changes(&of("x", 0), &of("y", 1)), []);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
 /// In draft 4, `const` is no keyword.
 #[test]
 fn of_a_constant_that_was_none() {
@@ -129,6 +142,11 @@ fn of_a_constant_that_was_none() {
     for (draft, wanted) in [("draft-04", 1), ("draft-07", 0)] {
         let found = changes(&of(draft, r#"{"const": "order"}"#), &of(draft, r#"{"enum": ["order"]}"#));
         assert_eq!(found.len(), wanted, "{draft}: {found:?}");
+        let found = changes(
+            &of(draft, r#"{"const": "a", "title": "A"}"#),
+            &of(draft, r#"{"const": "a", "title": "B"}"#),
+        );
+        assert_eq!(found, [], "{draft}");
     }
 }
 
