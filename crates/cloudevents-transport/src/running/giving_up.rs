@@ -63,7 +63,7 @@ pub(super) struct GivingUp {
     types: HashMap<Box<str>, Type>,
     /// Messages that have failed and were lost with their connection, and when they failed first: brokers end connections more often than
     /// messages are given up.
-    lost: VecDeque<(u64, Instant)>,
+    lost: VecDeque<(u64, Attempts)>,
     hasher: RandomState,
 }
 
@@ -156,7 +156,8 @@ impl GivingUp {
 
     /// A message is lost with its connection. It comes again, to this receiver or to another one.
     pub(super) fn lost(&mut self, attempts: &Attempts) {
-        let (Some((ty, _)), Some(first), true) = (&attempts.last, attempts.first, self.waits_here) else {
+        let (Some((ty, _)), Some((message, _)), true) = (&attempts.last, attempts.first, self.waits_here)
+        else {
             return self.settled(attempts);
         };
         if let Some(known) = self.types.get_mut(ty) {
@@ -165,14 +166,20 @@ impl GivingUp {
         if self.lost.len() >= LOST {
             self.lost.pop_front();
         }
-        self.lost.push_back(first);
+        self.lost.push_back((message, attempts.clone()));
     }
 
-    /// Which message it is, and when its first attempt failed, perhaps over an earlier connection.
-    fn first(&mut self, delivery: &Delivery) -> (u64, Instant) {
+    /// Which message it is, and when its first attempt failed. What was counted over an earlier connection counts here, too, unless the
+    /// broker has counted more.
+    fn first(&mut self, delivery: &Delivery, attempts: &mut Attempts) -> (u64, Instant) {
         let message = self.hasher.hash_one(["source", "id"].map(|name| attribute(delivery, name)));
         let known = self.lost.iter().position(|(lost, _)| *lost == message);
-        known.and_then(|at| self.lost.remove(at)).unwrap_or((message, Instant::now()))
+        let Some((_, lost)) = known.and_then(|at| self.lost.remove(at)) else {
+            return (message, Instant::now());
+        };
+        attempts.failed = attempts.failed.max(lost.failed);
+        attempts.counted = attempts.counted.max(lost.counted);
+        lost.first.unwrap_or((message, Instant::now()))
     }
 
     /// An attempt failed. Returns whether the message is given up.
@@ -184,7 +191,10 @@ impl GivingUp {
         };
         let (_, first) = match attempts.first {
             Some(first) => first,
-            None => *attempts.first.insert(self.first(delivery)),
+            None => {
+                let first = self.first(delivery, attempts);
+                *attempts.first.insert(first)
+            }
         };
         if self.types.len() >= KNOWN {
             self.types.retain(|_, known| known.failing > 0);

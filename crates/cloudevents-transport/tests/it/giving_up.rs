@@ -404,3 +404,20 @@ async fn what_comes_again_over_another_connection_keeps_its_time() {
     receiver.run(handle).in_order(OrderBy::attribute("partitionkey")).until(script).await.unwrap();
     assert_eq!(queue.len(), 1);
 }
+
+/// What was counted over one connection counts over the next one.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_over_many_short_connections_is_given_up() {
+    let queue = FakeQueue::new();
+    queue.sender().send(&keyed("poison", "a")).await.unwrap();
+    let receiver = queue.receiver(options());
+    let handle = async |_: Event| -> Result<(), Failure> { Err("a bug")? };
+    let script = async {
+        for _ in 0..(180 / 8) {
+            sleep(8 * MINUTE).await;
+            queue.cut();
+        }
+        assert_eq!(queue.rejected().len(), 1);
+    };
+    receiver.run(handle).in_order(OrderBy::attribute("partitionkey")).until(script).await.unwrap();
+}
