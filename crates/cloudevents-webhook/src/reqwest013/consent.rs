@@ -213,6 +213,10 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
+        // The target may have agreed while this request was under way.
+        if let Some(grant) = entry.grant() {
+            return Ok(Registered::Granted(grant));
+        }
         let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
         entry.update_of(target, |live| live.health.pause(until, Reason::AwaitingConsent));
         return Ok(Registered::Pending);
