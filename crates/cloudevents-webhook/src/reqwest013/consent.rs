@@ -213,13 +213,16 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
-        // The target may have agreed while this request was under way.
-        if let Some(grant) = entry.grant() {
-            return Ok(Registered::Granted(grant));
-        }
         let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
-        entry.update_of(target, |live| live.health.pause(until, Reason::AwaitingConsent));
-        return Ok(Registered::Pending);
+        let mut agreed = None;
+        entry.update_of(target, |live| {
+            // The target may have agreed while this request was under way.
+            agreed = live.grant();
+            if agreed.is_none() {
+                live.health.pause(until, Reason::AwaitingConsent);
+            }
+        });
+        return Ok(agreed.map_or(Registered::Pending, Registered::Granted));
     }
     match options.without_consent {
         WithoutConsent::Slow(rate) => Ok(granted(Grant::assumed(options.origin.clone(), rate))),

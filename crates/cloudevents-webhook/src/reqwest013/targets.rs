@@ -243,19 +243,26 @@ impl Entry {
             // From here on, no change is missed.
             changed.as_mut().enable();
             let now = Instant::now();
-            let (admission, admitted) = self.live().admit(now);
+            let (admission, admitted, state) = {
+                let mut live = self.live();
+                let (admission, admitted) = live.admit(now);
+                (admission, admitted, live.health.state().clone())
+            };
+            let awaits_consent = matches!(state, TargetState::Paused { reason: Reason::AwaitingConsent, .. });
             let left = latest.saturating_duration_since(now);
             let until = match admission {
                 deliver::Admission::Send => return Ok(admitted),
                 deliver::Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
                 // Consent may come at any time before.
                 deliver::Admission::Wait(Some(until))
-                    if until > latest && !(self.has_retries && self.awaits_consent()) =>
+                    if until > latest && !(self.has_retries && awaits_consent) =>
                 {
                     return Err(self.paused(until, until.saturating_duration_since(now)));
                 }
                 // It would hold a place of whoever keeps it for nothing.
-                deliver::Admission::Wait(None) if !self.has_retries && self.is_paused_for_good() => {
+                deliver::Admission::Wait(None)
+                    if !self.has_retries && matches!(state, TargetState::Paused { until: None, .. }) =>
+                {
                     let wait = left.min(HELD_BACK);
                     return Err(NotAdmitted::HeldBack("the target is paused until it is resumed", wait));
                 }
@@ -268,14 +275,6 @@ impl Entry {
                 },
             }
         }
-    }
-
-    fn is_paused_for_good(&self) -> bool {
-        matches!(self.state(), TargetState::Paused { until: None, .. })
-    }
-
-    fn awaits_consent(&self) -> bool {
-        matches!(self.state(), TargetState::Paused { reason: Reason::AwaitingConsent, .. })
     }
 
     fn paused(&self, until: Instant, wait: Duration) -> NotAdmitted {
@@ -303,11 +302,7 @@ impl Entry {
 
     /// Consent that counts now.
     pub(super) fn grant(&self) -> Option<Grant> {
-        self.live()
-            .grant
-            .as_ref()
-            .filter(|(_, expires)| *expires > Instant::now())
-            .map(|(grant, _)| grant.clone())
+        self.live().grant()
     }
 
     /// A refusal that counts now.
@@ -371,6 +366,11 @@ impl Live {
         let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
         let health = Health::new(failures, options.first_pause, options.longest_pause);
         Self { target, health, grant: None, refused: None, next: Instant::now(), accepted: None }
+    }
+
+    /// Consent that counts now.
+    pub(super) fn grant(&self) -> Option<Grant> {
+        self.grant.as_ref().filter(|(_, expires)| *expires > Instant::now()).map(|(grant, _)| grant.clone())
     }
 
     fn admit(&mut self, now: Instant) -> (deliver::Admission, Admission) {

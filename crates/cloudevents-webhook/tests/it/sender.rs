@@ -23,6 +23,10 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
@@ -527,6 +531,39 @@ async fn consent_by_callback_is_given_once_and_expires() {
         let request = Request::post(callback).header("webhook-allowed-rate", "5").body(()).unwrap();
         assert_eq!(webhooks.callback(&request.into_parts().0).status(), status);
     }
+}
+
+/// A target may call back before it has answered the handshake.
+#[tokio::test]
+async fn consent_that_comes_before_the_response_to_the_handshake_counts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = options();
+    options.callback = Some("https://eventemitter.example.com/callback".into());
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (webhooks, sender, _) = open(Target::new(url).named("hook"), options);
+    let sending = tokio::spawn(async move { sender.send(&event("1")).await });
+    let mut open = Vec::new();
+    for answer in ["202 Accepted\r\ncontent-length: 0", "204 No Content"] {
+        let (mut stream, _) = soon(listener.accept()).await.unwrap();
+        let mut head = String::new();
+        while !head.contains("\r\n\r\n") {
+            let mut buffer = [0; 4096];
+            let length = soon(stream.read(&mut buffer)).await.unwrap();
+            assert_ne!(length, 0, "{head}");
+            head.push_str(str::from_utf8(&buffer[..length]).unwrap());
+        }
+        let callback = head.lines().find_map(|line| line.strip_prefix("webhook-request-callback: "));
+        if let Some(callback) = callback {
+            let request = Request::get(callback).body(()).unwrap().into_parts().0;
+            assert_eq!(webhooks.callback(&request).status(), 200);
+        }
+        let answer = format!("HTTP/1.1 {answer}\r\nconnection: close\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        open.push(stream); // what is not read of a request resets a connection that is dropped
+    }
+    soon(sending).await.unwrap().unwrap();
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
 }
 
 /// Consent may come at any time: how long the callback is good for says nothing of when.
