@@ -1,6 +1,6 @@
 //! Avro schemas by `apache-avro` 0.22.
 
-use super::{Payload, Schema, SchemaFault, fault, too_large};
+use super::{Payload, Schema, SchemaFault, fault, keep_within, too_large};
 use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_avro::apacheavro022::CheckedSchema;
@@ -33,9 +33,7 @@ pub(super) fn compile(
             "its types and their aliases have more than {COPIES} bytes, each by itself"
         )));
     }
-    if !budget.spend(copies) {
-        return Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned()));
-    }
+    keep_within(budget, copies)?;
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
     let variants = match document {
         Value::Array(variants) => variants.as_slice(),

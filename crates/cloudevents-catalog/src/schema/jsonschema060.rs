@@ -1,7 +1,7 @@
 //! JSON Schemas by `jsonschema` 0.60.
 
 use super::patterns::{PATTERN_BYTES, charge, looks_once, patterns};
-use super::{Format, Payload, SchemaFault, fault, too_large};
+use super::{Format, Payload, SchemaFault, fault, keep_within, too_large};
 use super::{
     bounds::{Bounds, Extent, LEVELS},
     schemas::Schemas,
@@ -244,42 +244,18 @@ fn cost(schema: &Map<String, Value>) -> usize {
 const OBJECT: usize = 256;
 const KEYWORD: usize = 128;
 
-/// The longest name of a document or of a part of it, in bytes: all paths within it begin with it.
-const NAME: usize = 1024;
-
-/// Whether a part has a longer one.
-fn has_long_name(document: &Value) -> bool {
-    match document {
-        Value::Array(items) => items.iter().any(has_long_name),
-        Value::Object(members) => members.iter().any(|(key, value)| match value {
-            Value::String(text) => matches!(key.as_str(), "$id" | "id") && text.len() > NAME,
-            value => has_long_name(value),
-        }),
-        _ => false,
-    }
-}
-
 /// Charges what is kept of a document whose objects are compiled so many `times`.
 fn keep(
     document: &Value,
     times: &impl Fn(&Map<String, Value>) -> usize,
     budget: &mut Budget,
 ) -> Result<(), SchemaFault> {
-    // Paths begin with the name of the document.
-    let named = ["$id", "id"].into_iter().filter_map(|name| document.get(name)?.as_str());
-    let name = named.map(str::len).max().unwrap_or_default();
-    let kept = kept(document, name, 1, times);
-    if has_long_name(document) {
-        return Err(SchemaFault::Beyond(format!("a name (`$id`) has more than {NAME} bytes")));
-    }
+    let kept = kept(document, 0, 1, times);
     // One that is too large by itself takes nothing from others.
     if kept > KEPT {
         return Err(SchemaFault::Beyond("what is kept of the document takes too much".to_owned()));
     }
-    match budget.spend(kept) {
-        true => Ok(()),
-        false => Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())),
-    }
+    keep_within(budget, kept)
 }
 
 /// The bytes that are kept of a value at a path of so many bytes, about: the paths to all that is in it, and its texts.
@@ -293,12 +269,14 @@ fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String
             .fold(0, usize::saturating_add),
         Value::Object(members) => {
             let times = times_of(members);
+            // What has a name of its own has it before all paths within it.
+            let named = ["$id", "id"].into_iter().filter_map(|name| members.get(name)?.as_str());
+            let path = named.map(str::len).fold(path, usize::saturating_add);
             let of_member = |(name, value): (&String, &Value)| {
                 // Escaping can double a name.
                 let path = path.saturating_add(name.len().saturating_mul(2)).saturating_add(1);
                 kept(value, path, times, times_of)
             };
-            // A named part begins its paths anew, and is named once.
             let own = times.saturating_mul(members.len().saturating_mul(KEYWORD).saturating_add(OBJECT));
             members.iter().map(of_member).fold(own, usize::saturating_add)
         }

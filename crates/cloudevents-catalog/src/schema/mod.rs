@@ -134,6 +134,14 @@ impl Schema {
     }
 }
 
+/// Charges what is kept of a schema to the budget of all.
+fn keep_within(budget: &mut Budget, bytes: usize) -> Result<(), SchemaFault> {
+    match budget.spend(bytes) {
+        true => Ok(()),
+        false => Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())),
+    }
+}
+
 /// A document that types are selected from.
 #[derive(Debug)]
 pub(crate) enum Parts {

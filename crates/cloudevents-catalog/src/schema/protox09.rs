@@ -1,6 +1,6 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
-use super::{Payload, Schema, SchemaFault, fault, too_large};
+use super::{Payload, Schema, SchemaFault, fault, keep_within, too_large};
 use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
@@ -89,11 +89,7 @@ impl Parts {
         let packages = package.saturating_mul(package);
         let imports = parsed.file_descriptor_proto().dependency.len().saturating_mul(IMPORT);
         let kept = [text.len().saturating_mul(PER_BYTE), names, packages, imports];
-        if !budget.spend(kept.into_iter().fold(0, usize::saturating_add)) {
-            return Err(SchemaFault::Beyond(
-                "what is kept of all schemas takes too much together".to_owned(),
-            ));
-        }
+        keep_within(budget, kept.into_iter().fold(0, usize::saturating_add))?;
         let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {
             return Err(match error.is_file_not_found() {
