@@ -42,6 +42,8 @@ pub struct Message {
     pub(crate) xid: Arc<str>,
     pub(crate) is_event: bool,
     pub(crate) members: Map<String, Value>,
+    /// Messages that inherit it share it: it may be large.
+    pub(crate) dataschema: Option<Arc<Value>>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) schema: Found,
     /// What its protocol states about messages that are no CloudEvents.
@@ -199,9 +201,14 @@ impl Message {
         self.is_event
     }
 
-    /// All members, also unknown ones, with those of the base messages.
+    /// All members but [`dataschema`](Self::dataschema), also unknown ones, with those of the base messages.
     pub fn members(&self) -> &Map<String, Value> {
         &self.members
+    }
+
+    /// The schema of the payload that is in the message itself, or in a base message.
+    pub fn dataschema(&self) -> Option<&Value> {
+        self.dataschema.as_deref()
     }
 
     fn attribute(&self, name: &str) -> Option<&Attribute> {

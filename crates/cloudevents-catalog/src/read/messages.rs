@@ -39,12 +39,20 @@ const OF_RESOURCE: [&str; 9] =
 /// A definition as it is written, with the present names.
 struct Raw {
     members: Members,
+    /// Its member `dataschema`, which is not among the others.
+    dataschema: Option<Arc<Value>>,
     /// The place of the message.
     place: String,
     /// The place of its members: that of its version, where the message itself has none.
     from: String,
-    /// What it adds to a message that has it as a base, in bytes.
+    /// What it adds to a message that has it as a base, in bytes, without `dataschema`.
     size: usize,
+}
+
+impl Raw {
+    fn schema_size(&self) -> usize {
+        self.dataschema.as_ref().map_or(0, |schema| size("dataschema", schema))
+    }
 }
 
 /// Schemas that messages have and inherit: by the place of the message that has it, and its format.
@@ -79,8 +87,9 @@ pub(super) fn read(
                     own.insert("envelope".to_owned(), envelope.clone());
                 }
                 by_place.insert(place.clone(), raws.len());
+                let dataschema = own.remove("dataschema").map(Arc::new);
                 let size = own.iter().map(|(name, value)| size(name, value)).sum();
-                raws.push((id.to_owned(), Raw { members: own, place, from, size }));
+                raws.push((id.to_owned(), Raw { members: own, dataschema, place, from, size }));
                 if raws.len() > notes.options.limits.definitions {
                     return Err(LoadError::new("there are more messages than Limits::definitions"));
                 }
@@ -90,13 +99,20 @@ pub(super) fn read(
     let (mut messages, mut inline) = (Vec::with_capacity(raws.len()), Inline::new());
     for (id, raw) in &raws {
         let chain = chain(raw, &raws, &by_place, notes);
-        let bases = chain.iter().rev().skip(1);
-        if !notes.inherited.spend(bases.map(|base| base.size).fold(0, usize::saturating_add)) {
-            return Err(LoadError::new("what messages inherit has more than four times Limits::bytes"));
+        let bases = chain.iter().rev().skip(1).map(|base| base.size);
+        // One alone is shared.
+        let stating = stating(&chain);
+        let merged = stating.iter().filter(|_| stating.len() > 1).map(|part| part.schema_size());
+        if !notes.inherited.spend(bases.chain(merged).fold(0, usize::saturating_add)) {
+            return Err(inherits_too_much());
         }
-        messages.push(message(id, raw, &chain, schemas, &mut inline, notes));
+        messages.push(message(id, raw, &chain, &stating, schemas, &mut inline, notes)?);
     }
     Ok(messages)
+}
+
+fn inherits_too_much() -> LoadError {
+    LoadError::new("what messages inherit has more than four times Limits::bytes")
 }
 
 /// The members of a message with the present names, and their place. What registries return has them in its version alone (core/spec.md,
@@ -216,14 +232,42 @@ fn chain<'r>(
     chain
 }
 
+/// Those in a chain whose `dataschema` a message has, the last one first: several if they are merged, as [`merge`] does.
+fn stating<'r>(chain: &[&'r Raw]) -> Vec<&'r Raw> {
+    let mut parts: Vec<&Raw> = chain.iter().rev().copied().filter(|part| part.dataschema.is_some()).collect();
+    let is_object = |part: &&Raw| part.dataschema.as_ref().is_some_and(|schema| schema.is_object());
+    let merged = parts.iter().take_while(|part| is_object(part)).count();
+    parts.truncate(merged.max(1));
+    parts
+}
+
+/// The `dataschema` that these state together, and the place of the message that it is in.
+fn dataschema(stating: &[&Raw], place: &str) -> Option<(Arc<Value>, String)> {
+    let ([last, ..], [.., first]) = (stating, stating) else { return None };
+    let schema = match stating {
+        [only] => only.dataschema.clone()?,
+        _ => {
+            let mut all = first.dataschema.as_ref()?.as_object()?.clone();
+            for part in stating.iter().rev().skip(1) {
+                merge(part.dataschema.as_ref()?.as_object()?, &mut all);
+            }
+            Arc::new(all.into())
+        }
+    };
+    // What several of them have has no other place.
+    let from = if stating.len() == 1 { &last.from } else { place };
+    (!schema.is_null()).then(|| (schema, from.to_owned()))
+}
+
 fn message(
     id: &str,
     raw: &Raw,
     chain: &[&Raw],
+    stating: &[&Raw],
     schemas: &Schemas,
     inline: &mut Inline,
     notes: &mut Notes<'_>,
-) -> Message {
+) -> Result<Message, LoadError> {
     let place = &raw.from;
     let mut members = Members::new();
     for part in chain {
@@ -299,10 +343,12 @@ fn message(
             (Ok(own), None) => Attribute::state_content_type(&mut attributes, own.as_str(), at),
         }
     }
-    let schema = schema(&members, raw, chain, schemas, inline, notes);
+    let dataschema = dataschema(stating, place);
+    let schema = schema(&members, raw, dataschema.as_ref(), schemas, inline, notes)?;
+    let dataschema = dataschema.map(|(schema, _)| schema);
     let rules = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
     let xid = Arc::from(reference::xid(&raw.place));
-    Message { id: id.to_owned(), xid, is_event, members, attributes, schema, raw: rules }
+    Ok(Message { id: id.to_owned(), xid, is_event, members, dataschema, attributes, schema, raw: rules })
 }
 
 /// Options of protocols that exclude each other, or have few values.
@@ -328,16 +374,15 @@ fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
 fn schema(
     members: &Members,
     raw: &Raw,
-    chain: &[&Raw],
+    inline: Option<&(Arc<Value>, String)>,
     schemas: &Schemas,
     compiled: &mut Inline,
     notes: &mut Notes<'_>,
-) -> Found {
+) -> Result<Found, LoadError> {
     let place = raw.from.as_str();
     let at = |name: &str| below(place, name);
     let uri = text(members, "dataschemauri", place, notes);
     let xid = text(members, "dataschemaxid", place, notes);
-    let inline = members.get("dataschema").filter(|schema| !schema.is_null());
     let written = text(members, "dataschemaformat", place, notes);
     let format = written.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
     let not = |reason, at: String| Found {
@@ -356,26 +401,24 @@ fn schema(
     if written.is_none() && (inline.is_some() || uri.is_some()) {
         notes.mistake(Rule::FormatMissing, place, "there is a schema, and no `dataschemaformat`");
     }
-    if let Some(inline) = inline {
+    if let Some((inline, from)) = inline {
         let Some(format) = format else {
-            return not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema"));
+            return Ok(not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema")));
         };
-        // Compiled once for all messages that inherit it. What several of them have is merged, and has no other place.
-        let mut parts = chain.iter().filter(|part| part.members.contains_key("dataschema"));
-        let from = match (parts.next(), parts.next()) {
-            (Some(only), None) => &only.from,
-            _ => place,
-        };
-        let key = (from.to_owned(), format.text.clone());
+        // Compiled once for all messages that inherit it, unless they state other formats.
+        let key = (from.clone(), format.text.clone());
         if let Some(known) = compiled.get(&key) {
-            return known.clone();
+            return Ok(known.clone());
+        }
+        if from != place && !notes.inherited.spend(size("dataschema", inline)) {
+            return Err(inherits_too_much());
         }
         let from = below(from, "dataschema");
         let schema = Arc::new(compile(&format, inline, &from, notes));
-        let document = Some((Arc::new(inline.clone()), None));
+        let document = Some((inline.clone(), None));
         let found = Found { schema, format: Some(format), place: from, document };
         compiled.insert(key, found.clone());
-        return found;
+        return Ok(found);
     }
     let mut result = None;
     for (name, reference) in [("dataschemaxid", xid), ("dataschemauri", uri)] {
@@ -400,7 +443,7 @@ fn schema(
             }
         }
     }
-    let Some(found) = result else { return not(NotJudged::NoSchema, place.to_owned()) };
+    let Some(found) = result else { return Ok(not(NotJudged::NoSchema, place.to_owned())) };
     if let (Some(own), Some(other)) = (&format, &found.format)
         && !own.agrees(other)
     {
@@ -408,5 +451,5 @@ fn schema(
             format!("the format of the message is `{}`, and that of the schema `{}`", own.text, other.text);
         notes.mistake(Rule::FormatMismatch, at("dataschemaformat"), message);
     }
-    found
+    Ok(found)
 }

@@ -513,6 +513,49 @@ fn many_messages_inherit() {
     assert_eq!(report.catalog.messages().count(), 10_001);
 }
 
+/// One schema that many messages inherit is there once. What several of them state together is there for each.
+#[test]
+fn many_messages_inherit_a_schema() {
+    let properties: Map<String, Value> =
+        (0..250).map(|at| (format!("p{at}"), json!({"type": "integer"}))).collect();
+    let base = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": {"properties": properties}});
+    let read = |own: &dyn Fn(usize) -> Value| {
+        let mut messages = json!({"b": base});
+        for at in 0..900 {
+            messages[format!("m{at}")] = own(at);
+        }
+        let document = json!({"messagegroups": {"g": {"messages": messages}}}).to_string();
+        Catalog::read(document, &LoadOptions::strict())
+    };
+    let base = "/messagegroups/g/messages/b";
+    let report = read(&|_| json!({"basemessage": base})).unwrap();
+    assert_eq!(report.findings, []);
+    let [of_base, inherited] = [base, "m899"].map(|name| report.catalog.message(name).unwrap());
+    let schema = |message: &cloudevents_catalog::Message| std::ptr::from_ref(message.dataschema().unwrap());
+    assert_eq!(inherited.dataschema().unwrap()["properties"]["p249"], json!({"type": "integer"}));
+    assert!(std::ptr::eq(schema(of_base), schema(inherited)));
+    let event = |payload: &'static str| {
+        let event = Event::builder().id("1").source("/s").ty("m899");
+        report.catalog.judge(&event.payload("application/json", Payload::body(payload)).build().unwrap())
+    };
+    assert_eq!(event(r#"{"p249": 1}"#).outcome(), Outcome::Valid);
+    assert_eq!(
+        event(r#"{"p249": "x"}"#).faults()[0].rule,
+        format!("{base}/dataschema#/properties/p249/type")
+    );
+    for own in [
+        &|_| json!({"basemessage": base, "dataschema": {"title": "own"}}),
+        // It is read again for each format.
+        &|at| json!({"basemessage": base, "dataschemaformat": format!("Avro/1.{at}")}),
+    ] as [&dyn Fn(usize) -> Value; 2]
+    {
+        let error = read(own).unwrap_err();
+        assert!(error.to_string().contains("Limits::bytes"), "{error}");
+    }
+    // What is no object replaces it.
+    assert!(read(&|_| json!({"basemessage": base, "dataschema": "{}"})).is_ok());
+}
+
 /// Types of one document are selected by many messages. What has to be read again for each is bounded.
 #[test]
 fn what_is_selected_is_bounded() {

@@ -168,6 +168,10 @@ fn messages_are_listed_and_shown() {
     assert!(ran.out.contains("\n  subject  string, required\n"), "{}", ran.out);
     let ran = ce(&["catalog", "show", &path, "x"]);
     assert!(ran.status == 1 && ran.err.contains("ce catalog list"), "{}", ran.err);
+    let inherited = r#"{"messagegroups": {"g": {"messages": {
+        "b": {"dataschemaformat": "XSD/1.1", "dataschema": "<schema/>"}, "t": {"basemessage": "/messagegroups/g/messages/b"}}}}}"#;
+    let path = file("inherited.json", inherited).display().to_string();
+    assert_eq!(ce(&["catalog", "show", &path, "t"]).lines()[0]["dataschema"], "<schema/>");
 }
 
 #[test]

@@ -36,18 +36,20 @@ pub(super) fn run(command: &Show, console: &Console) -> Result<Status, Failure> 
     let loaded = Loaded::used(&command.catalog, command.deviations.lenient.as_ref(), console)?;
     let message = loaded.message(&command.message)?;
     let mut emit = Emit::new(console);
-    let mut value = message.members().clone();
+    let mut members = message.members().clone();
+    members.extend(message.dataschema().map(|schema| ("dataschema".into(), schema.clone())));
+    let mut value = members.clone();
     value.insert("xid".into(), message.xid().into());
     value.insert("messageid".into(), message.id().into());
-    emit.value(&value.into(), |paint| words(message, paint))?;
+    emit.value(&value.into(), |paint| words(message, &members, paint))?;
     emit.flush()?;
     Ok(Status::Done)
 }
 
-fn words(message: &Message, paint: Paint) -> String {
+fn words(message: &Message, members: &Map<String, Value>, paint: Paint) -> String {
     let name = |name: &str| paint.text(style::NAME, &plain(name));
     let mut text = format!("{}\n{}\n", paint.text(style::STRONG, &plain(message.id())), plain(message.xid()));
-    for (member, value) in message.members() {
+    for (member, value) in members {
         match (member.as_str(), value) {
             ("envelopemetadata", Value::Object(attributes)) => {
                 text += &format!("{}\n", name("attributes"));
