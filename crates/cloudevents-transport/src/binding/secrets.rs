@@ -11,22 +11,27 @@ const SHORT: usize = 6;
 /// The least that an identifier in a URL has, to count as a secret.
 const IDENTIFIER: usize = 8;
 
+/// The same for one beside a password.
+const KEY: usize = 20;
+
 /// Credentials of a request, and what makes its URL one that only those know who were given it. The text of a peer that repeats one of them
 /// does not belong in errors, logs and tables.
 ///
 /// **What is secret** is a whole value: each credential that the program names, what looks like an identifier in a URL, the password in a
-/// URL or of Basic (or the user, where the password is a placeholder of one letter), and headers and query parameters that sound like
-/// credentials. Of such a header, it is what is behind the scheme, and the value of each parameter that is not known to be public, such as
-/// `realm` and `nonce`.
+/// URL or of Basic (and the user, where the password is a placeholder of one letter, or the user looks like a key), and headers and query
+/// parameters that sound like credentials. Of such a header, it is what is behind the scheme, and the value of each parameter that is not
+/// known to be public, such as `realm` and `nonce`.
 ///
 /// **What is no secret, though it might be one**: parts of `Authorization` without a name, and values of cookies, if they are words: with
 /// fewer than six letters and digits, or with fewer than sixteen letters in one case and no digit. Values with fewer than six that only the
-/// name of a header or query parameter makes a credential are none, either. All others count, and each value of fewer than six only where
-/// it stands alone, so that a password `a` hides no "Bad Request".
+/// name of a header or query parameter makes a credential are none, either, nor is a sign or two. All others count, and each value of fewer
+/// than six only where it stands alone, so that a password `a` hides no "Bad Request".
 ///
 /// **A text repeats a value** that it has as it stands, or after the escapes of JSON, URLs, HTML and programming languages are undone. Only
 /// letters and digits are compared, in any letter case, and only those of ASCII where the value has six of them. The signs of a value that
-/// has neither letters nor digits are compared.
+/// has neither letters nor digits are compared. A text repeats none of which it has only a part, or which it escapes in another way: also
+/// of values with fewer than six letters and digits of ASCII, those whose other letters are names of HTML, such as `&auml;`, or are taken
+/// for windows-1252.
 ///
 /// ```
 /// use cloudevents_transport::binding::Secrets;
@@ -47,11 +52,16 @@ impl Secrets {
 
     /// The secrets of a URL.
     pub fn of_url(url: &str) -> Self {
-        let Some((_, rest)) = url.split_once("://") else { return Self::default() };
+        Self::default().with_url(url)
+    }
+
+    /// Adds the secrets of another URL.
+    pub fn with_url(self, url: &str) -> Self {
+        let Some((_, rest)) = url.split_once("://") else { return self };
         let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let secrets = match host.rsplit_once('@') {
-            Some((login, _)) => Self::default().with_login(login),
-            None => Self::default(),
+            Some((login, _)) => self.with_login(login),
+            None => self,
         };
         let query = path.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let named = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -107,10 +117,13 @@ impl Secrets {
         secrets_of(credentials).fold(self.with(credentials), Self::with)
     }
 
-    /// Some have their key as the user, without a password.
+    /// Some have their key as the user, without a password or with one that everyone knows: `x-oauth-basic`.
     fn with_login(self, login: &str) -> Self {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        if compared(password) < 2 { self.with(password).with(user) } else { self.with(password) }
+        let is_key = |part: &str| part.len() >= KEY && is_identifier(part);
+        let has_key = user.split(|character: char| !character.is_ascii_alphanumeric()).any(is_key);
+        let secrets = self.with(password);
+        if compared(password) < 2 || has_key { secrets.with(user) } else { secrets }
     }
 
     /// How many bytes the longest one may have in a text, also one that is escaped: so much more is read of a text of which only the
@@ -121,8 +134,12 @@ impl Secrets {
 
     /// Whether a text repeats one of them.
     pub fn are_in(&self, text: &str) -> bool {
-        let undone = escapes::undone(text);
-        self.values.iter().any(|value| repeats(text, value) || repeats(&undone, &escapes::undone(value)))
+        // What is behind an escaped backslash may be a letter of the value, or the rest of an escape.
+        let undone = [escapes::undone(text), escapes::undone(&text.replace(r"\\", r"\ "))];
+        self.values.iter().any(|value| {
+            let plain = escapes::undone(value);
+            repeats(text, value) || undone.iter().any(|text| repeats(text, &plain))
+        })
     }
 
     /// The text, or a note in its place if it repeats one of them.
@@ -149,8 +166,10 @@ fn repeats(text: &str, value: &str) -> bool {
         lower.filter(|character| is_kept(*character)).collect::<String>()
     };
     let is_short = (1..SHORT).contains(&compared(value));
+    let has_letters = compared(value) > 0;
     let value = kept(value);
-    if value.is_empty() {
+    // A sign or two stand where there is no password, and are in most texts.
+    if value.is_empty() || (!has_letters && value.chars().count() < 3) {
         return false;
     }
     if !is_short {
@@ -177,16 +196,22 @@ fn secrets_of(credentials: &str) -> impl Iterator<Item = &str> {
         is_escaped = is_quoted && character == '\\' && !is_escaped;
         !is_quoted && (matches!(character, ',' | '&') || character.is_whitespace())
     };
-    let secrets = credentials.split(is_between).flat_map(|part| match part.split_once('=') {
-        Some((name, _)) if is_public(name) => Vec::new(),
-        Some((_, value)) => vec![value],
-        None => part.split(':').filter(|part| !is_word(part)).collect(),
+    let is_signed = credentials.to_ascii_lowercase().contains("signature=");
+    let secrets = credentials.split(is_between).flat_map(move |part| {
+        // Base64 ends in it, and has signs that names have not.
+        let part = part.trim_end_matches('=');
+        match part.split_once('=').filter(|(name, _)| !name.contains([':', '/', '+'])) {
+            Some((name, _)) if is_public(name, is_signed) => Vec::new(),
+            Some((_, value)) => vec![value],
+            None => part.split(':').filter(|part| !is_word(part)).collect(),
+        }
     });
     secrets.filter(|secret| compared(secret) > 0)
 }
 
 /// Whether a parameter of credentials is sent with each request, or chosen for it, and opens nothing: RFC 7616; RFC 5849; Hawk; AWS; Azure.
-fn is_public(name: &str) -> bool {
+/// `Credential` of AWS and Azure names the key of the signature beside it.
+fn is_public(name: &str, is_signed: bool) -> bool {
     const NAMES: &[&str] = &[
         "algorithm",
         "app",
@@ -195,7 +220,6 @@ fn is_public(name: &str) -> bool {
         "cnonce",
         "consumerkey",
         "created",
-        "credential",
         "date",
         "device",
         "deviceid",
@@ -225,17 +249,20 @@ fn is_public(name: &str) -> bool {
         "version",
     ];
     let name = name.to_ascii_lowercase().replace(['-', '_'], "");
-    NAMES.contains(&name.strip_prefix("oauth").unwrap_or(&name))
+    NAMES.contains(&name.strip_prefix("oauth").unwrap_or(&name)) || (name == "credential" && is_signed)
 }
 
 /// Whether a header or query parameter has a credential, by its name. Attributes of events have none, and some keys only name a place or a
 /// message.
 fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_one = ["auth", "credential", "password", "secret", "token"].iter().any(|word| name.contains(word));
-    let is_key = name.contains("key")
-        && !["partition", "routing", "idempotency"].iter().any(|word| name.contains(word));
-    (is_one || is_key) && !name.starts_with("ce-")
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let is_one =
+        has(&["assertion", "auth", "credential", "jwt", "passphrase", "passw", "pwd", "secret", "token"]);
+    let mut words = name.split(|character: char| !character.is_alphanumeric());
+    let is_short = words.any(|word| matches!(word, "pass" | "sig"));
+    let is_key = has(&["key"]) && !has(&["partition", "routing", "idempotency"]);
+    (is_one || is_short || is_key) && !name.starts_with("ce-")
 }
 
 /// Words have no digits, and are not as long.
@@ -287,6 +314,9 @@ mod tests {
         ] {
             assert_eq!(secrets.shown(text), Secrets::NOT_SHOWN, "{text}");
         }
+        // What is behind an escaped backslash looks like an escape.
+        let behind = Secrets::default().with("n0Wo&rd<9");
+        assert!(behind.are_in(r#"{"detail":"unknown key shop\\n0Wo\u0026rd\u003C9"}"#));
         for text in ["", "the password is wrong", "P4s+Wo", "%", "&#;", "\\u", "\\", "%u", "&amp"] {
             assert_eq!(secrets.shown(text), text);
         }
@@ -335,6 +365,26 @@ mod tests {
                 &["bearer"],
             ),
             ("Basic bWU6cEBzc3cwcmQ=", &["bWU6cEBzc3cwcmQ=", "p@ssw0rd"], &["me"]),
+            // Base64 ends in signs, and is no parameter.
+            ("ApiKey shop:c2VjcmV0S2V5Rm9yVGhlU2hvcA==", &["c2VjcmV0S2V5Rm9yVGhlU2hvcA=="], &["shop"]),
+            ("SharedKey account:k/Yl0wSh4red+Key=", &["k/Yl0wSh4red+Key="], &["account"]),
+            ("Token dG9rZW4x==,dG9rZW4y==", &["dG9rZW4x", "dG9rZW4y=="], &[]),
+            // A key that signs, and one that is sent.
+            ("HMAC-SHA256 Credential=shop-key-1&Signature=k3Yl0w", &["k3Yl0w"], &["shop-key-1"]),
+            ("X Credential=s3cr3tValue99, Version=1", &["s3cr3tValue99"], &["Version"]),
+            // The users `ghp_16C7e42F292c6912E7710c83` and `orders-service-of-production-1`.
+            (
+                "Basic Z2hwXzE2QzdlNDJGMjkyYzY5MTJFNzcxMGM4Mzp4LW9hdXRoLWJhc2lj",
+                &["ghp_16C7e42F292c6912E7710c83", "x-oauth-basic"],
+                &[],
+            ),
+            (
+                "Basic b3JkZXJzLXNlcnZpY2Utb2YtcHJvZHVjdGlvbi0xOnN3MHJkZmlzaA==",
+                &["sw0rdfish"],
+                &["orders-service-of-production-1"],
+            ),
+            // The user `t0ken123` with the password `-`.
+            ("Basic dDBrZW4xMjM6LQ==", &["t0ken123"], &["-"]),
             // Of a few letters, where it stands alone.
             (r#"X key="a,b""#, &["a, b", "a a b"], &["Bad Request", "a c b"]),
         ] {
@@ -347,6 +397,12 @@ mod tests {
         }
         let of = |name: &str| Secrets::default().with_header(name, b"s3cr3tValue", false);
         assert!(of("x-routing-token").are_in("s3cr3tValue") && of("x-api-key").are_in("s3cr3tValue"));
+        for name in ["x-passphrase", "x-pass", "db_pwd", "mail-passwd", "cf-access-jwt-assertion", "sig"] {
+            assert!(of(name).are_in("s3cr3tValue"), "{name}");
+        }
+        for name in ["signature-input", "x-passenger", "x-design"] {
+            assert!(!of(name).are_in("s3cr3tValue"), "{name}");
+        }
         assert!(!of("x-routing-key").are_in("s3cr3tValue") && !of("ce-authid").are_in("s3cr3tValue"));
         let cookie = Secrets::default().with_header("cookie", b"theme=dark; session=5e551onId", false);
         assert!(cookie.are_in("5e551onId") && !cookie.are_in("a dark theme"));
@@ -355,9 +411,9 @@ mod tests {
     #[test]
     fn identifiers_and_passwords_of_a_url_are_secret() {
         let secrets = Secrets::of_url(
-            "https://me:p%40ssw0rd@example.com/hooks/pXc8Zb3nTqWmEXAMPLE0?code=1&api_key=abcdefgh",
+            "https://me:p%40ssw0rd@example.com/hooks/pXc8Zb3nTqWmEXAMPLE0?code=1&api_key=abcdefgh&pass=swordfishes",
         );
-        for text in ["p@ssw0rd", "p%40ssw0rd", "/pXc8Zb3nTqWmEXAMPLE0", "abcdefgh"] {
+        for text in ["p@ssw0rd", "p%40ssw0rd", "/pXc8Zb3nTqWmEXAMPLE0", "abcdefgh", "swordfishes"] {
             assert!(secrets.are_in(text), "{text}");
         }
         for text in ["example.com has no hooks", "me", "code"] {
