@@ -327,7 +327,7 @@ impl Delivery {
         let response = client
             .request(Method::POST, &url)
             .map_err(Failure::refused_by_guard)?
-            .headers(parts.headers)
+            .headers(parts.headers.clone())
             .body(prepared.body.clone())
             .timeout(until.saturating_duration_since(Instant::now()))
             .send()
@@ -339,11 +339,11 @@ impl Delivery {
             beginning(response, DRAINED, BODY).await;
             return Ok(());
         }
-        let secrets = Secrets::of_url(&url);
-        let secrets = match token.as_deref() {
-            Some(token) => secrets.with(token),
-            None => secrets,
-        };
+        let secrets = token.as_deref().into_iter().fold(Secrets::of_url(&url), Secrets::with);
+        // Signers add headers, too.
+        let secrets = parts.headers.iter().fold(secrets, |secrets, (name, value)| {
+            secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
+        });
         let body = beginning(response, reads(&secrets), BODY).await;
         let detail = match excerpt(&body, &secrets) {
             None => format!("the target responded {status}"),

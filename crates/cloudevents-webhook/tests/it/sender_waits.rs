@@ -359,3 +359,23 @@ async fn a_message_cannot_spell_the_header_of_a_signer_in_another_way() {
     );
     assert_eq!(delivery.header("x_tenant"), Some("kept"));
 }
+
+/// A signer may add the key that one target expects.
+#[tokio::test]
+async fn what_a_target_repeats_of_a_signer_s_headers_is_not_in_errors() {
+    struct Keyed;
+    impl Sign for Keyed {
+        fn sign(&self, parts: &mut Parts, _: &[u8], _: &str, _: SystemTime) -> Result<(), SignatureError> {
+            parts.headers.insert("x-api-key", HeaderValue::from_static("k3y-0f-th3-t4rget"));
+            Ok(())
+        }
+    }
+    let refusal = "HTTP/1.1 400 Bad Request\r\ncontent-length: 29\r\n\r\nunknown key k3y-0f-th3-t4rget";
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Raw(refusal.to_owned())]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let (_, sender, kept) = open(Target::new(target.url("/hook")).sign(Keyed), options);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    let shown = format!("{error:#} {error:?} {:?}", kept.all());
+    assert!(shown.contains("400 Bad Request") && !shown.contains("k3y"), "{shown}");
+}
