@@ -140,7 +140,7 @@ impl Subscriptions {
         let secrets = request.headers().iter().fold(Secrets::of_url(&self.base), |secrets, (name, value)| {
             secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
         });
-        let secrets = with_credential(secrets, body);
+        let secrets = with_secrets(secrets, body);
         let response = self.client.execute(request).await.map_err(ClientError::Transport)?;
         Ok((response, secrets))
     }
@@ -153,7 +153,8 @@ pub enum ClientError {
     /// Sending the request or receiving the response failed.
     Transport(reqwest::Error),
     /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
-    /// credential of the request's sink, or that in the manager's URL. Headers that the reqwest client adds are not known here.
+    /// credential of the request's sink, credentials or identifiers in the URLs of sink or manager, or settings that are named like
+    /// credentials. Headers that the reqwest client adds are not known here.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),
@@ -205,13 +206,28 @@ async fn refused(response: Response, secrets: &Secrets) -> ClientError {
     ClientError::Refused(status, reason)
 }
 
-/// Adds the texts of the credential in this request.
-fn with_credential(secrets: Secrets, request: Option<&Value>) -> Secrets {
-    let credential = request.and_then(|request| request.get("sinkcredential"));
-    ["accesstoken", "identifier", "refreshtoken", "refreshtokenendpoint", "secret"]
+/// Adds what is secret in this request: in its sink, the credential of that, and in settings that are named like headers.
+fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
+    let member = |name: &str| request.and_then(|request| request.get(name));
+    let sink = member("sink").and_then(Value::as_str).unwrap_or_default();
+    let secrets = ["accesstoken", "identifier", "refreshtoken", "refreshtokenendpoint", "secret"]
         .into_iter()
-        .filter_map(|name| credential?.get(name)?.as_str())
-        .fold(secrets, Secrets::with)
+        .filter_map(|name| member("sinkcredential")?.get(name)?.as_str())
+        .fold(secrets.with_url(sink), Secrets::with);
+    let settings = ["config", "protocolsettings"].into_iter().filter_map(|name| Some((name, member(name)?)));
+    settings.fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
+}
+
+/// Adds the texts of this setting whose names sound like credentials.
+fn with_settings(secrets: Secrets, name: &str, value: &Value) -> Secrets {
+    match value {
+        Value::String(text) => secrets.with_header(&name.to_lowercase(), text.as_bytes(), false),
+        Value::Array(items) => items.iter().fold(secrets, |secrets, item| with_settings(secrets, name, item)),
+        Value::Object(members) => {
+            members.iter().fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
+        }
+        _ => secrets,
+    }
 }
 
 /// The body up to this number of bytes.

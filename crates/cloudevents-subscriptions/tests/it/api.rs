@@ -91,6 +91,35 @@ async fn secrets_that_a_manager_repeats_are_not_in_errors() {
     }
 }
 
+/// A token among the settings, the password of the sink, and the sink itself, which only those know who were given it.
+#[tokio::test]
+async fn what_a_manager_repeats_of_settings_and_sink_is_not_in_errors() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new().fallback(async |body: String| (StatusCode::BAD_REQUEST, body));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let manager = Subscriptions::new(Client::new(), &url);
+    for (sink, members) in [
+        (
+            "https://example.com/hook",
+            r#""protocolsettings": {"headers": {"Authorization": "Bearer s3cr3tT0ken"}}"#,
+        ),
+        ("https://example.com/hook", r#""config": {"upstream": [{"password": "s3cr3tT0ken"}]}"#),
+        ("https://me:s3cr3tT0ken@example.com/hook", r#""types": ["t"]"#),
+        ("https://example.com/s3cr3tT0ken", r#""types": ["t"]"#),
+    ] {
+        let request = format!(r#"{{"sink": "{sink}", "protocol": "HTTP", {members}}}"#);
+        let request = SubscriptionRequest::parse(&request).unwrap();
+        let error = manager.create(&request).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("400") && !shown.contains("s3cr3t"), "{shown}");
+    }
+    let request = r#"{"sink": "https://example.com/hook", "protocol": "HTTP",
+        "protocolsettings": {"headers": {"X-Shop": "5hop-number-1"}}}"#;
+    let error = manager.create(&SubscriptionRequest::parse(request).unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("5hop-number-1"), "{error}");
+}
+
 /// A part of what names an account is no secret.
 #[tokio::test]
 async fn a_manager_that_repeats_nothing_is_heard() {
