@@ -175,6 +175,10 @@ fn change(old: &Message, severity: Severity, place: &str, message: impl Into<Str
 
 fn changes(old: &Message, new: &Message, work: &mut Work) -> Vec<Change> {
     let mut found = Vec::new();
+    if old.type_template().is_none() && new.type_template().is_some_and(|now| !is_free(new, "type", now)) {
+        let words = "a placeholder of the type is also one of another attribute now";
+        found.push(change(old, Severity::Breaking, "type", words));
+    }
     for attribute in new.attributes.iter().filter(|attribute| attribute.name != "type") {
         let before = old.attributes.iter().find(|before| before.name == attribute.name);
         attribute_changes(old, before, attribute, new, &mut found);
@@ -233,17 +237,8 @@ fn attribute_changes(
         }
         (value, earlier) if value == earlier => {
             // The same placeholder has the same value everywhere: it may be in other attributes now.
-            let is_shared = |name: &str| {
-                let has = |message: &Message| {
-                    message
-                        .attributes
-                        .iter()
-                        .filter(|other| other.name != now.name)
-                        .filter_map(Attribute::template)
-                        .any(|template| template.placeholders().any(|known| known == name))
-                };
-                has(new) && !has(old)
-            };
+            let is_shared =
+                |name: &str| is_elsewhere(new, &now.name, name) && !is_elsewhere(old, &now.name, name);
             if let Some(name) =
                 now.template().and_then(|template| template.placeholders().find(|name| is_shared(name)))
             {
@@ -254,7 +249,7 @@ fn attribute_changes(
             }
         }
         ((None, Some(template)), (Some(text), _))
-            if is_free(new, template)
+            if is_free(new, &now.name, template)
                 && template.extract(text).is_some()
                 && now.name != "datacontenttype"
                 && before.ty() != "timestamp" => {}
@@ -286,11 +281,15 @@ fn has_any_value(attribute: &Attribute) -> bool {
     }
 }
 
-/// Whether each placeholder is in one place only, so that it can have any value.
-fn is_free(message: &Message, template: &Template) -> bool {
-    let all: Vec<&str> =
-        message.attributes.iter().filter_map(Attribute::template).flat_map(Template::placeholders).collect();
-    template.placeholders().all(|name| all.iter().filter(|known| **known == name).count() == 1)
+/// Whether no other attribute has a placeholder of this one, so that it can have any value.
+fn is_free(message: &Message, attribute: &str, template: &Template) -> bool {
+    !template.placeholders().any(|name| is_elsewhere(message, attribute, name))
+}
+
+/// Whether another attribute has this placeholder.
+fn is_elsewhere(message: &Message, attribute: &str, placeholder: &str) -> bool {
+    let others = message.attributes.iter().filter(|other| other.name != attribute);
+    others.filter_map(Attribute::template).flat_map(Template::placeholders).any(|name| name == placeholder)
 }
 
 /// `the value /a/{b}`.

@@ -1,6 +1,7 @@
 //! Changes by which events that were valid are not valid any more.
 
-use cloudevents_catalog::{Catalog, Severity};
+use cloudevents_catalog::{Catalog, Judge, Outcome, Severity};
+use cloudevents_core::{Event, EventBuilder};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -186,6 +187,13 @@ fn of_attributes() {
             r#""n": {"type": "any", "value": "2018-04-05T17:31:00Z"}"#,
             Some((Breaking, "n")),
         ),
+        // Its type has the same value now, which only others had.
+        (
+            r#""source": {"value": "{x}"}, "subject": {"value": "{x}"}"#,
+            r#""source": {"value": "{x}"}, "subject": {"value": "{x}"}, "type": {"value": "{x}"}"#,
+            Some((Breaking, "type")),
+        ),
+        (r#""source": {"value": "{x}"}"#, r#""source": {"value": "{x}"}, "type": {"value": "{y}"}"#, None),
         // Both have the same value now.
         (
             r#""source": {"value": "/{x}"}, "subject": {}"#,
@@ -448,6 +456,43 @@ proptest! {
             let (before, now) = (validator(&old), validator(&new));
             for value in values {
                 prop_assert!(!before.is_valid(&value) || now.is_valid(&value), "{old} -> {new}: {value}");
+            }
+        }
+    }
+}
+
+/// Rules for the type, `source`, `subject` and an extension, in this order: a text, a template, or anything.
+fn rules() -> impl Strategy<Value = [&'static str; 4]> {
+    let rule =
+        || prop::sample::select(vec!["", "x", "x-x", "{a}", "{b}", "{a}-{b}", "{a}{b}", "x{a}", "{a}{a}"]);
+    let ty = prop::sample::select(vec!["t", "{a}", "{c}", "{a}{b}"]);
+    (ty, rule(), rule(), rule()).prop_map(|(ty, source, subject, n)| [ty, source, subject, n])
+}
+
+fn with_rules(rules: [&str; 4]) -> Catalog {
+    let names = ["type", "source", "subject", "n"];
+    let stated = names.iter().zip(rules).filter(|(_, rule)| !rule.is_empty());
+    let stated: Vec<String> =
+        stated.map(|(name, rule)| format!(r#""{name}": {{"value": "{rule}"}}"#)).collect();
+    catalog(&attributes(&stated.join(",")))
+}
+
+proptest! {
+    /// An event that was valid and is not any more is never overlooked, whatever placeholders its templates share.
+    #[test]
+    fn no_event_is_overlooked(
+        (old, new) in (rules(), rules(), prop::array::uniform4(0..3))
+            .prop_map(|(old, other, kept)| (old, std::array::from_fn(|at| if kept[at] > 0 { old[at] } else { other[at] }))),
+    ) {
+        let (before, now) = (with_rules(old), with_rules(new));
+        if now.changes_since(&before).is_empty() {
+            let texts = || [None, Some("t"), Some("x"), Some("xx"), Some("x-x")].into_iter();
+            for (source, subject, n) in texts().flat_map(|source| texts().flat_map(move |subject| texts().map(move |n| (source, subject, n)))) {
+                let event = Event::builder().id("1").ty("t").source(source.unwrap_or("s"));
+                let event = subject.into_iter().fold(event, EventBuilder::subject);
+                let event = n.into_iter().fold(event, |event, n| event.extension("n", n)).build().unwrap();
+                let [before, now] = [&before, &now].map(|catalog| catalog.judge(&event).outcome());
+                prop_assert!(before != Outcome::Valid || now == Outcome::Valid, "{old:?} -> {new:?}: {event:?}");
             }
         }
     }
