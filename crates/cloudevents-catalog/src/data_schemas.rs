@@ -44,7 +44,7 @@ impl DataSchemas {
     /// `Avro/1.12.0`. One that is not judged, or not with the features of this build, gives [`Verdict::not_judged`].
     pub fn with(mut self, uri: &str, format: &str, document: &str) -> Result<Self, LoadError> {
         let options = LoadOptions::lenient();
-        let mut notes = Notes::new(&options);
+        let mut notes = Notes::new(&options, &Value::Null);
         let Some(format) = Format::read(format, "", &mut notes) else {
             let why = notes.into_findings().into_iter().next().map(|finding| finding.message);
             return Err(LoadError::new(why.unwrap_or_default()));

@@ -1,6 +1,8 @@
 //! What is found in a catalog: mistakes, repairs and advice, each with its place and rule.
 
+use crate::read::written;
 use crate::{Catalog, Leniency, LoadOptions};
+use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -166,6 +168,8 @@ rules! {
 /// Collects findings.
 pub(crate) struct Notes<'a> {
     pub(crate) options: &'a LoadOptions,
+    /// What is read.
+    pub(crate) document: &'a Value,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
     /// What messages inherit.
@@ -191,10 +195,11 @@ impl Budget {
 }
 
 impl<'a> Notes<'a> {
-    pub(crate) fn new(options: &'a LoadOptions) -> Self {
+    pub(crate) fn new(options: &'a LoadOptions, document: &'a Value) -> Self {
         let of_bytes = options.limits.bytes.saturating_mul(4);
         Self {
             options,
+            document,
             findings: Vec::new(),
             seen: HashSet::new(),
             inherited: Budget(Some(of_bytes)),
@@ -230,6 +235,7 @@ impl<'a> Notes<'a> {
 
     /// What a message inherits is found again in each message that inherits it, and reported once.
     fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
+        let place = written(self.document, &place);
         if self.seen.insert((rule, place.clone(), message.clone())) {
             self.findings.push(Finding { level, rule, place, message });
         }

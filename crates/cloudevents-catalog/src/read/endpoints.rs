@@ -1,6 +1,6 @@
 //! Endpoints: who uses them, and the groups of messages that they have.
 
-use super::{Members, collection, ids, names, renamed};
+use super::{ENDPOINT_NAMES, Members, collection, ids, names, renamed};
 use crate::Leniency;
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(super) fn read(root: &Members, notes: &mut Notes<'_>) {
     for (id, members, place) in collection(root, "endpoints", "", notes) {
         ids(members, "endpointid", id, &place, notes);
-        let members = renamed(members, &[("format", "envelope")], &place, notes);
+        let members = renamed(members, &ENDPOINT_NAMES, &place, notes);
         names(&members, &Members::new(), &place, notes);
         usage(&members, &place, notes);
         if let Some(Value::String(mode)) =

@@ -3,8 +3,8 @@
 use super::attributes::is_same_media_type;
 use super::schemas::compile;
 use super::{
-    Attribute, Found, Members, Schemas, collection, cross_reference, default_version, ids, is_cloudevent,
-    merge, names, renamed, text,
+    Attribute, Found, MESSAGE_NAMES, Members, Schemas, collection, cross_reference, default_version, ids,
+    is_cloudevent, merge, names, renamed, text, written,
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
@@ -18,19 +18,6 @@ use cloudevents_json::codec::{below, kind, token};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Members, and the names that they have now.
-const EARLIER: [(&str, &str); 9] = [
-    ("basemessageuri", "basemessage"),
-    ("basemessageurl", "basemessage"),
-    ("dataschemaurl", "dataschemauri"),
-    ("schemaurl", "dataschemauri"),
-    ("schema", "dataschema"),
-    ("schemaformat", "dataschemaformat"),
-    ("metadata", "envelopemetadata"),
-    ("format", "envelope"),
-    ("protocolmetadata", "protocoloptions"),
-];
 
 /// Members of a message that belong to it as a resource of a registry. All others are those of its version.
 const OF_RESOURCE: [&str; 9] =
@@ -122,13 +109,13 @@ fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, St
     for (id, version, place) in &versions {
         ids(version, "versionid", id, place, notes);
     }
-    let (mut members, mut from) = (renamed(own, &EARLIER, place, notes), place.to_owned());
+    let (mut members, mut from) = (renamed(own, &MESSAGE_NAMES, place, notes), place.to_owned());
     if let Some((_, version, at)) = default_version(own, &versions, place, notes) {
         if own.keys().all(|name| OF_RESOURCE.contains(&name.as_str())) {
             from.clone_from(at);
         }
         members.remove("versions");
-        let mut all = renamed(version, &EARLIER, at, notes);
+        let mut all = renamed(version, &MESSAGE_NAMES, at, notes);
         merge(&members, &mut all);
         members = all;
     }
@@ -259,6 +246,18 @@ fn dataschema(stating: &[&Raw], place: &str) -> Option<(Arc<Value>, String)> {
     (!schema.is_null()).then(|| (schema, from.to_owned()))
 }
 
+/// The place of the message in a chain that states this member, or this member of a member: the last one that does, else the message itself.
+fn from_of<'r>(chain: &[&'r Raw], names: &[&str]) -> &'r str {
+    let states = |part: &&&Raw| match names {
+        [name, rest @ ..] => {
+            let member = part.members.get(*name);
+            member.and_then(|value| rest.iter().try_fold(value, |value, name| value.get(name))).is_some()
+        }
+        [] => true,
+    };
+    chain.iter().rev().find(states).or(chain.last()).map_or("", |part| &part.from)
+}
+
 fn message(
     id: &str,
     raw: &Raw,
@@ -277,7 +276,7 @@ fn message(
     if !members.contains_key("envelope") && members.contains_key("envelopemetadata") {
         notes.mistake(Rule::EnvelopeMissing, place.clone(), "there is `envelopemetadata`, and no `envelope`");
     }
-    options(&members, place, notes);
+    options(&members, chain, notes);
     let mut attributes = Vec::new();
     if is_event && let Some(Value::Object(metadata)) = members.get("envelopemetadata") {
         if metadata.len() > ATTRIBUTES {
@@ -291,11 +290,8 @@ fn message(
                 notes.mistake(Rule::MemberType, place, words);
                 continue;
             }
-            let from = chain
-                .iter()
-                .rev()
-                .find(|part| part.members.get("envelopemetadata").and_then(|all| all.get(name)).is_some());
-            let place = below(&format!("{}/envelopemetadata", from.map_or(place, |part| &part.from)), name);
+            let from = from_of(chain, &["envelopemetadata", name]);
+            let place = written(notes.document, &below(&format!("{from}/envelopemetadata"), name));
             match rule {
                 Value::Object(rule) => attributes.push(Attribute::read(name, rule, &place, notes)),
                 other => notes.mistake(
@@ -322,13 +318,16 @@ fn message(
     {
         notes.mistake(
             Rule::DataschemaMismatch,
-            format!("{place}/envelopemetadata/dataschema/value"),
+            format!(
+                "{}/envelopemetadata/dataschema/value",
+                from_of(chain, &["envelopemetadata", "dataschema"])
+            ),
             format!("`dataschemauri` is `{other}`"),
         );
     }
-    if let Some(own) = text(&members, "datacontenttype", place, notes) {
-        let from = chain.iter().rev().find(|part| part.members.contains_key("datacontenttype"));
-        let at = below(from.map_or(place, |part| &part.from), "datacontenttype");
+    let from = from_of(chain, &["datacontenttype"]);
+    if let Some(own) = text(&members, "datacontenttype", from, notes) {
+        let at = below(from, "datacontenttype");
         match (MediaType::parse(own), constant("datacontenttype")) {
             (Err(_), _) => notes.mistake(Rule::ContentType, at, format!("`{own}` is not a media type")),
             (Ok(_), Some(other)) => {
@@ -344,7 +343,7 @@ fn message(
         }
     }
     let dataschema = dataschema(stating, place);
-    let schema = schema(&members, raw, dataschema.as_ref(), schemas, inline, notes)?;
+    let schema = schema(&members, chain, dataschema.as_ref(), schemas, inline, notes)?;
     let dataschema = dataschema.map(|(schema, _)| schema);
     let rules = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
     let xid = Arc::from(reference::xid(&raw.place));
@@ -352,58 +351,55 @@ fn message(
 }
 
 /// Options of protocols that exclude each other, or have few values.
-fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
+fn options(members: &Members, chain: &[&Raw], notes: &mut Notes<'_>) {
     let Some(Value::Object(options)) = members.get("protocoloptions") else { return };
     let protocol = members.get("protocol").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    let place = format!("{place}/protocoloptions");
+    let place = |name: &str| format!("{}/protocoloptions", from_of(chain, &["protocoloptions", name]));
     for (name, first, second) in [("http", "method", "status"), ("kafka", "key", "key_base64")] {
         if protocol.starts_with(name) && options.contains_key(first) && options.contains_key(second) {
             notes.mistake(
                 Rule::ProtocolOption,
-                place.clone(),
+                place(second),
                 format!("`{first}` and `{second}` exclude each other"),
             );
         }
     }
     let qos = options.get("qos").filter(|qos| qos.is_number());
     if protocol.starts_with("mqtt") && qos.is_some_and(|qos| qos.as_u64().is_none_or(|qos| qos > 2)) {
-        notes.mistake(Rule::ProtocolOption, format!("{place}/qos"), "`qos` is 0, 1 or 2");
+        notes.mistake(Rule::ProtocolOption, format!("{}/qos", place("qos")), "`qos` is 0, 1 or 2");
     }
 }
 
 fn schema(
     members: &Members,
-    raw: &Raw,
+    chain: &[&Raw],
     inline: Option<&(Arc<Value>, String)>,
     schemas: &Schemas,
     compiled: &mut Inline,
     notes: &mut Notes<'_>,
 ) -> Result<Found, LoadError> {
-    let place = raw.from.as_str();
-    let at = |name: &str| below(place, name);
-    let uri = text(members, "dataschemauri", place, notes);
-    let xid = text(members, "dataschemaxid", place, notes);
-    let written = text(members, "dataschemaformat", place, notes);
-    let format = written.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
+    let (place, document) = (from_of(chain, &[]), notes.document);
+    let at = |name: &str| written(document, &below(from_of(chain, &[name]), name));
+    let mut text = |name: &str| text(members, name, from_of(chain, &[name]), notes);
+    let [uri, xid, stated] = ["dataschemauri", "dataschemaxid", "dataschemaformat"].map(&mut text);
+    let format = stated.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
     let not = |reason, at: String| Found {
         schema: Arc::new(Schema::Not(reason)),
         format: None,
         place: at,
         document: None,
     };
-    if inline.is_some() && uri.is_some() {
-        notes.mistake(
-            Rule::SchemaConflict,
-            at("dataschema"),
-            "`dataschema` and `dataschemauri` exclude each other",
-        );
+    if let (Some((_, from)), Some(_)) = (inline, uri) {
+        let message = "`dataschema` and `dataschemauri` exclude each other";
+        notes.mistake(Rule::SchemaConflict, below(from, "dataschema"), message);
     }
-    if written.is_none() && (inline.is_some() || uri.is_some()) {
+    if stated.is_none() && (inline.is_some() || uri.is_some()) {
         notes.mistake(Rule::FormatMissing, place, "there is a schema, and no `dataschemaformat`");
     }
     if let Some((inline, from)) = inline {
+        let at = written(document, &below(from, "dataschema"));
         let Some(format) = format else {
-            return Ok(not(NotJudged::Unusable("its format is not known".to_owned()), at("dataschema")));
+            return Ok(not(NotJudged::Unusable("its format is not known".to_owned()), at));
         };
         // Compiled once for all messages that inherit it, unless they state other formats.
         let key = (from.clone(), format.text.clone());
@@ -413,10 +409,9 @@ fn schema(
         if from != place && !notes.inherited.spend(size("dataschema", inline)) {
             return Err(inherits_too_much());
         }
-        let from = below(from, "dataschema");
-        let schema = Arc::new(compile(&format, inline, &from, notes));
+        let schema = Arc::new(compile(&format, inline, &at, notes));
         let document = Some((inline.clone(), None));
-        let found = Found { schema, format: Some(format), place: from, document };
+        let found = Found { schema, format: Some(format), place: at, document };
         compiled.insert(key, found.clone());
         return Ok(found);
     }

@@ -27,15 +27,33 @@ type Entity<'v> = (&'v str, &'v Members, String);
 /// (core/spec.md, "`<SINGULAR>id`").
 pub(crate) const NAME: usize = 256;
 
+/// Members of messages, and the names that they have now.
+const MESSAGE_NAMES: [(&str, &str); 9] = [
+    ("basemessageuri", "basemessage"),
+    ("basemessageurl", "basemessage"),
+    ("dataschemaurl", "dataschemauri"),
+    ("schemaurl", "dataschemauri"),
+    ("schema", "dataschema"),
+    ("schemaformat", "dataschemaformat"),
+    ("metadata", "envelopemetadata"),
+    ("format", "envelope"),
+    ("protocolmetadata", "protocoloptions"),
+];
+
+/// Members of schemas, and of endpoints, likewise.
+const SCHEMA_NAMES: [(&str, &str); 1] = [("schemaformat", "format")];
+const ENDPOINT_NAMES: [(&str, &str); 1] = [("format", "envelope")];
+
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {
         return Err(LoadError::no_object(&document));
     };
-    let mut notes = Notes::new(options);
+    let mut notes = Notes::new(options, &document);
     let schemas = Schemas::read(root, &mut notes)?;
     let messages = messages::read(root, &schemas, &mut notes)?;
     endpoints::read(root, &mut notes);
-    Ok(Report { catalog: Catalog::new(messages, document), findings: notes.into_findings() })
+    let findings = notes.into_findings();
+    Ok(Report { catalog: Catalog::new(messages, document), findings })
 }
 
 /// Several documents as one.
@@ -177,6 +195,22 @@ fn renamed(of: &Members, names: &[(&str, &str)], place: &str, notes: &mut Notes<
         }
     }
     members
+}
+
+/// A place as it is in the document, where members may have earlier names, and attributes be a level deeper.
+pub(crate) fn written(document: &Value, place: &str) -> String {
+    let (mut written, mut at) = (String::with_capacity(place.len()), Some(document));
+    for token in place.split('/').skip(1) {
+        let names = MESSAGE_NAMES.iter().chain(&SCHEMA_NAMES);
+        let earlier = names.filter(|(_, now)| *now == token).map(|(earlier, _)| format!("/{earlier}"));
+        let deeper = written.ends_with("metadata").then(|| format!("/attributes/{token}"));
+        let mut ways = std::iter::once(format!("/{token}")).chain(earlier).chain(deeper);
+        let found = ways.find_map(|way| Some((at?.pointer(&way)?, way)));
+        at = found.as_ref().map(|(value, _)| *value);
+        // What is missing has the present name.
+        written.push_str(&found.map_or_else(|| format!("/{token}"), |(_, way)| way));
+    }
+    written
 }
 
 /// Puts members over others: objects are merged at every level, anything else is replaced.

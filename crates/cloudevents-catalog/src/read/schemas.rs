@@ -1,6 +1,6 @@
 //! Groups of schemas, their versions, and references to them.
 
-use super::{Members, collection, cross_reference, default_version, ids, renamed, text};
+use super::{Members, SCHEMA_NAMES, collection, cross_reference, default_version, ids, renamed, text};
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
 use crate::schema::{Family, Format, Parts, Schema, SchemaFault};
@@ -214,7 +214,7 @@ fn entry(members: &Members, place: &str, notes: &mut Notes<'_>) -> Entry {
 }
 
 fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &mut Notes<'_>) -> Version {
-    let members = renamed(members, &[("schemaformat", "format")], place, notes);
+    let members = renamed(members, &SCHEMA_NAMES, place, notes);
     let of = |members: &Members, place: &str, notes: &mut Notes<'_>| {
         text(members, "format", place, notes)
             .map(str::to_owned)
@@ -282,7 +282,8 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
     let (Some(document), Some(format)) = (document, &format) else {
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
-    let schema = Arc::new(compile(format, &document, &below(place, "schema"), notes));
+    let name = forms.first().copied().unwrap_or_default();
+    let schema = Arc::new(compile(format, &document, &below(place, name), notes));
     Version { document: Some(Arc::new(document)), schema, ..not(NotJudged::NoSchema) }
 }
 

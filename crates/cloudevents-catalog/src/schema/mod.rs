@@ -72,7 +72,9 @@ pub(crate) enum SchemaFault {
 
 impl SchemaFault {
     fn not_followed(reference: &str) -> Self {
-        Self::Beyond(format!("the reference `{reference}` is in a form that is not followed"))
+        Self::Beyond(format!(
+            "the reference `{reference}` leads to nothing, or is in a form that is not followed"
+        ))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Planted mistakes: each is named, with its place.
 
-use cloudevents_catalog::{Catalog, Finding, Leniency, Level, LoadOptions};
+use cloudevents_catalog::{Catalog, Finding, Judge, Leniency, Level, LoadOptions};
+use cloudevents_core::Event;
 
 /// Members of a message, the rule and the place below the message.
 const MESSAGES: &[(&str, &str, &str)] = &[
@@ -213,6 +214,69 @@ fn each_deviation_has_one_finding() {
             report.findings.iter().map(|finding| (finding.level, finding.rule.code())).collect();
         assert_eq!(found, [(level, rule)], "{document}: {:?}", report.findings);
     }
+}
+
+/// Places are those that are written: with names of earlier drafts, and in the base message that has the mistake.
+#[test]
+fn places_are_those_of_the_document() {
+    let message = |members: &str| {
+        format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{"envelope": "CloudEvents/1.0", {members}}}}}}}}}}}"#
+        )
+    };
+    let schema =
+        |members: &str| format!(r#"{{"schemagroups": {{"g": {{"schemas": {{"s": {{{members}}}}}}}}}}}"#);
+    let (of_message, of_schema) = ("/messagegroups/g/messages/t", "/schemagroups/g/schemas/s");
+    let base = r#"{"messagegroups": {"g": {"messages": {"u": {"basemessageurl": "/messagegroups/g/messages/t"},
+        "t": {"dataschemaformat": "JsonSchema", "schemaurl": "/schemagroups/g/schemas/x"}}}}}"#;
+    for (document, below, places) in [
+        (message(r#""metadata": {"time": {"type": "x"}}"#), of_message, &["/metadata/time/type"][..]),
+        (
+            message(r#""metadata": {"attributes": {"time": {"type": "x"}}}"#),
+            of_message,
+            &["/metadata/attributes/time/type"],
+        ),
+        (message(r#""metadata": 1"#), of_message, &["/metadata"]),
+        (message(r#""basemessageurl": "/messagegroups/g/messages/t""#), of_message, &["/basemessageurl"]),
+        (
+            message(r#""protocol": "MQTT", "protocolmetadata": {"qos": 3}"#),
+            of_message,
+            &["/protocolmetadata/qos"],
+        ),
+        (
+            message(r#""dataschemaformat": "JsonSchema/draft-07", "schema": {"type": 1}"#),
+            of_message,
+            &["/schema"],
+        ),
+        (
+            schema(r#""format": "JsonSchema/draft-07", "schemabase64": "eyJ0eXBlIjoxfQ==""#),
+            of_schema,
+            &["/schemabase64"],
+        ),
+        (schema(r#""schemaformat": "JsonSchema", "schema": {}"#), of_schema, &["/schemaformat"]),
+        (
+            r#"{"endpoints": {"e": {"usage": ["consumer"], "format": "x"}}}"#.to_owned(),
+            "/endpoints/e",
+            &["/format"],
+        ),
+        (base.to_owned(), of_message, &["/dataschemaformat", "/schemaurl"]),
+    ] {
+        let report = Catalog::read(&document, &LoadOptions::lenient()).unwrap();
+        let found: Vec<&str> = report.mistakes().map(|finding| &*finding.place).collect();
+        let expected: Vec<String> = places.iter().map(|place| format!("{below}{place}")).collect();
+        assert_eq!(found, expected, "{document}");
+        let document = report.catalog.document();
+        for finding in &report.findings {
+            assert!(document.pointer(&finding.place).is_some(), "{finding}");
+        }
+    }
+    let document = message(r#""metadata": {"attributes": {"subject": {"required": true}}}"#);
+    let report = Catalog::read(document, &LoadOptions::lenient()).unwrap();
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    assert_eq!(
+        report.catalog.judge(&event).faults()[0].rule,
+        format!("{of_message}/metadata/attributes/subject")
+    );
 }
 
 #[test]
