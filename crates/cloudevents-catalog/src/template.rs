@@ -70,6 +70,21 @@ impl Template {
         text
     }
 
+    /// Whether it matches what another one does, part by part: placeholders that are the same are the same there, too.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        self.parts.len() == other.parts.len()
+            && (self.is_wide || !other.is_wide)
+            && self.parts.iter().zip(&other.parts).all(|parts| match parts {
+                (Part::Text(own), Part::Text(other)) => own == other,
+                (Part::Placeholder(own), Part::Placeholder(other)) => {
+                    pairs.push((own, other));
+                    pairs.iter().all(|(known, first)| *known != &**own || *first == &**other)
+                }
+                _ => false,
+            })
+    }
+
     /// A template that is this text.
     pub(crate) fn literal(text: &str) -> Self {
         Self { parts: vec![Part::Text(text.into())], is_wide: false }

@@ -1,7 +1,7 @@
 //! The samples of xregistry/spec and xregistry/codegen, which `CE_XREGISTRY` names a folder of, and the catalogs of real feeds
 //! (clemensv/real-time-sources), which `CE_XREGISTRY_FEEDS` does.
 
-use cloudevents_catalog::{Catalog, Judge, Level, LoadOptions, NotJudged, Outcome};
+use cloudevents_catalog::{Catalog, Finding, Judge, Level, LoadOptions, NotJudged, Outcome};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,9 @@ fn samples_load() {
                 continue;
             }
         };
+        let document = report.catalog.document();
+        let is_elsewhere = |finding: &&Finding| document.pointer(&finding.place).is_none();
+        assert_eq!(report.findings.iter().find(is_elsewhere), None, "{}", file.display());
         for finding in report.findings.iter().filter(|finding| finding.level == Level::Mistake) {
             let name = file.file_name().unwrap().to_string_lossy();
             let is_known = KNOWN.contains(&(&*name, finding.rule.code()));

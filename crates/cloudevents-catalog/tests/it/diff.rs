@@ -187,6 +187,20 @@ fn of_attributes() {
             r#""n": {"type": "any", "value": "2018-04-05T17:31:00Z"}"#,
             Some((Breaking, "n")),
         ),
+        // A placeholder has another name, and two need not be the same any more.
+        (r#""source": {"value": "/{x}-{y}"}"#, r#""source": {"value": "/{z}-{x}"}"#, None),
+        (r#""source": {"value": "/{x}-{x}"}"#, r#""source": {"value": "/{y}-{z}"}"#, None),
+        (
+            r#""source": {"value": "/{y}-{z}"}"#,
+            r#""source": {"value": "/{x}-{x}"}"#,
+            Some((Breaking, "source")),
+        ),
+        (r#""type": {"value": "t.{x}"}"#, r#""type": {"value": "t.{kind}"}"#, None),
+        (
+            r#""type": {"value": "t.{x}"}, "source": {"value": "{kind}"}"#,
+            r#""type": {"value": "t.{kind}"}, "source": {"value": "{kind}"}"#,
+            Some((Breaking, "type")),
+        ),
         // Its type has the same value now, which only others had.
         (
             r#""source": {"value": "{x}"}, "subject": {"value": "{x}"}"#,
@@ -463,9 +477,12 @@ proptest! {
 
 /// Rules for the type, `source`, `subject` and an extension, in this order: a text, a template, or anything.
 fn rules() -> impl Strategy<Value = [&'static str; 4]> {
-    let rule =
-        || prop::sample::select(vec!["", "x", "x-x", "{a}", "{b}", "{a}-{b}", "{a}{b}", "x{a}", "{a}{a}"]);
-    let ty = prop::sample::select(vec!["t", "{a}", "{c}", "{a}{b}"]);
+    let rule = || {
+        prop::sample::select(vec![
+            "", "x", "x-x", "{a}", "{b}", "{a}-{b}", "{b}-{a}", "{a}{b}", "x{a}", "{a}{a}",
+        ])
+    };
+    let ty = prop::sample::select(vec!["t", "{a}", "{b}", "{c}", "{a}{b}"]);
     (ty, rule(), rule(), rule()).prop_map(|(ty, source, subject, n)| [ty, source, subject, n])
 }
 
