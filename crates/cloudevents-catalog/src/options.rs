@@ -57,8 +57,9 @@ impl LoadOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used, without a `dataschema` that is shared, may
-    /// have four times as many, and so may the documents that types of schemas are selected from: payloads of types beyond that are not judged.
+    /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used, without a `dataschema` that is
+    /// shared, may have four times as many, and so may the documents that types of schemas are selected from: payloads of types beyond
+    /// that are not judged.
     pub bytes: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,

@@ -246,7 +246,8 @@ fn dataschema(stating: &[&Raw], place: &str) -> Option<(Arc<Value>, String)> {
     (!schema.is_null()).then(|| (schema, from.to_owned()))
 }
 
-/// The place of the message in a chain that states this member, or this member of a member: the last one that does, else the message itself.
+/// The place of the message in a chain that states this member, or this member of a member: the last one that does, else the message
+/// itself.
 fn from_of<'r>(chain: &[&'r Raw], names: &[&str]) -> &'r str {
     let states = |part: &&&Raw| match names {
         [name, rest @ ..] => {
