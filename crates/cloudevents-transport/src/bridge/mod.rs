@@ -307,6 +307,14 @@ impl Passage {
     /// refusal, because then all are sent again.
     async fn send_all(&self, all: Vec<Outgoing>, delivery: &Delivery, passed: Passed) -> Result<bool, Error> {
         let mut result = Ok(true);
+        let _alone = match &self.rate {
+            None => None,
+            Some(rate) => tokio::select! {
+                biased;
+                alone = rate.batch() => Some(alone),
+                () = self.stopper.stopped(), if self.is_kept => return Ok(false),
+            },
+        };
         for (index, outgoing) in all.into_iter().enumerate() {
             let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
             let sent = match &self.rate {

@@ -1,17 +1,17 @@
 //! A limit of messages per second.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+use std::{num::NonZeroU32, time::Duration};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, sleep_until},
 };
-use tokio::time::{Instant, sleep_until};
 
-/// Schedules evenly spaced times. Unused times expire after a tenth of a second.
+/// Evenly spaced times, for one after the other. Unused times expire after a tenth of a second.
 #[derive(Debug)]
 pub(super) struct Rate {
     pause: Duration,
     next: Mutex<Option<Instant>>,
+    batch: Mutex<()>,
 }
 
 const BURST: Duration = Duration::from_millis(100);
@@ -19,22 +19,23 @@ const BURST: Duration = Duration::from_millis(100);
 impl Rate {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         let pause = Duration::from_secs(1).checked_div(per_second.get()).unwrap_or_default();
-        Self { pause, next: Mutex::new(None) }
+        Self { pause, next: Mutex::new(None), batch: Mutex::new(()) }
     }
 
-    /// Waits for the next time. Dropping the future uses the time up.
+    /// Waits for the next time. Dropping the future leaves it to others.
     pub(super) async fn wait(&self) {
+        let mut next = self.next.lock().await;
         let now = Instant::now();
-        let at = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let earliest = now.checked_sub(BURST).unwrap_or(now);
-            let at = next.unwrap_or(now).max(earliest);
-            *next = at.checked_add(self.pause);
-            at
-        };
+        let at = next.unwrap_or(now).max(now.checked_sub(BURST).unwrap_or(now));
         if at > now {
             sleep_until(at).await;
         }
+        *next = at.checked_add(self.pause);
+    }
+
+    /// Waits until no other batch needs its times, so that the first one ends first.
+    pub(super) async fn batch(&self) -> MutexGuard<'_, ()> {
+        self.batch.lock().await
     }
 }
 

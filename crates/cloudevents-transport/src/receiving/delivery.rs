@@ -154,7 +154,8 @@ impl Delivery {
         &self.received
     }
 
-    /// Delivery attempt, starting at 1, as far as the protocol counts.
+    /// Delivery attempt, starting at 1, as far as the protocol counts, and as far as [`run`](crate::Receiver::run) has counted in this
+    /// process.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -271,6 +272,12 @@ impl Delivery {
     pub(crate) fn next_attempt(&mut self, counted: bool) {
         self.attempt = self.attempt.saturating_add(1);
         self.excused = self.excused.saturating_add(u32::from(!counted));
+    }
+
+    /// Goes on numbering after attempts that were made before, some of which counted.
+    pub(crate) fn goes_on_after(&mut self, failed: u32, counted: u32) {
+        self.attempt = self.attempt.max(failed.saturating_add(1));
+        self.excused = failed.saturating_sub(counted);
     }
 
     /// The span of a handler: log lines of the handler belong to this message.

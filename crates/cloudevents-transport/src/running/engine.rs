@@ -286,10 +286,10 @@ impl Engine {
 
     fn received(&mut self, next: Result<Option<Delivery>, Error>, stopped: bool) {
         match next {
-            Ok(Some(delivery)) => {
+            Ok(Some(mut delivery)) => {
                 (self.failures, self.reconnect) = (0, None);
                 self.watch(&delivery);
-                let attempts = Attempts::of(&delivery);
+                let attempts = self.giving_up.received(&mut delivery);
                 self.lanes.add(delivery, attempts);
             }
             Ok(None) => self.finish(Ok(()), stopped),

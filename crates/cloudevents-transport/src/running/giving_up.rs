@@ -1,6 +1,7 @@
 //! Whether a failure is the message's own, or that of something that it shares with others.
 
 use crate::{Delivery, panics::caught};
+use cloudevents_core::Message;
 use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
     hash::BuildHasher,
@@ -18,8 +19,9 @@ const SOON: Duration = Duration::from_secs(300);
 /// With more types than this, those without a failing message are forgotten.
 const KNOWN: usize = 256;
 
-/// So many messages that were lost with their connection are remembered.
+/// So many messages that were lost with their connection are remembered, each for so long: what is away for longer went elsewhere.
 const LOST: usize = 1024;
+const AWAY: Duration = Duration::from_secs(3600);
 
 /// When messages are given up.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +40,9 @@ pub(super) struct Attempts {
     counted: u32,
     /// Whether the last one counted.
     pub(super) last_counted: bool,
-    /// The type of the event, and when the last attempt failed, in ticks.
-    last: Option<(Box<str>, u64)>,
-    /// Which message it is, and when the first one failed.
+    /// The type of the event, as a hash, and when the last attempt failed, in ticks.
+    last: Option<(u64, u64)>,
+    /// Which message it is, as a hash, and when the first one failed.
     first: Option<(u64, Instant)>,
     /// When the current one was begun, in ticks.
     begun: u64,
@@ -58,12 +60,12 @@ pub(super) struct GivingUp {
     waits_here: bool,
     /// Numbers begins and ends, in their order.
     clock: u64,
-    /// The types of messages that have failed and are not settled or were lost, and those without a success for long. There is none while
-    /// all goes well.
-    types: HashMap<Box<str>, Type>,
-    /// Messages that have failed and were lost with their connection, and when they failed first: brokers end connections more often than
-    /// messages are given up.
-    lost: VecDeque<(u64, Attempts)>,
+    /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
+    /// well.
+    types: HashMap<u64, Type>,
+    /// Messages that have failed and were lost with their connection, and when: brokers end connections more often than messages are given
+    /// up. They are not settled.
+    lost: VecDeque<(Instant, Attempts)>,
     hasher: RandomState,
 }
 
@@ -95,7 +97,7 @@ impl Type {
 
 impl Attempts {
     /// Those that the broker counted before are taken over.
-    pub(super) fn of(delivery: &Delivery) -> Self {
+    fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
         Self {
             failed: before,
@@ -121,6 +123,24 @@ impl GivingUp {
         }
     }
 
+    /// A message was received. If it was lost before, its attempts go on where they were, unless the broker has counted more.
+    pub(super) fn received(&mut self, delivery: &mut Delivery) -> Attempts {
+        let attempts = Attempts::of(delivery);
+        while self.lost.front().is_some_and(|(since, _)| since.elapsed() >= AWAY) {
+            self.forget();
+        }
+        if self.lost.is_empty() {
+            return attempts;
+        }
+        let message = self.identity(delivery);
+        let known =
+            self.lost.iter().position(|(_, lost)| lost.first.is_some_and(|(lost, _)| lost == message));
+        let Some((_, lost)) = known.and_then(|at| self.lost.remove(at)) else { return attempts };
+        let (failed, counted) = (attempts.failed.max(lost.failed), attempts.counted.max(lost.counted));
+        delivery.goes_on_after(failed, counted);
+        Attempts { failed, counted, ..lost }
+    }
+
     /// An attempt begins.
     pub(super) fn begins(&mut self, attempts: &mut Attempts) {
         self.clock = self.clock.saturating_add(1);
@@ -132,7 +152,7 @@ impl GivingUp {
         if self.types.is_empty() {
             return;
         }
-        let ty = ty(delivery);
+        let ty = self.ty(delivery);
         if let Some(known) = self.types.get_mut(&ty) {
             known.succeeded = known.succeeded.max(attempts.begun);
             known.since = Instant::now();
@@ -156,30 +176,20 @@ impl GivingUp {
 
     /// A message is lost with its connection. It comes again, to this receiver or to another one.
     pub(super) fn lost(&mut self, attempts: &Attempts) {
-        let (Some((ty, _)), Some((message, _)), true) = (&attempts.last, attempts.first, self.waits_here)
-        else {
+        if attempts.last.is_none() || !self.waits_here {
             return self.settled(attempts);
-        };
-        if let Some(known) = self.types.get_mut(ty) {
-            known.failing = known.failing.saturating_sub(1);
         }
         if self.lost.len() >= LOST {
-            self.lost.pop_front();
+            self.forget();
         }
-        self.lost.push_back((message, attempts.clone()));
+        self.lost.push_back((Instant::now(), attempts.clone()));
     }
 
-    /// Which message it is, and when its first attempt failed. What was counted over an earlier connection counts here, too, unless the
-    /// broker has counted more.
-    fn first(&mut self, delivery: &Delivery, attempts: &mut Attempts) -> (u64, Instant) {
-        let message = self.hasher.hash_one(["source", "id"].map(|name| attribute(delivery, name)));
-        let known = self.lost.iter().position(|(lost, _)| *lost == message);
-        let Some((_, lost)) = known.and_then(|at| self.lost.remove(at)) else {
-            return (message, Instant::now());
-        };
-        attempts.failed = attempts.failed.max(lost.failed);
-        attempts.counted = attempts.counted.max(lost.counted);
-        lost.first.unwrap_or((message, Instant::now()))
+    /// Forgets the message that was lost first.
+    fn forget(&mut self) {
+        if let Some((_, attempts)) = self.lost.pop_front() {
+            self.settled(&attempts);
+        }
     }
 
     /// An attempt failed. Returns whether the message is given up.
@@ -187,15 +197,9 @@ impl GivingUp {
         self.clock = self.clock.saturating_add(1);
         let (ty, last) = match attempts.last.take() {
             Some((ty, last)) => (ty, Some(last)),
-            None => (ty(delivery), None),
+            None => (self.ty(delivery), None),
         };
-        let (_, first) = match attempts.first {
-            Some(first) => first,
-            None => {
-                let first = self.first(delivery, attempts);
-                *attempts.first.insert(first)
-            }
-        };
+        let (_, first) = *attempts.first.get_or_insert_with(|| (self.identity(delivery), Instant::now()));
         if self.types.len() >= KNOWN {
             self.types.retain(|_, known| known.failing > 0);
         }
@@ -206,7 +210,7 @@ impl GivingUp {
             failed: Instant::now(),
             gave_up: None,
         };
-        let known = self.types.entry(ty.clone()).or_insert_with(none);
+        let known = self.types.entry(ty).or_insert_with(none);
         known.failing = known.failing.saturating_add(usize::from(last.is_none()));
         let is_its_own = last.is_some_and(|last| known.succeeded > last);
         // A type that has been quiet since a failure long ago tells nothing about this one.
@@ -234,14 +238,22 @@ impl GivingUp {
         }
         is_over
     }
-}
 
-/// The type of the event. What has none is a type of its own.
-fn ty(delivery: &Delivery) -> Box<str> {
-    attribute(delivery, "type").unwrap_or_default().into()
-}
+    /// The type of the event. What has none is a type of its own.
+    fn ty(&self, delivery: &Delivery) -> u64 {
+        // A format may be the program's.
+        let ty = caught(|| delivery.attribute("type").ok().flatten()).ok().flatten();
+        self.hasher.hash_one(ty.unwrap_or_default())
+    }
 
-fn attribute(delivery: &Delivery, name: &str) -> Option<String> {
-    // A format may be the program's.
-    caught(|| delivery.attribute(name).ok().flatten()).ok().flatten()
+    /// Which message it is. What is no event, or several, is known by its bytes.
+    fn identity(&self, delivery: &Delivery) -> u64 {
+        match delivery.received().message() {
+            Ok(Message::Binary(event)) => self.hasher.hash_one((event.source().as_str(), event.id())),
+            Ok(Message::Structured(document) | Message::Batched(document)) => {
+                self.hasher.hash_one(document.body())
+            }
+            _ => self.hasher.hash_one(caught(|| delivery.received().body()).ok().flatten()),
+        }
+    }
 }

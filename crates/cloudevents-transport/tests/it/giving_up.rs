@@ -1,7 +1,8 @@
 //! When `run` gives a message up, and when it takes failures for those of something that messages share.
 
 use crate::{event, events, id, keyed, until_settled};
-use cloudevents_core::Event;
+use cloudevents_core::{DecodeOptions, Event, Formats, Message};
+use cloudevents_json::Json;
 use cloudevents_transport::{
     Delivery, Failure, Metrics, OrderBy, ReceiverOptions,
     binding::log::LogOptions,
@@ -417,7 +418,75 @@ async fn what_comes_again_over_many_short_connections_is_given_up() {
             sleep(8 * MINUTE).await;
             queue.cut();
         }
-        assert_eq!(queue.rejected().len(), 1);
+        let rejected = queue.rejected();
+        let [(_, reason)] = rejected.as_slice() else { panic!("{rejected:?}") };
+        // The letter tells of all attempts, not only of those over the last connection.
+        let attempts: u32 =
+            reason.strip_prefix("attempt ").and_then(|rest| rest.split(':').next()?.parse().ok()).unwrap();
+        assert!(attempts > 50, "{reason}");
     };
     receiver.run(handle).in_order(OrderBy::attribute("partitionkey")).until(script).await.unwrap();
+}
+
+/// Its handler hangs: there is one failure over each connection, and others of the type succeed.
+#[tokio::test(start_paused = true)]
+async fn what_fails_once_over_each_connection_is_given_up() {
+    let queue = FakeQueue::new();
+    queue.sender().send(&keyed("poison", "a")).await.unwrap();
+    let (receiver, begun) = (queue.receiver(options()), Instant::now());
+    let handle = async |event: Event| -> Result<(), Failure> {
+        if event.id() == "poison" { std::future::pending().await } else { Ok(()) }
+    };
+    let script = async {
+        for round in 0..(12 * 60) {
+            sleep(MINUTE).await;
+            if round % 5 == 0 {
+                queue.sender().send(&keyed(round, "b")).await.unwrap();
+            }
+            if round % 30 == 29 {
+                queue.cut();
+            }
+            if !queue.rejected().is_empty() {
+                break;
+            }
+        }
+        assert_eq!(queue.rejected().len(), 1);
+        assert!(begun.elapsed() < 6 * HOUR, "{:?}", begun.elapsed());
+    };
+    let run = receiver.run(handle).time_limit(20 * MINUTE).concurrency(8);
+    run.in_order(OrderBy::attribute("partitionkey")).until(script).await.unwrap();
+}
+
+/// What is no single event has no source and id: the failures of one are not those of another.
+#[tokio::test(start_paused = true)]
+async fn batches_that_come_again_are_not_taken_for_one_another() {
+    let queue = FakeQueue::new();
+    let batch = |id: &str| {
+        let events = [keyed(format!("{id} 1"), id), keyed(format!("{id} 2"), id)];
+        Message::batched(&events, &Json::new()).unwrap().0
+    };
+    queue.sender().send(batch("first")).await.unwrap();
+    let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
+    let receiver = queue.receiver(with);
+    let calls = Mutex::new(BTreeMap::<String, usize>::new());
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        let id = delivery.events()?.first().unwrap().id().to_owned();
+        let call = { *calls.lock().unwrap().entry(id.clone()).and_modify(|calls| *calls += 1).or_insert(1) };
+        match (id.as_str(), call) {
+            ("first 1", 1 | 2) | ("second 1", 1) => Err("not now")?,
+            _ => Ok(delivery.accept().await?),
+        }
+    };
+    let script = async {
+        // Lost between its second failure and its third attempt, which succeeds.
+        sleep(Duration::from_millis(1500)).await;
+        assert_eq!(calls.lock().unwrap()["first 1"], 2);
+        queue.cut();
+        sleep(MINUTE).await;
+        assert_eq!(queue.len(), 0);
+        queue.sender().send(batch("second")).await.unwrap();
+        sleep(MINUTE).await;
+        assert_eq!((queue.rejected(), queue.len()), (vec![], 0));
+    };
+    receiver.run(handle).attempts(3).until(script).await.unwrap();
 }

@@ -9,8 +9,8 @@ use cloudevents_core::{
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, EventFilter, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt,
-    Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
+    Bridge, Confirmed, Delivery, EventFilter, OrderBy, Origin, Outcome, Outgoing, PrometheusPage, Raw,
+    Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
     binding::{Incoming, Receive, Token, Transmit},
     bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Redrive, Wrap},
     fake::FakeQueue,
@@ -692,4 +692,45 @@ async fn what_cannot_be_repaired_goes_on_as_without_leniency() {
             assert_eq!(all(&to).await[0].body().unwrap(), body);
         }
     }
+}
+
+/// Messages that are lost while they wait for their turn leave it to the others.
+#[tokio::test(start_paused = true)]
+async fn a_rate_is_kept_while_the_source_is_cut() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    from.sender().send_all(events(300)).await.unwrap();
+    let mut policy = policy();
+    policy.rate = NonZeroU32::new(1);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
+    let script = async {
+        for _ in 0..10 {
+            sleep(Duration::from_secs(6)).await;
+            from.cut();
+        }
+        sleep(Duration::from_secs(60)).await;
+        assert!((100..=125).contains(&to.len()), "{}", to.len());
+    };
+    bridge.run().until(script).await.unwrap();
+}
+
+/// Batches take their turns one after the other, so that the first ones end before the source is lost.
+#[tokio::test(start_paused = true)]
+async fn batches_that_are_split_end_one_after_the_other() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    for first in 0..4 {
+        let all: Vec<_> = (0..100).map(|id| event(first * 100 + id)).collect();
+        from.sender().send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    }
+    let mut policy = policy();
+    policy.rate = NonZeroU32::new(10);
+    (policy.order, policy.form) = (OrderBy::None, Form::Binary);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
+    let script = async {
+        for _ in 0..4 {
+            sleep(Duration::from_secs(30)).await;
+            from.cut();
+        }
+    };
+    bridge.run().until(script).await.unwrap();
+    assert_eq!(from.len(), 0);
 }
