@@ -109,7 +109,7 @@ impl Subscriptions {
     }
 
     async fn json(&self, response: Response) -> Result<Value, ClientError> {
-        let body = beginning(response, self.limit.saturating_add(1)).await.map_err(ClientError::Transport)?;
+        let body = beginning(response, self.limit.saturating_add(1)).await.map_err(unreached)?;
         if body.len() > self.limit {
             return Err(ClientError::TooLarge(self.limit));
         }
@@ -135,13 +135,13 @@ impl Subscriptions {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let request = request.build().map_err(ClientError::Transport)?;
+        let request = request.build().map_err(unreached)?;
         // Not of the whole URL: a manager names the subscription.
         let secrets = request.headers().iter().fold(Secrets::of_url(&self.base), |secrets, (name, value)| {
             secrets.with_header(name.as_str(), value.as_bytes(), value.is_sensitive())
         });
         let secrets = with_secrets(secrets, body);
-        let response = self.client.execute(request).await.map_err(ClientError::Transport)?;
+        let response = self.client.execute(request).await.map_err(unreached)?;
         Ok((response, secrets))
     }
 }
@@ -150,7 +150,7 @@ impl Subscriptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Sending the request or receiving the response failed.
+    /// Sending the request or receiving the response failed. The error does not contain the URL.
     Transport(reqwest::Error),
     /// The manager refused the request: the status, and the beginning of the body, or a note in its place if the body repeats the
     /// credential of the request's sink, credentials or identifiers in the URLs of sink or manager, or settings that are named like
@@ -183,6 +183,11 @@ impl std::error::Error for ClientError {
             Self::Answer(error) => Some(error),
         }
     }
+}
+
+/// Without the URL, which may be one that only those know who were given it.
+fn unreached(error: reqwest::Error) -> ClientError {
+    ClientError::Transport(error.without_url())
 }
 
 /// Whether a URL with this id is not one of a subscription: such segments are removed from paths.

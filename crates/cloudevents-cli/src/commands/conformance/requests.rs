@@ -47,8 +47,11 @@ impl Channel for Requests {
                 select! {
                     arrived = next(&mut self.receiver) => self.arrived.push_back(arrived?),
                     response = &mut response => return match response {
-                        Err(error) if error.is_builder() => Err(unwritable(&error)),
-                        Err(error) if error.is_connect() => Err(ChannelError::Lost(error.to_string())),
+                        // Without the URL, in which there may be a secret.
+                        Err(error) if error.is_builder() => Err(unwritable(&error.without_url())),
+                        Err(error) if error.is_connect() => {
+                            Err(ChannelError::Lost(error.without_url().to_string()))
+                        }
                         // What has become of the consumer, the next message shows.
                         _ => Ok(()),
                     },
