@@ -198,7 +198,10 @@ impl HttpRegistry {
         let body = read(response, self.options.max_bytes).await?;
         serde_json::from_slice(&body).map_err(|error| {
             Error::new(ErrorKind::InvalidDocument)
-                .with_detail(format!("the registry sent an unexpected response: {error}"))
+                .with_detail(format!(
+                    "the registry sent an unexpected response: {}",
+                    secrets.shown(&error.to_string())
+                ))
                 .with_help("check that the URL is that of a schema registry's API")
         })
     }

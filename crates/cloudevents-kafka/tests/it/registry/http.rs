@@ -143,6 +143,13 @@ async fn credentials_that_a_registry_repeats_are_not_in_errors() {
         assert!(error.detail().ends_with(shown), "{error}");
         assert!(!format!("{error:?}").contains("eyJhdWQi"), "{error:?}");
     }
+    // With a status of success, and another document.
+    fake.answers(line, 200, serde_json::json!("invalid token eyJ0eXAi.eyJhdWQi"));
+    let mut options = HttpRegistryOptions::default();
+    options.authorization = Authorization::Bearer("eyJ0eXAi.eyJhdWQi".into());
+    let error = fake.with(options).schema(1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidDocument);
+    assert!(!format!("{error:?}").contains("eyJhdWQi"), "{error:?}");
 }
 
 #[tokio::test]
