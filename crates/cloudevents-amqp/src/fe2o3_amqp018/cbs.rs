@@ -10,7 +10,10 @@ use super::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Host,
-    binding::connect::{renew_after, retry_renewal_after},
+    binding::{
+        Secrets,
+        connect::{renew_after, retry_renewal_after},
+    },
 };
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp_types::{
@@ -182,7 +185,12 @@ impl Keeper {
             .build();
         let body = Value::String(token.text.expose().to_owned());
         let put = within(self.limit, self.node.ask("the token", properties, body)).await;
-        put.map_err(|error| error.with_help("check the policy and its key, the address, and the clock"))?;
+        put.map_err(|error| {
+            let secrets =
+                Secrets::default().with_header("authorization", token.text.expose().as_bytes(), true);
+            let detail = secrets.shown(error.detail()).to_owned();
+            error.with_detail(detail).with_help("check the policy and its key, the address, and the clock")
+        })?;
         tracing::debug!(audience, expires = ?token.expires, "token put");
         Ok(token)
     }

@@ -6,7 +6,7 @@ use cloudevents_amqp::fe2o3_amqp018::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::amqp::{Broker, BrokerOptions};
-use cloudevents_transport::Extends;
+use cloudevents_transport::{Extends, Secret};
 use std::{
     pin::Pin,
     sync::{
@@ -148,6 +148,32 @@ async fn a_token_that_is_declined_is_an_error_that_says_so() {
         error.to_string().contains("the broker declined the token: 400 the token has expired"),
         "{error}"
     );
+}
+
+/// Validators repeat what they cannot read.
+#[tokio::test]
+async fn a_token_that_a_broker_repeats_is_not_in_errors() {
+    #[derive(Debug)]
+    struct Malformed;
+    impl Tokens for Malformed {
+        fn token(
+            &self,
+            audience: String,
+            now: SystemTime,
+        ) -> Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + '_>> {
+            let signed = SasPolicy::new("policy", "key").sign(&audience, now);
+            Box::pin(async move {
+                let mut token = signed?;
+                token.text = Secret::new("SharedAccessSignature sr=orders&sig=s3cr3tS1gn&se=soon&skn=policy");
+                Ok(token)
+            })
+        }
+    }
+    let mut options = AmqpSenderOptions::default();
+    options.connection = with(Malformed);
+    let error = sender(&broker().url("orders"), options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
 }
 
 #[tokio::test]

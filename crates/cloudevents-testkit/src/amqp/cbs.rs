@@ -104,7 +104,7 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver)
                 lock(&tokens.0).insert(put.audience.clone(), put.expires);
                 lock(&shared.tokens).push(put);
                 shared.changed.notify_waiters();
-                (202, "Accepted")
+                (202, "Accepted".to_owned())
             }
             Err(says) => (400, says),
         };
@@ -115,7 +115,7 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver)
             .application_properties(
                 ApplicationProperties::builder()
                     .insert("status-code", SimpleValue::Int(status))
-                    .insert("status-description", SimpleValue::String(says.to_owned()))
+                    .insert("status-description", SimpleValue::String(says))
                     .build(),
             )
             .body(Body::Empty)
@@ -124,7 +124,7 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, link: &mut Receiver)
     }
 }
 
-fn read(request: &Message<Body<Value>>) -> Result<PutToken, &'static str> {
+fn read(request: &Message<Body<Value>>) -> Result<PutToken, String> {
     let text = |name: &str| {
         let properties = &request.application_properties.as_ref()?.0;
         match properties.get(&name.to_owned())? {
@@ -133,22 +133,24 @@ fn read(request: &Message<Body<Value>>) -> Result<PutToken, &'static str> {
         }
     };
     if text("operation").as_deref() != Some("put-token") {
-        return Err("the operation is not put-token");
+        return Err("the operation is not put-token".to_owned());
     }
     let (kind, audience) = (text("type").ok_or("there is no type")?, text("name").ok_or("there is no name")?);
     let Body::Value(AmqpValue(Value::String(token))) = &request.body else {
-        return Err("the body is no token");
+        return Err("the body is no token".to_owned());
     };
     let expires = token.split(['&', ' ']).find_map(|field| field.strip_prefix("se="));
     let expires = match expires.map(str::parse::<u64>) {
-        None if kind.ends_with(":sastoken") => return Err("the token does not say when it expires"),
+        None if kind.ends_with(":sastoken") => {
+            return Err("the token does not say when it expires".to_owned());
+        }
         None => None,
         Some(Ok(expires)) => Some(expires),
-        Some(Err(_)) => return Err("when the token expires is not a number"),
+        Some(Err(_)) => return Err(format!("when the token expires is not a number: {token}")),
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     if expires.is_some_and(|expires| expires <= now) {
-        return Err("the token has expired");
+        return Err("the token has expired".to_owned());
     }
     Ok(PutToken { kind, audience, token: token.clone(), expires })
 }
