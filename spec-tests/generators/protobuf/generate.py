@@ -473,8 +473,8 @@ def data_decode():
     topic.read("binary-under-cbor", "binary_data stays bytes under a CBOR content type", ["PROTO-3-f"],
                proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), tagged({"binary": "gQE="}, **held("application/cbor")),
                [result(tagged({"cbor": "gQE="}, **held("application/cbor")))], policy=True)
-    topic.read("text", "text_data is text", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data("café\n"))),
-               tagged({"text": "café\n"}, **held("text/plain")))
+    topic.read("text-utf-8", "text_data is text", ["PROTO-3-d"], proto(both(ct("text/plain; charset=utf-8"), text_data("café\n"))),
+               tagged({"text": "café\n"}, **held("text/plain; charset=utf-8")))
     topic.read("text-empty", "An empty text_data is a payload of no characters", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data(""))),
                tagged({"text": ""}, **held("text/plain")))
     topic.read("text-without-content-type", "text_data without a content type is text", ["PROTO-3-d"], proto(text_data('{"a":1}')),
@@ -530,8 +530,8 @@ def data_encode():
     held = lambda media_type: {"datacontenttype": ("String", media_type)}
     topic.write("none", "No payload leaves the oneof unset", ["CE-Event-Data-a", "PROTO-2.3-a"], tagged(**held("application/json")),
                 proto(ct("application/json")), losses=[], traps=["P2"])
-    topic.write("text", "Text is text_data", ["PROTO-3-d", "PROTO-3-e"], tagged({"text": "café"}, **held("text/plain")),
-                proto(both(ct("text/plain"), text_data("café"))), losses=[])
+    topic.write("text-utf-8", "Text is text_data", ["PROTO-3-d", "PROTO-3-e"], tagged({"text": "café"}, **held("text/plain; charset=utf-8")),
+                proto(both(ct("text/plain; charset=utf-8"), text_data("café"))), losses=[])
     topic.write("text-empty", "Text of no characters is an empty text_data", ["PROTO-3-d"], tagged({"text": ""}, **held("text/plain")),
                 proto(both(ct("text/plain"), text_data(""))), losses=[])
     # "`datacontenttype` SHOULD be populated with the appropriate media-type": PROTO-3-e and PROTO-3-g.

@@ -459,6 +459,39 @@ mod tests {
     }
 
     #[test]
+    fn a_media_type_in_a_document_of_bytes_may_be_spelled_otherwise() {
+        let found = |any_spelling, notation, [wanted, got]: [Vec<u8>; 2]| {
+            let mut found = Vec::new();
+            let how = How { any_spelling, ..How::default() };
+            diff(&Path::new("body"), notation, &how, &wanted, &got, &mut found);
+            found.len()
+        };
+        let text = |text: &str| [&[text.len() as u8 * 2], text.as_bytes()].concat();
+        let avro =
+            |name: &str, value: &str| [&b"\x02"[..], &text(name), b"\x06", &text(value), b"\0\x02"].concat();
+        // An entry of the map `attributes`, whose value is in the field ce_string.
+        let field = |tag: u8, value: &[u8]| [&[tag, value.len() as u8], value].concat();
+        let protobuf = |name: &str, value: &str| {
+            let value = field(0x1a, value.as_bytes());
+            field(0x2a, &[field(0x0a, name.as_bytes()), field(0x12, &value)].concat())
+        };
+        let batch = |name: &str, value: &str| field(0x0a, &protobuf(name, value));
+        let documents: [(Notation, &dyn Fn(&str, &str) -> Vec<u8>); 3] =
+            [(Notation::Avro, &avro), (Notation::Protobuf, &protobuf), (Notation::ProtobufBatch, &batch)];
+        for (notation, document) in documents {
+            let both = |name: &str, other: &str| [document(name, "A/B; c=d"), document(name, other)];
+            let same = || both("datacontenttype", "a/b;c=d");
+            assert_eq!(
+                (found(true, notation, same()), found(false, notation, same())),
+                (0, 1),
+                "{notation:?}"
+            );
+            assert_eq!(found(true, notation, both("datacontenttype", "a/b;c=e")), 1, "{notation:?}");
+            assert_eq!(found(true, notation, both("x", "a/b;c=d")), 1, "{notation:?}");
+        }
+    }
+
+    #[test]
     fn times_in_documents_of_bytes_compare_by_their_instants() {
         let same = |notation, name: &str, [start, end]: [&[u8]; 2]| {
             let how = How { timestamps: vec!["ext".to_owned()], ..How::default() };

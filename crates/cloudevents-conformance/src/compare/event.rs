@@ -48,6 +48,7 @@ pub(crate) fn diff(path: &Path, how: &How, wanted: &Json, got: &Json, difference
     match (wanted.get("data"), got.get("data")) {
         (None, None) => (),
         (Some(one), None) | (None, Some(one)) if how.empty_is_none && is_empty(one) => (),
+        (None, Some(got)) if how.null_is_none && is_null(got) => (),
         (Some(wanted), None) => differences.push(path.differs(wanted, "no payload")),
         (None, Some(got)) => differences.push(path.differs("no payload", got)),
         (Some(wanted), Some(got)) => data(&path, how, wanted, got, differences),
@@ -57,6 +58,13 @@ pub(crate) fn diff(path: &Path, how: &How, wanted: &Json, got: &Json, difference
 /// Whether a payload is no bytes or no characters.
 fn is_empty(data: &Json) -> bool {
     ["binary", "text"].iter().any(|kind| data.get(kind).and_then(Json::as_str).is_some_and(str::is_empty))
+}
+
+/// Whether a payload is the JSON value `null`, of any kind.
+fn is_null(data: &Json) -> bool {
+    [("json", "null"), ("text", "null"), ("binary", "bnVsbA==")]
+        .iter()
+        .any(|(kind, text)| data.get(kind).and_then(Json::as_str) == Some(text))
 }
 
 fn attributes(
@@ -76,7 +84,7 @@ fn attributes(
         match got.remove(name) {
             None => differences.push(path.differs(wanted, "nothing")),
             Some(got) if how.canonical_strings && is_canonical_string(how, wanted, &got) => (),
-            Some(got) if how.untyped && is_extension(attribute) && is_of_text(wanted, &got) => (),
+            Some(got) if is_extension(attribute) && is_of_text(how, wanted, &got) => (),
             Some(got) => {
                 member(&path, "type", wanted, &got, differences);
                 let spelled_alike = || {
@@ -116,15 +124,17 @@ fn is_canonical_string(how: &How, wanted: &Json, got: &Json) -> bool {
     }
 }
 
-/// Whether a String came as the Integer or the Boolean whose canonical text it is: where the carrier does not say the types, the text is
-/// that of either.
-fn is_of_text(wanted: &Json, got: &Json) -> bool {
-    type_of(wanted) == Some("String")
-        && matches!(type_of(got), Some("Integer" | "Boolean"))
-        && wanted
-            .get("value")
-            .zip(got.get("value"))
-            .is_some_and(|(text, value)| how::is_canonical_string(value, text))
+/// Whether a String came as a value of another type whose canonical text it is, and that its carrier writes alike.
+fn is_of_text(how: &How, wanted: &Json, got: &Json) -> bool {
+    let (Some("String"), Some(of_type)) = (type_of(wanted), type_of(got)) else { return false };
+    let Some((text, value)) = wanted.get("value").zip(got.get("value")) else { return false };
+    let same_text = || {
+        text.as_str().zip(value.as_str()).is_some_and(|(text, value)| match of_type {
+            TIMESTAMP => how.same_instant(text, value),
+            _ => text == value,
+        })
+    };
+    how.written_alike.contains(&of_type) && (same_text() || how::is_canonical_string(value, text))
 }
 
 /// Whether an attribute is the content type that the JSON format implies.
@@ -316,7 +326,8 @@ mod tests {
 
     #[test]
     fn a_text_without_a_type_may_come_as_the_type_whose_canonical_string_it_is() {
-        let untyped = How { untyped: true, ..How::default() };
+        const TYPES: &[&str] = &["Integer", "Boolean", "Timestamp", "URI"];
+        let untyped = How { written_alike: TYPES, ..How::default() };
         let attribute = |name: &str, typed: &str| event(&format!(r#""{name}":{typed}"#), "");
         let string =
             |name: &str, text: &str| attribute(name, &format!(r#"{{"type":"String","value":"{text}"}}"#));
@@ -324,12 +335,25 @@ mod tests {
             (
                 "-5",
                 r#"{"type":"Integer","value":-5}"#,
-                [r#"{"type":"Integer","value":5}"#, r#"{"type":"URI","value":"-5"}"#],
+                [r#"{"type":"Integer","value":5}"#, r#"{"type":"URI-reference","value":"-5"}"#],
             ),
             (
                 "true",
                 r#"{"type":"Boolean","value":true}"#,
                 [r#"{"type":"Boolean","value":false}"#, r#"{"type":"Integer","value":1}"#],
+            ),
+            (
+                "2018-04-05T17:31:00Z",
+                r#"{"type":"Timestamp","value":"2018-04-05T18:31:00.0+01:00"}"#,
+                [
+                    r#"{"type":"Timestamp","value":"2018-04-05T17:31:01Z"}"#,
+                    r#"{"type":"URI","value":"2018-04-05T17:31:01Z"}"#,
+                ],
+            ),
+            (
+                "urn:a",
+                r#"{"type":"URI","value":"urn:a"}"#,
+                [r#"{"type":"URI","value":"urn:A"}"#, r#"{"type":"Binary","value":"urn:a"}"#],
             ),
             (
                 "0042",
@@ -453,6 +477,19 @@ mod tests {
             ["events[0].data: expected {\"json\":\"null\"}, got no payload"]
         );
         assert_eq!(differences(Value, &event("", ""), &null).len(), 1);
+    }
+
+    #[test]
+    fn the_value_null_is_none_where_the_carrier_has_but_one_of_them() {
+        let how = How { null_is_none: true, ..How::default() };
+        let data = |data: &str| event("", &format!(r#","data":{data}"#));
+        let none = event("", "");
+        for null in [r#"{"json":"null"}"#, r#"{"text":"null"}"#, r#"{"binary":"bnVsbA=="}"#] {
+            assert_eq!(how_differences(&how, &none, &data(null)), [""; 0]);
+            // What is stated as a payload is one.
+            assert_eq!(how_differences(&how, &data(null), &none).len(), 1);
+        }
+        assert_eq!(how_differences(&how, &none, &data(r#"{"json":"0"}"#)).len(), 1);
     }
 
     #[test]

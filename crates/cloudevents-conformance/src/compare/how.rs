@@ -52,9 +52,22 @@ pub(crate) struct How {
     pub(super) any_spelling: bool,
     /// Whether what is read are texts of attributes, of types that their carrier does not say.
     pub(super) untyped: bool,
+    /// The types that an extension may have which is stated as a String: those that its carrier writes as it does a String.
+    pub(super) written_alike: &'static [&'static str],
+    /// Whether the value `null` is read as a payload, or as none.
+    pub(super) null_is_none: bool,
     /// Whether an attribute may be written as its canonical string where the carrier has a type for it.
     pub(super) any_form: bool,
 }
+
+/// What the texts of headers may be, which say no types.
+const TEXTS: &[&str] = &["Integer", "Boolean", "Timestamp", "URI", "URI-reference", "Binary"];
+
+/// What strings of the JSON format may be.
+const JSON_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference", "Binary"];
+
+/// What strings of the Avro format may be.
+const AVRO_STRINGS: &[&str] = &["Timestamp", "URI", "URI-reference"];
 
 /// Which events that are read may have the content type that their format implies, where they state none: "exactly equivalent" (spec.md,
 /// `datacontenttype`).
@@ -116,6 +129,8 @@ impl How {
             json_encoded: case.op() == Some("encode") && gives_only(case, "json"),
             any_spelling: !verbatim,
             untyped: Self::reads_texts(case) && !verbatim,
+            written_alike: if verbatim { &[] } else { Self::written_alike(case) },
+            null_is_none: Self::reads_avro(case),
             any_form: case.level == Level::Must,
         }
     }
@@ -155,6 +170,29 @@ impl How {
                 }
                 Expected::Error(_) => true,
             })
+    }
+
+    /// Whether what the case reads is an event of the Avro format, whose branch `null` is both no payload and the JSON value.
+    fn reads_avro(case: &Case) -> bool {
+        case.op() == Some("decode")
+            && (case.request.get("via").is_some_and(|via| via == "avro")
+                || case.expect.iter().any(|outcome| match &outcome.expected {
+                    Expected::Result(result) => result.get("format").is_some_and(|format| format == "avro"),
+                    Expected::Error(_) => false,
+                }))
+    }
+
+    /// The types that the carrier of what is read writes as it does a String.
+    fn written_alike(case: &Case) -> &'static [&'static str] {
+        if Self::reads_texts(case) {
+            TEXTS
+        } else if Self::reads_json_events(case) {
+            JSON_STRINGS
+        } else if Self::reads_avro(case) {
+            AVRO_STRINGS
+        } else {
+            &[]
+        }
     }
 
     /// Whether the case reads a record of Kafka that has no value.
@@ -257,6 +295,14 @@ impl How {
             if let (Some(wanted), Some(got)) = (wanted.get(name), got.get_mut(name)) {
                 spell_text_alike(wanted, got, &|wanted, got| self.is_same_text(wanted, got));
             }
+        }
+        if let (Some(Node::List(wanted)), Some(Node::List(got))) =
+            (wanted.get("events"), got.get_mut("events"))
+        {
+            wanted.iter().zip(got).for_each(|(wanted, got)| self.spell_nodes_alike(wanted, got));
+        }
+        if self.any_spelling {
+            spell_content_type_alike(wanted, got);
         }
         if let (Some(wanted), Some(got)) = (wanted.get("attribute"), got.get_mut("attribute")) {
             return self.spell_nodes_alike(wanted, got);
@@ -369,6 +415,24 @@ fn gives_only(case: &Case, kind: &str) -> bool {
     let events = case.request.get("events").and_then(Value::as_array);
     let is_of_kind = |event: &Value| event.get("data").is_some_and(|data| data.get(kind).is_some());
     events.is_some_and(|events| !events.is_empty() && events.iter().all(is_of_kind))
+}
+
+/// Gives the media type of an event the spelling of the wanted one. Avro and Protobuf have the attributes in a member.
+fn spell_content_type_alike(wanted: &Node, got: &mut Node) {
+    for name in ["attribute", "attributes"] {
+        if let (Some(wanted), Some(got)) = (wanted.get(name), got.get_mut(name)) {
+            return spell_content_type_alike(wanted, got);
+        }
+    }
+    let (Some(wanted), Some(got)) = (wanted.get(CONTENT_TYPE), got.get_mut(CONTENT_TYPE)) else { return };
+    match wanted.get("ce_string") {
+        None => spell_text_alike(wanted, got, &media_type::same),
+        Some(wanted) => {
+            if let Some(got) = got.get_mut("ce_string") {
+                spell_text_alike(wanted, got, &media_type::same);
+            }
+        }
+    }
 }
 
 /// Gives text that is the same as the wanted one, whatever its spelling, the wanted one.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Mutant;
 use super::MutantProfile::Base;
-use super::edit::{is_op, refuse};
+use super::edit::is_op;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("filters-let-everything-through", &["subscriptions"], Base, |request, answer| {
@@ -45,11 +45,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
             answer["result"]["canonical"] = json!(text);
         }
     }),
-    Mutant::of_answer("empty-batches-not-written", &["json", "http", "protobuf"], Base, |request, answer| {
-        if is_op(request, "encode") && request["events"].as_array().is_some_and(Vec::is_empty) {
-            refuse(answer);
-        }
-    }),
+    // To write one may be refused.
+    Mutant::of_answer(
+        "empty-batches-written-as-objects",
+        &["json", "http", "protobuf"],
+        Base,
+        |request, answer| {
+            let nothing = request["events"].as_array().is_some_and(Vec::is_empty);
+            if is_op(request, "encode") && nothing && answer["result"].is_object() {
+                answer["result"]["message"]["body"] = json!({"text": "{}"});
+            }
+        },
+    ),
 ];
 
 fn matches(request: &Value, answer: &mut Value, all: bool) {

@@ -323,7 +323,11 @@ fn changed(answer: &Value, path: &str) -> Vec<Value> {
 /// The answer with something added to the value at a place, where an addition counts.
 fn inserted(answer: &Value, path: &str) -> Option<Value> {
     let mut answer = answer.clone();
-    let name = path.rsplit_once('/')?.1;
+    let (parent, name) = path.rsplit_once('/')?;
+    // Of Kafka, whose headers are bytes.
+    let is_record = answer.pointer(parent).is_some_and(|message| {
+        message.get("value").is_some() || message["headers"][0][1].get("text").is_some()
+    });
     let value = answer.pointer_mut(path)?;
     match value {
         Value::Object(members) if name == "attributes" => {
@@ -336,6 +340,7 @@ fn inserted(answer: &Value, path: &str) -> Option<Value> {
                 "events" => json!({"specversion": "1.0", "attributes": {}}),
                 // Of a handshake, its own headers count.
                 "headers" if path.contains("/response/") => json!(["webhook-inserted", "x"]),
+                "headers" if is_record => json!(["ce_inserted", {"text": "x"}]),
                 "headers" => json!(["ce-inserted", "x"]),
                 "application-properties" => json!(["cloudEvents_inserted", {"type": "string", "value": "x"}]),
                 _ => json!({"kind": "inserted", "attribute": "inserted", "at": "inserted"}),

@@ -9,14 +9,13 @@ use crate::tree::json::Json;
 /// The member that holds [`ContentType::Property`].
 pub(super) const PROPERTIES: &str = "properties";
 
-/// What may stand before the name of an attribute in that of a header.
-const PREFIXES: [&str; 4] = ["ce-", "ce_", "cloudEvents_", "cloudEvents:"];
-
 /// Where a carrier keeps what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carrier {
     /// The member with the list of names and values, if there are any.
     pub(super) headers: Option<&'static str>,
+    /// What may stand before the name of an attribute in that of a header.
+    pub(super) prefixes: &'static [&'static str],
     /// Whether the case of header names says nothing.
     pub(super) ignore_case: bool,
     /// Where the content type is.
@@ -61,6 +60,7 @@ impl Carrier {
     pub(super) fn of(via: &str) -> Option<Self> {
         let document = Carrier {
             headers: None,
+            prefixes: &[],
             ignore_case: false,
             content_type: ContentType::Fixed(Notation::of_format(via)),
             bare: Notation::Opaque,
@@ -73,6 +73,7 @@ impl Carrier {
             | "xml-batch" | "cbor" => document,
             "http" => Carrier {
                 headers: Some("headers"),
+                prefixes: &["ce-"],
                 ignore_case: true,
                 content_type: ContentType::Header("content-type"),
                 percent_encoded: true,
@@ -80,6 +81,7 @@ impl Carrier {
             },
             "kafka" => Carrier {
                 headers: Some("headers"),
+                prefixes: &["ce_"],
                 content_type: ContentType::Header("content-type"),
                 body: "value",
                 null_body: true,
@@ -87,12 +89,14 @@ impl Carrier {
             },
             "amqp" => Carrier {
                 headers: Some("application-properties"),
+                prefixes: &["cloudEvents:", "cloudEvents_"],
                 content_type: ContentType::Property("content-type"),
                 null_body: true,
                 ..document
             },
             "rabbitmq" => Carrier {
                 headers: Some("headers"),
+                prefixes: &["ce-"],
                 content_type: ContentType::Property("content-type"),
                 ..document
             },
@@ -110,6 +114,7 @@ impl Carrier {
             "nats" => Carrier {
                 bare: Notation::Json,
                 headers: Some("headers"),
+                prefixes: &["ce-"],
                 ignore_case: true,
                 content_type: ContentType::Header("content-type"),
                 body: "payload",
@@ -126,14 +131,15 @@ impl Carrier {
         if self.ignore_case { one.eq_ignore_ascii_case(other) } else { one == other }
     }
 
-    /// Whether a header of this name belongs to the event: it carries an attribute or the content type, by the names of any binding. The
-    /// bindings say nothing about others, such as the length of the body. In MQTT, every name may be that of an attribute.
+    /// Whether a header of this name belongs to the event: it carries an attribute, as the binding names them, or the content type. The
+    /// binding says nothing about others, such as the length of the body. In MQTT, every name may be that of an attribute.
     pub(super) fn is_of_event(&self, header: &str) -> bool {
-        let starts =
-            |start: &str| header.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
-        matches!(self.content_type, ContentType::Member(_))
-            || PREFIXES.iter().any(|prefix| starts(prefix))
-            || header.eq_ignore_ascii_case("content-type")
+        let starts = |start: &str| header.get(..start.len()).is_some_and(|text| self.same_name(text, start));
+        match self.content_type {
+            ContentType::Member(_) => true,
+            ContentType::Header(name) if header.eq_ignore_ascii_case(name) => true,
+            _ => self.prefixes.iter().any(|prefix| starts(prefix)),
+        }
     }
 
     /// Whether a header of this name carries an attribute other than the content type.
@@ -144,7 +150,7 @@ impl Carrier {
     /// The attribute that a header of this name carries, if it carries one.
     pub(super) fn attribute(&self, header: &str) -> String {
         let header = if self.ignore_case { header.to_ascii_lowercase() } else { header.to_owned() };
-        let name = PREFIXES.iter().find_map(|prefix| header.strip_prefix(prefix));
+        let name = self.prefixes.iter().find_map(|prefix| header.strip_prefix(prefix));
         name.map_or_else(|| header.clone(), str::to_owned)
     }
 

@@ -1,6 +1,6 @@
 //! Headers and the like: lists of names and values in any order.
 
-use crate::compare::how::{TIME, is_timestamp};
+use crate::compare::how::{CONTENT_TYPE, TIME, is_timestamp};
 use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
@@ -111,12 +111,11 @@ impl Field<'_> {
         if how.any_form && is_canonical_string(self.value, other.value) {
             return true;
         }
+        let is_content_type = |name: &str| carrier.same_name(self.name, name);
         match carrier.content_type {
-            ContentType::Header(name) if carrier.same_name(self.name, name) => {
-                match (text(self.value), text(other.value)) {
-                    (Some(wanted), Some(got)) => media_type::same(&wanted, &got),
-                    _ => same_value(self.value, other.value),
-                }
+            ContentType::Header(name) if is_content_type(name) => same_media_type(self.value, other.value),
+            _ if how.any_spelling && carrier.attribute(self.name) == CONTENT_TYPE => {
+                same_media_type(self.value, other.value)
             }
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("retry-after") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_delay(&got))
@@ -129,6 +128,14 @@ impl Field<'_> {
             }
             _ => same_value(self.value, other.value),
         }
+    }
+}
+
+/// Whether two content types are the same media type.
+fn same_media_type(wanted: &Json, got: &Json) -> bool {
+    match (text(wanted), text(got)) {
+        (Some(wanted), Some(got)) => media_type::same(&wanted, &got),
+        _ => same_value(wanted, got),
     }
 }
 
