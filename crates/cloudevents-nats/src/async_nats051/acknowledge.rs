@@ -23,6 +23,12 @@ const ACCEPTED: &[u8] = b"+ACK";
 /// How many bytes of a rejection's reason are sent.
 const REASON: usize = 128;
 
+/// The longest delay of a retry. One that the server cannot count in nanoseconds would be none.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// How the subjects of settlements begin.
+const SUBJECTS: &str = "$JS.ACK.";
+
 /// For how many messages the releases are remembered.
 const REMEMBERED: usize = 65_536;
 
@@ -52,36 +58,31 @@ impl Acknowledge {
     pub(super) async fn settle(
         &self,
         connected: &Connected,
-        mut tags: Vec<Tag>,
+        tags: Vec<Tag>,
         how: Settlement,
     ) -> Result<Outcome, Error> {
-        let payload = match &how {
-            Settlement::Accept => Bytes::from_static(ACCEPTED),
-            Settlement::Release => Bytes::from_static(b"-NAK"),
-            Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
-            Settlement::Retry { after } => format!(r#"-NAK {{"delay":{}}}"#, after.as_nanos()).into(),
-            Settlement::Reject { reason, .. } if self.has_reasons => {
-                format!("+TERM {}", one_line(reason)).into()
-            }
-            _ => Bytes::from_static(b"+TERM"),
-        };
         if !tags.iter().all(|tag| self.is_of_consumer(tag)) {
-            return Ok(Outcome::ready(Err(failure::disconnected(
-                "the consumer of this delivery is gone; if the stream is there, the message comes again",
-            ))));
+            let is_continued = tags.iter().all(|tag| tag.consumer.number == self.consumer.number);
+            let comes_again = matches!(how, Settlement::Release | Settlement::Retry { .. });
+            return Ok(Outcome::ready(match is_continued && comes_again {
+                true => Ok(()), // by itself
+                false => Err(failure::disconnected(
+                    "the consumer of this delivery is gone; if the stream is there, the message comes again",
+                )),
+            }));
         }
-        if matches!(how, Settlement::Release | Settlement::Retry { .. }) {
-            tags.retain(|tag| tag.consumer.made == self.consumer.made); // the others come again by themselves
-        }
+        // What the server refuses is not settled.
+        let refused = connected.notes.mark_below(SUBJECTS);
         match how {
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(key(tag))),
             Settlement::Retry { .. } => {}
+            _ if refused.is_some() => {}
             _ => tags.iter().for_each(|tag| {
                 self.released.forget(key(tag));
                 self.position.settled(tag.sequence);
             }),
         }
-        self.publish(connected, tags, payload).await
+        self.publish(connected, tags, payload(&how, self.has_reasons), refused).await
     }
 
     pub(super) async fn extend(&self, connected: &Connected, tags: Vec<Tag>) -> Result<(), Error> {
@@ -92,28 +93,40 @@ impl Acknowledge {
         Ok(())
     }
 
-    /// Whether it is no delivery of another consumer. The server knows a delivery by its sequence number alone, which another message has
-    /// in another stream of the same name.
+    /// Whether it is no delivery of another consumer, nor of one before. The server knows a delivery by its sequence number alone, which
+    /// another message has in another stream of the same name; and some of its versions begin a consumer that was made again behind it.
     fn is_of_consumer(&self, tag: &Tag) -> bool {
-        tag.consumer.number == self.consumer.number
+        tag.consumer == self.consumer
     }
 
-    /// Publishes a settlement for each tag.
-    async fn publish(&self, connected: &Connected, tags: Vec<Tag>, payload: Bytes) -> Result<Outcome, Error> {
+    /// Publishes a settlement for each tag. The server has `refused` some until this mark: then the outcome is what it says about these.
+    async fn publish(
+        &self,
+        connected: &Connected,
+        tags: Vec<Tag>,
+        payload: Bytes,
+        refused: Option<u64>,
+    ) -> Result<Outcome, Error> {
         let client = &connected.client;
         let Some(limit) = self.double_ack else {
             for tag in tags {
                 client.publish(tag.subject, payload.clone()).await.map_err(failure::publish)?;
             }
-            return Ok(Outcome::done());
+            let Some(mark) = refused else { return Ok(Outcome::done()) };
+            let connected = connected.clone();
+            return Ok(Outcome::watching(async move {
+                connected.refuses_below(SUBJECTS, mark).await?.map_or(Ok(()), |error| Err(forbidden(error)))
+            }));
         };
-        let (client, notes) = (client.clone(), connected.notes.clone());
+        let (connected, notes) = (connected.clone(), connected.notes.clone());
+        let mark = notes.count();
         Ok(Outcome::watching(async move {
             let confirming = try_join_all(tags.into_iter().map(|tag| {
                 let request = async_nats::Request::new().payload(payload.clone()).timeout(Some(limit));
-                client.send_request(tag.subject, request)
+                connected.request(tag.subject, request)
             }));
             tokio::select! {
+                biased;
                 confirmed = confirming => confirmed.map(drop).map_err(|error| match failure::request(error) {
                     error if error.kind() == ErrorKind::Timeout => {
                         error.with_detail("the server did not confirm a settlement in time")
@@ -121,10 +134,29 @@ impl Acknowledge {
                     error if error.kind() == ErrorKind::Refused => error.with_detail("the consumer is gone"),
                     error => error,
                 }),
+                error = notes.refused_below(SUBJECTS, mark) => Err(forbidden(error)),
                 error = notes.lost() => Err(error),
             }
         }))
     }
+}
+
+/// What the server is sent.
+fn payload(how: &Settlement, has_reasons: bool) -> Bytes {
+    match how {
+        Settlement::Accept => Bytes::from_static(ACCEPTED),
+        Settlement::Release => Bytes::from_static(b"-NAK"),
+        Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
+        Settlement::Retry { after } => {
+            format!(r#"-NAK {{"delay":{}}}"#, after.min(&LONGEST).as_nanos()).into()
+        }
+        Settlement::Reject { reason, .. } if has_reasons => format!("+TERM {}", one_line(reason)).into(),
+        _ => Bytes::from_static(b"+TERM"),
+    }
+}
+
+fn forbidden(error: Error) -> Error {
+    error.with_help("allow the user to publish to `$JS.ACK.>`, or to what of it is of this consumer")
 }
 
 /// How often messages were released, since JetStream counts each delivery. Only those of this process are
@@ -192,6 +224,16 @@ mod tests {
             released.release((1, sequence));
         }
         assert_eq!(released.with(|released| released.len()), REMEMBERED);
+    }
+
+    /// The server reads nanoseconds as a signed number of 64 bits.
+    #[test]
+    fn a_delay_is_one_that_the_server_can_read() {
+        let delay = |after| payload(&Settlement::Retry { after }, true);
+        assert_eq!(delay(Duration::from_millis(1)), r#"-NAK {"delay":1000000}"#);
+        let longest = String::from_utf8(delay(Duration::MAX).to_vec()).unwrap();
+        let longest = longest.trim_start_matches(r#"-NAK {"delay":"#).trim_end_matches('}');
+        assert!(longest.parse::<i64>().unwrap() > 0);
     }
 
     #[test]

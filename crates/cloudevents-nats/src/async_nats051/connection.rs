@@ -2,7 +2,8 @@
 
 use super::{failure, login::Login, notes::Notes, options::Target};
 use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, Event, client::traits::Publisher, message::OutboundMessage,
+    Auth, AuthError, Client, ConnectOptions, Event, Message, Request, RequestError, RequestErrorKind,
+    Subject, client::traits::Publisher, message::OutboundMessage,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::Host;
@@ -127,6 +128,38 @@ impl Connected {
                 Ok(Ok(()))
             }
         }
+    }
+
+    /// Returns the error of the server about a subject that begins with this, if there is one behind this [mark](Notes::mark_below) when it
+    /// has read everything that was sent.
+    pub(super) async fn refuses_below(&self, prefix: &str, mark: u64) -> Result<Option<Error>, Error> {
+        self.round_trip().await?;
+        let refused = timeout(REPORT, self.notes.refused_below(prefix, mark)).await.ok();
+        if refused.is_none() {
+            self.notes.allowed_below(prefix, mark);
+        }
+        Ok(refused)
+    }
+
+    /// Sends a request, and returns the reply. One that is given up, also by its caller, is [unanswered](Notes::unanswered).
+    pub(super) async fn request(&self, subject: Subject, request: Request) -> Result<Message, RequestError> {
+        /// A request until its reply comes.
+        struct Asked<'a>(Option<&'a Notes>);
+
+        impl Drop for Asked<'_> {
+            fn drop(&mut self) {
+                if let Some(notes) = self.0 {
+                    notes.unanswered();
+                }
+            }
+        }
+
+        let mut asked = Asked(Some(&self.notes));
+        let replied = self.client.send_request(subject, request).await;
+        if !matches!(&replied, Err(error) if error.kind() == RequestErrorKind::TimedOut) {
+            asked.0 = None;
+        }
+        replied
     }
 
     /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has

@@ -12,9 +12,17 @@ pub(super) fn connect(error: ConnectError) -> Error {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             refused(&error).with_help("the server does not know this user, password, token or key")
         }
+        _ if has_expired(&error) => {
+            refused(&error).with_help("the login of this user or account has expired")
+        }
         ConnectErrorKind::TimedOut => Error::new(ErrorKind::Timeout).with_detail(error.to_string()),
         _ => disconnected(error),
     }
+}
+
+/// What the server says of a login that was right; others of its errors at login are about itself, such as too many connections.
+fn has_expired(error: &ConnectError) -> bool {
+    error.to_string().to_ascii_lowercase().contains("authentication expired")
 }
 
 /// The user may not subscribe to its inbox: what the server says.
@@ -62,9 +70,7 @@ pub(super) fn acked(error: jetstream::context::PublishError) -> Error {
             error.with_help("create a stream with it, or use core NATS")
         }
         Kind::MaxPayloadExceeded => too_large(error),
-        Kind::TimedOut => {
-            Error::new(ErrorKind::Timeout).with_detail("the server did not confirm the message in time")
-        }
+        Kind::TimedOut => unconfirmed(),
         Kind::BrokenPipe => {
             disconnected("the connection was closed; the stream may have the message, or not")
         }
@@ -84,6 +90,10 @@ pub(super) fn acked(error: jetstream::context::PublishError) -> Error {
             }
         }
     }
+}
+
+pub(super) fn unconfirmed() -> Error {
+    Error::new(ErrorKind::Timeout).with_detail("the server did not confirm the message in time")
 }
 
 /// The stream's answer to a message. All errors but two are about the stream, which may be full, and can go away.

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 /// How many refusals are remembered, of subjects and of inboxes.
 const REMEMBERED: usize = 1024;
 
+/// How many requests may be given up without a reply: the client keeps something of each until its connection ends.
+const UNANSWERED: u64 = 1024;
+
 /// What the client reports about its connection.
 #[derive(Clone)]
 pub(super) struct Notes {
@@ -25,8 +28,12 @@ struct Noted {
     inboxes: Refusals,
     /// That this client may not subscribe to an inbox.
     no_inbox: Option<String>,
+    /// The last error of the server that ends a connection.
+    ending: Option<String>,
     /// How many refusals there were, by which they are numbered.
     count: u64,
+    /// Requests that were given up.
+    unanswered: u64,
     /// Messages that the client dropped.
     dropped: u64,
 }
@@ -51,17 +58,21 @@ impl Notes {
     pub(super) fn note(&self, event: Event) {
         match event {
             Event::Disconnected | Event::Closed => {
-                let error = failure::disconnected("the connection was closed");
                 self.noted.send_if_modified(|noted| {
                     let first = noted.lost.is_none();
-                    noted.lost.get_or_insert(error);
+                    let why = noted.ending.take().map(|said| format!("the connection was closed: {said}"));
+                    noted.lost.get_or_insert_with(|| why.map_or_else(closed, failure::disconnected));
                     first
                 });
             }
             Event::ServerError(error) => {
                 tracing::warn!(%error, "the NATS server reported an error");
                 let text = error.to_string();
-                let Some(subject) = quoted(&text).map(str::to_owned) else { return };
+                let Some(subject) = quoted(&text).map(str::to_owned) else {
+                    // Those about a subject do not end the connection.
+                    self.noted.send_modify(|noted| noted.ending = Some(text));
+                    return;
+                };
                 self.noted.send_modify(|noted| {
                     noted.count = noted.count.saturating_add(1);
                     let is_inbox = subject.starts_with(&*self.inbox);
@@ -114,6 +125,47 @@ impl Notes {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Returns the error of the server about a subject that begins with this, when there is one behind this mark.
+    pub(super) async fn refused_below(&self, prefix: &str, mark: u64) -> Error {
+        let mut changes = self.noted.subscribe();
+        loop {
+            let refused = changes.borrow_and_update().subjects.below(prefix, mark);
+            if let Some(text) = refused {
+                return failure::refused(text);
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Where the refusals of now end, if some are about a subject that begins with this.
+    pub(super) fn mark_below(&self, prefix: &str) -> Option<u64> {
+        let noted = self.noted.borrow();
+        noted.subjects.below(prefix, 0).is_some().then_some(noted.count)
+    }
+
+    /// Forgets the errors about subjects that begin with this, up to the mark.
+    pub(super) fn allowed_below(&self, prefix: &str, mark: u64) {
+        self.noted.send_if_modified(|noted| {
+            let known = &mut noted.subjects.known;
+            known.retain(|subject, (number, _)| *number > mark || !begins(subject, prefix));
+            false // nothing waits for that
+        });
+    }
+
+    /// A request was given up, to which no reply has come. With as many as there may be, the connection is lost.
+    pub(super) fn unanswered(&self) {
+        self.noted.send_if_modified(|noted| {
+            noted.unanswered = noted.unanswered.saturating_add(1);
+            let is_full = noted.unanswered >= UNANSWERED && noted.lost.is_none();
+            if is_full {
+                noted.lost = Some(failure::disconnected("the server does not answer requests"));
+            }
+            is_full
+        });
     }
 
     /// Returns an error when the server does not let this client subscribe to an inbox: then no reply arrives.
@@ -176,6 +228,19 @@ impl Refusals {
         }
         self.known.insert(subject, (number, text));
     }
+
+    /// The first error about a subject that begins with this, behind this mark.
+    fn below(&self, prefix: &str, mark: u64) -> Option<String> {
+        let mut known = self.known.iter();
+        known.find_map(|(subject, (number, text))| {
+            (*number > mark && begins(subject, prefix)).then(|| text.clone())
+        })
+    }
+}
+
+/// Whether a quoted subject begins with this.
+fn begins(subject: &str, prefix: &str) -> bool {
+    subject.strip_prefix('"').is_some_and(|subject| subject.starts_with(prefix))
 }
 
 /// The subject in an error of the server, with its quotes.
@@ -222,6 +287,31 @@ mod tests {
         assert!(notes.refused("a", mark).now_or_never().is_some());
         notes.allowed("a", notes.mark("a").unwrap());
         assert_eq!((notes.mark("a"), notes.refusal("a").is_none()), (None, true));
+    }
+
+    #[test]
+    fn a_refusal_of_any_subject_that_begins_so() {
+        let notes = Notes::new("_INBOX");
+        forbid(&notes, "$JS.ACK.S.c.1.1.1.1.0");
+        let below = |prefix: &str, mark| notes.refused_below(prefix, mark).now_or_never().is_some();
+        assert_eq!([below("$JS.ACK.", 0), below("$JS.API.", 0), below("$JS.ACK.", 1)], [true, false, false]);
+        assert_eq!((notes.mark_below("$JS.ACK."), notes.mark_below("JS")), (Some(1), None));
+        forbid(&notes, "$JS.ACK.S.c.1.2.2.1.0");
+        notes.allowed_below("$JS.ACK.", 1);
+        assert!(below("$JS.ACK.", 1));
+        notes.allowed_below("$JS.ACK.", 2);
+        assert_eq!(notes.mark_below("$JS.ACK."), None);
+    }
+
+    #[test]
+    fn a_connection_that_the_server_ends_says_why() {
+        let notes = Notes::new("_INBOX");
+        forbid(&notes, "a");
+        let text = "User Authentication Expired".to_owned();
+        notes.note(Event::ServerError(ServerError::Other(text.clone())));
+        notes.note(Event::Disconnected);
+        let lost = notes.lost().now_or_never().unwrap().to_string();
+        assert!(lost.contains(&text) && !lost.contains("Permissions"), "{lost}");
     }
 
     /// What begins like an inbox is none without the dot, and to publish to one may be forbidden, too.

@@ -1,8 +1,8 @@
 //! A connection that sends, with the outcomes of what it sent.
 
-use super::{connection::Connected, failure, options::Target, written::Written};
+use super::{connection::Connected, failure, notes::Notes, options::Target, written::Written};
 use async_nats::{
-    Client, HeaderMap, Request, Subject,
+    HeaderMap, Request, Subject,
     jetstream::{self, context::PublishAckFuture, message::PublishMessage},
     message::OutboundMessage,
 };
@@ -17,7 +17,13 @@ use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
+
+/// How long the client waits for an answer: longer than a message may take. What is answered too late is counted until it is.
+const ANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// So many messages may be late whatever the bounds are, as for all protocols.
+const LATE: usize = 1024;
 
 /// How long the server may take to confirm that it has read everything.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -46,16 +52,16 @@ impl Connect for Linking {
         let (outcomes, hearing) = if self.target.jetstream {
             connected.has_inbox().await?;
             let (answers, hearing) = Answers::new(self.timeout);
-            // More than may be in flight, so that the client never refuses one.
-            let in_flight = self.in_flight.saturating_mul(2).saturating_add(1);
-            let context = self.target.context(connected.client.clone(), self.timeout, in_flight);
+            // More than may be in flight and late, so that the client never refuses one.
+            let in_flight = self.in_flight.max(LATE).saturating_mul(2).saturating_add(1);
+            let context = self.target.context(connected.client.clone(), ANSWERED, in_flight);
             let notes = connected.notes.clone();
             let hearing = tokio::spawn(async move {
                 if hearing.run(notes.lost()).await.is_err() {
                     let _ = notes.why_lost();
                 }
             });
-            (Outcomes::Acked(Box::new(context), answers), hearing)
+            (Outcomes::Acked(Box::new(context), answers, self.timeout), hearing)
         } else {
             let written = Arc::new(Written::new(self.timeout));
             let (heard, connection) = (Arc::clone(&written), connected.clone());
@@ -85,8 +91,8 @@ pub(super) struct Publisher {
 enum Outcomes {
     /// Core NATS: written to the connection.
     Written(Arc<Written>),
-    /// JetStream: stored in a stream.
-    Acked(Box<jetstream::Context>, Answers<Answer>),
+    /// JetStream: stored in a stream, within this time.
+    Acked(Box<jetstream::Context>, Answers<Answer>, Duration),
 }
 
 /// A message that was handed over to the client.
@@ -107,14 +113,17 @@ impl Publisher {
                 let taken = self.connected.publish(message).await?;
                 Ok(taken.map_or_else(Sent::Failed, |()| Sent::Written))
             }
-            Outcomes::Acked(context, _) => {
+            Outcomes::Acked(context, _, limit) => {
                 let publish = PublishMessage::build().payload(payload);
                 let publish = match headers {
                     Some(headers) => publish.headers(headers),
                     None => publish,
                 };
-                let answer = answer(context.send_publish(subject, publish).await.map_err(failure::acked)?);
-                Ok(Sent::Acked(answer))
+                let mark = self.connected.notes.count();
+                // Until the client has room for it.
+                let taken = timeout(*limit, context.send_publish(subject.clone(), publish)).await;
+                let acked = taken.map_err(|_| failure::unconfirmed())?.map_err(failure::acked)?;
+                Ok(Sent::Acked(answer(acked, self.connected.notes.clone(), subject, mark)))
             }
         }
     }
@@ -124,7 +133,7 @@ impl Publisher {
         match (sent, &self.outcomes) {
             (Sent::Written, Outcomes::Written(written)) => written.add(place),
             (Sent::Failed(error), _) => Outcome::ready(Err(error)),
-            (Sent::Acked(answer), Outcomes::Acked(_, answers)) => answers.add(answer, place),
+            (Sent::Acked(answer), Outcomes::Acked(_, answers, _)) => answers.add(answer, place),
             _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported))), // not of this link
         }
     }
@@ -140,7 +149,7 @@ impl Publisher {
             request = request.headers(headers);
         }
         tokio::select! {
-            replied = self.client().send_request(prepared.subject, request) => replied.map_err(failure::request),
+            replied = self.connected.request(prepared.subject, request) => replied.map_err(failure::request),
             error = self.connected.notes.lost() => Err(error),
         }
     }
@@ -154,21 +163,17 @@ impl Publisher {
             let _ = hearing.await; // a panic has failed the outcomes
         }
         if let Outcomes::Written(_) = &self.outcomes
-            && let Ok(Err(error)) = tokio::time::timeout(FAREWELL, self.connected.round_trip()).await
+            && let Ok(Err(error)) = timeout(FAREWELL, self.connected.round_trip()).await
         {
             tracing::debug!(%error, "the connection was not closed properly");
         }
         self.connected.close().await;
     }
 
-    fn client(&self) -> &Client {
-        &self.connected.client
-    }
-
     fn finish(&self) {
         match &self.outcomes {
             Outcomes::Written(written) => written.finish(),
-            Outcomes::Acked(_, answers) => answers.finish(),
+            Outcomes::Acked(_, answers, _) => answers.finish(),
         }
     }
 }
@@ -180,16 +185,24 @@ impl Drop for Publisher {
     }
 }
 
-/// The client's answer to a message of JetStream.
+/// The answer to a message of JetStream.
 pub(super) type Answer = BoxFuture<'static, Result<Receipt, Error>>;
 
-fn answer(acked: PublishAckFuture) -> Answer {
-    acked
-        .into_future()
-        .map(|acked| {
-            let acked = acked.map_err(failure::acked)?;
-            let receipt = Receipt::new().with_place(acked.stream).with_offset(acked.sequence);
-            Ok(receipt.with_duplicate(acked.duplicate))
-        })
-        .boxed()
+/// What the client says, or that the server refuses messages to this subject behind this mark: then there is no answer.
+fn answer(acked: PublishAckFuture, notes: Notes, subject: Subject, mark: u64) -> Answer {
+    async move {
+        tokio::select! {
+            biased;
+            acked = acked.into_future() => {
+                let acked = acked.map_err(failure::acked)?;
+                let receipt = Receipt::new().with_place(acked.stream).with_offset(acked.sequence);
+                Ok(receipt.with_duplicate(acked.duplicate))
+            }
+            error = notes.refused(&subject, mark) => {
+                notes.unanswered();
+                Err(error)
+            }
+        }
+    }
+    .boxed()
 }

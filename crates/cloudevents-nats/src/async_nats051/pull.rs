@@ -19,6 +19,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// After so many times without a report, the server no longer has the request.
 const SILENCE: u32 = 3;
 
+/// How much later than requested a request may end.
+const LATER: Duration = Duration::from_secs(1);
+
 /// The requests of one connection.
 pub(super) struct Pull {
     /// Where messages are requested.
@@ -37,6 +40,10 @@ pub(super) struct Pull {
     last: Bounds,
     /// When more may be requested, if not now.
     pause: Option<Instant>,
+    /// When every request must have ended, also without a report, as with nats-server 2.9 when a message comes just then.
+    ends: Option<Instant>,
+    /// Whether one has ended without a report.
+    unreported: bool,
     /// Whether the next message is larger than what was requested.
     exceeds: bool,
     /// Ticks as often as the server should report something.
@@ -60,6 +67,8 @@ impl Pull {
             requested: none,
             last: none,
             pause: None,
+            ends: None,
+            unreported: false,
             exceeds: false,
             listening,
             silent: 0,
@@ -74,7 +83,9 @@ impl Pull {
     /// Requests more messages when half of the room is used.
     pub(super) async fn request(&mut self, connected: &Connected) -> Result<(), Error> {
         let Some(request) = self.due() else { return Ok(()) };
-        self.silent = 0;
+        if !std::mem::take(&mut self.unreported) {
+            self.silent = 0;
+        }
         let client = &connected.client;
         client
             .publish_with_reply(self.next.clone(), self.inbox.clone(), request.into())
@@ -95,6 +106,7 @@ impl Pull {
         if requested.messages == 0 {
             requested.bytes = 0;
         }
+        let ends = Instant::now().checked_add(self.expires.saturating_add(LATER));
         let expires = self.expires.as_nanos();
         let heartbeat = HEARTBEAT.as_nanos().min(expires / 3);
         let times = format!(r#""expires":{expires},"idle_heartbeat":{heartbeat}"#);
@@ -102,6 +114,7 @@ impl Pull {
             // The bound plus one message, as everywhere.
             *last = Bounds { messages: 1, bytes: 0 };
             requested.messages = requested.messages.saturating_add(1);
+            self.ends = ends;
             return Some(format!(r#"{{"batch":1,{times}}}"#));
         }
         let batch = room.messages.saturating_sub(requested.messages).min(self.most.messages);
@@ -112,6 +125,7 @@ impl Pull {
         *last = Bounds { messages: batch, bytes };
         requested.messages = requested.messages.saturating_add(batch);
         requested.bytes = requested.bytes.saturating_add(bytes);
+        self.ends = ends;
         Some(format!(r#"{{"batch":{batch},"max_bytes":{bytes},{times}}}"#))
     }
 
@@ -169,19 +183,23 @@ impl Pull {
         self.requested.messages > 0
     }
 
-    /// Returns when more may be requested behind a pause, or with an error when the server has reported nothing for too long. Cancel-safe.
+    /// Returns when more may be requested, behind a pause or a request that has ended, or with an error when the server has reported
+    /// nothing for too long. Cancel-safe.
     pub(super) async fn wait(&mut self) -> Result<(), Error> {
-        let (is_waiting, pause) = (self.is_waiting(), self.pause);
-        let pausing = async {
-            match pause {
-                Some(until) => sleep_until(until).await,
-                None => pending().await,
-            }
+        let (is_waiting, pause, ends) = (self.is_waiting(), self.pause, self.ends);
+        let until = async |time| match time {
+            Some(time) => sleep_until(time).await,
+            None => pending().await,
         };
-        let mut pausing = pin!(pausing);
+        let (mut pausing, mut ending) = (pin!(until(pause)), pin!(until(ends)));
         loop {
             tokio::select! {
                 () = &mut pausing => return Ok(()),
+                () = &mut ending, if is_waiting => {
+                    self.requested = Bounds { messages: 0, bytes: 0 };
+                    self.unreported = true; // whether the server is there shows the next one
+                    return Ok(());
+                }
                 _ = self.listening.tick(), if is_waiting => {}
             }
             self.silent = self.silent.saturating_add(1);
@@ -284,6 +302,25 @@ mod tests {
         pull.report(StatusCode::REQUEST_TERMINATED, &report("Exceeded MaxWaiting")).unwrap();
         (0..50).for_each(|_| pull.arrived(1));
         assert!(pull.due().is_some());
+    }
+
+    /// One that has ended without a report is made again, and a server that is gone is noticed all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_must_have_ended_is_made_again() {
+        let most = Bounds { messages: 100, bytes: 1 << 20 };
+        let mut pull = Pull::new("next".into(), "inbox".into(), most, Duration::MAX);
+        pull.allow(Bounds { messages: 100, bytes: 1000 });
+        assert!(pull.due().is_some());
+        let begun = Instant::now();
+        for _ in 0..2 {
+            let silent = tokio::time::timeout(Duration::from_secs(14), pull.wait()).await;
+            assert!(silent.is_err() && pull.due().is_none());
+            pull.report(StatusCode::IDLE_HEARTBEAT, &report("Idle Heartbeat")).unwrap();
+        }
+        pull.wait().await.unwrap();
+        assert!((EXPIRES..EXPIRES + 2 * LATER).contains(&begun.elapsed()) && pull.due().is_some());
+        let unreported = pull.unreported;
+        assert!(unreported && pull.wait().await.is_err() && begun.elapsed() < Duration::from_secs(50));
     }
 
     #[tokio::test]

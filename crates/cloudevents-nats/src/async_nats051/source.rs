@@ -50,19 +50,25 @@ impl Connect for Linking {
         let client = &connected.client;
         let context = self.target.context(client.clone(), self.target.options.connect_timeout, 1);
         let notes = connected.notes.clone();
+        let (api, name) = (self.target.api(), &self.wanted.name);
         // The replies of JetStream come to an inbox, too.
         let Found { stream, ack_wait, most, expires, consumer } = tokio::select! {
             biased;
             error = notes.no_inbox() => return Err(error),
+            error = notes.refused_below(&api, 0) => return Err(forbidden(error)),
             found = self.wanted.find(&context, &self.position) => found?,
         };
         let inbox = Subject::from(client.new_inbox());
         let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
         connected.has_inbox().await?;
-        let (api, name) = (self.target.api(), &self.wanted.name);
         let next = format!("{api}.CONSUMER.MSG.NEXT.{stream}.{name}");
+        // The server does nothing about a request that has no address for replies, and says whether it is allowed.
+        client.publish(next.clone(), Bytes::new()).await.map_err(failure::publish)?;
+        if let Some(error) = connected.refuses_below(&next, 0).await? {
+            return Err(forbidden(error));
+        }
         let delete = (!self.wanted.durable).then(|| format!("{api}.CONSUMER.DELETE.{stream}.{name}").into());
-        let is_old = !client.is_server_compatible(2, 10, 0);
+        let is_old = !client.is_server_compatible(2, 10, 16);
         let info = is_old.then(|| format!("{api}.CONSUMER.INFO.{stream}.{name}").into());
         let acknowledge = Acknowledge {
             has_reasons: client.is_server_compatible(2, 10, 4),
@@ -85,6 +91,11 @@ impl Connect for Linking {
     }
 }
 
+/// The user may not use JetStream as a receiver does: what the server says.
+fn forbidden(error: Error) -> Error {
+    error.with_help("allow the user to publish to this subject: receivers of JetStream do")
+}
+
 /// A pull consumer over its own connection.
 pub(super) struct Source {
     connected: Connected,
@@ -92,7 +103,7 @@ pub(super) struct Source {
     pull: Pull,
     /// Where the consumer is deleted, if it is this receiver's alone.
     delete: Option<Subject>,
-    /// Where the state of the consumer is requested, for servers before 2.10.
+    /// Where the state of the consumer is requested, for servers before 2.10.16.
     info: Option<Subject>,
     ack_wait: Duration,
     acknowledge: Acknowledge,
@@ -122,13 +133,13 @@ impl Source {
         Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
     }
 
-    /// Makes servers before 2.10 forget requests that were withdrawn, which they do when they count them. Otherwise
-    /// the first released message would be sent to such a request, and come again only when its time is over; and
-    /// the last message would come twice.
+    /// Makes servers before 2.10.16 forget requests that were withdrawn, which they do when they count them. Otherwise the first released
+    /// message would be sent to such a request, and come again only when its time is over; and, before 2.10.14, the last message would come
+    /// twice.
     async fn forget_requests(&mut self) {
         let Some(info) = self.info.clone() else { return };
         let request = async_nats::Request::new().timeout(Some(FORGETTING));
-        if let Err(error) = self.connected.client.send_request(info, request).await {
+        if let Err(error) = self.connected.request(info, request).await {
             tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");
         }
     }
@@ -177,7 +188,7 @@ impl QueueSource for Source {
 
     /// What is of a consumer that is gone fails alone.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
-        one.consumer.number == other.consumer.number
+        one.consumer == other.consumer
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
@@ -189,7 +200,11 @@ impl QueueSource for Source {
     }
 
     /// Withdraws the request before messages are released. Otherwise they are sent to it again.
+    ///
+    /// The client drops what comes for the request from then on, so that what is on its way comes first. What the server sends after that,
+    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it.
     async fn stop(&mut self) -> Result<(), Error> {
+        self.connected.round_trip().await?;
         let _ = self.messages.drain().await;
         self.connected.round_trip().await?;
         self.forget_requests().await;

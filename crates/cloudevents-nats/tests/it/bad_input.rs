@@ -77,6 +77,17 @@ async fn an_error_without_a_text_is_a_lost_connection() {
     }
 }
 
+/// A login that has expired is tried again for as long as one that is unknown.
+#[tokio::test]
+async fn a_login_that_has_expired_is_refused() {
+    const EXPIRED: &[&[u8]] = &[INFO, b"-ERR 'Account Authentication Expired'\r\n"];
+    const FULL: &[&[u8]] = &[INFO, b"-ERR 'maximum connections exceeded'\r\n"];
+    for (lines, kind) in [(EXPIRED, ErrorKind::Refused), (FULL, ErrorKind::Disconnected)] {
+        let error = within(sender(&scripted(lines).await, Default::default())).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
 /// The task of the client panics there, and reports nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_length_that_no_message_has_is_a_lost_connection() {

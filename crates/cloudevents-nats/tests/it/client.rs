@@ -13,7 +13,7 @@ use cloudevents_testkit::{
     nats::{Server, ServerOptions},
 };
 use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::join_all};
 use std::{
     collections::BTreeSet,
     pin::Pin,
@@ -477,6 +477,64 @@ async fn a_user_without_an_inbox_is_refused_by_jetstream() {
         assert!(error.to_string().contains("Permissions Violation for Subscription"), "{error}");
         assert!(error.help().unwrap().contains("inbox_prefix"), "{error}");
     }
+}
+
+/// The stream would never answer.
+#[tokio::test]
+async fn a_forbidden_subject_is_refused_at_once_by_jetstream() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let url = server.url("secret.x").replace("nats:", "nats+jetstream:");
+    let sender = sender(&url, NatsSenderOptions::default()).await.unwrap();
+    for _ in 0..2 {
+        let error = within(sender.send(&event("1"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains("Permissions Violation for Publish"), "{error}");
+    }
+}
+
+/// A stream without acknowledgements: the client keeps what waits for them until its connection ends.
+#[tokio::test]
+async fn a_stream_that_never_answers_gets_another_connection() {
+    let server = Server::start().unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let _silent = client.subscribe("orders").await.unwrap();
+    client.flush().await.unwrap();
+    let mut options = NatsSenderOptions::default();
+    (options.timeout, options.in_flight.messages) = (Duration::from_millis(20), 10);
+    let url = server.url("orders").replace("nats:", "nats+jetstream:");
+    let sender = sender(&url, options).await.unwrap();
+    let sends = (0..1100).map(|number| {
+        let (sender, event) = (sender.clone(), event(number));
+        async move { sender.send(&event).await.unwrap_err() }
+    });
+    for error in within(join_all(sends)).await {
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected), "{error}");
+    }
+    assert_eq!(sender.connectivity().losses(), 1);
+}
+
+#[tokio::test]
+async fn requests_that_are_never_answered_get_another_connection() {
+    let server = Server::start().unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let _silent = client.subscribe("prices").await.unwrap();
+    client.flush().await.unwrap();
+    let sender = sender_to(&server, "prices").await;
+    let asks = (0..1100).map(|number| {
+        let (sender, event) = (sender.clone(), event(number));
+        async move { sender.request(&event, Duration::from_millis(50)).await.unwrap_err() }
+    });
+    for error in within(join_all(asks)).await {
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected), "{error}");
+    }
+    within(async {
+        while sender.connectivity().losses() == 0 {
+            sender.connectivity().changed().await
+        }
+    })
+    .await;
+    sender.send(&event("after")).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 1);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod crosslang;
 mod incidents;
 mod kill;
 mod memory;
+mod permissions;
 mod process;
 mod real;
 mod repairs;

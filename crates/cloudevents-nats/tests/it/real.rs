@@ -18,7 +18,7 @@ use cloudevents_json::Json;
 use cloudevents_nats::async_nats051::{
     NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
 };
-use cloudevents_testkit::fault_proxy::{End, FaultProxy};
+use cloudevents_testkit::fault_proxy::{End, FaultProxy, Flow};
 use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, binding::queue::QueueOptions};
 use futures_util::StreamExt;
 use std::{collections::BTreeSet, time::Duration};
@@ -299,6 +299,50 @@ async fn what_is_held_is_renewed_over_the_next_connection() {
     stream.until_unsettled("c", 0).await;
 }
 
+/// The server knows a delivery by its sequence number, and 2.10.17 to 2.10.25 go on behind what is accepted: an accept of what the consumer
+/// before had delivered would lose all that comes first, such as what waits for a retry.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_while_its_consumer_was_made_again_comes_again() {
+    for query in ["", "double-ack=true"] {
+        let Some(stream) = Stream::create().await else { return };
+        let client = async_nats::connect(&stream.server).await.unwrap();
+        let mut settled = client.subscribe(format!("$JS.ACK.{}.>", stream.name)).await.unwrap();
+        client.flush().await.unwrap();
+        let proxy = FaultProxy::start(stream.server.trim_start_matches("nats://").parse().unwrap()).unwrap();
+        let url = format!("nats+jetstream://{}/{}.x?{query}", proxy.address(), stream.name);
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        stream.sender("").await.send_all(events(4)).await.unwrap();
+        next(&mut receiver).await.retry(Duration::from_secs(600)).await.unwrap();
+        let held = [next(&mut receiver).await, next(&mut receiver).await, next(&mut receiver).await];
+        let native: &ReceivedMessage = held[0].native().unwrap();
+        let consumer = native.delivered.as_ref().unwrap().consumer.to_string();
+        // Consumers differ in when they were created.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        within(proxy.refuse()).await;
+        proxy.end(End::Cut);
+        lost(&receiver).await;
+        stream.context.get_stream(&stream.name).await.unwrap().delete_consumer(&consumer).await.unwrap();
+        let outcomes = held.map(cloudevents_transport::Delivery::accept);
+        proxy.resume();
+        for outcome in outcomes {
+            assert_eq!(within(outcome).await.unwrap_err().kind(), ErrorKind::Disconnected);
+        }
+        for expected in ["0", "1", "2", "3"] {
+            assert_eq!(take(&mut receiver).await.0, expected);
+        }
+        stream.until_unsettled(&consumer, 0).await;
+        // The server has seen each accept once, of what the second consumer delivered.
+        let mut accepted = Vec::new();
+        while accepted.len() < 4 {
+            let message = within(settled.next()).await.unwrap();
+            if message.payload == "+ACK" {
+                accepted.push(message.subject.split('.').nth(5).unwrap().to_owned());
+            }
+        }
+        assert_eq!(accepted, ["1", "2", "3", "4"]);
+    }
+}
+
 /// Creates a consumer with these limits.
 async fn limited(stream: &Stream, change: impl FnOnce(&mut pull::Config)) {
     let mut config = pull::Config {
@@ -475,6 +519,26 @@ async fn draining_releases_what_was_prefetched() {
     let mut receiver = stream.receiver("?consumer=c&ack-wait=10m").await;
     stream.sender("").await.send_all(events(100)).await.unwrap();
     take(&mut receiver).await;
+    receiver.drain(PATIENCE).await.unwrap();
+    let mut second = stream.receiver("?consumer=c").await;
+    let mut seen = BTreeSet::new();
+    for _ in 1..100 {
+        assert!(seen.insert(take(&mut second).await.0), "twice");
+    }
+}
+
+/// What the server has sent and is not here yet is released, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_on_its_way_when_a_receiver_drains_is_released() {
+    let Some(stream) = Stream::create().await else { return };
+    stream.sender("").await.send_all((0..100).map(|number| large(number, 10_000))).await.unwrap();
+    let proxy = FaultProxy::start(stream.server.trim_start_matches("nats://").parse().unwrap()).unwrap();
+    // Longer than the test waits: nothing comes again because its time is over.
+    let url = format!("nats+jetstream://{}/{}.x?consumer=c&ack-wait=10m", proxy.address(), stream.name);
+    proxy.slow(Flow::ToClient, 200_000.try_into().unwrap());
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    take(&mut receiver).await;
+    stream.until_unsettled("c", 99).await;
     receiver.drain(PATIENCE).await.unwrap();
     let mut second = stream.receiver("?consumer=c").await;
     let mut seen = BTreeSet::new();
