@@ -84,6 +84,7 @@ fn attributes(
         match got.remove(name) {
             None => differences.push(path.differs(wanted, "nothing")),
             Some(got) if how.canonical_strings && is_canonical_string(how, wanted, &got) => (),
+            Some(got) if how.canonical_strings && is_same_reference(wanted, &got) => (),
             Some(got) if is_extension(attribute) && is_of_text(how, wanted, &got) => (),
             Some(got) => {
                 member(&path, "type", wanted, &got, differences);
@@ -122,6 +123,13 @@ fn is_canonical_string(how: &How, wanted: &Json, got: &Json) -> bool {
         // An Integer or a Boolean, whose canonical text is that of JSON.
         None => wanted.to_string() == got,
     }
+}
+
+/// Whether a URI came as a URI-reference, or the other way round: most native types are of both.
+fn is_same_reference(wanted: &Json, got: &Json) -> bool {
+    let is_reference = |value: &Json| matches!(type_of(value), Some("URI" | "URI-reference"));
+    let text = |value: &Json| value.get("value").and_then(Json::as_str).map(str::to_owned);
+    is_reference(wanted) && is_reference(got) && text(wanted).is_some() && text(wanted) == text(got)
 }
 
 /// Whether a String came as a value of another type whose canonical text it is, and that its carrier writes alike.
@@ -322,6 +330,23 @@ mod tests {
             // What is a String is none of another type.
             assert_ne!(how_differences(&strings, &string(same), &wanted), [""; 0], "{same}");
         }
+    }
+
+    #[test]
+    fn a_uri_may_come_as_a_reference_and_a_reference_as_a_uri() {
+        let found = |canonical_strings, wanted: [&str; 2], got: [&str; 2]| {
+            let how = How { canonical_strings, ..How::default() };
+            let of = |[of_type, value]: [&str; 2]| {
+                event(&format!(r#""x":{{"type":"{of_type}","value":"{value}"}}"#), "")
+            };
+            how_differences(&how, &of(wanted), &of(got)).len()
+        };
+        let (uri, reference) = (["URI", "urn:a"], ["URI-reference", "urn:a"]);
+        for (one, other) in [(uri, reference), (reference, uri)] {
+            assert_eq!((found(true, one, other), found(false, one, other)), (0, 1));
+        }
+        assert_ne!(found(true, uri, ["URI-reference", "urn:b"]), 0);
+        assert_ne!(found(true, uri, ["Binary", "urn:a"]), 0);
     }
 
     #[test]
