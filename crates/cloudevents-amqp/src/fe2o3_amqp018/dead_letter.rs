@@ -14,7 +14,8 @@ pub(super) async fn decided(
     queue: QueueOptions,
 ) -> Result<QueueOptions, Error> {
     let is_decided = queue.is_decided();
-    Ok(match rejecting(endpoint, is_decided, Some("address"), true, "AmqpReceiverOptions::queue")? {
+    let reads = |address: &str| address == target.address;
+    Ok(match rejecting(endpoint, is_decided, Some("address"), true, "AmqpReceiverOptions::queue", reads)? {
         Rejecting::AsDecided => queue,
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),

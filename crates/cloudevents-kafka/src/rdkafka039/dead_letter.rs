@@ -36,7 +36,12 @@ use std::{sync::Arc, time::Duration};
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct DeadLetterTopic(KafkaSender);
+pub struct DeadLetterTopic {
+    topic: Box<str>,
+    sender: KafkaSender,
+    /// Whether it is known to be of the cluster that the messages come from.
+    same_cluster: bool,
+}
 
 impl DeadLetterTopic {
     /// Connects with these settings of librdkafka, and waits at most this long for a response of a broker.
@@ -55,12 +60,24 @@ impl DeadLetterTopic {
         default(&mut config, "message.max.bytes", "1000000000");
         let producer =
             Producer::connect(config, topic.to_owned(), Bounds::default(), timeout, tokens).await?;
-        Ok(Self(KafkaSender::to_topic(topic, producer)))
+        let sender = KafkaSender::to_topic(topic, producer);
+        Ok(Self { topic: topic.into(), sender, same_cluster: false })
+    }
+
+    /// For messages of the same cluster: what comes from the topic itself, which a pattern may match, stays where it is. Otherwise it would
+    /// be received and rejected again, for ever.
+    pub(super) fn of_the_same_cluster(self) -> Self {
+        Self { same_cluster: true, ..self }
     }
 }
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.enqueue(letter.as_received()).await?.await.map(drop)
+        if self.same_cluster && letter.received.topic() == Some(&*self.topic) {
+            tracing::error!(topic = %self.topic, reason = %letter.reason,
+                "a rejected message stays in the topic of dead letters, which this receiver itself reads");
+            return Ok(());
+        }
+        self.sender.enqueue(letter.as_received()).await?.await.map(drop)
     }
 }

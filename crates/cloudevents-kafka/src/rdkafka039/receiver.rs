@@ -221,7 +221,7 @@ impl KafkaReceiver {
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
         let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
-        let log = rejected(&endpoint, &mut options, &config, tokens.as_ref()).await?;
+        let log = rejected(&endpoint, &options, &topics, &config, tokens.as_ref()).await?;
         let starts_at_end = consuming(&endpoint, &options, &mut config)?;
         config::understand_json(&mut options.receiver);
         let ledger = Ledger::new(log)?;
@@ -310,17 +310,23 @@ fn partitions(
 /// Returns what happens to rejected messages.
 async fn rejected(
     endpoint: &Endpoint,
-    options: &mut KafkaReceiverOptions,
+    options: &KafkaReceiverOptions,
+    topics: &[String],
     config: &ClientConfig,
     tokens: Option<&Arc<Keeper>>,
 ) -> Result<LogOptions, Error> {
     let log = options.log.clone();
-    Ok(match rejecting(endpoint, log.is_decided(), Some("topic"), false, "KafkaReceiverOptions::log")? {
+    // What a pattern matches, only librdkafka knows.
+    let reads = |topic: &str| topics.iter().any(|read| read == topic);
+    let field = "KafkaReceiverOptions::log";
+    Ok(match rejecting(endpoint, log.is_decided(), Some("topic"), false, field, reads)? {
         Rejecting::AsDecided | Rejecting::ToBroker => log,
         Rejecting::Dropped => log.dropping_rejected(),
         Rejecting::To(topic) => {
             let (config, limit) = (config.clone(), options.connect_timeout);
-            log.with_sink(DeadLetterTopic::open(topic, config, limit, tokens.cloned()).await?)
+            log.with_sink(
+                DeadLetterTopic::open(topic, config, limit, tokens.cloned()).await?.of_the_same_cluster(),
+            )
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::{
     options::{Qos, Target},
     sender::MqttSender,
-    topic::Topic,
+    topic::{Topic, matches},
 };
 use crate::Version;
 use cloudevents_core::Error;
@@ -19,7 +19,8 @@ pub(super) async fn decided(
     log: LogOptions,
 ) -> Result<LogOptions, Error> {
     let is_decided = log.is_decided();
-    Ok(match rejecting(endpoint, is_decided, Some("topic"), false, "MqttReceiverOptions::log")? {
+    let reads = |topic: &str| matches(&target.topic, topic);
+    Ok(match rejecting(endpoint, is_decided, Some("topic"), false, "MqttReceiverOptions::log", reads)? {
         Rejecting::AsDecided | Rejecting::ToBroker => log,
         Rejecting::Dropped => log.dropping_rejected(),
         Rejecting::To(topic) => {

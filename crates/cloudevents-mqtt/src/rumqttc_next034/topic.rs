@@ -90,8 +90,12 @@ impl Topic {
 /// Whether a topic matches a filter, also one of a shared subscription (MQTT 5.0, sections 4.7 and 4.8.2).
 pub(super) fn matches(filter: &str, topic: &str) -> bool {
     let shared = filter.strip_prefix("$share/").and_then(|shared| shared.split_once('/'));
+    let filter = shared.map_or(filter, |(_, filter)| filter);
+    if topic.starts_with('$') && !filter.starts_with('$') {
+        return false; // MQTT 5.0, section 4.7.2
+    }
     let mut topics = topic.split('/');
-    for level in shared.map_or(filter, |(_, filter)| filter).split('/') {
+    for level in filter.split('/') {
         match (level, topics.next()) {
             ("#", _) => return true, // with the level above it
             ("+", Some(_)) => {}
@@ -187,6 +191,9 @@ mod tests {
             ("$share/group/a/+", "b/b", false),
             ("a", "a", true),
             ("a", "b", false),
+            ("#", "$SYS/a", false),
+            ("$share/group/+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
         ] {
             assert_eq!(matches(filter, topic), wanted, "{filter} {topic}");
         }

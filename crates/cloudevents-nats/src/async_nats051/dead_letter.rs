@@ -14,7 +14,8 @@ pub(super) async fn decided(
     queue: QueueOptions,
 ) -> Result<QueueOptions, Error> {
     let (is_decided, broker) = (queue.is_decided(), target.jetstream);
-    Ok(match rejecting(endpoint, is_decided, Some("subject"), broker, "NatsReceiverOptions::queue")? {
+    let reads = |subject: &str| matches(&target.subject, subject);
+    Ok(match rejecting(endpoint, is_decided, Some("subject"), broker, "NatsReceiverOptions::queue", reads)? {
         Rejecting::AsDecided => queue,
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),
@@ -38,5 +39,41 @@ impl DeadLetterSink for DeadLetterSubject {
             None => message, // it has no stream, or would be too large with headers
         };
         self.0.enqueue(message).await?.await.map(drop)
+    }
+}
+
+/// Whether a subject matches a filter.
+fn matches(filter: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for wanted in filter.split('.') {
+        match (wanted, tokens.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(token)) if wanted == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of NATS's documentation of subjects.
+    #[test]
+    fn filters() {
+        for (filter, subject, wanted) in [
+            ("time.us.east", "time.us.east", true),
+            ("time.us.east", "time.us", false),
+            ("time.*.east", "time.eu.east", true),
+            ("time.us.*", "time.us.east.atlanta", false),
+            ("time.us.>", "time.us.east.atlanta", true),
+            ("time.us.>", "time.us", false),
+            (">", "time", true),
+            ("", "time", false),
+        ] {
+            assert_eq!(matches(filter, subject), wanted, "{filter} {subject}");
+        }
     }
 }

@@ -217,7 +217,11 @@ impl RabbitReceiver {
         let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
         let rejected = options.queue;
         let is_decided = rejected.is_decided();
-        let to = rejecting(&endpoint, is_decided, Some("queue"), true, "RabbitReceiverOptions::queue")?;
+        // What the bindings of an exchange are, only the broker knows.
+        let own = Destination::queue(&queue).ok();
+        let reads = |place: &str| Destination::parse(place, &Default::default()).ok() == own;
+        let field = "RabbitReceiverOptions::queue";
+        let to = rejecting(&endpoint, is_decided, Some("queue"), true, field, reads)?;
         let letters = match to {
             Rejecting::To(place) => Some(in_url(&endpoint, Destination::parse(place, &Default::default()))?),
             _ => None,

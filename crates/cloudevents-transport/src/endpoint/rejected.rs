@@ -17,7 +17,8 @@ pub enum Rejecting<'e> {
 }
 
 /// Reads the options `dead-letter` and `reject`. `is_decided` is whether the program has decided, `place` what `dead-letter` names, such as
-/// `queue`, `broker` whether the protocol has `reject=broker`, and `field` where a program decides, such as `AmqpReceiverOptions::queue`.
+/// `queue`, `broker` whether the protocol has `reject=broker`, `field` where a program decides, such as `AmqpReceiverOptions::queue`, and
+/// `reads` whether the receiver itself reads such a place, as far as that is known: a message that cannot be read would go round for ever.
 ///
 /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), and [`Unsupported`](ErrorKind::Unsupported) if neither URL nor program decides.
 ///
@@ -25,9 +26,10 @@ pub enum Rejecting<'e> {
 /// use cloudevents_core::ErrorKind;
 /// use cloudevents_transport::{Endpoint, binding::{Rejecting, rejecting}};
 ///
-/// let read = |url: &str| rejecting(&Endpoint::parse(url).unwrap(), false, Some("queue"), true, "Options::queue").map(|to| format!("{to:?}"));
+/// let read = |url: &str| rejecting(&Endpoint::parse(url).unwrap(), false, Some("queue"), true, "Options::queue", |place| place == "orders").map(|to| format!("{to:?}"));
 /// assert_eq!(read("amqp://host/orders?dead-letter=rejected").unwrap(), "To(\"rejected\")");
 /// assert_eq!(read("amqp://host/orders?reject=broker").unwrap(), "ToBroker");
+/// assert_eq!(read("amqp://host/orders?dead-letter=orders").unwrap_err().kind(), ErrorKind::InvalidUrl);
 /// let undecided = read("amqp://host/orders").unwrap_err();
 /// assert_eq!(undecided.kind(), ErrorKind::Unsupported);
 /// assert_eq!(undecided.help(), Some("add `dead-letter=<queue>`, `reject=broker` or `reject=drop` to the URL, or decide in `Options::queue`"));
@@ -38,6 +40,7 @@ pub fn rejecting<'e>(
     place: Option<&str>,
     broker: bool,
     field: &str,
+    reads: impl FnOnce(&str) -> bool,
 ) -> Result<Rejecting<'e>, Error> {
     match (endpoint.option("dead-letter"), endpoint.option("reject")) {
         (None, None) if is_decided => Ok(Rejecting::AsDecided),
@@ -59,6 +62,9 @@ pub fn rejecting<'e>(
         (Some(""), None) => {
             Err(endpoint.invalid(format!("the option `dead-letter` names no {}", place.unwrap_or("place"))))
         }
+        (Some(place), None) if reads(place) => Err(endpoint
+            .invalid("the option `dead-letter` names a place that this receiver itself reads")
+            .with_help("name another one: what is rejected would be received and rejected again, for ever")),
         (Some(place), None) => Ok(Rejecting::To(place)),
         (None, Some("drop")) => Ok(Rejecting::Dropped),
         (None, Some("broker")) if broker => Ok(Rejecting::ToBroker),
@@ -79,7 +85,9 @@ mod tests {
     fn choices() {
         let read = |options: &str, is_decided, broker| {
             let endpoint = Endpoint::parse(&format!("x://host/t?{options}")).unwrap();
-            let read = rejecting(&endpoint, is_decided, Some("topic"), broker, "Options::log");
+            let read = rejecting(&endpoint, is_decided, Some("topic"), broker, "Options::log", |place| {
+                place == "own"
+            });
             read.map(|to| format!("{to:?}")).map_err(|error| error.kind())
         };
         assert_eq!(read("", true, false).unwrap(), "AsDecided");
@@ -90,6 +98,7 @@ mod tests {
             ("reject=", true),
             ("dead-letter=", true),
             ("dead-letter=a&reject=drop", true),
+            ("dead-letter=own", true),
         ] {
             assert_eq!(read(options, true, broker), Err(ErrorKind::InvalidUrl), "{options}");
         }
@@ -99,7 +108,7 @@ mod tests {
     fn help_has_only_what_there_is() {
         let help = |place, broker| {
             let endpoint = Endpoint::parse("x://host/t").unwrap();
-            let error = rejecting(&endpoint, false, place, broker, "O").unwrap_err();
+            let error = rejecting(&endpoint, false, place, broker, "O", |_| false).unwrap_err();
             error.help().map(str::to_owned).unwrap()
         };
         assert_eq!(help(None, false), "add `reject=drop` to the URL, or decide in `O`");

@@ -184,7 +184,7 @@ pub(super) fn read(
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
 pub(crate) fn decided(endpoint: &Endpoint, queue: QueueOptions) -> Result<QueueOptions, Error> {
-    Ok(match rejecting(endpoint, queue.is_decided(), None, false, "WsReceiverOptions::queue")? {
+    Ok(match rejecting(endpoint, queue.is_decided(), None, false, "WsReceiverOptions::queue", |_| false)? {
         Rejecting::Dropped => queue.dropping_rejected(),
         _ => queue,
     })
