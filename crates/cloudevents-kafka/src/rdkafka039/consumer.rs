@@ -230,7 +230,8 @@ impl Polling {
                 Step::Other => {}
                 Step::Error(error) => handover.fail(error),
                 Step::Over(error) => {
-                    // Before the program has the error.
+                    // Before the program has the error. librdkafka does not say that the partitions are another member's now.
+                    self.client.context().lost_all();
                     self.client.context().state.ended(&error);
                     handover.fail(error);
                     more = Err(Ended);

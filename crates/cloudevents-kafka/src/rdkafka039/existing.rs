@@ -18,7 +18,12 @@ use rdkafka::{
     consumer::{CommitMode, Consumer as _, ConsumerContext, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, timeout_at};
 
 /// Creates a receiver over the program's own consumer, which has its own subscription or assignment,
@@ -35,7 +40,8 @@ use tokio::time::{Instant, timeout_at};
 ///   longer than `max.poll.interval.ms` loses its partitions.
 /// - A rebalance does not wait for unsettled deliveries: the new owner of the partition receives them
 ///   again.
-/// - Commits happen while messages are requested, and at the end of draining.
+/// - Commits happen while messages are requested, and at the end of draining. So it is seen then, too, that a partition has moved: one that
+///   goes and comes back between two [intervals](KafkaReceiverOptions::commit_interval) is taken for one that stayed.
 /// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and skips what is
 ///   there.
 ///
@@ -74,6 +80,7 @@ pub fn receiver_over<C: ConsumerContext + 'static>(
         consumer: Arc::new(consumer),
         interval: options.commit_interval.max(SHORTEST),
         due: Instant::now(),
+        known: BTreeSet::new(),
         marked: BTreeMap::new(),
         paused: Vec::new(),
     };
@@ -90,6 +97,8 @@ struct Existing<C: ConsumerContext + 'static> {
     interval: Duration,
     /// When the next commit is due.
     due: Instant,
+    /// The partitions that the ledger has.
+    known: BTreeSet<Partition>,
     /// Marks that are not committed yet.
     marked: BTreeMap<Partition, u64>,
     /// The partitions that the consumer does not fetch.
@@ -100,11 +109,12 @@ impl<C: ConsumerContext + 'static> Existing<C> {
     /// Converts the message to a record. A partition is registered from its first message on. If it is read from an
     /// earlier position again, for whatever reason, the ledger begins again there: after it was revoked and
     /// assigned, messages in flight come twice, and none is lost.
-    fn record(&self, message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Record> {
+    fn record(&mut self, message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Record> {
         let (number, offset) = place(message)?;
         let partition = Partition::new(message.topic(), number);
         if self.ledger.position(&partition).is_none() {
             self.ledger.assign(partition.clone(), offset);
+            self.known.insert(partition.clone());
         }
         let received = read(message, (partition.clone(), offset), &self.decoding);
         Some(Record::new(partition, offset, received))
@@ -130,23 +140,21 @@ impl<C: ConsumerContext + 'static> Existing<C> {
         self.paused = wanted;
     }
 
-    /// Commits the marks of the partitions that the consumer has.
+    /// Revokes the partitions that the consumer has not any more, and commits the marks of the others.
     async fn commit_marks(&mut self) -> Result<(), Error> {
         for mark in self.ledger.marks() {
             self.marked.insert(mark.partition, mark.offset);
         }
-        if self.marked.is_empty() {
+        if self.known.is_empty() {
             return Ok(());
         }
         let assigned = self.consumer.assignment().map_err(failed)?;
-        let is_assigned = |partition: &Partition| {
+        self.known.retain(|partition| {
             let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
-            assigned.find_partition(partition.topic(), number).is_some()
-        };
-        self.marked.retain(|partition, _| {
-            let stays = is_assigned(partition);
+            let stays = assigned.find_partition(partition.topic(), number).is_some();
             if !stays {
-                self.ledger.revoke(partition); // its new owner commits
+                self.ledger.revoke(partition); // its new owner receives what is not settled, and commits
+                self.marked.remove(partition);
             }
             stays
         });

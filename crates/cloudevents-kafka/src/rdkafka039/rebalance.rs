@@ -212,6 +212,14 @@ impl Group {
         }
     }
 
+    /// The consumer is over, with all partitions: nothing of them can be settled here any more.
+    pub(super) fn lost_all(&self) {
+        let all = self.books().assigned.all();
+        for (partition, _) in all {
+            self.ledger.revoke(&partition);
+        }
+    }
+
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let revoked: Vec<_> = partitions(list).collect();
         let lost = consumer.assignment_lost();

@@ -1,6 +1,6 @@
 //! Patterns, manual assignment, seeking, lag, and the program's own consumer; on the embedded broker.
 
-use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, soon};
+use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, record, soon};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
 use cloudevents_testkit::kafka::{Broker, Refusal};
@@ -32,6 +32,31 @@ async fn a_pattern_receives_all_topics_that_match() {
     }
     assert_eq!(topics, BTreeSet::from([one.name, other.name]));
     assert!(!topics.contains(&foreign.name));
+}
+
+/// Otherwise one that cannot be read would be a letter again and again.
+#[tokio::test]
+async fn a_dead_letter_that_is_received_and_rejected_stays_where_it_is() {
+    let (topic, letters) = (Topic::new(1), Topic::new(1));
+    let url = |topics: &str| {
+        let (servers, group, letters) = (&topic.servers, topic.group(), &letters.name);
+        format!("kafka://{servers}/{topics}?group={group}&dead-letter={letters}")
+    };
+    let named = url(&format!("{},{}", topic.name, letters.name));
+    let error = soon(receiver(&named, KafkaReceiverOptions::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{error}");
+    // Of a pattern, librdkafka alone knows what it matches.
+    let pattern = url(&format!("%5E({}%7C{})$", topic.name, letters.name));
+    let mut receiver = soon(receiver(&pattern, KafkaReceiverOptions::default())).await.unwrap();
+    topic.produce(&record(&[], b"x")).await;
+    for place in [&topic, &letters] {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.topic(), Some(&*place.name));
+        soon(delivery.reject("no event")).await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!(SHARED.ends(&letters.name).unwrap(), [1]);
+    assert_eq!(SHARED.committed(&topic.group(), &letters.name).unwrap(), [Some(1)]);
 }
 
 #[tokio::test]
@@ -260,4 +285,54 @@ async fn a_cancelled_commit_of_the_programs_own_consumer_loses_no_mark() {
     broker.answer_after(Duration::ZERO).unwrap();
     soon(receiver.drain(PATIENCE)).await.unwrap();
     assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(3)]);
+}
+
+/// What moves to another member is not this one's any more, although nothing of it was settled meanwhile.
+#[tokio::test]
+async fn a_partition_that_leaves_the_programs_own_consumer_is_revoked() {
+    const COUNT: usize = 40;
+    let topic = filled(2, COUNT).await;
+    let open = || {
+        let consumer: StreamConsumer = config(&topic.servers)
+            .set("group.id", topic.group())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("session.timeout.ms", "2500")
+            .set("heartbeat.interval.ms", "300")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&topic.name]).unwrap();
+        let mut options = KafkaReceiverOptions::default();
+        options.log = LogOptions::default().dropping_rejected();
+        options.commit_interval = Duration::from_millis(100);
+        receiver_over(consumer, options).unwrap()
+    };
+    let (mut first, mut held) = (open(), Vec::new());
+    for _ in 0..COUNT {
+        held.push(next(&mut first).await);
+    }
+    let mut second = open();
+    let moved = tokio::spawn(async move {
+        let delivery = next(&mut second).await;
+        let partition = delivery.partition().unwrap().clone();
+        (partition, delivery, second)
+    });
+    // The first one has to be polled, so that the group is rebalanced.
+    let mut again = Vec::new();
+    while !moved.is_finished() {
+        again.extend(timeout(Duration::from_millis(50), first.next()).await);
+    }
+    let (partition, _theirs, _second) = soon(moved).await.unwrap();
+    held.retain(|delivery| delivery.partition() == Some(&partition));
+    assert!(!held.is_empty());
+    soon(async {
+        while held.iter().any(|delivery| delivery.is_current()) {
+            again.extend(timeout(Duration::from_millis(50), first.next()).await);
+        }
+    })
+    .await;
+    for delivery in held {
+        assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
+    }
 }

@@ -127,6 +127,7 @@ async fn a_second_static_member_takes_the_place_of_the_first() {
     assert_eq!(number(&taken), 0);
     taken.accept().await.unwrap();
     soon(async { while topic.committed_and_ends().await.0 != [Some(1)] {} }).await;
+    let held = next(&mut first).await;
     let mut second = member().await;
     for expected in 1..3 {
         let delivery = next(&mut second).await;
@@ -146,6 +147,9 @@ async fn a_second_static_member_takes_the_place_of_the_first() {
     assert!(ended.to_string().contains("instance"), "{ended}");
     let state = first.connectivity().state();
     assert!(state.is_failed(), "{state:?}");
+    // The second one has it.
+    assert_eq!((number(&held), held.is_current()), (1, false));
+    assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
     soon(second.drain(PATIENCE)).await.unwrap();
     assert_eq!(topic.committed_and_ends().await.0, [Some(3)]);
 }
