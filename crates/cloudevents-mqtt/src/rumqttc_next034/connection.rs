@@ -5,7 +5,8 @@ use super::{
     login::Login,
     options::{Qos, Target},
     outbox::{Chunk, Outbox},
-    packet::{Packet, Reader, Welcome},
+    packet::{self, Packet, Reader, Welcome},
+    refusal::MqttRefusal,
 };
 use crate::Version;
 use bytes::{Bytes, BytesMut};
@@ -61,11 +62,9 @@ pub(super) struct Terms {
     pub(super) receive_maximum: u16,
     /// The largest packet to receive.
     pub(super) max_packet_size: u32,
-    /// The subscription, if any.
-    pub(super) subscription: Option<(String, Qos)>,
 }
 
-/// A connection that is accepted and subscribed. Dropping it closes it.
+/// A connection that is accepted. Dropping it closes it.
 pub(super) struct Connection {
     reader: ReadHalf<Box<dyn Stream>>,
     writer: WriteHalf<Box<dyn Stream>>,
@@ -74,6 +73,7 @@ pub(super) struct Connection {
     /// Packets that came before the subscription was confirmed.
     early: Vec<Packet>,
     keep_alive: Duration,
+    pub(super) host: Host,
     pub(super) welcome: Welcome,
 }
 
@@ -97,7 +97,7 @@ pub(super) trait Side: Send {
 }
 
 impl Connection {
-    /// Connects to this host, logs in and subscribes.
+    /// Connects to this host and logs in.
     pub(super) async fn open(target: &Target, host: &Host, terms: &Terms) -> Result<Self, Error> {
         let login = match &target.options.logins {
             Some(logins) => logins.login().await?,
@@ -113,24 +113,41 @@ impl Connection {
             buffer: BytesMut::with_capacity(CHUNK),
             early: Vec::new(),
             keep_alive: target.options.keep_alive,
+            host: host.clone(),
             welcome: Welcome {
                 refused: None,
                 session_present: false,
                 receive_maximum: u16::MAX,
                 max_packet_size: u32::MAX,
                 max_qos: 2,
+                retains: true,
                 keep_alive: None,
             },
         };
         connection.write(&connect(target, &login, terms)?).await?;
         connection.welcome = connection.welcomed(version).await?;
         connection.keep_alive = agreed(connection.keep_alive, connection.welcome.keep_alive);
-        if let Some((filter, qos)) = &terms.subscription {
-            connection.write(&subscribe(version, filter, *qos)?).await?;
-            connection.subscribed(filter, target.options.connect_timeout.mul_f64(0.3)).await?;
-        }
-        target.addresses.worked();
         Ok(connection)
+    }
+
+    /// Subscribes to the filter of a receiver.
+    pub(super) async fn subscribe(&mut self, target: &Target, qos: Qos) -> Result<(), Error> {
+        let filter = &target.topic;
+        self.write(&subscribe(target.options.version, filter, qos)?).await?;
+        let mut patience = target.options.connect_timeout.mul_f64(0.3);
+        if !self.keep_alive.is_zero() {
+            // Nothing is sent meanwhile, and a broker ends a connection that is silent for one and a half of it.
+            patience = patience.min(self.keep_alive.mul_f64(0.5));
+        }
+        self.subscribed(filter, qos, patience).await
+    }
+
+    /// Ends the connection. The rest of the session is as agreed.
+    pub(super) async fn leave(mut self, version: Version) -> Result<(), Error> {
+        let mut bytes = BytesMut::new();
+        packet::disconnect(&mut bytes, version, None);
+        self.write(&bytes).await?;
+        self.writer.shutdown().await.map_err(lost)
     }
 
     async fn welcomed(&mut self, version: Version) -> Result<Welcome, Error> {
@@ -155,20 +172,12 @@ impl Connection {
 
     /// Waits until the broker has confirmed the subscription, or has sent as much as is kept until then. For a session that is resumed, the
     /// confirmation is behind what has waited, which may take long: no longer than `patience` while it comes.
-    async fn subscribed(&mut self, filter: &str, patience: Duration) -> Result<(), Error> {
+    async fn subscribed(&mut self, filter: &str, qos: Qos, patience: Duration) -> Result<(), Error> {
         let mut bytes = 0_usize;
         let mut enough = pin!(sleep(patience));
         loop {
             match self.packets.next(&mut self.buffer)? {
-                Some(Packet::SubAck(SUBSCRIPTION, mut codes)) => {
-                    return match codes.pop() {
-                        Some(None) => Ok(()),
-                        Some(Some(refusal)) => Err(failure::refused(format_args!("the subscription to `{filter}`: {refusal}"))
-                            .with_help("the broker does not let this user subscribe to this filter, or does not support it")
-                            .with_source(refusal)),
-                        None => Err(failure::malformed("SUBACK without a code")),
-                    };
-                }
+                Some(Packet::SubAck(SUBSCRIPTION, mut codes)) => return granted(filter, qos, codes.pop()),
                 Some(Packet::Goodbye(error)) => return Err(error),
                 Some(packet @ (Packet::Publish(_) | Packet::PubRel(_))) => {
                     let size = if let Packet::Publish(arrived) = &packet { arrived.size() } else { 0 };
@@ -228,13 +237,20 @@ impl Connection {
             let writing = pin!(write_all(&mut writer, outbox, &pulse));
             let beating = pin!(pulse.beat(keep_alive, outbox));
             match select(writing, select(reading, beating)).await {
-                Either::Left((written, _)) => written.err(),
-                Either::Right((Either::Left((error, _)) | Either::Right((error, _)), _)) => Some(error),
+                Either::Left((written, _)) => written.err().map(|error| (error, true)),
+                Either::Right((Either::Left((error, _)) | Either::Right((error, _)), _)) => {
+                    Some((error, false))
+                }
             }
         };
         outbox.end();
         match ended {
-            Some(error) => error,
+            Some((error, false)) => error,
+            // The broker may have said why before it closed the connection.
+            Some((error, true)) => {
+                let reason = goodbye(&mut reader, &mut packets, &mut buffer);
+                timeout(PATIENCE, reason).await.ok().flatten().unwrap_or(error)
+            }
             None => {
                 // If the socket were closed with unread bytes, the broker might not get what was written.
                 let _ = timeout(PATIENCE, async {
@@ -285,6 +301,21 @@ async fn read(reader: &mut ReadHalf<Box<dyn Stream>>, buffer: &mut BytesMut) -> 
         Ok(0) => Err(disconnected("the broker closed the connection")),
         Ok(_) => Ok(()),
         Err(error) => Err(lost(error)),
+    }
+}
+
+/// Reads what has arrived, without taking it. Returns why the broker has ended the connection, if it has said so.
+async fn goodbye(
+    reader: &mut ReadHalf<Box<dyn Stream>>,
+    packets: &mut Reader,
+    buffer: &mut BytesMut,
+) -> Option<Error> {
+    loop {
+        match packets.next(buffer).ok()? {
+            Some(Packet::Goodbye(error)) => return Some(error),
+            Some(_) => {}
+            None => read(reader, buffer).await.ok()?,
+        }
     }
 }
 
@@ -434,6 +465,25 @@ pub(super) fn subscribe(version: Version, filter: &str, qos: Qos) -> Result<Byte
     };
     written.map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error))?;
     Ok(bytes)
+}
+
+/// Checks what the broker has granted for the subscription of a receiver.
+pub(super) fn granted(filter: &str, qos: Qos, code: Option<Result<u8, MqttRefusal>>) -> Result<(), Error> {
+    match code {
+        // Nothing would come again after a loss. With QoS 1 for QoS 2, it would.
+        Some(Ok(0)) if qos != Qos::AtMostOnce => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail(format!("the broker grants QoS 0 at most for the subscription to `{filter}`"))
+            .with_help("add `qos=0` to the URL if messages may be lost")),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(refusal)) => {
+            Err(failure::refused(format_args!("the subscription to `{filter}`: {refusal}"))
+                .with_help(
+                    "the broker does not let this user subscribe to this filter, or does not support it",
+                )
+                .with_source(refusal))
+        }
+        None => Err(failure::malformed("SUBACK without a code")),
+    }
 }
 
 fn lost(error: std::io::Error) -> Error {

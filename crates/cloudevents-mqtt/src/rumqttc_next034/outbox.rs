@@ -40,6 +40,13 @@ struct Out {
     ended: bool,
 }
 
+impl Out {
+    /// Whether nothing more is sent: behind DISCONNECT, nothing may be (MQTT 5.0, section 3.14.4).
+    fn is_over(&self) -> bool {
+        self.ended || self.closing
+    }
+}
+
 /// What is written in one go.
 #[derive(Default)]
 pub(super) struct Chunk {
@@ -64,11 +71,10 @@ impl Outbox {
 
     /// Whether packets can still be added.
     pub(super) fn is_open(&self) -> bool {
-        let out = self.out();
-        !out.ended && !out.closing
+        !self.out().is_over()
     }
 
-    /// Adds packets that answer what was read. What is added after the end is dropped.
+    /// Adds packets that answer what was read. What is added after the end, or behind DISCONNECT, is dropped.
     pub(super) fn add(&self, write: impl FnOnce(&mut BytesMut)) {
         let mut added = 0;
         let _ = self.try_add(|buffer| {
@@ -87,10 +93,10 @@ impl Outbox {
         write: impl FnOnce(&mut BytesMut) -> Result<Option<u64>, Error>,
     ) -> Result<(), Error> {
         let mut out = self.out();
-        let was_empty = out.buffer.is_empty();
-        if out.ended {
-            out.buffer = BytesMut::new();
+        if out.is_over() {
+            return write(&mut BytesMut::new()).map(drop);
         }
+        let was_empty = out.buffer.is_empty();
         let unconfirmed = write(&mut out.buffer)?;
         out.unconfirmed.extend(unconfirmed);
         drop(out);
@@ -103,7 +109,9 @@ impl Outbox {
     /// Adds a PINGREQ. Returns its number, for [`answered`](Self::answered).
     pub(super) fn ping(&self) -> u64 {
         let mut out = self.out();
-        packet::ping(&mut out.buffer);
+        if !out.is_over() {
+            packet::ping(&mut out.buffer);
+        }
         out.pings = out.pings.saturating_add(1);
         let number = out.pings;
         drop(out);
@@ -185,5 +193,25 @@ impl Outbox {
             }
             self.added.notified().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MQTT 5.0, section 3.14.4.
+    #[tokio::test]
+    async fn nothing_is_sent_behind_disconnect() {
+        let outbox = Outbox::new(None);
+        outbox.ping();
+        outbox.close(Version::V5, None);
+        outbox.ping();
+        outbox.add(|buffer| packet::acknowledgement(buffer, packet::PUBCOMP, 1));
+        let mut chunk = Chunk::default();
+        assert!(outbox.next(&mut chunk).await);
+        assert_eq!(&chunk.bytes[..2], b"\xc0\0");
+        assert!(chunk.bytes[2..].starts_with(b"\xe0") && chunk.bytes.len() <= 6, "{:?}", chunk.bytes);
+        assert!(!outbox.next(&mut chunk).await);
     }
 }

@@ -27,7 +27,8 @@ pub(super) enum Packet {
     PubRec(u16, Option<MqttRefusal>),
     PubRel(u16),
     PubComp(u16),
-    SubAck(u16, Vec<Option<MqttRefusal>>),
+    /// The QoS that is granted for each filter, or why there is none.
+    SubAck(u16, Vec<Result<u8, MqttRefusal>>),
     Pong,
     Goodbye(Error),
     Other,
@@ -42,6 +43,8 @@ pub(super) struct Welcome {
     pub(super) receive_maximum: u16,
     pub(super) max_packet_size: u32,
     pub(super) max_qos: u8,
+    /// Whether the broker keeps messages for later subscribers.
+    pub(super) retains: bool,
     pub(super) keep_alive: Option<u16>,
 }
 
@@ -290,6 +293,7 @@ fn of_v3(packet: v4::Packet) -> Packet {
                 receive_maximum: u16::MAX,
                 max_packet_size: u32::MAX,
                 max_qos: 2,
+                retains: true,
                 keep_alive: None,
             })
         }
@@ -299,8 +303,8 @@ fn of_v3(packet: v4::Packet) -> Packet {
         v4::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
         v4::Packet::SubAck(ack) => {
             let codes = ack.return_codes.into_iter().map(|code| match code {
-                v4::SubscribeReasonCode::Success(_) => None,
-                v4::SubscribeReasonCode::Failure => MqttRefusal::new(0x80, None),
+                v4::SubscribeReasonCode::Success(qos) => Ok(qos as u8),
+                v4::SubscribeReasonCode::Failure => Err(MqttRefusal { code: 0x80, reason: None }),
             });
             Packet::SubAck(ack.pkid, codes.collect())
         }
@@ -326,6 +330,7 @@ fn of_v5(packet: v5::Packet) -> Packet {
                     .and_then(|properties| properties.max_packet_size)
                     .unwrap_or(u32::MAX),
                 max_qos: properties.and_then(|properties| properties.max_qos).unwrap_or(2),
+                retains: properties.and_then(|properties| properties.retain_available) != Some(0),
                 keep_alive: properties.and_then(|properties| properties.server_keep_alive),
             })
         }
@@ -341,10 +346,10 @@ fn of_v5(packet: v5::Packet) -> Packet {
         v5::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
         v5::Packet::SubAck(ack) => {
             let reason = ack.properties.and_then(|properties| properties.reason_string);
-            let codes = ack
-                .return_codes
-                .into_iter()
-                .map(|code| MqttRefusal::new(subscribe_code(code), reason.clone()));
+            let codes = ack.return_codes.into_iter().map(|code| {
+                let code = subscribe_code(code);
+                MqttRefusal::new(code, reason.clone()).map_or(Ok(code), Err)
+            });
             Packet::SubAck(ack.pkid, codes.collect())
         }
         v5::Packet::PingResp => Packet::Pong,
@@ -393,7 +398,7 @@ fn connect_code(code: v5::ConnectReturnCode) -> u8 {
 fn subscribe_code(code: v5::SubscribeReasonCode) -> u8 {
     use v5::SubscribeReasonCode as Code;
     match code {
-        Code::Success(_) => 0,
+        Code::Success(qos) => qos as u8,
         Code::Failure | Code::Unspecified => 0x80,
         Code::ImplementationSpecific => 0x83,
         Code::NotAuthorized => 0x87,

@@ -35,7 +35,7 @@ pub(super) struct Prepared<'a> {
 #[derive(Clone, Default)]
 pub(super) struct Extras<'a> {
     headers: Vec<(&'a str, &'a str)>,
-    expiry: Option<u32>,
+    pub(super) expiry: Option<u32>,
     reply_to: Option<&'a str>,
     correlation: Option<&'a [u8]>,
 }

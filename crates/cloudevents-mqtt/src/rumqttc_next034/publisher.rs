@@ -32,6 +32,7 @@ pub(super) struct Linking {
     pub(super) target: Arc<Target>,
     pub(super) terms: Terms,
     pub(super) qos: Qos,
+    pub(super) retain: bool,
     pub(super) in_flight: Bounds,
     pub(super) timeout: Duration,
     pub(super) reply_topic: Arc<str>,
@@ -48,6 +49,11 @@ impl Connect for Linking {
                 .with_detail(format!("the broker supports QoS {} at most", welcome.max_qos))
                 .with_help("add `qos=` with a lower one to the URL"));
         }
+        if self.retain && !welcome.retains {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the broker keeps no messages for later subscribers, as `retain` requests"));
+        }
+        self.target.addresses.worked();
         let confirms = Confirms::new(self.timeout);
         let room = usize::from(welcome.receive_maximum)
             .min(self.in_flight.messages)
@@ -297,7 +303,9 @@ impl Side for Sending<'_> {
                 self.acknowledge(&reply);
                 link.requests.reply(reply, link.version);
             }
-            Packet::SubAck(SUBSCRIPTION, mut codes) => link.requests.subscribed(codes.pop().flatten()),
+            Packet::SubAck(SUBSCRIPTION, mut codes) => {
+                link.requests.subscribed(codes.pop().and_then(Result::err))
+            }
             _ => {}
         }
         Ok(())

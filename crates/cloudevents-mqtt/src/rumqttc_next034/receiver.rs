@@ -7,7 +7,6 @@ use super::{
     session::{self, Resuming},
     source::{Inbox, Source},
 };
-use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
@@ -140,6 +139,10 @@ pub async fn receiver(
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
 /// follows the acknowledgements, and so has read them, and the connection is closed. Then the session is free for another receiver.
 ///
+/// Without a client identifier, the session ends with the receiver: when it is drained or dropped. A broker of MQTT 3.1.1 ends it only over
+/// another connection, which is made then; so the session of a program that crashes stays there until the broker drops it, with what comes
+/// for it meanwhile.
+///
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 pub struct MqttReceiver {
     intake: LogReceiver<Source>,
@@ -155,9 +158,10 @@ impl MqttReceiver {
     /// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
     ///
     /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version;
-    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
-    /// fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user or the subscription.
+    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or grants QoS
+    /// 0 only where more is wanted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
+    /// broker refuses the user or the subscription.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: MqttReceiverOptions,
@@ -179,35 +183,33 @@ impl MqttReceiver {
         let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
         runtime()?;
         let log = dead_letter::decided(&endpoint, &target, log).await?;
-        let is_old = target.options.version == Version::V3;
         let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let terms = Terms {
-            // Nothing ends a left-over session of MQTT 3.1.1.
-            clean: is_old && target.is_unnamed,
+            clean: false,
             session_expiry: u32::try_from(session.as_secs()).unwrap_or(u32::MAX),
             receive_maximum,
             max_packet_size: max_packet_size
                 .unwrap_or_else(|| u32::try_from(most).unwrap_or(u32::MAX))
                 .max(1),
-            subscription: Some((target.topic.clone(), qos)),
         };
         let ledger = Ledger::new(log)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let resuming = Resuming::new(Arc::clone(&target), terms);
+        let resuming = Resuming::new(Arc::clone(&target), terms, qos);
         let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
         let connection = reconnect.once().await?;
         let connectivity = reconnect.connectivity();
         let bounds = Bounds { messages: usize::from(receive_maximum), bytes: receiver.in_flight.bytes };
         let partition = Partition::new(target.topic.clone(), 0);
-        let inbox = Arc::new(Inbox::new(ledger.clone(), partition, bounds, target.options.version));
+        let inbox = Arc::new(Inbox::new(ledger.clone(), partition, bounds, (target.options.version, qos)));
         let settled = Arc::clone(&inbox.settled);
         ledger.notifying(move || settled.notify_one());
         let (alive, watched) = watch::channel(());
         let outbox = inbox.begin(&connection);
         let begun = (connection, outbox);
-        tokio::spawn(session::run(reconnect, begun, Arc::clone(&inbox), Arc::clone(&target), watched));
-        let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive) };
+        let running = session::run(reconnect, begun, Arc::clone(&inbox), Arc::clone(&target), watched);
+        let running = Some(tokio::spawn(running));
+        let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive), running };
         let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
         Ok(Self { intake, options: receiver, target })
     }

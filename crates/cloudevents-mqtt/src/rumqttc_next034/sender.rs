@@ -142,7 +142,7 @@ impl MqttSender {
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
     /// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
-    /// does not support the version or the QoS, and for binary mode over MQTT 3.1.1.
+    /// does not support the version or the QoS or keeps no messages where `retain` is set, and for binary mode over MQTT 3.1.1.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: MqttSenderOptions,
@@ -209,13 +209,8 @@ impl MqttSender {
         let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
         let limit = u32::try_from(decoding.limits.bytes.saturating_add(super::receiver::ENVELOPE))
             .unwrap_or(u32::MAX);
-        let terms = Terms {
-            clean: true,
-            session_expiry: 0,
-            receive_maximum: u16::MAX,
-            max_packet_size: limit,
-            subscription: None,
-        };
+        let terms =
+            Terms { clean: true, session_expiry: 0, receive_maximum: u16::MAX, max_packet_size: limit };
         let reply_topic = match &options.reply_topic {
             Some(topic) => Topic::checked(topic)?,
             None => format!("cloudevents/replies/{}", target.client).into(),
@@ -224,6 +219,7 @@ impl MqttSender {
             target: Arc::clone(&target),
             terms,
             qos: options.qos,
+            retain: options.retain,
             in_flight: options.in_flight,
             timeout: options.timeout,
             reply_topic,
@@ -275,7 +271,7 @@ impl MqttSender {
         permit: Permit,
     ) -> Result<Result<Outcome<Receipt>, Error>, Permit> {
         let expiry = if self.version() == Version::V5 { self.options.expiry } else { None };
-        let extras = match Extras::of(outgoing, &encoded.message, expiry) {
+        let mut extras = match Extras::of(outgoing, &encoded.message, expiry) {
             Ok(extras) => extras,
             Err(error) => return Ok(Err(error)),
         };
@@ -283,6 +279,9 @@ impl MqttSender {
         let (qos, retain) = (self.options.qos, self.options.retain);
         let returns = self.returns
             && matches!(outgoing.content(), Content::AsReceived(from) if from.native::<ReceivedPublish>().is_some());
+        if self.returns {
+            extras.expiry = None; // a letter is there until it is read
+        }
         link.send(&Prepared { message, topic, qos, retain, returns, extras }, slot, permit)
     }
 

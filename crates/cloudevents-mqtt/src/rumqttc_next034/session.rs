@@ -2,7 +2,8 @@
 
 use super::{
     connection::{Connection, FAREWELL, Terms},
-    options::Target,
+    failure,
+    options::{Qos, Target},
     outbox::Outbox,
     source::{Inbox, Receiving},
 };
@@ -20,19 +21,25 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// Connects to the session of the receiver.
 pub(super) struct Resuming {
     target: Arc<Target>,
     terms: Terms,
+    qos: Qos,
     /// Whether the broker has had the session.
     had: AtomicBool,
+    /// Whether it is gone since the last connection: what is there now was made by an attempt that failed.
+    gone: AtomicBool,
 }
 
 impl Resuming {
-    pub(super) fn new(target: Arc<Target>, terms: Terms) -> Self {
-        Self { target, terms, had: AtomicBool::new(false) }
+    pub(super) fn new(target: Arc<Target>, terms: Terms, qos: Qos) -> Self {
+        Self { target, terms, qos, had: AtomicBool::new(false), gone: AtomicBool::new(false) }
     }
 }
 
@@ -40,37 +47,79 @@ impl Connect for Resuming {
     type Connection = Connection;
 
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
-        let connection = Connection::open(&self.target, host, &self.terms).await?;
+        let mut connection = Connection::open(&self.target, host, &self.terms).await?;
         let resumed = connection.welcome.session_present;
-        let is_kept = !self.terms.clean
-            && (self.target.options.version == Version::V3 || self.terms.session_expiry > 0);
-        if self.had.swap(true, Ordering::Relaxed) && is_kept && !resumed {
+        let is_kept = self.target.options.version == Version::V3 || self.terms.session_expiry > 0;
+        let had = self.had.load(Ordering::Relaxed);
+        if had && is_kept && !resumed {
             tracing::warn!(%host, client = self.target.client,
                 "the broker has lost the session, with what was sent meanwhile and what was not acknowledged; another one has begun");
-        } else {
-            tracing::debug!(%host, resumed, "subscribed");
         }
+        self.gone.fetch_or(!resumed, Ordering::Relaxed);
+        if let Err(error) = connection.subscribe(&self.target, self.qos).await {
+            if !had {
+                drop(connection);
+                end(&self.target, host).await;
+            }
+            return Err(error);
+        }
+        self.target.addresses.worked();
+        self.had.store(true, Ordering::Relaxed);
+        connection.welcome.session_present &= !self.gone.swap(false, Ordering::Relaxed);
+        tracing::debug!(%host, resumed, "subscribed");
         Ok(connection)
     }
 }
 
 /// Receives and acknowledges until the receiver is gone, and reconnects meanwhile.
 pub(super) async fn run(
-    mut reconnect: Reconnect<Resuming>,
-    (mut connection, mut outbox): (Connection, Arc<Outbox>),
+    reconnect: Reconnect<Resuming>,
+    begun: (Connection, Arc<Outbox>),
     inbox: Arc<Inbox>,
     target: Arc<Target>,
+    alive: watch::Receiver<()>,
+) {
+    let mut host = begun.0.host.clone();
+    receive(reconnect, begun, &inbox, (&target, &mut host), alive).await;
+    end(&target, &host).await;
+}
+
+/// Ends a session that has no name to be found by. Over MQTT 3.1.1, only a client that begins another one, which ends with its connection,
+/// does so; over MQTT 5, DISCONNECT has done it.
+async fn end(target: &Target, host: &Host) {
+    if !target.is_unnamed || target.options.version == Version::V5 {
+        return;
+    }
+    let terms =
+        Terms { clean: true, session_expiry: 0, receive_maximum: u16::MAX, max_packet_size: u32::MAX };
+    let ended = timeout(FAREWELL, async {
+        Connection::open(target, host, &terms).await?.leave(target.options.version).await
+    });
+    if let Some(error) =
+        ended.await.map_or_else(|_| Some(failure::disconnected("it takes too long")), Result::err)
+    {
+        tracing::warn!(%host, client = target.client, %error, "the session could not be ended, and is left over at the broker");
+    }
+}
+
+async fn receive(
+    mut reconnect: Reconnect<Resuming>,
+    (mut connection, mut outbox): (Connection, Arc<Outbox>),
+    inbox: &Inbox,
+    (target, host): (&Target, &mut Host),
     mut alive: watch::Receiver<()>,
 ) {
     loop {
-        let error = serve(connection, &outbox, &inbox, &target, &mut alive).await;
+        host.clone_from(&connection.host);
+        let error = serve(connection, &outbox, inbox, target, &mut alive).await;
         inbox.lost();
         if alive.has_changed().is_err() {
             return;
         }
         reconnect.lost(&error);
-        // Clients that take a session from each other would do so for ever.
-        let mut taken = (error.kind() == ErrorKind::Refused).then_some(error);
+        // Clients that take a session from each other would do so for ever, and a broker that grants too little would do it again.
+        let is_final = matches!(error.kind(), ErrorKind::Refused | ErrorKind::Unsupported);
+        let mut taken = is_final.then_some(error);
         if let Some(error) = &taken {
             reconnect.fail(error);
         }
@@ -135,7 +184,7 @@ async fn serve(
             outbox.close(target.options.version, session_expiry);
             match select(driving, pin!(sleep(FAREWELL))).await {
                 Either::Left((error, _)) => error,
-                Either::Right(_) => super::failure::disconnected("the broker did not take what was written"),
+                Either::Right(_) => failure::disconnected("the broker did not take what was written"),
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use super::{
     acknowledge::{Owed, Unacknowledged},
-    connection::{Connection, SUBSCRIPTION, Side},
+    connection::{Connection, SUBSCRIPTION, Side, granted},
     failure,
+    options::Qos,
     outbox::Outbox,
     packet::{Arrived, PUBCOMP, PUBREL, Packet, acknowledgement},
     received::received,
@@ -23,7 +24,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 /// What the program's side and the connection's side of a receiver share.
 pub(super) struct Inbox {
@@ -40,6 +44,7 @@ pub(super) struct Inbox {
     pub(super) ledger: Ledger,
     pub(super) partition: Partition,
     version: Version,
+    qos: Qos,
 }
 
 #[derive(Default)]
@@ -58,7 +63,12 @@ struct Inner {
 }
 
 impl Inbox {
-    pub(super) fn new(ledger: Ledger, partition: Partition, bounds: Bounds, version: Version) -> Self {
+    pub(super) fn new(
+        ledger: Ledger,
+        partition: Partition,
+        bounds: Bounds,
+        (version, qos): (Version, Qos),
+    ) -> Self {
         Self {
             inner: Mutex::default(),
             arrived: Notify::new(),
@@ -69,6 +79,7 @@ impl Inbox {
             ledger,
             partition,
             version,
+            qos,
         }
     }
 
@@ -107,10 +118,6 @@ impl Inbox {
         inner.waiting.clear();
         inner.bytes = 0;
         self.connections.send_replace(());
-    }
-
-    fn is_connected(&self) -> bool {
-        self.inner().connection.is_some()
     }
 
     /// There will be no connection, unless the program tries again.
@@ -236,12 +243,7 @@ impl Side for Receiving<'_> {
             }
             // Behind many messages of the session.
             Packet::SubAck(SUBSCRIPTION, mut codes) => {
-                if let Some(Some(refusal)) = codes.pop() {
-                    return Err(failure::refused(format_args!(
-                        "the subscription of this session: {refusal}"
-                    ))
-                    .with_source(refusal));
-                }
+                granted(self.inbox.partition.topic(), self.inbox.qos, codes.pop())?;
             }
             Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::PubRec(id, None) => self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),
@@ -273,6 +275,8 @@ pub(super) struct Source {
     pub(super) decoding: DecodeOptions,
     /// Ends the task of the connection when it is dropped. `None` after leaving.
     pub(super) alive: Option<watch::Sender<()>>,
+    /// The task of the connection.
+    pub(super) running: Option<JoinHandle<()>>,
 }
 
 impl Source {
@@ -312,9 +316,10 @@ impl LogSource for Source {
 
     /// Ends the connection, so that it does not take the session back from the next receiver with this client identifier.
     async fn leave(&mut self) {
-        let mut connections = self.inbox.connections.subscribe();
         self.alive = None;
-        while self.inbox.is_connected() && connections.changed().await.is_ok() {}
+        if let Some(running) = self.running.take() {
+            let _ = running.await;
+        }
     }
 }
 

@@ -445,6 +445,50 @@ async fn a_session_without_a_name_ends_with_its_receiver() {
     }
 }
 
+/// A reset loses nothing while the program lives, whatever the version is.
+#[tokio::test]
+async fn a_session_without_a_name_is_resumed() {
+    let broker = Broker::start().unwrap();
+    for version in ["5", "3.1.1"] {
+        let url = format!("{}?version={version}", broker.url("t"));
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        let sender = sender(&url, Default::default()).await.unwrap();
+        within(sender.send_all(events(3))).await.unwrap();
+        let held = [next(&mut receiver).await, next(&mut receiver).await];
+        let name =
+            broker.clients().into_iter().find(|name| !broker.session(name).unwrap().filters.is_empty());
+        broker.disconnect_all();
+        connected_again(&receiver).await;
+        for expected in 0..3 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!((id(&delivery), version), (expected.to_string(), version));
+            within(delivery.accept()).await.unwrap();
+        }
+        drop(held);
+        // The session ends with the receiver.
+        within(receiver.drain(PATIENCE)).await.unwrap();
+        assert!(broker.session(&name.unwrap()).is_none(), "{version}");
+    }
+}
+
+/// Otherwise each attempt would leave one over, for which nothing is sent.
+#[tokio::test]
+async fn a_session_without_a_name_ends_with_the_attempt_to_open_it() {
+    let mut options = BrokerOptions::default();
+    options.forbidden = vec!["closed".into()];
+    let broker = Broker::with_options(options).unwrap();
+    for version in ["5", "3.1.1"] {
+        let url = format!("{}?version={version}&session=0s", broker.url("closed"));
+        within(receiver(&url, strict())).await.unwrap_err();
+        within(async {
+            while !broker.clients().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_shared_subscription_divides_messages() {
     let broker = Broker::start().unwrap();
@@ -530,6 +574,37 @@ async fn dead_letters_go_to_a_topic() {
     assert_eq!(letter.header_text("dead-letter-error").as_deref(), Some("missing-attribute"));
     assert_eq!(letter.body().unwrap(), "x");
     until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+}
+
+/// A message that was rejected is not gone when its time is over.
+#[tokio::test]
+async fn a_dead_letter_does_not_expire_with_its_message() {
+    let broker = Broker::start().unwrap();
+    let url = format!("{}?client=c&dead-letter=rejected", broker.url("t"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    let sender = sender(&format!("{}?expiry=1h", broker.url("t")), Default::default()).await.unwrap();
+    within(sender.send(&event(1))).await.unwrap();
+    within(next(&mut receiver).await.reject("why")).await.unwrap();
+    let expiry: Vec<_> = broker.published().into_iter().map(|message| message.expiry).collect();
+    assert_eq!(expiry, [Some(3600), None]);
+}
+
+/// Otherwise a message that cannot be read would go round for ever.
+#[tokio::test]
+async fn dead_letters_go_to_no_topic_that_the_receiver_reads() {
+    let broker = Broker::start().unwrap();
+    for (filter, topic) in [
+        ("plant/%23", "plant/rejected"),
+        ("%23", "rejected"),
+        ("rejected", "rejected"),
+        ("$share/g/+/t", "rejected/t"),
+    ] {
+        let url = format!("{}?client=c&dead-letter={topic}", broker.url(filter));
+        let error = receiver(&url, DecodeOptions::strict().into()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{filter} {topic}");
+    }
+    let url = format!("{}?client=c&dead-letter=rejected/plant", broker.url("plant/%23"));
+    receiver(&url, DecodeOptions::strict().into()).await.unwrap();
 }
 
 #[tokio::test]
@@ -840,6 +915,22 @@ async fn a_broker_that_takes_less_is_an_error_when_opening() {
         let url = format!("{}?version={version}", broker.url("closed"));
         let error = receiver(&url, strict()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    }
+}
+
+/// With QoS 0, nothing would come again.
+#[tokio::test]
+async fn a_broker_that_grants_at_most_once_is_an_error_when_opening() {
+    let mut options = BrokerOptions::default();
+    options.max_qos = Some(0);
+    let broker = Broker::with_options(options).unwrap();
+    for version in ["5", "3.1.1"] {
+        let url = |qos| format!("{}?version={version}&qos={qos}", broker.url("t"));
+        for qos in [1, 2] {
+            let error = receiver(&url(qos), strict()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        }
+        receiver(&url(0), strict()).await.unwrap();
     }
 }
 

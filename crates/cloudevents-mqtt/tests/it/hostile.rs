@@ -1,6 +1,6 @@
 //! A broker, or what stands in its place, that sends what it should not.
 
-use crate::tools::{event, id, next, receiver_from, sender_to, strict, until, within};
+use crate::tools::{connected_again, event, id, next, receiver_from, sender_to, strict, until, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::{
@@ -11,7 +11,7 @@ use cloudevents_testkit::{
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 /// PUBLISH of QoS 1 with these bytes behind the packet identifier.
@@ -106,7 +106,7 @@ async fn confirmations_of_nothing_are_ignored() {
         }
     }
     within(sender.send(&event(1))).await.unwrap();
-    assert!(broker.send_raw("s", b"\x90\x04\xff\xff\0\0"));
+    assert!(broker.send_raw("s", b"\x90\x04\xff\xff\0\x01"));
     broker.publish(Published::new("cloudevents/replies/s", "x"));
     within(sender.send(&event(2))).await.unwrap();
     assert_eq!(sender.connectivity().losses(), 0);
@@ -123,7 +123,7 @@ async fn answers_that_are_not_read_do_not_pile_up() {
         let _ = stream.read(&mut bytes).await.unwrap();
         stream.write_all(b"\x20\x03\0\0\0").await.unwrap();
         let _ = stream.read(&mut bytes).await.unwrap();
-        stream.write_all(b"\x90\x04\xff\xff\0\0").await.unwrap();
+        stream.write_all(b"\x90\x04\xff\xff\0\x01").await.unwrap();
         // PUBREL, each of which is answered with PUBCOMP.
         let release = b"\x62\x02\0\x01".repeat(1 << 16);
         let mut written = 0_usize;
@@ -236,6 +236,97 @@ async fn a_session_that_another_client_takes_over_is_left_to_it() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
 }
 
+/// Reads what a client sends, and answers with these bytes.
+async fn answer(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut read = [0; 1024];
+    assert!(stream.read(&mut read).await.unwrap() > 0);
+    stream.write_all(bytes).await.unwrap();
+}
+
+/// The client's own writing may fail before it has read why the broker has closed the connection.
+#[tokio::test]
+async fn a_session_that_is_taken_over_while_nothing_is_read_is_left_to_the_other_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/t?client=c&keep-alive=1s", listener.local_addr().unwrap());
+    let mut options = strict();
+    options.receiver.in_flight.bytes = 1;
+    let broker = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer(&mut stream, b"\x20\x03\0\0\0").await;
+        answer(&mut stream, b"\x90\x04\xff\xff\0\x01").await;
+        let sent = [&message(1, b"\0one")[..], &message(2, b"\0two"), b"\xe0\x02\x8e\0"].concat();
+        stream.write_all(&sent).await.unwrap();
+    };
+    let (receiver, ()) = tokio::join!(receiver(&url, options), broker);
+    let mut receiver = receiver.unwrap();
+    let again = tokio::time::timeout(Duration::from_secs(3), listener.accept()).await;
+    assert!(again.is_err(), "it takes the session back");
+    let error = loop {
+        if let Err(error) = within(receiver.next()).await {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+}
+
+/// The session that the failed attempt made is not the one that was lost.
+#[tokio::test]
+async fn a_session_that_was_lost_is_reported_when_the_next_subscription_fails() {
+    let logged = Logged::begin();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/t?client=c", listener.local_addr().unwrap());
+    let broker = async {
+        for (present, granted) in [(0, 1), (0, 0x87), (1, 1)] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            answer(&mut stream, &[0x20, 3, present, 0, 0]).await;
+            answer(&mut stream, &[0x90, 4, 0xff, 0xff, 0, granted]).await;
+            if present == 1 {
+                return stream;
+            }
+        }
+        unreachable!()
+    };
+    let receiving = async {
+        let receiver = receiver(&url, strict()).await.unwrap();
+        connected_again(&receiver).await;
+        receiver
+    };
+    let _both = within(async { tokio::join!(receiving, broker) }).await;
+    assert_eq!(logged.text().matches("has lost the session").count(), 1, "{}", logged.text());
+}
+
+/// Brokers end the connection of a client that is silent for one and a half of its Keep Alive.
+#[tokio::test]
+async fn a_client_that_waits_behind_a_backlog_for_its_subscription_is_not_silent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/t?client=c&keep-alive=2s", listener.local_addr().unwrap());
+    let mut options = strict();
+    options.connection.connect_timeout = Duration::from_secs(10);
+    let broker = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer(&mut stream, b"\x20\x03\x01\0\0").await;
+        answer(&mut stream, &message(1, b"\0one")).await;
+        let mut bytes = [0; 2];
+        let heard = tokio::time::timeout(Duration::from_secs(3), stream.read(&mut bytes)).await;
+        assert!(heard.is_ok_and(|read| read.is_ok()), "it is silent");
+        assert_eq!(bytes, *b"\xc0\0");
+    };
+    let (receiver, ()) = within(async { tokio::join!(receiver(&url, options), broker) }).await;
+    receiver.unwrap();
+}
+
+/// MQTT 5.0, section 3.2.2.3.14: such a broker would end the connection at each message.
+#[tokio::test]
+async fn a_broker_that_keeps_no_messages_is_an_error_when_opening() {
+    for (query, opens) in [("", true), ("&retain=true", false)] {
+        let url = silent(b"\x20\x05\0\0\x02\x25\0").await + query;
+        match within(sender(&url, MqttSenderOptions::default())).await {
+            Ok(_) => assert!(opens, "{query}"),
+            Err(error) => assert_eq!((error.kind(), opens), (ErrorKind::Unsupported, false), "{error}"),
+        }
+    }
+}
+
 /// A broker that grants this CONNACK and the subscription, and says nothing more.
 async fn silent(connack: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -245,7 +336,7 @@ async fn silent(connack: &'static [u8]) -> String {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
                 let mut bytes = [0; 1024];
-                for said in [connack, b"\x90\x04\xff\xff\0\0"] {
+                for said in [connack, b"\x90\x04\xff\xff\0\x01"] {
                     if stream.read(&mut bytes).await.is_err() || stream.write_all(said).await.is_err() {
                         return;
                     }
@@ -285,7 +376,7 @@ fn a_flood_before_the_subscription_is_confirmed_is_not_kept() {
         stream.write_all(b"\x20\x03\0\0\0").unwrap();
         let _ = stream.read(&mut bytes).unwrap();
         stream.write_all(&b"\xd0\0".repeat(1 << 19)).unwrap();
-        stream.write_all(b"\x90\x04\xff\xff\0\0").unwrap();
+        stream.write_all(b"\x90\x04\xff\xff\0\x01").unwrap();
         let _ = stream.read(&mut bytes); // until the client is gone
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
