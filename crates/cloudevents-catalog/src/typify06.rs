@@ -359,6 +359,25 @@ mod tests {
         }
     }
 
+    /// Types may have more values than a schema allows, and never fewer.
+    #[test]
+    fn bounds_of_integers() {
+        for (schema, expected) in [
+            (json!({"maximum": 255}), "i64"),
+            (json!({"maximum": 2_147_483_647}), "i64"),
+            (json!({"minimum": -128}), "i64"),
+            (json!({"minimum": -32768}), "i64"),
+            (json!({"minimum": 0}), "u64"),
+            (json!({"minimum": 0, "maximum": 255}), "u8"),
+            (json!({"minimum": -5, "maximum": 255}), "i64"),
+        ] {
+            let mut number = schema.clone();
+            number["type"] = "integer".into();
+            let code = of(&json!({"type": "object", "properties": {"n": number}})).unwrap();
+            assert!(code.contains(&format!("Option < {expected} >")), "{schema}: {code}");
+        }
+    }
+
     #[test]
     fn names_of_the_language() {
         for (name, expected) in [("yield", "yield_"), ("-", "unnamed_"), ("order", "order"), ("1", "_1")] {

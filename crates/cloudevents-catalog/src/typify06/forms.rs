@@ -217,13 +217,17 @@ impl<'s> Forms<'s> {
                 }
             }
             ("integer", _) => {
-                let mut form = json!({"type": "integer"});
-                for bound in ["minimum", "maximum"] {
-                    if let Some(value) = members.get(bound).filter(|value| value.is_i64()) {
-                        form = with(form, bound, value.clone());
+                let bound = |name: &str| members.get(name).filter(|value| value.is_i64());
+                match (bound("minimum"), bound("maximum")) {
+                    (Some(least), Some(most)) => {
+                        json!({"type": "integer", "minimum": least, "maximum": most})
                     }
+                    (Some(least), None) if *least == 0 || *least == 1 => {
+                        json!({"type": "integer", "minimum": least})
+                    }
+                    // Of one bound alone, the generator takes the type that has it, whatever is at the other end of that.
+                    _ => json!({"type": "integer"}),
                 }
-                form
             }
             ("number" | "boolean", _) => json!({"type": ty}),
             ("array", None) => {
