@@ -68,14 +68,14 @@ impl Catalog {
         if text.len() > options.limits.bytes {
             return Err(LoadError::new(format!("the document has more than {} bytes", options.limits.bytes)));
         }
-        let document = cloudevents_json::codec::parse(text).map_err(LoadError::of)?;
+        let document = read::parse(text, &mut { options.limits.values })?;
         read::document(document, options)
     }
 
     /// Reads several documents as one catalog, such as those of a folder ([`open`](Self::open)). Groups may be in several documents.
     ///
-    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` is for
-    /// all together.
+    /// Errors: those of [`read`](Self::read), and that two documents have the same message or schema, and differ. `Limits::bytes` and
+    /// `Limits::values` are for all together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -92,13 +92,13 @@ impl Catalog {
         documents: impl IntoIterator<Item = impl AsRef<[u8]>>,
         options: &LoadOptions,
     ) -> Result<Report, LoadError> {
-        let mut left = options.limits.bytes;
+        let (mut left, mut values_left) = (options.limits.bytes, options.limits.values);
         let values = documents.into_iter().map(|document| {
             let text = document.as_ref();
             left = left.checked_sub(text.len()).ok_or_else(|| {
                 LoadError::new(format!("the documents have more than {} bytes", options.limits.bytes))
             })?;
-            cloudevents_json::codec::parse(text).map_err(LoadError::of)
+            read::parse(text, &mut values_left)
         });
         read::documents(values, options)
     }

@@ -10,7 +10,7 @@ impl Catalog {
     /// Reads a file in JSON or YAML, or the [`documents`] of a folder as one catalog. A file is YAML if its name ends in `.yaml` or `.yml`.
     ///
     /// Errors: those of [`read_all`](Self::read_all), that a file cannot be read or is not UTF-8, and that one in YAML has no document,
-    /// several, or what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` is for all files together.
+    /// several, or what JSON does not have. YAML needs the feature `yaml`. `Limits::bytes` and `Limits::values` are for all files together.
     ///
     /// ```
     /// use cloudevents_catalog::{Catalog, LoadOptions};
@@ -32,11 +32,11 @@ impl Catalog {
         if files.is_empty() {
             return Err(LoadError::new(format!("{}: there are no files in JSON or YAML", path.display())));
         }
-        let mut left = options.limits.bytes;
+        let (mut left, mut values_left) = (options.limits.bytes, options.limits.values);
         let values = files.iter().map(|file| {
             let text = text(file, left)?;
-            let (value, bytes) =
-                value(file, &text).map_err(|error| error.within(&file.display().to_string()))?;
+            let (value, bytes) = value(file, &text, &mut values_left)
+                .map_err(|error| error.within(&file.display().to_string()))?;
             left = left.checked_sub(bytes).ok_or_else(|| too_large(file))?;
             Ok(value)
         });
@@ -95,27 +95,27 @@ fn too_large(path: &Path) -> LoadError {
 }
 
 /// The value of a document, and its bytes: those of the JSON that it is, if these are more.
-fn value(path: &Path, text: &str) -> Result<(Value, usize), LoadError> {
+fn value(path: &Path, text: &str, values_left: &mut usize) -> Result<(Value, usize), LoadError> {
     if !is_yaml(path) {
-        let parsed = cloudevents_json::codec::parse(text.as_bytes());
-        return parsed.map(|value| (value, text.len())).map_err(LoadError::of);
+        return read::parse(text.as_bytes(), values_left).map(|value| (value, text.len()));
     }
     #[cfg(feature = "yaml")]
-    return yaml(text).map_err(LoadError::of);
+    return yaml(text, values_left);
     #[cfg(not(feature = "yaml"))]
     Err(LoadError::new("YAML is read with the feature `yaml`"))
 }
 
 #[cfg(feature = "yaml")]
-fn yaml(text: &str) -> Result<(Value, usize), cloudevents_core::Error> {
-    let document = crate::yaml::one(text)?;
+fn yaml(text: &str, values_left: &mut usize) -> Result<(Value, usize), LoadError> {
+    let document = crate::yaml::one(text).map_err(LoadError::of)?;
+    read::spend_values(document.json.as_bytes(), values_left)?;
     let bytes = document.json.len().max(text.len());
     let parsed = cloudevents_json::codec::parse(document.json.as_bytes()).map(|value| (value, bytes));
     parsed.map_err(|error| {
         let offset = error.offset().and_then(|at| usize::try_from(at).ok());
-        match offset {
+        LoadError::of(match offset {
             Some(at) => error.with_offset(document.place(at)),
             None => error,
-        }
+        })
     })
 }

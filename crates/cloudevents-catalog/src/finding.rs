@@ -3,6 +3,7 @@
 use crate::read::written;
 use crate::{Catalog, Leniency, LoadOptions};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -163,6 +164,15 @@ rules! {
     Usage "usage";
     /// The mode of an endpoint is `binary` or `structured`.
     EnvelopeMode "envelope-mode";
+}
+
+/// The beginning of a text, in about so many bytes.
+pub(crate) fn short(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let start = (0..=most).rev().find_map(|at| text.get(..at));
+    format!("{}…", start.unwrap_or_default()).into()
 }
 
 /// Collects findings.

@@ -21,6 +21,7 @@ mod reference;
 #[cfg(feature = "reqwest013")]
 pub mod reqwest013;
 mod schema;
+mod size;
 mod template;
 #[cfg(feature = "typify06")]
 pub mod typify06;

@@ -61,6 +61,9 @@ pub struct Limits {
     /// shared, may have four times as many, and so may the documents that types of schemas are selected from: payloads of types beyond
     /// that are not judged.
     pub bytes: usize,
+    /// JSON values of the document, such as names of types, lists and objects. 1,000,000 by default, about as many as 16 MiB of a catalog
+    /// have. Each takes some hundred bytes of memory, however few it has in the document.
+    pub values: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,
     /// Definitions in a chain of base messages. 16 by default.
@@ -69,7 +72,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 16 << 20, definitions: 100_000, references: 16 }
+        Self { bytes: 16 << 20, values: 1_000_000, definitions: 100_000, references: 16 }
     }
 }
 

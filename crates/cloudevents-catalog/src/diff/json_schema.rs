@@ -1,6 +1,8 @@
 //! Whether a JSON Schema accepts everything that an earlier one accepted.
 
 use super::Severity;
+use crate::finding::short;
+use crate::size::values;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -13,6 +15,12 @@ const PER_STEP: usize = 64;
 
 /// The most levels of schemas.
 const DEPTH: usize = 64;
+
+/// The most changes of two documents that are reported.
+const FOUND: usize = 1000;
+
+/// How much of a value, and of a name in a place, is reported, in bytes.
+const SHOWN: usize = 200;
 
 /// The schema that accepts everything.
 static ANY: Value = Value::Bool(true);
@@ -138,11 +146,22 @@ const MOST: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems",
 
 impl<'a> Comparison<'a> {
     fn breaking(&mut self, place: &str, message: impl Into<String>) {
-        self.found.push((Severity::Breaking, place.to_owned(), message.into()));
+        self.report(Severity::Breaking, place, message.into());
     }
 
     fn possible(&mut self, place: &str, message: impl Into<String>) {
-        self.found.push((Severity::Possible, place.to_owned(), message.into()));
+        self.report(Severity::Possible, place, message.into());
+    }
+
+    fn report(&mut self, severity: Severity, place: &str, message: String) {
+        match self.found.len().cmp(&FOUND) {
+            Ordering::Less => self.found.push((severity, place.to_owned(), message)),
+            Ordering::Equal => {
+                let words = format!("there are more than {FOUND} changes, and the others are not reported");
+                self.found.push((Severity::Possible, "data".to_owned(), words));
+            }
+            Ordering::Greater => {}
+        }
     }
 
     fn compare(&mut self, old: &'a Value, new: &'a Value, place: &str, depth: usize) {
@@ -196,7 +215,7 @@ impl<'a> Comparison<'a> {
                 "pattern" | "multipleOf" | "uniqueItems"
                     if old.get(keyword) != Some(value) && value != &Value::Bool(false) =>
                 {
-                    self.breaking(place, format!("`{keyword}` is {value}{}", was(old.get(keyword))));
+                    self.breaking(place, format!("`{keyword}` is {}{}", shown(value), was(old.get(keyword))));
                 }
                 "$dynamicRef" | "$recursiveRef" => {
                     self.possible(place, format!("`{keyword}` is not compared"))
@@ -252,7 +271,7 @@ impl<'a> Comparison<'a> {
             old => value == &Value::Bool(false) || old == Some(value),
         };
         if !is_wider {
-            self.breaking(place, format!("`{name}` is {value}{}", was(old.get(name))));
+            self.breaking(place, format!("`{name}` is {}{}", shown(value), was(old.get(name))));
         }
     }
 
@@ -273,7 +292,10 @@ impl<'a> Comparison<'a> {
             (None, None) => vec!["any other type"],
         };
         if let Some(ty) = lost.first() {
-            self.breaking(place, format!("the type is {value}, and {ty} was allowed"));
+            self.breaking(
+                place,
+                format!("the type is {}, and {} was allowed", shown(value), short(ty, SHOWN)),
+            );
         }
     }
 
@@ -282,7 +304,7 @@ impl<'a> Comparison<'a> {
             Some(values) => {
                 let now: HashSet<&Value> = now.iter().collect();
                 if let Some(lost) = values.iter().find(|value| !now.contains(value)) {
-                    self.breaking(place, format!("the value {lost} was allowed"));
+                    self.breaking(place, format!("the value {} was allowed", shown(lost)));
                 }
             }
             None => self.breaking(place, "only some values are allowed now"),
@@ -400,22 +422,23 @@ impl<'a> Comparison<'a> {
 
 /// `, and was 5`.
 fn was(old: Option<&Value>) -> String {
-    old.map_or_else(|| ", and was not stated".to_owned(), |old| format!(", and was {old}"))
+    old.map_or_else(|| ", and was not stated".to_owned(), |old| format!(", and was {}", shown(old)))
+}
+
+/// The beginning of a value, of which no more is written.
+fn shown(value: &Value) -> String {
+    let mut bytes = [0; SHOWN];
+    let mut rest = &mut bytes[..];
+    let is_whole = serde_json::to_writer(&mut rest, value).is_ok();
+    let length = SHOWN.saturating_sub(rest.len());
+    let text = bytes.get(..length).unwrap_or_default().utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    format!("{text}{}", if is_whole { "" } else { "…" })
 }
 
 /// The items of the lists of a schema.
 fn listed_in(schema: &Value) -> usize {
     let members = schema.as_object().into_iter().flat_map(Map::values);
     members.filter_map(Value::as_array).map(Vec::len).fold(0, usize::saturating_add)
-}
-
-/// How many values there are in a document.
-pub(super) fn values(document: &Value) -> usize {
-    match document {
-        Value::Array(items) => items.iter().map(values).fold(1, usize::saturating_add),
-        Value::Object(members) => members.values().map(values).fold(1, usize::saturating_add),
-        _ => 1,
-    }
 }
 
 /// Whether a reference leads to a definition.
@@ -461,7 +484,7 @@ fn local<'v>(reference: &str, root: &'v Value) -> Option<&'v Value> {
 }
 
 fn below(place: &str, name: &str) -> String {
-    cloudevents_json::codec::below(place, name)
+    cloudevents_json::codec::below(place, &short(name, SHOWN))
 }
 
 /// Whether all references in a schema are such.

@@ -2,8 +2,10 @@
 
 mod json_schema;
 
+use crate::finding::short;
 use crate::read::Attribute;
-use crate::schema::{Family, Format, Schema};
+use crate::schema::{Family, Format, Schema, parse};
+use crate::size::values;
 use crate::{Catalog, Message, Template};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -117,7 +119,8 @@ impl Catalog {
             }
         }
         least.unwrap_or_else(|| {
-            let words = format!("no definition is for events of the type `{}` any more", old.ty());
+            let words =
+                format!("no definition is for events of the type `{}` any more", short(old.ty(), SHOWN));
             vec![change(old, Severity::Breaking, "type", words)]
         })
     }
@@ -148,6 +151,10 @@ const WORK: usize = 20_000_000;
 /// How many values take as long as an attribute, and as a definition.
 const PER_ATTRIBUTE: usize = 8;
 const PER_DEFINITION: usize = 32;
+
+/// What a change takes besides its texts, in bytes, each of which takes as long as a value; and how much of a text is reported.
+const PER_CHANGE: usize = 64;
+const SHOWN: usize = 200;
 
 /// Comparing two catalogs.
 struct Work {
@@ -298,8 +305,8 @@ fn is_elsewhere(message: &Message, attribute: &str, placeholder: &str) -> bool {
 /// `the value /a/{b}`.
 fn written(attribute: &Attribute) -> String {
     match (attribute.constant(), attribute.template()) {
-        (Some(text), _) => format!("the value `{text}`"),
-        (_, Some(template)) => format!("the value `{template}`"),
+        (Some(text), _) => format!("the value `{}`", short(text, SHOWN)),
+        (_, Some(template)) => format!("the value `{}`", short(&template.to_string(), SHOWN)),
         (None, None) => "any value".to_owned(),
     }
 }
@@ -350,7 +357,7 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
     let is_same = match work.same.get(&addresses) {
         Some(is_same) => *is_same,
         None => {
-            work.spend(json_schema::values(now));
+            work.spend(values(now));
             let is_same = before == now;
             work.same.insert(addresses, is_same);
             is_same
@@ -399,23 +406,30 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         );
     }
     let parsed = |document: &Value| match document {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::String(text) => parse(text).unwrap_or_default(),
         document => document.clone(),
     };
     let version =
         |message: &Message| message.schema.format.as_ref().and_then(|format| format.version.clone());
     let versions = [version(old), version(new)];
     let key = (addresses, versions);
+    let words = "the schemas differ, and all together are too large to be compared";
     if !work.narrower.contains_key(&key) {
         if !work.spend(1) {
-            let words = "the schemas differ, and all together are too large to be compared";
             return add(Severity::Possible, "data", words.to_owned());
         }
         let narrower = json_schema::narrower(&parsed(before), &parsed(now), &key.1, &mut work.left);
         work.narrower.insert(key.clone(), narrower);
     }
     let narrower = work.narrower.get(&key).map_or(&[][..], Vec::as_slice);
-    work.left = work.left.saturating_sub(narrower.len());
+    let bytes = |(_, place, message): &json_schema::Narrower| {
+        [place.len(), message.len(), old.xid.len()].into_iter().fold(PER_CHANGE, usize::saturating_add)
+    };
+    // What is reported is kept for each message.
+    work.left = work.left.saturating_sub(narrower.iter().map(bytes).fold(0, usize::saturating_add));
+    if !narrower.is_empty() && work.left == 0 {
+        return add(Severity::Possible, "data", words.to_owned());
+    }
     for (severity, place, message) in narrower {
         add(*severity, place, message.clone());
     }

@@ -14,8 +14,9 @@ use combine::combine;
 
 use crate::finding::{Notes, Rule};
 use crate::reference;
+use crate::size::values_in;
 use crate::{Catalog, Leniency, LoadError, LoadOptions, Report};
-use cloudevents_json::codec::{below, kind};
+use cloudevents_json::codec::{self, below, kind};
 use serde_json::{Map, Value};
 
 pub(crate) type Members = Map<String, Value>;
@@ -43,6 +44,19 @@ const MESSAGE_NAMES: [(&str, &str); 9] = [
 /// Members of schemas, and of endpoints, likewise.
 const SCHEMA_NAMES: [(&str, &str); 1] = [("schemaformat", "format")];
 const ENDPOINT_NAMES: [(&str, &str); 1] = [("format", "envelope")];
+
+/// Parses a document that has no more values than are left, and takes these.
+pub(crate) fn parse(text: &[u8], left: &mut usize) -> Result<Value, LoadError> {
+    spend_values(text, left)?;
+    codec::parse(text).map_err(LoadError::of)
+}
+
+/// Takes the values of a text in JSON from those that are left.
+pub(crate) fn spend_values(text: &[u8], left: &mut usize) -> Result<(), LoadError> {
+    let rest = left.checked_sub(values_in(text));
+    *left = rest.ok_or_else(|| LoadError::new("there are more JSON values than Limits::values"))?;
+    Ok(())
+}
 
 pub(crate) fn document(document: Value, options: &LoadOptions) -> Result<Report, LoadError> {
     let Value::Object(root) = &document else {

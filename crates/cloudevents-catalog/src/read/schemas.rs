@@ -283,8 +283,13 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
     let name = forms.first().copied().unwrap_or_default();
-    let schema = Arc::new(compile(format, &document, &below(place, name), notes));
-    Version { document: Some(Arc::new(document)), schema, ..not(NotJudged::NoSchema) }
+    // One of Protobuf is compiled once, for all of it and for its parts.
+    let parts = OnceCell::new();
+    let whole = (cfg!(feature = "protox09") && format.family == Family::Protobuf)
+        .then(|| parts.get_or_init(|| Parts::read(format, &document, &mut notes.compiled)))
+        .and_then(|parts| parts.as_ref().ok()?.whole());
+    let schema = Arc::new(whole.unwrap_or_else(|| compile(format, &document, &below(place, name), notes)));
+    Version { document: Some(Arc::new(document)), schema, parts, ..not(NotJudged::NoSchema) }
 }
 
 /// Compiles a schema, and reports what is wrong with it.

@@ -14,8 +14,9 @@ const NAME: usize = 1024;
 /// keeps a copy of the type under each of its names.
 const COPIES: usize = 64 << 20;
 
-/// What a value takes besides its text, and what an alias takes, which has the namespace in it.
+/// What a value takes besides its text, and a field or another object besides; and what an alias takes, which has the namespace in it.
 const VALUE: usize = 64;
+const OBJECT: usize = 256;
 const ALIAS: usize = 2 * NAME;
 
 pub(super) fn compile(
@@ -23,23 +24,28 @@ pub(super) fn compile(
     selection: Option<&str>,
     budget: &mut Budget,
 ) -> Result<Schema, SchemaFault> {
-    if has_long_name(document) {
+    if longest_name(document) > NAME {
         return Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes")));
     }
+    let variants = match document {
+        Value::Array(variants) if selection.is_some() => variants.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let selected = selection.and_then(|name| variants.iter().position(|variant| is_named(variant, name)));
+    // A variant has those before it, and no others.
+    let used = selected.map_or(variants, |at| variants.get(..=at).unwrap_or(variants));
+    // Each of many names is kept with its namespace.
+    let value = used.iter().map(longest_name).max().unwrap_or_default().saturating_add(VALUE);
     let mut copies = 0;
-    size(document, &mut copies);
+    let own = used.iter().map(|variant| size(variant, value, &mut copies)).fold(0, usize::saturating_add);
     if copies > COPIES {
         return Err(SchemaFault::Beyond(format!(
             "its types and their aliases have more than {COPIES} bytes, each by itself"
         )));
     }
-    keep_within(budget, copies)?;
+    keep_within(budget, copies.max(own))?;
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
-    let variants = match document {
-        Value::Array(variants) => variants.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    match variants.iter().position(|variant| is_named(variant, name)) {
+    match selected {
         // A variant may use the names of those before it.
         Some(at) => {
             let (before, after) = variants.split_at_checked(at).unwrap_or_default();
@@ -75,24 +81,31 @@ pub(super) fn judge(
 }
 
 /// Readers of JSON limit the levels of a value.
-fn has_long_name(document: &Value) -> bool {
+fn longest_name(document: &Value) -> usize {
     match document {
-        Value::Array(items) => items.iter().any(has_long_name),
-        Value::Object(members) => members.iter().any(|(key, value)| match value {
-            Value::String(text) => matches!(key.as_str(), "name" | "namespace") && text.len() > NAME,
-            value => has_long_name(value),
-        }),
-        _ => false,
+        Value::Array(items) => items.iter().map(longest_name).max().unwrap_or_default(),
+        Value::Object(members) => {
+            let of_member = |(key, value): (&String, &Value)| match value {
+                Value::String(text) if matches!(key.as_str(), "name" | "namespace") => text.len(),
+                value => longest_name(value),
+            };
+            members.iter().map(of_member).max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }
 
-/// The bytes of a value, about. Adds those of types to the copies.
-fn size(document: &Value, copies: &mut usize) -> usize {
+/// The bytes of a document, about, each value of which has so many besides its text. Adds those of types to the copies.
+fn size(document: &Value, value: usize, copies: &mut usize) -> usize {
     match document {
-        Value::Array(items) => items.iter().map(|item| size(item, copies)).fold(VALUE, usize::saturating_add),
+        Value::Array(items) => {
+            items.iter().map(|item| size(item, value, copies)).fold(value, usize::saturating_add)
+        }
         Value::Object(members) => {
-            let of_member = |(name, value): (&String, &Value)| size(value, copies).saturating_add(name.len());
-            let within = members.iter().map(of_member).fold(VALUE, usize::saturating_add);
+            let of_member =
+                |(name, member): (&String, &Value)| size(member, value, copies).saturating_add(name.len());
+            let within = members.iter().map(of_member).fold(value, usize::saturating_add);
+            let within = within.saturating_add(if members.is_empty() { 0 } else { OBJECT });
             if members.contains_key("name") {
                 let aliases = members.get("aliases").and_then(Value::as_array).map_or(0, Vec::len);
                 let own = within.saturating_add(aliases.saturating_mul(ALIAS));
@@ -100,8 +113,8 @@ fn size(document: &Value, copies: &mut usize) -> usize {
             }
             within
         }
-        Value::String(text) => text.len().saturating_add(VALUE),
-        _ => VALUE,
+        Value::String(text) => text.len().saturating_add(value),
+        _ => value,
     }
 }
 

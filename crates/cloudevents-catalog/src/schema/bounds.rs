@@ -2,6 +2,7 @@
 //! a small document, or a small payload of an ordinary one, can take all of the stack, or all time.
 
 use super::schemas::{Members, Schemas, TARGETS, references};
+use crate::size::own_memory;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -33,6 +34,9 @@ const METASCHEMA_HOPS: usize = 8;
 /// What applies to members and items that no other keyword applies to.
 const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 
+/// What an error takes besides.
+const ERROR: usize = 512;
+
 /// The size of a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
@@ -41,6 +45,8 @@ pub(super) struct Extent {
     pub(super) levels: usize,
     /// The bytes of the JSON Pointers to all of its values, at most.
     pub(super) paths: usize,
+    /// The bytes of one error about each of its values, about: the path, and a copy of the value, as those of alternatives have it.
+    pub(super) errors: usize,
     /// The squares of the lengths of all names and texts, together.
     pub(super) squares: usize,
 }
@@ -57,6 +63,9 @@ impl Extent {
         self.values = self.values.saturating_add(1);
         self.levels = self.levels.max(level);
         self.paths = self.paths.saturating_add(path);
+        // What is within others is in their copies, too.
+        let copies = own_memory(value).saturating_mul(level);
+        self.errors = self.errors.saturating_add(ERROR).saturating_add(path).saturating_add(copies);
         let below = level.saturating_add(1);
         match value {
             // An index of a small array has 4 digits at most.

@@ -2,6 +2,7 @@
 
 use crate::Leniency;
 use crate::finding::{Notes, Rule};
+use crate::read::NAME;
 
 /// The format of a schema. Names and versions compare without case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,11 @@ impl Format {
             );
             return None;
         };
+        // What has a schema has its format, too.
+        if text.len() > NAME {
+            notes.mistake(Rule::FormatSyntax, place, format!("a format has more than {NAME} bytes"));
+            return None;
+        }
         let (name, version) = (name.to_ascii_lowercase(), version.to_ascii_lowercase());
         let (family, is_usual) = match name.as_str() {
             "jsonschema" => (Family::JsonSchema, JSON_SCHEMA.contains(&version.as_str())),

@@ -6,7 +6,8 @@ use super::{
     bounds::{Bounds, Extent, LEVELS},
     schemas::Schemas,
 };
-use crate::finding::Budget;
+use crate::finding::{Budget, short};
+use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use jsonschema::error::ValidationErrorKind;
@@ -26,8 +27,11 @@ const STEPS_BACK: usize = 100_000;
 /// The longest message of a fault, in bytes.
 const MESSAGE: usize = 400;
 
-/// The most errors that may be collected for the faults of one payload, by an estimate.
-const ERRORS: usize = 100_000;
+/// The most bytes of errors that may be collected for the faults of one payload, by an estimate.
+const ERRORS: usize = 64 << 20;
+
+/// How many bytes that an error has of its schema count as a schema.
+const PER_SCHEMA: usize = 512;
 
 /// How often schemas may be applied to one value of any payload, by an estimate, and to all values of one in which it may be more often.
 /// The validator remembers results only along references that come back.
@@ -164,11 +168,11 @@ impl JsonSchema {
                     Breach::Schema,
                     error.instance_path().as_str(),
                     &rule,
-                    short(error.masked().to_string()),
+                    short(&error.masked().to_string(), MESSAGE),
                 )
             };
             // It collects every error before it returns the first, and those of all alternatives.
-            if self.limits.bounds.work(extent()) <= ERRORS {
+            if self.limits.bounds.times(extent()).saturating_mul(extent().errors) <= ERRORS {
                 faults.extend(schema.iter_errors(value).take(FAULTS).map(of));
             } else {
                 let message = "the payload breaks its schema; finding all faults could take too long";
@@ -222,8 +226,15 @@ impl Limits {
     }
 }
 
-/// What a schema takes besides the schemas that it applies: each required name that is missing is an error, and lists are looked through.
+/// What a schema takes besides the schemas that it applies: each required name that is missing is an error, lists are looked through, and
+/// errors have copies of parts of it.
 fn cost(schema: &Map<String, Value>) -> usize {
+    let copied = ["required", "dependentRequired", "dependencies", "pattern", "not"]
+        .into_iter()
+        .filter_map(|name| schema.get(name))
+        .map(memory)
+        .fold(0, usize::saturating_add);
+    let copied = copied.checked_div(PER_SCHEMA).unwrap_or_default();
     let length = |list: &Value| list.as_array().map_or(0, Vec::len);
     let required = schema.get("required").map_or(0, length);
     let dependent = ["dependentRequired", "dependentSchemas", "dependencies"]
@@ -237,12 +248,14 @@ fn cost(schema: &Map<String, Value>) -> usize {
         list.as_array().into_iter().flatten().any(|value| !value.is_string() && !value.is_null())
     };
     let listed = schema.get("enum").filter(is_searched).map_or(0, |list| Extent::of(list).values);
-    required.saturating_add(dependent).saturating_add(listed.checked_div(COMPARED).unwrap_or_default())
+    let listed = listed.checked_div(COMPARED).unwrap_or_default();
+    [required, dependent, listed, copied].into_iter().fold(0, usize::saturating_add)
 }
 
-/// What each schema takes when it is compiled, and each of its keywords, about.
+/// What each schema takes when it is compiled, each of its keywords, and each value of a list, about.
 const OBJECT: usize = 256;
 const KEYWORD: usize = 128;
+const SCALAR: usize = 64;
 
 /// Charges what is kept of a document whose objects are compiled so many `times`.
 fn keep(
@@ -261,7 +274,7 @@ fn keep(
 /// The bytes that are kept of a value at a path of so many bytes, about: the paths to all that is in it, and its texts.
 fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String, Value>) -> usize) -> usize {
     let inner = match value {
-        Value::String(text) => times.saturating_mul(text.len()),
+        Value::String(text) => times.saturating_mul(text.len().saturating_add(SCALAR)),
         // An index of a small array has 4 digits at most.
         Value::Array(items) => items
             .iter()
@@ -269,9 +282,9 @@ fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String
             .fold(0, usize::saturating_add),
         Value::Object(members) => {
             let times = times_of(members);
-            // What has a name of its own has it before all paths within it.
+            // What has a name of its own has it before all paths within it, and once more as a URI.
             let named = ["$id", "id"].into_iter().filter_map(|name| members.get(name)?.as_str());
-            let path = named.map(str::len).fold(path, usize::saturating_add);
+            let path = named.map(|id| id.len().saturating_mul(2)).fold(path, usize::saturating_add);
             let of_member = |(name, value): (&String, &Value)| {
                 // Escaping can double a name.
                 let path = path.saturating_add(name.len().saturating_mul(2)).saturating_add(1);
@@ -280,7 +293,9 @@ fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String
             let own = times.saturating_mul(members.len().saturating_mul(KEYWORD).saturating_add(OBJECT));
             members.iter().map(of_member).fold(own, usize::saturating_add)
         }
-        _ => 0,
+        // It is a schema, perhaps.
+        Value::Bool(_) => times.saturating_mul(OBJECT),
+        _ => times.saturating_mul(SCALAR),
     };
     inner.saturating_add(times.saturating_mul(path))
 }
@@ -323,7 +338,7 @@ fn draft(format: &Format) -> Option<Draft> {
 }
 
 fn invalid(error: ValidationError<'_>) -> SchemaFault {
-    let message = short(error.to_string());
+    let message = short(&error.to_string(), MESSAGE).into_owned();
     match error.kind() {
         ValidationErrorKind::Referencing(_) => SchemaFault::Elsewhere(message),
         // A pattern is none, or is too large.
@@ -356,12 +371,4 @@ fn is_plain(text: &str) -> bool {
     let schema = serde_json::json!({"pattern": text});
     let options = PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
     jsonschema::options().offline().with_pattern_options(options).build(&schema).is_ok()
-}
-
-fn short(mut message: String) -> String {
-    if message.len() > MESSAGE {
-        message.truncate((0..=MESSAGE).rev().find(|at| message.is_char_boundary(*at)).unwrap_or_default());
-        message.push('…');
-    }
-    message
 }

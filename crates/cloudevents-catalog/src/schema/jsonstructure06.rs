@@ -1,12 +1,13 @@
 //! JSON Structure schemas by `json-structure` 0.6.
 
 use super::patterns::{PATTERN_BYTES, charge, patterns};
-use super::{Payload, Schema, SchemaFault, fault, too_large};
+use super::{Payload, Schema, SchemaFault, fault, keep_within, too_large};
 use super::{
     bounds::{Bounds, Extent},
     schemas::{Schemas, definition},
 };
 use crate::finding::Budget;
+use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
 use json_structure::{InstanceValidator, SchemaValidator};
@@ -70,6 +71,8 @@ impl JsonStructure {
             members.insert("$root".to_owned(), pointer.into());
         }
         let bounds = bounds(&schema, budget).map_err(SchemaFault::Beyond)?;
+        // Each type that is selected has all of the document.
+        keep_within(budget, memory(&schema))?;
         let found = SchemaValidator::new().validate(&document.to_string());
         if let Some(error) = found.errors().next() {
             return Err(SchemaFault::Invalid(format!("{} at {}", error.message(), error.path())));

@@ -33,6 +33,7 @@ pub(crate) use format::{Family, Format};
 
 use crate::finding::Budget;
 use crate::matching::Steps;
+use crate::size::{memory, values_in};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, Event, MediaType};
 use serde_json::Value;
@@ -41,6 +42,9 @@ use std::cell::{Cell, OnceCell};
 
 /// The most schemas that may be applied to the values of one payload by all definitions but the first, by an estimate.
 const TOGETHER: usize = 200_000_000;
+
+/// The most JSON values of a schema in a text. Each takes some hundred bytes of memory, however few it has in the text.
+const VALUES: usize = 250_000;
 
 /// How many schemas take as long as one byte of another format.
 const PER_BYTE: usize = 8;
@@ -104,7 +108,7 @@ impl Schema {
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection, budget),
             #[cfg(feature = "protox09")]
-            Family::Protobuf => protox09::Parts::compile(document, budget)?.only(),
+            Family::Protobuf => Ok(protox09::Parts::compile(document, budget)?.only()),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
     }
@@ -164,6 +168,7 @@ impl Parts {
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(&document, budget).map(Self::Protobuf),
             _ => {
+                keep_within(budget, memory(&document))?;
                 let size = document.to_string().len();
                 Ok(Self::Document(format.clone(), document.into_owned(), size))
             }
@@ -176,6 +181,15 @@ impl Parts {
             Self::Document(_, _, size) => *size,
             #[cfg(any(feature = "jsonschema060", feature = "protox09"))]
             _ => 0,
+        }
+    }
+
+    /// The schema that all of the document is, if it is known by now.
+    pub(crate) fn whole(&self) -> Option<Schema> {
+        match self {
+            #[cfg(feature = "protox09")]
+            Self::Protobuf(parts) => Some(parts.only()),
+            _ => None,
         }
     }
 
@@ -196,11 +210,19 @@ fn json<'d>(format: &Format, document: &'d Value) -> Result<Cow<'d, Value>, Sche
         Value::String(text)
             if matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure) =>
         {
-            let parsed = cloudevents_json::codec::parse(text.as_bytes());
-            parsed.map(Cow::Owned).map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
+            parse(text).map(Cow::Owned)
         }
         document => Ok(Cow::Borrowed(document)),
     }
+}
+
+/// A schema in a text.
+pub(crate) fn parse(text: &str) -> Result<Value, SchemaFault> {
+    if values_in(text.as_bytes()) > VALUES {
+        return Err(SchemaFault::Beyond(format!("there are more than {VALUES} JSON values in its text")));
+    }
+    let parsed = cloudevents_json::codec::parse(text.as_bytes());
+    parsed.map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
 }
 
 /// A payload that a JSON Schema describes.
@@ -209,7 +231,7 @@ pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value>
     let parsed;
     let document = match document {
         Value::String(text) => {
-            parsed = cloudevents_json::codec::parse(text.as_bytes()).ok()?;
+            parsed = parse(text).ok()?;
             &parsed
         }
         document => document,

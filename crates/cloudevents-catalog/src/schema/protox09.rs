@@ -6,7 +6,7 @@ use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, FileDescriptor, MessageDescriptor, ReflectMessage as _,
-    Value as FieldValue,
+    Value as FieldValue, prost_types::FileDescriptorProto,
 };
 use protox::file::{File, FileResolver, GoogleFileResolver};
 use serde_json::Value;
@@ -24,9 +24,12 @@ const NAMES: usize = 64 << 20;
 /// The longest package, in bytes: the compiler keeps a name for each of its parts, with those before it.
 const PACKAGE: usize = 1024;
 
-/// What is kept of a byte of a document, and of a file of Protobuf that it imports, about.
-const PER_BYTE: usize = 20;
-const IMPORT: usize = 256 << 10;
+/// What is kept of a field, a value and the like, and of each byte of a document besides, about.
+const PART: usize = 1200;
+const PER_BYTE: usize = 8;
+
+/// The most bytes that are kept of a document.
+const KEPT: usize = 128 << 20;
 
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
@@ -75,9 +78,19 @@ impl Parts {
             Some(depth) => depth,
         };
         let invalid = |error: protox::Error| SchemaFault::Invalid(error.to_string());
-        let parsed = File::from_source(NAME, text).map_err(invalid)?;
+        // Each part ends with one of these, or begins with it.
+        let parts = text.matches([';', '{', ',']).count().saturating_mul(PART);
+        let own = text.len().saturating_mul(PER_BYTE).saturating_add(parts);
+        let is_within = |kept: usize| match kept <= KEPT {
+            true => Ok(kept),
+            false => Err(SchemaFault::Beyond(format!("more than {KEPT} bytes would be kept of it"))),
+        };
+        is_within(own)?;
+        let mut parsed = FileDescriptorProto::from(File::from_source(NAME, text).map_err(invalid)?);
+        // The places of all parts take more than the parts.
+        parsed.source_code_info = None;
         // As it is without blanks and comments.
-        let package = parsed.file_descriptor_proto().package().len();
+        let package = parsed.package().len();
         if package > PACKAGE {
             return Err(SchemaFault::Beyond(format!("its package has more than {PACKAGE} bytes")));
         }
@@ -87,10 +100,10 @@ impl Parts {
         }
         // Each part of the package is a name, with those before it.
         let packages = package.saturating_mul(package);
-        let imports = parsed.file_descriptor_proto().dependency.len().saturating_mul(IMPORT);
-        let kept = [text.len().saturating_mul(PER_BYTE), names, packages, imports];
-        keep_within(budget, kept.into_iter().fold(0, usize::saturating_add))?;
-        let mut compiler = protox::Compiler::with_file_resolver(Only(text.clone()));
+        // One that is too large by itself takes nothing from others.
+        let kept = is_within([own, names, packages].into_iter().fold(0, usize::saturating_add))?;
+        let only = Only(File::from_file_descriptor_proto(parsed));
+        let mut compiler = protox::Compiler::with_file_resolver(only);
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {
             return Err(match error.is_file_not_found() {
                 true => SchemaFault::Elsewhere(error.to_string()),
@@ -99,6 +112,7 @@ impl Parts {
         }
         let file = compiler.descriptor_pool().get_file_by_name(NAME);
         let file = file.ok_or_else(|| SchemaFault::Invalid("there is no file".to_owned()))?;
+        keep_within(budget, imported(&file).saturating_mul(PART).saturating_add(kept))?;
         let mut required = Required::new();
         for message in file.parent_pool().all_messages() {
             let fields: Vec<_> = message.fields().filter(FieldDescriptor::is_required).collect();
@@ -114,13 +128,13 @@ impl Parts {
     }
 
     /// The message of a document that has one.
-    pub(super) fn only(&self) -> Result<Schema, SchemaFault> {
+    pub(super) fn only(&self) -> Schema {
         let mut messages = self.file.messages();
         match (messages.len(), messages.next()) {
-            (1, Some(only)) => Ok(Schema::Protobuf(self.message(only))),
+            (1, Some(only)) => Schema::Protobuf(self.message(only)),
             (count, _) => {
                 let words = format!("it has {count} messages, and none is selected");
-                Ok(Schema::Not(NotJudged::Unusable(words)))
+                Schema::Not(NotJudged::Unusable(words))
             }
         }
     }
@@ -134,6 +148,15 @@ impl Parts {
             .map(|descriptor| self.message(descriptor))
             .ok_or_else(|| SchemaFault::Invalid(format!("the document has no message `{name}`")))
     }
+}
+
+/// The parts of the files that a file imports.
+fn imported(file: &FileDescriptor) -> usize {
+    let pool = file.parent_pool();
+    let messages = pool.all_messages().filter(|message| message.parent_file() != *file);
+    let enums = pool.all_enums().filter(|one| one.parent_file() != *file);
+    let parts = messages.map(|message| message.fields().len()).chain(enums.map(|one| one.values().len()));
+    parts.map(|parts| parts.saturating_add(1)).fold(0, usize::saturating_add)
 }
 
 pub(super) fn judge(
@@ -309,13 +332,33 @@ fn behind_comment(mut rest: &[u8]) -> Option<&[u8]> {
 }
 
 /// The document itself, and the files that belong to Protobuf.
-struct Only(String);
+struct Only(File);
 
 impl FileResolver for Only {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         match name {
-            NAME => File::from_source(NAME, &self.0),
+            NAME => Ok(self.0.clone()),
             other => GoogleFileResolver::new().open_file(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LoadOptions;
+    use crate::finding::Notes;
+
+    #[test]
+    fn places_in_the_text_are_not_kept() {
+        let options = LoadOptions::strict();
+        let mut notes = Notes::new(&options, &Value::Null);
+        let text =
+            r#"syntax = "proto3"; import "google/protobuf/timestamp.proto"; message M { string a = 1; }"#;
+        let parts = Parts::compile(&text.into(), &mut notes.compiled).unwrap();
+        for file in parts.file.parent_pool().files() {
+            assert_eq!(file.file_descriptor_proto().source_code_info, None, "{}", file.name());
+        }
+        assert_eq!(imported(&parts.file), 3);
     }
 }

@@ -11,6 +11,7 @@ mod example;
 mod files;
 mod infer;
 mod judge;
+mod memory;
 mod mistakes;
 mod property;
 mod protobuf;
