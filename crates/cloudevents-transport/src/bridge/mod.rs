@@ -37,7 +37,7 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
 use futures_util::FutureExt;
-use rate::Rate;
+use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};
 use std::{
     fmt,
@@ -274,7 +274,7 @@ impl Passage {
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(rate) => Box::pin(self.send_in_turn(outgoing, rate)).await,
+                Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin())).await,
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
@@ -287,10 +287,10 @@ impl Passage {
     }
 
     /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received.
-    async fn send_in_turn(&self, outgoing: Outgoing, rate: &Rate) -> Result<bool, Error> {
+    async fn send_in_turn(&self, outgoing: Outgoing, turns: &mut Turns<'_>) -> Result<bool, Error> {
         tokio::select! {
             biased;
-            () = rate.wait() => {}
+            () = turns.next() => {}
             () = self.stopper.stopped(), if self.is_kept => return Ok(false),
         }
         self.sent(self.sender.send(outgoing).await)
@@ -307,19 +307,12 @@ impl Passage {
     /// refusal, because then all are sent again.
     async fn send_all(&self, all: Vec<Outgoing>, delivery: &Delivery, passed: Passed) -> Result<bool, Error> {
         let mut result = Ok(true);
-        let _alone = match &self.rate {
-            None => None,
-            Some(rate) => tokio::select! {
-                biased;
-                alone = rate.batch() => Some(alone),
-                () = self.stopper.stopped(), if self.is_kept => return Ok(false),
-            },
-        };
+        let mut turns = self.rate.as_ref().map(Rate::begin);
         for (index, outgoing) in all.into_iter().enumerate() {
             let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
-            let sent = match &self.rate {
+            let sent = match &mut turns {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(rate) => self.send_in_turn(outgoing, rate).await,
+                Some(turns) => self.send_in_turn(outgoing, turns).await,
             };
             match sent.map_err(|error| error.with_index(index)) {
                 Ok(true) => {}

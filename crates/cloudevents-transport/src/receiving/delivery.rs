@@ -274,10 +274,10 @@ impl Delivery {
         self.excused = self.excused.saturating_add(u32::from(!counted));
     }
 
-    /// Goes on numbering after attempts that were made before, some of which counted.
-    pub(crate) fn goes_on_after(&mut self, failed: u32, counted: u32) {
-        self.attempt = self.attempt.max(failed.saturating_add(1));
-        self.excused = failed.saturating_sub(counted);
+    /// Goes on at this attempt, if it is a later one; so many before it counted.
+    pub(crate) fn goes_on(&mut self, attempt: u32, counted: u32) {
+        self.attempt = self.attempt.max(attempt);
+        self.excused = self.attempt.saturating_sub(1).saturating_sub(counted);
     }
 
     /// The span of a handler: log lines of the handler belong to this message.

@@ -35,6 +35,8 @@ pub(super) struct Limits {
 /// The attempts at one message.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
+    /// The number of the next one, without those for which something was unavailable.
+    number: u32,
     /// All that failed, and those that count.
     pub(super) failed: u32,
     counted: u32,
@@ -100,6 +102,7 @@ impl Attempts {
     fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
         Self {
+            number: delivery.attempt(),
             failed: before,
             counted: before,
             last_counted: false,
@@ -136,9 +139,10 @@ impl GivingUp {
         let known =
             self.lost.iter().position(|(_, lost)| lost.first.is_some_and(|(lost, _)| lost == message));
         let Some((_, lost)) = known.and_then(|at| self.lost.remove(at)) else { return attempts };
+        let number = attempts.number.max(lost.number);
         let (failed, counted) = (attempts.failed.max(lost.failed), attempts.counted.max(lost.counted));
-        delivery.goes_on_after(failed, counted);
-        Attempts { failed, counted, ..lost }
+        delivery.goes_on(number, counted);
+        Attempts { number, failed, counted, ..lost }
     }
 
     /// An attempt begins.
@@ -223,6 +227,7 @@ impl GivingUp {
             known.is_long(&self.limits) && (!self.waits_here || known.is_long_for(first, &self.limits));
         attempts.last = Some((ty, self.clock));
         known.failed = Instant::now();
+        attempts.number = attempts.number.saturating_add(u32::from(counts));
         attempts.failed = attempts.failed.saturating_add(1);
         if counts && (is_its_own || self.limits.attempts.is_some()) {
             attempts.counted = attempts.counted.saturating_add(1);
@@ -246,14 +251,27 @@ impl GivingUp {
         self.hasher.hash_one(ty.unwrap_or_default())
     }
 
-    /// Which message it is. What is no event, or several, is known by its bytes.
+    /// Which message it is, by what a broker keeps when it delivers again. What is no event is often equal to another one in part.
     fn identity(&self, delivery: &Delivery) -> u64 {
-        match delivery.received().message() {
-            Ok(Message::Binary(event)) => self.hasher.hash_one((event.source().as_str(), event.id())),
-            Ok(Message::Structured(document) | Message::Batched(document)) => {
-                self.hasher.hash_one(document.body())
+        let received = delivery.received();
+        let identity = || {
+            let place = received.offset().map(|offset| (received.topic(), received.partition(), offset));
+            match received.message() {
+                _ if place.is_some() => self.hasher.hash_one(place),
+                Ok(Message::Binary(event)) => self.hasher.hash_one((event.source().as_str(), event.id())),
+                Ok(Message::Structured(document) | Message::Batched(document)) => {
+                    self.hasher.hash_one(document.body())
+                }
+                _ => {
+                    // Brokers count in headers of theirs.
+                    let mut headers = received.headers();
+                    headers.retain(|(name, _)| !name.starts_with("x-"));
+                    let place =
+                        (received.topic(), received.key(), received.timestamp(), received.correlation());
+                    self.hasher.hash_one((place, headers, received.body()))
+                }
             }
-            _ => self.hasher.hash_one(caught(|| delivery.received().body()).ok().flatten()),
-        }
+        };
+        caught(identity).unwrap_or_default()
     }
 }

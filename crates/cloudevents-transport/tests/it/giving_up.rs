@@ -1,10 +1,10 @@
 //! When `run` gives a message up, and when it takes failures for those of something that messages share.
 
 use crate::{event, events, id, keyed, until_settled};
-use cloudevents_core::{DecodeOptions, Event, Formats, Message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Delivery, Failure, Metrics, OrderBy, ReceiverOptions,
+    Delivery, Failure, Metrics, OrderBy, Outgoing, Raw, Received, ReceiverOptions,
     binding::log::LogOptions,
     fake::{FakeLog, FakeQueue},
 };
@@ -489,4 +489,58 @@ async fn batches_that_come_again_are_not_taken_for_one_another() {
         assert_eq!((queue.rejected(), queue.len()), (vec![], 0));
     };
     receiver.run(handle).attempts(3).until(script).await.unwrap();
+}
+
+/// Messages that are no events are told apart by all that comes with them.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_is_not_taken_for_another_one_with_the_same_bytes() {
+    let queue = FakeQueue::new();
+    for key in ["healthy", "failing"] {
+        let mut raw = Raw::default();
+        raw.body = Some("ON".into());
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+        queue.sender().send(Outgoing::as_received(received).key(key)).await.unwrap();
+    }
+    let receiver = queue.receiver(options());
+    let calls = Mutex::new(BTreeMap::<Vec<u8>, usize>::new());
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        let key = delivery.key().unwrap().into_owned();
+        let call = { *calls.lock().unwrap().entry(key.clone()).and_modify(|calls| *calls += 1).or_insert(1) };
+        match (key.as_slice(), call) {
+            (b"healthy", 1) => std::future::pending().await,
+            (b"failing", 1 | 2) | (b"healthy", 2) => Err("not now")?,
+            _ => Ok(delivery.accept().await?),
+        }
+    };
+    let script = async {
+        // Lost between its second failure and its third attempt.
+        sleep(Duration::from_millis(1500)).await;
+        assert_eq!(calls.lock().unwrap()[&b"failing".to_vec()], 2);
+        queue.cut();
+        sleep(MINUTE).await;
+        assert_eq!((queue.rejected(), queue.len()), (vec![], 0));
+    };
+    receiver.run(handle).attempts(3).until(script).await.unwrap();
+}
+
+/// What a handler calls unavailable counts no attempt, over another connection either.
+#[tokio::test(start_paused = true)]
+async fn unavailable_counts_no_attempt_over_another_connection() {
+    let queue = FakeQueue::new();
+    queue.sender().send(&event(1)).await.unwrap();
+    let (receiver, most, calls) = (queue.receiver(options()), Cell::new(0), Cell::new(0));
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        most.set(most.get().max(delivery.attempt()));
+        calls.set(calls.get() + 1);
+        Err(Failure::unavailable("the database is away"))
+    };
+    let script = async {
+        for _ in 0..3 {
+            sleep(5 * MINUTE).await;
+            queue.cut();
+        }
+    };
+    receiver.run(handle).until(script).await.unwrap();
+    assert!(calls.get() > 10, "{}", calls.get());
+    assert_eq!(most.get(), 1);
 }

@@ -734,3 +734,57 @@ async fn batches_that_are_split_end_one_after_the_other() {
     bridge.run().until(script).await.unwrap();
     assert_eq!(from.len(), 0);
 }
+
+/// A batch has its turns before what comes behind it.
+#[tokio::test(start_paused = true)]
+async fn a_batch_ends_before_a_backlog_of_single_messages() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    let all: Vec<_> = (0..100).map(event).collect();
+    from.sender().send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    from.sender().send_all((100..2000).map(event)).await.unwrap();
+    let mut policy = policy();
+    policy.rate = NonZeroU32::new(10);
+    (policy.order, policy.form) = (OrderBy::None, Form::Binary);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(15))).await.unwrap();
+    let arrived: std::collections::BTreeSet<_> = self::all(&to).await.iter().map(crate::id).collect();
+    assert!(arrived.contains("99"), "{arrived:?}");
+}
+
+/// Confirms after 50 ms.
+struct Slow(Sender);
+
+impl Transmit for Slow {
+    fn capabilities(&self) -> SenderCapabilities {
+        self.0.capabilities()
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (sender, (resolver, outcome)) = (self.0.clone(), Outcome::channel());
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(50)).await; // paused time: how long the target takes
+            resolver.resolve(sender.send(outgoing).await);
+        });
+        Ok(outcome)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// While the events of one batch are confirmed, others take their turns.
+#[tokio::test(start_paused = true)]
+async fn a_high_rate_is_reached_with_batches() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    for first in 0..16 {
+        let all: Vec<_> = (0..100).map(|id| event(first * 100 + id)).collect();
+        from.sender().send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    }
+    let mut policy = policy();
+    policy.rate = NonZeroU32::new(1000);
+    (policy.order, policy.form) = (OrderBy::None, Form::Binary);
+    let bridge = Bridge::new(from.receiver(with()), Sender::new(Slow(to.sender())), policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(10))).await.unwrap();
+    assert_eq!(to.len(), 1600);
+}
