@@ -22,12 +22,12 @@ pub(super) struct Rate {
 struct State {
     next: Option<Instant>,
     begun: u64,
-    /// Who waits for a time, in the order in which they begun.
+    /// Who waits for a time, in the order in which they began.
     waiting: BTreeMap<u64, Arc<Notify>>,
 }
 
-/// One that needs times: several, if it is a batch that is split. The next time is for who has begun first, so that a batch ends before what
-/// comes behind it.
+/// One that needs times: several, if it is a batch that is split. The next time is for who has begun first, so that a batch ends before
+/// what comes behind it.
 #[derive(Debug)]
 pub(super) struct Turns<'a> {
     rate: &'a Rate,
