@@ -61,8 +61,8 @@ pub struct Limits {
     /// shared, may have four times as many, and so may the documents that types of schemas are selected from: payloads of types beyond
     /// that are not judged.
     pub bytes: usize,
-    /// JSON values of the document, such as names of types, lists and objects. 1,000,000 by default, about as many as 16 MiB of a catalog
-    /// have. Each takes some hundred bytes of memory, however few it has in the document.
+    /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default; catalogs of 16 MiB have some
+    /// 300,000. Each takes some hundred bytes of memory, however few it has in the document.
     pub values: usize,
     /// Definitions of messages, and versions of schemas. 100,000 of each by default.
     pub definitions: usize,
