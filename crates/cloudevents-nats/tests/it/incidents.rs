@@ -66,8 +66,9 @@ impl Venue for Subject {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = NatsReceiverOptions::from(options);
         options.connection = self.connection();
+        // Longer than any stall without a lost connection, so that nothing comes twice for it.
         let query =
-            if self.is_stored { "consumer=incident&reject=broker&ack-wait=5s" } else { "reject=drop" };
+            if self.is_stored { "consumer=incident&reject=broker&ack-wait=10s" } else { "reject=drop" };
         receiver(&self.url(query), options).await
     }
 }
@@ -156,10 +157,19 @@ async fn incidents_of_jetstream_on_a_real_server() {
 }
 
 /// Members of one consumer.
+///
+/// nats-server before 2.10.14 delivers the last message once more, even if it was accepted, when it redelivers one while all requests that
+/// it has are dead, as between the end of a member and its next look at them: `withdrawn` shows that with the client library alone. Members
+/// leave twice, so that two messages may come again there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_of_a_consumer_join_and_leave_under_load() {
     let Some(server) = real() else { return };
     let subject = Subject::new(&server, true, Patience::LONG);
     create_stream(&server, &subject.name).await;
-    check_members(&subject).await.unwrap();
+    let Err(failure) = check_members(&subject).await else { return };
+    let client = async_nats::connect(&server).await.unwrap();
+    let failure = failure.to_string();
+    let (_, twice) = failure.split_once("came more than once: ").unwrap_or_else(|| panic!("{failure}"));
+    let (all, twice) = (twice.matches('(').count(), twice.matches(", 2)").count());
+    assert!(!client.is_server_compatible(2, 10, 14) && all == twice && twice <= 2, "{failure}");
 }
