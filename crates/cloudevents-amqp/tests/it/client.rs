@@ -850,6 +850,7 @@ async fn urls_that_cannot_be_used() {
         "group=x",
         "reject=x",
         "dead-letter=",
+        "dead-letter=orders", // its own address
         "dead-letter=a&reject=drop",
         "attempts=x",
     ] {

@@ -724,6 +724,8 @@ async fn urls_that_cannot_be_used() {
         "nats://127.0.0.1:1/a?reject=broker",
         "nats://127.0.0.1:1/a?reject=drop&dead-letter=b",
         "nats://127.0.0.1:1/a?dead-letter=",
+        "nats://127.0.0.1:1/a.*?dead-letter=a.b", // it reads that itself
+        "nats+jetstream://127.0.0.1:1/a.%3E?dead-letter=a.b.c",
         "nats://127.0.0.1:1/a?reject=drop&prefetch=x",
         "nats://127.0.0.1:1/a?reject=drop&consumer=c",
         "nats+jetstream://127.0.0.1:1/?reject=drop",

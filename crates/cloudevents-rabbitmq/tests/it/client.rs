@@ -289,6 +289,9 @@ async fn a_receiver_opens_only_when_it_is_decided_what_happens_to_rejected_messa
     assert_eq!(open("").await, Err(ErrorKind::Unsupported));
     assert_eq!(open("&reject=drop&dead-letter=x").await, Err(ErrorKind::InvalidUrl));
     assert_eq!(open("&reject=maybe").await, Err(ErrorKind::InvalidUrl));
+    // Its own queue: what cannot be read would go round for ever.
+    assert_eq!(open("&dead-letter=q").await, Err(ErrorKind::InvalidUrl));
+    assert_eq!(open("&dead-letter=/queues/q").await, Err(ErrorKind::InvalidUrl));
     assert_eq!(open("&reject=drop&wait=never").await, Err(ErrorKind::InvalidUrl));
     assert_eq!(open("&reject=drop").await, Ok(()));
 }
