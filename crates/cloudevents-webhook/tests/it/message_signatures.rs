@@ -146,6 +146,23 @@ fn every_covered_part_counts() {
     assert_eq!(refused, Err(SignatureError::NotCovered("created".into())));
 }
 
+/// HTTP/2 without TLS behind a proxy, and the absolute form, have a scheme. It is not the one that the signer used.
+#[test]
+fn a_receiver_behind_a_proxy_knows_the_uri_that_was_signed() {
+    let key = SigningKey::hmac([1; 32]).unwrap();
+    let verifier = MessageSignatures::new("partner.example", "k", key.verifying_key()).require([]);
+    for uri in ["/hook?a=1", "https://partner.example/hook?a=1", "http://internal:8080/hook?a=1"] {
+        // `https://partner.example/hook?a=1`, with HMAC-SHA256 of another implementation.
+        let (head, ()) = Request::post(uri)
+            .header("signature-input", r#"sig=("@target-uri");created=1618884473;keyid="k""#)
+            .header("signature", "sig=:5GNVrfEODBu1PMawF2H8v2VhWZN9LN/9aUmY5NFUz4E=:")
+            .body(())
+            .unwrap()
+            .into_parts();
+        assert!(verifier.verify(&head, b"", now()).is_ok(), "{uri}");
+    }
+}
+
 #[test]
 fn what_is_malformed_or_not_supported() {
     let verifier = MessageSignatures::new("example.com", "k", shared()).require([]);

@@ -34,7 +34,7 @@ fn value(request: &Parts, expected: Option<&str>, component: &Component) -> Opti
         Component::Query => Some(format!("?{}", uri.query().unwrap_or_default())),
         Component::TargetUri => {
             let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-            Some(format!("{}://{}{path}{query}", scheme(request), authority(request, expected)?))
+            Some(format!("{}://{}{path}{query}", scheme(request, expected), authority(request, expected)?))
         }
         Component::Field(name) => field(&request.headers, name.as_str()),
     }
@@ -56,9 +56,9 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value.to_str().ok().map(str::trim)
 }
 
-/// Without a scheme in the request, it came over `https`, as deliveries do.
-fn scheme(request: &Parts) -> &str {
-    request.uri.scheme_str().unwrap_or("https")
+/// A receiver takes it to be that of deliveries: what it sees may be that of a proxy's request.
+fn scheme<'a>(request: &'a Parts, expected: Option<&str>) -> &'a str {
+    request.uri.scheme_str().filter(|_| expected.is_none()).unwrap_or("https")
 }
 
 fn authority(request: &Parts, expected: Option<&str>) -> Option<String> {
@@ -68,6 +68,6 @@ fn authority(request: &Parts, expected: Option<&str>) -> Option<String> {
         (None, None) => field(&request.headers, header::HOST.as_str())?,
     };
     let named = named.to_ascii_lowercase();
-    let usual = if scheme(request) == "http" { ":80" } else { ":443" };
+    let usual = if scheme(request, expected) == "http" { ":80" } else { ":443" };
     Some(named.strip_suffix(usual).unwrap_or(&named).into())
 }
