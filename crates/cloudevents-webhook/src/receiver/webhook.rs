@@ -145,9 +145,10 @@ impl Inner {
                     let place = of.place;
                     match self.admit(ReadRequest::new(parts, read), of, peer).await {
                         Ok(Admitted::Answered(response)) => Ok(response),
-                        Ok(Admitted::UnderWay(under_way)) => self.settled(under_way, place).await,
+                        Ok(Admitted::UnderWay(under_way)) => self.settled(under_way).await,
                         Err(refusal) => Err(self.seen(refusal)),
                     }
+                    .map(|response| marked(response, place))
                 }
                 Err(refusal) => Err(refusal),
             };
@@ -215,20 +216,11 @@ impl Inner {
     }
 
     /// Waits until a delivery is settled.
-    async fn settled(
-        &self,
-        under_way: UnderWay,
-        place: Option<TokenPlace>,
-    ) -> Result<Response<Bytes>, Problem> {
+    async fn settled(&self, under_way: UnderWay) -> Result<Response<Bytes>, Problem> {
         let Ok(settled) = timeout(self.options.respond_within, under_way.settled()).await else {
             return Err(busy("the message was not processed in time", self.options.http.retry_after));
         };
-        let mut response = self.response(settled?)?;
-        if place == Some(TokenPlace::Query) && response.status().is_success() {
-            // WEBHOOK-3.2-e.
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-        }
-        Ok(response)
+        self.response(settled?)
     }
 
     /// The handshake.
@@ -392,6 +384,14 @@ impl Inner {
             _ => Err(busy("the receiver stops", after)),
         }
     }
+}
+
+/// Keeps a successful response to a token in the query out of shared caches (WEBHOOK-3.2-e).
+fn marked(mut response: Response<Bytes>, place: Option<TokenPlace>) -> Response<Bytes> {
+    if place == Some(TokenPlace::Query) && response.status().is_success() {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    response
 }
 
 /// What a head says.

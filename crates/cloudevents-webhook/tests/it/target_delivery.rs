@@ -222,6 +222,8 @@ async fn the_validation_of_event_grid_is_an_option() {
     let agreed = ask(with_token().event_grid_validation(["orders"]), &query, "ORDERS").await;
     assert_eq!((agreed.status.as_u16(), agreed.header("content-type")), (200, Some("application/json")));
     assert_eq!(agreed.body, r#"{"validationResponse":"512d38b6-c7b8-40c8-89fe-f46f9e9622b6"}"#);
+    // The token is in the query (WEBHOOK-3.2-e).
+    assert_eq!(agreed.header("cache-control"), Some("private"));
 
     // Another subscription, no token, not opted in.
     assert_eq!(ask(with_token().event_grid_validation(["orders"]), &query, "OTHERS").await.status, 415);
