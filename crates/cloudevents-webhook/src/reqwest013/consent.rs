@@ -42,10 +42,12 @@ struct Offer {
     target: Arc<Target>,
     registration: Registration,
     expires: Instant,
+    /// The target has responded that it may agree.
+    is_known: bool,
 }
 
 impl Callbacks {
-    /// A URL with a fresh key, in place of the one that the target had before.
+    /// A URL with a fresh key. What the target knows of holds until [`known`](Self::known): somebody may have it there.
     fn offer(
         &self,
         base: &str,
@@ -67,13 +69,22 @@ impl Callbacks {
         let expires = now.checked_add(lifetime.min(CENTURY)).unwrap_or(now);
         let mut offers = self.offers();
         offers.retain(|_, offer| {
-            offer.expires > now && offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry))
+            let other = offer.entry.upgrade();
+            offer.expires > now && other.is_some_and(|other| offer.is_known || !Arc::ptr_eq(&other, entry))
         });
         let (entry, target) = (Arc::downgrade(entry), Arc::clone(target));
-        let offer = Offer { entry, target, registration: registration.clone(), expires };
+        let offer = Offer { entry, target, registration: registration.clone(), expires, is_known: false };
         // The digest, so that looking it up takes no time that depends on the key.
         offers.insert(DeliveryKey::of_id(&key), offer);
         Ok(registration.with_callback(url))
+    }
+
+    /// The target knows of the last offer, which takes the place of those before it.
+    fn known(&self, entry: &Arc<Entry>) {
+        self.offers().retain(|_, offer| {
+            let is_other = offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry));
+            is_other || !std::mem::replace(&mut offer.is_known, true)
+        });
     }
 
     /// Nothing that this target was offered holds.
@@ -213,6 +224,7 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
+        callbacks.known(entry);
         let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
         let mut agreed = None;
         entry.update_of(target, |live| {
