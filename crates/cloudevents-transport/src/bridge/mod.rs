@@ -274,7 +274,7 @@ impl Passage {
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin())).await,
+                Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin(false))).await,
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
@@ -307,7 +307,7 @@ impl Passage {
     /// refusal, because then all are sent again.
     async fn send_all(&self, all: Vec<Outgoing>, delivery: &Delivery, passed: Passed) -> Result<bool, Error> {
         let mut result = Ok(true);
-        let mut turns = self.rate.as_ref().map(Rate::begin);
+        let mut turns = self.rate.as_ref().map(|rate| rate.begin(true));
         for (index, outgoing) in all.into_iter().enumerate() {
             let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
             let sent = match &mut turns {

@@ -22,16 +22,32 @@ pub(super) struct Rate {
 struct State {
     next: Option<Instant>,
     begun: u64,
-    /// Who waits for a time, in the order in which they began.
-    waiting: BTreeMap<u64, Arc<Notify>>,
+    /// Who waits for a time, in the order in which they began: single messages, and events of batches.
+    single: BTreeMap<u64, Arc<Notify>>,
+    batches: BTreeMap<u64, Arc<Notify>>,
+    /// Whether the last time was one of a batch.
+    was_batch: bool,
 }
 
-/// One that needs times: several, if it is a batch that is split. The next time is for who has begun first, so that a batch ends before
-/// what comes behind it.
+/// A message that needs times: several, if it is a batch that is split. The next time is for the batch that has begun first, so that it
+/// ends, or for the first single message, by turns: a batch that is too large for ever has no more than half of the times.
 #[derive(Debug)]
 pub(super) struct Turns<'a> {
     rate: &'a Rate,
     number: u64,
+    is_batch: bool,
+}
+
+impl State {
+    fn waiting(&mut self, is_batch: bool) -> &mut BTreeMap<u64, Arc<Notify>> {
+        if is_batch { &mut self.batches } else { &mut self.single }
+    }
+
+    /// Whose turn is next.
+    fn first(&self) -> Option<(&u64, &Arc<Notify>)> {
+        let (single, batch) = (self.single.first_key_value(), self.batches.first_key_value());
+        if self.was_batch { single.or(batch) } else { batch.or(single) }
+    }
 }
 
 const BURST: Duration = Duration::from_millis(100);
@@ -42,10 +58,10 @@ impl Rate {
         Self { pause, state: Mutex::default() }
     }
 
-    pub(super) fn begin(&self) -> Turns<'_> {
+    pub(super) fn begin(&self, is_batch: bool) -> Turns<'_> {
         let mut state = self.lock();
         state.begun = state.begun.saturating_add(1);
-        Turns { rate: self, number: state.begun }
+        Turns { rate: self, number: state.begun, is_batch }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -57,10 +73,10 @@ impl Turns<'_> {
     /// Waits for the next time. Dropping the future leaves it to others.
     pub(super) async fn next(&mut self) {
         let first = Arc::new(Notify::new());
-        self.rate.lock().waiting.insert(self.number, Arc::clone(&first));
+        self.rate.lock().waiting(self.is_batch).insert(self.number, Arc::clone(&first));
         let waits = Waits(self);
         while let Some(at) = waits.turn() {
-            // Somebody may come who has begun earlier.
+            // Somebody may come whose turn is earlier.
             match at {
                 Some(at) => sleep_until(at).await,
                 None => first.notified().await,
@@ -69,14 +85,14 @@ impl Turns<'_> {
     }
 }
 
-/// One that waits. The next one is told when it ends.
+/// One that waits. When it ends, the next one is notified.
 struct Waits<'a>(&'a Turns<'a>);
 
 impl Waits<'_> {
     /// Takes the time if it is there. Otherwise returns when to look again; without a time, once it is the first one.
     fn turn(&self) -> Option<Option<Instant>> {
         let mut state = self.0.rate.lock();
-        if state.waiting.first_key_value().is_some_and(|(first, _)| *first != self.0.number) {
+        if state.first().is_some_and(|(first, _)| *first != self.0.number) {
             return Some(None);
         }
         let now = Instant::now();
@@ -85,6 +101,7 @@ impl Waits<'_> {
             return Some(Some(at));
         }
         state.next = at.checked_add(self.0.rate.pause);
+        state.was_batch = self.0.is_batch;
         None
     }
 }
@@ -92,8 +109,8 @@ impl Waits<'_> {
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         let mut state = self.0.rate.lock();
-        state.waiting.remove(&self.0.number);
-        if let Some((_, first)) = state.waiting.first_key_value() {
+        state.waiting(self.0.is_batch).remove(&self.0.number);
+        if let Some((_, first)) = state.first() {
             first.notify_one();
         }
     }
@@ -108,14 +125,14 @@ mod tests {
         let rate = Rate::new(NonZeroU32::new(100).unwrap());
         let begun = Instant::now();
         for _ in 0..201 {
-            rate.begin().next().await;
+            rate.begin(false).next().await;
         }
         assert_eq!(begun.elapsed().as_millis() / 10, 200);
         // A pause does not save up more than a tenth of a second.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let begun = Instant::now();
         for _ in 0..111 {
-            rate.begin().next().await;
+            rate.begin(false).next().await;
         }
         assert_eq!(begun.elapsed().as_millis() / 10, 100);
     }

@@ -44,8 +44,8 @@ pub(super) struct Attempts {
     pub(super) last_counted: bool,
     /// The type of the event, as a hash, and when the last attempt failed, in ticks.
     last: Option<(u64, u64)>,
-    /// Which message it is, as a hash, and when the first one failed.
-    first: Option<(u64, Instant)>,
+    /// Which message it is, as a hash, if that is known, and when the first one failed.
+    first: Option<(Option<u64>, Instant)>,
     /// When the current one was begun, in ticks.
     begun: u64,
     /// Whether it was begun to see if others can be.
@@ -135,9 +135,9 @@ impl GivingUp {
         if self.lost.is_empty() {
             return attempts;
         }
-        let message = self.identity(delivery);
-        let known =
-            self.lost.iter().position(|(_, lost)| lost.first.is_some_and(|(lost, _)| lost == message));
+        let Some(message) = self.identity(delivery) else { return attempts };
+        let is_it = |lost: &Attempts| lost.first.is_some_and(|(lost, _)| lost == Some(message));
+        let known = self.lost.iter().position(|(_, lost)| is_it(lost));
         let Some((_, lost)) = known.and_then(|at| self.lost.remove(at)) else { return attempts };
         let number = attempts.number.max(lost.number);
         let (failed, counted) = (attempts.failed.max(lost.failed), attempts.counted.max(lost.counted));
@@ -180,7 +180,8 @@ impl GivingUp {
 
     /// A message is lost with its connection. It comes again, to this receiver or to another one.
     pub(super) fn lost(&mut self, attempts: &Attempts) {
-        if attempts.last.is_none() || !self.waits_here {
+        let is_known = attempts.first.is_some_and(|(message, _)| message.is_some());
+        if attempts.last.is_none() || !is_known || !self.waits_here {
             return self.settled(attempts);
         }
         if self.lost.len() >= LOST {
@@ -251,27 +252,30 @@ impl GivingUp {
         self.hasher.hash_one(ty.unwrap_or_default())
     }
 
-    /// Which message it is, by what a broker keeps when it delivers again. What is no event is often equal to another one in part.
-    fn identity(&self, delivery: &Delivery) -> u64 {
+    /// Which message it is, by what a broker keeps when it delivers again. An offset alone is not enough: a log that was truncated has another
+    /// message there. What is no event is often equal to another one in part.
+    fn identity(&self, delivery: &Delivery) -> Option<u64> {
         let received = delivery.received();
         let identity = || {
-            let place = received.offset().map(|offset| (received.topic(), received.partition(), offset));
+            let place = (received.partition(), received.offset());
             match received.message() {
-                _ if place.is_some() => self.hasher.hash_one(place),
-                Ok(Message::Binary(event)) => self.hasher.hash_one((event.source().as_str(), event.id())),
+                Ok(Message::Binary(event)) => {
+                    Some(self.hasher.hash_one((place, event.source().as_str(), event.id())))
+                }
                 Ok(Message::Structured(document) | Message::Batched(document)) => {
-                    self.hasher.hash_one(document.body())
+                    Some(self.hasher.hash_one((place, document.body())))
                 }
                 _ => {
+                    let body = received.whole_body().ok()?;
                     // Brokers count in headers of theirs.
                     let mut headers = received.headers();
                     headers.retain(|(name, _)| !name.starts_with("x-"));
-                    let place =
+                    let parts =
                         (received.topic(), received.key(), received.timestamp(), received.correlation());
-                    self.hasher.hash_one((place, headers, received.body()))
+                    Some(self.hasher.hash_one((place, parts, headers, body)))
                 }
             }
         };
-        caught(identity).unwrap_or_default()
+        caught(identity).ok().flatten()
     }
 }

@@ -491,7 +491,7 @@ async fn batches_that_come_again_are_not_taken_for_one_another() {
     receiver.run(handle).attempts(3).until(script).await.unwrap();
 }
 
-/// Messages that are no events are told apart by all that comes with them.
+/// Messages that are no events are known by all that comes with them.
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_is_not_taken_for_another_one_with_the_same_bytes() {
     let queue = FakeQueue::new();

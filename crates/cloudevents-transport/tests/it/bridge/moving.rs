@@ -735,7 +735,7 @@ async fn batches_that_are_split_end_one_after_the_other() {
     assert_eq!(from.len(), 0);
 }
 
-/// A batch has its turns before what comes behind it.
+/// A batch has each second turn.
 #[tokio::test(start_paused = true)]
 async fn a_batch_ends_before_a_backlog_of_single_messages() {
     let (from, to) = (FakeQueue::new(), FakeQueue::new());
@@ -746,9 +746,31 @@ async fn a_batch_ends_before_a_backlog_of_single_messages() {
     policy.rate = NonZeroU32::new(10);
     (policy.order, policy.form) = (OrderBy::None, Form::Binary);
     let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
-    bridge.run().until(sleep(Duration::from_secs(15))).await.unwrap();
+    bridge.run().until(sleep(Duration::from_secs(25))).await.unwrap();
     let arrived: std::collections::BTreeSet<_> = self::all(&to).await.iter().map(crate::id).collect();
     assert!(arrived.contains("99"), "{arrived:?}");
+}
+
+/// It has only each second turn of those that are there between two losses.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_never_ends_stops_nothing_else() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    let all: Vec<_> = (0..700).map(event).collect();
+    from.sender().send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    from.sender().send_all((1000..1010).map(event)).await.unwrap();
+    let mut policy = policy();
+    policy.rate = NonZeroU32::new(10);
+    (policy.order, policy.form) = (OrderBy::None, Form::Binary);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), policy).unwrap();
+    let script = async {
+        for _ in 0..5 {
+            sleep(Duration::from_secs(60)).await;
+            from.cut();
+        }
+    };
+    bridge.run().until(script).await.unwrap();
+    let arrived: std::collections::BTreeSet<_> = self::all(&to).await.iter().map(crate::id).collect();
+    assert!((1000..1010).all(|id| arrived.contains(&id.to_string())), "{arrived:?}");
 }
 
 /// Confirms after 50 ms.
