@@ -138,6 +138,8 @@ pub(super) struct Delivery {
 pub(super) struct Times {
     /// When the program sent it.
     started: Instant,
+    /// Until when an attempt may wait before it begins.
+    pub(super) begin: Instant,
     /// When it is given up.
     pub(super) latest: Instant,
 }
@@ -151,7 +153,13 @@ impl Times {
             false => options.timeout,
         };
         let started = Instant::now();
-        Self { started, latest: started.checked_add(patience.min(CENTURY)).unwrap_or(started) }
+        let after = |time: Duration| started.checked_add(time.min(CENTURY)).unwrap_or(started);
+        let begin = match options.retry.has_retries() {
+            true => patience,
+            // A request with next to no time most likely arrives, and its response comes too late.
+            false => patience.checked_div(2).unwrap_or_default(),
+        };
+        Self { started, begin: after(begin), latest: after(patience) }
     }
 }
 
@@ -179,12 +187,12 @@ impl Delivery {
 
     async fn deliver(&self, attempts: &mut VecDeque<Attempt>) -> Result<(), Error> {
         let retry = &self.shared.options.retry;
-        let Times { started, latest } = self.times;
+        let started = self.times.started;
         let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
             let failure = match self
-                .attempt(latest, denied, !has_renewed)
+                .attempt(denied, !has_renewed)
                 .await
                 .map_err(|why| given_up(why, attempts, retry))?
             {
@@ -228,17 +236,19 @@ impl Delivery {
     /// Waits until an attempt may be made, and makes it. It was first `denied` at that time.
     async fn attempt(
         &self,
-        latest: Instant,
         denied: Option<Instant>,
         may_renew: bool,
     ) -> Result<Result<(), Failure>, NotAdmitted> {
         let Shared { options, .. } = &*self.shared;
+        let Times { begin, latest, .. } = self.times;
         // The time of the attempt, without its waits.
         let mut left = options.timeout;
         let entry = &self.entry;
         let is_proven = || denied.is_some_and(|denied| entry.has_accepted_since(denied));
+        // A place under the rate that this delivery has waited for: when it came, at which interval, and of which target.
+        let mut waited: Option<(Instant, Duration, Arc<Target>)> = None;
         loop {
-            let admitted = Admitted::new(entry, entry.admitted(latest).await?);
+            let admitted = Admitted::new(entry, entry.admitted(begin).await?);
             let grant = match entry.grant() {
                 Some(grant) => grant,
                 None => {
@@ -257,19 +267,20 @@ impl Delivery {
                 }
             };
             let interval = grant.rate().interval().saturating_mul(options.instances.get());
-            let wait = entry.place(interval, latest)?;
-            let mut admitted = admitted;
-            if !wait.is_zero() {
-                let has_agreed = Arc::clone(admitted.target());
-                drop(admitted);
-                entry.pass(wait).await?;
-                let due = Instant::now();
-                // The state may have changed meanwhile. The place stays this delivery's, unless the target is elsewhere, where it has to
-                // agree, or the place has passed during a pause: those of all who waited would be used at once. The one that ends the pause
-                // may go.
-                admitted = Admitted::new(entry, entry.admitted(latest).await?);
+            // The state and the consent may have changed during the wait. The place stays this delivery's, unless the target is elsewhere
+            // or has another rate, or the place has passed during a pause: those of all who waited would be used at once. The one that
+            // ends the pause may go.
+            let has_place = waited.take().is_some_and(|(due, of, target)| {
                 let has_passed = due.elapsed() > interval && !admitted.is_probe();
-                if has_passed || admitted.target().url != has_agreed.url {
+                !has_passed && of == interval && target.url == admitted.target().url
+            });
+            if !has_place {
+                let wait = entry.place(interval, begin)?;
+                if !wait.is_zero() {
+                    let target = Arc::clone(admitted.target());
+                    drop(admitted);
+                    entry.pass(wait).await?;
+                    waited = Some((Instant::now(), interval, target));
                     continue;
                 }
             }

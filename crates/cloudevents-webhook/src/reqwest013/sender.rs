@@ -157,7 +157,12 @@ impl WebhookSender {
 
     /// A [`Sender`] over this one's targets.
     pub fn into_sender(self) -> Sender {
-        let options = self.0.shared.options.sender.clone();
+        let WebhookSenderOptions { sender, retry, timeout, .. } = &self.0.shared.options;
+        let mut options = sender.clone();
+        if !retry.has_retries() {
+            // So that `enqueue` ends its waits itself, as those of the sender's own.
+            options.enqueue_timeout = options.enqueue_timeout.max(*timeout);
+        }
         Sender::new(self).with_options(options)
     }
 
@@ -194,7 +199,7 @@ impl Transmit for WebhookSender {
         };
         // First the target's, so that a target that hangs does not take the room of others while its own is full.
         let waiting = async { [entry.room.room().await, inner.in_flight.room().await] };
-        let mut places = timeout_at(times.latest.into(), waiting).await.map_err(|_| no_room())?;
+        let mut places = timeout_at(times.begin.into(), waiting).await.map_err(|_| no_room())?;
         if inner.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
@@ -224,7 +229,7 @@ impl Transmit for WebhookSender {
 
 #[cold]
 fn no_room() -> Error {
-    let detail = "so many deliveries are under way that there was no room within the deadline of this one";
+    let detail = "so many deliveries are under way that there was no room in the time of this one";
     OwnWait::error(detail, Duration::ZERO)
 }
 

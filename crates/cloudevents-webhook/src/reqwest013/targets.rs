@@ -145,7 +145,7 @@ impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
         Self {
             name: Arc::clone(&target.name),
-            room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
+            room: InFlight::new(share(options)),
             asking: tokio::sync::Mutex::new(()),
             has_retries: options.retry.has_retries(),
             live: Mutex::new(Live::new(Arc::new(target), options)),
@@ -339,18 +339,24 @@ impl Entry {
         });
     }
 
-    /// Takes the next place under the rate, unless it is after `latest`: the time to wait.
+    /// Takes the next place under the rate, unless the wait for it ends after `latest`: the time to wait.
     pub(super) fn place(&self, interval: Duration, latest: Instant) -> Result<Duration, NotAdmitted> {
         let now = Instant::now();
         let mut live = self.live();
         let place = live.next.max(now);
         let wait = place.saturating_duration_since(now);
-        if place > latest {
+        if place > latest.max(now) {
             return Err(NotAdmitted::HeldBack("the rate that the target granted is used up", wait));
         }
         live.next = place.checked_add(interval).unwrap_or(place);
         Ok(wait)
     }
+}
+
+/// The part of the room that one target may take: large deliveries to one that is down must not take all bytes.
+fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptions) -> Bounds {
+    let each = in_flight.bytes.checked_div(in_flight.messages).unwrap_or(in_flight.bytes);
+    Bounds { messages: (*per_target).max(1), bytes: each.saturating_mul(*per_target).min(in_flight.bytes) }
 }
 
 impl Accepted {

@@ -3,7 +3,7 @@
 use crate::tools::{SECRET, TOKEN, soon};
 use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_testkit::webhook::{Respond, TargetRequest, TestTarget};
-use cloudevents_transport::{Outgoing, Sender};
+use cloudevents_transport::{Bounds, Outgoing, Sender};
 use cloudevents_webhook::{
     deliver::{Reason, RetrySchedule, TargetState},
     guard::{Resolve, SystemResolver, UrlGuard},
@@ -624,6 +624,34 @@ async fn a_target_that_hangs_leaves_room_for_the_others() {
     assert!(webhooks.remove("hanging") && !webhooks.remove("hanging"));
 }
 
+/// The room of a target has its share of the bytes, too.
+#[tokio::test]
+async fn large_deliveries_to_a_target_that_hangs_leave_room_for_the_others() {
+    let hanging = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let mut options = options();
+    options.in_flight = Bounds { messages: 8, bytes: 4000 };
+    options.per_target = 4; // half of it
+    let (webhooks, sender, _) = open(Target::new(hanging.url("/hook")).named("hanging"), options);
+    webhooks.add(Target::new(target.url("/hook")).named("good")).unwrap();
+    let large = |id: &str, name: &str| {
+        let event = Event::builder().id(id).source("/tests").ty("com.example.test");
+        Outgoing::from(&event.text("x".repeat(1500)).build().unwrap()).to(name)
+    };
+    let _open = [
+        sender.enqueue(large("1", "hanging")).await.unwrap(),
+        sender.enqueue(large("2", "hanging")).await.unwrap(),
+    ];
+    tokio::select! {
+        _ = sender.enqueue(large("3", "hanging")) => panic!("it takes the room of the others"),
+        () = async {
+            for id in 0..10 {
+                soon(sender.send(large(&id.to_string(), "good"))).await.unwrap();
+            }
+        } => {}
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_of_the_sender_gives_nothing_up_until_another_delivery_passes() {
     // The token is refused for a while: for all deliveries, and so for none of them in particular.
@@ -711,7 +739,7 @@ async fn an_outbox_learns_which_refusals_are_about_the_message() {
 #[tokio::test]
 async fn one_deadline_contains_all_waits_of_an_attempt() {
     // The second delivery waits for the rate, and then for a target that hangs.
-    let target = TestTarget::start(Respond::agree("20"), [accepted(), Respond::Silence]).await;
+    let target = TestTarget::start(Respond::agree("60"), [accepted(), Respond::Silence]).await;
     let mut options = options();
     (options.retry, options.timeout) = (RetrySchedule::new([]), 4000 * MS);
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);

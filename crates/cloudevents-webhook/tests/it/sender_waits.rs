@@ -12,9 +12,12 @@ use cloudevents_webhook::{
     reqwest013::{Target, TokenSource},
     signature::{Coverage, Sign, SignatureError, StandardSigner},
 };
-use http::{HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -378,4 +381,102 @@ async fn what_a_target_repeats_of_a_signer_s_headers_is_not_in_errors() {
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     let shown = format!("{error:#} {error:?} {:?}", kept.all());
     assert!(shown.contains("400 Bad Request") && !shown.contains("k3y"), "{shown}");
+}
+
+/// A target that agrees when it is first asked, and perhaps again.
+struct Granting {
+    url: String,
+    /// `OPTIONS`, and the ids of deliveries.
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Granting {
+    async fn start(rate: &'static str, agrees_again: bool, takes: Duration) -> Self {
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let (asked, sent) = (Arc::clone(&seen), Arc::clone(&seen));
+        let agree = move || async move {
+            let mut seen = asked.lock().unwrap();
+            let agrees = agrees_again || seen.is_empty();
+            seen.push("OPTIONS".to_owned());
+            let consent = [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", rate)];
+            if agrees { Ok(consent) } else { Err(StatusCode::FORBIDDEN) }
+        };
+        let deliver = move |headers: HeaderMap| async move {
+            sent.lock().unwrap().push(headers["ce-id"].to_str().unwrap().to_owned());
+            tokio::time::sleep(takes).await;
+            StatusCode::NO_CONTENT
+        };
+        let app = axum::Router::new().route("/hook", axum::routing::options(agree).post(deliver));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, seen }
+    }
+}
+
+/// They keep their places under the rate if it stays the same.
+#[tokio::test]
+async fn deliveries_that_wait_for_the_rate_are_sent_with_consent_that_counts_then() {
+    for agrees in [true, false] {
+        let target = Granting::start("60", agrees, Duration::ZERO).await;
+        let mut options = options();
+        options.grant_lifetime = 1500 * MS;
+        options.retry = RetrySchedule::exponential(MINUTE, MINUTE).with_deadline(10 * MINUTE);
+        let (_, sender, _) = open(Target::new(&*target.url), options);
+        // Their places are now and in one, two and three seconds.
+        let mut sent = Vec::new();
+        for id in 0..4 {
+            sent.push(sender.enqueue(&event(&id.to_string())).await.unwrap());
+        }
+        if agrees {
+            for outcome in sent {
+                soon(outcome).await.unwrap();
+            }
+        } else {
+            soon(async {
+                while target.seen.lock().unwrap().len() < 4 {
+                    tokio::time::sleep(MS).await;
+                }
+            })
+            .await;
+        }
+        let expected = ["OPTIONS", "0", "1", "OPTIONS", "2", "3"];
+        let expected = if agrees { &expected[..] } else { &expected[..4] };
+        assert_eq!(*target.seen.lock().unwrap(), expected);
+    }
+}
+
+/// What is begun with next to no time is most likely processed, and comes again.
+#[tokio::test]
+async fn without_retries_the_waits_of_an_attempt_leave_half_of_its_time_to_the_request() {
+    let target = Granting::start("20", true, 1500 * MS).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 4000 * MS);
+    let (_, sender, _) = open(Target::new(&*target.url), options);
+    let (one, two) = (event("1"), event("2"));
+    let (first, second) = soon(async {
+        tokio::join!(sender.send(&one), async {
+            tokio::time::sleep(100 * MS).await;
+            sender.send(&two).await // its place comes 1.1 s before its end
+        })
+    })
+    .await;
+    first.unwrap();
+    let error = second.unwrap_err();
+    let wait = OwnWait::of(&error).unwrap_or_else(|| panic!("{error}"));
+    assert!(wait > 2000 * MS && wait < 3000 * MS, "{wait:?}");
+    assert_eq!(*target.seen.lock().unwrap(), ["OPTIONS", "1"]);
+}
+
+/// Whatever `enqueue_timeout` is: an outbox would take that for a failure of the target.
+#[tokio::test]
+async fn without_retries_waiting_for_room_is_a_wait_of_the_sender() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let mut options = options();
+    (options.retry, options.timeout, options.per_target) = (RetrySchedule::new([]), 2000 * MS, 1);
+    options.sender.enqueue_timeout = 200 * MS;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let _first = sender.enqueue(&event("1")).await.unwrap();
+    let error = soon(sender.send(&event("2"))).await.unwrap_err();
+    assert!(OwnWait::of(&error).is_some(), "{error}");
 }
