@@ -71,6 +71,7 @@ impl Connect for Linking {
             .source(source(address, self.selector.as_deref()))
             .max_message_size(self.limit.now())
             .credit_mode(CreditMode::Manual)
+            .properties(properties())
             .attach(&mut connected.session)
             .await;
         let link = attached.map_err(failure::attach_receiver)?;
@@ -125,6 +126,15 @@ impl Limit {
             );
         }
     }
+}
+
+/// RabbitMQ 4.3 returns to a quorum queue what a receiver has held for 30 minutes, or another `consumer_timeout`, and delivers nothing more
+/// over the link until that is settled. The client library does not return the disposition that reports this. So the link names the
+/// longest time, 49 days, in milliseconds, which precedes that of the queue and the broker. Others ignore it.
+fn properties() -> Fields {
+    let mut properties = Fields::new();
+    properties.insert(Symbol::from("rabbitmq:consumer-timeout"), Value::Uint(u32::MAX));
+    properties
 }
 
 /// What to receive from.

@@ -1012,3 +1012,24 @@ async fn a_loss_is_seen_while_handlers_hold_everything() {
     drop(held);
     assert_eq!(id(&next(&mut receiving).await), "0");
 }
+
+/// RabbitMQ 4.3 takes back what is held for `consumer_timeout`, and gives the receiver nothing more until that is settled. A receiver
+/// names a longer time.
+#[tokio::test]
+async fn what_is_held_for_long_stays_and_others_come_beside_it() {
+    const HOLD: Duration = Duration::from_millis(300);
+    let broker = broker(|options| options.hold = Some(HOLD));
+    let queue = broker.queue("held");
+    let sender = sender_to(&broker, "held").await;
+    within(sender.send(&event(1))).await.unwrap();
+    let mut receiver = receiver_from(&broker, "held").await;
+    let held = next(&mut receiver).await;
+    tokio::time::sleep(HOLD * 3).await;
+    within(sender.send(&event(2))).await.unwrap();
+    let other = next(&mut receiver).await;
+    assert_eq!(id(&other), "2");
+    other.accept().await.unwrap();
+    held.accept().await.unwrap();
+    until(&queue, |queue| queue.unsettled() == 0).await;
+    assert!(queue.is_empty(), "what was held is in the queue again: {queue:?}");
+}

@@ -49,6 +49,10 @@ pub struct BrokerOptions {
     /// How long a receiver may hold a message, like the lock of Azure Service Bus: then it is delivered again, unless its lock was renewed
     /// over the node `$management`. Default: no limit. The token of the lock is an annotation, not the tag of the delivery.
     pub locks: Option<Duration>,
+    /// How long a receiver may hold a message of a link that does not name another time (the property `rabbitmq:consumer-timeout`), like
+    /// the `consumer_timeout` of RabbitMQ 4.3 for quorum queues: then it is delivered again, and the link gets nothing more until it is
+    /// settled there. The receiver is not told; RabbitMQ tells it with a disposition that client libraries leave unread. Default: no limit.
+    pub hold: Option<Duration>,
     /// How long a receiver's link may be idle, like those of Azure Service Bus: then it ends with `amqp:link:detach-forced`. What is sent
     /// and settled over it is activity, and so is a renewal of locks whose `associated-link-name` is its name. (Credit is, too; the
     /// embedded broker does not see it come.) Default: no limit.
@@ -67,6 +71,7 @@ impl Default for BrokerOptions {
             detaches_above: None,
             tokens: false,
             locks: None,
+            hold: None,
             idle: None,
             dynamic: true,
         }

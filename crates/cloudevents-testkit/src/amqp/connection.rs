@@ -11,14 +11,17 @@ use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
 };
 use fe2o3_amqp_types::{
-    definitions::{AmqpError, Error, LinkError, Role},
+    definitions::{AmqpError, Error, Fields, LinkError, Role},
     messaging::{Address, DistributionMode, Source, Target, TargetArchetype},
     performatives::Attach,
-    primitives::Symbol,
+    primitives::{Symbol, Value},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{net::TcpStream, sync::broadcast};
 
@@ -26,6 +29,9 @@ use tokio::{net::TcpStream, sync::broadcast};
 const QUEUE: &str = "queue";
 /// What none is, or does.
 const TOPICS: [&str; 4] = ["topic", "temporary-topic", "shared", "global"];
+
+/// The property of a link with the time for which its receiver may hold a message, in milliseconds.
+const HOLD: &str = "rabbitmq:consumer-timeout";
 
 /// The node for tokens.
 pub(super) const CBS: &str = "$cbs";
@@ -61,6 +67,7 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
     let links = links.on_dynamic_source(move |source| dynamic.then(|| named(source))).build();
     while let Some(mut attach) = session.next_incoming_attach().await {
         let lacking = lacking(&attach);
+        let hold = shared.options.hold.filter(|_| !names_hold(&attach));
         // No end of a link outlives it: the client hears so.
         if let Some(source) = &mut attach.source {
             (source.durable, source.expiry_policy, source.timeout) = Default::default();
@@ -75,7 +82,7 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
         // From before the client knows of the link.
         let detached = shared.detached.subscribe();
         let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };
-        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link, lacking, detached));
+        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link, lacking, hold, detached));
     }
 }
 
@@ -91,6 +98,7 @@ async fn serve_link(
     tokens: Tokens,
     link: LinkEndpoint,
     lacking: Option<&'static str>,
+    hold: Option<Duration>,
     mut detached: broadcast::Receiver<String>,
 ) {
     let address = match &link {
@@ -149,7 +157,7 @@ async fn serve_link(
             };
             let (queue, name) = (shared.queue(&address), link.name().to_owned());
             let error = tokio::select! {
-                () = give::serve(&shared, &queue, &mut link) => None,
+                () = give::serve(&shared, &queue, hold, &mut link) => None,
                 error = over => Some(error),
                 () = shared.idle.over(&name) => Some(Error::new(LinkError::DetachForced, None, None)),
             };
@@ -161,6 +169,12 @@ async fn serve_link(
             }
         }
     }
+}
+
+/// Whether a receiver's link says for how long it may hold a message.
+fn names_hold(attach: &Attach) -> bool {
+    let time = |properties: &Fields| properties.get(&Symbol::from(HOLD)).cloned();
+    matches!(attach.properties.as_ref().and_then(time), Some(Value::Uint(_)))
 }
 
 /// What the broker lacks of the end of a link that a client wants it to be.
