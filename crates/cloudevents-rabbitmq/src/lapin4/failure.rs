@@ -5,7 +5,7 @@ use lapin::{
     ErrorKind as Lapin,
     protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
-use std::fmt::Display;
+use std::{error::Error as _, fmt::Display};
 
 /// What to do where the broker takes back what was held for long.
 const HELD: &str = "if a message was held for longer than the broker's `consumer_timeout` (30 minutes by default), raise that, or the policy \
@@ -50,6 +50,20 @@ pub(super) fn unanswered(error: lapin::Error, size: usize) -> Error {
         }
         _ => lost(error),
     }
+}
+
+/// Whether the broker closed the channel because of a message that is too large for it.
+pub(super) fn is_too_large(error: &lapin::Error) -> bool {
+    matches!(error.kind(), Lapin::ProtocolError(said) if too_large(said).is_some())
+}
+
+/// Whether the user may not do something, or its token has expired.
+pub(super) fn is_forbidden(error: &Error) -> bool {
+    let said = error.source().and_then(|source| source.downcast_ref::<lapin::Error>());
+    matches!(
+        said.map(lapin::Error::kind),
+        Some(Lapin::ProtocolError(said)) if *said.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+    )
 }
 
 /// The size of the message that the broker closed the channel for: `PRECONDITION_FAILED - message size 1001 is larger than ...`.

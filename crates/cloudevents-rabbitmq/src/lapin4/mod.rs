@@ -46,7 +46,7 @@
 //! | unreadable | properties that lapin cannot read are repaired, so that the message surfaces and blocks no other | `bad_input::what_the_client_cannot_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds` |
 //! | draining | the broker has read every settlement, and prefetched messages are back in the queue | contract `draining_loses_nothing`, `client::draining_releases_what_was_prefetched` |
-//! | lost channel | another one is opened on the same connection | `client::a_closed_channel_is_not_the_end_of_the_connection` |
+//! | lost channel | after a message that is too large, another one is opened on the same connection; else the sender connects and logs in again | `client::a_channel_that_closed_for_a_message_that_is_too_large_is_not_the_end_of_the_connection`, `client::a_sender_whose_token_has_expired_logs_in_again` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
 //! | silence | an attempt to connect ends in time, and leaves no thread behind | `client::a_peer_that_never_speaks_is_given_up` |
 //! | secrets | users, passwords and keys appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |

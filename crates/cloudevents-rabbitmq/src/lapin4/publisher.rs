@@ -45,7 +45,7 @@ pub(super) struct Linking {
     declare: Option<QueueType>,
     mandatory: bool,
     timeout: Duration,
-    /// The last connection. When only its channel was closed, it gets another one.
+    /// The last connection, which may [outlive its channel](Connected::outlives_channel) and get another one.
     kept: Mutex<Option<(Host, Arc<Connected>)>>,
 }
 
@@ -65,13 +65,11 @@ impl Linking {
     }
 
     async fn connected(&self, host: &Host) -> Result<Arc<Connected>, Error> {
-        let kept = self.kept().take().filter(|(known, connected)| known == host && connected.is_alive());
-        let connected = match kept {
-            Some((_, connected)) => connected,
-            None => Arc::new(Connected::begin(&self.target, host).await?),
-        };
-        *self.kept() = Some((host.clone(), Arc::clone(&connected)));
-        Ok(connected)
+        let kept = self.kept().take();
+        match kept.filter(|(known, connected)| known == host && connected.outlives_channel()) {
+            Some((_, connected)) => Ok(connected),
+            None => Ok(Arc::new(Connected::begin(&self.target, host).await?)),
+        }
     }
 }
 
@@ -89,6 +87,7 @@ impl Connect for Linking {
         }
         let channel = connected.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure::refusal)?;
+        *self.kept() = Some((host.clone(), Arc::clone(&connected)));
         let (answers, hearing) = Answers::new(self.timeout);
         let channel = Arc::new(channel);
         let hearing = tokio::spawn({

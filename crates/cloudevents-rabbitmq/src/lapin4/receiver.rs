@@ -155,7 +155,7 @@ fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
 /// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and
-/// [`give_up_after`](ReceiverOptions::give_up_after).
+/// [`give_up_after`](ReceiverOptions::give_up_after). RabbitMQ 4.3 does not for a quorum queue that the receiver declares.
 pub struct RabbitReceiver {
     intake: QueueReceiver,
     options: ReceiverOptions,

@@ -100,6 +100,8 @@ pub(super) fn kept_headers(received: &ReceivedMessage) -> FieldTable {
             ATTEMPT | NUMBER | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC" => continue,
             "x-death" if is_first => fixed(EARLIER),
             "x-death" => continue,
+            // Where it was in a stream, which says nothing about another queue.
+            name if name.starts_with("x-stream-") => continue,
             _ => name.clone(),
         };
         // In the order of their names, so that the newer one comes first.
@@ -184,6 +186,18 @@ fn wait_arguments(queue_type: QueueType, queue: &str, delay: u64) -> FieldTable 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapin::message::Delivery;
+
+    #[test]
+    fn what_is_sent_again_has_no_place_in_a_stream() {
+        let mut headers = FieldTable::default();
+        headers.insert(fixed("x-stream-offset"), AMQPValue::LongLongInt(42));
+        headers.insert(fixed("mine"), AMQPValue::LongLongInt(1));
+        let mut delivery = Delivery::mock(1, "".into(), "orders".into(), false, Vec::new());
+        delivery.properties = BasicProperties::default().with_headers(headers);
+        let kept = kept_headers(&delivery.into());
+        assert_eq!(kept.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["mine"]);
+    }
 
     #[test]
     fn few_queues_for_many_delays() {

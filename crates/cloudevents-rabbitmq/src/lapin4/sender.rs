@@ -296,8 +296,8 @@ impl RabbitSender {
         if let Some(arguments) = arguments {
             let (number, link) = self.links.get().await?;
             if let Err(error) = link.declare(&destination.routing_key, arguments).await {
-                if error.kind() == ErrorKind::Disconnected {
-                    self.links.lost(number, &error);
+                if self.ends_link(&error) {
+                    self.links.lost(number, &failure::ended(error.clone()));
                 }
                 return Err(error);
             }
@@ -329,14 +329,20 @@ impl RabbitSender {
                         failure::disconnected("the channel is closed")
                     }
                 },
-                Err(error) if error.kind() == ErrorKind::Disconnected => error,
+                Err(error) if self.ends_link(&error) => error,
                 Err(error) => return Err(error),
             };
-            self.links.lost(number, &lost);
+            self.links.lost(number, &failure::ended(lost.clone()));
             if std::mem::replace(&mut again, true) {
                 return Err(lost);
             }
         }
+    }
+
+    /// Whether a request failed because of the connection, or of its login, which may have expired: another one logs in again.
+    fn ends_link(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::Disconnected
+            || self.target.options.logins.is_some() && failure::is_forbidden(error)
     }
 
     async fn check(&self, link: &Arc<Publisher>, exchange: &ShortString) -> Result<(), Error> {

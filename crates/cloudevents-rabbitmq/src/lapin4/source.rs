@@ -25,7 +25,7 @@ use lapin::{
     Consumer,
     message::Delivery,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 use std::{collections::VecDeque, sync::Arc};
 use tokio::time::timeout;
@@ -53,8 +53,8 @@ impl Connect for Linking {
         let limits = channel.basic_qos(self.prefetch, BasicQosOptions::default()).await;
         limits.map_err(failure::refusal)?;
         let tag = short("the consumer tag", &format!("cloudevents-{}", random()))?;
-        let consumer =
-            channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await;
+        let arguments = arguments(self.declare);
+        let consumer = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), arguments).await;
         let consumer = consumer.map_err(failure::refusal)?;
         let settling = Settling::new(channel);
         Ok(Source {
@@ -68,6 +68,16 @@ impl Connect for Linking {
             retries: Arc::clone(&self.retries),
         })
     }
+}
+
+/// RabbitMQ 4.3 takes back from a consumer what it has held for 30 minutes, or another `consumer_timeout`, unless it names a longer time:
+/// 49 days here, in milliseconds. It refuses that for queues of other types, which have no such time; before 4.3, it does not look at it.
+fn arguments(declared: Option<QueueType>) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    if declared == Some(QueueType::Quorum) {
+        arguments.insert(fixed("x-consumer-timeout"), AMQPValue::LongLongInt(u32::MAX.into()));
+    }
+    arguments
 }
 
 /// A consumer on its own connection.
@@ -172,6 +182,7 @@ impl QueueSource for Source {
             Settlement::Reject { .. } => self.settling.refuse(numbers, false)?,
             Settlement::Retry { after } => {
                 let (settling, retries) = (Arc::clone(&self.settling), Arc::clone(&self.retries));
+                let lost = self.lost();
                 return Ok(Outcome::watching(async move {
                     let retried = join_all(tags.iter().map(|tag| {
                         let (settling, retries) = (&settling, &retries);
@@ -187,7 +198,12 @@ impl QueueSource for Source {
                             }
                         }
                     }));
-                    retried.await.into_iter().collect()
+                    // What is lost comes again by itself: what still waits then to be sent, in an alarm or an outage, is not.
+                    tokio::select! {
+                        biased;
+                        error = lost => Err(error),
+                        retried = retried => retried.into_iter().collect(),
+                    }
                 }));
             }
             _ => self.settling.refuse(numbers, true)?,
@@ -207,5 +223,20 @@ impl QueueSource for Source {
             Err(_) => Err(Error::new(ErrorKind::Timeout)
                 .with_detail(format!("the broker did not close the channel within {FAREWELL:?}"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another type refuses it, as the embedded broker does.
+    #[test]
+    fn only_quorum_queues_hear_how_long_messages_may_be_held() {
+        let named = |declared| arguments(declared).contains_key("x-consumer-timeout");
+        assert_eq!(
+            [None, Some(QueueType::Classic), Some(QueueType::Quorum)].map(named),
+            [false, false, true]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! An alarm of a real broker: it reads nothing from publishers until it ends. It concerns all connections, so `.ci/brokers/rabbitmq` runs
 //! this alone, with a command that controls the broker.
 
-use crate::tools::{large, name, real};
+use crate::tools::{event, id, large, name, next, real, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
 use std::{env, process::Command, time::Duration};
@@ -57,4 +57,51 @@ async fn what_times_out_in_an_alarm_is_not_sent_when_it_ends() {
         came += 1;
     }
     assert!(came <= 1 + ROOM, "{came} events, {ROOM} at a time");
+}
+
+/// Retries wait for the alarm to end. If their messages are lost meanwhile, those come again, and are not sent besides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_lost_while_its_retry_waits_for_an_alarm_comes_again_once() {
+    const EVENTS: usize = 5;
+    let Ok(control) = env::var("CE_TEST_RABBITMQ_CTL") else {
+        println!("SKIPPED: CE_TEST_RABBITMQ_CTL is not set");
+        return;
+    };
+    let url = format!("{}?queue={}&reject=drop", real().unwrap(), name("lost"));
+    let mut options = RabbitReceiverOptions::default();
+    options.declare = Some(QueueType::Classic);
+    let mut receiving = receiver(&url, options.clone()).await.unwrap();
+    let sending = sender(&url.replace("&reject=drop", ""), RabbitSenderOptions::default()).await.unwrap();
+    for number in 0..EVENTS {
+        within(sending.send(&event(number))).await.unwrap();
+    }
+    let mut held = Vec::new();
+    while held.len() < EVENTS {
+        held.push(next(&mut receiving).await);
+    }
+    set_memory(&control, "0.000001");
+    // Only a client that sends something hears of it.
+    let mut held = held.into_iter();
+    let _ = timeout(Duration::from_secs(2), held.next().unwrap().retry(Duration::ZERO)).await;
+    let retries: Vec<_> = held.map(|held| tokio::spawn(held.retry(Duration::ZERO).into_future())).collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for command in ["stop_app", "start_app"] {
+        let done = Command::new("sh").args(["-c", &format!("{control} {command}")]).status().unwrap();
+        assert!(done.success(), "{command}");
+    }
+    set_memory(&control, "0.4");
+    for retried in retries {
+        assert_eq!(within(retried).await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+    drop(receiving);
+
+    let mut receiver = receiver(&url, options).await.unwrap();
+    let mut ids = Vec::new();
+    while let Ok(delivery) = timeout(Duration::from_secs(5), receiver.next()).await {
+        let delivery = delivery.unwrap().unwrap();
+        ids.push(id(&delivery));
+        delivery.accept().await.unwrap();
+    }
+    ids.sort();
+    assert_eq!(ids, ["0", "1", "2", "3", "4"]);
 }

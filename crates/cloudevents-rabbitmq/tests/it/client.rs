@@ -6,15 +6,27 @@ use crate::{
         PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within,
     },
 };
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_rabbitmq::lapin4::{
-    QueueType, RabbitConnection, RabbitReceiverOptions, RabbitRefusal, RabbitSenderOptions, ReceivedMessage,
-    Sasl, receiver, sender,
+    Login, QueueType, RabbitConnection, RabbitReceiverOptions, RabbitRefusal, RabbitSenderOptions,
+    ReceivedMessage, Sasl, receiver, sender,
 };
 use cloudevents_testkit::rabbitmq::{Answer, Broker, BrokerOptions};
-use cloudevents_transport::{Bounds, Failure, Outgoing, RunState, Sender, binding::queue::QueueOptions};
-use futures_util::{FutureExt, future::join_all};
-use std::{error::Error as _, time::Duration};
+use cloudevents_transport::{
+    Bounds, Failure, Logins, Outgoing, RunState, Sender, binding::queue::QueueOptions,
+};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -589,17 +601,62 @@ async fn garbage_from_the_peer_is_no_mistake_of_a_message() {
 }
 
 #[tokio::test]
-async fn a_closed_channel_is_not_the_end_of_the_connection() {
-    let broker = Broker::start().unwrap();
+async fn a_channel_that_closed_for_a_message_that_is_too_large_is_not_the_end_of_the_connection() {
+    let mut options = BrokerOptions::default();
+    options.max_message_size = Some(1_000);
+    let broker = Broker::with_options(options).unwrap();
     let queue = broker.queue("orders");
     let sender = sender_to(&broker, "orders").await;
     within(sender.send(&event(1))).await.unwrap();
-    queue.answer(Answer::CloseChannel);
-    let error = within(sender.send(&event(2))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Disconnected);
-    queue.answer(Answer::Ack);
+    let error = within(sender.send(&large(2, 2_000))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
     within(sender.send(&event(3))).await.unwrap();
     assert_eq!((queue.len(), broker.connections()), (2, 1));
+}
+
+/// Tokens that were valid when they were requested.
+#[derive(Debug, Default)]
+struct Tokens(AtomicUsize);
+
+impl Logins<Login> for Tokens {
+    fn login(&self) -> BoxFuture<'_, Result<Login, Error>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let sasl = Sasl::plain("", "token");
+        async { Ok(Login::from(sasl)) }.boxed()
+    }
+}
+
+/// Before 4.3, RabbitMQ leaves a connection open when its token has expired, and refuses what comes over it.
+#[tokio::test]
+async fn a_sender_whose_token_has_expired_logs_in_again() {
+    let broker = Broker::start().unwrap();
+    let tokens = Arc::new(Tokens::default());
+    let mut options = RabbitSenderOptions::default();
+    options.declare = Some(QueueType::Classic);
+    options.connection.logins = Some(Arc::clone(&tokens) as Arc<dyn Logins<Login>>);
+    let sender = within(sender(&broker.url("queue=orders"), options)).await.unwrap();
+    within(sender.send(&event(1))).await.unwrap();
+    broker.expire_logins();
+    let error = within(sender.send(&event(2))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    within(sender.send(&event(3))).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), tokens.0.load(Ordering::Relaxed)), (2, 2));
+}
+
+/// So does what publishes retries, which hears of it when it declares the queue in which they wait.
+#[tokio::test]
+async fn retries_go_on_after_their_token_has_expired() {
+    let broker = Broker::start().unwrap();
+    let tokens = Arc::new(Tokens::default());
+    let mut options = strict();
+    options.declare = Some(QueueType::Classic);
+    options.connection.logins = Some(Arc::clone(&tokens) as Arc<dyn Logins<Login>>);
+    let mut receiver = within(receiver(&broker.url("queue=orders"), options)).await.unwrap();
+    within(sender_to(&broker, "orders").await.send(&event(1))).await.unwrap();
+    let logins = tokens.0.load(Ordering::Relaxed);
+    broker.expire_logins();
+    within(async { while next(&mut receiver).await.retry(Duration::from_secs(60)).await.is_err() {} }).await;
+    assert_eq!((broker.queue("orders").len(), tokens.0.load(Ordering::Relaxed)), (0, logins + 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

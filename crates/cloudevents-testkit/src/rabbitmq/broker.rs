@@ -159,6 +159,12 @@ impl Broker {
         self.shared.change(|state| state.closings = state.closings.saturating_add(1));
     }
 
+    /// Refuses with 403 what the connections that are open now declare, publish or consume, as RabbitMQ before 4.3 does when the token
+    /// of a login has expired. They stay open.
+    pub fn expire_logins(&self) {
+        self.shared.change(|state| state.expired = state.number());
+    }
+
     /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
     /// task runs any more.
     pub fn stop(&mut self) {

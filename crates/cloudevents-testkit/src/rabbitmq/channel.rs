@@ -23,6 +23,9 @@ use std::{collections::BTreeMap, sync::Arc};
 /// The queue of answers without a queue.
 pub(super) const REPLIES: &str = "amq.rabbitmq.reply-to";
 
+/// How long a consumer may hold a message: an argument of quorum queues.
+pub(super) const TIMEOUT: &str = "x-consumer-timeout";
+
 pub(super) struct Channel {
     key: ChannelKey,
     shared: Arc<Shared>,
@@ -117,6 +120,18 @@ impl Channel {
     }
 
     fn method(&mut self, method: AMQPClass, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let needs_login = matches!(
+            method,
+            AMQPClass::Basic(basic::AMQPMethod::Publish(_) | basic::AMQPMethod::Consume(_))
+                | AMQPClass::Queue(queue::AMQPMethod::Declare(queue::Declare { passive: false, .. }))
+                | AMQPClass::Exchange(exchange::AMQPMethod::Declare(exchange::Declare {
+                    passive: false,
+                    ..
+                }))
+        );
+        if needs_login && self.key.0 < self.shared.with(|state| state.expired) {
+            return Err(access_refused("Provided JWT token has expired"));
+        }
         match method {
             AMQPClass::Basic(method) => self.on_basic(method, out),
             AMQPClass::Queue(method) => self.on_queue(method, out),
@@ -272,7 +287,8 @@ impl Channel {
         if consume.arguments.inner().contains_key("x-stream-offset") {
             return Err(precondition("invalid arg 'x-stream-offset' of a consumer: the queue is no stream"));
         }
-        if let Some(known) = consume.arguments.inner().keys().find(|name| name.as_str().starts_with("x-")) {
+        let known = |name: &&ShortString| name.as_str().starts_with("x-") && name.as_str() != TIMEOUT;
+        if let Some(known) = consume.arguments.inner().keys().find(known) {
             return Err(not_implemented(format!(
                 "the embedded broker has no argument '{known}' of consumers"
             )));

@@ -1,6 +1,7 @@
 //! Who gets the messages of a queue: consumers in turns, each as far as it has room.
 
 use super::{
+    channel::TIMEOUT,
     fault::{Fault, access_refused, not_implemented, precondition},
     queue::Message,
     state::{ChannelKey, QueueState, State, Stored},
@@ -95,6 +96,9 @@ impl State {
         }
         if is_global && queue.arguments.is_quorum() {
             return Err(not_implemented("quorum queues do not support global qos"));
+        }
+        if !queue.arguments.is_quorum() && consume.arguments.inner().contains_key(TIMEOUT) {
+            return Err(precondition(format!("invalid arg '{TIMEOUT}' for a queue of this type")));
         }
         let (no_ack, exclusive) = (consume.no_ack, consume.exclusive);
         queue.consumers.push_back(Consumer { channel, tag, no_ack, exclusive, limit, holds: 0 });

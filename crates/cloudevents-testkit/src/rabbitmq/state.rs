@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) connections: usize,
     /// How often all connections were closed.
     pub(super) closings: u64,
+    /// The logins of connections with a lower number have expired.
+    pub(super) expired: u64,
     /// The seconds of the last stamp.
     stamped: u64,
     sequence: u64,
@@ -48,6 +50,7 @@ impl Default for State {
             channels: HashMap::new(),
             connections: 0,
             closings: 0,
+            expired: 0,
             stamped: 1_700_000_000,
             sequence: 0,
         }
