@@ -144,6 +144,9 @@ const OTHER: [&str; 18] = [
 const LEAST: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
 const MOST: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
 
+/// Those of which 0 is no bound.
+const LENGTHS: [&str; 3] = ["minLength", "minItems", "minProperties"];
+
 impl<'a> Comparison<'a> {
     fn breaking(&mut self, place: &str, message: impl Into<String>) {
         self.report(Severity::Breaking, place, message.into());
@@ -154,13 +157,16 @@ impl<'a> Comparison<'a> {
     }
 
     fn report(&mut self, severity: Severity, place: &str, message: String) {
-        match self.found.len().cmp(&FOUND) {
-            Ordering::Less => self.found.push((severity, place.to_owned(), message)),
-            Ordering::Equal => {
+        if self.found.len() < FOUND {
+            return self.found.push((severity, place.to_owned(), message));
+        }
+        match self.found.get_mut(FOUND) {
+            // The most serious of the others.
+            Some((known, ..)) => *known = severity.min(*known),
+            None => {
                 let words = format!("there are more than {FOUND} changes, and the others are not reported");
-                self.found.push((Severity::Possible, "data".to_owned(), words));
+                self.found.push((severity, "data".to_owned(), words));
             }
-            Ordering::Greater => {}
         }
     }
 
@@ -267,8 +273,11 @@ impl<'a> Comparison<'a> {
                 true => compare(value, old).is_some_and(Ordering::is_le),
                 false => compare(value, old).is_some_and(Ordering::is_ge),
             },
-            // Of draft 4.
-            old => value == &Value::Bool(false) || old == Some(value),
+            old => {
+                let is_none = LENGTHS.contains(&name) && value.as_f64() == Some(0.0);
+                // Of draft 4.
+                is_none || value == &Value::Bool(false) || old == Some(value)
+            }
         };
         if !is_wider {
             self.breaking(place, format!("`{name}` is {}{}", shown(value), was(old.get(name))));

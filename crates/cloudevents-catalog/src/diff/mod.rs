@@ -77,7 +77,8 @@ impl Catalog {
     /// # Ok::<(), cloudevents_catalog::LoadError>(())
     /// ```
     pub fn changes_since(&self, earlier: &Self) -> Vec<Change> {
-        let mut work = Work { left: WORK, same: HashMap::new(), narrower: HashMap::new() };
+        let mut work =
+            Work { left: WORK, reported: REPORTED, same: HashMap::new(), narrower: HashMap::new() };
         earlier
             .messages()
             .filter(|old| old.is_event())
@@ -152,7 +153,8 @@ const WORK: usize = 20_000_000;
 const PER_ATTRIBUTE: usize = 8;
 const PER_DEFINITION: usize = 32;
 
-/// What a change takes besides its texts, in bytes, each of which takes as long as a value; and how much of a text is reported.
+/// The most bytes of the changes to schemas of all definitions, what one takes besides its texts, and how much of a text is reported.
+const REPORTED: usize = 20_000_000;
 const PER_CHANGE: usize = 64;
 const SHOWN: usize = 200;
 
@@ -160,6 +162,8 @@ const SHOWN: usize = 200;
 struct Work {
     /// What is left of [`WORK`].
     left: usize,
+    /// What is left of [`REPORTED`].
+    reported: usize,
     /// Whether two documents are the same, by their addresses: many messages may have one.
     same: HashMap<[usize; 2], bool>,
     /// What was found in two documents, of these versions of their formats.
@@ -413,9 +417,9 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         |message: &Message| message.schema.format.as_ref().and_then(|format| format.version.clone());
     let versions = [version(old), version(new)];
     let key = (addresses, versions);
-    let words = "the schemas differ, and all together are too large to be compared";
     if !work.narrower.contains_key(&key) {
         if !work.spend(1) {
+            let words = "the schemas differ, and all together are too large to be compared";
             return add(Severity::Possible, "data", words.to_owned());
         }
         let narrower = json_schema::narrower(&parsed(before), &parsed(now), &key.1, &mut work.left);
@@ -426,19 +430,25 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
         [place.len(), message.len(), old.xid.len()].into_iter().fold(PER_CHANGE, usize::saturating_add)
     };
     // What is reported is kept for each message.
-    work.left = work.left.saturating_sub(narrower.iter().map(bytes).fold(0, usize::saturating_add));
-    if !narrower.is_empty() && work.left == 0 {
-        return add(Severity::Possible, "data", words.to_owned());
-    }
-    for (severity, place, message) in narrower {
-        add(*severity, place, message.clone());
+    let bytes = narrower.iter().map(bytes).fold(0, usize::saturating_add);
+    match work.reported.checked_sub(bytes) {
+        Some(left) => {
+            work.reported = left;
+            narrower.iter().for_each(|(severity, place, message)| add(*severity, place, message.clone()));
+        }
+        None => {
+            let words =
+                "the schemas differ, and the changes of all together are too many to report each of them";
+            let severity = narrower.iter().map(|(severity, ..)| *severity).min();
+            severity.into_iter().for_each(|severity| add(severity, "data", words.to_owned()));
+        }
     }
 }
 
 /// How serious it is that payloads are judged by a schema of this format.
 fn severity(format: Option<&Format>) -> Severity {
     match format.map(|format| &format.family) {
-        Some(Family::Xsd | Family::Other(_)) => Severity::Possible,
+        Some(Family::JsonStructure | Family::Xsd | Family::Other(_)) => Severity::Possible,
         _ => Severity::Breaking,
     }
 }

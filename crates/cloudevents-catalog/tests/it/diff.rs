@@ -134,6 +134,38 @@ fn of_references_to_large_schemas() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
+/// What is reported of some is nothing that others are compared with less.
+#[test]
+fn of_many_messages_with_many_changes() {
+    let catalog = |properties: &Value, count: usize, is_required: bool| {
+        let mut all: serde_json::Map<String, Value> = (0..count)
+            .map(|at| (format!("m{at}"), json!({"basemessage": "/messagegroups/g/messages/b"})))
+            .collect();
+        all.insert("b".to_owned(), json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07", "dataschema": properties}));
+        all.insert("z".to_owned(), json!({"envelope": "CloudEvents/1.0", "envelopemetadata": {"subject": {"required": is_required}}}));
+        Catalog::parse(json!({"messagegroups": {"g": {"messages": all}}}).to_string()).unwrap()
+    };
+    let all = |count: usize, more: Value| {
+        let properties: serde_json::Map<String, Value> =
+            (0..count).map(|at| (format!("a{at}"), json!({"type": "string"}))).collect();
+        let mut schema = json!({"properties": properties});
+        schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        schema
+    };
+    let breaking = |old: &Catalog, new: &Catalog| {
+        let changes = new.changes_since(old);
+        let breaking = changes.iter().filter(|change| change.severity == Severity::Breaking);
+        breaking.map(|change| change.definition.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (old, new) = (catalog(&json!({}), 1300, false), catalog(&all(100, json!({})), 1300, true));
+    assert_eq!(Vec::from_iter(breaking(&old, &new)), ["/messagegroups/g/messages/z"]);
+    let new = catalog(&all(300, json!({"required": ["a0"]})), 3000, false);
+    assert_eq!(breaking(&catalog(&json!({}), 3000, false), &new).len(), 3001);
+    // Of one, too.
+    let new = catalog(&all(1200, json!({"required": ["a0"]})), 0, false);
+    assert_eq!(breaking(&catalog(&json!({}), 0, false), &new).len(), 1);
+}
+
 /// In draft 4, `const` is no keyword.
 #[test]
 fn of_a_constant_that_was_none() {
@@ -311,6 +343,10 @@ fn of_json_schemas() {
         (r#"{"maximum": 5}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
         (r#"{}"#, r#"{"maximum": 4}"#, Some((Breaking, "data"))),
         (r#"{"maximum": 4}"#, r#"{"maximum": 4.0}"#, None),
+        // What generators write.
+        (r#"{}"#, r#"{"minLength": 0, "minItems": 0, "minProperties": 0.0}"#, None),
+        (r#"{}"#, r#"{"minLength": 1}"#, Some((Breaking, "data"))),
+        (r#"{}"#, r#"{"minimum": 0}"#, Some((Breaking, "data"))),
         // As doubles, these are the same.
         (
             r#"{"maximum": 9223372036854775807}"#,
