@@ -77,11 +77,12 @@ pub fn is_yaml(path: &Path) -> bool {
 
 fn text(path: &Path, most: usize) -> Result<String, LoadError> {
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
         Ok(length) if length > most => Err(too_large(path)),
-        Ok(_) => Ok(text),
+        Ok(_) => String::from_utf8(bytes)
+            .map_err(|_| LoadError::new(format!("{}: the file is not UTF-8", path.display()))),
         Err(error) => Err(of(path, &error)),
     }
 }

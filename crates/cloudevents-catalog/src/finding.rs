@@ -4,7 +4,7 @@ use crate::read::written;
 use crate::{Catalog, Leniency, LoadOptions};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// A catalog, and everything that was found in it.
@@ -182,6 +182,8 @@ pub(crate) struct Notes<'a> {
     pub(crate) document: &'a Value,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
+    /// The places of versions, by those of their messages, which may have members, too.
+    pub(crate) versions: HashMap<String, String>,
     /// What messages inherit.
     pub(crate) inherited: Budget,
     /// The documents that types are selected from, which are read again for each type.
@@ -212,6 +214,7 @@ impl<'a> Notes<'a> {
             document,
             findings: Vec::new(),
             seen: HashSet::new(),
+            versions: HashMap::new(),
             inherited: Budget(Some(of_bytes)),
             selected: Budget(Some(of_bytes)),
             compiled: Budget(Some(COMPILED)),
@@ -243,9 +246,22 @@ impl<'a> Notes<'a> {
         self.findings
     }
 
+    /// A place as it is in the document: that of a member of a message may be in its version.
+    pub(crate) fn written(&self, place: &str) -> String {
+        let (own, is_there) = written(self.document, place);
+        let of_version = || {
+            // A message is four names deep.
+            let end = place.match_indices('/').nth(4).map_or(place.len(), |(at, _)| at);
+            let (message, member) = place.split_at_checked(end)?;
+            let version = format!("{}{member}", self.versions.get(message)?);
+            Some(written(self.document, &version)).filter(|(_, is_there)| *is_there)
+        };
+        if is_there { own } else { of_version().map_or(own, |(version, _)| version) }
+    }
+
     /// What a message inherits is found again in each message that inherits it, and reported once.
     fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
-        let place = written(self.document, &place);
+        let place = self.written(&place);
         if self.seen.insert((rule, place.clone(), message.clone())) {
             self.findings.push(Finding { level, rule, place, message });
         }

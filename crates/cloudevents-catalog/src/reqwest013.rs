@@ -15,6 +15,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The client requests only what its guard allows: nothing but `https` on port 443 at public addresses, unless the program allows more. It
 /// follows no redirects. The document is read up to `Limits::bytes`, for 30 seconds at most.
 ///
+/// Schemas are compiled here, which can take seconds: a program whose runtime has other things to do meanwhile gets the [`document`], and
+/// calls [`Catalog::read`] in `tokio::task::spawn_blocking`.
+///
 /// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the registry refuses, [`Unreachable`](ErrorKind::Unreachable),
 /// [`Timeout`](ErrorKind::Timeout) or [`Transport`](ErrorKind::Transport) where it cannot be requested, and
 /// [`InvalidDocument`](ErrorKind::InvalidDocument) where the document is not a catalog, or is too large.

@@ -62,42 +62,43 @@ const TYPES: [(&str, Type); 11] = [
 const NOW: &str = "0000-01-01T00:00:00Z";
 
 impl Attribute {
-    pub(super) fn read(name: &str, members: &Members, place: &str, notes: &mut Notes<'_>) -> Self {
+    /// `of` is the place of the rule that states a member: that of a base message may state another one than that at `place`.
+    pub(super) fn read(
+        name: &str,
+        members: &Members,
+        place: String,
+        of: &dyn Fn(&str) -> String,
+        notes: &mut Notes<'_>,
+    ) -> Self {
         if Name::parse(name).is_err() {
             let message = format!(
                 "`{name}` is not the name of an attribute: it has only lower-case letters and digits"
             );
-            notes.mistake(Rule::AttributeName, place, message);
+            notes.mistake(Rule::AttributeName, place.as_str(), message);
         }
-        let ty = ty(name, members, place, notes);
+        let ty = ty(name, members, &of("type"), notes);
         let is_core = ["id", "type", "source", "specversion"].contains(&name);
         let required = match members.get("required") {
             None => None,
             Some(Value::Bool(required)) => Some(*required),
             Some(other) => {
                 let message = format!("`required` is a boolean, and this is {}", kind(other));
-                notes.mistake(Rule::MemberType, below(place, "required"), message);
+                notes.mistake(Rule::MemberType, below(&of("required"), "required"), message);
                 None
             }
         };
         if is_core && required == Some(false) {
             notes.mistake(
                 Rule::AttributeRequired,
-                below(place, "required"),
+                below(&of("required"), "required"),
                 format!("`{name}` is always required"),
             );
         }
         let expected = match members.get("value") {
             None | Some(Value::Null) => Expected::Anything,
-            Some(value) => expected(name, ty, value, &below(place, "value"), notes),
+            Some(value) => expected(name, ty, value, &below(&of("value"), "value"), notes),
         };
-        Self {
-            name: name.to_owned(),
-            place: place.to_owned(),
-            ty,
-            expected,
-            is_required: required == Some(true) || is_core,
-        }
+        Self { name: name.to_owned(), place, ty, expected, is_required: required == Some(true) || is_core }
     }
 
     /// States the content type of events, unless a rule does. Senders add parameters to it, such as a `charset`.

@@ -4,7 +4,7 @@ use super::attributes::is_same_media_type;
 use super::schemas::compile;
 use super::{
     Attribute, Found, MESSAGE_NAMES, Members, Schemas, collection, cross_reference, default_version, ids,
-    is_cloudevent, merge, names, renamed, text, written,
+    is_cloudevent, merge, names, renamed, text,
 };
 use crate::catalog::Message;
 use crate::finding::{Notes, Rule};
@@ -111,8 +111,9 @@ fn attributes(own: &Members, place: &str, notes: &mut Notes<'_>) -> (Members, St
     }
     let (mut members, mut from) = (renamed(own, &MESSAGE_NAMES, place, notes), place.to_owned());
     if let Some((_, version, at)) = default_version(own, &versions, place, notes) {
-        if own.keys().all(|name| OF_RESOURCE.contains(&name.as_str())) {
-            from.clone_from(at);
+        match own.keys().all(|name| OF_RESOURCE.contains(&name.as_str())) {
+            true => from.clone_from(at),
+            false => _ = notes.versions.insert(place.to_owned(), at.clone()),
         }
         members.remove("versions");
         let mut all = renamed(version, &MESSAGE_NAMES, at, notes);
@@ -291,13 +292,18 @@ fn message(
                 notes.mistake(Rule::MemberType, place, words);
                 continue;
             }
-            let from = from_of(chain, &["envelopemetadata", name]);
-            let place = written(notes.document, &below(&format!("{from}/envelopemetadata"), name));
+            let place = |member: &[&str]| {
+                let names = [&["envelopemetadata", name], member].concat();
+                below(&format!("{}/envelopemetadata", from_of(chain, &names)), name)
+            };
             match rule {
-                Value::Object(rule) => attributes.push(Attribute::read(name, rule, &place, notes)),
+                Value::Object(rule) => {
+                    let own = notes.written(&place(&[]));
+                    attributes.push(Attribute::read(name, rule, own, &|member| place(&[member]), notes));
+                }
                 other => notes.mistake(
                     Rule::MemberType,
-                    place,
+                    place(&[]),
                     format!("the rule for an attribute is an object, and this is {}", kind(other)),
                 ),
             }
@@ -321,7 +327,7 @@ fn message(
             Rule::DataschemaMismatch,
             format!(
                 "{}/envelopemetadata/dataschema/value",
-                from_of(chain, &["envelopemetadata", "dataschema"])
+                from_of(chain, &["envelopemetadata", "dataschema", "value"])
             ),
             format!("`dataschemauri` is `{other}`"),
         );
@@ -379,11 +385,11 @@ fn schema(
     compiled: &mut Inline,
     notes: &mut Notes<'_>,
 ) -> Result<Found, LoadError> {
-    let (place, document) = (from_of(chain, &[]), notes.document);
-    let at = |name: &str| written(document, &below(from_of(chain, &[name]), name));
+    let place = from_of(chain, &[]);
+    let at = |name: &str, notes: &Notes<'_>| notes.written(&below(from_of(chain, &[name]), name));
     let mut text = |name: &str| text(members, name, from_of(chain, &[name]), notes);
     let [uri, xid, stated] = ["dataschemauri", "dataschemaxid", "dataschemaformat"].map(&mut text);
-    let format = stated.and_then(|text| Format::read(text, &at("dataschemaformat"), notes));
+    let format = stated.and_then(|text| Format::read(text, &at("dataschemaformat", notes), notes));
     let not = |reason, at: String| Found {
         schema: Arc::new(Schema::Not(reason)),
         format: None,
@@ -398,7 +404,7 @@ fn schema(
         notes.mistake(Rule::FormatMissing, place, "there is a schema, and no `dataschemaformat`");
     }
     if let Some((inline, from)) = inline {
-        let at = written(document, &below(from, "dataschema"));
+        let at = notes.written(&below(from, "dataschema"));
         let Some(format) = format else {
             return Ok(not(NotJudged::Unusable("its format is not known".to_owned()), at));
         };
@@ -421,19 +427,24 @@ fn schema(
         let Some(reference) = reference else { continue };
         match Reference::parse(reference) {
             Reference::Elsewhere if name == "dataschemaxid" => {
-                notes.mistake(Rule::Reference, at(name), format!("`{reference}` is not an XID"))
+                notes.mistake(Rule::Reference, at(name, notes), format!("`{reference}` is not an XID"))
             }
             Reference::Elsewhere if result.is_none() => {
-                result = Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name)));
+                result = Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name, notes)));
             }
             Reference::Elsewhere => {}
             Reference::Local { path, fragment, .. } => {
-                match schemas.find(&path, fragment, &at(name), notes) {
+                match schemas.find(&path, fragment, &at(name, notes), notes) {
                     Some(found) => result = Some(found),
                     None => {
-                        notes.mistake(Rule::Dangling, at(name), format!("there is no schema `{reference}`"));
-                        result = result
-                            .or_else(|| Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name))));
+                        notes.mistake(
+                            Rule::Dangling,
+                            at(name, notes),
+                            format!("there is no schema `{reference}`"),
+                        );
+                        result = result.or_else(|| {
+                            Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name, notes)))
+                        });
                     }
                 }
             }
@@ -445,7 +456,7 @@ fn schema(
     {
         let message =
             format!("the format of the message is `{}`, and that of the schema `{}`", own.text, other.text);
-        notes.mistake(Rule::FormatMismatch, at("dataschemaformat"), message);
+        notes.mistake(Rule::FormatMismatch, at("dataschemaformat", notes), message);
     }
     Ok(found)
 }

@@ -211,8 +211,8 @@ fn renamed(of: &Members, names: &[(&str, &str)], place: &str, notes: &mut Notes<
     members
 }
 
-/// A place as it is in the document, where members may have earlier names, and attributes be a level deeper.
-pub(crate) fn written(document: &Value, place: &str) -> String {
+/// A place as it is in the document, where members may have earlier names, and attributes be a level deeper; and whether it is there.
+pub(crate) fn written(document: &Value, place: &str) -> (String, bool) {
     let (mut written, mut at) = (String::with_capacity(place.len()), Some(document));
     for token in place.split('/').skip(1) {
         let names = MESSAGE_NAMES.iter().chain(&SCHEMA_NAMES);
@@ -224,7 +224,7 @@ pub(crate) fn written(document: &Value, place: &str) -> String {
         // What is missing has the present name.
         written.push_str(&found.map_or_else(|| format!("/{token}"), |(_, way)| way));
     }
-    written
+    (written, at.is_some())
 }
 
 /// Puts members over others: objects are merged at every level, anything else is replaced.

@@ -82,6 +82,15 @@ fn all_files_together_are_bounded() {
     options.limits.bytes -= 1;
     let error = Catalog::open(&folder.0, &options).unwrap_err();
     assert!(error.to_string().contains("Limits::bytes"), "{error}");
+    // Also where the last byte that is read is within a character.
+    let folder = Folder::new("characters", &[("a.json", "\"ééé\"")]);
+    options.limits.bytes = 3;
+    let error = Catalog::open(&folder.0, &options).unwrap_err();
+    assert!(error.to_string().contains("Limits::bytes"), "{error}");
+    fs::write(folder.0.join("a.json"), b"\"\xff\"").unwrap();
+    options.limits.bytes = 100;
+    let error = Catalog::open(&folder.0, &options).unwrap_err();
+    assert!(error.to_string().contains("a.json: the file is not UTF-8"), "{error}");
 }
 
 /// Aliases make more of a text in YAML than it has.

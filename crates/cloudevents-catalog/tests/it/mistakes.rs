@@ -229,6 +229,17 @@ fn places_are_those_of_the_document() {
     let (of_message, of_schema) = ("/messagegroups/g/messages/t", "/schemagroups/g/schemas/s");
     let base = r#"{"messagegroups": {"g": {"messages": {"u": {"basemessageurl": "/messagegroups/g/messages/t"},
         "t": {"dataschemaformat": "JsonSchema", "schemaurl": "/schemagroups/g/schemas/x"}}}}}"#;
+    // What refines a rule has no mistake of it.
+    let refined = r#"{"messagegroups": {"g": {"messages": {
+        "t": {"envelope": "CloudEvents/1.0", "envelopemetadata": {"time": {"type": "x"}, "n": {"type": "integer", "value": "x"}}},
+        "u": {"basemessage": "/messagegroups/g/messages/t", "envelopemetadata": {"time": {"required": true}, "n": {"required": true}}},
+        "v": {"basemessage": "/messagegroups/g/messages/t", "envelopemetadata": {"time": {"required": true}}}}}}}"#;
+    let version = |members: &str| {
+        message(&format!(
+            r#"{members} "versions": {{"1": {{"metadata": {{"time": {{"type": "x"}}}}, "dataschemaformat": "JsonSchema",
+                "dataschemauri": "/schemagroups/g/schemas/x"}}}}"#
+        ))
+    };
     for (document, below, places) in [
         (message(r#""metadata": {"time": {"type": "x"}}"#), of_message, &["/metadata/time/type"][..]),
         (
@@ -260,6 +271,22 @@ fn places_are_those_of_the_document() {
             &["/format"],
         ),
         (base.to_owned(), of_message, &["/dataschemaformat", "/schemaurl"]),
+        (refined.to_owned(), of_message, &["/envelopemetadata/n/value", "/envelopemetadata/time/type"]),
+        (
+            version(r#""description": "d", "defaultversionid": "1","#),
+            of_message,
+            &["/versions/1/metadata/time/type", "/versions/1/dataschemaformat", "/versions/1/dataschemauri"],
+        ),
+        (
+            version(r#""metadata": {"subject": {"type": "x"}, "time": {"required": true}},"#),
+            of_message,
+            &[
+                "/metadata/subject/type",
+                "/versions/1/metadata/time/type",
+                "/versions/1/dataschemaformat",
+                "/versions/1/dataschemauri",
+            ],
+        ),
     ] {
         let report = Catalog::read(&document, &LoadOptions::lenient()).unwrap();
         let found: Vec<&str> = report.mistakes().map(|finding| &*finding.place).collect();
@@ -277,6 +304,16 @@ fn places_are_those_of_the_document() {
         report.catalog.judge(&event).faults()[0].rule,
         format!("{of_message}/metadata/attributes/subject")
     );
+}
+
+/// A fault names the rule of the version that states it.
+#[test]
+fn rules_of_versions_are_named() {
+    let document = r#"{"messagegroups": {"g": {"messages": {"t": {"description": "d", "versions": {"1": {
+        "envelope": "CloudEvents/1.0", "envelopemetadata": {"subject": {"required": true}}}}}}}}}"#;
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let verdict = Catalog::parse(document).unwrap().judge(&event);
+    assert_eq!(verdict.faults()[0].rule, "/messagegroups/g/messages/t/versions/1/envelopemetadata/subject");
 }
 
 #[test]
