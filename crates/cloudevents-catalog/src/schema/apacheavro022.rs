@@ -10,10 +10,6 @@ use serde_json::Value;
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
 const NAME: usize = 1024;
 
-/// The most bytes of a document, about, each counted once more for each type that it is in, and for each alias of that type: the library
-/// keeps a copy of the type under each of its names.
-const COPIES: usize = 64 << 20;
-
 /// What a value takes besides its text, and a field or another object besides; and what an alias takes, which has the namespace in it.
 const VALUE: usize = 64;
 const OBJECT: usize = 256;
@@ -36,13 +32,9 @@ pub(super) fn compile(
     let used = selected.map_or(variants, |at| variants.get(..=at).unwrap_or(variants));
     // Each of many names is kept with its namespace.
     let value = used.iter().map(longest_name).max().unwrap_or_default().saturating_add(VALUE);
+    // The library keeps a copy of each type under each of its names.
     let mut copies = 0;
     let own = used.iter().map(|variant| size(variant, value, &mut copies)).fold(0, usize::saturating_add);
-    if copies > COPIES {
-        return Err(SchemaFault::Beyond(format!(
-            "its types and their aliases have more than {COPIES} bytes, each by itself"
-        )));
-    }
     keep_within(budget, copies.max(own))?;
     let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
     match selected {

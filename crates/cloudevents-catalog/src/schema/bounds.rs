@@ -43,8 +43,6 @@ pub(super) struct Extent {
     pub(super) values: usize,
     /// 1 for a scalar.
     pub(super) levels: usize,
-    /// The bytes of the JSON Pointers to all of its values, at most.
-    pub(super) paths: usize,
     /// The bytes of one error about each of its values, about: the path, and a copy of the value, as those of alternatives have it.
     pub(super) errors: usize,
     /// The squares of the lengths of all names and texts, together.
@@ -62,7 +60,6 @@ impl Extent {
     fn add(&mut self, value: &Value, path: usize, level: usize) {
         self.values = self.values.saturating_add(1);
         self.levels = self.levels.max(level);
-        self.paths = self.paths.saturating_add(path);
         // What is within others is in their copies, too.
         let copies = own_memory(value).saturating_mul(level);
         self.errors = self.errors.saturating_add(ERROR).saturating_add(path).saturating_add(copies);
@@ -88,7 +85,7 @@ impl Extent {
     }
 }
 
-/// What the schemas of a document do at most. Schemas of JSON Schema and of JSON Structure have the same keywords for it.
+/// What the schemas of a document do at most.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
     /// How often schemas are applied to one value at most, in payloads of 1 level, 2 levels, and so on.
@@ -159,9 +156,8 @@ struct Node<'d> {
     hops: usize,
     /// How often it applies them.
     rounds: usize,
-    /// Those that it applies to the same value: all of the first ones, and one of the others.
+    /// Those that it applies to the same value.
     all: Vec<usize>,
-    one: Vec<usize>,
 }
 
 impl<'d> Graph<'_, 'd> {
@@ -177,27 +173,27 @@ impl<'d> Graph<'_, 'd> {
             ));
         }
         let below = depth.saturating_add(1);
-        let (mut all, mut one) = (Vec::new(), Vec::new());
+        let mut all = Vec::new();
         let targets = self.targets(members, &mut all);
         for target in targets.into_iter().filter_map(Value::as_object) {
             all.push(self.add(target, below)?);
         }
+        // One that is a boolean is applied, too.
+        let mut booleans = 0_usize;
         for schema in applied(members) {
-            all.push(self.add(schema, below)?);
-        }
-        for schema in choices(members) {
-            match members.contains_key("selector") {
-                true => one.push(self.add(schema, below)?),
-                false => all.push(self.add(schema, below)?),
+            match schema {
+                Value::Object(schema) => all.push(self.add(schema, below)?),
+                Value::Bool(_) => booleans = booleans.saturating_add(1),
+                _ => {}
             }
         }
-        let each = all.iter().chain(&one).filter_map(|at| self.nodes.get(*at));
+        let each = all.iter().filter_map(|at| self.nodes.get(*at));
         let hops = each.map(|node| node.hops.saturating_add(1)).max().unwrap_or_default();
         // What is left over is found by applying all of them once more, and again those that they apply.
         let is_left = UNEVALUATED.iter().any(|name| members.contains_key(*name));
         let rounds = if is_left { hops.saturating_add(2) } else { 1 };
-        let mut node = Node { members: Some(members), visits: 0, hops, rounds, all, one };
-        let own = (self.cost)(members).saturating_add(self.each);
+        let mut node = Node { members: Some(members), visits: 0, hops, rounds, all };
+        let own = booleans.saturating_add(1).saturating_mul(self.each).saturating_add((self.cost)(members));
         node.visits = own.saturating_add(node.sum(|at| self.nodes.get(at).map_or(0, |node| node.visits)));
         if node.visits > VISITS {
             return Err(format!("more than {VISITS} schemas apply to one value"));
@@ -248,8 +244,7 @@ impl<'d> Graph<'_, 'd> {
             return known;
         }
         let (index, visits) = (self.nodes.len(), self.each.saturating_mul(METASCHEMA));
-        let (all, one) = (Vec::new(), Vec::new());
-        self.nodes.push(Node { members: None, visits, hops: METASCHEMA_HOPS, rounds: 1, all, one });
+        self.nodes.push(Node { members: None, visits, hops: METASCHEMA_HOPS, rounds: 1, all: Vec::new() });
         self.metaschema = Some(index);
         index
     }
@@ -292,17 +287,14 @@ impl<'d> Graph<'_, 'd> {
         let index = |schema: &Value| self.known.get(&std::ptr::from_ref(schema.as_object()?)).copied();
         let each = |name: &str| of(name).and_then(Value::as_object).into_iter().flat_map(Map::values);
         let list = |name: &str| of(name).and_then(Value::as_array).into_iter().flatten();
-        let values = ["additionalProperties", "values"].into_iter().filter_map(of).chain(each("properties"));
+        let values = of("additionalProperties").into_iter().chain(each("properties"));
         let items = ["items", "additionalItems"].into_iter().filter_map(of).chain(list("prefixItems"));
-        let mut groups: Vec<Vec<&Value>> =
-            vec![values.chain(each("choices")).collect(), items.chain(list("items")).collect()];
+        let mut groups: Vec<Vec<&Value>> = vec![values.collect(), items.chain(list("items")).collect()];
         // Twice: to find what is left over, too.
         let single =
             ["propertyNames", "contains", "contains"].into_iter().chain(UNEVALUATED).chain(UNEVALUATED);
         groups.extend(single.filter_map(of).map(|schema| vec![schema]));
-        groups.extend(
-            ["patternProperties", "patternKeys"].into_iter().flat_map(each).map(|schema| vec![schema]),
-        );
+        groups.extend(each("patternProperties").map(|schema| vec![schema]));
         groups.retain(|group| !group.is_empty());
         groups.iter().map(|group| group.iter().filter_map(|schema| index(schema)).collect()).collect()
     }
@@ -312,30 +304,18 @@ impl Node<'_> {
     /// The sum of those that it applies to the same value.
     fn sum(&self, of: impl Fn(usize) -> usize) -> usize {
         let all = self.all.iter().map(|at| of(*at)).fold(0, usize::saturating_add);
-        let one = self.one.iter().map(|at| of(*at)).max().unwrap_or_default();
-        all.saturating_add(one).saturating_mul(self.rounds)
+        all.saturating_mul(self.rounds)
     }
 }
 
 /// The schemas within a schema that apply to the same value.
-fn applied(members: &Members) -> impl Iterator<Item = &Members> {
-    let arrays =
-        ["allOf", "anyOf", "oneOf", "type"].into_iter().filter_map(|name| members.get(name)?.as_array());
-    let single = ["not", "if", "then", "else", "type"].into_iter().filter_map(|name| members.get(name));
+fn applied(members: &Members) -> impl Iterator<Item = &Value> {
+    let arrays = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|name| members.get(name)?.as_array());
+    let single = ["not", "if", "then", "else"].into_iter().filter_map(|name| members.get(name));
     let maps = ["dependentSchemas", "dependencies"]
         .into_iter()
         .filter_map(|name| Some(members.get(name)?.as_object()?.values()));
-    arrays.flatten().chain(single).chain(maps.flatten()).filter_map(Value::as_object)
-}
-
-/// The types of a choice of JSON Structure: with a selector one of them applies. Without one, they may all be tried.
-fn choices(members: &Members) -> impl Iterator<Item = &Members> {
-    members
-        .get("choices")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Map::values)
-        .filter_map(Value::as_object)
+    arrays.flatten().chain(single).chain(maps.flatten())
 }
 
 #[cfg(test)]
@@ -367,10 +347,6 @@ mod tests {
             (
                 json!({"$id": "https://example.com/a", "items": {"$id": "b", "items": {"$ref": "#/$defs/c"}, "$defs": {"c": {"not": {"not": {}}}}}}),
                 3,
-            ),
-            (
-                json!({"type": [{"$ref": "#/definitions/N/A"}], "definitions": {"N": {"definitions": {"A": {"type": "object"}}}}}),
-                2,
             ),
         ] {
             let bounds = bounds(&document).unwrap();
@@ -422,15 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn booleans_are_applied() {
+        let schema = |count: usize| json!({"items": {"anyOf": vec![json!(false); count]}});
+        assert_eq!(bounds(&schema(5)).unwrap().times_of_any(), 6);
+        assert!(bounds(&schema(VISITS)).is_err());
+        let single = json!({"not": false, "if": true, "then": false, "dependentSchemas": {"a": true}});
+        assert_eq!(bounds(&single).unwrap().times_of_any(), 5);
+    }
+
+    #[test]
     fn alternatives_multiply() {
-        let document = json!({"type": ["null", {"$ref": "#/definitions/A"}], "definitions": {
-            "A": {"type": "object", "properties": {"next": {"type": [{"$ref": "#/definitions/A"}, {"$ref": "#/definitions/B"}]}}},
-            "B": {"type": "object", "properties": {"next": {"type": "int32"}}}}});
+        let document = json!({"anyOf": [{"$ref": "#/definitions/A"}], "definitions": {
+            "A": {"type": "object", "properties": {"next": {"oneOf": [{"$ref": "#/definitions/A"}, {"$ref": "#/definitions/B"}]}}},
+            "B": {"type": "object", "properties": {"next": {"type": "integer"}}}}});
         let bounds = bounds(&document).unwrap();
         let deep = (0..9).fold(json!(1), |inner, _| json!({"next": inner}));
         let extent = Extent::of(&deep);
         assert_eq!((extent.values, extent.levels), (10, 10));
-        // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an int32.
+        // To `next`: itself, A, B, and what these apply to it; A leads to it again, B only to an integer.
         assert_eq!(bounds.times.first(), Some(&5));
         assert_eq!((bounds.times(&extent), bounds.work(&extent)), (14, 140));
     }
@@ -461,6 +446,14 @@ mod tests {
         // A tree that comes back once.
         let tree = json!({"$recursiveAnchor": true, "properties": {"a": {"$recursiveRef": "#"}}});
         assert_eq!(bounds(&tree).unwrap().times_of_any(), 2);
+    }
+
+    /// The property `default` of what is a schema because of the reference only.
+    #[test]
+    fn properties_that_are_taken_for_a_schema() {
+        let twice = json!({"anyOf": vec![json!({"$ref": "#/x/properties"}); 2]});
+        let document = json!({"$ref": "#/x/properties", "x": {"properties": {"properties": {"default": twice, "b": true}}}});
+        assert!(bounds(&document).unwrap().times_of_any() > ENDLESS);
     }
 
     /// How often a validator without a memory applies schemas to the last value, counted by walking.

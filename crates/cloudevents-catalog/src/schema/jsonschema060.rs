@@ -49,9 +49,6 @@ const NESTED_REFERENCES: usize = 8;
 /// The most schemas of a document that types are selected from. Each of its objects is compiled, with all that it refers to.
 const PARTS: usize = 500_000;
 
-/// The most bytes of the paths and texts that are kept of a document.
-const KEPT: usize = 128 << 20;
-
 /// The most bytes that patterns may look at in one payload, by an estimate. One that looks around may look at all of a text from each
 /// of its characters.
 const LOOKED_AT: usize = 4_000_000_000;
@@ -108,9 +105,8 @@ impl Parts {
         let times = schemas.times();
         let times =
             |schema: &Map<String, Value>| times.get(&std::ptr::from_ref(schema)).copied().unwrap_or(1);
-        let charged = charge(&schemas, times, usize::MAX, budget, is_pattern);
-        charged.map_err(SchemaFault::Beyond)?;
-        keep(document, &times, budget)?;
+        let patterns = charge(&schemas, times, usize::MAX, budget, is_pattern)?;
+        keep_within(budget, kept(document, 0, 1, &times).saturating_add(patterns))?;
         let (compiled, limits) = compile(format, document, &schemas, |options| options.build_map(document))?;
         Ok(Self { compiled: Arc::new(compiled), limits })
     }
@@ -136,8 +132,8 @@ impl JsonSchema {
     ) -> Result<Self, SchemaFault> {
         let schemas = Schemas::read(document);
         // It compiles each of them once.
-        charge(&schemas, |_| 1, 1, budget, is_pattern).map_err(SchemaFault::Beyond)?;
-        keep(document, &|_| 1, budget)?;
+        let patterns = charge(&schemas, |_| 1, 1, budget, is_pattern)?;
+        keep_within(budget, kept(document, 0, 1, &|_| 1).saturating_add(patterns))?;
         let (schema, limits) = compile(format, document, &schemas, |options| options.build(document))?;
         Ok(Self { compiled: Compiled::Root(Box::new(schema)), limits })
     }
@@ -257,21 +253,8 @@ const OBJECT: usize = 256;
 const KEYWORD: usize = 128;
 const SCALAR: usize = 64;
 
-/// Charges what is kept of a document whose objects are compiled so many `times`.
-fn keep(
-    document: &Value,
-    times: &impl Fn(&Map<String, Value>) -> usize,
-    budget: &mut Budget,
-) -> Result<(), SchemaFault> {
-    let kept = kept(document, 0, 1, times);
-    // One that is too large by itself takes nothing from others.
-    if kept > KEPT {
-        return Err(SchemaFault::Beyond("what is kept of the document takes too much".to_owned()));
-    }
-    keep_within(budget, kept)
-}
-
-/// The bytes that are kept of a value at a path of so many bytes, about: the paths to all that is in it, and its texts.
+/// The bytes that are kept of a value at a path of so many bytes, about: the paths to all that is in it, and its texts. Its objects are
+/// compiled so many `times`.
 fn kept(value: &Value, path: usize, times: usize, times_of: &impl Fn(&Map<String, Value>) -> usize) -> usize {
     let inner = match value {
         Value::String(text) => times.saturating_mul(text.len().saturating_add(SCALAR)),

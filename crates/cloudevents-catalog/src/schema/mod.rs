@@ -2,31 +2,24 @@
 
 // What is here for one of these formats only, or for several.
 #![cfg_attr(
-    not(all(
-        feature = "apacheavro022",
-        feature = "jsonschema060",
-        feature = "jsonstructure06",
-        feature = "protox09"
-    )),
+    not(all(feature = "apacheavro022", feature = "jsonschema060", feature = "protox09")),
     allow(clippy::ptr_arg, dead_code, unused_variables)
 )]
 
 #[cfg(feature = "apacheavro022")]
 mod apacheavro022;
-#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+#[cfg(feature = "jsonschema060")]
 mod bounds;
 mod format;
 #[cfg(feature = "jsonschema060")]
 mod jsonschema060;
-#[cfg(feature = "jsonstructure06")]
-mod jsonstructure06;
-#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+#[cfg(feature = "jsonschema060")]
 mod patterns;
 #[cfg(feature = "protox09")]
 mod protox09;
 #[cfg(feature = "jsonschema060")]
 mod sample;
-#[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+#[cfg(feature = "jsonschema060")]
 mod schemas;
 
 pub(crate) use format::{Family, Format};
@@ -46,6 +39,9 @@ const TOGETHER: usize = 200_000_000;
 /// The most JSON values of a schema in a text. Each takes some hundred bytes of memory, however few it has in the text.
 const VALUES: usize = 250_000;
 
+/// What is wrong with a schema for which the budget of all has nothing left.
+const TOGETHER_TOO_MUCH: &str = "what is kept of all schemas takes too much together";
+
 /// How many schemas take as long as one byte of another format.
 const PER_BYTE: usize = 8;
 
@@ -54,8 +50,6 @@ const PER_BYTE: usize = 8;
 pub(crate) enum Schema {
     #[cfg(feature = "jsonschema060")]
     Json(jsonschema060::JsonSchema),
-    #[cfg(feature = "jsonstructure06")]
-    JsonStructure(Box<jsonstructure06::JsonStructure>),
     #[cfg(feature = "apacheavro022")]
     Avro(cloudevents_avro::apacheavro022::CheckedSchema),
     #[cfg(feature = "protox09")]
@@ -103,8 +97,6 @@ impl Schema {
             Family::JsonSchema => {
                 jsonschema060::JsonSchema::compile(format, document, budget).map(Self::Json)
             }
-            #[cfg(feature = "jsonstructure06")]
-            Family::JsonStructure => jsonstructure06::JsonStructure::compile(document, selection, budget),
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, selection, budget),
             #[cfg(feature = "protox09")]
@@ -124,10 +116,6 @@ impl Schema {
             Self::Not(reason) => Some(reason.clone()),
             #[cfg(feature = "jsonschema060")]
             Self::Json(schema) => schema.judge(payload, payload.data(reference, faults)?, reference, faults),
-            #[cfg(feature = "jsonstructure06")]
-            Self::JsonStructure(schema) => {
-                schema.judge(payload, payload.data(reference, faults)?, reference, faults)
-            }
             #[cfg(feature = "apacheavro022")]
             Self::Avro(schema) => {
                 apacheavro022::judge(schema, payload, payload.data(reference, faults)?, reference, faults)
@@ -140,11 +128,25 @@ impl Schema {
     }
 }
 
-/// Charges what is kept of a schema to the budget of all.
+/// The most bytes that are kept of one document, about.
+const KEPT: usize = 128 << 20;
+
+/// Whether no more is kept of a document than of any may be.
+fn is_within(bytes: usize) -> Result<(), SchemaFault> {
+    match bytes <= KEPT {
+        true => Ok(()),
+        false => Err(SchemaFault::Beyond(format!(
+            "what is kept of the document takes too much: more than {KEPT} bytes"
+        ))),
+    }
+}
+
+/// Charges all that is kept of a document to the budget of all schemas. One that is too large by itself takes nothing from others.
 fn keep_within(budget: &mut Budget, bytes: usize) -> Result<(), SchemaFault> {
+    is_within(bytes)?;
     match budget.spend(bytes) {
         true => Ok(()),
-        false => Err(SchemaFault::Beyond("what is kept of all schemas takes too much together".to_owned())),
+        false => Err(SchemaFault::Beyond(TOGETHER_TOO_MUCH.to_owned())),
     }
 }
 
@@ -207,9 +209,7 @@ impl Parts {
 /// The document of a schema. One that is JSON may be in a text.
 fn json<'d>(format: &Format, document: &'d Value) -> Result<Cow<'d, Value>, SchemaFault> {
     match document {
-        Value::String(text)
-            if matches!(format.family, Family::JsonSchema | Family::Avro | Family::JsonStructure) =>
-        {
+        Value::String(text) if matches!(format.family, Family::JsonSchema | Family::Avro) => {
             parse(text).map(Cow::Owned)
         }
         document => Ok(Cow::Borrowed(document)),
@@ -244,7 +244,7 @@ pub(crate) fn sample(document: &Value, selection: Option<&str>) -> Option<Value>
 pub(crate) struct Payload<'e> {
     event: &'e Event,
     json: OnceCell<Result<Value, String>>,
-    #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+    #[cfg(feature = "jsonschema060")]
     extent: OnceCell<bounds::Extent>,
     is_judged: Cell<bool>,
     /// What is left for other schemas than the first.
@@ -258,7 +258,7 @@ impl<'e> Payload<'e> {
         Self {
             event,
             json: OnceCell::new(),
-            #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+            #[cfg(feature = "jsonschema060")]
             extent: OnceCell::new(),
             is_judged: Cell::new(false),
             left: Cell::new(TOGETHER),
@@ -284,7 +284,7 @@ impl<'e> Payload<'e> {
     }
 
     /// The extent of the payload, which is this value.
-    #[cfg(any(feature = "jsonschema060", feature = "jsonstructure06"))]
+    #[cfg(feature = "jsonschema060")]
     fn extent(&self, value: &Value) -> &bounds::Extent {
         self.extent.get_or_init(|| bounds::Extent::of(value))
     }

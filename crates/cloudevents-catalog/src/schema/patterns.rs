@@ -1,16 +1,17 @@
 //! The regular expressions of schemas. Each of them is compiled, and a short one can be large then.
 
 use super::schemas::Schemas;
+use super::{SchemaFault, TOGETHER_TOO_MUCH};
 use crate::finding::Budget;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// The most different patterns of a document, and the most bytes that they have together.
 const PATTERNS: usize = 1000;
 const PATTERN_TEXTS: usize = 64 << 10;
 
-/// The most bytes that are read of them before they are compiled.
-const READ: usize = 4 << 20;
+/// The most bytes that their small ones would take when they are compiled, and reading them before that.
+const TRIED: usize = 32 << 20;
 
 /// How many bytes of a compiled pattern take as long as reading one of its text.
 const PER_READ: usize = 8;
@@ -18,21 +19,22 @@ const PER_READ: usize = 8;
 /// The most bytes that a pattern, or each part of it that is compiled by itself, takes when it is compiled, about.
 pub(super) const PATTERN_BYTES: usize = 256 << 10;
 
-/// What most patterns take.
+/// What most patterns take, and most of the others.
 const SMALL_PATTERN: usize = 8 << 10;
+const MEDIUM_PATTERN: usize = 64 << 10;
 
-/// Charges what compiling the patterns of a document takes, in bytes, before that is done, and returns those that are large. Each is
-/// compiled as often as it is there, each of the schemas counted so many `times`, and no more than `most` times. `fits` says whether one
-/// takes no more than so many bytes.
+/// What the patterns of a document take when it is compiled, in bytes, besides what is charged here: finding out which of them are small
+/// compiles each once. Each is compiled as often as it is there, each of the schemas counted so many `times`, and no more than `most`
+/// times. `fits` says whether one takes no more than so many bytes.
 ///
 /// Errors: there are more than a document may have, or the budget of all schemas is spent.
-pub(super) fn charge<'d>(
-    schemas: &Schemas<'d>,
+pub(super) fn charge(
+    schemas: &Schemas<'_>,
     times: impl Fn(&Map<String, Value>) -> usize,
     most: usize,
     budget: &mut Budget,
     fits: impl Fn(&str, usize) -> bool,
-) -> Result<HashSet<&'d str>, String> {
+) -> Result<usize, SchemaFault> {
     let mut all: BTreeMap<&str, usize> = BTreeMap::new();
     for schema in schemas.objects() {
         for pattern in patterns(schema) {
@@ -40,27 +42,40 @@ pub(super) fn charge<'d>(
             *count = count.saturating_add(times(schema)).min(most);
         }
     }
-    let sum = |of: fn(&str) -> usize| all.keys().map(|pattern| of(pattern)).fold(0, usize::saturating_add);
-    if all.len() > PATTERNS || sum(str::len) > PATTERN_TEXTS || sum(read) > READ {
-        return Err(format!(
-            "there are more than {PATTERNS} patterns, or they have more than {PATTERN_TEXTS} bytes, or too many escapes"
-        ));
+    let sum =
+        |of: &dyn Fn(&str) -> usize| all.keys().map(|pattern| of(pattern)).fold(0, usize::saturating_add);
+    let small = |pattern: &str| {
+        let parts = parts(pattern).saturating_mul(SMALL_PATTERN);
+        read(pattern).saturating_mul(PER_READ).saturating_add(parts)
+    };
+    let mut tried = sum(&small);
+    if all.len() > PATTERNS || sum(&str::len) > PATTERN_TEXTS || tried > TRIED {
+        return Err(SchemaFault::Beyond(format!(
+            "there are more than {PATTERNS} patterns, or they have more than {PATTERN_TEXTS} bytes, or too many parts or escapes"
+        )));
     }
-    let mut large = HashSet::new();
+    let mut spend = |bytes: usize| match budget.spend(bytes) {
+        true => Ok(()),
+        false => Err(SchemaFault::Beyond(TOGETHER_TOO_MUCH.to_owned())),
+    };
+    spend(tried)?;
+    let mut bytes = 0_usize;
     for (pattern, times) in all {
         let parts = parts(pattern);
-        let mut spend = |bytes: usize| match budget.spend(bytes.saturating_mul(times)) {
-            true => Ok(()),
-            false => Err("the patterns of the schemas take too much together"),
-        };
-        let text = read(pattern).saturating_mul(PER_READ);
-        spend(text.saturating_add(parts.saturating_mul(SMALL_PATTERN)))?;
-        if !fits(pattern, SMALL_PATTERN) {
-            spend(parts.saturating_mul(PATTERN_BYTES.saturating_sub(SMALL_PATTERN)))?;
-            large.insert(pattern);
+        let mut size = SMALL_PATTERN;
+        if !fits(pattern, size) {
+            size = PATTERN_BYTES;
+            // Trying the parts of one by themselves could take as much as what is tried for.
+            if parts == 1 {
+                tried = tried.saturating_add(MEDIUM_PATTERN);
+                spend(MEDIUM_PATTERN)?;
+                size = if fits(pattern, MEDIUM_PATTERN) { MEDIUM_PATTERN } else { size };
+            }
         }
+        let text = read(pattern).saturating_mul(PER_READ);
+        bytes = bytes.saturating_add(text.saturating_add(parts.saturating_mul(size)).saturating_mul(times));
     }
-    Ok(large)
+    Ok(bytes.saturating_sub(tried))
 }
 
 /// How much is read of a pattern before it is compiled: jsonschema replaces one of these escapes at a time by what it means, and then reads
@@ -96,10 +111,9 @@ fn parts(pattern: &str) -> usize {
 
 /// The regular expressions of a schema.
 pub(super) fn patterns(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let named =
-        ["patternProperties", "patternKeys"].into_iter().filter_map(|name| schema.get(name)?.as_object());
+    let named = schema.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
     let own = schema.get("pattern").and_then(Value::as_str);
-    own.into_iter().chain(named.flat_map(Map::keys).map(String::as_str))
+    own.into_iter().chain(named.map(String::as_str))
 }
 
 /// Whether a pattern looks around at its beginning only, once, as in `^(?=.*[0-9])(?!admin).{8,}$`; or not at all, which `is_plain` says.

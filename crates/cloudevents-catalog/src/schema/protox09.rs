@@ -1,6 +1,6 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
-use super::{Payload, Schema, SchemaFault, fault, keep_within, too_large};
+use super::{Payload, Schema, SchemaFault, fault, is_within, keep_within, too_large};
 use crate::finding::Budget;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
@@ -28,9 +28,6 @@ const PACKAGE: usize = 1024;
 const PART: usize = 1200;
 const PER_BYTE: usize = 8;
 
-/// The most bytes that are kept of a document.
-const KEPT: usize = 128 << 20;
-
 /// The longest payload, in bytes. An empty message within it takes two bytes, and some hundred when it is decoded.
 const PAYLOAD: usize = 1 << 20;
 
@@ -54,13 +51,25 @@ pub(crate) struct Message {
     required: Arc<Required>,
 }
 
-/// The bytes of all full names, at most.
-fn names(text: &str, depth: usize, package: usize) -> usize {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.');
-    let words = text.split(|character| !is_word(character));
-    let longest = words.map(str::len).max().unwrap_or_default();
-    let parts = text.matches([';', '{', '.']).count();
-    parts.saturating_mul(longest.saturating_mul(depth.saturating_add(1)).saturating_add(package))
+/// What a document has outside of texts and comments.
+#[derive(Default)]
+struct Extent {
+    /// The most braces and angle brackets within each other.
+    depth: usize,
+    /// Bytes that parts end with, or begin with.
+    parts: usize,
+    /// Likewise of all that has a name, at most.
+    named: usize,
+    /// The longest name, with dots.
+    longest: usize,
+}
+
+impl Extent {
+    /// The bytes of all full names, at most.
+    fn names(&self, package: usize) -> usize {
+        let within = self.longest.saturating_mul(self.depth.saturating_add(1));
+        self.named.saturating_mul(within.saturating_add(package))
+    }
 }
 
 impl Parts {
@@ -68,23 +77,18 @@ impl Parts {
         let Value::String(text) = document else {
             return Err(SchemaFault::Invalid("a schema of Protobuf is a text".to_owned()));
         };
-        let depth = match depth(text) {
+        let extent = match extent(text) {
             None => {
                 return Err(SchemaFault::Invalid("a comment or a text is not one of Protobuf".to_owned()));
             }
-            Some(depth) if depth > DEPTH => {
+            Some(extent) if extent.depth > DEPTH => {
                 return Err(SchemaFault::Invalid(format!("there are more than {DEPTH} levels")));
             }
-            Some(depth) => depth,
+            Some(extent) => extent,
         };
         let invalid = |error: protox::Error| SchemaFault::Invalid(error.to_string());
-        // Each part ends with one of these, or begins with it.
-        let parts = text.matches([';', '{', ',']).count().saturating_mul(PART);
+        let parts = extent.parts.saturating_mul(PART);
         let own = text.len().saturating_mul(PER_BYTE).saturating_add(parts);
-        let is_within = |kept: usize| match kept <= KEPT {
-            true => Ok(kept),
-            false => Err(SchemaFault::Beyond(format!("more than {KEPT} bytes would be kept of it"))),
-        };
         is_within(own)?;
         let mut parsed = FileDescriptorProto::from(File::from_source(NAME, text).map_err(invalid)?);
         // The places of all parts take more than the parts.
@@ -94,14 +98,14 @@ impl Parts {
         if package > PACKAGE {
             return Err(SchemaFault::Beyond(format!("its package has more than {PACKAGE} bytes")));
         }
-        let names = names(text, depth, package);
+        let names = extent.names(package);
         if names > NAMES {
             return Err(SchemaFault::Beyond(format!("its full names may have more than {NAMES} bytes")));
         }
         // Each part of the package is a name, with those before it.
         let packages = package.saturating_mul(package);
-        // One that is too large by itself takes nothing from others.
-        let kept = is_within([own, names, packages].into_iter().fold(0, usize::saturating_add))?;
+        let kept = [own, names, packages].into_iter().fold(0, usize::saturating_add);
+        is_within(kept)?;
         let only = Only(File::from_file_descriptor_proto(parsed));
         let mut compiler = protox::Compiler::with_file_resolver(only);
         if let Err(error) = compiler.include_imports(true).open_file(NAME) {
@@ -270,10 +274,10 @@ impl Missing<'_> {
     }
 }
 
-/// The most braces and angle brackets within each other, outside of texts and comments. `None` where one of these is not as Protobuf has
-/// it: the compiler would go on behind it in its own way.
-fn depth(text: &str) -> Option<usize> {
-    let (mut braces, mut angles, mut most) = (0_usize, 0_usize, 0_usize);
+/// What is outside of texts and comments. `None` where one of these is not as Protobuf has it: the compiler would go on behind it in its
+/// own way.
+fn extent(text: &str) -> Option<Extent> {
+    let (mut extent, mut braces, mut angles, mut word) = (Extent::default(), 0_usize, 0_usize, 0_usize);
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
         rest = match (byte, after) {
@@ -285,6 +289,15 @@ fn depth(text: &str) -> Option<usize> {
             }
             _ => after,
         };
+        let count = |is_one: bool| usize::from(is_one);
+        extent.parts = extent.parts.saturating_add(count(matches!(byte, b';' | b'{' | b',')));
+        extent.named = extent.named.saturating_add(count(matches!(byte, b';' | b'{' | b'.')));
+        word = match byte {
+            b'_' | b'.' => word.saturating_add(1),
+            byte if byte.is_ascii_alphanumeric() => word.saturating_add(1),
+            _ => 0,
+        };
+        extent.longest = extent.longest.max(word);
         match byte {
             b'{' => braces = braces.saturating_add(1),
             b'}' => braces = braces.saturating_sub(1),
@@ -292,9 +305,9 @@ fn depth(text: &str) -> Option<usize> {
             b'>' => angles = angles.saturating_sub(1),
             _ => {}
         }
-        most = most.max(braces.saturating_add(angles));
+        extent.depth = extent.depth.max(braces.saturating_add(angles));
     }
-    Some(most)
+    Some(extent)
 }
 
 /// What is behind the end of a text.

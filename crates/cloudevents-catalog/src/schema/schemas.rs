@@ -10,16 +10,8 @@ pub(super) const TARGETS: usize = 16;
 const RESOURCES: usize = 8;
 
 /// Keywords whose members are schemas by name.
-const BY_NAME: [&str; 8] = [
-    "properties",
-    "patternProperties",
-    "patternKeys",
-    "definitions",
-    "$defs",
-    "dependentSchemas",
-    "dependencies",
-    "choices",
-];
+const BY_NAME: [&str; 6] =
+    ["properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"];
 
 /// Keywords whose values are no schemas.
 const OF_VALUES: [&str; 5] = ["examples", "example", "default", "const", "enum"];
@@ -74,7 +66,7 @@ impl Part {
             |value: &Value| value.as_object().is_some_and(|members| members.values().all(Value::is_object));
         match self {
             Self::Value => Self::Value,
-            // It may be a namespace of JSON Structure, which has schemas by name, too.
+            // It may be a group of schemas by name.
             Self::Names if is_space(value) => Self::Any,
             Self::Any => Self::Any,
             Self::Names => Self::Schema,
@@ -98,8 +90,6 @@ impl<'d> Schemas<'d> {
             are_values_named: false,
         };
         schemas.add(document, &mut Vec::new(), Part::Schema);
-        let root = document.get("$root").and_then(Value::as_str);
-        schemas.are_values_named |= root.is_some_and(leads_to_values);
         if schemas.are_values_named {
             schemas.values.clear();
         }
@@ -222,7 +212,6 @@ impl<'d> Schemas<'d> {
             if fragment.contains('%') {
                 targets.extend(decoded(fragment).and_then(|fragment| resource.pointer(&fragment)));
             }
-            targets.extend(definition(resource, fragment));
         }
         targets.dedup_by(|first, second| std::ptr::eq(*first, *second));
         targets
@@ -258,12 +247,14 @@ impl<'d> Schemas<'d> {
             Value::Object(members) => {
                 let text = |name: &str| members.get(name).and_then(Value::as_str);
                 let known = within.len();
-                let names = ["$id", "$anchor", "$dynamicAnchor"];
                 if part == Part::Value {
                     self.values.insert(std::ptr::from_ref(members));
-                    self.are_values_named |= names.into_iter().any(|name| text(name).is_some());
                 } else {
                     self.are_values_named |= references(members).any(leads_to_values);
+                }
+                if matches!(part, Part::Value | Part::Names) {
+                    let names = ["$id", "$anchor", "$dynamicAnchor"];
+                    self.are_values_named |= names.into_iter().any(|name| text(name).is_some());
                 }
                 if members.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
                     self.recursive.push(value);
@@ -304,20 +295,10 @@ impl<'d> Schemas<'d> {
     }
 }
 
-/// A type of JSON Structure at a JSON Pointer, as its validator finds it: without escapes, and with or without the name of a collection
-/// that a namespace has.
-pub(super) fn definition<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
-    let mut names = pointer.strip_prefix("/definitions/")?.split('/');
-    names.try_fold(document.get("definitions")?, |at, name| {
-        at.get(name).or_else(|| at.get("definitions")?.get(name))
-    })
-}
-
 /// The references of a schema: what they name applies to the same value.
 pub(super) fn references(members: &Members) -> impl Iterator<Item = &str> {
-    let texts = ["$ref", "$dynamicRef", "$recursiveRef", "$extends"];
-    let several = members.get("$extends").and_then(Value::as_array).into_iter().flatten();
-    texts.into_iter().filter_map(|name| members.get(name)).chain(several).filter_map(Value::as_str)
+    let names = ["$ref", "$dynamicRef", "$recursiveRef"];
+    names.into_iter().filter_map(|name| members.get(name)?.as_str())
 }
 
 /// Adds the nearest objects in a value, and returns the number of other items.
@@ -338,9 +319,11 @@ fn is_of_values(name: &str) -> bool {
     OF_VALUES.contains(&name) || name.starts_with("x-")
 }
 
-/// Whether a reference may lead to what is no schema otherwise.
+/// Whether a reference may lead to what is no schema otherwise: an example, or schemas by name, with what they are named by as keywords.
 fn leads_to_values(reference: &str) -> bool {
-    reference.contains('%') || reference.split(['#', '/']).any(is_of_values)
+    reference.contains('%')
+        || reference.split(['#', '/']).any(is_of_values)
+        || reference.rsplit('/').next().is_some_and(|last| BY_NAME.contains(&last))
 }
 
 fn last_segment(uri: &str) -> &str {

@@ -46,7 +46,6 @@ fn assert_refused(format: &str, schema: &Value) {
 }
 
 const JSON: &str = "JsonSchema/draft/2020-12";
-const STRUCTURE: &str = "JsonStructure/draft-04";
 
 /// Definitions A0, A1, ..., each of which refers to the next one, and the last one is a text.
 fn definitions(count: usize, refer: impl Fn(Value) -> Value) -> Map<String, Value> {
@@ -56,15 +55,9 @@ fn definitions(count: usize, refer: impl Fn(Value) -> Value) -> Map<String, Valu
     all
 }
 
-fn structure(root: &str, definitions: impl Into<Value>) -> Value {
-    json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s",
-        "$root": format!("#/definitions/{root}"), "definitions": definitions.into()})
-}
-
 /// Validators descend along them.
 #[test]
 fn chains_of_references() {
-    assert_refused(STRUCTURE, &structure("A0", definitions(20_000, |next| json!({"type": next}))));
     let schema = |refer: fn(Value) -> Value| json!({"$ref": "#/definitions/A0", "definitions": definitions(20_000, refer)});
     assert_refused(JSON, &schema(|next| next));
     assert_refused(JSON, &schema(|next| json!({"allOf": [next]})));
@@ -77,96 +70,8 @@ fn chains_of_references() {
 /// Each alternative is tried, and each of its own.
 #[test]
 fn alternatives_of_alternatives() {
-    assert_refused(STRUCTURE, &structure("A0", definitions(40, |next| json!({"type": [next, next]}))));
     let twice = definitions(40, |next| json!({"anyOf": [next, next]}));
     assert_refused(JSON, &json!({"$ref": "#/definitions/A0", "definitions": twice}));
-}
-
-/// Alternatives multiply with each level of a payload.
-#[test]
-fn alternatives_that_have_children() {
-    let types = ["And", "Or", "Not", "Call"];
-    let alternatives: Vec<Value> =
-        types.iter().map(|name| json!({"$ref": format!("#/definitions/{name}")})).collect();
-    let mut all: Map<String, Value> = types
-        .iter()
-        .map(|name| {
-            let child = json!({"type": {"$ref": "#/definitions/Expr"}});
-            ((*name).to_owned(), json!({"name": name, "type": "object", "properties": {"child": child}}))
-        })
-        .collect();
-    all.insert("Expr".to_owned(), json!({"name": "Expr", "type": alternatives}));
-    let report = read(STRUCTURE, &structure("Expr", all));
-    assert_eq!(report.findings, []);
-    let tree = |levels: usize, leaf: Value| (0..levels).fold(leaf, |inner, _| json!({"child": inner}));
-    assert!(is_too_large(&judge(&report, &tree(15, json!(1)))));
-    assert_eq!(judge(&report, &tree(2, json!(1))).outcome(), Outcome::Invalid);
-    let verdict = judge(&report, &tree(2, json!({})));
-    assert_eq!((verdict.outcome(), verdict.not_judged()), (Outcome::Valid, None));
-}
-
-/// The validator of JSON Structure looks at 64 schemas on the way to a value: others would pass.
-#[test]
-fn what_is_too_deep_does_not_pass() {
-    let hops = json!({
-        "A": {"type": {"$ref": "#/definitions/B"}}, "B": {"type": {"$ref": "#/definitions/C"}}, "C": {"type": {"$ref": "#/definitions/D"}},
-        "D": {"name": "D", "type": "object", "properties": {"child": {"type": {"$ref": "#/definitions/A"}}, "leaf": {"type": "int32"}}}
-    });
-    let report = read(STRUCTURE, &structure("A", hops));
-    for levels in 0..30 {
-        let tree = (0..levels).fold(json!({"leaf": "text"}), |inner, _| json!({"child": inner}));
-        let verdict = judge(&report, &tree);
-        assert_eq!(verdict.outcome(), Outcome::Invalid, "{levels}: {verdict}");
-        assert!(levels > 5 || !is_too_large(&verdict), "{levels}: {verdict}");
-    }
-}
-
-/// What the validator of JSON Structure leaves out: bases of bases, patterns that it does not know, and types that are not there.
-#[test]
-fn what_is_not_looked_at_does_not_pass() {
-    let base = |bases: Value| {
-        json!({
-            "A": {"name": "A", "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
-            "B": {"name": "B", "type": "object", "$extends": "#/definitions/A", "properties": {"b": {"type": "string"}}},
-            "C": {"name": "C", "type": "object", "$extends": bases, "properties": {"c": {"type": "string"}}}
-        })
-    };
-    assert_refused(STRUCTURE, &structure("C", base(json!("#/definitions/B"))));
-    let report = read(STRUCTURE, &structure("C", base(json!("#/definitions/A"))));
-    assert_eq!(judge(&report, &json!({"c": "x"})).outcome(), Outcome::Invalid);
-    let pattern = |pattern: &str| {
-        json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s", "name": "S",
-            "type": "string", "pattern": pattern})
-    };
-    assert_refused(STRUCTURE, &pattern("^(?!b)"));
-    assert_refused(STRUCTURE, &pattern("(\\w{9}){99}"));
-    assert_eq!(judge(&read(STRUCTURE, &pattern("^a")), &json!("b")).outcome(), Outcome::Invalid);
-    // Without a type that is selected, any value would pass.
-    let report = read(
-        STRUCTURE,
-        &json!({"$id": "https://example.com/s", "definitions": {"A": {"name": "A", "type": "string"}}}),
-    );
-    assert!(is_unusable(&judge(&report, &json!(1))));
-}
-
-/// An expression is compiled for each text.
-#[test]
-fn many_patterns() {
-    let schema = json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s", "name": "S",
-        "type": "array", "items": {"type": "string", "pattern": "^[a-z]{1,9}$"}});
-    let report = read(STRUCTURE, &schema);
-    let list = |count: usize| json!(vec!["abc"; count]);
-    assert_eq!(judge(&report, &list(200)).not_judged(), None);
-    assert_eq!(judge(&report, &json!(["ABC"])).outcome(), Outcome::Invalid);
-    let many = |count: usize| {
-        let all: Map<String, Value> =
-            (0..count).map(|n| (format!("^{n}\\w*"), json!({"type": "string"}))).collect();
-        json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s",
-            "name": "S", "type": "array", "items": {"type": "object", "patternProperties": all}})
-    };
-    let members: Map<String, Value> = (0..200).map(|n| (format!("x{n}"), json!("a"))).collect();
-    assert!(is_too_large(&judge(&read(STRUCTURE, &many(100)), &json!([members]))));
-    assert_refused(STRUCTURE, &many(200));
 }
 
 /// Alternatives multiply with each level also where they do not come back: jsonschema tries each of them again.
@@ -192,38 +97,6 @@ fn alternatives_that_do_not_come_back() {
 /// An order whose lines have one of several payments is small, however many there are.
 #[test]
 fn ordinary_alternatives() {
-    let payments: Map<String, Value> = (0..8)
-        .map(|at| {
-            let name = format!("Payment{at}");
-            let members = json!({"id": {"type": "string"}, "amount": {"type": "int32"}});
-            let payment =
-                json!({"name": name, "type": "object", "properties": members, "required": ["id", "amount"]});
-            (name, payment)
-        })
-        .collect();
-    let choices: Map<String, Value> = payments
-        .keys()
-        .map(|name| (name.clone(), json!({"type": {"$ref": format!("#/definitions/{name}")}})))
-        .collect();
-    let mut all = payments.clone();
-    let line = json!({"sku": {"type": "string"}, "payment": {"type": {"$ref": "#/definitions/Payment"}}});
-    let lines = json!({"type": "array", "items": {"type": {"$ref": "#/definitions/Line"}}});
-    let order = json!({"id": {"type": "string"}, "lines": lines});
-    for (name, definition) in [
-        ("Payment", json!({"name": "Payment", "type": "choice", "choices": choices})),
-        ("Line", json!({"name": "Line", "type": "object", "properties": line, "required": ["payment"]})),
-        ("Order", json!({"name": "Order", "type": "object", "properties": order, "required": ["lines"]})),
-    ] {
-        all.insert(name.to_owned(), definition);
-    }
-    let report = read(STRUCTURE, &structure("Order", all));
-    let order = |amount: Value| {
-        let payment = json!({"Payment3": {"id": "a", "amount": amount}});
-        json!({"id": "1", "lines": [{"sku": "s", "payment": payment}]})
-    };
-    assert_eq!(faults(&report, &order(json!(1))), [""; 0]);
-    assert_eq!(faults(&report, &order(json!("1"))), ["data/lines/0/payment/Payment3/amount"]);
-
     let payments: Vec<Value> = (0..6)
         .map(|at| {
             json!({"type": "object", "properties": {"type": {"const": format!("p{at}")}, "id": {"type": "string"}},
@@ -243,21 +116,6 @@ fn ordinary_alternatives() {
     };
     assert_eq!(faults(&report, &order(json!("s"))), [""; 0]);
     assert_eq!(faults(&report, &order(json!(null))), ["data/lines/0"]);
-}
-
-/// Who wants to get around a contract must not succeed by making a payload large.
-#[test]
-fn what_is_too_large_is_not_admitted() {
-    let schema = json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s", "name": "S",
-        "type": "object", "properties": {"n": {"type": "int32"}}});
-    let report = read(STRUCTURE, &schema);
-    let deep = (0..20).fold(json!(1), |inner, _| json!([inner]));
-    for payload in [json!({"n": "text", "x": deep}), json!({"n": "text", "x": vec![0; 5000]})] {
-        let body = Payload::body(payload.to_string());
-        let event = Event::builder().id("1").source("/s").ty("t").payload("application/json", body).build();
-        let refused = report.catalog.admit(&event.unwrap()).unwrap_err();
-        assert!(is_too_large(refused.verdict()), "{refused}");
-    }
 }
 
 /// Patterns are compiled when a schema is.
@@ -287,11 +145,11 @@ fn patterns_of_json_schemas() {
 #[test]
 fn patterns_of_all_schemas_together() {
     let many = |count: usize, name: &str| {
-        let patterns = (0..count).map(|at| (format!("^[a-z]{{500}}{name}{at}$"), json!(true)));
+        let patterns = (0..count).map(|at| (format!("^[a-z]{{1500}}{name}{at}$"), json!(true)));
         json!({"patternProperties": patterns.collect::<Map<_, _>>(), "required": ["n"]})
     };
     let message = |schema: Value| json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
-    let messages = json!({"a": message(many(900, "a")), "b": message(many(20, "b")), "c": message(many(900, "c")),
+    let messages = json!({"a": message(many(480, "a")), "b": message(many(100, "b")), "c": message(many(480, "c")),
         "d": {"envelope": "CloudEvents/1.0", "dataschemaformat": "Avro/1.12.0", "dataschema": {"type": "string"}}});
     let document = json!({"messagegroups": {"g": {"messages": messages}}});
     let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
@@ -301,50 +159,11 @@ fn patterns_of_all_schemas_together() {
     assert_eq!((report.mistakes().count(), places), (0, refused.iter().map(String::as_str).collect()));
 }
 
-/// Each place of a pattern is compiled when a type of JSON Structure is checked, whether the pattern applies or not.
-#[test]
-fn patterns_of_many_types() {
-    let schema = |count: usize, pattern: &str| {
-        let all: Map<String, Value> =
-            (0..count).map(|at| (format!("a{at}"), json!({"type": "string", "pattern": pattern}))).collect();
-        json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s",
-            "name": "S", "type": "object", "properties": all})
-    };
-    assert_refused(STRUCTURE, &schema(2000, "\\p{L}{500}"));
-    // Each takes less, and together they take too much.
-    assert_refused(STRUCTURE, &schema(1100, "[a-z]{900}"));
-    assert_eq!(faults(&read(STRUCTURE, &schema(100, "^[a-z]$")), &json!({"a1": "b"})), [""; 0]);
-}
-
-/// Types that are selected from one document are checked with all of it.
-#[test]
-fn patterns_of_types_that_are_selected() {
-    let mut schema = structure("A", json!({"A": {"name": "A", "type": "string"}}));
-    for at in 0..400 {
-        schema["definitions"][format!("P{at}")] =
-            json!({"name": "P", "type": "string", "pattern": "[a-z]{900}"});
-    }
-    let messages: Map<String, Value> = (0..64)
-        .map(|at| {
-            let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": STRUCTURE,
-                "dataschemauri": format!("#/schemagroups/g/schemas/s:definitions/X{at}")});
-            (format!("m{at}"), message)
-        })
-        .collect();
-    let versions = json!({"1": {"format": STRUCTURE, "schema": schema}});
-    let document = json!({"messagegroups": {"g": {"messages": messages}},
-        "schemagroups": {"g": {"schemas": {"s": {"versions": versions}}}}});
-    let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
-    let count =
-        report.findings.iter().filter(|finding| finding.message.contains("too much together")).count();
-    assert!(count > 60, "{:?}", report.findings);
-}
-
 /// What fails is compiled first, too.
 #[test]
 fn patterns_of_schemas_that_fail() {
     let message = |at: usize| {
-        let patterns = (0..600).map(|n| (format!("^[a-z]{{500}}{at}x{n}$"), json!(true)));
+        let patterns = (0..400).map(|n| (format!("^[a-z]{{1500}}{at}x{n}$"), json!(true)));
         let schema = json!({"$ref": "nowhere", "patternProperties": patterns.collect::<Map<_, _>>()});
         let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": JSON, "dataschema": schema});
         (format!("m{at}"), message)
@@ -354,7 +173,7 @@ fn patterns_of_schemas_that_fail() {
     let report = Catalog::read(document.to_string(), &LoadOptions::strict()).unwrap();
     let count =
         report.findings.iter().filter(|finding| finding.message.contains("too much together")).count();
-    assert_eq!((report.findings.len(), count), (20, 19), "{:?}", report.findings);
+    assert_eq!((report.findings.len(), count), (20, 18), "{:?}", report.findings);
 }
 
 /// Each object of a document from which types are selected is compiled with all that it refers to.
@@ -373,13 +192,13 @@ fn patterns_that_many_parts_refer_to() {
     let read = |document: Value| Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
     let report = read(document(1000, 1000));
     assert!(
-        report.findings.iter().any(|finding| finding.message.contains("too much together")),
+        report.findings.iter().any(|finding| finding.message.contains("takes too much")),
         "{:?}",
         report.findings
     );
     let report = read(document(10, 10));
     assert!(
-        report.findings.iter().all(|finding| !finding.message.contains("too much together")),
+        report.findings.iter().all(|finding| !finding.message.contains("takes too much")),
         "{:?}",
         report.findings
     );
@@ -426,23 +245,6 @@ fn patterns_with_many_escapes() {
     assert_eq!(faults(&read(JSON, &json!({"pattern": time})), &json!("x")), ["data"]);
 }
 
-/// The validator of JSON Structure compiles an expression for each of them.
-#[test]
-fn durations() {
-    let all = json!({"D": {"name": "D", "type": "duration"}});
-    let load = |count: usize| {
-        let mut schema = structure("L", all.clone());
-        let references = vec![json!({"$ref": "#/definitions/D"}); count];
-        schema["definitions"]["L"] = json!({"name": "L", "type": "array", "items": {"type": references}});
-        read(STRUCTURE, &schema)
-    };
-    assert!(is_too_large(&judge(&load(60), &json!(vec!["x"; 4000]))));
-    assert_eq!(faults(&load(2), &json!(vec!["P1D"; 100])), [""; 0]);
-    let large = json!({"$schema": "https://json-structure.org/meta/validation/v0/#", "$id": "https://example.com/s",
-        "name": "S", "type": "array", "items": {"type": "string", "pattern": "^\\w{4}$"}});
-    assert!(is_too_large(&judge(&read(STRUCTURE, &large), &json!(vec!["abc"; 4000]))));
-}
-
 /// Each of many references could name each of many schemas.
 #[test]
 fn many_schemas_with_one_id() {
@@ -455,15 +257,6 @@ fn many_schemas_with_one_id() {
     });
     // It takes seconds, and took many minutes.
     assert_eq!(receiver.recv_timeout(std::time::Duration::from_secs(60)), Ok(true));
-}
-
-/// A type may be selected in what is an example otherwise.
-#[test]
-fn types_in_examples() {
-    let inner = json!({"name": "D", "type": {"$ref": "#/definitions/none"}});
-    let all = json!({"A": {"name": "A", "type": "string", "default": inner}});
-    assert_eq!(read(STRUCTURE, &structure("A", all.clone())).findings, []);
-    assert_refused(STRUCTURE, &structure("A/default", all));
 }
 
 /// References to schemas of a bundle are compared by the whole URI, as names such as a version are there many times.
@@ -883,20 +676,6 @@ fn rules_that_many_messages_inherit() {
     assert_eq!(read(200, 10).unwrap().findings, []);
     let report = read(300, 1).unwrap();
     assert!(report.findings.iter().any(|finding| finding.message.contains("more than 256 attributes")));
-}
-
-/// What is no pattern at all takes nothing from those that are.
-#[test]
-fn patterns_that_are_none() {
-    let none: Map<String, Value> =
-        (0..30).map(|at| (format!("a{at}"), json!({"type": "string", "pattern": "^(?!admin)"}))).collect();
-    let first = json!({"$schema": "https://json-structure.org/meta/core/v0/#", "$id": "https://example.com/s",
-        "name": "S", "type": "object", "properties": none});
-    let second = json!({"properties": {"a": {"pattern": "^a$"}}});
-    let message = |format: &str, schema: &Value| json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format, "dataschema": schema});
-    let document = json!({"messagegroups": {"g": {"messages": {"s": message(STRUCTURE, &first), "t": message(JSON, &second)}}}});
-    let report = Catalog::read(document.to_string(), &LoadOptions::lenient()).unwrap();
-    assert_eq!(judge(&report, &json!({"a": "a"})).not_judged(), None, "{:?}", report.findings);
 }
 
 /// A document that keeps too much by itself takes nothing from others.

@@ -241,40 +241,36 @@ fn what_a_leniency_allows_is_reported() {
     }
 }
 
-/// The core of JSON Structure, and rules for values where the schema turns them on.
+/// Payloads of schemas in these formats are not judged, and the verdict gives the format as the reason.
 #[test]
-fn json_structure() {
-    let catalog = |uses: &str| {
-        catalog(&format!(
-            r##"{{"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonStructure/draft-02", "dataschema": {{
-                "$schema": "https://json-structure.org/meta/extended/v0/#", "$id": "https://example.com/s", "$uses": [{uses}],
-                "$root": "#/definitions/Reading", "definitions": {{
-                    "Reading": {{"name": "Reading", "type": "object", "required": ["n"], "properties": {{
-                        "n": {{"type": "int32", "minimum": 5}}, "at": {{"type": "datetime"}}, "next": {{"type": ["null", {{"$ref": "#/definitions/Reading"}}]}}
-                    }}}}
-                }}
-            }}}}"##
-        ))
-    };
-    let json = |text: &str| event().payload("application/json", Payload::body(text.to_owned()));
-    let core = catalog("");
-    assert_eq!(faults(&core, json(r#"{"n": 1, "at": "2026-01-01T00:00:00Z", "next": {"n": 2}}"#)), []);
-    assert_eq!(faults(&core, json(r#"{"n": "1"}"#)), [(Breach::Schema, "data/n".to_owned())]);
-    assert_eq!(faults(&core, json(r#"{"n": 3000000000}"#)), [(Breach::Schema, "data/n".to_owned())]);
-    assert_eq!(faults(&core, json(r#"{"n": 1, "at": "now"}"#)), [(Breach::Schema, "data/at".to_owned())]);
-    assert_eq!(faults(&core, json("{}")).len(), 1);
-    assert_eq!(faults(&core, json("{")), [(Breach::Unreadable, "data".to_owned())]);
-    assert_eq!(faults(&catalog(r#""JSONStructureValidation""#), json(r#"{"n": 1}"#)).len(), 1);
-    // What the validator would not look at, or would look at for too long.
-    let deep = (0..40).fold("null".to_owned(), |inner, _| format!(r#"{{"n": 1, "next": {inner}}}"#));
-    for large in [
-        deep,
-        format!("[{}0]", "0,".repeat(5000)),
-        format!(r#"{{"{}": [{}0]}}"#, "k".repeat(2000), "0,".repeat(1000)),
+fn schemas_of_other_formats() {
+    for (format, schema) in [
+        ("XSD/1.1", r#""<schema/>""#),
+        (
+            "JsonStructure/draft-04",
+            r#"{"$schema": "https://json-structure.org/meta/core/v0/#", "type": "int32"}"#,
+        ),
+        ("JsonStructure/draft-04", r#""{}""#),
     ] {
-        let verdict = core.judge(&json(&large).build().unwrap());
-        let codes: Vec<&str> = verdict.faults().iter().map(|fault| fault.breach.code()).collect();
-        assert_eq!(codes, ["too-large"], "{verdict}");
+        let members = format!(r#""envelope": "CloudEvents/1.0", "dataschemaformat": "{format}""#);
+        let own = format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{{members}, "dataschema": {schema}}}}}}}}}}}"#
+        );
+        // A type that is selected.
+        let selected = format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{{members}, "dataschemauri": "/schemagroups/g/schemas/s:a"}}}}}}}},
+                "schemagroups": {{"g": {{"schemas": {{"s": {{"versions": {{"1": {{"format": "{format}", "schema": {schema}}}}}}}}}}}}}}}"#
+        );
+        for document in [own, selected] {
+            let report = Catalog::read(document, &LoadOptions::lenient()).unwrap();
+            assert_eq!(report.mistakes().count(), 0, "{:?}", report.findings);
+            let event = event().payload("application/json", Payload::body(r#""text""#)).build().unwrap();
+            let verdict = report.catalog.judge(&event);
+            assert_eq!(verdict.outcome(), Outcome::Valid);
+            assert_eq!(verdict.not_judged(), Some(&NotJudged::Format(format.to_owned())));
+            let words = format!("schemas of the format `{format}` are not judged");
+            assert!(verdict.to_string().contains(&words), "{verdict}");
+        }
     }
 }
 
