@@ -76,6 +76,20 @@ PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|M
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
 SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$|core/types-uri/reference-dot-segments$")
 
+# A core attribute in another type of its carrier whose canonical string it could have, or that breaks rules of producers alone: "Attribute values MAY be presented as ...
+# canonical strings" (CE-Type-System-n). An object or an array has none.
+OTHER_TYPE = re.compile(r"core/required-attributes/(?:number-id|boolean-type|number-specversion)$|core/optional-attributes/(?:subject|datacontenttype|dataschema|time)-not-a-string$"
+                        r"|avro/attributes-decode/(?:id-as-int|time-as-bytes)$|protobuf/attributes-decode/(?:dataschema|datacontenttype|subject|time)-type$")
+
+# An int of Avro beyond 32 bits, which a reader can take apart: the range binds producers.
+WIDE = re.compile(r"avro/document-syntax/int-too-large$|avro-compact/refused/int-too-large$")
+
+# A required attribute that stands in the map of Protobuf alone: where it stands binds those who write.
+IN_MAP = re.compile(r"protobuf/attributes-decode/(?:id|specversion)-only-in-map$")
+
+# A header of Kafka whose value is null: that values are UTF-8 strings binds producers, and clients without null for values hand over no bytes.
+NO_VALUE = re.compile(r"kafka/binary-decode/null-(?:id|source|type)$")
+
 # Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
 UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
 
@@ -96,6 +110,7 @@ def case(one, area):
         one["expect"] = same_payloads(one["expect"], area, free)
         one["expect"] = implied_content_type(one["request"], one["expect"])
         one["expect"] = text_as_octets(one)
+        one["expect"] = string_of_avro(one, area)
         one["expect"] = content_encoding_kept(one)
         one["expect"] = duplicates_left_out(one["expect"])
     one["expect"] = nothing_to_write(one)
@@ -105,8 +120,11 @@ def case(one, area):
     one["expect"] = implied_content_type_written(one)
     one["expect"] = content_type_without_payload(one)
     one["expect"] = content_type_beside(one)
+    one["expect"] = content_type_omitted(one)
     one["expect"] = limits_of_parsers(one)
+    one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
+    one["expect"] = string_of_other_types_written(one)
     one["expect"] = text_beyond_its_charset(one)
     if writes_invalid_event(one):
         # What the clause says of values that users supply. In 1.0.2 it must be possible to validate an event, not more.
@@ -246,6 +264,19 @@ def text_as_octets(one):
     return found
 
 
+def string_of_avro(one, area):
+    """The outcomes, and those that present the branch `string` of Avro as a JSON value, which this branch is the representation of (Avro, section 3), whatever
+    the content type: that it is text under one of text is not said."""
+    found = list(one["expect"])
+    result = found[0].get("result", {})
+    if area == "avro" and any("text" in event.get("data", {}) for event in result.get("events", [])):
+        other = {**found[0], "result": {**result, "events": [as_kind(event, "json") for event in result["events"]]}}
+        other.pop("note", None)
+        if other not in found:
+            found.append(other)
+    return found
+
+
 def content_encoding_kept(one):
     """The outcomes, and those that keep `datacontentencoding`, which is an attribute of version 0.3, with the payload decoded or as it came."""
     found = list(one["expect"])
@@ -344,18 +375,19 @@ def empty_payload_written(one):
     empty = source.get("via") in ALWAYS_A_BODY and all(some == {"text": ""} for some in parts)
     if not null and not empty or "application/cloudevents" in json.dumps(message):
         return found
-    for outcome in one["expect"]:
+    # Held as characters, it is a string. By `main`, what has no content type is bytes in the JSON format.
+    for outcome, member in itertools.product(one["expect"], ("data_base64", "data")):
         other = json.loads(json.dumps(outcome))
         other.pop("note", None)
-        if null:
+        if null or member == "data":
             other["revisions"] = ["1.0.2"]
         for message, name in bodies(other.get("result", {})):
             [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
             text = holder.get("text", "")
             if re.search(r'^\[?\{.*"specversion":"1.0"', text) and '"data' not in text.replace('"dataschema', "").replace('"datacontenttype', ""):
                 end = text.rindex("}")
-                holder["text"] = text[:end] + ',"data_base64":""' + text[end:]
-        if other not in found and "data_base64" in json.dumps(other):
+                holder["text"] = f'{text[:end]},"{member}":""{text[end:]}'
+        if other not in found and f'\\"{member}\\":\\"\\"' in json.dumps(other) and ("1.0.2" in one["revisions"] or member != "data"):
             found.append(other)
     return found
 
@@ -409,8 +441,8 @@ BESIDE = {"kafka": ("headers", "ce_datacontenttype"), "mqtt5": ("user-properties
 def content_type_beside(one):
     """The outcomes, and those that write `datacontenttype` as the other attributes, too.
 
-    The binding for HTTP forbids it, the one for AMQP leaves the attribute out there. The one for Kafka excepts `data` alone, and the message that the one
-    for MQTT shows has it.
+    The binding for HTTP forbids it. The one for AMQP excepts the attribute from what "MUST be individually mapped", which forbids nothing (the comparison). The one
+    for Kafka excepts `data` alone, and the message that the one for MQTT shows has it.
     """
     request, found = one["request"], []
     via = {"encode": request.get("via"), "transcode": request.get("to", {}).get("via")}.get(request["op"])
@@ -440,6 +472,22 @@ def content_type_beside(one):
     return found
 
 
+def content_type_omitted(one):
+    """The outcomes, and those in which a structured record of Kafka has no header: "If present, the Kafka message header property `content-type` MUST be set to
+    the media type of an event format" (section 3.3.1), and Kafka before 0.11 has none."""
+    request, found = one["request"], list(one["expect"])
+    via = {"encode": request.get("via"), "transcode": request.get("to", {}).get("via")}.get(request["op"])
+    for outcome in one["expect"] if via == "kafka" else []:
+        message = outcome.get("result", {}).get("message", {})
+        if [name for name, _ in message.get("headers", [])] != ["content-type"] or "application/cloudevents+json" not in json.dumps(message["headers"]):
+            continue
+        other = {**outcome, "result": {**outcome["result"], "message": {**message, "headers": []}}}
+        other.pop("note", None)
+        if other not in found:
+            found.append(other)
+    return found
+
+
 NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
@@ -450,6 +498,8 @@ def limits_of_parsers(one):
     if request["op"] not in ("decode", "encode", "transcode") or any("error" in outcome for outcome in found):
         return found
     given = [event["data"].get("json", "") for event in request.get("events", []) if "data" in event]
+    # JSON that a payload of text or bytes is may be parsed, too.
+    given += [event["data"].get("json", "") for outcome in found for event in outcome.get("result", {}).get("events", []) if "data" in event]
     octets = json_document(request.get("from", request))
     documents = [octets.decode("utf-8", "replace")] if octets is not None else given
     written = found[0].get("result", {}).get("message")
@@ -458,6 +508,22 @@ def limits_of_parsers(one):
     tokens = [token for document in documents for token in NUMBER.findall(document)]
     if any(beyond_limits(token) for token in tokens):
         found.append({"error": {}})
+    return found
+
+
+def nothing_that_is_json(one):
+    """The outcomes, and a refusal of a message in binary mode whose payload of no bytes is stated to be JSON, which it is not. Where the binding has another form
+    for no payload, that is one of no bytes in 1.0.2 alone."""
+    source, found = one["request"].get("from", one["request"]), list(one["expect"])
+    message = source.get("message")
+    if one["request"]["op"] not in ("decode", "transcode") or not isinstance(message, dict) or any("error" in outcome for outcome in found):
+        return found
+    body = next((message[name] for name in ("body", "value", "payload") if message.get(name)), None)
+    parts = body.get("data", [body]) if isinstance(body, dict) else [{"text": ""}]
+    empty = all(part in ({"text": ""}, {"base64": ""}) for part in parts) and source["via"] in ALWAYS_A_BODY | {"kafka"}
+    is_json = re.search(r'"content-type"(?:: |, |, \{"\w+": )"[\w.+-]+/(?:[\w.-]+\+)?json *[;"]', json.dumps(message), re.IGNORECASE)
+    if empty and is_json and not "application/cloudevents" in json.dumps(message):
+        found.append({"error": {}, **({"revisions": ["1.0.2"]} if has_null_value(source) else {})})
     return found
 
 
@@ -491,6 +557,34 @@ def payload_of_other_types(one):
     return found
 
 
+def string_of_other_types_written(one):
+    """The outcomes, and those of a writer of the JSON format that does not know what text under a content type that is not JSON has to be: it "MAY fail to serialize
+    the event if it is unable to represent the runtime value as a properly encoded string" (section 3.1.1), or hold the text as bytes."""
+    request, found = one["request"], list(one["expect"])
+    message = found[0].get("result", {}).get("message") if request["op"] == "encode" else None
+    octets = json_document({"via": request["via"], "message": message}) if message is not None else None
+    texts = [event.get("data", {}).get("text", event.get("data", {}).get("xml")) for event in request.get("events", [])]
+    types = [event["attributes"].get("datacontenttype", {}).get("value", "") for event in request.get("events", [])]
+    foreign = [text is not None and re.match(r"[\w.+-]+/(?!(?:[\w.-]+\+)?json *(?:;|$))", media_type, re.IGNORECASE) is not None
+               for text, media_type in zip(texts, types)]
+    if octets is None or not any(foreign):
+        return found
+    for outcome in [outcome for outcome in found if "message" in outcome.get("result", {})]:
+        other = json.loads(json.dumps(outcome))
+        other.pop("note", None)
+        for message, name in bodies(other["result"]):
+            [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
+            document = json.loads(holder["text"])
+            events = document if isinstance(document, list) else [document]
+            for event, text in ((event, text) for event, text, is_foreign in zip(events, texts, foreign) if is_foreign and "data" in event):
+                del event["data"]
+                event["data_base64"] = base64.b64encode(text.encode()).decode()
+            holder["text"] = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if other not in found and "data_base64" not in json.dumps(outcome):
+            found.append(other)
+    return found if any("error" in outcome for outcome in found) else [*found, {"error": {}}]
+
+
 def text_beyond_its_charset(one):
     """The outcomes, and a refusal of text beyond ASCII whose media type says no charset: that of `text/plain` is US-ASCII then (RFC 2046, section 4.1.2)."""
     request, found = one["request"], list(one["expect"])
@@ -513,12 +607,14 @@ def is_foreign(event):
 
 
 def beyond_limits(token):
-    """Whether a token of JSON is a number beyond 64 bits or the digits and exponents of every double, or a string with a character that is none of text."""
+    """Whether a token of JSON is an integer beyond what is interoperable (RFC 8259, section 6) or a number beyond the digits and exponents of every double, or a string with a character that is none of text."""
+    if token == '"__proto__"':
+        return True  # parsers that guard the prototypes of objects refuse this name
     if token.startswith('"'):
-        escaped = re.sub(r"\\(?:u([0-9a-fA-F]{4})|.)", lambda escape: chr(int(escape[1], 16)) if escape[1] else "", token)
+        escaped = re.sub(r"\\(?:u([0-9a-fA-F]{4})|.)", lambda escape: chr(int(escape[1], 16)) if escape[1] else {"\\b": "\b", "\\f": "\f"}.get(escape[0], ""), token)
         return re.search("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]", escaped) is not None
     if re.fullmatch(r"-?\d+", token):
-        return not -2**63 <= int(token) < 2**63
+        return not -2**53 < int(token) < 2**53
     digits = re.sub(r"[eE].*|\D", "", token).strip("0")
     return len(digits) > 17 or float(token) != 0 and not 1e-300 < abs(float(token)) < 1e300
 
@@ -634,6 +730,8 @@ def cited(one, area):
         for main, release in (("CE-Message-a", "HTTP-3.3.2-c"), ("CE-Message-b", "HTTP-3.3.2-b")):
             if main in clauses and release not in clauses:
                 clauses.append(release)
+    if one["request"]["op"] == "encode" and string_of_other_types_written({**one, "expect": one["expect"][:1]}) != one["expect"][:1] and "JSON-3.1.1-l" not in clauses:
+        clauses.append("JSON-3.1.1-l")
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
     several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
@@ -693,10 +791,11 @@ def passing_on(one):
         found.append("HTTP-3.1.3.2-f")
     if to["via"] == "http" and escaped(message, "%"):
         found += ["HTTP-3.1.3.2-c", *(["HTTP-3.1.3.2-k"] if escaped(message, "%25") else [])]
-    if source["via"] in ("json", "json-batch", "websockets") and b'"data":' in (json_document(source) or b""):
+    foreign = re.search(rb'"datacontenttype":"(?![\w.+-]+/(?:[\w.-]+\+)?json[;" ])', octets or json_document(source) or b"", re.IGNORECASE)
+    if source["via"] in ("json", "json-batch", "websockets") and b'"data":' in (json_document(source) or b"") and not foreign:
         found.append("JSON-3.1.2-d")
     if octets is not None and b'"data":' in octets:
-        found.append("JSON-3.1.1-h")
+        found.append("JSON-3.1.1-k" if foreign else "JSON-3.1.1-h")
     if octets is not None and b'"data_base64":' in octets:
         found.append("JSON-3.1.1-b")
     return found
@@ -782,6 +881,11 @@ def flags(one):
         found.add("producer-rule")  # that events of version 0.3 are supported is recommended; what is refused of them is not said
     if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
         found.add("producer-rule")
+    source = one["request"].get("from", one["request"])
+    if reads and refused(one) and any(some.match(one["id"]) for some in (NO_VALUE, OTHER_TYPE, WIDE, IN_MAP)):
+        found.add("producer-rule")
+    if reads and refused(one) and (has_a_mapping_of_its_own(source) or is_of_another_name(source) or is_no_batch(source)):
+        found.add("producer-rule")
     if HOSTILE.search(one["id"]) and refused(one):
         found.add("hostile")
     if any(unusual(match) for match in times_kept(one)):
@@ -791,6 +895,52 @@ def flags(one):
     if UNTIMED.match(one["id"]) or SPELLED.match(one["id"]):
         found.add("verbatim")
     return sorted(found)
+
+
+# The members of the JSON format whose type the specification says.
+SPECIFIED = {"specversion", "id", "source", "type", "subject", "time", "dataschema", "datacontenttype", "data", "data_base64"}
+
+
+def has_a_mapping_of_its_own(side):
+    """Whether the message is a document of the JSON format, an extension of which is an object, an array or a fraction, and that has the required attributes.
+
+    "Extension specifications MAY define secondary mapping rules" (JSON, section 2.2), which a reader need not know.
+    """
+    try:
+        event = json.loads(json_document(side) or b"")
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(event, dict) or event.get("specversion") != "1.0" or not all(isinstance(event.get(name), str) for name in REQUIRED):
+        return False
+    return any(isinstance(value, (dict, list, float)) for name, value in event.items() if name not in SPECIFIED)
+
+
+def names_a_batch(side):
+    """Whether a document of the JSON format is called a batch."""
+    return side.get("via") == "json-batch" or "cloudevents-batch" in json.dumps(side.get("message")).lower()
+
+
+def is_of_another_name(side):
+    """Whether the message is one event that is called a batch, or a batch that is called an event. By which name JSON travels binds producers: a receiver that
+    finds the events invents nothing."""
+    try:
+        document = json.loads(json_document(side) or b"")
+    except (ValueError, RecursionError):
+        return False
+    events = document if isinstance(document, list) else [document]
+    has_all = all(isinstance(event, dict) and all(isinstance(event.get(name), str) for name in REQUIRED) for event in events)
+    return bool(events) and has_all and isinstance(document, list) != names_a_batch(side)
+
+
+def is_no_batch(side):
+    """Whether the message is called a batch, and is null, or no JSON. Whoever reads that as no events, of which there may be none in a batch, invents nothing."""
+    octets = json_document(side)
+    if octets is None or not names_a_batch(side):
+        return False
+    try:
+        return json.loads(octets) is None
+    except (ValueError, RecursionError):
+        return True
 
 
 def extends_json(side):

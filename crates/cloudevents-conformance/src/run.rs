@@ -287,7 +287,8 @@ fn has_not_one_event(request: &Map<String, Value>) -> bool {
 }
 
 /// Whether a request has what a testee says that its API cannot be given: a message of a binding, no event or several, a payload, or the
-/// attribute of this name. A format or a mode that has to be refused, too: an API without a parameter for it cannot give a wrong answer.
+/// attribute of this name. A format or a mode that has to be refused, too: an API without a parameter for it cannot give a wrong
+/// answer. And any mode of Kafka and AMQP: no MUST asks for both.
 fn has_input(case: &Case, name: &str) -> bool {
     let request = &case.request;
     let is_refused = || case.expect.iter().all(|outcome| matches!(outcome.expected, Expected::Error(_)));
@@ -298,7 +299,22 @@ fn has_input(case: &Case, name: &str) -> bool {
     };
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
+    let has_modes = |side: &Map<String, Value>| {
+        side.get("via").and_then(Value::as_str).is_some_and(|via| matches!(via, "kafka" | "amqp"))
+    };
     match name {
+        "mode"
+            if [
+                Some(request),
+                request.get("from").and_then(Value::as_object),
+                request.get("to").and_then(Value::as_object),
+            ]
+            .into_iter()
+            .flatten()
+            .any(has_modes) =>
+        {
+            true
+        }
         "format" | "mode" if case.op() == Some("encode") && request.contains_key(name) => is_refused(),
         "message" => {
             let from = request.get("from").and_then(Value::as_object);
@@ -333,6 +349,8 @@ mod tests {
         assert!(!has_input(&case(request, json!({"result": {"message": {}}})), "format"));
         let without = json!({"op": "encode", "via": "nats", "events": []});
         assert!(!has_input(&case(without, json!({"error": {}})), "format"));
+        let of_kafka = json!({"op": "decode", "via": "kafka", "message": {}});
+        assert!(has_input(&case(of_kafka, json!({"result": {}})), "mode"));
         let read = json!({"op": "decode", "via": "nats", "mode": "binary", "message": {}});
         assert!(!has_input(&case(read, json!({"error": {}})), "mode"));
     }

@@ -226,7 +226,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         });
     }),
-    Mutant::of_request("fraction-cut-to-an-integer", &["core"], Base, |request| {
+    Mutant::of_request("fraction-cut-to-an-integer", &["core"], Strict, |request| {
         document(request, |members| {
             let own = members.iter_mut().filter(|(name, value)| *name != "data" && value.is_f64());
             own.for_each(|(_, value)| *value = json!(value.as_f64().unwrap_or_default() as i32));
@@ -242,13 +242,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
             });
         });
     }),
-    Mutant::of_request("object-as-an-attribute-becomes-text", &["core"], Base, |request| {
+    Mutant::of_request("object-as-an-attribute-becomes-text", &["core"], Strict, |request| {
         document(request, |members| {
             let own = members.iter_mut().filter(|(name, value)| *name != "data" && value.is_object());
             own.for_each(|(_, value)| *value = json!(value.to_string()));
         });
     }),
-    Mutant::of_request("number-as-a-string-attribute-accepted", &["core"], Base, |request| {
+    Mutant::of_request("number-as-a-string-attribute-accepted", &["core"], Strict, |request| {
         document(request, |members| {
             for name in ["id", "type", "subject", "source", "specversion"] {
                 if let Some(value) = members.get_mut(name).filter(|value| value.is_number()) {
@@ -333,17 +333,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             let end = values.byte_offset();
             (first.is_object() && end < text.trim_end().len())
                 .then(|| text.get(..end).unwrap_or_default().to_owned())
-        });
-    }),
-    Mutant::of_request("invalid-events-of-a-batch-left-out", &["json"], Base, |request| {
-        text(request, |text| {
-            let mut document: Value = serde_json::from_str(text).ok()?;
-            let items = document.as_array_mut()?;
-            let before = items.len();
-            items.retain(|item| {
-                item.is_object() && ["id", "source", "type"].iter().all(|name| item[*name].is_string())
-            });
-            (items.len() < before).then(|| document.to_string())
         });
     }),
     Mutant::of_answer(

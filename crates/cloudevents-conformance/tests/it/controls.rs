@@ -223,7 +223,7 @@ fn claiming_less_shows_on_the_badge() {
     assert!(summary.is_success(), "{summary}");
     let badge: Value = serde_json::from_str(&badge(&summary)).unwrap();
     let message = badge["message"].as_str().unwrap();
-    assert!(summary.score.judged < 30 && summary.score.all > 2000, "{:?}", summary.score);
+    assert!(summary.score.judged < 30 && summary.score.all > 1900, "{:?}", summary.score);
     let (judged, all) = (summary.score.judged, summary.score.all);
     assert!(message.starts_with(&format!("{judged} of {judged} judged, of {all}")), "{message}");
 }

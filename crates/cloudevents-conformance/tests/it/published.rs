@@ -1,7 +1,7 @@
 //! The comparison, by the published vectors: it takes what they want, and nothing else.
 
 use cloudevents_conformance::vectors::{
-    Case, Document, Expected, Flag, JsonComparison, Revision, load_documents,
+    Case, Document, Expected, Flag, JsonComparison, Outcome, Revision, load_documents,
 };
 use cloudevents_conformance::{
     CaseReport, Finding, InProcess, KnownFailing, Reporter, Selection, Suite, Summary, run,
@@ -68,8 +68,15 @@ fn a_refusal_is_no_result_and_a_result_no_refusal() {
     let refusals = judged(&suite, |_| json!({"error": {"kind": "strange"}}));
     let results = judged(&suite, |_| json!({"result": {"strange": 1}}));
     for ((case, refusal), result) in suite.cases().iter().zip(refusals).zip(results) {
-        let any_refusal =
-            case.expect.iter().any(|outcome| outcome.expected == Expected::Error(Default::default()));
+        // For an implementation of both revisions, `main` decides.
+        let decides = |outcome: &Outcome| {
+            !case.revisions.contains(&Revision::Main)
+                || outcome.revisions.as_ref().is_none_or(|revisions| revisions.contains(&Revision::Main))
+        };
+        let any_refusal = case
+            .expect
+            .iter()
+            .any(|outcome| decides(outcome) && outcome.expected == Expected::Error(Default::default()));
         assert_eq!(refusal == Finding::Passed, any_refusal, "{}", case.id);
         assert_ne!(result, Finding::Passed, "{}", case.id);
     }
@@ -328,6 +335,8 @@ fn inserted(answer: &Value, path: &str) -> Option<Value> {
     let is_record = answer.pointer(parent).is_some_and(|message| {
         message.get("value").is_some() || message["headers"][0][1].get("text").is_some()
     });
+    // Beside a batch, headers of attributes are free.
+    let is_batch = answer.pointer(path)?.to_string().contains("application/cloudevents-batch");
     let value = answer.pointer_mut(path)?;
     match value {
         Value::Object(members) if name == "attributes" => {
@@ -341,6 +350,7 @@ fn inserted(answer: &Value, path: &str) -> Option<Value> {
                 // Of a handshake, its own headers count.
                 "headers" if path.contains("/response/") => json!(["webhook-inserted", "x"]),
                 "headers" if is_record => json!(["ce_inserted", {"text": "x"}]),
+                "headers" if is_batch => json!(["content-type", "x"]),
                 "headers" => json!(["ce-inserted", "x"]),
                 "application-properties" => json!(["cloudEvents_inserted", {"type": "string", "value": "x"}]),
                 _ => json!({"kind": "inserted", "attribute": "inserted", "at": "inserted"}),

@@ -79,7 +79,9 @@ impl Carrier {
                 percent_encoded: true,
                 ..document
             },
+            // Kafka before 0.11 had no headers, and only structured JSON.
             "kafka" => Carrier {
+                bare: Notation::Json,
                 headers: Some("headers"),
                 prefixes: &["ce_"],
                 content_type: ContentType::Header("content-type"),

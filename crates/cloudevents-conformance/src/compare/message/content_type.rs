@@ -1,10 +1,11 @@
 //! The content type of a message, wherever its carrier keeps it.
 
 use crate::compare::document::Notation;
+use crate::compare::how::CONTENT_TYPE;
 use crate::compare::{Difference, Path, media_type};
 use crate::tree::json::{self, Json};
 
-use super::carrier::{Carrier, ContentType, PROPERTIES};
+use super::carrier::{Body, Carrier, ContentType, PROPERTIES};
 use super::fields;
 
 /// Notes where the content type is not the wanted one. One in a header was compared with the headers.
@@ -28,7 +29,8 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     if let ContentType::Fixed(notation) = carrier.content_type {
         return notation;
     }
-    let bare = carrier.headers.is_some_and(|headers| message.get(headers).is_none_or(Json::is_null));
+    let is_nothing = |headers: &Json| headers.is_null() || headers.items().is_some_and(<[Json]>::is_empty);
+    let bare = carrier.headers.is_some_and(|headers| message.get(headers).is_none_or(is_nothing));
     if bare && content_type(carrier, message).is_none() {
         return carrier.bare;
     }
@@ -44,10 +46,44 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     }
 }
 
+/// The headers of a message without the attribute `datacontenttype`, where it says what the content type says, or the document of
+/// an event in structured mode. The bindings of AMQP except it from the attributes that "MUST be individually mapped", which forbids
+/// nothing. The one of HTTP forbids it for binary mode, in which the content type is that of the payload.
+pub(super) fn without_attribute(carrier: &Carrier, message: &Json, headers: Json) -> Json {
+    let is_structured = is_structured(carrier, message);
+    match carrier.content_type {
+        ContentType::Property(_) => (),
+        ContentType::Header(_) if is_structured && carrier.ignore_case => (),
+        _ => return headers,
+    }
+    let of_document = || match carrier.read_body(message.get(carrier.body)) {
+        Ok(Body::Bytes(octets)) => {
+            let event = json::parse(str::from_utf8(&octets).ok()?).ok()?;
+            event.get(CONTENT_TYPE)?.as_str().map(str::to_owned)
+        }
+        _ => None,
+    };
+    let said =
+        if is_structured { of_document() } else { content_type(carrier, message).and_then(fields::text) };
+    let Some(said) = said else { return headers };
+    fields::without(&headers, |name, value| {
+        let text = fields::text(value.get("value").unwrap_or(value));
+        carrier.is_of_event(name)
+            && carrier.attribute(name) == CONTENT_TYPE
+            && text.is_some_and(|text| media_type::same(&said, &text))
+    })
+}
+
 /// Whether a message is an event in structured mode.
 pub(super) fn is_structured(carrier: &Carrier, message: &Json) -> bool {
     let text = content_type(carrier, message).and_then(fields::text);
     text.is_some_and(|text| media_type::essence(&text).starts_with("application/cloudevents+"))
+}
+
+/// Whether a message is a batch of events.
+pub(super) fn is_batched(carrier: &Carrier, message: &Json) -> bool {
+    let text = content_type(carrier, message).and_then(fields::text);
+    text.is_some_and(|text| media_type::essence(&text).starts_with("application/cloudevents-batch+"))
 }
 
 fn content_type<'a>(carrier: &Carrier, message: &'a Json) -> Option<&'a Json> {

@@ -78,6 +78,16 @@ pub(super) fn only(list: &Json, counts: impl Fn(&str) -> bool) -> Json {
     Json { kind: Kind::Array(items), span: list.span.clone() }
 }
 
+/// Leaves headers out. Leaves anything that is not a list of headers unchanged.
+pub(super) fn without(list: &Json, is_out: impl Fn(&str, &Json) -> bool) -> Json {
+    let Some(items) = list.items() else { return list.clone() };
+    let is_in = |item: &&Json| match item.items() {
+        Some([name, value]) => !name.as_str().is_some_and(|name| is_out(name, value)),
+        _ => true,
+    };
+    Json { kind: Kind::Array(items.iter().filter(is_in).cloned().collect()), span: list.span.clone() }
+}
+
 /// The values of a header.
 pub(super) fn values<'a>(carrier: &Carrier, name: &str, fields_member: Option<&'a Json>) -> Vec<&'a Json> {
     let fields = fields(fields_member).unwrap_or_default();
@@ -98,11 +108,12 @@ impl Field<'_> {
             && carrier.percent_encoded
             && carrier.attribute(self.name) != self.name.to_ascii_lowercase()
         {
-            // Which characters are escaped without need is the writer's choice.
-            let (wanted, got) = (text(self.value), text(other.value));
-            let same = wanted.zip(got).is_some_and(|(wanted, got)| {
-                let (wanted, got) = (unescaped(&wanted), unescaped(&got));
-                wanted.is_some() && wanted == got
+            // Which characters are escaped without need is the writer's choice, in each spelling of a time.
+            // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
+            let plain = |value: &Json| text(value).as_deref().map(unquoted).and_then(unescaped);
+            let is_timestamp = how.is_timestamp(&carrier.attribute(self.name));
+            let same = plain(self.value).zip(plain(other.value)).is_some_and(|(wanted, got)| {
+                wanted == got || is_timestamp && how.same_instant(&wanted, &got)
             });
             if same {
                 return true;
@@ -150,7 +161,7 @@ fn is_added_time(field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
     name.eq_ignore_ascii_case(TIME)
         && is_there(&format!("{prefix}specversion"))
         && !is_there(field.name)
-        && (text(value).is_some_and(|text| is_timestamp(&text))
+        && (text(value).is_some_and(|text| is_timestamp(&unescaped(&text).unwrap_or(text)))
             || field.value.get("type").and_then(Json::as_str) == Some("timestamp"))
 }
 
@@ -164,6 +175,11 @@ fn is_delay(text: &str) -> bool {
 fn has_directives(text: &str, wanted: &str) -> bool {
     let mut directives = wanted.split(',').map(str::trim);
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
+}
+
+/// A header value without quotation marks around it.
+fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
 /// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.

@@ -7,6 +7,7 @@ mod fields;
 use crate::tree::json::{self, Json, Kind};
 
 use super::document::{self, Notation};
+use super::how::CONTENT_TYPE;
 use super::{Difference, How, MOST, Path, bytes};
 use carrier::{Body, Carrier, ContentType, PROPERTIES};
 
@@ -51,8 +52,17 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
         let path = path.member(name);
         if let Some(headers) = wanted.message.get(name) {
             let stated = fields::names(Some(headers));
-            let counts = |name: &str| carrier.is_of_event(name) || stated.contains(&name);
+            let is_batched = content_type::is_batched(&carrier, wanted.message);
+            // Beside a batch, no header carries an attribute.
+            let is_free = |name: &str| is_batched && carrier.is_of_attribute(name);
+            let counts = |name: &str| carrier.is_of_event(name) && !is_free(name) || stated.contains(&name);
             let counted = got.get(name).map(|headers| fields::only(headers, counts));
+            let states_it = stated.iter().any(|name| carrier.attribute(name) == CONTENT_TYPE);
+            let counted = if states_it {
+                counted
+            } else {
+                counted.map(|headers| content_type::without_attribute(&carrier, got, headers))
+            };
             let may_mirror = wanted.how.may_mirror && content_type::is_structured(&carrier, wanted.message);
             fields::diff(&path, &carrier, wanted.how, may_mirror, (headers, counted.as_ref()), differences);
         }

@@ -135,6 +135,50 @@ fn each_header_of_an_attribute_may_stand_beside_a_structured_message_or_not() {
 }
 
 #[test]
+fn a_time_in_a_header_may_be_escaped_in_any_spelling() {
+    let how = How { any_escapes: true, may_add_time: true, ..How::default() };
+    let found = |wanted: Value, got: Value| {
+        let (message, got) = (Json::from(&json!({"headers": wanted})), Json::from(&json!({"headers": got})));
+        let wanted =
+            Wanted { via: "http", message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    let version = json!(["ce-specversion", "1.0"]);
+    for (time, count) in [
+        ("2018-04-05T17%3A31%3A00.000Z", 0),
+        ("2018-04-05T18%3a31%3a00%2B01%3a00", 0),
+        ("2018-04-05T17%3A31%3A01Z", 1),
+    ] {
+        let got = json!([version, ["ce-time", time]]);
+        assert_eq!(
+            found(json!([version, ["ce-time", "2018-04-05T17:31:00Z"]]), got.clone()),
+            count,
+            "{time}"
+        );
+        // One that the writer adds.
+        assert_eq!(found(json!([version]), got), 0, "{time}");
+    }
+}
+
+#[test]
+fn headers_of_http_beside_a_document_are_those_of_no_binary_message() {
+    let message = |media_type: &str, body: &str, more: Option<Value>| {
+        let list: Vec<_> = [Some(json!(["content-type", media_type])), more].into_iter().flatten().collect();
+        json!({"headers": list, "body": {"text": body}})
+    };
+    let beside = |name: &str, text: &str| Some(json!([name, text]));
+    let one = |more| message("application/cloudevents+json", r#"{"datacontenttype":"text/plain"}"#, more);
+    assert_eq!(found("http", one(None), one(beside("ce-datacontenttype", "text/plain"))), SAME);
+    assert_eq!(found("http", one(None), one(beside("ce-datacontenttype", "text/html"))).len(), 1);
+    let batch = |more| message("application/cloudevents-batch+json", "[]", more);
+    assert_eq!(found("http", batch(None), batch(beside("ce-id", "1"))), SAME);
+    let binary = |more| message("text/plain", "a", more);
+    assert_eq!(found("http", binary(None), binary(beside("ce-datacontenttype", "text/plain"))).len(), 1);
+}
+
+#[test]
 fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
     let found = |name: &str, wanted: &str, got: &str, any_escapes| {
         let (message, got) = (json!({"headers": [[name, wanted]]}), json!({"headers": [[name, got]]}));
@@ -146,7 +190,14 @@ fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
         diff(&Path::new("message"), &wanted, &got, &mut differences);
         differences.len()
     };
-    for (wanted, same) in [("/a", "%2Fa"), ("%C3%A9", "%c3%a9"), ("a%20b", "%61%20b"), ("%25", "%25")] {
+    for (wanted, same) in [
+        ("/a", "%2Fa"),
+        ("%C3%A9", "%c3%a9"),
+        ("a%20b", "%61%20b"),
+        ("%25", "%25"),
+        ("/a", "\"/a\""),
+        ("a%20b", "\"a%20b\""),
+    ] {
         assert_eq!(found("ce-x", wanted, same, true), 0, "{same}");
         assert_eq!(found("ce-x", wanted, same, false), usize::from(wanted != same), "{same}");
     }
@@ -505,4 +556,38 @@ fn requests_compare_one_by_one() {
     more["headers"] = json!([["ce-id", "1"]]);
     more["body"] = json!({"text": "y"});
     assert_eq!(exchanged(wanted, json!([options, more])).len(), 1);
+}
+
+#[test]
+fn datacontenttype_of_amqp_may_stand_beside_the_content_type_that_says_the_same() {
+    let message = |content_type: &str, beside: Option<&str>, body: &str| {
+        let string = |text: &str| json!({"type": "string", "value": text});
+        let beside = beside.map(|text| json!(["cloudEvents:datacontenttype", string(text)]));
+        let id = json!(["cloudEvents:id", string("1")]);
+        let list: Vec<_> = [Some(id), beside].into_iter().flatten().collect();
+        json!({"properties": {"content-type": content_type}, "application-properties": list, "body": {"data": [{"text": body}]}})
+    };
+    let document = r#"{"datacontenttype":"text/plain"}"#;
+    for (content_type, body, other) in
+        [("text/plain", "a", "text/html"), ("application/cloudevents+json", document, "application/json")]
+    {
+        let found = |beside| {
+            found("amqp", message(content_type, None, body), message(content_type, beside, body)).len()
+        };
+        assert_eq!((found(Some("Text/Plain")), found(Some(other))), (0, 1), "{content_type}");
+    }
+    // One that is stated stays.
+    let wanted = message("text/plain", Some("text/plain"), "a");
+    assert_eq!(found("amqp", wanted, message("text/plain", None, "a")).len(), 1);
+}
+
+#[test]
+fn a_record_of_kafka_without_headers_is_a_document_of_json() {
+    let message = |headers: Value, text: &str| json!({"headers": headers, "value": {"text": text}});
+    let wanted = || message(json!([]), r#"{"id":"1","type":"t"}"#);
+    let same = r#"{ "type": "t", "id": "1" }"#;
+    assert_eq!(found("kafka", wanted(), message(json!([]), same)), SAME);
+    assert_eq!(found("kafka", wanted(), json!({"value": {"text": same}})), SAME);
+    assert_eq!(found("kafka", wanted(), message(json!([["ce_id", {"text": "1"}]]), same)).len(), 1);
+    assert_eq!(found("kafka", wanted(), message(json!([]), r#"{"id":"2","type":"t"}"#)).len(), 1);
 }

@@ -7,9 +7,16 @@ pub(crate) fn spell_doubles_alike(wanted: &Json, got: &mut Json) {
     spell_alike(wanted, got, |one, other| double(one) == double(other));
 }
 
-/// Gives each number of `got` the text of the wanted one, where the two are the same number to the last digit: `1`, `1.0` and `1e0`.
-pub(crate) fn spell_decimals_alike(wanted: &Json, got: &mut Json) {
-    spell_alike(wanted, got, |one, other| decimal(one).is_some_and(|one| Some(one) == decimal(other)));
+/// Gives each number of `got` the text of the wanted one, where the two are the same number to the last digit, such as `1`, `1.0`
+/// and `1e0`, or the wanted one is a fraction and one double comes closest to both, such as `1.10` and `1.1000000000000001`.
+pub(crate) fn spell_numbers_alike(wanted: &Json, got: &mut Json) {
+    spell_alike(wanted, got, |one, other| match decimal(one) {
+        Some(decimals) => {
+            Some(&decimals) == decimal(other).as_ref()
+                || is_fraction(&decimals) && double(one) == double(other)
+        }
+        None => false,
+    });
 }
 
 fn spell_alike(wanted: &Json, got: &mut Json, same: fn(&str, &str) -> bool) {
@@ -44,6 +51,11 @@ fn decimal(number: &str) -> Option<(bool, String, i64)> {
     Some((number.starts_with('-'), digits.trim_start_matches('0').to_owned(), exponent))
 }
 
+/// Whether the power of ten that the digits count is one of those behind the point.
+fn is_fraction((_, _, exponent): &(bool, String, i64)) -> bool {
+    *exponent < 0
+}
+
 fn double(number: &str) -> Option<f64> {
     number.parse().ok()
 }
@@ -66,12 +78,15 @@ mod tests {
             ("-0", "0.0", true),
             ("-1", "1", false),
             ("9007199254740993", "9007199254740992.0", false),
-            ("0.1", "0.1000000000000000055", false),
+            ("0.1", "0.1000000000000000055", true),
+            ("1.10", "1.1000000000000001", true),
+            ("1.10", "1.100000000000001", false),
+            ("1", "1.0000000000000000001", false),
             ("1e99999999999999999999", "2e99999999999999999999", false),
             ("[0.10]", "[0.1]", true),
         ] {
             let mut got = parse(got).unwrap();
-            spell_decimals_alike(&parse(wanted).unwrap(), &mut got);
+            spell_numbers_alike(&parse(wanted).unwrap(), &mut got);
             assert_eq!(got.to_string() == wanted, same, "{wanted} {got}");
         }
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub(crate) use diff::diff;
-pub(crate) use double::{spell_decimals_alike, spell_doubles_alike};
+pub(crate) use double::{spell_doubles_alike, spell_numbers_alike};
 pub(crate) use parse::parse;
 pub(crate) use text::Text;
 
