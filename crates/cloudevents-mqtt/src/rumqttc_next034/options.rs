@@ -29,7 +29,8 @@ pub struct MqttConnection {
     /// The version of MQTT; `version` in a URL, `5` or `3.1.1`. Default: 5.
     pub version: Version,
     /// The client identifier; `client` in a URL. The broker keeps a receiver's session under it, so each receiver needs its own, the same
-    /// one after a restart. Default: a random one, whose session ends with the receiver.
+    /// one after a restart. Default: a random one, whose session ends with the receiver; over MQTT 3.1.1, not in [all
+    /// cases](super::MqttReceiver).
     pub client: Option<String>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,

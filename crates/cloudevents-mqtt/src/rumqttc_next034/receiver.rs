@@ -7,6 +7,7 @@ use super::{
     session::{self, Resuming},
     source::{Inbox, Source},
 };
+use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
@@ -139,9 +140,10 @@ pub async fn receiver(
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
 /// follows the acknowledgements, and so has read them, and the connection is closed. Then the session is free for another receiver.
 ///
-/// Without a client identifier, the session ends with the receiver: when it is drained or dropped. A broker of MQTT 3.1.1 ends it only over
-/// another connection, which is made then; so the session of a program that crashes stays there until the broker drops it, with what comes
-/// for it meanwhile.
+/// Without a client identifier, the session ends with the receiver: when it is drained, or dropped while the runtime goes on. A broker of
+/// MQTT 3.1.1 ends it only over another connection, which is made then. So the session of a program that ends otherwise stays there until
+/// the broker drops it, which some never do, with what comes for it meanwhile: one that crashes, or returns from `main` with the receiver,
+/// or behind a drain that failed. Set one for such a broker; without one, opening logs a warning. With QoS 0, no session is kept.
 ///
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 pub struct MqttReceiver {
@@ -182,11 +184,15 @@ impl MqttReceiver {
         let session = endpoint.duration("session")?.or(session);
         let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
         runtime()?;
+        if session::lingers(&target, qos) {
+            tracing::warn!(%target,
+                "name a `client`: over MQTT 3.1.1, the broker keeps the session of a receiver without one when the program ends without draining it");
+        }
         let log = dead_letter::decided(&endpoint, &target, log).await?;
         let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let terms = Terms {
-            clean: false,
+            clean: target.is_unnamed && target.options.version == Version::V3 && qos == Qos::AtMostOnce,
             session_expiry: u32::try_from(session.as_secs()).unwrap_or(u32::MAX),
             receive_maximum,
             max_packet_size: max_packet_size

@@ -26,6 +26,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// Whether the session is one that ends only when another one begins: one without a name, over MQTT 3.1.1. Over MQTT 5, DISCONNECT ends it;
+/// and with QoS 0 nothing of it would come again, so that it begins anew, and ends, with each connection.
+pub(super) fn lingers(target: &Target, qos: Qos) -> bool {
+    target.is_unnamed && target.options.version == Version::V3 && qos > Qos::AtMostOnce
+}
+
 /// Connects to the session of the receiver.
 pub(super) struct Resuming {
     target: Arc<Target>,
@@ -49,7 +55,10 @@ impl Connect for Resuming {
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
         let mut connection = Connection::open(&self.target, host, &self.terms).await?;
         let resumed = connection.welcome.session_present;
-        let is_kept = self.target.options.version == Version::V3 || self.terms.session_expiry > 0;
+        let is_kept = match self.target.options.version {
+            Version::V3 => !self.terms.clean,
+            Version::V5 => self.terms.session_expiry > 0,
+        };
         let had = self.had.load(Ordering::Relaxed);
         if had && is_kept && !resumed {
             tracing::warn!(%host, client = self.target.client,
@@ -59,7 +68,7 @@ impl Connect for Resuming {
         if let Err(error) = connection.subscribe(&self.target, self.qos).await {
             if !had {
                 drop(connection);
-                end(&self.target, host).await;
+                end(&self.target, host, self.qos).await;
             }
             return Err(error);
         }
@@ -81,13 +90,12 @@ pub(super) async fn run(
 ) {
     let mut host = begun.0.host.clone();
     receive(reconnect, begun, &inbox, (&target, &mut host), alive).await;
-    end(&target, &host).await;
+    end(&target, &host, inbox.qos).await;
 }
 
-/// Ends a session that has no name to be found by. Over MQTT 3.1.1, only a client that begins another one, which ends with its connection,
-/// does so; over MQTT 5, DISCONNECT has done it.
-async fn end(target: &Target, host: &Host) {
-    if !target.is_unnamed || target.options.version == Version::V5 {
+/// Ends a session that [lingers](lingers), with another one, which ends with its connection.
+async fn end(target: &Target, host: &Host, qos: Qos) {
+    if !lingers(target, qos) {
         return;
     }
     let terms =

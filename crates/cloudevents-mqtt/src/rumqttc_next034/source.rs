@@ -44,7 +44,7 @@ pub(super) struct Inbox {
     pub(super) ledger: Ledger,
     pub(super) partition: Partition,
     version: Version,
-    qos: Qos,
+    pub(super) qos: Qos,
 }
 
 #[derive(Default)]

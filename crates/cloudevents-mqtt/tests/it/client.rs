@@ -471,6 +471,19 @@ async fn a_session_without_a_name_is_resumed() {
     }
 }
 
+/// Nothing of it could be resumed, so that none is kept: not even where the program ends in a way that does not end it.
+#[test]
+fn at_most_once_without_a_name_leaves_no_session() {
+    let broker = Broker::start().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let url = format!("{}?version=3.1.1&qos=0", broker.url("t"));
+    let receiver = runtime.block_on(within(receiver(&url, strict()))).unwrap();
+    let name = broker.clients().pop().unwrap();
+    drop((runtime, receiver));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(until(&broker, &name, |session| session.is_none()));
+}
+
 /// Otherwise each attempt would leave one over, for which nothing is sent.
 #[tokio::test]
 async fn a_session_without_a_name_ends_with_the_attempt_to_open_it() {
