@@ -10,7 +10,7 @@ use async_nats::Subject;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Outcome, Settlement};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -71,18 +71,24 @@ impl Acknowledge {
                 )),
             }));
         }
-        // What the server refuses is not settled.
+        let payload = payload(&how, self.has_reasons);
         let refused = connected.notes.mark_below(SUBJECTS);
         match how {
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(key(tag))),
             Settlement::Retry { .. } => {}
-            _ if refused.is_some() => {}
-            _ => tags.iter().for_each(|tag| {
-                self.released.forget(key(tag));
-                self.position.settled(tag.sequence);
-            }),
+            // What the server refuses is not settled.
+            _ if refused.is_some() => {
+                let (released, position) = (Arc::clone(&self.released), Arc::clone(&self.position));
+                let taken = self.publish(connected, tags.clone(), payload, refused).await?;
+                return Ok(Outcome::watching(async move {
+                    taken.await?;
+                    settled(&tags, &released, &position);
+                    Ok(())
+                }));
+            }
+            _ => settled(&tags, &self.released, &self.position),
         }
-        self.publish(connected, tags, payload(&how, self.has_reasons), refused).await
+        self.publish(connected, tags, payload, refused).await
     }
 
     pub(super) async fn extend(&self, connected: &Connected, tags: Vec<Tag>) -> Result<(), Error> {
@@ -121,23 +127,33 @@ impl Acknowledge {
         let (connected, notes) = (connected.clone(), connected.notes.clone());
         let mark = notes.count();
         Ok(Outcome::watching(async move {
-            let confirming = try_join_all(tags.into_iter().map(|tag| {
-                let request = async_nats::Request::new().payload(payload.clone()).timeout(Some(limit));
-                connected.request(tag.subject, request)
+            // All of them, also behind an error: the others are answered, too.
+            let confirming = join_all(tags.into_iter().map(|tag| {
+                let request = async_nats::Request::new().payload(payload.clone());
+                connected.request(tag.subject, request, limit)
             }));
             tokio::select! {
                 biased;
-                confirmed = confirming => confirmed.map(drop).map_err(|error| match failure::request(error) {
-                    error if error.kind() == ErrorKind::Timeout => {
-                        error.with_detail("the server did not confirm a settlement in time")
-                    }
-                    error if error.kind() == ErrorKind::Refused => error.with_detail("the consumer is gone"),
-                    error => error,
-                }),
+                confirmed = confirming => {
+                    let first = confirmed.into_iter().find_map(Result::err);
+                    first.map_or(Ok(()), |error| Err(match error.kind() {
+                        ErrorKind::Timeout => error.with_detail("the server did not confirm a settlement in time"),
+                        ErrorKind::Refused => error.with_detail("the consumer is gone"),
+                        _ => error,
+                    }))
+                }
                 error = notes.refused_below(SUBJECTS, mark) => Err(forbidden(error)),
                 error = notes.lost() => Err(error),
             }
         }))
+    }
+}
+
+/// These messages will not come again.
+fn settled(tags: &[Tag], released: &Released, position: &Position) {
+    for tag in tags {
+        released.forget(key(tag));
+        position.settled(tag.sequence);
     }
 }
 
@@ -209,7 +225,11 @@ fn one_line(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::options::{NatsConnection, Target},
+        *,
+    };
+    use cloudevents_transport::Endpoint;
 
     #[test]
     fn releases_are_no_attempts() {
@@ -224,6 +244,29 @@ mod tests {
             released.release((1, sequence));
         }
         assert_eq!(released.with(|released| released.len()), REMEMBERED);
+    }
+
+    /// Rights may be given back while the connection lasts. Otherwise a consumer that is made again would begin here for good.
+    #[tokio::test]
+    async fn what_is_taken_after_a_refusal_is_settled() {
+        let server = cloudevents_testkit::nats::Server::start().unwrap();
+        let endpoint = Endpoint::parse(&server.url("t")).unwrap();
+        let target = Target::new(&endpoint, NatsConnection::default(), &[], &[]).unwrap();
+        let connected = Connected::begin(&target, &target.hosts[0], 1).await.unwrap();
+        let acknowledge = Acknowledge {
+            has_reasons: true,
+            double_ack: None,
+            released: Arc::default(),
+            position: Arc::default(),
+            consumer: Incarnation::default(),
+        };
+        acknowledge.position.delivered(7, std::time::SystemTime::now());
+        let forbidden = r#"Permissions Violation for Publish to "$JS.ACK.S.c.1.6.1.1.0""#.to_owned();
+        connected.notes.note(async_nats::Event::ServerError(async_nats::ServerError::Other(forbidden)));
+        let tag =
+            Tag { subject: "$JS.ACK.S.c.1.7.1.1.0".into(), sequence: 7, consumer: Incarnation::default() };
+        acknowledge.settle(&connected, vec![tag], Settlement::Accept).await.unwrap().await.unwrap();
+        assert_eq!(acknowledge.position.first().map(|(first, _)| first), Some(8));
     }
 
     /// The server reads nanoseconds as a signed number of 64 bits.

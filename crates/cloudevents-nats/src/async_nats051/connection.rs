@@ -1,23 +1,31 @@
 //! A connection of the client, which does not reconnect by itself.
 
-use super::{failure, login::Login, notes::Notes, options::Target};
+use super::{
+    failure,
+    login::Login,
+    notes::{Notes, UNANSWERED},
+    options::Target,
+};
 use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, Event, Message, Request, RequestError, RequestErrorKind,
-    Subject, client::traits::Publisher, message::OutboundMessage,
+    Auth, AuthError, Client, ConnectOptions, Event, Message, Request, RequestError, Subject,
+    client::traits::Publisher, message::OutboundMessage,
 };
 use cloudevents_core::Error;
 use cloudevents_transport::Host;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Fuse, FusedFuture},
+};
 use std::{
     future::ready,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::{net::lookup_host, runtime::Handle, time::timeout};
+use tokio::{net::lookup_host, runtime::Handle, task::JoinSet, time::timeout};
 
 /// How long the client may take to pass on a report of the server that it has read.
 const REPORT: Duration = Duration::from_millis(10);
@@ -34,6 +42,8 @@ pub(super) struct Connected {
     pub(super) client: Client,
     pub(super) notes: Notes,
     checked: bool,
+    /// Requests that were given up. The client keeps something of each until its reply comes, or the connection ends.
+    late: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Connected {
@@ -80,7 +90,7 @@ impl Connected {
             connecting.await.map_err(|_| failure::disconnected("what the server says is not NATS"))?;
         let client = connected.map_err(failure::connect)?;
         once.connected.store(true, Ordering::Release);
-        Ok(Self { client, notes, checked: target.checked })
+        Ok(Self { client, notes, checked: target.checked, late: Arc::default() })
     }
 
     /// Returns when the server has read everything that was sent over this connection: it returns a message
@@ -141,25 +151,45 @@ impl Connected {
         Ok(refused)
     }
 
-    /// Sends a request, and returns the reply. One that is given up, also by its caller, is [unanswered](Notes::unanswered).
-    pub(super) async fn request(&self, subject: Subject, request: Request) -> Result<Message, RequestError> {
+    /// Sends a request, and returns the reply that comes within the limit. One that is given up, also by its caller, is
+    /// [late](Self::late).
+    pub(super) async fn request(
+        &self,
+        subject: Subject,
+        request: Request,
+        limit: Duration,
+    ) -> Result<Message, Error> {
         /// A request until its reply comes.
-        struct Asked<'a>(Option<&'a Notes>);
+        struct Asked<'a> {
+            reply: Fuse<BoxFuture<'static, Result<Message, RequestError>>>,
+            connected: &'a Connected,
+            runtime: Handle,
+        }
 
         impl Drop for Asked<'_> {
             fn drop(&mut self) {
-                if let Some(notes) = self.0 {
-                    notes.unanswered();
+                if !self.reply.is_terminated() {
+                    let reply = std::mem::replace(&mut self.reply, Fuse::terminated());
+                    self.connected.is_late(reply.map(drop), &self.runtime);
                 }
             }
         }
 
-        let mut asked = Asked(Some(&self.notes));
-        let replied = self.client.send_request(subject, request).await;
-        if !matches!(&replied, Err(error) if error.kind() == RequestErrorKind::TimedOut) {
-            asked.0 = None;
+        let client = self.client.clone();
+        let reply = async move { client.send_request(subject, request.timeout(None)).await };
+        let mut asked = Asked { reply: reply.boxed().fuse(), connected: self, runtime: runtime()? };
+        let replied = timeout(limit, &mut asked.reply).await.map_err(|_| failure::no_reply())?;
+        replied.map_err(failure::request)
+    }
+
+    /// Waits for a reply that comes too late, or not at all. With as many of them as there may be, the connection is lost.
+    fn is_late(&self, reply: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        while late.try_join_next().is_some() {}
+        late.spawn_on(reply, runtime);
+        if late.len() >= UNANSWERED {
+            self.notes.lose(failure::disconnected(format!("{UNANSWERED} requests are without a reply")));
         }
-        replied
     }
 
     /// The reason why a subscription has ended, which is that the client has. Its reports do not always say so: it drops those that it has

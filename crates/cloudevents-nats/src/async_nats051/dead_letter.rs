@@ -14,8 +14,21 @@ pub(super) async fn decided(
     queue: QueueOptions,
 ) -> Result<QueueOptions, Error> {
     let (is_decided, broker) = (queue.is_decided(), target.jetstream);
-    let reads = |subject: &str| matches(&target.subject, subject);
-    Ok(match rejecting(endpoint, is_decided, Some("subject"), broker, "NatsReceiverOptions::queue", reads)? {
+    let mut is_read = false;
+    let reads = |subject: &str| {
+        is_read = matches(&target.subject, subject);
+        is_read
+    };
+    let rejecting =
+        rejecting(endpoint, is_decided, Some("subject"), broker, "NatsReceiverOptions::queue", reads);
+    // Since nats-server 2.10, a filter may be wider than its stream.
+    let rejecting = rejecting.map_err(|error| match is_read && target.jetstream {
+        true => error.with_help(
+            "name another subject, or the stream alone if it does not have this one: `/?stream=ORDERS&consumer=billing`",
+        ),
+        false => error,
+    });
+    Ok(match rejecting? {
         Rejecting::AsDecided => queue,
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),

@@ -49,11 +49,13 @@ pub(super) fn publish(error: PublishError) -> Error {
     }
 }
 
+pub(super) fn no_reply() -> Error {
+    Error::new(ErrorKind::Timeout).with_detail("no reply came within the limit")
+}
+
 pub(super) fn request(error: RequestError) -> Error {
     match error.kind() {
-        RequestErrorKind::TimedOut => {
-            Error::new(ErrorKind::Timeout).with_detail("no reply came within the limit")
-        }
+        RequestErrorKind::TimedOut => no_reply(),
         RequestErrorKind::NoResponders => refused("no program has subscribed to the subject of the request"),
         RequestErrorKind::InvalidSubject => invalid_subject(),
         RequestErrorKind::MaxPayloadExceeded => too_large(error),

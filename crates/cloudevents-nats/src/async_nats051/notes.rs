@@ -3,14 +3,18 @@
 use super::failure;
 use async_nats::Event;
 use cloudevents_core::Error;
-use std::{collections::HashMap, sync::Arc};
-use tokio::sync::watch;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::Instant};
 
 /// How many refusals are remembered, of subjects and of inboxes.
 const REMEMBERED: usize = 1024;
 
-/// How many requests may be given up without a reply: the client keeps something of each until its connection ends.
-const UNANSWERED: u64 = 1024;
+/// How many requests, or messages that the server refused, may be without an answer: the client keeps something of each until that comes,
+/// or the connection ends.
+pub(super) const UNANSWERED: usize = 1024;
+
+/// How long after an error of the server the connection ends, if it is because of that.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// What the client reports about its connection.
 #[derive(Clone)]
@@ -28,12 +32,12 @@ struct Noted {
     inboxes: Refusals,
     /// That this client may not subscribe to an inbox.
     no_inbox: Option<String>,
-    /// The last error of the server that ends a connection.
-    ending: Option<String>,
+    /// The last error of the server that may end a connection.
+    ending: Option<(Instant, String)>,
     /// How many refusals there were, by which they are numbered.
     count: u64,
-    /// Requests that were given up.
-    unanswered: u64,
+    /// Messages that the server refused instead of an answer.
+    unanswered: usize,
     /// Messages that the client dropped.
     dropped: u64,
 }
@@ -58,19 +62,18 @@ impl Notes {
     pub(super) fn note(&self, event: Event) {
         match event {
             Event::Disconnected | Event::Closed => {
-                self.noted.send_if_modified(|noted| {
-                    let first = noted.lost.is_none();
-                    let why = noted.ending.take().map(|said| format!("the connection was closed: {said}"));
-                    noted.lost.get_or_insert_with(|| why.map_or_else(closed, failure::disconnected));
-                    first
-                });
+                let ending = self.noted.borrow().ending.clone();
+                let why = ending.filter(|(since, _)| since.elapsed() <= ENDING);
+                self.lose(why.map_or_else(closed, |(_, said)| {
+                    failure::disconnected(format!("the connection was closed: {said}"))
+                }));
             }
             Event::ServerError(error) => {
                 tracing::warn!(%error, "the NATS server reported an error");
                 let text = error.to_string();
                 let Some(subject) = quoted(&text).map(str::to_owned) else {
-                    // Those about a subject do not end the connection.
-                    self.noted.send_modify(|noted| noted.ending = Some(text));
+                    // Those about a subject do not end the connection, and of the others not all.
+                    self.noted.send_modify(|noted| noted.ending = Some((Instant::now(), text)));
                     return;
                 };
                 self.noted.send_modify(|noted| {
@@ -94,6 +97,15 @@ impl Notes {
             }
             _ => {}
         }
+    }
+
+    /// The connection is lost, or has to be given up, for this reason. The first one counts.
+    pub(super) fn lose(&self, error: Error) {
+        self.noted.send_if_modified(|noted| {
+            let first = noted.lost.is_none();
+            noted.lost.get_or_insert(error);
+            first
+        });
     }
 
     /// Returns the reason when the connection is lost.
@@ -156,16 +168,19 @@ impl Notes {
         });
     }
 
-    /// A request was given up, to which no reply has come. With as many as there may be, the connection is lost.
+    /// The server refused a message instead of answering it. With as many as there may be, the connection is lost.
     pub(super) fn unanswered(&self) {
+        let mut unanswered = 0;
         self.noted.send_if_modified(|noted| {
             noted.unanswered = noted.unanswered.saturating_add(1);
-            let is_full = noted.unanswered >= UNANSWERED && noted.lost.is_none();
-            if is_full {
-                noted.lost = Some(failure::disconnected("the server does not answer requests"));
-            }
-            is_full
+            unanswered = noted.unanswered;
+            false // nothing waits for that
         });
+        if unanswered >= UNANSWERED {
+            self.lose(failure::disconnected(format!(
+                "the server has refused {UNANSWERED} messages, of which the client keeps something until the connection ends"
+            )));
+        }
     }
 
     /// Returns an error when the server does not let this client subscribe to an inbox: then no reply arrives.
@@ -312,6 +327,17 @@ mod tests {
         notes.note(Event::Disconnected);
         let lost = notes.lost().now_or_never().unwrap().to_string();
         assert!(lost.contains(&text) && !lost.contains("Permissions"), "{lost}");
+    }
+
+    /// Some errors end nothing, such as that there are too many subscriptions.
+    #[tokio::test(start_paused = true)]
+    async fn an_error_long_before_the_end_of_a_connection_is_not_its_reason() {
+        let notes = Notes::new("_INBOX");
+        notes.note(Event::ServerError(ServerError::Other("maximum subscriptions exceeded".into())));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        notes.note(Event::Disconnected);
+        let lost = notes.lost().now_or_never().unwrap().to_string();
+        assert!(!lost.contains("subscriptions"), "{lost}");
     }
 
     /// What begins like an inbox is none without the dot, and to publish to one may be forbidden, too.

@@ -57,8 +57,8 @@ impl Connect for Linking {
             let context = self.target.context(connected.client.clone(), ANSWERED, in_flight);
             let notes = connected.notes.clone();
             let hearing = tokio::spawn(async move {
-                if hearing.run(notes.lost()).await.is_err() {
-                    let _ = notes.why_lost();
+                if let Err(error) = hearing.run(notes.lost()).await {
+                    notes.lose(error);
                 }
             });
             (Outcomes::Acked(Box::new(context), answers, self.timeout), hearing)
@@ -144,12 +144,12 @@ impl Publisher {
         prepared: Prepared,
         limit: Duration,
     ) -> Result<async_nats::Message, Error> {
-        let mut request = Request::new().payload(prepared.payload).timeout(Some(limit));
+        let mut request = Request::new().payload(prepared.payload);
         if let Some(headers) = prepared.headers {
             request = request.headers(headers);
         }
         tokio::select! {
-            replied = self.connected.request(prepared.subject, request) => replied.map_err(failure::request),
+            replied = self.connected.request(prepared.subject, request, limit) => replied,
             error = self.connected.notes.lost() => Err(error),
         }
     }

@@ -386,9 +386,7 @@ impl Transmit for NatsSender {
             let (_, link) = self.links.get().await?;
             link.request(prepared, limit).await
         };
-        let reply = tokio::time::timeout(limit, asking)
-            .await
-            .map_err(|_| Error::new(ErrorKind::Timeout).with_detail("no reply came within the limit"))??;
+        let reply = tokio::time::timeout(limit, asking).await.map_err(|_| failure::no_reply())??;
         let decoded = super::decode_message(&reply, &self.options.sender.decoding)?;
         Ok(decoded.value)
     }

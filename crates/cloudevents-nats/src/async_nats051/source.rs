@@ -11,7 +11,7 @@ use super::{
     received::ReceivedMessage,
     tag::{Delivered, Origin, Tag},
 };
-use async_nats::{Message, StatusCode, Subject, Subscriber};
+use async_nats::{Message, Request, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
@@ -138,10 +138,21 @@ impl Source {
     /// twice.
     async fn forget_requests(&mut self) {
         let Some(info) = self.info.clone() else { return };
-        let request = async_nats::Request::new().timeout(Some(FORGETTING));
-        if let Err(error) = self.connected.request(info, request).await {
+        if let Err(error) = self.connected.request(info, Request::new(), FORGETTING).await {
             tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");
         }
+    }
+
+    /// Releases the messages that are here and were not taken, without a confirmation for each: a round trip confirms all of them.
+    async fn release_rest(&mut self) -> Result<(), Error> {
+        let double_ack = self.acknowledge.double_ack.take();
+        while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
+            if let Ok(Some(arrived)) = self.take(message) {
+                drop(self.settle(vec![arrived.tag], Settlement::Release).await?);
+            }
+        }
+        self.acknowledge.double_ack = double_ack;
+        Ok(())
     }
 }
 
@@ -202,24 +213,19 @@ impl QueueSource for Source {
     /// Withdraws the request before messages are released. Otherwise they are sent to it again.
     ///
     /// The client drops what comes for the request from then on, so that what is on its way comes first. What the server sends after that,
-    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it.
+    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it. What came is released
+    /// now: handlers may take longer than its time, and a release that is late is one of what another receiver has.
     async fn stop(&mut self) -> Result<(), Error> {
         self.connected.round_trip().await?;
         let _ = self.messages.drain().await;
         self.connected.round_trip().await?;
         self.forget_requests().await;
-        Ok(())
+        self.release_rest().await
     }
 
-    /// Releases the messages that arrived before the request was withdrawn, and waits until the server has read
-    /// every settlement.
+    /// Waits until the server has read every settlement.
     async fn close(mut self) -> Result<(), Error> {
-        self.acknowledge.double_ack = None; // the round trip confirms all of them
-        while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
-            if let Ok(Some(arrived)) = self.take(message) {
-                drop(self.settle(vec![arrived.tag], Settlement::Release).await?);
-            }
-        }
+        self.release_rest().await?;
         self.connected.round_trip().await?;
         if let Some(delete) = self.delete.take() {
             // A stream that is a work queue has one consumer for a subject. Without an answer, the server deletes it later.

@@ -97,7 +97,7 @@ impl Written {
             tokio::select! {
                 biased;
                 flushed = &mut flushing => return flushed.map_err(|_| failure::unknown()),
-                () = due => self.confirms.expire().inspect_err(|_| drop(connected.notes.why_lost()))?,
+                () = due => self.confirms.expire().inspect_err(|error| connected.notes.lose(error.clone()))?,
             }
         }
         Ok(())

@@ -10,10 +10,11 @@ use cloudevents_nats::async_nats051::{
 };
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy, Flow},
+    logged::Logged,
     nats::{Server, ServerOptions},
 };
 use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
-use futures_util::{FutureExt as _, future::join_all};
+use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use std::{
     collections::BTreeSet,
     pin::Pin,
@@ -495,6 +496,7 @@ async fn a_forbidden_subject_is_refused_at_once_by_jetstream() {
 /// A stream without acknowledgements: the client keeps what waits for them until its connection ends.
 #[tokio::test]
 async fn a_stream_that_never_answers_gets_another_connection() {
+    let logged = Logged::begin();
     let server = Server::start().unwrap();
     let client = async_nats::connect(server.url("")).await.unwrap();
     let _silent = client.subscribe("orders").await.unwrap();
@@ -511,6 +513,7 @@ async fn a_stream_that_never_answers_gets_another_connection() {
         assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected), "{error}");
     }
     assert_eq!(sender.connectivity().losses(), 1);
+    assert!(logged.text().contains("confirms none"), "{}", logged.text());
 }
 
 #[tokio::test]
@@ -535,6 +538,37 @@ async fn requests_that_are_never_answered_get_another_connection() {
     .await;
     sender.send(&event("after")).await.unwrap();
     assert_eq!(sender.connectivity().losses(), 1);
+}
+
+/// What is left of a request in the client goes with its reply, which may come late.
+#[tokio::test]
+async fn requests_that_are_answered_late_keep_the_connection() {
+    let server = Server::start().unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let mut asked = client.subscribe("prices").await.unwrap();
+    client.flush().await.unwrap();
+    tokio::spawn(async move {
+        while let Some(message) = asked.next().await {
+            let client = client.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                client.publish(message.reply.unwrap(), "late".into()).await.unwrap();
+            });
+        }
+    });
+    let sender = sender_to(&server, "prices").await;
+    for _ in 0..11 {
+        let asks = (0..100).map(|number| {
+            let (sender, event) = (sender.clone(), event(number));
+            async move { sender.request(&event, Duration::from_millis(50)).await.unwrap_err() }
+        });
+        for error in within(join_all(asks)).await {
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await; // until the replies are there
+    }
+    sender.send(&event("after")).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
 }
 
 #[tokio::test]
@@ -737,6 +771,9 @@ async fn urls_that_cannot_be_used() {
         let error = receiver(url, NatsReceiverOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{url}: {error}");
     }
+    // A stream may have less than the filter.
+    let read = receiver("nats+jetstream://127.0.0.1:1/a.%3E?dead-letter=a.b", NatsReceiverOptions::default());
+    assert!(read.await.unwrap_err().help().unwrap().contains("/?stream="));
     let undecided = receiver("nats://127.0.0.1:1/a", NatsReceiverOptions::default()).await.unwrap_err();
     assert_eq!(undecided.kind(), ErrorKind::Unsupported);
     for url in [

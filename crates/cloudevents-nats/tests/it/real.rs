@@ -527,7 +527,7 @@ async fn draining_releases_what_was_prefetched() {
     }
 }
 
-/// What the server has sent and is not here yet is released, too.
+/// What the server has sent and is not here yet is released, too, at once: not when the last handler is done, which may take long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_on_its_way_when_a_receiver_drains_is_released() {
     let Some(stream) = Stream::create().await else { return };
@@ -537,14 +537,17 @@ async fn what_is_on_its_way_when_a_receiver_drains_is_released() {
     let url = format!("nats+jetstream://{}/{}.x?consumer=c&ack-wait=10m", proxy.address(), stream.name);
     proxy.slow(Flow::ToClient, 200_000.try_into().unwrap());
     let mut receiver = receiver(&url, strict()).await.unwrap();
-    take(&mut receiver).await;
-    stream.until_unsettled("c", 99).await;
-    receiver.drain(PATIENCE).await.unwrap();
+    let held = next(&mut receiver).await;
+    stream.until_unsettled("c", 100).await;
+    let draining = tokio::spawn(async move { receiver.drain(PATIENCE).await });
     let mut second = stream.receiver("?consumer=c").await;
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeSet::from([id(&held)]);
     for _ in 1..100 {
         assert!(seen.insert(take(&mut second).await.0), "twice");
     }
+    held.accept().await.unwrap();
+    draining.await.unwrap().unwrap();
+    stream.until_unsettled("c", 0).await;
 }
 
 #[tokio::test]
