@@ -198,6 +198,7 @@ pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Op
     };
     let reading = Reading { lenient: options.decoding.leniency.into(), ..Reading::default() };
     let path: PathBuf = path.to_owned();
+    let is_kept = is_file(&path);
     // Once, because what is in a pipe is lost with its last reader.
     let name = beside("read", move |opened| {
         // Opening one waits for its writer: that is a part of waiting for events.
@@ -219,6 +220,7 @@ pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Op
     .await?;
     let (settled, settlements) = mpsc::unbounded_channel();
     let reader = Reader {
+        is_kept,
         incoming: Some(incoming),
         settled,
         settlements,
@@ -227,6 +229,13 @@ pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Op
         stopped: false,
     };
     Ok(Opened { receiver: Receiver::new(reader, options), url: name, notes: Vec::new() })
+}
+
+/// Whether the path is a file, or standard input is one.
+fn is_file(path: &Path) -> bool {
+    let standard = path == Path::new("-");
+    let about = if standard { Path::new("/dev/stdin").metadata() } else { path.metadata() };
+    about.is_ok_and(|about| about.is_file())
 }
 
 /// Whether the path is a pipe with a name.
@@ -305,6 +314,8 @@ fn received(message: Result<Decoded<Message>, Error>, place: &Place, name: &Arc<
 
 /// Delivers events of a file. What is not accepted is delivered again from memory.
 struct Reader {
+    /// Whether it is a file, from which everything can be read once more.
+    is_kept: bool,
     /// Events that are read; `None` at the end.
     incoming: Option<mpsc::Receiver<Item>>,
     settled: mpsc::UnboundedSender<Settled>,
@@ -338,7 +349,8 @@ impl Reader {
 impl Receive for Reader {
     fn capabilities(&self) -> ReceiverCapabilities {
         let mut capabilities = ReceiverCapabilities::queue();
-        capabilities.settles = Settles::Each;
+        // What was read from a pipe is nowhere else.
+        capabilities.settles = if self.is_kept { Settles::Each } else { Settles::Never };
         capabilities.redelivers = By::Memory;
         capabilities.rejects = By::Memory;
         capabilities.counts = By::Memory;

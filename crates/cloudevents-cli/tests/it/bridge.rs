@@ -161,6 +161,16 @@ fn dead_letters_are_taken_back() {
     assert_eq!(listened.lines().len(), 2);
 }
 
+/// Those that wait for their turn are on their way.
+#[test]
+fn a_bridge_whose_messages_wait_for_their_turn_is_not_idle() {
+    let broker = Broker::start().unwrap();
+    let (from, to) = (broker.url("rejected?reject=drop"), broker.url("orders"));
+    (1..=8).for_each(|id| send(&broker.url("rejected"), id));
+    let ran = ce(&["bridge", &from, &to, "--redrive", "--idle", "1", "--rate", "2"]);
+    assert!(ran.err.ends_with("8 messages moved, 0 refused\n"), "{}", ran.err);
+}
+
 #[test]
 fn mistakes() {
     let kafka = "kafka://localhost:9092/orders";

@@ -217,6 +217,31 @@ fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     assert_eq!(status, Some(3));
 }
 
+/// What was read from a pipe is nowhere else; a file stays as it is.
+#[test]
+fn what_a_bridge_has_read_from_a_pipe_is_lost_when_it_ends_and_that_is_reported() {
+    let events = (0..20).map(event).collect::<Vec<_>>().join("\n");
+    let from = file("in.jsonl", &events);
+    let hook = format!("http://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
+    for (input, lost, status) in [
+        (Stdio::piped(), "error: 20 messages lost", Some(3)),
+        (fs::File::open(&from).unwrap().into(), "", Some(0)),
+    ] {
+        let mut command = command(&["bridge", "-", &hook]);
+        command.stdin(input);
+        let mut bridge = Bridge::watch(command);
+        if let Some(mut pipe) = bridge.child.stdin.take() {
+            pipe.write_all(events.as_bytes()).unwrap();
+        }
+        bridge.until(&["cloudevents_bridge_in_flight_messages"], 20);
+        bridge.signal("-INT");
+        let (ended, text) = bridge.end();
+        assert_eq!(ended, status, "{text}");
+        assert!(text.lines().any(|line| line.starts_with(lost)), "{text}");
+        assert_eq!(text.contains(" lost"), !lost.is_empty(), "{text}");
+    }
+}
+
 /// A file would be read from its beginning, and what was read ahead of standard input would be lost.
 #[test]
 fn a_hangup_does_not_lose_or_repeat_what_a_bridge_reads_from_a_file() {

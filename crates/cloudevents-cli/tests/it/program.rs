@@ -166,7 +166,13 @@ impl Bridge {
 
     /// Runs this command of a bridge.
     pub(crate) fn run(mut command: Command) -> Self {
-        command.args(["--metrics", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        Self::watch(command)
+    }
+
+    /// As `run`, with the standard input that the command has.
+    pub(crate) fn watch(mut command: Command) -> Self {
+        command.args(["--metrics", "127.0.0.1:0"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let metrics = loop {

@@ -10,7 +10,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
-use tokio::{task::yield_now, time::timeout};
+use tokio::{
+    task::yield_now,
+    time::{sleep, timeout},
+};
 
 /// Polling `next` once and dropping it, repeatedly while messages arrive, loses no message and takes none
 /// twice.
@@ -67,8 +70,19 @@ pub async fn a_cancelled_run_loses_nothing(venue: &impl Venue) -> Result<Verdict
         std::future::pending::<()>().await;
         drop(delivery);
     };
-    let cancelled = timeout(claims.quiet, first.run(stuck).concurrency(8)).await.is_err();
-    ensure!(cancelled, "it ended though its handlers did not");
+    let begins = async {
+        while started.load(Ordering::Relaxed) == 0 {
+            sleep(claims.quiet / 20).await; // between two looks
+        }
+        sleep(claims.quiet).await; // so long, no handler too many may begin
+    };
+    let cancelled = async {
+        tokio::select! {
+            ended = first.run(stuck).concurrency(8) => Err(Failure(format!("it ended though its handlers did not: {ended:?}"))),
+            () = begins => Ok(()),
+        }
+    };
+    within(claims.patience, cancelled).await??;
     let held = started.load(Ordering::Relaxed);
     ensure!(held <= 8, "{held} handlers ran where 8 were allowed");
     let mut receiver = receiver(venue).await?;

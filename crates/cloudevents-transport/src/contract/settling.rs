@@ -23,6 +23,7 @@ pub async fn what_is_accepted_is_gone(venue: &impl Venue) -> Result<Verdict, Fai
     settled(sender.send(&event(5)?), claims).await?;
     let number = accept(&mut second, claims).await?;
     ensure!(number == 5, "event {number} came, which was accepted before");
+    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was accepted before");
     Ok(Verdict::Holds)
 }
 
@@ -77,6 +78,7 @@ pub async fn what_is_rejected_does_not_come_again(venue: &impl Venue) -> Result<
     settled(sender.send(&event(3)?), claims).await?;
     let number = accept(&mut second, claims).await?;
     ensure!(number == 3, "event {number} came, which was rejected before");
+    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was rejected before");
     Ok(Verdict::Holds)
 }
 
@@ -116,6 +118,7 @@ pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict,
     settled(sender.send(&event(4)?), claims).await?;
     let number = accept(&mut second, claims).await?;
     ensure!(number == 4, "event {number} came, which was settled before");
+    ensure!(is_quiet(&mut second, claims).await?, "an event came again that was settled before");
     Ok(Verdict::Holds)
 }
 

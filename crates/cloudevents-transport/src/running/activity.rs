@@ -31,15 +31,15 @@ pub enum RunState {
     NotRunning,
     /// Messages are handled as they come.
     Receiving,
-    /// All handlers are in use. Another message is received as soon as one ends.
+    /// All handlers are in use, or those that are have all that there is room for. Another message is received as soon as one ends.
     Busy,
     /// The source has failed, and is tried again after a pause. What a client does about its connection by itself is in
     /// [`Receiver::connectivity`](crate::Receiver::connectivity).
     Disconnected,
     /// Nothing succeeds: one message at a time is tried, until one does.
     Slowed,
-    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet. Or all handlers
-    /// are in use, and none has ended for a minute.
+    /// There is no room: what was received waits behind messages that are tried again, or behind handlers none of which has ended for ten
+    /// seconds. Or all handlers are in use, and none has ended for a minute.
     Blocked,
     /// It was stopped, or its source has ended, and it waits for handlers.
     Ending,

@@ -486,6 +486,8 @@ impl Engine {
             if now.duration_since(self.moved) < BUSY { RunState::Busy } else { RunState::Blocked }
         } else if self.receives() && self.in_flight.has_room() && !is_held_up {
             RunState::Receiving
+        } else if !self.handled.is_empty() && now.duration_since(self.moved) < BLOCKED {
+            RunState::Busy
         } else {
             RunState::Blocked
         }
@@ -508,6 +510,7 @@ impl Engine {
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
+            RunState::Busy if self.handled.len() < self.settings.concurrency => BLOCKED,
             RunState::Busy => BUSY,
             // While it slows down or ends, handlers may hang as well.
             _ if self.handled.len() >= self.settings.concurrency => BUSY,

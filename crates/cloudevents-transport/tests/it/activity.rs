@@ -1,7 +1,8 @@
 //! What a receiver that runs says of itself is what is so.
 
-use crate::{event, keyed};
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
+use crate::{Slow, event, keyed};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message};
+use cloudevents_json::Json;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
     Activity, Bounds, Bridge, Confirmed, Delivery, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
@@ -20,7 +21,7 @@ use std::{
 };
 use tokio::{
     sync::oneshot,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -241,7 +242,7 @@ async fn a_bridge_that_stands_still_is_not_ready() {
         queue.sender().send_all((0..50).map(|number| keyed(number, "a"))).await.unwrap();
         becomes(status.activity(), RunState::Blocked).await;
         assert!(!status.is_ready());
-        sleep(20 * SECOND).await;
+        sleep(15 * SECOND).await;
         assert!(status.activity().longest_running().unwrap() >= 20 * SECOND);
         hangs.store(false, Ordering::Relaxed);
         while status.metrics().confirmed < 51 {
@@ -250,6 +251,39 @@ async fn a_bridge_that_stands_still_is_not_ready() {
         assert!(status.is_ready());
     };
     bridge.run().until(watch).await.unwrap();
+}
+
+/// What has no room moves all the same while handlers end: one key of a large backlog, and batches, which go alone.
+#[tokio::test(start_paused = true)]
+async fn a_bridge_that_moves_one_after_the_other_is_ready() {
+    for batches in [false, true] {
+        let queue = FakeQueue::new();
+        let mut options = ReceiverOptions::default();
+        options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+        options.decoding = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
+        let mut policy = BridgePolicy::default();
+        policy.order = OrderBy::Key;
+        let bridge =
+            Bridge::new(queue.receiver(options), Sender::new(Slow(FakeQueue::new().sender())), policy)
+                .unwrap();
+        let status = bridge.status();
+        for number in 0..200 {
+            let event = keyed(number, "a");
+            match batches {
+                true => queue.sender().send(Message::batched(&[event], &Json::new()).unwrap().0).await,
+                false => queue.sender().send(Outgoing::from(event).key("a")).await,
+            }
+            .unwrap();
+        }
+        let watch = async {
+            let begun = Instant::now();
+            while status.metrics().confirmed < 150 {
+                sleep(Duration::from_millis(10)).await;
+                assert!(status.is_ready() && begun.elapsed() < 60 * SECOND, "{status:?}");
+            }
+        };
+        bridge.run().until(watch).await.unwrap();
+    }
 }
 
 /// Failures that are far apart, with deliveries between them that handlers pass on to other tasks.

@@ -29,8 +29,11 @@ mod tending;
 mod transports;
 mod writing;
 
-use cloudevents_core::Event;
-use cloudevents_transport::{Counters, Delivery, fake::FakeQueue};
+use cloudevents_core::{Error, Event};
+use cloudevents_transport::{
+    Counters, Delivery, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, binding::Transmit,
+    fake::FakeQueue,
+};
 use std::{sync::Arc, time::Duration};
 
 fn event(id: impl ToString) -> Event {
@@ -43,6 +46,28 @@ fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
 
 fn id(delivery: &Delivery) -> String {
     delivery.event().unwrap().id().to_owned()
+}
+
+/// Confirms after 50 ms.
+struct Slow(Sender);
+
+impl Transmit for Slow {
+    fn capabilities(&self) -> SenderCapabilities {
+        self.0.capabilities()
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (sender, (resolver, outcome)) = (self.0.clone(), Outcome::channel());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await; // paused time: how long the target takes
+            resolver.resolve(sender.send(outgoing).await);
+        });
+        Ok(outcome)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// An event with this `partitionkey`.

@@ -115,12 +115,14 @@ impl Hangup {
 /// could not be sent waits for another attempt, unless its sender has to make that.
 pub(super) async fn idle(status: &BridgeStatus, ends: &[Connectivity], time: Option<Duration>) {
     let Some(time) = time else { return std::future::pending().await };
-    let mut before = (0, 0);
+    let mut before = (0, 0, 0);
     loop {
         sleep(time).await;
-        let now = (status.received().received, status.metrics().failed);
+        let metrics = status.metrics();
+        let now = (status.received().received, metrics.confirmed, metrics.failed);
         let is_here = ends.iter().all(|end| end.state().is_connected());
-        if now == before && is_here && (status.is_ready() || status.received().unsettled() == 0) {
+        let is_quiet = now == before && status.activity().running() == 0;
+        if is_quiet && is_here && (status.is_ready() || status.received().unsettled() == 0) {
             return;
         }
         before = now;

@@ -1,6 +1,6 @@
 //! What arrives, and what does not.
 
-use crate::{event, events};
+use crate::{Slow, event, events};
 use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_core::{
@@ -771,28 +771,6 @@ async fn a_batch_that_never_ends_stops_nothing_else() {
     bridge.run().until(script).await.unwrap();
     let arrived: std::collections::BTreeSet<_> = self::all(&to).await.iter().map(crate::id).collect();
     assert!((1000..1010).all(|id| arrived.contains(&id.to_string())), "{arrived:?}");
-}
-
-/// Confirms after 50 ms.
-struct Slow(Sender);
-
-impl Transmit for Slow {
-    fn capabilities(&self) -> SenderCapabilities {
-        self.0.capabilities()
-    }
-
-    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let (sender, (resolver, outcome)) = (self.0.clone(), Outcome::channel());
-        tokio::spawn(async move {
-            sleep(Duration::from_millis(50)).await; // paused time: how long the target takes
-            resolver.resolve(sender.send(outgoing).await);
-        });
-        Ok(outcome)
-    }
-
-    async fn close(&self) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// While the events of one batch are confirmed, others take their turns.
