@@ -252,8 +252,8 @@ impl GivingUp {
         self.hasher.hash_one(ty.unwrap_or_default())
     }
 
-    /// Which message it is, by what a broker keeps when it delivers again. An offset alone is not enough: a log that was truncated has another
-    /// message there. What is no event is often equal to another one in part.
+    /// Which message it is, by what a broker keeps when it delivers again. An offset alone is not enough: a log that was truncated has
+    /// another message there. What is no event is often equal to another one in part.
     fn identity(&self, delivery: &Delivery) -> Option<u64> {
         let received = delivery.received();
         let identity = || {
