@@ -24,8 +24,7 @@ pub(super) struct Flight {
     pub(super) destination: Option<Box<str>>,
     pub(super) attempt: u32,
     started: SystemTime,
-    /// Until the attempt begins.
-    message: Option<ClaimedMessage>,
+    message: ClaimedMessage,
 }
 
 pub(super) struct Landed {
@@ -51,13 +50,13 @@ impl Flight {
             attempt: message.attempt,
             // A clock that went back must not keep a message for ever.
             started: message.started.min(now),
-            message: Some(message),
+            message,
         }
     }
 
     /// The message to send, or why it is dead.
     pub(super) fn outgoing(&mut self, now: SystemTime) -> Result<Outgoing, Box<str>> {
-        let Some(message) = self.message.take() else { return Err("it was tried before".into()) };
+        let message = &self.message;
         if message.expires.is_some_and(|expires| expires <= now) {
             return Err(crate::EXPIRED.into());
         }
@@ -68,9 +67,8 @@ impl Flight {
 
     /// Whether this message, whose attempt has not begun, goes to this place.
     pub(super) fn goes_to(&self, destination: Option<&str>, now: SystemTime) -> bool {
-        let outgoing = self.message.as_ref().and_then(|message| message.outgoing(now).ok());
         // What cannot be sent anywhere is dead, whatever the place.
-        outgoing.is_none_or(|outgoing| outgoing.destination() == destination)
+        self.message.outgoing(now).ok().is_none_or(|outgoing| outgoing.destination() == destination)
     }
 
     pub(super) fn begin<R: Route>(

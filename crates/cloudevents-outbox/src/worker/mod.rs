@@ -45,6 +45,8 @@ struct Worker<S, R> {
     bytes: usize,
     /// Targets with leased messages, and some that had.
     targets: HashMap<Arc<str>, Busy>,
+    /// When to try the next message in order of these targets, behind refused ones: its sender held it back.
+    resumes: HashMap<Arc<str>, Instant>,
     /// The number of targets at which to forget those that are idle.
     forget_at: usize,
     suspects: Suspects,
@@ -143,6 +145,7 @@ pub(crate) async fn run<S: Store, R: Route>(
         held: HashMap::new(),
         bytes: 0,
         targets: HashMap::new(),
+        resumes: HashMap::new(),
         forget_at: IDLE,
         suspects: Suspects::default(),
         calls: Calls::new(store, Arc::clone(&tally), &options),
@@ -164,7 +167,10 @@ pub(crate) async fn run<S: Store, R: Route>(
             Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => worker.land(landed),
             Some(done) = worker.calls.running.next(), if !worker.calls.running.is_empty() => worker.called(done),
             Ok(()) = wake.changed(), if !draining => worker.calls.claim_soon(),
-            () = sleep_until(next) => worker.check_drain(),
+            () = sleep_until(next) => {
+                worker.resume();
+                worker.check_drain();
+            }
         }
     }
 }
@@ -203,7 +209,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             && self.held.len() < self.options.in_flight.messages.max(1)
             && self.bytes < self.options.in_flight.bytes.max(1);
         let next = self.calls.next_time(can_claim, !self.held.is_empty());
-        self.drain_until.map_or(next, |until| next.min(until))
+        self.resumes.values().copied().chain(self.drain_until).fold(next, Instant::min)
     }
 
     /// Takes no more messages, and returns those that wait for others.
@@ -218,6 +224,22 @@ impl<S: Store, R: Route> Worker<S, R> {
             self.targets.values_mut().flat_map(|busy| std::mem::take(&mut busy.behind)).collect();
         for flight in behind {
             self.calls.settlements.push(flight.untried(Step::Release));
+        }
+        for target in std::mem::take(&mut self.resumes).into_keys() {
+            self.release_behind(&target, None);
+        }
+    }
+
+    /// Tries messages in order again that waited for their senders.
+    fn resume(&mut self) {
+        let now = Instant::now();
+        let due: Vec<Arc<str>> =
+            self.resumes.extract_if(|_, at| *at <= now).map(|(target, _)| target).collect();
+        for target in due {
+            match self.next_in_order(&target) {
+                Some(next) => self.start(next),
+                None => self.release_behind(&target, None),
+            }
         }
     }
 
@@ -357,7 +379,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         if let Err(error) = &result
             && let Some(wait) = OwnWait::of(error)
         {
-            return self.hold_back(&flight, wait, error);
+            return self.hold_back(flight, wait, error);
         }
         let Some(busy) = self.targets.get_mut(&*flight.target) else { return };
         let number = flight.ticket.number;
@@ -432,18 +454,25 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the
-    /// sender may learn meanwhile that it can send.
-    fn hold_back(&mut self, flight: &Flight, wait: Duration, error: &Error) {
+    /// sender may learn meanwhile that it can send. One in order that is to show whose fault the refusal of those before it was waits here:
+    /// they would have the next turn, again and again.
+    fn hold_back(&mut self, flight: Flight, wait: Duration, error: &Error) {
         let now = self.options.clock.now();
         let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
         let tried = flight.tried(false, false);
         tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
+        let overdue = judge::overdue(&tried, error, wait, &self.options, now);
         if let Some(busy) = self.targets.get_mut(&*flight.target) {
             busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
             // A backlog is not to be claimed and released each time.
             busy.window = FIRST;
+            if flight.ordered && !busy.refused.is_empty() && overdue.is_none() && self.drain_until.is_none() {
+                self.resumes.insert(Arc::clone(&flight.target), later(Instant::now(), wait));
+                busy.behind.push_front(flight);
+                return;
+            }
         }
-        match judge::overdue(&tried, error, wait, &self.options, now) {
+        match overdue {
             Some(reason) => self.settle(flight.untried(Step::Dead(reason))),
             None => self.calls.settlements.push(flight.untried(Step::Release)),
         }

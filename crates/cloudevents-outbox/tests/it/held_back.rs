@@ -1,14 +1,16 @@
 //! What a sender holds back by itself, with many messages and many targets.
 
 use crate::{
-    tools::{MINUTE, SECOND, event, id, sender},
-    worker::{done, options, outbox},
+    tools::{Arrived, MINUTE, SECOND, event, id, sender},
+    worker::{done, options, outbox, to},
 };
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Entry, Query, State};
-use cloudevents_transport::{Sender, binding::OwnWait};
+use cloudevents_transport::{Receipt, Sender, binding::OwnWait};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::time::{Instant, sleep};
 
@@ -56,4 +58,48 @@ async fn a_backlog_that_is_held_back_reaches_its_deadlines() {
         assert!(dead.iter().all(|record| said(record.reason.as_deref().unwrap())));
         assert_eq!(outbox.metrics().dead, 1000);
     }
+}
+
+/// A sender to a target that takes a message every 20 seconds, and refuses the first one.
+fn at_a_low_rate(arrived: &Arrived) -> Sender {
+    let (arrived, last) = (arrived.clone(), Mutex::new(None::<Instant>));
+    sender(move |outgoing| {
+        let mut last = last.lock().unwrap();
+        let wait = last.map_or(Duration::ZERO, |last| (20 * SECOND).saturating_sub(last.elapsed()));
+        let result = if wait > Duration::ZERO {
+            Err(OwnWait::error("the rate is used up", wait))
+        } else {
+            *last = Some(Instant::now());
+            match &*id(&outgoing) {
+                "0" => Err(Error::new(ErrorKind::Refused)),
+                _ => Ok(Receipt::new()),
+            }
+        };
+        if result.is_ok() {
+            arrived.note(&outgoing);
+        }
+        async move { result }
+    })
+}
+
+/// It shows whose fault the refusal was.
+#[tokio::test(start_paused = true)]
+async fn a_message_in_order_behind_a_refused_one_is_sent_when_the_rate_allows() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    outbox.enqueue_all((0..3).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    outbox.run(to([("a", at_a_low_rate(&arrived))]), options()).until(sleep(5 * MINUTE)).await.unwrap();
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    assert_eq!((dead.len(), dead[0].id.as_deref()), (1, Some("0")));
+    assert_eq!(arrived.ids(), ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_returns_messages_in_order_that_wait_behind_a_refused_one() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    outbox.enqueue_all((0..3).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let low = at_a_low_rate(&arrived);
+    outbox.run(to([("a", low.clone())]), options()).until(sleep(10 * SECOND)).await.unwrap();
+    assert!(begin.elapsed() < 11 * SECOND, "{:?}", begin.elapsed());
+    outbox.run(to([("a", low)]), options()).until(sleep(2 * MINUTE)).await.unwrap();
+    assert_eq!(arrived.ids(), ["1", "2"]);
 }
