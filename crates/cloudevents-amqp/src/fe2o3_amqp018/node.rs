@@ -41,7 +41,8 @@ impl Node {
     ) -> Result<(), Error> {
         match self.ask_once(what, properties.clone(), body.clone()).await {
             Err(error) if error.kind() == ErrorKind::Disconnected => {
-                tracing::debug!(%error, address = self.address, "the links to the node have ended");
+                // Without the error: the broker may repeat the request in it, which has a token.
+                tracing::debug!(address = self.address, "the links to the node have ended");
                 (self.requests, self.answers, self.reply_to) =
                     attach(&mut self.session, &self.address).await?;
                 self.ask_once(what, properties, body).await
