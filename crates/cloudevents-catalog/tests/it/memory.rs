@@ -114,7 +114,8 @@ fn booleans_that_are_applied() {
     assert_eq!(places(&judge(&load(10, false), &json!([1, 1]))), ["data/0", "data/1"]);
 }
 
-/// One pattern that many parts of a document refer to is compiled for each. A document for which this is too much takes nothing from others.
+/// One pattern that many parts of a document refer to is compiled for each. A document for which this is too much takes nothing from
+/// others.
 #[test]
 fn patterns_of_one_document() {
     let load = |pattern: &str| {
@@ -259,6 +260,53 @@ fn names_of_avro() {
     };
     assert!(!load(1000, 40_000).findings.is_empty());
     assert_eq!(load(40, 2000).findings, []);
+}
+
+/// Many records of one list, each of which is selected, and uses none of the others.
+#[cfg(feature = "apacheavro022")]
+#[test]
+fn lists_of_avro() {
+    let format = "Avro/1.12.0";
+    let fields: Vec<Value> = (0..60).map(|at| json!({"name": format!("f{at}"), "type": "string"})).collect();
+    let records: Vec<Value> =
+        (0..130).map(|at| json!({"type": "record", "name": format!("R{at}"), "fields": fields})).collect();
+    let mut messages: Map<String, Value> = (0..130)
+        .map(|at| {
+            let uri = format!("/schemagroups/g/schemas/s:R{at}");
+            (
+                format!("m{at}"),
+                json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format, "dataschemauri": uri}),
+            )
+        })
+        .collect();
+    messages.insert("t".to_owned(), message(JSON, json!({"type": "string"})));
+    assert_judges(&read(&json!({"messagegroups": {"g": {"messages": messages}},
+        "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": format, "schema": records}}}}}}})));
+}
+
+/// What is not judged takes nothing from what is.
+#[test]
+fn types_that_are_not_judged() {
+    let format = "JsonStructure/draft-04";
+    let schema = json!({"definitions": {"T": {"description": "a".repeat(100), "x": vec![0; 250_000]}}});
+    let schemas: Map<String, Value> = (0..20)
+        .map(|at| (format!("s{at}"), json!({"versions": {"1": {"format": format, "schema": schema}}})))
+        .collect();
+    let mut messages: Map<String, Value> = (0..20)
+        .map(|at| {
+            let uri = format!("/schemagroups/g/schemas/s{at}/definitions/T");
+            (
+                format!("m{at}"),
+                json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format, "dataschemauri": uri}),
+            )
+        })
+        .collect();
+    messages.insert("t".to_owned(), message(JSON, json!({"type": "string"})));
+    let document =
+        json!({"messagegroups": {"g": {"messages": messages}}, "schemagroups": {"g": {"schemas": schemas}}});
+    let mut options = LoadOptions::lenient();
+    options.limits.values = 10_000_000;
+    assert_judges(&Catalog::read(document.to_string(), &options).unwrap());
 }
 
 /// What changes are reported with, all of them together.
