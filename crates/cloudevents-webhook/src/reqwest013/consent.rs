@@ -17,6 +17,7 @@ use http::{Method, Response, StatusCode, header, request::Parts};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant, SystemTime},
 };
@@ -35,19 +36,25 @@ pub enum Registered {
 #[derive(Debug, Default)]
 pub(super) struct Callbacks(Mutex<HashMap<DeliveryKey, Offer>>);
 
-#[derive(Debug)]
 struct Offer {
     entry: Weak<Entry>,
     /// The target as it was then.
     target: Arc<Target>,
     registration: Registration,
+    /// What the target was offered, to be offered again.
+    key: String,
     expires: Instant,
-    /// The target has responded that it may agree.
-    is_known: bool,
+}
+
+/// Does not show the key, which is secret.
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer").finish_non_exhaustive()
+    }
 }
 
 impl Callbacks {
-    /// A URL with a fresh key. What the target knows of holds until [`known`](Self::known): somebody may have it there.
+    /// A URL with a key: the one that the target was offered before at its URL, which somebody may have there, or a fresh one.
     fn offer(
         &self,
         base: &str,
@@ -55,36 +62,33 @@ impl Callbacks {
         registration: Registration,
         lifetime: Duration,
     ) -> Result<Registration, Error> {
-        let mut key = [0; 32];
-        SystemRandom::new()
-            .fill(&mut key)
-            .map_err(|_| Error::new(ErrorKind::Transport).with_detail("there is no randomness"))?;
-        let key = BASE64URL_NOPAD.encode(&key);
+        let now = Instant::now();
+        let expires = now.checked_add(lifetime.min(CENTURY)).unwrap_or(now);
+        let mut offers = self.offers();
+        let mut before = None;
+        offers.retain(|_, offer| match offer.entry.upgrade().filter(|_| offer.expires > now) {
+            Some(other) if Arc::ptr_eq(&other, entry) => {
+                if offer.target.url == target.url {
+                    before = Some(std::mem::take(&mut offer.key));
+                }
+                false
+            }
+            other => other.is_some(),
+        });
+        let key = match before {
+            Some(key) => key,
+            None => fresh_key()?,
+        };
         let (url, start) = (format!("{base}?"), base.len().saturating_add(1));
         let url = url::form_urlencoded::Serializer::for_suffix(url, start)
             .append_pair("id", target.name())
             .append_pair("key", &key)
             .finish();
-        let now = Instant::now();
-        let expires = now.checked_add(lifetime.min(CENTURY)).unwrap_or(now);
-        let mut offers = self.offers();
-        offers.retain(|_, offer| {
-            let other = offer.entry.upgrade();
-            offer.expires > now && other.is_some_and(|other| offer.is_known || !Arc::ptr_eq(&other, entry))
-        });
-        let (entry, target) = (Arc::downgrade(entry), Arc::clone(target));
-        let offer = Offer { entry, target, registration: registration.clone(), expires, is_known: false };
         // The digest, so that looking it up takes no time that depends on the key.
-        offers.insert(DeliveryKey::of_id(&key), offer);
+        let digest = DeliveryKey::of_id(&key);
+        let (entry, target) = (Arc::downgrade(entry), Arc::clone(target));
+        offers.insert(digest, Offer { entry, target, registration: registration.clone(), key, expires });
         Ok(registration.with_callback(url))
-    }
-
-    /// The target knows of the last offer, which takes the place of those before it.
-    fn known(&self, entry: &Arc<Entry>) {
-        self.offers().retain(|_, offer| {
-            let is_other = offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry));
-            is_other || !std::mem::replace(&mut offer.is_known, true)
-        });
     }
 
     /// Nothing that this target was offered holds.
@@ -141,6 +145,14 @@ impl Callbacks {
     fn offers(&self) -> MutexGuard<'_, HashMap<DeliveryKey, Offer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn fresh_key() -> Result<String, Error> {
+    let mut key = [0; 32];
+    SystemRandom::new()
+        .fill(&mut key)
+        .map_err(|_| Error::new(ErrorKind::Transport).with_detail("there is no randomness"))?;
+    Ok(BASE64URL_NOPAD.encode(&key))
 }
 
 /// How long a refusal counts before a delivery asks again.
@@ -224,7 +236,6 @@ async fn ask(
     }
     // With a callback, success without consent means later (section 4.2).
     if options.callback.is_some() && status.is_success() {
-        callbacks.known(entry);
         let until = Instant::now().checked_add(options.callback_lifetime.min(CENTURY));
         let mut agreed = None;
         entry.update_of(target, |live| {

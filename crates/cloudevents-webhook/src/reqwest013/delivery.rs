@@ -138,7 +138,7 @@ pub(super) struct Delivery {
 pub(super) struct Times {
     /// When the program sent it.
     started: Instant,
-    /// Until when an attempt may wait before it begins.
+    /// Until when a request may begin.
     pub(super) begin: Instant,
     /// When it is given up.
     pub(super) latest: Instant,
@@ -188,26 +188,28 @@ impl Delivery {
     async fn deliver(&self, attempts: &mut VecDeque<Attempt>) -> Result<(), Error> {
         let retry = &self.shared.options.retry;
         let started = self.times.started;
-        let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
+        let (mut attempt, mut refused, mut denied) = (0_u32, None::<Failure>, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
-            let failure = match self
-                .attempt(denied, !has_renewed)
-                .await
-                .map_err(|why| given_up(why, attempts, retry))?
-            {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
+            let failure = match (self.attempt(denied, refused.is_none()).await, &refused) {
+                (Ok(Ok(())), _) => return Ok(()),
+                (Ok(Err(failure)), _) => {
+                    if attempts.len() >= ATTEMPTS {
+                        attempts.pop_front();
+                    }
+                    let (status, error) = (failure.status, failure.error.clone());
+                    attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error });
+                    if failure.renewed {
+                        refused = Some(failure);
+                        continue;
+                    }
+                    failure
+                }
+                // An outbox would take it for what was not sent.
+                (Err(_), Some(refused)) if !retry.has_retries() => refused.clone(),
+                (Err(why), _) => return Err(given_up(why, attempts, retry)),
             };
-            let Failure { conclusion, error, status, renewed, is_proven, .. } = failure;
-            if attempts.len() >= ATTEMPTS {
-                attempts.pop_front();
-            }
-            attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error: error.clone() });
-            if renewed {
-                has_renewed = true;
-                continue;
-            }
+            let Failure { conclusion, error, status, is_proven, .. } = failure;
             attempt = attempt.saturating_add(1);
             // An outbox would take a refusal of what was not sent for one of the event, once the target accepts another one.
             let is_for_now = !retry.has_retries()
@@ -245,8 +247,7 @@ impl Delivery {
         let mut left = options.timeout;
         let entry = &self.entry;
         let is_proven = || denied.is_some_and(|denied| entry.has_accepted_since(denied));
-        // A place under the rate that this delivery has waited for: when it came, at which interval, and of which target.
-        let mut waited: Option<(Instant, Duration, Arc<Target>)> = None;
+        let mut turn = None;
         loop {
             let admitted = Admitted::new(entry, entry.admitted(begin).await?);
             let grant = match entry.grant() {
@@ -267,23 +268,26 @@ impl Delivery {
                 }
             };
             let interval = grant.rate().interval().saturating_mul(options.instances.get());
-            // The state and the consent may have changed during the wait. The place stays this delivery's, unless the target is elsewhere
-            // or has another rate, or the place has passed during a pause: those of all who waited would be used at once. The one that
-            // ends the pause may go.
-            let has_place = waited.take().is_some_and(|(due, of, target)| {
-                let has_passed = due.elapsed() > interval && !admitted.is_probe();
-                !has_passed && of == interval && target.url == admitted.target().url
-            });
-            if !has_place {
-                let wait = entry.place(interval, begin)?;
-                if !wait.is_zero() {
-                    let target = Arc::clone(admitted.target());
-                    drop(admitted);
-                    entry.pass(wait).await?;
-                    waited = Some((Instant::now(), interval, target));
-                    continue;
-                }
+            // The state and the consent may change during these waits, which then begin again.
+            if turn.is_none() && !interval.is_zero() {
+                drop(admitted);
+                turn = Some(entry.turn(interval, begin).await?);
+                continue;
             }
+            let wait = entry.wait(interval, 0, begin)?;
+            if !wait.is_zero() {
+                drop(admitted);
+                entry.rest(wait).await;
+                continue;
+            }
+            if Instant::now() > begin {
+                return Err(NotAdmitted::HeldBack(
+                    "there is too little time left for a request",
+                    Duration::ZERO,
+                ));
+            }
+            entry.sends(interval);
+            drop(turn);
             let was_accepted = is_proven();
             let begun = Instant::now();
             let sent =

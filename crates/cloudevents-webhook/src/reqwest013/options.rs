@@ -32,18 +32,17 @@ pub struct WebhookSenderOptions {
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
     /// How long one attempt may take: the handshake, if consent is needed, then the token, which gets half of what is left at most, the
-    /// request and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target. Default: 30
-    /// seconds, which is less than an outbox gives an attempt. These waits take half of it at most, so that there is time for the request.
+    /// request and the response. With a schedule without waits, also the waits for room, for the rate and for a paused target, and no
+    /// request begins in its second half. Default: 30 seconds, which is less than an outbox gives an attempt.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     ///
     /// Where targets that are down have taken all of it, sends to all others fail until one is back, or its deliveries have reached their
-    /// deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) of them, 16 by default, and fewer where
-    /// single events are larger than a target's share of the bytes. Send from an outbox where more may be down at a time: the sender then
-    /// keeps no delivery longer than an attempt.
+    /// deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) of them, with large events 16 or fewer. Send
+    /// from an outbox where more may be down at a time: the sender then keeps no delivery longer than an attempt.
     pub in_flight: Bounds,
     /// Upper bound of such deliveries for each target. Default: 64. With 1, deliveries to a target keep their order. Their bytes have the
-    /// same part of [`in_flight`](Self::in_flight) as their number, 4 MiB by default; the delivery that reaches the bound passes.
+    /// same part of [`in_flight`](Self::in_flight) as their number, a sixteenth at least; one delivery takes half of that part at most.
     pub per_target: usize,
     /// How many instances of this service deliver with the same origin. Each uses its share of the granted rate. Default: 1.
     pub instances: NonZeroU32,
@@ -54,7 +53,7 @@ pub struct WebhookSenderOptions {
     /// The URL at which targets can agree later, without query. Requests to it go to
     /// [`WebhookSender::callback`](super::WebhookSender::callback). Default: none is offered.
     pub callback: Option<Box<str>>,
-    /// How long a callback is good for. Default: an hour.
+    /// How long a callback is good for after it was offered. Default: an hour.
     pub callback_lifetime: Duration,
     /// Failures in a row after which a target is paused. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets
     /// by itself.

@@ -203,7 +203,11 @@ impl Transmit for WebhookSender {
         if inner.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
-        places.iter_mut().for_each(|place| place.charge(prepared.body.len()));
+        let bytes = prepared.body.len();
+        let [of_target, of_all] = &mut places;
+        // A single one, which may wait for another attempt for long, closes the target for no other.
+        of_target.charge(bytes.min(entry.room.bounds().bytes / 2));
+        of_all.charge(bytes);
         let (resolver, outcome) = Outcome::channel();
         let shared = Arc::clone(&inner.shared);
         let delivery = Delivery { shared, entry, target, prepared, outgoing, times };

@@ -10,7 +10,10 @@ use cloudevents_transport::{Bounds, InFlight};
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast};
@@ -110,6 +113,10 @@ pub(super) struct Entry {
     pub(super) room: InFlight,
     /// Held by the one delivery that asks for consent.
     pub(super) asking: tokio::sync::Mutex<()>,
+    /// Held by the delivery that is the next one under the rate.
+    next: tokio::sync::Mutex<()>,
+    /// How many deliveries hold it or wait for it.
+    waiting: AtomicU32,
     /// Without them, whoever keeps a delivery decides when it is tried again.
     has_retries: bool,
     live: Mutex<Live>,
@@ -124,8 +131,8 @@ pub(super) struct Live {
     grant: Option<(Grant, Instant)>,
     /// Why there is none, and until when that counts.
     refused: Option<(Error, Instant)>,
-    /// The time at which the rate allows the next delivery.
-    next: Instant,
+    /// When the last delivery was sent, as far as the rate is concerned.
+    sent: Option<Instant>,
     /// The last delivery that was accepted, unless the sender was refused since.
     accepted: Option<Accepted>,
 }
@@ -146,7 +153,9 @@ impl Entry {
         Self {
             name: Arc::clone(&target.name),
             room: InFlight::new(share(options)),
-            asking: tokio::sync::Mutex::new(()),
+            asking: tokio::sync::Mutex::default(),
+            next: tokio::sync::Mutex::default(),
+            waiting: AtomicU32::new(0),
             has_retries: options.retry.has_retries(),
             live: Mutex::new(Live::new(Arc::new(target), options)),
             changed: Notify::new(),
@@ -163,7 +172,7 @@ impl Entry {
             if has_moved {
                 fresh.health = live.health.elsewhere(fresh.health);
             } else {
-                (fresh.health, fresh.next) = (live.health.clone(), live.next);
+                (fresh.health, fresh.sent) = (live.health.clone(), live.sent);
             }
             if fresh.target.agreed.is_some() {
                 fresh.health.consented(Instant::now());
@@ -339,24 +348,74 @@ impl Entry {
         });
     }
 
-    /// Takes the next place under the rate, unless the wait for it ends after `latest`: the time to wait.
-    pub(super) fn place(&self, interval: Duration, latest: Instant) -> Result<Duration, NotAdmitted> {
+    /// Waits until those before it have been sent, or were given up. The error: its own time under the rate would be after `latest`.
+    pub(super) async fn turn(&self, interval: Duration, latest: Instant) -> Result<Turn<'_>, NotAdmitted> {
+        let ahead = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting(&self.waiting);
+        self.wait(interval, ahead, latest)?;
+        match tokio::time::timeout_at(latest.into(), self.next.lock()).await {
+            Ok(next) => Ok(Turn { _next: next, _waiting: waiting }),
+            Err(_) => Err(NotAdmitted::HeldBack(USED_UP, interval)),
+        }
+    }
+
+    /// How long the rate requires to wait with this many deliveries ahead. The error: longer than until `latest`.
+    pub(super) fn wait(
+        &self,
+        interval: Duration,
+        ahead: u32,
+        latest: Instant,
+    ) -> Result<Duration, NotAdmitted> {
+        let now = Instant::now();
+        let next =
+            self.live().sent.and_then(|sent| sent.checked_add(interval)).map_or(now, |next| next.max(now));
+        let wait = next.saturating_duration_since(now).saturating_add(interval.saturating_mul(ahead));
+        match wait > latest.saturating_duration_since(now) {
+            true => Err(NotAdmitted::HeldBack(USED_UP, wait)),
+            false => Ok(wait),
+        }
+    }
+
+    /// Waits for this long, or until something has changed.
+    pub(super) async fn rest(&self, wait: Duration) {
+        let _ = tokio::time::timeout(wait, self.changed.notified()).await;
+    }
+
+    /// A delivery is sent now. That its timer was late does not make the next one late.
+    pub(super) fn sends(&self, interval: Duration) {
         let now = Instant::now();
         let mut live = self.live();
-        let place = live.next.max(now);
-        let wait = place.saturating_duration_since(now);
-        if place > latest.max(now) {
-            return Err(NotAdmitted::HeldBack("the rate that the target granted is used up", wait));
-        }
-        live.next = place.checked_add(interval).unwrap_or(place);
-        Ok(wait)
+        let due = live.sent.and_then(|sent| sent.checked_add(interval));
+        live.sent = due.filter(|due| now.saturating_duration_since(*due) < LATE).or(Some(now));
     }
 }
 
-/// The part of the room that one target may take: large deliveries to one that is down must not take all bytes.
+/// How late a timer may be.
+const LATE: Duration = Duration::from_millis(10);
+
+const USED_UP: &str = "the rate that the target granted is used up";
+
+/// The right to be the next delivery under the rate.
+pub(super) struct Turn<'a> {
+    _next: tokio::sync::MutexGuard<'a, ()>,
+    _waiting: Waiting<'a>,
+}
+
+/// Counted among the deliveries that wait for the rate.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The part of the room that one target may take: large deliveries to one that is down must not take all bytes. However few of the messages
+/// it may take, it has a sixteenth of the bytes.
 fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptions) -> Bounds {
-    let each = in_flight.bytes.checked_div(in_flight.messages).unwrap_or(in_flight.bytes);
-    Bounds { messages: (*per_target).max(1), bytes: each.saturating_mul(*per_target).min(in_flight.bytes) }
+    let messages = (*per_target).max(1);
+    let parts = in_flight.messages.checked_div(messages).unwrap_or_default().clamp(1, 16);
+    Bounds { messages, bytes: in_flight.bytes.checked_div(parts).unwrap_or_default() }
 }
 
 impl Accepted {
@@ -371,7 +430,7 @@ impl Live {
         // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
         let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
         let health = Health::new(failures, options.first_pause, options.longest_pause);
-        Self { target, health, grant: None, refused: None, next: Instant::now(), accepted: None }
+        Self { target, health, grant: None, refused: None, sent: None, accepted: None }
     }
 
     /// Consent that counts now.

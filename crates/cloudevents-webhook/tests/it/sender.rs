@@ -652,6 +652,37 @@ async fn large_deliveries_to_a_target_that_hangs_leave_room_for_the_others() {
     }
 }
 
+/// It keeps its place until its deadline.
+#[tokio::test]
+async fn one_large_delivery_that_fails_leaves_room_for_others_to_its_target() {
+    let respond = async |body: axum::body::Bytes| {
+        if body.len() > 2000 { http::StatusCode::BAD_GATEWAY } else { http::StatusCode::NO_CONTENT }
+    };
+    let app = axum::Router::new().route("/hook", axum::routing::post(respond));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut options = options();
+    (options.in_flight, options.per_target) = (Bounds { messages: 8, bytes: 4000 }, 4);
+    options.failures = u32::MAX;
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(600_000 * MS);
+    let (_, sender, _) = open(Target::new(url).agreed(Rate::unlimited()), options);
+    let large = Event::builder().id("large").source("/tests").ty("com.example.test");
+    let _waits = sender.enqueue(&large.text("x".repeat(2500)).build().unwrap()).await.unwrap();
+    soon(sender.send(&event("small"))).await.unwrap();
+}
+
+/// The bytes of a target are at least a sixteenth.
+#[tokio::test]
+async fn a_sender_that_is_bounded_by_bytes_alone_delivers_at_once() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let mut options = options();
+    options.in_flight.messages = usize::MAX;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let _first = soon(sender.enqueue(&event("1"))).await.unwrap();
+    let _second = soon(sender.enqueue(&event("2"))).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_refusal_of_the_sender_gives_nothing_up_until_another_delivery_passes() {
     // The token is refused for a while: for all deliveries, and so for none of them in particular.

@@ -9,6 +9,7 @@ use cloudevents_testkit::webhook::{Respond, TestTarget};
 use cloudevents_transport::{Outgoing, binding::OwnWait};
 use cloudevents_webhook::{
     deliver::{Practice, Reason, RetrySchedule, TargetState},
+    handshake::Rate,
     reqwest013::{Target, TokenSource},
     signature::{Coverage, Sign, SignatureError, StandardSigner},
 };
@@ -391,15 +392,16 @@ struct Granting {
 }
 
 impl Granting {
-    async fn start(rate: &'static str, agrees_again: bool, takes: Duration) -> Self {
+    /// Grants these rates, one after the other, and no more. The handshake and deliveries take this long.
+    async fn start(rates: &'static [&'static str], [asking, takes]: [Duration; 2]) -> Self {
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let (asked, sent) = (Arc::clone(&seen), Arc::clone(&seen));
         let agree = move || async move {
-            let mut seen = asked.lock().unwrap();
-            let agrees = agrees_again || seen.is_empty();
-            seen.push("OPTIONS".to_owned());
-            let consent = [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", rate)];
-            if agrees { Ok(consent) } else { Err(StatusCode::FORBIDDEN) }
+            let number = asked.lock().unwrap().iter().filter(|seen| *seen == "OPTIONS").count();
+            asked.lock().unwrap().push("OPTIONS".to_owned());
+            tokio::time::sleep(asking).await;
+            let rate = rates.get(number).ok_or(StatusCode::FORBIDDEN)?;
+            Ok::<_, StatusCode>([("webhook-allowed-origin", "*"), ("webhook-allowed-rate", *rate)])
         };
         let deliver = move |headers: HeaderMap| async move {
             sent.lock().unwrap().push(headers["ce-id"].to_str().unwrap().to_owned());
@@ -414,11 +416,12 @@ impl Granting {
     }
 }
 
-/// They keep their places under the rate if it stays the same.
+/// They keep their order.
 #[tokio::test]
 async fn deliveries_that_wait_for_the_rate_are_sent_with_consent_that_counts_then() {
     for agrees in [true, false] {
-        let target = Granting::start("60", agrees, Duration::ZERO).await;
+        let rates: &[&str] = if agrees { &["60", "60"] } else { &["60"] };
+        let target = Granting::start(rates, [Duration::ZERO; 2]).await;
         let mut options = options();
         options.grant_lifetime = 1500 * MS;
         options.retry = RetrySchedule::exponential(MINUTE, MINUTE).with_deadline(10 * MINUTE);
@@ -449,7 +452,7 @@ async fn deliveries_that_wait_for_the_rate_are_sent_with_consent_that_counts_the
 /// What is begun with next to no time is most likely processed, and comes again.
 #[tokio::test]
 async fn without_retries_the_waits_of_an_attempt_leave_half_of_its_time_to_the_request() {
-    let target = Granting::start("20", true, 1500 * MS).await;
+    let target = Granting::start(&["20"], [Duration::ZERO, 1500 * MS]).await;
     let mut options = options();
     (options.retry, options.timeout) = (RetrySchedule::new([]), 4000 * MS);
     let (_, sender, _) = open(Target::new(&*target.url), options);
@@ -479,4 +482,81 @@ async fn without_retries_waiting_for_room_is_a_wait_of_the_sender() {
     let _first = sender.enqueue(&event("1")).await.unwrap();
     let error = soon(sender.send(&event("2"))).await.unwrap_err();
     assert!(OwnWait::of(&error).is_some(), "{error}");
+}
+
+/// A delivery that has its turn in time is not given up because others had to wait longer before.
+#[tokio::test]
+async fn those_that_wait_for_the_rate_are_sent_at_the_rate_that_is_granted_next() {
+    let target = Granting::start(&["60", "120"], [Duration::ZERO; 2]).await;
+    let mut options = options();
+    options.grant_lifetime = 1500 * MS;
+    options.retry = RetrySchedule::exponential(MINUTE, MINUTE).with_deadline(3600 * MS);
+    let (_, sender, _) = open(Target::new(&*target.url), options);
+    let mut sent = Vec::new();
+    for id in 0..4 {
+        sent.push(sender.enqueue(&event(&id.to_string())).await.unwrap());
+    }
+    for outcome in sent {
+        soon(outcome).await.unwrap();
+    }
+    assert_eq!(*target.seen.lock().unwrap(), ["OPTIONS", "0", "1", "OPTIONS", "2", "3"]);
+}
+
+/// By whoever operates the sender, to get a backlog out.
+#[tokio::test]
+async fn a_rate_that_is_raised_counts_for_those_that_wait() {
+    let target = TestTarget::start(Respond::agree("1"), [accepted()]).await;
+    let hook = || Target::new(target.url("/hook")).named("hook");
+    let mut options = options();
+    options.retry = RetrySchedule::exponential(MINUTE, MINUTE).with_deadline(10 * MINUTE);
+    let (webhooks, sender, _) = open(hook(), options);
+    soon(sender.send(&event("1"))).await.unwrap();
+    let waiting = [sender.enqueue(&event("2")).await.unwrap(), sender.enqueue(&event("3")).await.unwrap()];
+    tokio::time::sleep(100 * MS).await;
+    webhooks.add(hook().agreed(Rate::per_minute(600).unwrap())).unwrap();
+    for outcome in waiting {
+        soon(outcome).await.unwrap();
+    }
+    let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+    assert!(at[2] - at[1] >= 80 * MS, "{at:?}");
+}
+
+/// A handshake that takes long leaves the consent, and the request to the next attempt.
+#[tokio::test]
+async fn without_retries_no_request_begins_in_the_second_half_of_an_attempt() {
+    let target = Granting::start(&["*"], [1300 * MS, Duration::ZERO]).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 2000 * MS);
+    let (_, sender, _) = open(Target::new(&*target.url), options);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert!(OwnWait::of(&error).is_some(), "{error}");
+    soon(sender.send(&event("1"))).await.unwrap();
+    assert_eq!(*target.seen.lock().unwrap(), ["OPTIONS", "1"]);
+}
+
+/// A source that always has another token.
+struct Renewing;
+
+impl TokenSource for Renewing {
+    async fn token(&self) -> Result<Box<str>, Error> {
+        Ok(TOKEN.into())
+    }
+
+    fn refused(&self, _: &str) -> bool {
+        true
+    }
+}
+
+/// An outbox would take it for a message that was not sent, for ever.
+#[tokio::test]
+async fn without_retries_a_refused_token_is_the_result_where_another_one_has_to_wait() {
+    let refused = Respond::status("401 Unauthorized", "");
+    let target = TestTarget::start(Respond::agree("4"), [refused.clone(), refused]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let (_, sender, _) = open(Target::new(target.url("/hook")).token_from(Renewing), options);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!((error.kind(), OwnWait::of(&error)), (ErrorKind::Refused, None), "{error}");
+    assert!(error.to_string().contains("401"), "{error}");
+    assert_eq!(target.deliveries().len(), 1);
 }
