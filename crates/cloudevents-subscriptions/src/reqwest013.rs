@@ -223,13 +223,17 @@ fn with_secrets(secrets: Secrets, request: Option<&Value>) -> Secrets {
     settings.fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
 }
 
-/// Adds the texts of this setting whose names sound like credentials.
+/// Adds the texts of this setting whose names sound like credentials. That of a `value` is the one beside it, or the setting's.
 fn with_settings(secrets: Secrets, name: &str, value: &Value) -> Secrets {
     match value {
         Value::String(text) => secrets.with_header(&name.to_lowercase(), text.as_bytes(), false),
         Value::Array(items) => items.iter().fold(secrets, |secrets, item| with_settings(secrets, name, item)),
         Value::Object(members) => {
-            members.iter().fold(secrets, |secrets, (name, value)| with_settings(secrets, name, value))
+            let beside = ["name", "key"].into_iter().find_map(|beside| members.get(beside)?.as_str());
+            members.iter().fold(secrets, |secrets, (member, value)| match &**member {
+                "value" => with_settings(secrets, beside.unwrap_or(name), value),
+                _ => with_settings(secrets, member, value),
+            })
         }
         _ => secrets,
     }

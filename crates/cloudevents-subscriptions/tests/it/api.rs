@@ -108,6 +108,11 @@ async fn what_a_manager_repeats_of_settings_and_sink_is_not_in_errors() {
             r#""protocolsettings": {"headers": {"Authorization": "Bearer s3cr3tT0ken"}}"#,
         ),
         ("https://example.com/hook", r#""config": {"upstream": [{"password": "s3cr3tT0ken"}]}"#),
+        (
+            "https://example.com/hook",
+            r#""config": {"headers": [{"name": "Authorization", "value": "Bearer s3cr3tT0ken"}]}"#,
+        ),
+        ("https://example.com/hook", r#""config": {"password": {"value": "s3cr3tT0ken"}}"#),
         ("https://me:s3cr3tT0ken@example.com/hook", r#""types": ["t"]"#),
         ("https://example.com/s3cr3tT0ken", r#""types": ["t"]"#),
     ] {
