@@ -38,8 +38,8 @@ pub struct WebhookSenderOptions {
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     ///
     /// Where targets that are down have taken all of it, sends to all others fail until one is back, or its deliveries have reached their
-    /// deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) of them, with large events 16 or fewer. Send
-    /// from an outbox where more may be down at a time: the sender then keeps no delivery longer than an attempt.
+    /// deadlines. With retries, that takes `messages` divided by [`per_target`](Self::per_target) of them, with large events 16 or fewer.
+    /// Send from an outbox where more may be down at a time: the sender then keeps no delivery longer than an attempt.
     pub in_flight: Bounds,
     /// Upper bound of such deliveries for each target. Default: 64. With 1, deliveries to a target keep their order. Their bytes have the
     /// same part of [`in_flight`](Self::in_flight) as their number, a sixteenth at least; one delivery takes half of that part at most.
