@@ -416,11 +416,11 @@ fn is_released(case: &Case, revisions: &[Revision]) -> bool {
     !(revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main))
 }
 
-/// Whether the events of a request have payloads of this kind alone.
+/// Whether the payloads of a request's events, of which one at least has any, are of this kind alone.
 fn gives_only(case: &Case, kind: &str) -> bool {
     let events = case.request.get("events").and_then(Value::as_array);
-    let is_of_kind = |event: &Value| event.get("data").is_some_and(|data| data.get(kind).is_some());
-    events.is_some_and(|events| !events.is_empty() && events.iter().all(is_of_kind))
+    let mut payloads = events.into_iter().flatten().filter_map(|event| event.get("data")).peekable();
+    payloads.peek().is_some() && payloads.all(|data| data.get(kind).is_some())
 }
 
 /// Gives the media type of an event the spelling of the wanted one. Avro and Protobuf have the attributes in a member.

@@ -48,13 +48,12 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
 
 /// The headers of a message without the attribute `datacontenttype`, where it says what the content type says, or the document of
 /// an event in structured mode. The bindings of AMQP except it from the attributes that "MUST be individually mapped", which forbids
-/// nothing. The one of HTTP forbids it for binary mode, in which the content type is that of the payload.
+/// nothing. The one of HTTP forbids it for binary mode, in which the content type is that of the payload. In Kafka and MQTT, the
+/// outcomes of a case say what stands beside a message in binary mode.
 pub(super) fn without_attribute(carrier: &Carrier, message: &Json, headers: Json) -> Json {
     let is_structured = is_structured(carrier, message);
-    match carrier.content_type {
-        ContentType::Property(_) => (),
-        ContentType::Header(_) if is_structured && carrier.ignore_case => (),
-        _ => return headers,
+    if !is_structured && !matches!(carrier.content_type, ContentType::Property(_)) {
+        return headers;
     }
     let of_document = || match carrier.read_body(message.get(carrier.body)) {
         Ok(Body::Bytes(octets)) => {

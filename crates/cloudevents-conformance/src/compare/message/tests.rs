@@ -179,6 +179,31 @@ fn headers_of_http_beside_a_document_are_those_of_no_binary_message() {
 }
 
 #[test]
+fn datacontenttype_beside_a_document_of_kafka_and_mqtt_says_what_the_document_says() {
+    let document = r#"{"datacontenttype":"application/json"}"#;
+    let kafka = |content_type: &str, beside: Option<&str>| {
+        let list = [Some(("content-type", content_type)), beside.map(|text| ("ce_datacontenttype", text))];
+        let list: Vec<_> =
+            list.into_iter().flatten().map(|(name, text)| json!([name, {"text": text}])).collect();
+        json!({"headers": list, "value": {"text": document}})
+    };
+    let mqtt = |content_type: &str, beside: Option<&str>| {
+        let list: Vec<_> = beside.map(|text| json!(["datacontenttype", text])).into_iter().collect();
+        json!({"user-properties": list, "content-type": content_type, "payload": {"text": document}})
+    };
+    for (via, message) in [("kafka", &kafka as &dyn Fn(&str, Option<&str>) -> Value), ("mqtt5", &mqtt)] {
+        let found = |content_type: &str, beside| {
+            found(via, message(content_type, None), message(content_type, Some(beside))).len()
+        };
+        let structured = "application/cloudevents+json";
+        let of_structured = (found(structured, "Application/JSON"), found(structured, "text/plain"));
+        assert_eq!(of_structured, (0, 1), "{via}");
+        // In binary mode, the outcomes of a case say it.
+        assert_eq!(found("application/json", "application/json"), 1, "{via}");
+    }
+}
+
+#[test]
 fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
     let found = |name: &str, wanted: &str, got: &str, any_escapes| {
         let (message, got) = (json!({"headers": [[name, wanted]]}), json!({"headers": [[name, got]]}));
