@@ -90,6 +90,8 @@ struct Busy {
     behind: VecDeque<Flight>,
     /// The messages in order before it, which were refused. If the next one is accepted, that was their own fault.
     refused: Vec<(Settlement, Error)>,
+    /// Whether one has waited for its sender to show that.
+    has_waited: bool,
     /// The place where those were refused. What another place accepts says nothing about them.
     refused_at: Option<Box<str>>,
     /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also
@@ -111,6 +113,7 @@ impl Busy {
             in_order: false,
             behind,
             refused,
+            has_waited: false,
             refused_at: None,
             refused_until: None,
             row: IN_ORDER,
@@ -430,6 +433,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                 if flight.ordered && !is_paused {
                     if let Some(busy) = self.targets.get_mut(&*flight.target) {
                         busy.refused.push((settlement, error));
+                        busy.has_waited = false;
                         busy.refused_at = flight.destination;
                     }
                     return match self.next_in_order(&flight.target) {
@@ -454,11 +458,12 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the
-    /// sender may learn meanwhile that it can send. One in order that is to show whose fault the refusal of those before it was waits here:
-    /// they would have the next turn, again and again.
+    /// sender may learn meanwhile that it can send. One in order that is to show whose fault the refusal of those before it was waits here,
+    /// once: they would have the next turn, again and again. What is accepted much later shows nothing about them.
     fn hold_back(&mut self, flight: Flight, wait: Duration, error: &Error) {
         let now = self.options.clock.now();
-        let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
+        let turn = wait.max(SHORTEST_HOLD);
+        let wait = turn.min(LONGEST_HOLD);
         let tried = flight.tried(false, false);
         tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
         let overdue = judge::overdue(&tried, error, wait, &self.options, now);
@@ -466,8 +471,10 @@ impl<S: Store, R: Route> Worker<S, R> {
             busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
             // A backlog is not to be claimed and released each time.
             busy.window = FIRST;
-            if flight.ordered && !busy.refused.is_empty() && overdue.is_none() && self.drain_until.is_none() {
-                self.resumes.insert(Arc::clone(&flight.target), later(Instant::now(), wait));
+            let shows = flight.ordered && !busy.refused.is_empty() && !busy.has_waited;
+            if shows && overdue.is_none() && self.drain_until.is_none() {
+                busy.has_waited = true;
+                self.resumes.insert(Arc::clone(&flight.target), later(Instant::now(), turn));
                 busy.behind.push_front(flight);
                 return;
             }
@@ -493,6 +500,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let Some(busy) = self.targets.get_mut(target) else { return };
         // The last health of a target counts: what is known now, and not when they were refused. They requested no pause.
         let health = Health { requested_until: None, ..busy.health.clone() };
+        busy.has_waited = false;
         for (mut settlement, error) in std::mem::take(&mut busy.refused) {
             settlement.health = settlement.health.map(|_| health.clone());
             if is_accepted {

@@ -191,8 +191,15 @@ impl Delivery {
         let (mut attempt, mut refused, mut denied) = (0_u32, None::<Failure>, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
+            // What a target has refused is to be tried again with another token, and an outbox would take it for what was not sent.
+            let comes_again = |refused: &Failure| refused.error.clone().with_temporary(true);
             let failure = match (self.attempt(denied, refused.is_none()).await, &refused) {
                 (Ok(Ok(())), _) => return Ok(()),
+                (Ok(Err(failure)), Some(refused))
+                    if !retry.has_retries() && OwnWait::of(&failure.error).is_some() =>
+                {
+                    return Err(comes_again(refused));
+                }
                 (Ok(Err(failure)), _) => {
                     if attempts.len() >= ATTEMPTS {
                         attempts.pop_front();
@@ -205,8 +212,7 @@ impl Delivery {
                     }
                     failure
                 }
-                // An outbox would take it for what was not sent.
-                (Err(_), Some(refused)) if !retry.has_retries() => refused.clone(),
+                (Err(_), Some(refused)) if !retry.has_retries() => return Err(comes_again(refused)),
                 (Err(why), _) => return Err(given_up(why, attempts, retry)),
             };
             let Failure { conclusion, error, status, is_proven, .. } = failure;

@@ -413,9 +413,10 @@ impl Drop for Waiting<'_> {
 /// The part of the room that one target may take: large deliveries to one that is down must not take all bytes. However few of the messages
 /// it may take, it has a sixteenth of the bytes.
 fn share(WebhookSenderOptions { per_target, in_flight, .. }: &WebhookSenderOptions) -> Bounds {
-    let messages = (*per_target).max(1);
-    let parts = in_flight.messages.checked_div(messages).unwrap_or_default().clamp(1, 16);
-    Bounds { messages, bytes: in_flight.bytes.checked_div(parts).unwrap_or_default() }
+    let (messages, all) = ((*per_target).max(1), in_flight.messages.max(1));
+    let (bytes, part) = (in_flight.bytes as u128, messages.min(all) as u128);
+    let part = bytes.saturating_mul(part).checked_div(all as u128).unwrap_or_default().max(bytes / 16);
+    Bounds { messages, bytes: usize::try_from(part).unwrap_or(in_flight.bytes) }
 }
 
 impl Accepted {

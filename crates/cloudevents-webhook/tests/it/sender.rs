@@ -627,28 +627,30 @@ async fn a_target_that_hangs_leaves_room_for_the_others() {
 /// The room of a target has its share of the bytes, too.
 #[tokio::test]
 async fn large_deliveries_to_a_target_that_hangs_leave_room_for_the_others() {
-    let hanging = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
-    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
-    let mut options = options();
-    options.in_flight = Bounds { messages: 8, bytes: 4000 };
-    options.per_target = 4; // half of it
-    let (webhooks, sender, _) = open(Target::new(hanging.url("/hook")).named("hanging"), options);
-    webhooks.add(Target::new(target.url("/hook")).named("good")).unwrap();
-    let large = |id: &str, name: &str| {
-        let event = Event::builder().id(id).source("/tests").ty("com.example.test");
-        Outgoing::from(&event.text("x".repeat(1500)).build().unwrap()).to(name)
-    };
-    let _open = [
-        sender.enqueue(large("1", "hanging")).await.unwrap(),
-        sender.enqueue(large("2", "hanging")).await.unwrap(),
-    ];
-    tokio::select! {
-        _ = sender.enqueue(large("3", "hanging")) => panic!("it takes the room of the others"),
-        () = async {
-            for id in 0..10 {
-                soon(sender.send(large(&id.to_string(), "good"))).await.unwrap();
-            }
-        } => {}
+    for (messages, bytes, size) in [(8, 4000, 1500), (7, 10_000, 3000)] {
+        let hanging = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+        let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+        let mut options = options();
+        options.in_flight = Bounds { messages, bytes };
+        options.per_target = 4;
+        let (webhooks, sender, _) = open(Target::new(hanging.url("/hook")).named("hanging"), options);
+        webhooks.add(Target::new(target.url("/hook")).named("good")).unwrap();
+        let large = |id: &str, name: &str| {
+            let event = Event::builder().id(id).source("/tests").ty("com.example.test");
+            Outgoing::from(&event.text("x".repeat(size)).build().unwrap()).to(name)
+        };
+        let _open = [
+            sender.enqueue(large("1", "hanging")).await.unwrap(),
+            sender.enqueue(large("2", "hanging")).await.unwrap(),
+        ];
+        tokio::select! {
+            _ = sender.enqueue(large("3", "hanging")) => panic!("it takes the room of the others"),
+            () = async {
+                for id in 0..10 {
+                    soon(sender.send(large(&id.to_string(), "good"))).await.unwrap();
+                }
+            } => {}
+        }
     }
 }
 

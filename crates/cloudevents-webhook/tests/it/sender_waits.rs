@@ -558,5 +558,7 @@ async fn without_retries_a_refused_token_is_the_result_where_another_one_has_to_
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     assert_eq!((error.kind(), OwnWait::of(&error)), (ErrorKind::Refused, None), "{error}");
     assert!(error.to_string().contains("401"), "{error}");
+    // It is no refusal of the event: with the next token, it goes first.
+    assert!(error.is_temporary(), "{error}");
     assert_eq!(target.deliveries().len(), 1);
 }
