@@ -7,6 +7,7 @@ use crate::read::Attribute;
 use crate::schema::{Family, Format, Schema, parse};
 use crate::size::values;
 use crate::{Catalog, Message, Template};
+use json_schema::Narrower;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
@@ -77,8 +78,7 @@ impl Catalog {
     /// # Ok::<(), cloudevents_catalog::LoadError>(())
     /// ```
     pub fn changes_since(&self, earlier: &Self) -> Vec<Change> {
-        let mut work =
-            Work { left: WORK, reported: REPORTED, same: HashMap::new(), narrower: HashMap::new() };
+        let mut work = Work::new();
         earlier
             .messages()
             .filter(|old| old.is_event())
@@ -153,8 +153,10 @@ const WORK: usize = 20_000_000;
 const PER_ATTRIBUTE: usize = 8;
 const PER_DEFINITION: usize = 32;
 
-/// The most bytes of the changes to schemas of all definitions, what one takes besides its texts, and how much of a text is reported.
+/// The most bytes of the changes to schemas of all definitions, and of those of all pairs of documents, what one takes besides its texts,
+/// and how much of a text is reported.
 const REPORTED: usize = 20_000_000;
+const KEPT: usize = 20_000_000;
 const PER_CHANGE: usize = 64;
 const SHOWN: usize = 200;
 
@@ -164,22 +166,55 @@ struct Work {
     left: usize,
     /// What is left of [`REPORTED`].
     reported: usize,
+    /// What is left of [`KEPT`].
+    kept: usize,
     /// Whether two documents are the same, by their addresses: many messages may have one.
     same: HashMap<[usize; 2], bool>,
     /// What was found in two documents, of these versions of their formats.
-    narrower: HashMap<Pair, Vec<json_schema::Narrower>>,
+    narrower: HashMap<Pair, Vec<Narrower>>,
 }
 
 /// The addresses of two documents, and the versions of their formats.
 type Pair = ([usize; 2], [Option<String>; 2]);
 
 impl Work {
+    fn new() -> Self {
+        Self { left: WORK, reported: REPORTED, kept: KEPT, same: HashMap::new(), narrower: HashMap::new() }
+    }
+
+    /// Keeps what was found in two documents: all of it, or how serious it is.
+    fn keep(&mut self, key: Pair, found: Vec<Narrower>) {
+        let bytes = found.iter().map(|one| bytes(one, 0)).fold(0, usize::saturating_add);
+        let found = match self.kept.checked_sub(bytes) {
+            Some(left) => {
+                self.kept = left;
+                found
+            }
+            None => {
+                let severity = found.iter().map(|(severity, ..)| *severity).min();
+                severity
+                    .into_iter()
+                    .map(|severity| (severity, "data".to_owned(), TOO_MANY.to_owned()))
+                    .collect()
+            }
+        };
+        self.narrower.insert(key, found);
+    }
+
     /// Returns whether so much is left, and takes it.
     fn spend(&mut self, steps: usize) -> bool {
         self.left = self.left.saturating_sub(steps);
         self.left > 0
     }
 }
+
+/// The bytes of something that was found in two documents, about, for a definition whose xid has so many.
+fn bytes((_, place, message): &Narrower, xid: usize) -> usize {
+    [place.len(), message.len(), xid].into_iter().fold(PER_CHANGE, usize::saturating_add)
+}
+
+const TOO_MANY: &str =
+    "the schemas differ, and the changes of all together are too many to report each of them";
 
 fn change(old: &Message, severity: Severity, place: &str, message: impl Into<String>) -> Change {
     Change { severity, definition: old.xid.to_string(), place: place.to_owned(), message: message.into() }
@@ -423,24 +458,19 @@ fn schema_changes(old: &Message, new: &Message, work: &mut Work, found: &mut Vec
             return add(Severity::Possible, "data", words.to_owned());
         }
         let narrower = json_schema::narrower(&parsed(before), &parsed(now), &key.1, &mut work.left);
-        work.narrower.insert(key.clone(), narrower);
+        work.keep(key.clone(), narrower);
     }
     let narrower = work.narrower.get(&key).map_or(&[][..], Vec::as_slice);
-    let bytes = |(_, place, message): &json_schema::Narrower| {
-        [place.len(), message.len(), old.xid.len()].into_iter().fold(PER_CHANGE, usize::saturating_add)
-    };
     // What is reported is kept for each message.
-    let bytes = narrower.iter().map(bytes).fold(0, usize::saturating_add);
+    let bytes = narrower.iter().map(|one| bytes(one, old.xid.len())).fold(0, usize::saturating_add);
     match work.reported.checked_sub(bytes) {
         Some(left) => {
             work.reported = left;
             narrower.iter().for_each(|(severity, place, message)| add(*severity, place, message.clone()));
         }
         None => {
-            let words =
-                "the schemas differ, and the changes of all together are too many to report each of them";
             let severity = narrower.iter().map(|(severity, ..)| *severity).min();
-            severity.into_iter().for_each(|severity| add(severity, "data", words.to_owned()));
+            severity.into_iter().for_each(|severity| add(severity, "data", TOO_MANY.to_owned()));
         }
     }
 }
@@ -450,5 +480,28 @@ fn severity(format: Option<&Format>) -> Severity {
     match format.map(|format| &format.family) {
         Some(Family::JsonStructure | Family::Xsd | Family::Other(_)) => Severity::Possible,
         _ => Severity::Breaking,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of many documents is compared with each of many.
+    #[test]
+    fn what_is_found_in_all_documents_is_bounded() {
+        let mut work = Work::new();
+        for at in 0..400 {
+            let found = vec![(Severity::Breaking, "a".repeat(10_000), "it is required now".to_owned()); 100];
+            work.keep(([at, 0], [None, None]), found);
+        }
+        let held = |found: &Vec<Narrower>| found.iter().map(|one| bytes(one, 0)).sum::<usize>();
+        let held: usize = work.narrower.values().map(held).sum();
+        assert!(held < 2 * KEPT, "{held}");
+        let is_breaking = |found: &Vec<Narrower>| found.iter().all(|one| one.0 == Severity::Breaking);
+        assert!(
+            work.narrower.len() == 400
+                && work.narrower.values().all(|found| !found.is_empty() && is_breaking(found))
+        );
     }
 }
