@@ -53,7 +53,7 @@ impl DataSchemas {
         let schema = Schema::compile(&format, &document, &mut notes.compiled).map_err(|fault| {
             let (SchemaFault::Invalid(message)
             | SchemaFault::Beyond(message)
-            | SchemaFault::Elsewhere(message)) = fault;
+            | SchemaFault::Elsewhere(message)) = fault.cut();
             LoadError::new(format!("the schema `{uri}` cannot be used: {message}"))
         })?;
         self.schemas.insert(uri.to_owned(), (Arc::from(uri), schema));

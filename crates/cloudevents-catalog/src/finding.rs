@@ -186,8 +186,6 @@ pub(crate) struct Notes<'a> {
     pub(crate) versions: HashMap<String, String>,
     /// What messages inherit.
     pub(crate) inherited: Budget,
-    /// The documents that types are selected from, which are read again for each type.
-    pub(crate) selected: Budget,
     /// The patterns, paths and texts of schemas, each time that they are compiled.
     pub(crate) compiled: Budget,
 }
@@ -216,7 +214,6 @@ impl<'a> Notes<'a> {
             seen: HashSet::new(),
             versions: HashMap::new(),
             inherited: Budget(Some(of_bytes)),
-            selected: Budget(Some(of_bytes)),
             compiled: Budget(Some(COMPILED)),
         }
     }

@@ -58,8 +58,7 @@ impl LoadOptions {
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of the document. 16 MiB by default. What base messages add to it where they are used, without a `dataschema` that is
-    /// shared, may have four times as many, and so may the documents that types of schemas are selected from: payloads of types beyond
-    /// that are not judged.
+    /// shared, may have four times as many.
     pub bytes: usize,
     /// JSON values of the document: texts, numbers, lists, objects and the like. 1,000,000 by default; catalogs of 16 MiB have some
     /// 300,000. Each takes some hundred bytes of memory, however few it has in the document.

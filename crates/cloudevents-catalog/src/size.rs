@@ -1,5 +1,8 @@
 //! The sizes of JSON, of which a few bytes can take much memory.
 
+// What schemas take, of these formats only.
+#![cfg_attr(not(any(feature = "apacheavro022", feature = "jsonschema060")), allow(dead_code))]
+
 use serde_json::Value;
 
 /// The most values of a text: each of them is the first one, or behind one of these bytes.

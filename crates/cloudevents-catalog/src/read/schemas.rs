@@ -168,15 +168,8 @@ impl Version {
         }
         let parts = self.parts.get_or_init(|| Parts::read(format, document, &mut notes.compiled));
         let schema = match parts {
-            Ok(parts) if notes.selected.spend(parts.cost()) => {
-                parts.select(selection, &mut notes.compiled).map(Arc::new)
-            }
-            Ok(_) => {
-                let words =
-                    "the documents that types are selected from have more than four times Limits::bytes";
-                Err(SchemaFault::Beyond(words.to_owned()))
-            }
-            Err(fault) => Err(fault.clone()),
+            Ok(parts) => parts.select(selection, &mut notes.compiled).map(Arc::new).map_err(SchemaFault::cut),
+            Err(fault) => Err(fault.clone().cut()),
         };
         self.selected.borrow_mut().insert(selection.to_owned(), schema.clone());
         schema
@@ -300,7 +293,7 @@ pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mu
 
 /// Reports what is wrong with a schema.
 fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
-    match fault {
+    match fault.cut() {
         SchemaFault::Invalid(message) => {
             notes.mistake(Rule::SchemaInvalid, place, message.clone());
             Schema::Not(NotJudged::Unusable(message))

@@ -1,11 +1,14 @@
 //! Avro schemas by `apache-avro` 0.22.
 
-use super::{Payload, Schema, SchemaFault, fault, keep_within, too_large};
-use crate::finding::Budget;
+use super::avro_types::Types;
+use super::{MESSAGE, Payload, Schema, SchemaFault, fault, keep_within, too_large};
+use crate::finding::{Budget, short};
+use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_avro::apacheavro022::CheckedSchema;
 use cloudevents_core::{Data, MediaType};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
 const NAME: usize = 1024;
@@ -15,39 +18,96 @@ const VALUE: usize = 64;
 const OBJECT: usize = 256;
 const ALIAS: usize = 2 * NAME;
 
-pub(super) fn compile(
-    document: &Value,
-    selection: Option<&str>,
-    budget: &mut Budget,
-) -> Result<Schema, SchemaFault> {
-    if longest_name(document) > NAME {
-        return Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes")));
-    }
-    let variants = match document {
-        Value::Array(variants) if selection.is_some() => variants.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let Some(name) = selection else {
-        keep_within(budget, kept(variants))?;
-        return parse(document, &[]).map(Schema::Avro);
-    };
-    match variants.iter().position(|variant| is_named(variant, name)) {
-        Some(at) => {
-            let used = variants.get(..=at).unwrap_or(variants);
-            let (one, before) = used.split_last().unwrap_or((document, &[]));
-            keep_within(budget, kept(std::slice::from_ref(one)))?;
-            if let Ok(schema) = parse(one, &[]) {
-                return Ok(Schema::Avro(schema));
+pub(super) fn compile(document: &Value, budget: &mut Budget) -> Result<Schema, SchemaFault> {
+    names_within(document)?;
+    keep_within(budget, kept(std::slice::from_ref(document)))?;
+    parse(&Types::default().read(document, "")?, None)
+}
+
+/// A type, or the list of types that the document is.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    variants: Vec<Variant>,
+    /// The first of them that has a name, as it is written and with its namespace.
+    named: HashMap<String, usize>,
+    /// The first of them that defines a full name, and these names with the last part of each.
+    defined: HashMap<String, usize>,
+    within: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Variant {
+    ty: Value,
+    /// Those before it that it uses.
+    used: Vec<usize>,
+    kept: usize,
+}
+
+impl Parts {
+    pub(super) fn read(document: &Value, budget: &mut Budget) -> Result<Self, SchemaFault> {
+        names_within(document)?;
+        keep_within(budget, memory(document).saturating_add(kept(std::slice::from_ref(document))))?;
+        let variants = match document {
+            Value::Array(variants) => variants.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let mut types = Types::default();
+        let mut parts = Self::default();
+        for variant in variants {
+            let ty = types.read(variant, "")?;
+            let used = types.used.drain().filter_map(|name| parts.defined.get(&name).copied());
+            let used: BTreeSet<usize> = used.collect();
+            let at = parts.variants.len();
+            for name in types.defined.drain() {
+                parts.within.extend(name.rsplit('.').next().map(str::to_owned));
+                parts.within.insert(name.clone());
+                parts.defined.entry(name).or_insert(at);
             }
-            // It may use the names of those before it, and has these then.
-            keep_within(budget, kept(before))?;
-            parse(one, before).map(Schema::Avro)
+            let text = |member: &str| variant.get(member).and_then(Value::as_str);
+            if let Some(name) = text("name") {
+                let whole = text("namespace").map(|space| format!("{space}.{name}"));
+                for name in whole.into_iter().chain([name.to_owned()]) {
+                    parts.named.entry(name).or_insert(at);
+                }
+            }
+            parts.variants.push(Variant {
+                ty,
+                used: used.into_iter().collect(),
+                kept: kept(std::slice::from_ref(variant)),
+            });
         }
-        // A type within another one has its names from what is around it.
-        None if has_named(document, name, 0) => {
-            Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type"))))
+        Ok(parts)
+    }
+
+    pub(super) fn select(&self, name: &str, budget: &mut Budget) -> Result<Schema, SchemaFault> {
+        let Some(at) = self.named.get(name).copied() else {
+            // A type within another one has its names from what is around it.
+            return match self.within.contains(name) {
+                true => Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type")))),
+                false => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
+            };
+        };
+        // Finding out what it uses takes time, too.
+        keep_within(budget, 0)?;
+        let (mut used, mut open) = (BTreeSet::new(), vec![at]);
+        while let Some(at) = open.pop() {
+            if used.insert(at) {
+                open.extend(self.variants.get(at).into_iter().flat_map(|variant| &variant.used));
+            }
         }
-        None => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
+        let used: Vec<&Variant> = used.into_iter().filter_map(|at| self.variants.get(at)).collect();
+        keep_within(budget, used.iter().map(|variant| variant.kept).fold(0, usize::saturating_add))?;
+        let Some((one, before)) = used.split_last().filter(|(_, before)| !before.is_empty()) else {
+            return parse(self.variants.get(at).map_or(&Value::Null, |variant| &variant.ty), None);
+        };
+        // The library parses several documents in any order, and the fields of a record in theirs.
+        let mut name = "TypesBefore".to_owned();
+        while self.defined.contains_key(&name) {
+            name.push('_');
+        }
+        let field = |(at, variant): (usize, &&Variant)| json!({"name": format!("f{at}"), "type": variant.ty});
+        let fields: Vec<Value> = before.iter().enumerate().map(field).collect();
+        parse(&one.ty, Some(&json!({"type": "record", "name": name, "fields": fields})))
     }
 }
 
@@ -67,9 +127,16 @@ pub(super) fn judge(
     }
     if let Err(error) = schema.check(data.as_bytes()) {
         let message = format!("the payload is not a datum of the schema: {error}");
-        faults.push(fault(Breach::Schema, "", reference, message));
+        faults.push(fault(Breach::Schema, "", reference, short(&message, MESSAGE)));
     }
     None
+}
+
+fn names_within(document: &Value) -> Result<(), SchemaFault> {
+    match longest_name(document) <= NAME {
+        true => Ok(()),
+        false => Err(SchemaFault::Beyond(format!("a name has more than {NAME} bytes"))),
+    }
 }
 
 /// Readers of JSON limit the levels of a value.
@@ -132,35 +199,9 @@ fn is_avro(media_type: MediaType<'_>) -> bool {
         || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
 }
 
-fn parse(document: &Value, before: &[Value]) -> Result<CheckedSchema, SchemaFault> {
-    let before: Vec<String> = before.iter().map(Value::to_string).collect();
-    CheckedSchema::parse(&document.to_string(), before.iter().map(String::as_str))
+fn parse(ty: &Value, before: Option<&Value>) -> Result<Schema, SchemaFault> {
+    let before = before.map(Value::to_string);
+    CheckedSchema::parse(&ty.to_string(), before.as_deref())
+        .map(Schema::Avro)
         .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
-}
-
-/// Whether a type has this name, or this name in its namespace.
-fn is_named(document: &Value, name: &str) -> bool {
-    let text = |member: &str| document.get(member).and_then(Value::as_str);
-    text("name").is_some_and(|own| {
-        own == name
-            || text("namespace").is_some_and(|space| {
-                name.strip_prefix(space).and_then(|rest| rest.strip_prefix('.')) == Some(own)
-            })
-    })
-}
-
-fn has_named(document: &Value, name: &str, depth: u8) -> bool {
-    let deeper = depth.saturating_add(1);
-    deeper < u8::MAX
-        && match document {
-            Value::Object(members) => {
-                document
-                    .get("type")
-                    .is_some_and(|kind| ["record", "enum", "fixed"].iter().any(|known| kind == known))
-                    && is_named(document, name)
-                    || members.values().any(|value| has_named(value, name, deeper))
-            }
-            Value::Array(items) => items.iter().any(|item| has_named(item, name, deeper)),
-            _ => false,
-        }
 }

@@ -34,6 +34,9 @@ const METASCHEMA_HOPS: usize = 8;
 /// What applies to members and items that no other keyword applies to.
 const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 
+/// How many bytes of texts take as long as a value.
+const BYTES_PER_VALUE: usize = 64;
+
 /// What an error takes besides.
 const ERROR: usize = 512;
 
@@ -45,6 +48,8 @@ pub(super) struct Extent {
     pub(super) levels: usize,
     /// The bytes of one error about each of its values, about: the path, and a copy of the value, as those of alternatives have it.
     pub(super) errors: usize,
+    /// Those of all names and texts.
+    pub(super) bytes: usize,
     /// The squares of the lengths of all names and texts, together.
     pub(super) squares: usize,
 }
@@ -81,6 +86,7 @@ impl Extent {
     }
 
     fn add_text(&mut self, text: &str) {
+        self.bytes = self.bytes.saturating_add(text.len());
         self.squares = self.squares.saturating_add(text.len().saturating_mul(text.len()));
     }
 }
@@ -128,9 +134,10 @@ impl Bounds {
         self.times_below
     }
 
-    /// How often schemas are applied to the values of a payload at most, together.
+    /// How often schemas are applied to the values of a payload at most, together. Each reads all of a text, perhaps.
     pub(super) fn work(&self, payload: &Extent) -> usize {
-        self.times(payload).saturating_mul(payload.values)
+        let texts = payload.bytes.checked_div(BYTES_PER_VALUE).unwrap_or_default();
+        self.times(payload).saturating_mul(payload.values.saturating_add(texts))
     }
 }
 

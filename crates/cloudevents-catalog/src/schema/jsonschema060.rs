@@ -1,7 +1,7 @@
 //! JSON Schemas by `jsonschema` 0.60.
 
 use super::patterns::{PATTERN_BYTES, charge, looks_once, patterns};
-use super::{Format, Payload, SchemaFault, fault, keep_within, too_large};
+use super::{Format, MESSAGE, Payload, SchemaFault, fault, keep_within, too_large};
 use super::{
     bounds::{Bounds, Extent, LEVELS},
     schemas::Schemas,
@@ -23,9 +23,6 @@ const FAULTS: usize = 16;
 
 /// The most steps back of one regular expression on one text.
 const STEPS_BACK: usize = 100_000;
-
-/// The longest message of a fault, in bytes.
-const MESSAGE: usize = 400;
 
 /// The most bytes of errors that may be collected for the faults of one payload, by an estimate.
 const ERRORS: usize = 64 << 20;
@@ -70,7 +67,7 @@ pub(crate) struct JsonSchema {
 #[derive(Debug)]
 struct Limits {
     bounds: Bounds,
-    /// How often patterns that look around are applied, if there are any.
+    /// How often patterns that look around are applied, and what looks through patterns, if there are any.
     looking: Option<Bounds>,
 }
 
@@ -192,10 +189,15 @@ impl Limits {
         let all: HashSet<&str> = schemas.objects().flat_map(patterns).collect();
         let looking: HashSet<&str> =
             all.into_iter().filter(|pattern| !looks_once(pattern, is_plain)).collect();
+        // A text that has to be a pattern is looked through once more for each of its groups.
+        let is_of_patterns =
+            |schema: &Map<String, Value>| schema.get("format").is_some_and(|format| format == "regex");
         let count = |schema: &Map<String, Value>| {
-            patterns(schema).filter(|pattern| looking.contains(pattern)).count()
+            let own = patterns(schema).filter(|pattern| looking.contains(pattern)).count();
+            own.saturating_add(usize::from(is_of_patterns(schema)))
         };
-        let looking = (!looking.is_empty()).then(|| Bounds::of(schemas, 0, &count));
+        let is_any = !looking.is_empty() || schemas.objects().any(is_of_patterns);
+        let looking = is_any.then(|| Bounds::of(schemas, 0, &count));
         Ok(Self { bounds, looking: looking.transpose().map_err(SchemaFault::Beyond)? })
     }
 

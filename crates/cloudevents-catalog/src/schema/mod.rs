@@ -8,6 +8,8 @@
 
 #[cfg(feature = "apacheavro022")]
 mod apacheavro022;
+#[cfg(feature = "apacheavro022")]
+mod avro_types;
 #[cfg(feature = "jsonschema060")]
 mod bounds;
 mod format;
@@ -24,9 +26,9 @@ mod schemas;
 
 pub(crate) use format::{Family, Format};
 
-use crate::finding::Budget;
+use crate::finding::{Budget, short};
 use crate::matching::Steps;
-use crate::size::{memory, values_in};
+use crate::size::values_in;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, Event, MediaType};
 use serde_json::Value;
@@ -41,6 +43,9 @@ const VALUES: usize = 250_000;
 
 /// What is wrong with a schema for which the budget of all has nothing left.
 const TOGETHER_TOO_MUCH: &str = "what is kept of all schemas takes too much together";
+
+/// The longest message about a schema or a payload, in bytes: a schema may have long names, and many messages may have the schema.
+pub(crate) const MESSAGE: usize = 400;
 
 /// How many schemas take as long as one byte of another format.
 const PER_BYTE: usize = 8;
@@ -69,6 +74,16 @@ pub(crate) enum SchemaFault {
 }
 
 impl SchemaFault {
+    /// The same one, of which many messages may have a copy.
+    pub(crate) fn cut(self) -> Self {
+        let cut = |message: String| short(&message, MESSAGE).into_owned();
+        match self {
+            Self::Invalid(message) => Self::Invalid(cut(message)),
+            Self::Beyond(message) => Self::Beyond(cut(message)),
+            Self::Elsewhere(message) => Self::Elsewhere(cut(message)),
+        }
+    }
+
     fn not_followed(reference: &str) -> Self {
         Self::Beyond(format!(
             "the reference `{reference}` leads to nothing, or is in a form that is not followed"
@@ -83,22 +98,14 @@ impl Schema {
         document: &Value,
         budget: &mut Budget,
     ) -> Result<Self, SchemaFault> {
-        Self::of(format, &*json(format, document)?, None, budget)
-    }
-
-    fn of(
-        format: &Format,
-        document: &Value,
-        selection: Option<&str>,
-        budget: &mut Budget,
-    ) -> Result<Self, SchemaFault> {
+        let document = &*json(format, document)?;
         match format.family {
             #[cfg(feature = "jsonschema060")]
             Family::JsonSchema => {
                 jsonschema060::JsonSchema::compile(format, document, budget).map(Self::Json)
             }
             #[cfg(feature = "apacheavro022")]
-            Family::Avro => apacheavro022::compile(document, selection, budget),
+            Family::Avro => apacheavro022::compile(document, budget),
             #[cfg(feature = "protox09")]
             Family::Protobuf => Ok(protox09::Parts::compile(document, budget)?.only()),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
@@ -157,8 +164,10 @@ pub(crate) enum Parts {
     Json(jsonschema060::Parts),
     #[cfg(feature = "protox09")]
     Protobuf(protox09::Parts),
-    /// One that is compiled again for each of them, with its bytes.
-    Document(Format, Value, usize),
+    #[cfg(feature = "apacheavro022")]
+    Avro(apacheavro022::Parts),
+    /// One that nothing is judged by.
+    Not(String),
 }
 
 impl Parts {
@@ -169,22 +178,9 @@ impl Parts {
             Family::JsonSchema => jsonschema060::Parts::compile(format, &document, budget).map(Self::Json),
             #[cfg(feature = "protox09")]
             Family::Protobuf => protox09::Parts::compile(&document, budget).map(Self::Protobuf),
-            Family::Avro => {
-                keep_within(budget, memory(&document))?;
-                let size = document.to_string().len();
-                Ok(Self::Document(format.clone(), document.into_owned(), size))
-            }
-            // Nothing is judged by it.
-            _ => Ok(Self::Document(format.clone(), Value::Null, 0)),
-        }
-    }
-
-    /// The bytes that selecting another type takes.
-    pub(crate) fn cost(&self) -> usize {
-        match self {
-            Self::Document(_, _, size) => *size,
-            #[cfg(any(feature = "jsonschema060", feature = "protox09"))]
-            _ => 0,
+            #[cfg(feature = "apacheavro022")]
+            Family::Avro => apacheavro022::Parts::read(&document, budget).map(Self::Avro),
+            _ => Ok(Self::Not(format.text.clone())),
         }
     }
 
@@ -203,7 +199,9 @@ impl Parts {
             Self::Json(parts) => parts.select(name).map(Schema::Json),
             #[cfg(feature = "protox09")]
             Self::Protobuf(parts) => parts.select(name).map(Schema::Protobuf),
-            Self::Document(format, document, _) => Schema::of(format, document, Some(name), budget),
+            #[cfg(feature = "apacheavro022")]
+            Self::Avro(parts) => parts.select(name, budget),
+            Self::Not(format) => Ok(Schema::Not(NotJudged::Format(format.clone()))),
         }
     }
 }

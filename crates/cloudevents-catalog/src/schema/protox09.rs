@@ -1,7 +1,7 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
-use super::{Payload, Schema, SchemaFault, fault, is_within, keep_within, too_large};
-use crate::finding::Budget;
+use super::{MESSAGE, Payload, Schema, SchemaFault, fault, is_within, keep_within, too_large};
+use crate::finding::{Budget, short};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
 use prost_reflect::{
@@ -183,8 +183,9 @@ pub(super) fn judge(
         return None;
     }
     let Message { descriptor, required } = schema;
-    let mut add =
-        |place: &str, message: String| faults.push(fault(Breach::Schema, place, reference, message));
+    let mut add = |place: &str, message: String| {
+        faults.push(fault(Breach::Schema, place, reference, short(&message, MESSAGE)))
+    };
     if let Some(name) = of_type.filter(|name| *name != descriptor.full_name()) {
         add("", format!("the payload is the message `{name}`, not `{}`", descriptor.full_name()));
         return None;

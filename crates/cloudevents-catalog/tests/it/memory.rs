@@ -1,6 +1,6 @@
 //! What small documents and payloads would keep in memory, or report. Each of them ends here.
 
-use cloudevents_catalog::{Catalog, Judge, LoadOptions, NotJudged, Report, Severity, Verdict};
+use cloudevents_catalog::{Catalog, Judge, LoadOptions, NotJudged, Outcome, Report, Severity, Verdict};
 use cloudevents_core::{Event, Payload};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -282,6 +282,70 @@ fn lists_of_avro() {
     messages.insert("t".to_owned(), message(JSON, json!({"type": "string"})));
     assert_judges(&read(&json!({"messagegroups": {"g": {"messages": messages}},
         "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": format, "schema": records}}}}}}})));
+}
+
+/// Avro writes a type where it is used first: many types of a list use what is within the first.
+#[cfg(feature = "apacheavro022")]
+#[test]
+fn types_that_lists_of_avro_share() {
+    let format = "Avro/1.12.0";
+    let load = |records: Vec<Value>| {
+        let mut messages: Map<String, Value> = (1..records.len())
+            .map(|at| {
+                let uri = format!("/schemagroups/g/schemas/s:com.example.R{at}");
+                let message =
+                    json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format, "dataschemauri": uri});
+                (format!("m{at}"), message)
+            })
+            .collect();
+        messages.insert("t".to_owned(), message(JSON, json!({"type": "string"})));
+        read(&json!({"messagegroups": {"g": {"messages": messages}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": format, "schema": records}}}}}}}))
+    };
+    let record = |at: usize, fields: Vec<Value>| json!({"type": "record", "name": format!("R{at}"), "namespace": "com.example", "fields": fields});
+    let status = json!({"type": "enum", "name": "Status", "symbols": ["A", "B"]});
+    let of = |at: usize| if at == 0 { status.clone() } else { json!("Status") };
+    let records = || (0..20).map(|at| record(at, vec![json!({"name": "status", "type": of(at)})])).collect();
+    for _ in 0..10 {
+        let report = load(records());
+        assert_eq!(report.findings, []);
+        for at in 1..20 {
+            let judge = |payload: &'static [u8]| {
+                let event = Event::builder().id("1").source("/s").ty(format!("m{at}"));
+                let event = event.payload("application/avro", Payload::binary(payload)).build().unwrap();
+                report.catalog.judge(&event).outcome()
+            };
+            assert_eq!((judge(&[2]), judge(&[4])), (Outcome::Valid, Outcome::Invalid));
+        }
+    }
+    // Each has what it uses, and not all before it.
+    let field = |n: usize| json!({"name": format!("f{n}"), "type": ["null", "string"], "default": null, "doc": "a".repeat(75)});
+    let header = json!({"name": "header", "type": "R0"});
+    let large = |at: usize| {
+        let fields = (0..20).map(field);
+        record(at, if at == 0 { fields.collect() } else { fields.chain([header.clone()]).collect() })
+    };
+    let report = load((0..150).map(large).collect());
+    assert_eq!(report.findings, []);
+    assert_judges(&report);
+}
+
+/// A message about a schema is kept with each message that has the schema.
+#[cfg(all(feature = "apacheavro022", feature = "protox09"))]
+#[test]
+fn faults_of_schemas() {
+    let long = "a".repeat(100_000);
+    let record = json!({"type": "record", "name": "A", "fields": [{"name": "a", "type": long}]});
+    let protobuf = json!(format!("syntax = \"proto3\"; message A {{ {long} a = 1; }}"));
+    for (format, schema) in [("Avro/1.12.0", record), (PROTOBUF, protobuf)] {
+        let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": format,
+            "dataschemauri": "/schemagroups/g/schemas/s:A"});
+        let messages: Map<String, Value> = (0..100).map(|at| (format!("m{at}"), message.clone())).collect();
+        let report = read(&json!({"messagegroups": {"g": {"messages": messages}},
+            "schemagroups": {"g": {"schemas": {"s": {"versions": {"1": {"format": format, "schema": schema}}}}}}}));
+        let bytes: usize = report.findings.iter().map(|finding| finding.message.len()).sum();
+        assert!(bytes < 100_000 && report.findings.len() > 100, "{bytes}");
+    }
 }
 
 /// What is not judged takes nothing from what is.
