@@ -84,8 +84,9 @@ OTHER_TYPE = re.compile(r"core/required-attributes/(?:number-id|boolean-type|num
 # An int of Avro beyond 32 bits, which a reader can take apart: the range binds producers.
 WIDE = re.compile(r"avro/document-syntax/int-too-large$|avro-compact/refused/int-too-large$")
 
-# A required attribute that stands in the map of Protobuf alone: where it stands binds those who write.
-IN_MAP = re.compile(r"protobuf/attributes-decode/(?:id|specversion)-only-in-map$")
+# A required attribute that stands in another place of the message alone, in the map of Protobuf or beside a structured document: where it stands binds those who write.
+ELSEWHERE = re.compile(r"protobuf/attributes-decode/(?:id|specversion)-only-in-map$|(?:http|kafka)/structured/required-attribute-only-in-header$"
+                       r"|amqp/mode-detection/structured-attribute-only-in-properties$")
 
 # A document of Protobuf without a required attribute: its fields are strings of proto3, which have no presence, so that an absent one is the empty one, as in
 # `protobuf/attributes-decode/empty-id`.
@@ -812,8 +813,11 @@ def passing_on(one):
     if to["via"] == "http" and escaped(message, "%"):
         found += ["HTTP-3.1.3.2-c", *(["HTTP-3.1.3.2-k"] if escaped(message, "%25") else [])]
     foreign = re.search(rb'"datacontenttype":"(?![\w.+-]+/(?:[\w.-]+\+)?json[;" ])', octets or json_document(source) or b"", re.IGNORECASE)
-    if source["via"] in ("json", "json-batch", "websockets") and b'"data":' in (json_document(source) or b"") and not foreign:
+    given = json_document(source) or b""
+    if b'"data":' in given and not foreign:
         found.append("JSON-3.1.2-d")
+    if b'"data_base64":' in given:
+        found.append("JSON-3.1.2-a")
     if octets is not None and b'"data":' in octets:
         found.append("JSON-3.1.1-k" if foreign else "JSON-3.1.1-h")
     if octets is not None and b'"data_base64":' in octets:
@@ -831,9 +835,9 @@ def refused(one):
 
 
 def writes_invalid_event(one):
-    """Whether an event that is to be written breaks a rule for its attributes, and a refusal is all that is allowed."""
+    """Whether an event that is to be written breaks a rule for its attributes, or there is none that could have any, and a refusal is all that is allowed."""
     rules = [clause for clause in one["clauses"] if re.match(r"CE-(?!Message|Event-Data)|JSON-2\.2-b$|SDK-Validation", clause)]
-    return one["request"]["op"] in ("encode", "send") and refused(one) and bool(one["request"]["events"]) and bool(rules)
+    return one["request"]["op"] in ("encode", "send") and refused(one) and bool(rules)
 
 
 def revisions(one):
@@ -902,7 +906,7 @@ def flags(one):
     if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
         found.add("producer-rule")
     source = one["request"].get("from", one["request"])
-    if reads and refused(one) and any(some.match(one["id"]) for some in (NO_VALUE, OTHER_TYPE, WIDE, IN_MAP, ABSENT)):
+    if reads and refused(one) and any(some.match(one["id"]) for some in (NO_VALUE, OTHER_TYPE, WIDE, ELSEWHERE, ABSENT)):
         found.add("producer-rule")
     if reads and refused(one) and (has_a_mapping_of_its_own(source) or is_of_another_name(source) or is_no_batch(source)):
         found.add("producer-rule")

@@ -288,7 +288,7 @@ fn has_not_one_event(request: &Map<String, Value>) -> bool {
 
 /// Whether a request has what a testee says that its API cannot be given: a message of a binding, no event or several, a payload, or the
 /// attribute of this name. A format or a mode that has to be refused, too: an API without a parameter for it cannot give a wrong
-/// answer. And any mode of Kafka and AMQP: no MUST asks for both.
+/// answer. And any mode of a binding that has two: no MUST asks for both.
 fn has_input(case: &Case, name: &str) -> bool {
     let request = &case.request;
     let is_refused = || case.expect.iter().all(|outcome| matches!(outcome.expected, Expected::Error(_)));
@@ -300,7 +300,9 @@ fn has_input(case: &Case, name: &str) -> bool {
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
     let has_modes = |side: &Map<String, Value>| {
-        side.get("via").and_then(Value::as_str).is_some_and(|via| matches!(via, "kafka" | "amqp"))
+        side.get("via")
+            .and_then(Value::as_str)
+            .is_some_and(|via| matches!(via, "http" | "kafka" | "amqp" | "mqtt5"))
     };
     match name {
         "mode"
@@ -349,8 +351,10 @@ mod tests {
         assert!(!has_input(&case(request, json!({"result": {"message": {}}})), "format"));
         let without = json!({"op": "encode", "via": "nats", "events": []});
         assert!(!has_input(&case(without, json!({"error": {}})), "format"));
-        let of_kafka = json!({"op": "decode", "via": "kafka", "message": {}});
-        assert!(has_input(&case(of_kafka, json!({"result": {}})), "mode"));
+        for via in ["http", "kafka", "amqp", "mqtt5"] {
+            let of_two_modes = json!({"op": "decode", "via": via, "message": {}});
+            assert!(has_input(&case(of_two_modes, json!({"result": {}})), "mode"), "{via}");
+        }
         let read = json!({"op": "decode", "via": "nats", "mode": "binary", "message": {}});
         assert!(!has_input(&case(read, json!({"error": {}})), "mode"));
     }

@@ -448,11 +448,11 @@ def attributes_encode():
     ]:
         topic.write(name, f"{name} is an entry of the map in the branch {branch}", ["PROTO-2.4-a", "PROTO-2.1-a"],
                     tagged(**{name: (ty, held)}), proto(attr(**{name: (branch, value)})), losses=[])
-    topic.write("many", "Many attributes of many types are entries of one map", ["PROTO-2.4-a", "PROTO-2.4-b"],
-                tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "urn:x:y"), subject=("String", "orders/42"),
+    topic.write("many-attributes", "Many attributes of many types are entries of one map", ["PROTO-2.4-a", "PROTO-2.4-b"],
+                tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "urn:example:y"), subject=("String", "orders/42"),
                        time=("Timestamp", "2018-04-05T17:31:00Z"), abc=("Boolean", False), datab=("Integer", -5), zz=("Binary", "AA=="),
                        sum=("String", "a")),
-                proto(attr(datacontenttype=("ce_string", "text/plain"), dataschema=("ce_uri", "urn:x:y"), subject=("ce_string", "orders/42"),
+                proto(attr(datacontenttype=("ce_string", "text/plain"), dataschema=("ce_uri", "urn:example:y"), subject=("ce_string", "orders/42"),
                            time=("ce_timestamp", (1522949460, 0)), abc=("ce_boolean", False), datab=("ce_integer", -5),
                            zz=("ce_bytes", b"\0"), sum=("ce_string", "a"))), losses=[])
 

@@ -24,7 +24,8 @@ fn a_testee_that_refuses_everything_fails_and_shows() {
 
 #[test]
 fn a_testee_that_refuses_everything_and_claims_nothing_that_must_be_accepted_fails() {
-    // No case with an event is asked, and what must be refused has none. What another operation accepts says nothing of this one.
+    // No case with an event is asked, and what must be refused has none; no MUST asks for that in what is written. What another operation
+    // accepts says nothing of this one.
     let suite = suite();
     let names = answers(&suite, |case| case.op() == Some("name"));
     let capabilities = json!({
@@ -39,7 +40,7 @@ fn a_testee_that_refuses_everything_and_claims_nothing_that_must_be_accepted_fai
         look_up(&empty, request).unwrap_or_else(|| json!({"error": {"kind": "no"}}))
     });
     assert!(!summary.is_success(), "an empty batch is not enough: {summary}");
-    let nothing_accepted = Problem::NothingAccepted { ops: vec!["decode".to_owned(), "encode".to_owned()] };
+    let nothing_accepted = Problem::NothingAccepted { ops: vec!["decode".to_owned()] };
     for (versions, problems) in [
         (json!([]), vec![Problem::NotStated { omitted: vec!["specversions"] }, nothing_accepted.clone()]),
         (
@@ -104,7 +105,7 @@ fn an_api_for_one_event_declines_batches() {
     };
     let declined = judge_with(&suite, claims.clone(), answer);
     assert_eq!((declined.problems.len(), declined.number(Verdict::Failed)), (0, 0), "{declined}");
-    assert!(declined.number(Verdict::Declined) > 2, "{declined}");
+    assert!(declined.number(Verdict::Declined) > 1, "{declined}");
     let listed: Vec<_> = suite
         .cases()
         .iter()
@@ -116,7 +117,7 @@ fn an_api_for_one_event_declines_batches() {
     let listed = judge_by(&suite, &listed.concat().parse().unwrap(), claims.clone(), answer);
     assert!(listed.is_success(), "{listed} {:?}", listed.problems);
     assert!(
-        listed.score.passed == listed.score.judged && listed.score.inexpressible > 2,
+        listed.score.passed == listed.score.judged && listed.score.inexpressible > 1,
         "{:?}",
         listed.score
     );
