@@ -459,11 +459,12 @@ impl<S: Store, R: Route> Worker<S, R> {
 
     /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the
     /// sender may learn meanwhile that it can send. One in order that is to show whose fault the refusal of those before it was waits here,
-    /// once: they would have the next turn, again and again. What is accepted much later shows nothing about them.
+    /// once and for no longer than a target is held back: they would have the next turn, again and again. What is accepted much later shows
+    /// nothing about them.
     fn hold_back(&mut self, flight: Flight, wait: Duration, error: &Error) {
         let now = self.options.clock.now();
-        let turn = wait.max(SHORTEST_HOLD);
-        let wait = turn.min(LONGEST_HOLD);
+        let is_long = wait > LONGEST_HOLD;
+        let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
         let tried = flight.tried(false, false);
         tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
         let overdue = judge::overdue(&tried, error, wait, &self.options, now);
@@ -471,10 +472,10 @@ impl<S: Store, R: Route> Worker<S, R> {
             busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
             // A backlog is not to be claimed and released each time.
             busy.window = FIRST;
-            let shows = flight.ordered && !busy.refused.is_empty() && !busy.has_waited;
+            let shows = flight.ordered && !busy.refused.is_empty() && !busy.has_waited && !is_long;
             if shows && overdue.is_none() && self.drain_until.is_none() {
                 busy.has_waited = true;
-                self.resumes.insert(Arc::clone(&flight.target), later(Instant::now(), turn));
+                self.resumes.insert(Arc::clone(&flight.target), later(Instant::now(), wait));
                 busy.behind.push_front(flight);
                 return;
             }
@@ -493,6 +494,9 @@ impl<S: Store, R: Route> Worker<S, R> {
         let behind = self.targets.get_mut(target).map(|busy| std::mem::take(&mut busy.behind));
         let released = behind.into_iter().flatten().map(|flight| flight.untried(Step::Release));
         self.calls.settlements.extend(released);
+        if self.resumes.remove(target).is_some() {
+            self.release_behind(target, None);
+        }
     }
 
     /// Settles the messages in order that were refused before another one. If that was accepted, they are dead letters.

@@ -107,22 +107,28 @@ async fn a_worker_that_stops_returns_messages_in_order_that_wait_behind_a_refuse
 /// What made the target refuse may have been corrected meanwhile, so the refused one has the next turn.
 #[tokio::test(start_paused = true)]
 async fn what_is_accepted_long_after_a_refusal_shows_nothing_about_it() {
-    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
-    outbox.enqueue_all((0..2).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
-    let (noted, refused) = (arrived.clone(), Mutex::new(false));
-    let corrected = sender(move |outgoing| {
-        let is_first = !std::mem::replace(&mut *refused.lock().unwrap(), true);
-        let result = match begin.elapsed() < 10 * MINUTE {
-            _ if is_first => Err(Error::new(ErrorKind::Refused)),
-            true => Err(OwnWait::error("the target is paused", 5 * SECOND)),
-            false => Ok(Receipt::new()),
-        };
-        if result.is_ok() {
-            noted.note(&outgoing);
-        }
-        async move { result }
-    });
-    outbox.run(to([("a", corrected)]), options()).until(sleep(60 * MINUTE)).await.unwrap();
-    assert_eq!(arrived.ids(), ["0", "1"]);
-    assert_eq!(outbox.metrics().dead, 0);
+    for is_named in [false, true] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        outbox.enqueue_all((0..2).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+        let (noted, refused) = (arrived.clone(), Mutex::new(false));
+        let corrected = sender(move |outgoing| {
+            let is_first = !std::mem::replace(&mut *refused.lock().unwrap(), true);
+            let result = match begin.elapsed() < 10 * MINUTE {
+                _ if is_first => Err(Error::new(ErrorKind::Refused)),
+                true => {
+                    let wait =
+                        if is_named { (10 * MINUTE).saturating_sub(begin.elapsed()) } else { 5 * SECOND };
+                    Err(OwnWait::error("the target is paused", wait))
+                }
+                false => Ok(Receipt::new()),
+            };
+            if result.is_ok() {
+                noted.note(&outgoing);
+            }
+            async move { result }
+        });
+        outbox.run(to([("a", corrected)]), options()).until(sleep(60 * MINUTE)).await.unwrap();
+        assert_eq!(arrived.ids(), ["0", "1"]);
+        assert_eq!(outbox.metrics().dead, 0);
+    }
 }

@@ -192,7 +192,12 @@ impl Delivery {
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
             // What a target has refused is to be tried again with another token, and an outbox would take it for what was not sent.
-            let comes_again = |refused: &Failure| refused.error.clone().with_temporary(true);
+            let comes_again = |refused: &Failure| match refused.conclusion {
+                Conclusion::Retry { not_before: Some(after), .. } => {
+                    refused.error.clone().with_retry_after(after)
+                }
+                _ => refused.error.clone().with_temporary(true),
+            };
             let failure = match (self.attempt(denied, refused.is_none()).await, &refused) {
                 (Ok(Ok(())), _) => return Ok(()),
                 (Ok(Err(failure)), Some(refused))

@@ -550,15 +550,19 @@ impl TokenSource for Renewing {
 /// An outbox would take it for a message that was not sent, for ever.
 #[tokio::test]
 async fn without_retries_a_refused_token_is_the_result_where_another_one_has_to_wait() {
-    let refused = Respond::status("401 Unauthorized", "");
-    let target = TestTarget::start(Respond::agree("4"), [refused.clone(), refused]).await;
-    let mut options = options();
-    options.retry = RetrySchedule::new([]);
-    let (_, sender, _) = open(Target::new(target.url("/hook")).token_from(Renewing), options);
-    let error = soon(sender.send(&event("1"))).await.unwrap_err();
-    assert_eq!((error.kind(), OwnWait::of(&error)), (ErrorKind::Refused, None), "{error}");
-    assert!(error.to_string().contains("401"), "{error}");
-    // It is no refusal of the event: with the next token, it goes first.
-    assert!(error.is_temporary(), "{error}");
-    assert_eq!(target.deliveries().len(), 1);
+    for (refused, pause) in
+        [(Respond::status("401 Unauthorized", ""), None), (busy("401 Unauthorized", 120), Some(120_000 * MS))]
+    {
+        let target = TestTarget::start(Respond::agree("4"), [refused.clone(), refused]).await;
+        let mut options = options();
+        options.retry = RetrySchedule::new([]);
+        let (_, sender, _) = open(Target::new(target.url("/hook")).token_from(Renewing), options);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert_eq!((error.kind(), OwnWait::of(&error)), (ErrorKind::Refused, None), "{error}");
+        assert!(error.to_string().contains("401"), "{error}");
+        // It is no refusal of the event: with the next token, it goes first.
+        assert!(error.is_temporary(), "{error}");
+        assert_eq!(error.retry_after(), pause);
+        assert_eq!(target.deliveries().len(), 1);
+    }
 }
