@@ -488,7 +488,8 @@ mod tests {
             field(0x2a, &[field(0x0a, name.as_bytes()), field(0x12, &value)].concat())
         };
         let batch = |name: &str, value: &str| field(0x0a, &protobuf(name, value));
-        let documents: [(Notation, &dyn Fn(&str, &str) -> Vec<u8>); 3] =
+        type Document<'a> = &'a dyn Fn(&str, &str) -> Vec<u8>;
+        let documents: [(Notation, Document<'_>); 3] =
             [(Notation::Avro, &avro), (Notation::Protobuf, &protobuf), (Notation::ProtobufBatch, &batch)];
         for (notation, document) in documents {
             let both = |name: &str, other: &str| [document(name, "A/B; c=d"), document(name, other)];

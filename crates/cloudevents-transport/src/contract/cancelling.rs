@@ -72,7 +72,7 @@ pub async fn a_cancelled_run_loses_nothing(venue: &impl Venue) -> Result<Verdict
     };
     let begins = async {
         while started.load(Ordering::Relaxed) == 0 {
-            sleep(claims.quiet / 20).await; // between two looks
+            sleep(Duration::from_millis(10)).await; // between two looks
         }
         sleep(claims.quiet).await; // so long, no handler too many may begin
     };

@@ -419,10 +419,6 @@ impl<'a> Admitted<'a> {
         &self.target
     }
 
-    fn is_probe(&self) -> bool {
-        self.admission.as_ref().is_some_and(|admission| admission.is_probe)
-    }
-
     fn record(mut self, conclusion: Conclusion, begun: Instant) {
         if let Some(admission) = self.admission.take() {
             self.entry.record(&admission, conclusion, begun);
