@@ -41,7 +41,8 @@ use tokio::sync::{mpsc, watch};
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the same, then reads the file
 /// again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over WebSockets,
-/// those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
+/// those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3. What was read ahead of a pipe, 64
+/// events at most and the buffer, is lost, too, and not in the number; what TO refuses of it is reported only.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -259,7 +260,7 @@ async fn run_once(
     console.say(&summary(&status));
     // What is released from now on does not come again.
     let lost = status.received().released.saturating_sub(released);
-    if lost > 0 && !opened.keeps {
+    if lost > 0 && !opened.keeps && !shows_all {
         let lost = count(usize::try_from(lost).unwrap_or(usize::MAX), "message");
         let report = Report::new(format!("{lost} lost"))
             .detail("FROM keeps no message, and TO has not confirmed these");

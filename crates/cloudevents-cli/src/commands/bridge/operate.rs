@@ -121,7 +121,8 @@ pub(super) async fn idle(status: &BridgeStatus, ends: &[Connectivity], time: Opt
         let metrics = status.metrics();
         let now = (status.received().received, metrics.confirmed, metrics.failed);
         let is_here = ends.iter().all(|end| end.state().is_connected());
-        let is_quiet = now == before && status.activity().running() == 0;
+        let activity = status.activity();
+        let is_quiet = now == before && activity.running() == 0 && activity.waiting() == 0;
         if is_quiet && is_here && (status.is_ready() || status.received().unsettled() == 0) {
             return;
         }
