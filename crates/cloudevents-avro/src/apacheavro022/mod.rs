@@ -4,6 +4,7 @@ mod default;
 mod resolve;
 mod schema;
 mod shape;
+mod text;
 mod walk;
 
 pub use schema::CheckedSchema;

@@ -4,6 +4,7 @@ use super::{
     invalid,
     resolve::resolve,
     shape::Shape,
+    text,
     walk::{check, check_all},
 };
 use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
@@ -45,9 +46,15 @@ impl CheckedSchema {
     /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly. A schema must come after those
     /// that it refers to.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, or refers to a
-    /// schema that is missing.
+    /// The texts may be those of a peer, such as a registry: what the library would copy or fill in without a limit is refused before it
+    /// reads them.
+    ///
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a
+    /// schema that is missing, defines a type in two ways, or has defaults with more than 65,536 values, or 64 levels, together with those
+    /// that they leave out.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        let references: Vec<&str> = references.into_iter().collect();
+        text::check(references.iter().copied().chain([text]))?;
         let (root, references) = Schema::parse_str_with_list(text, references)
             .map_err(|error| invalid(format!("the schema is not one of Avro: {error}")))?;
         Self::new(root, references)

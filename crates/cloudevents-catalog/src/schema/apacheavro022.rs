@@ -21,7 +21,7 @@ const ALIAS: usize = 2 * NAME;
 pub(super) fn compile(document: &Value, budget: &mut Budget) -> Result<Schema, SchemaFault> {
     names_within(document)?;
     keep_within(budget, kept(std::slice::from_ref(document)))?;
-    parse(&Types::default().read(document, "")?, None)
+    parse(&Types::default().read(document, ""), None)
 }
 
 /// A type, or the list of types that the document is.
@@ -54,7 +54,7 @@ impl Parts {
         let mut types = Types::default();
         let mut parts = Self::default();
         for variant in variants {
-            let ty = types.read(variant, "")?;
+            let ty = types.read(variant, "");
             let used = types.used.drain().filter_map(|name| parts.defined.get(&name).copied());
             let used: BTreeSet<usize> = used.collect();
             let at = parts.variants.len();

@@ -1,148 +1,89 @@
-//! The types of a document of Avro, in a form that the library parses without filling in defaults, which has no limit there.
+//! The types of a document of Avro without the defaults that the library would fill in: payloads are checked without them.
 
-use super::SchemaFault;
-use crate::finding::short;
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
-const COMPLEX: [&str; 5] = ["record", "enum", "fixed", "array", "map"];
 
-/// How much of a name is reported, in bytes.
-const SHOWN: usize = 100;
-
-/// What types define and use.
+/// The full names that types define, with those of aliases, and those that they use: since they were taken last.
 #[derive(Default)]
-pub(super) struct Types<'d> {
-    /// The definitions by their full names.
-    definitions: HashMap<String, &'d Map<String, Value>>,
-    /// The full names that are defined, with those of aliases, and the full names that are used: since they were taken last.
+pub(super) struct Types {
     pub(super) defined: HashSet<String>,
     pub(super) used: HashSet<String>,
 }
 
-impl<'d> Types<'d> {
-    /// A type of the document, in a namespace. Payloads are checked without defaults: only those are left that the library compares with a
-    /// type at once, to find mistakes.
-    ///
-    /// Errors: it has a type that Avro does not allow, which the library would take for another one, or copy.
-    pub(super) fn read(&mut self, ty: &'d Value, space: &str) -> Result<Value, SchemaFault> {
-        Ok(match ty {
+impl Types {
+    /// A type of the document, in a namespace. Of the defaults only those are left that the library compares with a type at once, to find
+    /// mistakes. What else is wrong, the schema that is parsed of it finds.
+    pub(super) fn read(&mut self, ty: &Value, space: &str) -> Value {
+        match ty {
             Value::String(name) => {
                 if !PRIMITIVE.contains(&name.as_str()) {
                     self.used.insert(full(name, space));
                 }
                 ty.clone()
             }
-            Value::Array(variants) => {
-                let variants = variants.iter().map(|variant| self.read(variant, space));
-                Value::Array(variants.collect::<Result<_, _>>()?)
-            }
-            Value::Object(members) => self.object(members, space)?.into(),
+            Value::Array(variants) => variants.iter().map(|variant| self.read(variant, space)).collect(),
+            Value::Object(members) => match members.get("type").and_then(Value::as_str) {
+                Some("record") => {
+                    let space = self.named(members, space);
+                    let fields = |fields: &Value, types: &mut Self| match fields {
+                        Value::Array(fields) => {
+                            fields.iter().map(|field| types.field(field, &space)).collect()
+                        }
+                        other => other.clone(),
+                    };
+                    self.with(members, "fields", fields)
+                }
+                Some("enum" | "fixed") => {
+                    self.named(members, space);
+                    ty.clone()
+                }
+                Some("array") => self.with(members, "items", |ty, types| types.read(ty, space)),
+                Some("map") => self.with(members, "values", |ty, types| types.read(ty, space)),
+                _ => self.with(members, "type", |ty, types| types.read(ty, space)),
+            },
             _ => ty.clone(),
-        })
+        }
     }
 
-    fn object(
-        &mut self,
-        members: &'d Map<String, Value>,
-        space: &str,
-    ) -> Result<Map<String, Value>, SchemaFault> {
-        let within = match members.get("type").and_then(Value::as_str) {
-            Some("record") => return self.record(members, space),
-            Some(kind @ "enum") => {
-                return self.named(members, kind, "symbols", space).map(|_| members.clone());
-            }
-            Some(kind @ "fixed") => return self.named(members, kind, "size", space).map(|_| members.clone()),
-            Some("array") => "items",
-            Some("map") => "values",
-            _ => "type",
-        };
-        self.with(members, within, space)
-    }
-
-    /// An object with a type in this member.
+    /// An object whose member of this name is read.
     fn with(
         &mut self,
-        members: &'d Map<String, Value>,
+        members: &Map<String, Value>,
         within: &str,
-        space: &str,
-    ) -> Result<Map<String, Value>, SchemaFault> {
-        let mut read = Map::new();
+        read: impl Fn(&Value, &mut Self) -> Value,
+    ) -> Value {
+        let mut all = Map::new();
         for (name, value) in members {
-            let value = if name == within { self.read(value, space)? } else { value.clone() };
-            read.insert(name.clone(), value);
+            let value = if name == within { read(value, self) } else { value.clone() };
+            all.insert(name.clone(), value);
         }
-        Ok(read)
+        all.into()
     }
 
-    fn record(
-        &mut self,
-        members: &'d Map<String, Value>,
-        space: &str,
-    ) -> Result<Map<String, Value>, SchemaFault> {
-        let space = self.named(members, "record", "fields", space)?;
-        let mut read = Map::new();
-        for (name, value) in members {
-            let value = match value {
-                Value::Array(fields) if name == "fields" => {
-                    let fields = fields.iter().map(|field| self.field(field, &space));
-                    Value::Array(fields.collect::<Result<_, _>>()?)
-                }
-                value => value.clone(),
-            };
-            read.insert(name.clone(), value);
-        }
-        Ok(read)
-    }
-
-    fn field(&mut self, field: &'d Value, space: &str) -> Result<Value, SchemaFault> {
-        let Value::Object(members) = field else { return Ok(field.clone()) };
-        let mut read = self.with(members, "type", space)?;
+    fn field(&mut self, field: &Value, space: &str) -> Value {
+        let Value::Object(members) = field else { return field.clone() };
+        let mut read = self.with(members, "type", |ty, types| types.read(ty, space));
         let is_compared = match (members.get("type"), members.get("default")) {
             (Some(ty), Some(default)) => is_compared(ty, default),
             _ => true,
         };
-        if !is_compared {
+        if !is_compared && let Value::Object(read) = &mut read {
             read.remove("default");
         }
-        Ok(read.into())
+        read
     }
 
-    /// Adds a type with a name, which has this member. Returns the namespace of what is within it.
-    fn named(
-        &mut self,
-        members: &'d Map<String, Value>,
-        kind: &str,
-        needed: &str,
-        space: &str,
-    ) -> Result<String, SchemaFault> {
+    /// Adds a type with a name. Returns the namespace of what is within it.
+    fn named(&mut self, members: &Map<String, Value>, space: &str) -> String {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
-        let own = text("name").unwrap_or_default();
-        let name = full(own, text("namespace").unwrap_or(space));
-        let shown = short(&name, SHOWN);
-        if !members.contains_key(needed) {
-            return Err(SchemaFault::Invalid(format!("the {kind} `{shown}` has no `{needed}`")));
-        }
-        let (within, last) = name.rsplit_once('.').unwrap_or(("", &name));
-        if PRIMITIVE.contains(&last) {
-            return Err(SchemaFault::Invalid(format!(
-                "the {kind} `{shown}` has the name of a primitive type"
-            )));
-        }
-        if COMPLEX.contains(&last) {
-            return Err(SchemaFault::Beyond(format!("the {kind} `{shown}` has the name of a kind of types")));
-        }
-        // Generators repeat what is the same.
-        if self.definitions.get(&name).is_some_and(|known| *known != members) {
-            return Err(SchemaFault::Invalid(format!("the type `{shown}` is defined more than once")));
-        }
+        let name = full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space));
+        let within = name.rsplit_once('.').map_or("", |(within, _)| within).to_owned();
         let aliases = members.get("aliases").and_then(Value::as_array).into_iter().flatten();
-        self.defined.extend(aliases.filter_map(Value::as_str).map(|alias| full(alias, within)));
-        self.defined.insert(name.clone());
-        let space = within.to_owned();
-        self.definitions.insert(name, members);
-        Ok(space)
+        self.defined.extend(aliases.filter_map(Value::as_str).map(|alias| full(alias, &within)));
+        self.defined.insert(name);
+        within
     }
 }
 
