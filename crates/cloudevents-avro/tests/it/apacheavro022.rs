@@ -421,62 +421,62 @@ fn the_length_in_a_big_decimal_is_not_trusted() {
 /// Schemas of peers, some hundred bytes each, for which the library overflowed its stack, or took all memory.
 #[test]
 fn what_the_library_would_copy_or_fill_in_without_a_limit_is_refused() {
-    let record = |name: &str, fields: &[Value]| json!({"type": "record", "name": name, "fields": fields});
+    let record = |name: &str, fields: Vec<Value>| json!({"type": "record", "name": name, "fields": fields});
     let field = |name: &str, ty: Value, default: Value| json!({"name": name, "type": ty, "default": default});
     let plain = |name: &str, ty: Value| json!({"name": name, "type": ty});
     // Two types whose defaults need each other, because one of them is defined again.
     let number = field("a", json!("int"), json!(0));
     let again = record(
         "R",
-        &[
-            plain("f0", record("X", &[number.clone()])),
-            plain("f1", record("Y", &[field("a", json!("X"), json!({}))])),
-            plain("f2", record("X", &[field("a", json!("Y"), json!({}))])),
+        vec![
+            plain("f0", record("X", vec![number.clone()])),
+            plain("f1", record("Y", vec![field("a", json!("X"), json!({}))])),
+            plain("f2", record("X", vec![field("a", json!("Y"), json!({}))])),
             field("f3", json!("Y"), json!({})),
         ],
     );
     // Each default fills in two of the type before.
     let doubling = |levels: usize| {
-        let mut fields = vec![plain("f0", record("R0", &[number.clone()]))];
+        let mut fields = vec![plain("f0", record("R0", vec![number.clone()]))];
         fields.extend((1..=levels).map(|level| {
             let of = |name: &str| field(name, json!(format!("R{}", level - 1)), json!({}));
-            plain(&format!("f{level}"), record(&format!("R{level}"), &[of("a"), of("b")]))
+            plain(&format!("f{level}"), record(&format!("R{level}"), vec![of("a"), of("b")]))
         }));
-        record("All", &fields)
+        record("All", fields)
     };
     // The library looks at a default of a union more than once.
     let unions = |levels: usize| {
-        let mut fields = vec![plain("f0", record("R0", &[number.clone()]))];
+        let mut fields = vec![plain("f0", record("R0", vec![number.clone()]))];
         fields.extend((1..=levels).map(|level| {
             let of = json!([format!("R{}", level - 1), "null"]);
-            plain(&format!("f{level}"), record(&format!("R{level}"), &[field("a", of, json!({}))]))
+            plain(&format!("f{level}"), record(&format!("R{level}"), vec![field("a", of, json!({}))]))
         }));
-        record("All", &fields)
+        record("All", fields)
     };
     // Types that are named as kinds of types are.
-    let mut fields = vec![plain("f0", record("record", &[number.clone()]))];
+    let mut fields = vec![plain("f0", record("record", vec![number.clone()]))];
     fields.extend((1..40).map(|level| {
         let [name, other] = if level % 2 == 0 { ["record", "enum"] } else { ["enum", "record"] };
         let of = |name: &str| plain(name, json!({"type": other}));
-        plain(&format!("f{level}"), record(name, &[of("a"), of("b")]))
+        plain(&format!("f{level}"), record(name, vec![of("a"), of("b")]))
     }));
-    let copies = record("All", &fields);
+    let copies = record("All", fields);
     for (schema, words) in [
         (again, "defined in two ways"),
         (doubling(40), "65536 values"),
         (unions(30), "65536 values"),
         (copies, "has no `"),
-        (record("int", &[number.clone()]), "primitive"),
+        (record("int", vec![number.clone()]), "primitive"),
     ] {
         let error = CheckedSchema::parse(&schema.to_string(), []).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         assert!(error.to_string().contains(words), "{words}: {error}");
     }
     // Usual ones.
-    let list = record("L", &[number.clone(), field("next", json!(["null", "L"]), Value::Null)]);
+    let list = record("L", vec![number.clone(), field("next", json!(["null", "L"]), Value::Null)]);
     let repeated = record(
         "All",
-        &[plain("a", list.clone()), plain("b", list.clone()), field("c", json!("L"), json!({}))],
+        vec![plain("a", list.clone()), plain("b", list.clone()), field("c", json!("L"), json!({}))],
     );
     for schema in [list, repeated, doubling(6), unions(4)] {
         CheckedSchema::parse(&schema.to_string(), []).unwrap();
