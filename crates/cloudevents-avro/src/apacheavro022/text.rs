@@ -16,8 +16,9 @@ const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double
 
 /// Checks the texts of schemas that the library will parse together.
 ///
-/// Errors: a complex type lacks what it consists of, for which the library takes another type by its name; a type is defined in two ways, or
-/// has the name of a primitive one, which Avro forbids ("Names"); or defaults fill in too much. A text that is not JSON is for the library.
+/// Errors: a complex type lacks what it consists of, for which the library takes another type by its name; a type is defined in two ways,
+/// or has the name of a primitive one, which Avro forbids ("Names"); or defaults fill in too much. A text that is not JSON is for the
+/// library.
 pub(super) fn check<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
     let texts = texts.into_iter().filter_map(|text| serde_json::from_str(text).ok());
     let documents: Vec<Value> = texts.collect();
