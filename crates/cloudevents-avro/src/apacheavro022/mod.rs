@@ -95,6 +95,11 @@ fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
 }
 
+#[cold]
+fn too_large(detail: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail(detail)
+}
+
 /// Not public: only this crate implements the traits above.
 mod sealed {
     pub trait Sealed {}

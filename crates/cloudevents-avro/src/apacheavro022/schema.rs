@@ -46,18 +46,21 @@ impl CheckedSchema {
     /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly. A schema must come after those
     /// that it refers to.
     ///
-    /// The texts may be those of a peer, such as a registry: what the library would copy or fill in without a limit is refused before it
-    /// reads them.
+    /// The texts may be those of a peer, such as a registry. Names of logical types that do not fit their types are left out.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a
-    /// schema that is missing, defines a type in two ways, or has defaults with more than 65,536 values, or 64 levels, together with those
-    /// that they leave out.
+    /// Errors are of these kinds:
+    ///
+    /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a schema that is missing, defines
+    ///   a type in two ways, or has a default that is not of the type of its field.
+    /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes; all defaults have more than 4 MiB, with the
+    ///   values that they leave out; or the schema takes more than 64 MiB, by an estimate that counts each type with all within it.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let references: Vec<&str> = references.into_iter().collect();
-        text::check(references.iter().copied().chain([text]))?;
-        let (root, references) = Schema::parse_str_with_list(text, references)
-            .map_err(|error| invalid(format!("the schema is not one of Avro: {error}")))?;
-        Self::new(root, references)
+        let texts: Vec<&str> = references.into_iter().chain([text]).collect();
+        let mut references = text::parse(&texts)?;
+        let root = references.pop().unwrap_or(Schema::Null); // There are as many as texts.
+        let schema = Self::new(root, references)?;
+        schema.shape.check_defaults()?;
+        Ok(schema)
     }
 
     /// Like [`parse`](Self::parse), from parsed schemas.

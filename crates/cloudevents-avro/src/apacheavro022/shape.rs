@@ -1,6 +1,9 @@
 //! A schema with its names resolved, as far as bytes and schema resolution are concerned.
 
-use super::{default::default_bytes, invalid};
+use super::{
+    default::{MOST, check_default, default_bytes},
+    invalid, too_large,
+};
 use apache_avro::schema::{InnerDecimalSchema, Name, Schema, UuidSchema};
 use cloudevents_core::Error;
 use serde_json::Value as Json;
@@ -91,6 +94,32 @@ impl Shape {
 
     pub(super) fn root(&self) -> usize {
         self.root
+    }
+
+    /// Checks that each default is of the type of its field, and that they are not too large together.
+    pub(super) fn check_defaults(&self) -> Result<(), Error> {
+        let mut left = MOST;
+        let records = self.nodes.iter().filter_map(|node| match node {
+            Node::Record { names, fields } => Some((names, fields)),
+            _ => None,
+        });
+        for (names, field) in
+            records.flat_map(|(names, fields)| fields.iter().map(move |field| (names, field)))
+        {
+            let Some(default) = &field.default else { continue };
+            let (is_of_type, rest) = check_default(self, field.node, default, left);
+            left = rest;
+            if !is_of_type {
+                return Err(match left {
+                    0 => too_large(format!("the defaults of the schema have more than {MOST} bytes")),
+                    _ => invalid(format!(
+                        "the default of `{}` of `{}` is not of its type, or has more than 64 levels",
+                        field.name, names.name
+                    )),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The node at this index, names followed.

@@ -1,170 +1,226 @@
-//! What the text of a schema must not have, because the library would copy types or fill in defaults without a limit.
+//! Texts of schemas, as the library may read them.
+//!
+//! The library resolves each default at once, and fills in what a default leaves out: without a limit of levels or values. It copies a type
+//! for each name of it, and takes a complex type that lacks what it consists of for another one. So it gets what this module understood,
+//! without defaults and whatever says nothing about data, and the defaults are put back.
 
-use super::invalid;
+use super::{invalid, too_large};
+use apache_avro::{Schema, schema::UnionSchema};
 use cloudevents_core::Error;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// How many values all defaults may have, with those that they leave out, and how deep they may be.
-const FILLED: usize = 65_536;
-const DEEPEST: usize = 64;
+/// The longest full name, in bytes: each type within another one may have that of the other as its namespace.
+const NAME: usize = 1024;
 
-/// How often the library looks at a default of a union within a default, or fewer times.
-const UNION: usize = 4;
+/// How many bytes types may have, each with all that are within it: about, as often as the library keeps a copy.
+const COPIES: usize = 128 << 20;
+
+/// What the library keeps for a type, or a field, besides texts, about.
+const TYPE: usize = 192;
+const FIELD: usize = 384;
+
+/// The attribute that has the default of a field meanwhile.
+const DEFAULT: &str = "default of the field";
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
-/// Checks the texts of schemas that the library will parse together.
+/// Parses texts of which each may use the types of those before. Returns the schemas.
 ///
-/// Errors: a complex type lacks what it consists of, for which the library takes another type by its name; a type is defined in two ways,
-/// or has the name of a primitive one, which Avro forbids ("Names"); or defaults fill in too much. A text that is not JSON is for the
-/// library.
-pub(super) fn check<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-    let texts = texts.into_iter().filter_map(|text| serde_json::from_str(text).ok());
-    let documents: Vec<Value> = texts.collect();
+/// Errors: a text is not JSON, or not a schema; a type is defined in two ways, or has the name of a primitive one, which Avro forbids
+/// ("Names"). They are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are too
+/// many types within each other.
+pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
+    let document = |text: &&str| {
+        serde_json::from_str(text).map_err(|error| invalid(format!("the schema is not JSON: {error}")))
+    };
+    let documents: Vec<Value> = texts.iter().map(document).collect::<Result<_, _>>()?;
     let mut types = Types::default();
-    documents.iter().try_for_each(|document| types.read(document, ""))?;
-    let mut left = FILLED;
-    types.defaults.iter().try_for_each(|(ty, space, default)| {
-        types.fill(ty, space, default, 1, DEEPEST, &mut left).ok_or_else(|| {
-            invalid(format!("defaults of the schema have more than {FILLED} values or {DEEPEST} levels"))
-        })
-    })
+    let mut fields = Vec::new();
+    for (at, document) in documents.iter().enumerate() {
+        fields.push(json!({"name": format!("schema{at}"), "type": types.read(document, "")?}));
+    }
+    // The library would take a name without a namespace for the one in the namespace around it.
+    if let Some(name) = types.bare.iter().find(|name| types.named.contains_key(*name)) {
+        return Err(invalid(format!(
+            "the schema uses a name without a namespace where there is `{name}`, too"
+        )));
+    }
+    // The library parses a list of texts in any order, and the fields of a record in theirs.
+    let all = json!({"type": "record", "name": "Schemas", "fields": fields});
+    let mut schemas = match Schema::parse(&all).map_err(not_avro)? {
+        Schema::Record(all) => all.fields.into_iter().map(|field| field.schema).collect(),
+        _ => Vec::new(), // It is a record.
+    };
+    schemas.iter_mut().try_for_each(put_defaults)?;
+    Ok(schemas)
 }
 
 #[derive(Default)]
 struct Types<'d> {
-    /// The definitions by their full names, and those of their aliases, which the library takes for names.
+    /// The definitions by their full names.
     named: HashMap<String, &'d Map<String, Value>>,
-    /// Types of fields, their namespaces, and their defaults.
-    defaults: Vec<(&'d Value, String, &'d Value)>,
+    /// Names without a namespace that are used within one, as they would be in it.
+    bare: Vec<String>,
+    size: usize,
+    copies: usize,
 }
 
 impl<'d> Types<'d> {
-    /// Readers of JSON limit the levels of a value.
-    fn read(&mut self, ty: &'d Value, space: &str) -> Result<(), Error> {
+    /// Returns what the library needs of a type in this namespace. Readers of JSON limit the levels of a value.
+    fn read(&mut self, ty: &'d Value, space: &str) -> Result<Value, Error> {
+        self.size = self.size.saturating_add(TYPE);
         match ty {
-            Value::Array(variants) => variants.iter().try_for_each(|variant| self.read(variant, space)),
-            Value::Object(members) => {
-                let kind = members.get("type").and_then(Value::as_str);
-                let within = match kind {
-                    Some("record") => "fields",
-                    Some("enum") => "symbols",
-                    Some("fixed") => "size",
-                    Some("array") => "items",
-                    Some("map") => "values",
-                    _ => "type",
-                };
-                let Some(part) = members.get(within) else {
-                    return match kind {
-                        Some(kind) => {
-                            Err(invalid(format!("a type `{kind}` of the schema has no `{within}`")))
-                        }
-                        None => Ok(()), // the library reports it
-                    };
-                };
-                match within {
-                    "fields" => {
-                        let space = self.named(members, space)?;
-                        part.as_array().into_iter().flatten().try_for_each(|field| self.field(field, &space))
-                    }
-                    "symbols" | "size" => self.named(members, space).map(drop),
-                    _ => self.read(part, space),
-                }
+            Value::Array(variants) => {
+                let before = self.size;
+                let read = variants.iter().map(|variant| self.read(variant, space)).collect();
+                self.copied(before, 1)?;
+                read
             }
-            _ => Ok(()),
+            Value::Object(members) => match members.get("type").and_then(Value::as_str) {
+                Some(kind @ ("record" | "enum" | "fixed")) => self.named(kind, members, space),
+                Some(kind @ "array") => {
+                    Ok(json!({"type": kind, "items": self.read(part(members, kind, "items")?, space)?}))
+                }
+                Some(kind @ "map") => {
+                    Ok(json!({"type": kind, "values": self.read(part(members, kind, "values")?, space)?}))
+                }
+                Some(name) => {
+                    self.name(name, space);
+                    let mut ty = logical_type(members);
+                    ty.insert("type".to_owned(), name.into());
+                    Ok(ty.into())
+                }
+                None => self.read(part(members, "", "type")?, space),
+            },
+            Value::String(name) => {
+                self.name(name, space);
+                Ok(ty.clone())
+            }
+            _ => Err(invalid(format!("a type of the schema is `{ty}`"))),
         }
     }
 
-    fn field(&mut self, field: &'d Value, space: &str) -> Result<(), Error> {
-        let Some(ty) = field.get("type") else { return Ok(()) };
-        if let Some(default) = field.get("default") {
-            self.defaults.push((ty, space.to_owned(), default));
-        }
-        self.read(ty, space)
-    }
-
-    /// Adds a type with a name. Returns the namespace of what is within it.
-    fn named(&mut self, members: &'d Map<String, Value>, space: &str) -> Result<String, Error> {
-        let name = full_name(members, space);
-        let (within, last) = name.rsplit_once('.').unwrap_or(("", &name));
+    /// A type with a name.
+    fn named(&mut self, kind: &str, members: &'d Map<String, Value>, space: &str) -> Result<Value, Error> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        let name = full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space));
+        self.bare(&name, space);
+        let (space, last) = name.rsplit_once('.').unwrap_or(("", &name));
         if PRIMITIVE.contains(&last) {
             return Err(invalid(format!("a type of the schema has the name of a primitive one, `{last}`")));
         }
-        let within = within.to_owned();
-        let aliases = members.get("aliases").and_then(Value::as_array).into_iter().flatten();
-        let aliases = aliases.filter_map(Value::as_str).map(|alias| full(alias, &within));
-        for name in aliases.chain([name]) {
-            // Generators repeat what is the same.
-            if self.named.insert(name, members).is_some_and(|other| other != members) {
-                return Err(invalid("a type of the schema is defined in two ways"));
+        if name.len() > NAME {
+            return Err(too_large(format!("a name of the schema has more than {NAME} bytes")));
+        }
+        // Generators repeat a type where it is used again.
+        match self.named.insert(name.clone(), members) {
+            Some(other) if other == members => {
+                return Ok(if name.contains('.') { name.into() } else { format!(".{name}").into() });
+            }
+            Some(_) => return Err(invalid(format!("the schema defines `{name}` in two ways"))),
+            None => {}
+        }
+        let before = self.size;
+        let mut ty = some_of(members, &["type", "name", "namespace", "aliases"]);
+        match kind {
+            "record" => {
+                let fields = part(members, kind, "fields")?.as_array();
+                let fields = fields.ok_or_else(|| invalid(format!("the fields of `{name}` are no list")))?;
+                let fields: Result<Value, _> = fields.iter().map(|field| self.field(field, space)).collect();
+                ty.insert("fields".to_owned(), fields?);
+            }
+            "enum" => {
+                let symbols = part(members, kind, "symbols")?;
+                self.size = self.size.saturating_add(size(symbols));
+                ty.extend(some_of(members, &["symbols", "default"]));
+            }
+            _ => {
+                ty.insert("size".to_owned(), part(members, kind, "size")?.clone());
+                ty.extend(logical_type(members));
             }
         }
-        Ok(within)
+        self.size = self.size.saturating_add(name.len());
+        // Each alias has the namespace.
+        let aliases = members.get("aliases").and_then(Value::as_array).map_or(0, Vec::len);
+        let texts = members.get("aliases").map_or(0, size).saturating_add(aliases.saturating_mul(name.len()));
+        self.size = self.size.saturating_add(texts);
+        self.copied(before, aliases.saturating_add(1))?;
+        Ok(ty.into())
     }
 
-    /// Counts what a default of this type has, with what it leaves out. Returns `None` if that is too much.
-    fn fill(
-        &self,
-        ty: &Value,
-        space: &str,
-        default: &Value,
-        times: usize,
-        levels: usize,
-        left: &mut usize,
-    ) -> Option<()> {
-        let levels = levels.checked_sub(1)?;
-        *left = left.checked_sub(times)?;
-        let members = match ty {
-            Value::Array(variants) => {
-                let times = times.saturating_mul(UNION);
-                return variants
-                    .iter()
-                    .try_for_each(|variant| self.fill(variant, space, default, times, levels, left));
-            }
-            Value::String(name) => match self.named.get(&full(name, space)) {
-                Some(members) => members,
-                None => return Some(()),
-            },
-            Value::Object(members) => members,
-            _ => return Some(()),
-        };
-        // A type that is named is where its definition is.
-        let is_named = ty.is_string();
-        match (members.get("type").and_then(Value::as_str), default) {
-            (Some("record"), Value::Object(given)) => {
-                let name = match ty {
-                    Value::String(name) => full(name, space),
-                    _ => full_name(members, space),
-                };
-                let space = name.rsplit_once('.').map_or("", |(space, _)| space);
-                members.get("fields")?.as_array().into_iter().flatten().try_for_each(|field| {
-                    let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
-                    match (field.get("type"), given.get(name).or_else(|| field.get("default"))) {
-                        (Some(ty), Some(default)) => self.fill(ty, space, default, times, levels, left),
-                        _ => Some(()),
-                    }
-                })
-            }
-            (Some("array"), Value::Array(items)) => {
-                let ty = members.get("items")?;
-                items.iter().try_for_each(|item| self.fill(ty, space, item, times, levels, left))
-            }
-            (Some("map"), Value::Object(entries)) => {
-                let ty = members.get("values")?;
-                entries.values().try_for_each(|value| self.fill(ty, space, value, times, levels, left))
-            }
-            (Some("record" | "array" | "map" | "enum" | "fixed"), _) => Some(()),
-            _ if is_named => Some(()),
-            // A type within an object, which may have attributes.
-            _ => self.fill(members.get("type")?, space, default, times, levels, left),
+    /// A name that is used in this namespace.
+    fn name(&mut self, name: &str, space: &str) {
+        if PRIMITIVE.contains(&name) {
+            return;
         }
+        let name = full(name, space);
+        self.size = self.size.saturating_add(name.len());
+        self.bare(&name, space);
+    }
+
+    fn bare(&mut self, name: &str, space: &str) {
+        if !space.is_empty() && !name.contains('.') {
+            self.bare.push(format!("{space}.{name}"));
+        }
+    }
+
+    /// Counts the copies of a type, at whose beginning the size was this.
+    fn copied(&mut self, before: usize, copies: usize) -> Result<(), Error> {
+        let own = self.size.saturating_sub(before);
+        self.copies = self.copies.saturating_add(own.saturating_mul(copies));
+        match self.copies <= COPIES {
+            true => Ok(()),
+            false => {
+                Err(too_large("the schema takes too much: it has many types within each other, or aliases"))
+            }
+        }
+    }
+
+    fn field(&mut self, field: &'d Value, space: &str) -> Result<Value, Error> {
+        let Value::Object(members) = field else {
+            return Err(invalid(format!("a field of the schema is `{field}`")));
+        };
+        self.size = self.size.saturating_add(FIELD);
+        let mut read = some_of(members, &["name", "aliases"]);
+        read.insert("type".to_owned(), self.read(part(members, "field", "type")?, space)?);
+        if let Some(default) = members.get("default") {
+            read.insert(DEFAULT.to_owned(), default.clone());
+        }
+        let texts = read.iter().filter(|(name, _)| *name != "type").map(|(_, value)| size(value));
+        self.size = texts.fold(self.size, usize::saturating_add);
+        Ok(read.into())
     }
 }
 
-fn full_name(members: &Map<String, Value>, space: &str) -> String {
-    let text = |name: &str| members.get(name).and_then(Value::as_str);
-    full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space))
+/// The part of a complex type, or a field, that it must have.
+fn part<'d>(members: &'d Map<String, Value>, kind: &str, name: &str) -> Result<&'d Value, Error> {
+    members.get(name).ok_or_else(|| invalid(format!("a type `{kind}` of the schema has no `{name}`")))
+}
+
+fn some_of(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    let named = names.iter().filter_map(|name| Some(((*name).to_owned(), members.get(*name)?.clone())));
+    named.collect()
+}
+
+fn logical_type(members: &Map<String, Value>) -> Map<String, Value> {
+    let mut some = some_of(members, &["logicalType", "precision", "scale"]);
+    some.retain(|name, value| if name == "logicalType" { value.is_string() } else { value.is_u64() });
+    some
+}
+
+/// The bytes of a JSON value, about.
+fn size(value: &Value) -> usize {
+    let within = match value {
+        Value::Array(items) => items.iter().map(size).fold(0, usize::saturating_add),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| size(member).saturating_add(name.len()))
+            .fold(FIELD, usize::saturating_add),
+        Value::String(text) => text.len(),
+        _ => 0,
+    };
+    within.saturating_add(size_of::<Value>().saturating_mul(2))
 }
 
 /// The full name of a type that has this name in this namespace. A dot before it stands for no namespace.
@@ -174,4 +230,27 @@ fn full(name: &str, space: &str) -> String {
         None if name.contains('.') || space.is_empty() => name.to_owned(),
         None => format!("{space}.{name}"),
     }
+}
+
+/// Puts the defaults of fields where they belong.
+fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
+    match schema {
+        Schema::Record(record) => record.fields.iter_mut().try_for_each(|field| {
+            field.default = field.custom_attributes.remove(DEFAULT);
+            put_defaults(&mut field.schema)
+        }),
+        Schema::Array(array) => put_defaults(&mut array.items),
+        Schema::Map(map) => put_defaults(&mut map.types),
+        Schema::Union(union) => {
+            let mut variants = union.variants().to_vec();
+            variants.iter_mut().try_for_each(put_defaults)?;
+            *union = UnionSchema::new(variants).map_err(not_avro)?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_avro(error: apache_avro::Error) -> Error {
+    invalid(format!("the schema is not one of Avro: {error}"))
 }

@@ -461,24 +461,210 @@ fn what_the_library_would_copy_or_fill_in_without_a_limit_is_refused() {
         plain(&format!("f{level}"), record(name, vec![of("a"), of("b")]))
     }));
     let copies = record("All", fields);
-    for (schema, words) in [
-        (again, "defined in two ways"),
-        (doubling(40), "65536 values"),
-        (unions(30), "65536 values"),
-        (copies, "has no `"),
-        (record("int", vec![number.clone()]), "primitive"),
+    let lacks = |kind: &str| record("R", vec![plain("a", json!({"type": kind, "name": "X"}))]);
+    // Each type within has the namespace, each alias is another copy, and so is each type within another one.
+    let spaces = json!({"type": "record", "name": "R", "namespace": "n".repeat(1_000_000), "fields": [plain("a", json!("int"))]});
+    let numbers: Vec<Value> = (0..2000).map(|at| plain(&format!("f{at}"), json!("int"))).collect();
+    let aliases: Vec<String> = (0..2000).map(|at| format!("a{at}")).collect();
+    let aliases = json!({"type": "record", "name": "R", "aliases": aliases, "fields": numbers});
+    let within = (0..30).fold(record("R", numbers.clone()), |within, level| {
+        let mut fields = numbers.clone();
+        fields.push(plain("within", within));
+        record(&format!("R{level}"), fields)
+    });
+    let (invalid, large) = (ErrorKind::InvalidData, ErrorKind::TooLarge);
+    for (schema, kind, words) in [
+        (again, invalid, "defines `X` in two ways"),
+        (doubling(40), large, "defaults of the schema"),
+        (copies, invalid, "has no `"),
+        (lacks("record"), invalid, "has no `fields`"),
+        (lacks("enum"), invalid, "has no `symbols`"),
+        (lacks("fixed"), invalid, "has no `size`"),
+        (record("int", vec![number.clone()]), invalid, "primitive"),
+        (json!({"type": "record", "name": "R", "fields": 1}), invalid, "no list"),
+        (spaces, large, "1024 bytes"),
+        (aliases, large, "takes too much"),
+        (within, large, "takes too much"),
     ] {
-        let error = CheckedSchema::parse(&schema.to_string(), []).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        let text = schema.to_string();
+        let error = CheckedSchema::parse(&text, []).unwrap_err();
+        let peak = heap::of(|| CheckedSchema::parse(&text, [])).peak;
+        assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words), "{words}: {error}");
+        assert!(peak < 150 << 20, "{words}: {peak}");
     }
     // Usual ones.
     let list = record("L", vec![number.clone(), field("next", json!(["null", "L"]), Value::Null)]);
-    let repeated = record(
-        "All",
-        vec![plain("a", list.clone()), plain("b", list.clone()), field("c", json!("L"), json!({}))],
-    );
-    for schema in [list, repeated, doubling(6), unions(4)] {
+    for schema in [list, doubling(6), unions(25)] {
         CheckedSchema::parse(&schema.to_string(), []).unwrap();
     }
+}
+
+/// Its types use each other in a row that is longer than a stack is deep for the library: to say what is wrong, it follows them all.
+#[test]
+fn a_wrong_default_of_a_type_that_leads_to_many_others() {
+    let field = |at: usize, of: Value| json!({"name": format!("f{at}"), "type": of});
+    let mut fields: Vec<Value> = (0..20_000)
+        .map(|at| {
+            let before = if at == 0 { json!("int") } else { json!(format!("R{}", at - 1)) };
+            field(at, json!({"type": "record", "name": format!("R{at}"), "fields": [field(0, before)]}))
+        })
+        .collect();
+    fields.push(json!({"name": "last", "type": "R19999", "default": 1}));
+    let schema = json!({"type": "record", "name": "All", "fields": fields});
+    let error = CheckedSchema::parse(&schema.to_string(), []).unwrap_err();
+    assert!(error.to_string().contains("default of `last` of `All`"), "{error}");
+}
+
+/// As many as a registry may have for one, each of which uses the one before, with types within each other.
+#[test]
+fn a_long_row_of_texts() {
+    let texts: Vec<String> = (0..256)
+        .map(|at| {
+            let before = if at == 0 { json!("int") } else { json!(format!("S{}", at - 1)) };
+            let within = (0..25).fold(before, |within, level| {
+                json!({"type": "record", "name": format!("S{at}L{level}"), "fields": [{"name": "a", "type": within}]})
+            });
+            json!({"type": "record", "name": format!("S{at}"), "fields": [{"name": "a", "type": within}]}).to_string()
+        })
+        .collect();
+    let (last, before) = texts.split_last().unwrap();
+    CheckedSchema::parse(last, before.iter().map(String::as_str)).unwrap();
+    // What comes later is not there yet.
+    let error = CheckedSchema::parse(&texts[1], []).unwrap_err();
+    assert!(error.to_string().contains("S0"), "{error}");
+}
+
+/// Generators write a type again where it is used again.
+#[test]
+fn types_that_are_repeated_are_read_and_written() {
+    let size = json!({"type": "enum", "name": "Size", "symbols": ["S", "M"]});
+    let text = json!({"type": "record", "name": "Sizes", "namespace": "a.b", "fields": [
+        {"name": "first", "type": size}, {"name": "second", "type": size}]});
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Sizes {
+        first: Size,
+        second: Size,
+    }
+    let schema = CheckedSchema::parse(&text.to_string(), []).unwrap();
+    let sizes = Sizes { first: Size::M, second: Size::S };
+    let datum = schema.write(&sizes).unwrap();
+    assert_eq!(datum, b"\x02\0");
+    assert_eq!(schema.read::<Sizes>(&datum).unwrap(), sizes);
+}
+
+/// What a value leaves out is written as the default of its field.
+#[test]
+fn defaults_are_written() {
+    #[derive(Serialize)]
+    struct Order {
+        number: i32,
+    }
+    let text = r#"{"type": "record", "name": "Order", "fields": [
+        {"name": "note", "type": ["null", "string"], "default": null, "aliases": ["remark"]}, {"name": "number", "type": "int"},
+        {"name": "currency", "type": "string", "default": "EUR"}]}"#;
+    let schema = CheckedSchema::parse(text, []).unwrap();
+    assert_eq!(schema.write(&Order { number: 1 }).unwrap(), b"\0\x02\x06EUR");
+}
+
+/// Avro 1.12, "Complex Types": what is a default of which type.
+#[test]
+fn defaults_are_of_the_types_of_their_fields() {
+    let parse = |ty: Value, default: Value| {
+        let fields = json!([{"name": "a", "type": ty, "default": default}]);
+        CheckedSchema::parse(&json!({"type": "record", "name": "R", "fields": fields}).to_string(), [])
+    };
+    let fixed = json!({"type": "fixed", "name": "F", "size": 2});
+    let size = json!({"type": "enum", "name": "Size", "symbols": ["S", "M"]});
+    let decimal = json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2});
+    let record = json!({"type": "record", "name": "P", "fields": [{"name": "x", "type": "int"}]});
+    for (ty, default) in [
+        (json!("null"), Value::Null),
+        (json!("boolean"), json!(true)),
+        (json!("long"), json!(1)),
+        (json!("double"), json!(1.1)),
+        (json!("float"), json!(1)),
+        (json!("bytes"), json!("\u{ff}")),
+        (json!("string"), json!("foo")),
+        (record.clone(), json!({"x": 1})),
+        (size.clone(), json!("M")),
+        (json!({"type": "array", "items": "int"}), json!([1])),
+        (json!({"type": "map", "values": "int"}), json!({"a": 1})),
+        (fixed.clone(), json!("\u{ff}\0")),
+        (decimal, json!("\u{ff}")),
+        (json!(["string", "null"]), Value::Null),
+        (json!(["null", size]), json!("S")),
+        // As in Java, though no datum has these: a field that is missing is an error then.
+        (fixed.clone(), json!("")),
+        (json!("bytes"), json!("\u{100}")),
+    ] {
+        parse(ty.clone(), default).unwrap_or_else(|error| panic!("{ty}: {error}"));
+    }
+    for (ty, default) in [
+        (json!("int"), json!("1")),
+        (json!("int"), json!(2_147_483_648_u64)),
+        (json!("string"), Value::Null),
+        (json!("bytes"), json!([1])),
+        (record, json!({})),
+        (size, json!("L")),
+        (json!({"type": "array", "items": "int"}), json!(["a"])),
+        (fixed, json!(1)),
+        (json!(["null", "int"]), json!("x")),
+    ] {
+        let error = parse(ty.clone(), default).expect_err(&ty.to_string());
+        assert!(error.to_string().contains("default of `a` of `R`"), "{error}");
+    }
+}
+
+/// The library takes a `Ref` without a namespace for one in the namespace around it. And aliases are no names (Avro 1.12, "Aliases").
+#[test]
+fn names_and_aliases_as_avro_has_them() {
+    let field = |ty: Value| json!([{"name": "a", "type": ty}]);
+    let bare = json!({"type": "record", "name": "X", "fields": []});
+    let within = |ty: Value| json!({"type": "record", "name": "n.X", "fields": field(ty)});
+    for ty in [json!(".X"), bare.clone(), json!({"type": ".X"})] {
+        let all = json!([bare, within(ty)]);
+        let error = CheckedSchema::parse(&all.to_string(), []).unwrap_err();
+        assert!(error.to_string().contains("`n.X`"), "{error}");
+    }
+    let order =
+        |name: &str, alias: &str| json!({"type": "record", "name": name, "aliases": [alias], "fields": []});
+    for all in [
+        json!([order("OrderV2", "Order"), {"type": "record", "name": "Order", "fields": []}]),
+        json!([order("OrderCreated", "OrderEvent"), order("OrderUpdated", "OrderEvent")]),
+    ] {
+        let schema = CheckedSchema::parse(&all.to_string(), []).unwrap();
+        schema.check(b"\x02").unwrap();
+    }
+}
+
+/// A registry's references, in their order: as fields of a record would be.
+#[test]
+fn references_are_read_in_their_order() {
+    let status = json!({"type": "enum", "name": "Status", "symbols": ["A", "B"]});
+    let with = |name: &str, ty: Value| {
+        json!({"type": "record", "name": name, "fields": [{"name": "status", "type": ty}]}).to_string()
+    };
+    let (first, second) = (with("First", status), with("Second", json!("Status")));
+    let list = r#"["null", {"type": "fixed", "name": "Two", "size": 2}]"#;
+    let named = r#"{"name": "X", "type": {"type": "record", "name": "Y", "fields": []}}"#;
+    for _ in 0..20 {
+        let schema =
+            CheckedSchema::parse(r#"["Second", "Two", "Y"]"#, [&*first, &*second, list, named]).unwrap();
+        schema.check(b"\0\x02").unwrap();
+    }
+    assert_eq!(
+        CheckedSchema::parse(&second, [&*second, &*first]).unwrap_err().kind(),
+        ErrorKind::InvalidData
+    );
+}
+
+/// Large models have thousands of fields that may be null.
+#[test]
+fn many_fields_with_defaults() {
+    let fields: Vec<Value> = (0..20_000)
+        .map(|at| json!({"name": format!("f{at}"), "type": ["null", "string"], "default": null}))
+        .collect();
+    let schema = json!({"type": "record", "name": "R", "fields": fields});
+    CheckedSchema::parse(&schema.to_string(), []).unwrap();
 }

@@ -6,8 +6,8 @@ use crate::finding::{Budget, short};
 use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_avro::apacheavro022::CheckedSchema;
-use cloudevents_core::{Data, MediaType};
-use serde_json::{Value, json};
+use cloudevents_core::{Data, ErrorKind, MediaType};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The longest name or namespace, in bytes: each type within another one has that of the other.
@@ -21,7 +21,7 @@ const ALIAS: usize = 2 * NAME;
 pub(super) fn compile(document: &Value, budget: &mut Budget) -> Result<Schema, SchemaFault> {
     names_within(document)?;
     keep_within(budget, kept(std::slice::from_ref(document)))?;
-    parse(&Types::default().read(document, ""), None)
+    parse(document, &[])
 }
 
 /// A type, or the list of types that the document is.
@@ -51,14 +51,14 @@ impl Parts {
             Value::Array(variants) => variants.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let mut types = Types::default();
         let mut parts = Self::default();
         for variant in variants {
-            let ty = types.read(variant, "");
-            let used = types.used.drain().filter_map(|name| parts.defined.get(&name).copied());
+            let mut types = Types::default();
+            types.read(variant, "");
+            let used = types.used.iter().filter_map(|name| parts.defined.get(name).copied());
             let used: BTreeSet<usize> = used.collect();
             let at = parts.variants.len();
-            for name in types.defined.drain() {
+            for name in types.defined {
                 parts.within.extend(name.rsplit('.').next().map(str::to_owned));
                 parts.within.insert(name.clone());
                 parts.defined.entry(name).or_insert(at);
@@ -71,7 +71,7 @@ impl Parts {
                 }
             }
             parts.variants.push(Variant {
-                ty,
+                ty: variant.clone(),
                 used: used.into_iter().collect(),
                 kept: kept(std::slice::from_ref(variant)),
             });
@@ -97,17 +97,11 @@ impl Parts {
         }
         let used: Vec<&Variant> = used.into_iter().filter_map(|at| self.variants.get(at)).collect();
         keep_within(budget, used.iter().map(|variant| variant.kept).fold(0, usize::saturating_add))?;
-        let Some((one, before)) = used.split_last().filter(|(_, before)| !before.is_empty()) else {
-            return parse(self.variants.get(at).map_or(&Value::Null, |variant| &variant.ty), None);
-        };
-        // The library parses several documents in any order, and the fields of a record in theirs.
-        let mut name = "TypesBefore".to_owned();
-        while self.defined.contains_key(&name) {
-            name.push('_');
+        let types: Vec<&Value> = used.iter().map(|variant| &variant.ty).collect();
+        match types.split_last() {
+            Some((one, before)) => parse(one, before),
+            None => parse(&Value::Null, &[]),
         }
-        let field = |(at, variant): (usize, &&Variant)| json!({"name": format!("f{at}"), "type": variant.ty});
-        let fields: Vec<Value> = before.iter().enumerate().map(field).collect();
-        parse(&one.ty, Some(&json!({"type": "record", "name": name, "fields": fields})))
     }
 }
 
@@ -199,9 +193,16 @@ fn is_avro(media_type: MediaType<'_>) -> bool {
         || media_type.subtype().to_ascii_lowercase().ends_with("+avro")
 }
 
-fn parse(ty: &Value, before: Option<&Value>) -> Result<Schema, SchemaFault> {
-    let before = before.map(Value::to_string);
-    CheckedSchema::parse(&ty.to_string(), before.as_deref())
-        .map(Schema::Avro)
-        .map_err(|error| SchemaFault::Invalid(error.detail().to_owned()))
+/// A type, and those before it that it uses.
+fn parse(ty: &Value, before: &[&Value]) -> Result<Schema, SchemaFault> {
+    let before: Vec<String> = before.iter().map(|ty| ty.to_string()).collect();
+    CheckedSchema::parse(&ty.to_string(), before.iter().map(String::as_str)).map(Schema::Avro).map_err(
+        |error| {
+            let detail = error.detail().to_owned();
+            match error.kind() {
+                ErrorKind::TooLarge => SchemaFault::Beyond(detail),
+                _ => SchemaFault::Invalid(detail),
+            }
+        },
+    )
 }
