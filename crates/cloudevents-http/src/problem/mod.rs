@@ -345,7 +345,7 @@ impl From<Problem> for Error {
         match &problem.0.error {
             Some(error) => error.clone(),
             None => {
-                let error = Error::new(ErrorKind::Refused).with_detail(problem.to_string());
+                let error = Error::new(ErrorKind::Refused).with_detail(without_code(&problem.to_string()));
                 let error = match problem.retry_after() {
                     Some(after) => error.with_retry_after(after),
                     None => error.with_temporary(problem.is_temporary()),
@@ -354,6 +354,11 @@ impl From<Problem> for Error {
             }
         }
     }
+}
+
+/// What a refusal says, without the code that the error has, too.
+pub(crate) fn without_code(text: &str) -> String {
+    text.trim_end_matches(&format!(" [{}]", ErrorKind::Refused.code())).to_owned()
 }
 
 /// Text of a peer in one line: what begins another line of a log, or acts on a terminal, is escaped.

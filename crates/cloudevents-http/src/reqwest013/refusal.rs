@@ -115,7 +115,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], secr
     // Too large for now is about the message alone (RFC 9110, section 15.5.14).
     let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE && refusal.retry_after().is_some();
     let kind = if is_too_large { ErrorKind::TooLarge } else { ErrorKind::Refused };
-    let error = Error::new(kind).with_detail(refusal.to_string());
+    let error = Error::new(kind).with_detail(problem::without_code(&refusal.to_string()));
     let error = match refusal.retry_after() {
         Some(after) => error.with_retry_after(after).with_help(format!("try again after {after:?}")),
         None if status.is_redirection() => {

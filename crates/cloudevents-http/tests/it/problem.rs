@@ -131,6 +131,14 @@ fn a_title_is_shown_that_says_more_than_the_status() {
     assert_eq!(shown("Conflict"), "409 Conflict");
 }
 
+/// A receiver of this toolkit gives the code `refused` for what it rejects, which the error of its sender has, too.
+#[test]
+fn an_error_has_its_code_once() {
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no order [x] [refused]").with_code("refused");
+    let error = cloudevents_core::Error::from(problem);
+    assert_eq!(error.to_string(), "the peer refused this: 422 Unprocessable Entity: no order [x] [refused]");
+}
+
 #[test]
 fn a_used_map_of_headers_keeps_nothing_of_another_message() {
     let used = || {
