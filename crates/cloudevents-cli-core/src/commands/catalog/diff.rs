@@ -17,16 +17,17 @@ use std::path::PathBuf;
 ///
 /// A breaking change, such as an attribute or a property that is required now, is an error. A possible one is a warning: it concerns events
 /// with something that the old version did not describe, or definitions that cannot be compared, such as Avro schemas that differ. What is
-/// allowed additionally is not reported.
+/// allowed additionally is not reported. Both catalogs are read leniently: `ce catalog lint` names their mistakes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce catalog diff released.xreg.json shop.xreg.json
   ce catalog diff --strict catalogs/ shop.xreg.json   possible ones count, too
 
-Exit status: 0 no change is breaking, 1 one is, 2 a catalog cannot be read.")]
+Exit status: 0 no change is breaking, 1 one is, 2 a catalog cannot be read,
+3 a registry cannot be reached.")]
 pub struct Diff {
-    /// The earlier version: a file, a folder, or `-` for standard input.
+    /// The earlier version: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "OLD")]
     old: PathBuf,
     /// The later version.

@@ -5,6 +5,7 @@ use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
+    plain::plain,
     report::Report,
 };
 use clap::Args;
@@ -14,14 +15,17 @@ use std::path::PathBuf;
 
 /// Make an example of an event for each message, or for those that are named.
 ///
-/// Placeholders of templates have their names as values. Payloads follow JSON Schemas; there are none for schemas of other formats.
+/// Placeholders of templates have their names as values. Payloads follow JSON Schemas, without a search: where a text must have a
+/// `pattern`, for example, no payload is found. Events with schemas of other formats, such as Avro, have no payload. Messages for which no
+/// valid event is found are reported. The catalog is read leniently.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce catalog example shop.xreg.json
   ce catalog example shop.xreg.json com.example.order > order.json
 
-Exit status: 0 done, 1 a message has no example that is valid, 2 the catalog cannot be read.")]
+Exit status: 0 done, 1 a message that is named has no example, or no message has one,
+2 the catalog cannot be read, 3 a registry cannot be reached.")]
 pub struct Example {
     /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]
@@ -43,17 +47,29 @@ pub(super) fn run(command: &Example, console: &Console) -> Result<Status, Failur
         console.error(Status::No, &Report::new(format!("`{}` defines no events", loaded.name)));
     }
     let mut emit = Emit::new(console);
-    for message in messages {
+    let mut is_found = false;
+    for message in &messages {
         match example(message) {
-            Ok(event) => emit.event(&event)?,
+            Ok(event) => {
+                is_found = true;
+                emit.event(&event)?;
+            }
             Err(why) => {
                 emit.flush()?;
-                let report = Report::new(format!("no example is found for `{}`", message.id())).detail(why);
-                console.error(Status::No, &report.kind("no-example").from(message.xid().to_owned()));
+                let words = format!("no example is found for `{}`", plain(message.xid()));
+                let is_named = !command.messages.is_empty();
+                let report = if is_named { Report::new(words) } else { Report::warning(words) };
+                console.report(&report.detail(why).kind("no-example"));
+                if is_named {
+                    console.remember(Status::No);
+                }
             }
         }
     }
     emit.flush()?;
+    if !is_found && command.messages.is_empty() && !messages.is_empty() {
+        console.error(Status::No, &Report::new("no message has an example"));
+    }
     Ok(Status::Done)
 }
 

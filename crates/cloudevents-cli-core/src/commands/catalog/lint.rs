@@ -26,7 +26,8 @@ Examples:
   ce catalog lint https://registry.example.com/   what a registry has
   ce catalog lint --error-format json shop.xreg.json
 
-Exit status: 0 no catalog has a mistake, 1 one has, 2 a file cannot be read.")]
+Exit status: 0 no catalog has a mistake, 1 one has, 2 a file cannot be read,
+3 a registry cannot be reached.")]
 pub struct Lint {
     /// Check these files, folders and registries. `-` or no file: standard input.
     #[arg(value_name = "FILE")]

@@ -14,13 +14,16 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// List the messages of a catalog.
+///
+/// The catalog is read leniently: `ce catalog lint` names its mistakes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce catalog list shop.xreg.json
   ce catalog list --output json shop.xreg.json | jq -r .id
 
-Exit status: 0 done, 1 the catalog has no messages, 2 it cannot be read.")]
+Exit status: 0 done, 1 the catalog has no messages, 2 it cannot be read,
+3 a registry cannot be reached.")]
 pub struct List {
     /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]

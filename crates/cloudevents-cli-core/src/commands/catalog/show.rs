@@ -14,13 +14,16 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Show the definition of a message, with its base messages merged.
+///
+/// The catalog is read leniently: `ce catalog lint` names its mistakes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce catalog show shop.xreg.json com.example.order
   ce catalog show --output json shop.xreg.json com.example.order | jq .envelope
 
-Exit status: 0 done, 1 there is no such message, 2 the catalog cannot be read.")]
+Exit status: 0 done, 1 there is no such message, 2 the catalog cannot be read,
+3 a registry cannot be reached.")]
 pub struct Show {
     /// Read this catalog: a file, a folder, the URL of a registry, or `-` for standard input.
     #[arg(value_name = "CATALOG")]
@@ -46,8 +49,14 @@ pub(super) fn run(command: &Show, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
+/// The members that the first two lines have.
+const HEAD: [&str; 2] = ["messageid", "xid"];
+
 fn words(message: &Message, members: &Map<String, Value>, paint: Paint) -> String {
     let name = |name: &str| paint.text(style::NAME, &plain(name));
+    let is_line = |(member, value): &(&String, &Value)| !HEAD.contains(&member.as_str()) && value.is_string();
+    let widest =
+        members.iter().filter(is_line).map(|(member, _)| member.chars().count()).max().unwrap_or_default();
     let mut text = format!("{}\n{}\n", paint.text(style::STRONG, &plain(message.id())), plain(message.xid()));
     for (member, value) in members {
         match (member.as_str(), value) {
@@ -59,8 +68,10 @@ fn words(message: &Message, members: &Map<String, Value>, paint: Paint) -> Strin
                     text += &format!("{}\n", format!("  {padded}  {}", rule_words(rule)).trim_end());
                 }
             }
-            ("messageid" | "xid", _) => {}
-            (member, Value::String(value)) => text += &format!("{}  {}\n", name(member), plain(value)),
+            (member, _) if HEAD.contains(&member) => {}
+            (member, Value::String(value)) => {
+                text += &format!("{}  {}\n", name(&format!("{member:<widest$}")), plain(value));
+            }
             (member, value) => {
                 text +=
                     &format!("{}\n{}\n", name(member), json_view::pretty(&value.to_string(), "  ", paint));
