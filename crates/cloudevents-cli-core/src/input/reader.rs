@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal, Read, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// The bytes that are read from a file at once.
@@ -41,10 +42,17 @@ pub fn text(path: &Path, most: usize) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` cannot be read: it is not UTF-8")))
 }
 
+/// Whether standard input is read already.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// Opens a file, or standard input for `-`. Returns its name and a reader.
 pub fn reader(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
     check_written(path, Path::new("-"))?;
     if path == Path::new("-") {
+        if TAKEN.swap(true, Ordering::Relaxed) {
+            return Err(Failure::usage("standard input can be read once, and is read twice")
+                .help("name a file for one of them"));
+        }
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
             // Ignore a closed standard error: this is only a hint for the user.
             let _ = writeln!(io::stderr(), "reading standard input");
