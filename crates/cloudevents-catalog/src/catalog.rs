@@ -106,13 +106,9 @@ impl Catalog {
     pub(crate) fn new(messages: Vec<Message>, document: Value) -> Self {
         let (mut by_type, mut templates): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), Vec::new());
         for (index, message) in messages.iter().enumerate().filter(|(_, message)| message.is_event) {
-            let rule = message.attribute("type");
-            match rule.and_then(Attribute::template) {
-                Some(_) => templates.push(index),
-                None => {
-                    let ty = rule.and_then(Attribute::constant).unwrap_or(&message.id);
-                    by_type.entry(ty.to_owned()).or_default().push(index);
-                }
+            match message.constant_type() {
+                None => templates.push(index),
+                Some(ty) => by_type.entry(ty.to_owned()).or_default().push(index),
             }
         }
         Self { document, messages, by_type, templates }
@@ -209,6 +205,13 @@ impl Message {
     /// The schema of the payload that is in the message itself, or in a base message.
     pub fn dataschema(&self) -> Option<&Value> {
         self.dataschema.as_deref()
+    }
+
+    /// The type of its events, unless that is a template.
+    pub(crate) fn constant_type(&self) -> Option<&str> {
+        let rule = self.attribute("type");
+        let has_template = rule.and_then(Attribute::template).is_some();
+        (!has_template).then(|| rule.and_then(Attribute::constant).unwrap_or(&self.id))
     }
 
     fn attribute(&self, name: &str) -> Option<&Attribute> {

@@ -1,7 +1,7 @@
 //! Schemas by the attribute `dataschema`, without a catalog.
 
 use crate::finding::Notes;
-use crate::schema::{Format, Payload, Schema, SchemaFault};
+use crate::schema::{Format, Payload, Schema};
 use crate::{Judge, LoadError, LoadOptions, Verdict};
 use cloudevents_core::Event;
 use serde_json::Value;
@@ -51,10 +51,7 @@ impl DataSchemas {
         };
         let document = Value::String(document.to_owned());
         let schema = Schema::compile(&format, &document, &mut notes.compiled).map_err(|fault| {
-            let (SchemaFault::Invalid(message)
-            | SchemaFault::Beyond(message)
-            | SchemaFault::Elsewhere(message)) = fault.cut();
-            LoadError::new(format!("the schema `{uri}` cannot be used: {message}"))
+            LoadError::new(format!("the schema `{uri}` cannot be used: {}", fault.cut().words()))
         })?;
         self.schemas.insert(uri.to_owned(), (Arc::from(uri), schema));
         Ok(self)

@@ -9,7 +9,8 @@ use std::fmt;
 
 /// A catalog, and everything that was found in it.
 ///
-/// Definitions with mistakes are in the catalog as far as they can be read.
+/// Definitions with mistakes are in the catalog as far as they can be read. A schema with a mistake judges nothing: every payload passes,
+/// with [`Verdict::not_judged`](crate::Verdict::not_judged).
 #[derive(Debug)]
 pub struct Report {
     /// What was read.
@@ -110,7 +111,7 @@ rules! {
     EnvelopeMissing "envelope-missing";
     /// A message has the envelope of its group.
     EnvelopeMismatch "envelope-mismatch";
-    /// A protocol is named `NAME` or `NAME/VERSION`.
+    /// A protocol is named `NAME` or `NAME/VERSION`, and is one of the specification (advice).
     ProtocolName "protocol-name";
     /// A message has the protocol of its group.
     ProtocolMismatch "protocol-mismatch";
@@ -152,12 +153,15 @@ rules! {
     ContentType "content-type";
     /// What a reference names exists.
     Dangling "dangling";
-    /// A reference has the form of an XID, a JSON Pointer or a URI.
+    /// A reference has the form of an XID, a JSON Pointer or an absolute URI (advice, where it has to be none of them).
     Reference "reference";
     /// A schema has a document, in one form.
     SchemaDocument "schema-document";
-    /// A schema is valid in its format. Advice where it is beyond a limit of this crate, or in another document.
+    /// A schema is valid in its format, and its references into itself lead to something. Advice where it is beyond a limit of this
+    /// crate, or refers to another document.
     SchemaInvalid "schema-invalid";
+    /// Payloads are judged by a schema (advice): it is in the catalog, of a format that this build judges, and of that of the content type.
+    NotJudged "not-judged";
     /// The default version of a schema or a message exists, and so does the ancestor of a version.
     SchemaVersion "schema-version";
     /// `usage` of an endpoint is there, and has known values.
@@ -182,6 +186,9 @@ pub(crate) struct Notes<'a> {
     pub(crate) document: &'a Value,
     findings: Vec<Finding>,
     seen: HashSet<(Rule, String, String)>,
+    once: HashSet<String>,
+    /// Whether nothing is reported: what follows from a mistake that was.
+    pub(crate) is_quiet: bool,
     /// The places of versions, by those of their messages, which may have members, too.
     pub(crate) versions: HashMap<String, String>,
     /// What messages inherit.
@@ -212,6 +219,8 @@ impl<'a> Notes<'a> {
             document,
             findings: Vec::new(),
             seen: HashSet::new(),
+            once: HashSet::new(),
+            is_quiet: false,
             versions: HashMap::new(),
             inherited: Budget(Some(of_bytes)),
             compiled: Budget(Some(COMPILED)),
@@ -224,6 +233,13 @@ impl<'a> Notes<'a> {
 
     pub(crate) fn advice(&mut self, rule: Rule, place: impl Into<String>, message: impl Into<String>) {
         self.add(Level::Advice, rule, place.into(), message.into());
+    }
+
+    /// What the first one of a catalog is advice enough for.
+    pub(crate) fn advice_once(&mut self, rule: Rule, place: impl Into<String>, message: String) {
+        if !self.is_quiet && self.once.insert(message.clone()) {
+            self.advice(rule, place, message);
+        }
     }
 
     /// Reports a deviation, and returns whether it may be repaired.
@@ -258,6 +274,9 @@ impl<'a> Notes<'a> {
 
     /// What a message inherits is found again in each message that inherits it, and reported once.
     fn add(&mut self, level: Level, rule: Rule, place: String, message: String) {
+        if self.is_quiet {
+            return;
+        }
         let place = self.written(&place);
         if self.seen.insert((rule, place.clone(), message.clone())) {
             self.findings.push(Finding { level, rule, place, message });

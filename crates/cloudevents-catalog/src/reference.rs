@@ -28,6 +28,15 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// Whether a text is a URI with a scheme (RFC 3986, section 3.1).
+pub(crate) fn is_absolute(uri: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    uri.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme))
+}
+
 /// The XID of what is at a place, which is a JSON Pointer: ids may have a `~`, which pointers escape.
 pub(crate) fn xid(place: &str) -> String {
     decoded(place)

@@ -71,9 +71,12 @@ impl Attribute {
         notes: &mut Notes<'_>,
     ) -> Self {
         if Name::parse(name).is_err() {
-            let message = format!(
-                "`{name}` is not the name of an attribute: it has only lower-case letters and digits"
-            );
+            let message = match name {
+                "data" => "`data` is the payload, which has a `dataschema` and no entry here".to_owned(),
+                name => format!(
+                    "`{name}` is not the name of an attribute: it has only lower-case letters and digits"
+                ),
+            };
             notes.mistake(Rule::AttributeName, place.as_str(), message);
         }
         let ty = ty(name, members, &of("type"), notes);

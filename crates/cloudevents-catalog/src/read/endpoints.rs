@@ -1,6 +1,6 @@
 //! Endpoints: who uses them, and the groups of messages that they have.
 
-use super::{ENDPOINT_NAMES, Members, collection, ids, names, renamed};
+use super::{ENDPOINT_NAMES, Members, collection, ids, is_known_protocol, names, protocols, renamed};
 use crate::Leniency;
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
@@ -68,7 +68,17 @@ fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
         other => other.and_then(Value::as_str).into_iter().collect(),
     };
     let (is_for, empty) = (|usage: &str| usages.contains(&usage), Members::new());
-    let options = members.get("protocoloptions").and_then(Value::as_object).unwrap_or(&empty);
+    let options = match members.get("protocoloptions") {
+        Some(Value::Object(options)) => options,
+        None | Some(Value::Null) => &empty,
+        Some(other) => {
+            let message = format!("`protocoloptions` is an object, and this is {}", kind(other));
+            notes.mistake(Rule::MemberType, below(place, "protocoloptions"), message);
+            &empty
+        }
+    };
+    let name = protocol.split('/').next().filter(|_| is_known_protocol(&protocol)).unwrap_or_default();
+    protocols::check(name, options, &below(place, "protocoloptions"), notes);
     let text = |name: &str| options.get(name).and_then(Value::as_str);
     let at = |name: &str| below(&format!("{place}/protocoloptions"), name);
     let mut both = |first: &str, second: &str| {
@@ -77,7 +87,7 @@ fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
             notes.mistake(Rule::ProtocolOption, at(second), message);
         }
     };
-    match protocol.split('/').next().unwrap_or_default() {
+    match name {
         "HTTP" if usages.len() > 1 => {
             notes.mistake(Rule::Usage, below(place, "usage"), "an endpoint of HTTP has one usage");
         }
@@ -121,6 +131,19 @@ fn options(members: &Members, place: &str, notes: &mut Notes<'_>) {
             } else if is_for("subscriber") && options.contains_key("consumergroup") {
                 let message = "a subscriber makes its group, and does not state it";
                 notes.mistake(Rule::ProtocolOption, at("consumergroup"), message);
+            } else if is_for("consumer")
+                && !options.contains_key("consumergroup")
+                && options.contains_key("endpoints")
+            {
+                let message = "a consumer of Kafka states its `consumergroup`";
+                notes.mistake(Rule::ProtocolOption, below(place, "protocoloptions"), message);
+            }
+            let of_consumers = ["autooffsetreset", "enableautocommit"];
+            for name in of_consumers.into_iter().filter(|name| options.contains_key(*name)) {
+                if !is_for("consumer") {
+                    let message = format!("`{name}` is an option of consumers");
+                    notes.mistake(Rule::ProtocolOption, at(name), message);
+                }
             }
         }
         _ => {}

@@ -7,16 +7,16 @@ use super::{
     is_cloudevent, merge, names, renamed, text,
 };
 use crate::catalog::Message;
-use crate::finding::{Notes, Rule};
+use crate::finding::{Notes, Rule, short};
 use crate::raw::RawRule;
-use crate::reference::{self, Reference};
-use crate::schema::{Format, Schema};
+use crate::reference::{self, Reference, is_absolute};
+use crate::schema::{Family, Format, MESSAGE, Schema};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::MediaType;
 use cloudevents_json::codec::{below, kind, token};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Members of a message that belong to it as a resource of a registry. All others are those of its version.
@@ -34,6 +34,8 @@ struct Raw {
     from: String,
     /// What it adds to a message that has it as a base, in bytes, without `dataschema`.
     size: usize,
+    /// Whether it is the base of another one.
+    is_base: bool,
 }
 
 impl Raw {
@@ -76,16 +78,26 @@ pub(super) fn read(
                 by_place.insert(place.clone(), raws.len());
                 let dataschema = own.remove("dataschema").map(Arc::new);
                 let size = own.iter().map(|(name, value)| size(name, value)).sum();
-                raws.push((id.to_owned(), Raw { members: own, dataschema, place, from, size }));
+                let raw = Raw { members: own, dataschema, place, from, size, is_base: false };
+                raws.push((id.to_owned(), raw));
                 if raws.len() > notes.options.limits.definitions {
                     return Err(LoadError::new("there are more messages than Limits::definitions"));
                 }
             }
         }
     }
+    let base = |raw: &Raw| match Reference::parse(raw.members.get("basemessage")?.as_str()?) {
+        Reference::Local { path, .. } => by_place.get(&base_place(&path)).copied(),
+        Reference::Elsewhere => None,
+    };
+    let bases: Vec<usize> = raws.iter().filter_map(|(_, raw)| base(raw)).collect();
+    for at in bases {
+        raws.get_mut(at).into_iter().for_each(|(_, raw)| raw.is_base = true);
+    }
     let (mut messages, mut inline) = (Vec::with_capacity(raws.len()), Inline::new());
+    let mut cycles = HashSet::new();
     for (id, raw) in &raws {
-        let chain = chain(raw, &raws, &by_place, notes);
+        let (chain, is_whole) = chain(raw, &raws, &by_place, &mut cycles, notes);
         let bases = chain.iter().rev().skip(1).map(|base| base.size);
         // One alone is shared.
         let stating = stating(&chain);
@@ -93,9 +105,34 @@ pub(super) fn read(
         if !notes.inherited.spend(bases.chain(merged).fold(0, usize::saturating_add)) {
             return Err(inherits_too_much());
         }
-        messages.push(message(id, raw, &chain, &stating, schemas, &mut inline, notes)?);
+        // Behind a chain that does not end, anything may be missing.
+        notes.is_quiet = !is_whole;
+        let message = message(id, raw, &chain, &stating, schemas, &mut inline, notes);
+        notes.is_quiet = false;
+        messages.push(message?);
     }
+    alternatives(&messages, &raws, notes);
     Ok(messages)
+}
+
+/// Of several definitions of a type, one that judges no payload admits what the others refuse.
+fn alternatives(messages: &[Message], raws: &[(String, Raw)], notes: &mut Notes<'_>) {
+    let is_judged =
+        |message: &&Message| message.is_event && !matches!(&*message.schema.schema, Schema::Not(_));
+    let judged: HashSet<&str> =
+        messages.iter().filter(is_judged).filter_map(Message::constant_type).collect();
+    for (message, (_, raw)) in messages.iter().zip(raws) {
+        let Schema::Not(reason) = &*message.schema.schema else { continue };
+        if let Some(ty) = message.constant_type().filter(|ty| judged.contains(ty))
+            && message.is_event
+            && !matches!(reason, NotJudged::NoSchema)
+        {
+            let words = format!(
+                "payloads of the type `{ty}` are judged by another definition; this one, which cannot judge them, admits each of them"
+            );
+            notes.advice(Rule::NotJudged, raw.from.clone(), words);
+        }
+    }
 }
 
 fn inherits_too_much() -> LoadError {
@@ -168,14 +205,21 @@ fn flatten(members: &mut Members, place: &str, notes: &mut Notes<'_>) {
     }
 }
 
-/// The definition and its bases, from the last base to the definition.
+/// The place of the message at a path, which may go on.
+fn base_place(path: &[String]) -> String {
+    path.iter().take(4).map(|name| token(name)).collect()
+}
+
+/// The definition and its bases, from the last base to the definition, and whether the chain ends. `cycles` are the messages in those that
+/// were reported.
 fn chain<'r>(
     raw: &'r Raw,
     raws: &'r [(String, Raw)],
     by_place: &HashMap<String, usize>,
+    cycles: &mut HashSet<&'r str>,
     notes: &mut Notes<'_>,
-) -> Vec<&'r Raw> {
-    let mut chain = vec![raw];
+) -> (Vec<&'r Raw>, bool) {
+    let (mut chain, mut is_whole) = (vec![raw], true);
     let mut last = raw;
     while let Some(base) = text(&last.members, "basemessage", &last.from, notes) {
         let place = below(&last.from, "basemessage");
@@ -196,13 +240,19 @@ fn chain<'r>(
         {
             break;
         }
-        let at: String = path.iter().take(4).map(|name| token(name)).collect();
-        let Some((_, next)) = by_place.get(&at).and_then(|index| raws.get(*index)) else {
+        let next = by_place.get(&base_place(&path)).and_then(|index| raws.get(*index));
+        let Some((_, next)) = next else {
             notes.advice(Rule::BaseMissing, place, format!("there is no message `{base}`"));
             break;
         };
-        if chain.iter().any(|known| known.place == next.place) {
-            notes.mistake(Rule::BaseCycle, place, "the chain of base messages comes back to a message in it");
+        if let Some(first) = chain.iter().position(|known| known.place == next.place) {
+            let within: Vec<&str> = chain.iter().skip(first).map(|part| part.place.as_str()).collect();
+            if !within.iter().any(|place| cycles.contains(place)) {
+                let message = "the chain of base messages comes back to a message in it";
+                notes.mistake(Rule::BaseCycle, place, message);
+            }
+            cycles.extend(within);
+            is_whole = false;
             break;
         }
         if chain.len() >= notes.options.limits.references {
@@ -211,13 +261,14 @@ fn chain<'r>(
                 place,
                 "the chain of base messages is longer than Limits::references",
             );
+            is_whole = false;
             break;
         }
         chain.push(next);
         last = next;
     }
     chain.reverse();
-    chain
+    (chain, is_whole)
 }
 
 /// Those in a chain whose `dataschema` a message has, the last one first: several if they are merged, as [`merge`] does.
@@ -352,6 +403,24 @@ fn message(
     let dataschema = dataschema(stating, place);
     let schema = schema(&members, chain, dataschema.as_ref(), schemas, inline, notes)?;
     let dataschema = dataschema.map(|(schema, _)| schema);
+    if let Some(rule) = attributes.iter().find(|rule| rule.name == "datacontenttype")
+        && let Some(reason) = rule.constant().and_then(|own| schema.schema.never_judges(own))
+    {
+        notes.advice(Rule::NotJudged, rule.place.clone(), reason.to_string());
+    }
+    if let (Schema::Not(NotJudged::Format(_)), Some(format)) = (&*schema.schema, &schema.format) {
+        let text = &format.text;
+        let words = match format.family {
+            Family::Other(_) => {
+                format!("payloads are not judged: `{text}` is not a format of the specification")
+            }
+            _ => format!("payloads are not judged by schemas of the format `{text}`"),
+        };
+        let stated = below(from_of(chain, &["dataschemaformat"]), "dataschemaformat");
+        let is_stated = members.contains_key("dataschemaformat");
+        let place = if is_stated { stated } else { schema.place.clone() };
+        notes.advice_once(Rule::NotJudged, place, words);
+    }
     let rules = RawRule::read(&members, notes.options.allows(Leniency::WidePlaceholder));
     let xid = Arc::from(reference::xid(&raw.place));
     Ok(Message { id: id.to_owned(), xid, is_event, members, dataschema, attributes, schema, raw: rules })
@@ -430,12 +499,22 @@ fn schema(
                 notes.mistake(Rule::Reference, at(name, notes), format!("`{reference}` is not an XID"))
             }
             Reference::Elsewhere if result.is_none() => {
+                elsewhere(reference, at(name, notes), schemas, notes);
                 result = Some(not(NotJudged::Elsewhere(reference.to_owned()), at(name, notes)));
             }
             Reference::Elsewhere => {}
             Reference::Local { path, fragment, .. } => {
                 match schemas.find(&path, fragment, &at(name, notes), notes) {
-                    Some(found) => result = Some(found),
+                    Some(found) => {
+                        // A schema with a document has its own advice.
+                        if let (Schema::Not(reason @ NotJudged::Elsewhere(_)), None) =
+                            (&*found.schema, &found.document)
+                        {
+                            let words = format!("payloads are not judged: {reason}");
+                            notes.advice(Rule::NotJudged, at(name, notes), words);
+                        }
+                        result = Some(found);
+                    }
                     None => {
                         notes.mistake(
                             Rule::Dangling,
@@ -450,7 +529,14 @@ fn schema(
             }
         }
     }
-    let Some(found) = result else { return Ok(not(NotJudged::NoSchema, place.to_owned())) };
+    let Some(found) = result else {
+        // A base may leave the schema to those that have it as a base.
+        if stated.is_some() && chain.last().is_some_and(|raw| !raw.is_base) {
+            let words = "payloads are not judged: there is a format, and no `dataschema` or `dataschemauri`";
+            notes.advice(Rule::NotJudged, at("dataschemaformat", notes), words);
+        }
+        return Ok(not(NotJudged::NoSchema, place.to_owned()));
+    };
     if let (Some(own), Some(other)) = (&format, &found.format)
         && !own.agrees(other)
     {
@@ -459,4 +545,23 @@ fn schema(
         notes.mistake(Rule::FormatMismatch, at("dataschemaformat", notes), message);
     }
     Ok(found)
+}
+
+/// Reports a `dataschemauri` that names nothing in the catalog: nothing is fetched.
+fn elsewhere(reference: &str, place: String, schemas: &Schemas, notes: &mut Notes<'_>) {
+    if is_absolute(reference) {
+        let reason = NotJudged::Elsewhere(short(reference, MESSAGE).into_owned());
+        notes.advice(Rule::NotJudged, place, format!("payloads are not judged: {reason}"));
+        return;
+    }
+    let reference = short(reference, MESSAGE);
+    let mut words = format!(
+        "payloads are not judged: `{reference}` is neither an XID, a JSON Pointer nor an absolute URI"
+    );
+    if let Reference::Local { path, .. } = Reference::parse(&format!("/{reference}"))
+        && schemas.has(&path)
+    {
+        words.push_str(&format!("; there is a schema `/{reference}`: is a slash missing?"));
+    }
+    notes.advice(Rule::Reference, place, words);
 }

@@ -4,6 +4,7 @@ mod attributes;
 mod combine;
 mod endpoints;
 mod messages;
+mod protocols;
 mod schemas;
 
 pub(crate) use attributes::Attribute;
@@ -260,13 +261,19 @@ fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
         );
         protocol = None;
     } else if let Some(name) = protocol
-        && (name.is_empty() || name.starts_with('/') || name.ends_with('/'))
+        && (name.is_empty()
+            || name.starts_with('/')
+            || name.ends_with('/')
+            || name.contains(char::is_whitespace))
     {
         notes.mistake(
             Rule::ProtocolName,
             below(place, "protocol"),
             format!("a protocol is `NAME` or `NAME/VERSION`, and this is `{name}`"),
         );
+    } else if let Some(name) = protocol.filter(|name| !is_known_protocol(name)) {
+        let message = format!("`{name}` is not a protocol of the specification: its options are not checked");
+        notes.advice_once(Rule::ProtocolName, below(place, "protocol"), message);
     }
     let groups =
         [("envelope", envelope, Rule::EnvelopeMismatch), ("protocol", protocol, Rule::ProtocolMismatch)];
@@ -276,6 +283,16 @@ fn names(of: &Members, group: &Members, place: &str, notes: &mut Notes<'_>) {
         {
             notes.mistake(rule, below(place, name), format!("the group has `{group}`, and this is `{own}`"));
         }
+    }
+}
+
+/// The version of others is not checked: that of AMQP is another protocol.
+fn is_known_protocol(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    match name.split_once('/').unwrap_or((&name, "")) {
+        ("AMQP", version) => ["", "1.0"].contains(&version),
+        ("MQTT", version) => ["", "5", "5.0", "3.1.1"].contains(&version),
+        (name, _) => ["HTTP", "KAFKA", "NATS"].contains(&name),
     }
 }
 

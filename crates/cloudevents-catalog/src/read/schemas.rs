@@ -116,6 +116,12 @@ impl Schemas {
         version.select(selection.as_deref(), place, notes)
     }
 
+    /// Whether there is a schema at this path, or one that the path goes on from.
+    pub(super) fn has(&self, path: &[String]) -> bool {
+        matches!(path, [groups, group, schemas, id, ..]
+            if groups == "schemagroups" && schemas == "schemas" && self.entry(group, id).is_some())
+    }
+
     /// A schema, or the one that it stands for, which cannot stand for another one in turn.
     fn entry(&self, group: &str, id: &str) -> Option<&Entry> {
         let entry = self.entries.get(&(group.to_owned(), id.to_owned()))?;
@@ -272,6 +278,10 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
             return not(NotJudged::NoSchema);
         }
     };
+    let states = |members: &Members| members.contains_key("format");
+    if document.is_some() && !states(&members) && !resource.is_some_and(states) {
+        notes.advice(Rule::NotJudged, place, "payloads are not judged: the schema has no `format`");
+    }
     let (Some(document), Some(format)) = (document, &format) else {
         return not(NotJudged::Unusable("its format or its document is not known".to_owned()));
     };
@@ -293,7 +303,18 @@ pub(super) fn compile(format: &Format, document: &Value, place: &str, notes: &mu
 
 /// Reports what is wrong with a schema.
 fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
-    match fault.cut() {
+    let fault = fault.cut();
+    let words = fault.words().into_owned();
+    match fault {
+        SchemaFault::InvalidAt(pointer, message) => {
+            // A schema in a text, or of several messages together, is not in the document as such.
+            let inner = format!("{}{pointer}", notes.written(place));
+            match notes.document.pointer(&inner) {
+                Some(_) => notes.mistake(Rule::SchemaInvalid, inner, message),
+                None => notes.mistake(Rule::SchemaInvalid, place, words.clone()),
+            }
+            Schema::Not(NotJudged::Unusable(words))
+        }
         SchemaFault::Invalid(message) => {
             notes.mistake(Rule::SchemaInvalid, place, message.clone());
             Schema::Not(NotJudged::Unusable(message))
@@ -306,7 +327,7 @@ fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
             notes.advice(
                 Rule::SchemaInvalid,
                 place,
-                format!("the schema refers to another document: {message}"),
+                format!("payloads are not judged: the schema refers to another document: {message}"),
             );
             Schema::Not(NotJudged::Elsewhere(message))
         }

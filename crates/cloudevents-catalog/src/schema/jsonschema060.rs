@@ -1,5 +1,6 @@
 //! JSON Schemas by `jsonschema` 0.60.
 
+use super::invalid::invalid;
 use super::patterns::{PATTERN_BYTES, charge, looks_once, patterns};
 use super::{Format, MESSAGE, Payload, SchemaFault, fault, keep_within, too_large};
 use super::{
@@ -10,7 +11,6 @@ use crate::finding::{Budget, short};
 use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::Data;
-use jsonschema::error::ValidationErrorKind;
 use jsonschema::{
     Draft, FancyRegex, PatternOptions, ValidationError, ValidationOptions, Validator, ValidatorMap,
 };
@@ -304,7 +304,7 @@ fn compile<'d, T>(
     {
         options = options.with_draft(draft);
     }
-    let built = build(&options).map_err(invalid)?;
+    let built = build(&options).map_err(|error| invalid(&error, document))?;
     match &limits.bounds.unknown {
         None => Ok((built, limits)),
         Some(reference) => Err(SchemaFault::not_followed(reference)),
@@ -322,18 +322,6 @@ fn draft(format: &Format) -> Option<Draft> {
     })
 }
 
-fn invalid(error: ValidationError<'_>) -> SchemaFault {
-    let message = short(&error.to_string(), MESSAGE).into_owned();
-    match error.kind() {
-        ValidationErrorKind::Referencing(_) => SchemaFault::Elsewhere(message),
-        // A pattern is none, or is too large.
-        ValidationErrorKind::Format { .. } if is_of_ecma(error.instance()) => SchemaFault::Beyond(format!(
-            "a pattern takes more than {PATTERN_BYTES} bytes, or is in a form that is not known: {message}"
-        )),
-        _ => SchemaFault::Invalid(message),
-    }
-}
-
 /// Patterns that take so many bytes at most.
 fn looking_around(bytes: usize) -> PatternOptions<FancyRegex> {
     PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK).size_limit(bytes).dfa_size_limit(bytes)
@@ -342,13 +330,6 @@ fn looking_around(bytes: usize) -> PatternOptions<FancyRegex> {
 fn is_pattern(text: &str, bytes: usize) -> bool {
     let schema = serde_json::json!({"pattern": text});
     jsonschema::options().offline().with_pattern_options(looking_around(bytes)).build(&schema).is_ok()
-}
-
-/// Whether a text is a regular expression of ECMA-262, which is found without compiling it.
-fn is_of_ecma(text: &Value) -> bool {
-    let schema = serde_json::json!({"type": "string", "format": "regex"});
-    let known = jsonschema::options().offline().should_validate_formats(true).build(&schema);
-    known.is_ok_and(|known| known.is_valid(text))
 }
 
 /// Whether a pattern looks at each character of a text a few times at most: it does not look around.

@@ -14,6 +14,8 @@ mod avro_types;
 mod bounds;
 mod format;
 #[cfg(feature = "jsonschema060")]
+mod invalid;
+#[cfg(feature = "jsonschema060")]
 mod jsonschema060;
 #[cfg(feature = "jsonschema060")]
 mod patterns;
@@ -67,6 +69,8 @@ pub(crate) enum Schema {
 pub(crate) enum SchemaFault {
     /// It is not a schema of its format.
     Invalid(String),
+    /// It is not one at this JSON Pointer into it.
+    InvalidAt(String, String),
     /// It is beyond a limit, or uses what its validator does not know.
     Beyond(String),
     /// It refers to documents that are not there.
@@ -79,8 +83,19 @@ impl SchemaFault {
         let cut = |message: String| short(&message, MESSAGE).into_owned();
         match self {
             Self::Invalid(message) => Self::Invalid(cut(message)),
+            // A part of a pointer is another place.
+            Self::InvalidAt(pointer, message) if pointer.len() > MESSAGE => Self::Invalid(cut(message)),
+            Self::InvalidAt(pointer, message) => Self::InvalidAt(pointer, cut(message)),
             Self::Beyond(message) => Self::Beyond(cut(message)),
             Self::Elsewhere(message) => Self::Elsewhere(cut(message)),
+        }
+    }
+
+    /// What is wrong, and where.
+    pub(crate) fn words(&self) -> Cow<'_, str> {
+        match self {
+            Self::InvalidAt(pointer, message) => format!("{message}, at `{pointer}`").into(),
+            Self::Invalid(message) | Self::Beyond(message) | Self::Elsewhere(message) => message.into(),
         }
     }
 
@@ -110,6 +125,14 @@ impl Schema {
             Family::Protobuf => Ok(protox09::Parts::compile(document, budget)?.only()),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
+    }
+
+    /// Why no payload of this content type is judged, whatever it has.
+    pub(crate) fn never_judges(&self, content_type: &str) -> Option<NotJudged> {
+        let event = Event::builder().id("1").source("/").ty("t");
+        let event = event.payload(content_type, cloudevents_core::Payload::body("0")).build().ok()?;
+        let reason = self.judge(&Payload::new(&event), "", &mut Vec::new());
+        reason.filter(|reason| matches!(reason, NotJudged::ContentType(_)))
     }
 
     /// Judges a payload, and adds its faults, with this reference to the schema. Returns why it was not judged.

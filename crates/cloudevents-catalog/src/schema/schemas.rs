@@ -315,7 +315,7 @@ fn within<'d>(value: &'d Value, objects: &mut Vec<&'d Members>) -> usize {
     }
 }
 
-fn is_of_values(name: &str) -> bool {
+pub(super) fn is_of_values(name: &str) -> bool {
     OF_VALUES.contains(&name) || name.starts_with("x-")
 }
 
@@ -340,7 +340,7 @@ fn whole(uri: &str) -> Option<String> {
 }
 
 /// The text of percent-encoded UTF-8.
-fn decoded(text: &str) -> Option<String> {
+pub(super) fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Mistakes that the samples have: references to schemas that are not there, an empty `source`, a `time` that is a template, schemas with a
-/// brace too many, a topic to publish to with wildcards, and schemas without `dataschemaformat`, which the specification requires (MUST).
+/// brace too many, a topic to publish to with wildcards, a consumer of Kafka with a `consumer-group`, and schemas without
+/// `dataschemaformat`, which the specification requires (MUST).
 const KNOWN: &[(&str, &str)] = &[
     ("Microsoft.Storage.xreg.json", "format-missing"),
     ("kafka-consumer-endpoint.xreg.json", "dangling"),
+    ("kafka-consumer-endpoint.xreg.json", "protocol-option"),
     ("kafka-producer-endpoint.xreg.json", "dangling"),
     ("minimal-amqp-external-xsd.xreg.json", "format-missing"),
     ("minimal-avro.xreg.json", "format-missing"),

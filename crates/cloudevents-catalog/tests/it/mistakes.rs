@@ -13,6 +13,7 @@ const MESSAGES: &[(&str, &str, &str)] = &[
     (r#""envelope": "CloudEvents/1.0", "envelopemetadata": []"#, "member-type", "/envelopemetadata"),
     (r#""protocol": "HTTP/""#, "protocol-name", "/protocol"),
     (r#""protocol": "None""#, "protocol-none", "/protocol"),
+    (r#""protocol": "MQTT 5""#, "protocol-name", "/protocol"),
     (
         r#""protocol": "HTTP", "protocoloptions": {"method": "POST", "status": "200"}"#,
         "protocol-option",
@@ -34,7 +35,28 @@ const MESSAGES: &[(&str, &str, &str)] = &[
     (
         r#""dataschemaformat": "JsonSchema/draft-07", "dataschema": {"type": 1}"#,
         "schema-invalid",
-        "/dataschema",
+        "/dataschema/type",
+    ),
+    // References into the document itself that lead to nothing.
+    (
+        r##""dataschemaformat": "JsonSchema/draft-07", "dataschema": {"items": {"$ref": "#/definitions/itm"}, "definitions": {"item": {}}}"##,
+        "schema-invalid",
+        "/dataschema/items/$ref",
+    ),
+    (
+        r##""dataschemaformat": "JsonSchema/draft/2020-12", "dataschema": {"items": {"$ref": "#itm"}, "$defs": {"i": {"$anchor": "item"}}}"##,
+        "schema-invalid",
+        "/dataschema/items/$ref",
+    ),
+    (
+        r##""dataschemaformat": "JsonSchema/draft-07", "dataschema": {"items": {"$ref": "#definitions/item"}, "definitions": {"item": {}}}"##,
+        "schema-invalid",
+        "/dataschema/items/$ref",
+    ),
+    (
+        r##""dataschemaformat": "JsonSchema/draft-07", "dataschema": {"$id": "http://x/a.json", "items": {"$ref": "a.json#/definitions/itm"}}"##,
+        "schema-invalid",
+        "/dataschema/items/$ref",
     ),
     (
         r#""dataschemaformat": "XSD/1.1", "dataschema": "", "dataschemauri": "http://x""#,
@@ -57,6 +79,7 @@ const MESSAGES: &[(&str, &str, &str)] = &[
 /// The name of an attribute, its rule, the broken rule and the place below the attribute.
 const ATTRIBUTES: &[(&str, &str, &str, &str)] = &[
     ("Subject", r#"{}"#, "attribute-name", ""),
+    ("data", r#"{}"#, "attribute-name", ""),
     ("subject", r#"1"#, "member-type", ""),
     ("subject", r#"{"type": "text"}"#, "attribute-type", "/type"),
     ("time", r#"{"type": "datetime"}"#, "earlier-type", "/type"),
@@ -144,6 +167,54 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Options and addresses of an endpoint with this usage and protocol, the broken rule and the place below the options.
+const ENDPOINTS: &[(&str, &str, &str, &str, &str)] = &[
+    ("producer", "MQTT/5.0", r#""qos": 3"#, "protocol-option", "/qos"),
+    ("producer", "MQTT/5.0", r#""qos": "high""#, "protocol-option", "/qos"),
+    ("producer", "MQTT", r#""topic": 1"#, "protocol-option", "/topic"),
+    ("producer", "MQTT", r#""topic": "shops/{shop/orders""#, "template", "/topic"),
+    (
+        "subscriber",
+        "MQTT",
+        r#""topicfilter": "a", "retainhandling": 3"#,
+        "protocol-option",
+        "/retainhandling",
+    ),
+    ("producer", "MQTT", r#""endpoints": [{"url": "mqtt://h"}]"#, "protocol-option", "/endpoints/0"),
+    ("producer", "MQTT", r#""endpoints": [{"uri": "h:1883"}]"#, "protocol-option", "/endpoints/0/uri"),
+    ("producer", "MQTT", r#""endpoints": [{"uri": "mqtt://{host"}]"#, "template", "/endpoints/0/uri"),
+    ("producer", "MQTT", r#""endpoints": ["mqtt://h"]"#, "member-type", "/endpoints/0"),
+    ("producer", "KAFKA", r#""endpoints": "kafka:9092""#, "member-type", "/endpoints"),
+    ("producer", "KAFKA", r#""endpoints": [{}]"#, "protocol-option", "/endpoints/0"),
+    (
+        "producer",
+        "KAFKA",
+        r#""endpoints": [{"bootstrap.servers": "h:9092"}]"#,
+        "protocol-option",
+        "/endpoints/0/bootstrap.servers",
+    ),
+    ("producer", "KAFKA", r#""acks": "all""#, "protocol-option", "/acks"),
+    ("producer", "KAFKA", r#""acks": 2"#, "protocol-option", "/acks"),
+    ("producer", "KAFKA", r#""autooffsetreset": "latest""#, "protocol-option", "/autooffsetreset"),
+    (
+        "consumer",
+        "KAFKA",
+        r#""consumergroup": "g", "autooffsetreset": "newest""#,
+        "protocol-option",
+        "/autooffsetreset",
+    ),
+    (
+        "consumer",
+        "KAFKA",
+        r#""endpoints": [{"bootstrap.servers": ["h:9092"]}], "topic": "t""#,
+        "protocol-option",
+        "",
+    ),
+    ("consumer", "AMQP/1.0", r#""distribution-mode": "share""#, "protocol-option", "/distribution-mode"),
+    ("producer", "NATS", r#""subject": """#, "protocol-option", "/subject"),
+    ("producer", "HTTP", r#""query": "a=1""#, "protocol-option", "/query"),
+];
+
 #[test]
 fn each_is_named() {
     let mut cases = Vec::new();
@@ -160,6 +231,12 @@ fn each_is_named() {
     }
     for (members, rule, place) in OTHERS {
         cases.push((format!("{{{members}}}"), *rule, (*place).to_owned()));
+    }
+    for (usage, protocol, options, rule, place) in ENDPOINTS {
+        let document = format!(
+            r#"{{"endpoints": {{"e": {{"usage": ["{usage}"], "protocol": "{protocol}", "protocoloptions": {{{options}}}}}}}}}"#
+        );
+        cases.push((document, *rule, format!("/endpoints/e/protocoloptions{place}")));
     }
     assert!(cases.len() >= 40);
     let mut wrong = Vec::new();
@@ -184,6 +261,87 @@ fn each_is_named() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A mistake in a schema has its place there, and words that need no metaschema.
+#[test]
+fn mistakes_of_schemas_have_their_place() {
+    let (message, json) = ("/messagegroups/g/messages/t/dataschema", "JsonSchema/draft-07");
+    for (schema, place, words) in [
+        (
+            r#"{"properties": {"number": {"type": "int"}}}"#,
+            "/properties/number/type",
+            r#""int" is not a type of JSON Schema"#,
+        ),
+        // Of the alternatives of `items`, a schema is the one that is meant.
+        (r#"{"items": {"type": "int"}}"#, "/items/type", r#""int" is not a type of JSON Schema"#),
+        (r#"{"items": {"minItems": -1}}"#, "/items/minItems", "-1 is less than the minimum of 0"),
+        (r#"{"items": 5}"#, "/items", "5 is no value of `items`"),
+        (
+            r##"{"properties": {"a/b": {"$ref": "#/definitions/itm"}}}"##,
+            "/properties/a~1b/$ref",
+            "the reference `#/definitions/itm` leads to nothing",
+        ),
+        // A schema in a text has no places in the document.
+        (
+            r#""{\"items\": {\"type\": \"int\"}}""#,
+            "",
+            r#""int" is not a type of JSON Schema, at `/items/type`"#,
+        ),
+    ] {
+        let document = format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{"dataschemaformat": "{json}", "dataschema": {schema}}}}}}}}}}}"#
+        );
+        let report = Catalog::read(&document, &LoadOptions::strict()).unwrap();
+        let found: Vec<_> = report.findings.iter().map(Finding::to_string).collect();
+        assert_eq!(found, [format!("{message}{place}: {words} [schema-invalid]")], "{schema}");
+    }
+    // What several messages state together is in none of them as such.
+    let document = r#"{"messagegroups": {"g": {"messages": {
+        "t": {"dataschemaformat": "JsonSchema/draft-07", "dataschema": {"properties": {"b": {"type": "int"}}}},
+        "u": {"basemessage": "/messagegroups/g/messages/t", "dataschema": {"properties": {"a": {"minLength": 1}}}}
+    }}}}"#;
+    let report = Catalog::read(document, &LoadOptions::strict()).unwrap();
+    let found: Vec<&str> = report.mistakes().map(|finding| &*finding.place).collect();
+    let below = ["t/dataschema/properties/b/type", "u/dataschema"];
+    assert_eq!(found, below.map(|place| format!("/messagegroups/g/messages/{place}")));
+}
+
+/// What is in another document is not known to be wrong, and neither are references in examples.
+#[test]
+fn references_to_other_documents_are_advice() {
+    for schema in [
+        r#"{"items": {"$ref": "http://example.com/item.json#/definitions/itm"}}"#,
+        r#"{"$id": "http://example.com/a.json", "items": {"$ref": "item.json"}}"#,
+    ] {
+        let document = format!(
+            r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{"dataschemaformat": "JsonSchema/draft-07", "dataschema": {schema}}}}}}}}}}}"#
+        );
+        let report = Catalog::read(&document, &LoadOptions::strict()).unwrap();
+        let found: Vec<_> = report.findings.iter().map(|at| (at.level, at.rule.code())).collect();
+        assert_eq!(found, [(Level::Advice, "schema-invalid")], "{schema}");
+        let words =
+            "payloads are not judged: the schema refers to another document: http://example.com/item.json";
+        assert!(report.findings[0].message.starts_with(words), "{:?}", report.findings);
+    }
+    let schema = r##"{"type": "object", "examples": [{"$ref": "#/definitions/itm"}]}"##;
+    let document = format!(
+        r#"{{"messagegroups": {{"g": {{"messages": {{"t": {{"dataschemaformat": "JsonSchema/draft-07", "dataschema": {schema}}}}}}}}}}}"#
+    );
+    assert_eq!(Catalog::read(&document, &LoadOptions::strict()).unwrap().findings, []);
+}
+
+/// A cycle is one mistake: what the messages in it, and those that have it as a base, seem to have besides follows from it.
+#[test]
+fn a_cycle_of_base_messages_is_one_mistake() {
+    let document = r#"{"messagegroups": {"g": {"messages": {
+        "s": {"basemessage": "/messagegroups/g/messages/t", "envelopemetadata": {}},
+        "t": {"basemessage": "/messagegroups/g/messages/u", "dataschemaformat": "Avro/1.12.0", "dataschema": {"type": "object"}},
+        "u": {"basemessage": "/messagegroups/g/messages/t", "dataschemauri": "/schemagroups/g/schemas/x"}
+    }}}}"#;
+    let report = Catalog::read(document, &LoadOptions::strict()).unwrap();
+    let found: Vec<_> = report.findings.iter().map(|at| (at.rule.code(), &*at.place)).collect();
+    assert_eq!(found, [("base-cycle", "/messagegroups/g/messages/u/basemessage")]);
 }
 
 /// A deviation has one finding: a repair if it can be read, else the mistake that remains.
@@ -257,7 +415,7 @@ fn places_are_those_of_the_document() {
         (
             message(r#""dataschemaformat": "JsonSchema/draft-07", "schema": {"type": 1}"#),
             of_message,
-            &["/schema"],
+            &["/schema/type"],
         ),
         (
             schema(r#""format": "JsonSchema/draft-07", "schemabase64": "eyJ0eXBlIjoxfQ==""#),
