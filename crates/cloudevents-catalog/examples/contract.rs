@@ -28,6 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A producer with the contract does not send the second event.
     for event in [order(r#"{"number": 42}"#)?, order("{}")?] {
         match contract.admit(&event) {
+            // What cannot be judged is admitted, such as without the feature `jsonschema060`.
+            Ok(verdict) if verdict.not_judged().is_some() => println!("not sent: {verdict}"),
             Ok(_) => drop(sender.send(event).await?),
             Err(refused) => println!("not sent: {refused}"),
         }
@@ -41,6 +43,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         done.send(())?;
         // To log it instead, go on here.
         let verdict = admitted.map_err(Failure::reject)?;
+        if let Some(reason) = verdict.not_judged() {
+            return Err(Failure::reject(reason.to_string()));
+        }
         println!("an order of shop {}", verdict.placeholder("shop").unwrap_or_default());
         Ok(())
     };

@@ -30,7 +30,8 @@ impl LoadOptions {
         Self::default()
     }
 
-    /// Accepts every deviation that has a name, and reports it.
+    /// Accepts every deviation that has a name, and reports it. By [`Leniency::WidePlaceholder`], events are valid that the same catalog
+    /// refuses when it is read strictly.
     pub fn lenient() -> Self {
         Self { limits: Limits::default(), allowed: Leniency::ALL.to_vec() }
     }
@@ -106,7 +107,8 @@ pub enum Leniency {
     EarliestTime,
     /// `usage` of an endpoint is a string, not an array.
     SingleUsage,
-    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value.
+    /// Placeholders match any text. By RFC 6570, reserved characters such as `/` are percent-encoded in a value. It changes verdicts on
+    /// events, and is the only one that is not about the catalog: [`Verdict::repairs`](crate::Verdict::repairs) names it.
     WidePlaceholder,
 }
 

@@ -26,7 +26,23 @@ pub trait Judge: Send + Sync {
 
     /// The verdict on a valid event: a step before sending, and the first one of a handler. See `examples/contract.rs`.
     ///
+    /// An event whose payload could not be judged is valid: look at [`Verdict::not_judged`] to refuse it. In a handler, use
+    /// `admit(&event).map_err(Failure::reject)?`: a bare `?` tries the message again, and rejects it after the last attempt.
+    ///
     /// Errors: the event is invalid, or nothing defines it.
+    ///
+    /// ```
+    /// use cloudevents_catalog::{Catalog, Judge, NotJudged};
+    /// use cloudevents_core::Event;
+    ///
+    /// let catalog = Catalog::parse(r#"{"messagegroups": {"shop": {"messages": {"com.example.order": {
+    ///     "envelope": "CloudEvents/1.0", "dataschemaformat": "XSD/1.1", "dataschema": "<order/>"
+    /// }}}}}"#)?;
+    /// let event = Event::builder().id("1").source("/s").ty("com.example.order").build()?;
+    /// let verdict = catalog.admit(&event)?;
+    /// assert_eq!(verdict.not_judged(), Some(&NotJudged::Format("XSD/1.1".to_owned())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn admit(&self, event: &Event) -> Result<Verdict, Refused> {
         let verdict = self.judge(event);
         match verdict.outcome() {
@@ -118,7 +134,7 @@ impl Verdict {
         &self.faults
     }
 
-    /// Why the payload was not judged. `None` if it was.
+    /// Why the payload was not judged. `None` if it was. [`Judge::admit`] lets such an event pass.
     pub fn not_judged(&self) -> Option<&NotJudged> {
         self.not_judged.as_ref()
     }

@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The id, the shop, which is a placeholder of the source, and the subject, which is required. `region` is a constant.
     let order = Data { number: 42.try_into()?, status: DataStatus::Placed, note: None };
     let placed = TypedEvent::build(builder("1", "7", "orders/42"), order)?;
-    contract.admit(placed.event())?;
+    // A payload that cannot be judged is admitted, such as without the feature `jsonschema060`.
+    if let Some(reason) = contract.admit(placed.event())?.not_judged() {
+        return Err(reason.to_string().into());
+    }
     println!("{}", String::from_utf8_lossy(&json::encode_lossy(placed.event())));
 
     // A consumer reads the same type.

@@ -14,7 +14,8 @@ type Members = Map<String, Value>;
 
 /// An endpoint of a catalog: the address of a sender or a receiver, and the contract of the messages there.
 ///
-/// As a [`Judge`], it judges by the definitions of its own messages and of its message groups only.
+/// As a [`Judge`], it judges by the definitions of its own messages and of its message groups only, and those in this catalog. Events of
+/// others are undefined here, where the whole [`Catalog`] may have a definition of them.
 ///
 /// ```
 /// use cloudevents_catalog::Catalog;

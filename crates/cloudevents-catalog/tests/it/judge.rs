@@ -284,3 +284,41 @@ fn a_symbol_that_is_allowed_is_valid() {
     assert_eq!(catalog.judge(&event("a/b")).outcome(), Outcome::Valid);
     assert_eq!(catalog.judge(&event("a/c")).outcome(), Outcome::Invalid);
 }
+
+/// What the README says of handlers: a refusal is rejected where the handler says that, and not by `?` alone.
+#[test]
+fn refusals_in_handlers() {
+    use cloudevents_core::Error;
+    use cloudevents_transport::Failure;
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let refused = || Catalog::default().admit(&event).unwrap_err();
+    assert!(Failure::reject(refused()).is_reject());
+    let bare = Failure::from(refused());
+    assert!(!bare.is_reject() && format!("{bare:?}").starts_with("Retry"), "{bare:?}");
+    let data = Failure::from(Error::from(refused()));
+    assert!(format!("{data:?}").starts_with("Malformed"), "{data:?}");
+}
+
+/// What the README says of texts, of `format`, and of members that are there twice.
+#[test]
+fn what_counts_as_valid() {
+    let of = |format: &str| {
+        catalog(&format!(
+            r#"{{"envelope": "CloudEvents/1.0", "envelopemetadata": {{"n": {{"type": "integer"}}}}, "dataschemaformat": "{format}",
+                "dataschema": {{"properties": {{"when": {{"format": "date-time"}}, "n": {{"minimum": 1}}}}}}}}"#
+        ))
+    };
+    let (earlier, later) = (of("JsonSchema/draft-07"), of("JsonSchema/draft/2020-12"));
+    for (n, payload, of_earlier, of_later) in [
+        ("3", "{}", true, true),
+        ("03", "{}", false, false),
+        ("3", r#"{"when": "yesterday"}"#, false, true),
+        ("3", r#"{"n": 0, "n": 1}"#, true, true),
+        ("3", r#"{"n": 1, "n": 0}"#, false, false),
+    ] {
+        let event = event().extension("n", n).payload("application/json", Payload::body(payload));
+        let event = event.build().unwrap();
+        let found = (earlier.admit(&event).is_ok(), later.admit(&event).is_ok());
+        assert_eq!(found, (of_earlier, of_later), "{n} {payload}");
+    }
+}
