@@ -127,6 +127,7 @@ fn alternatives(messages: &[Message], raws: &[(String, Raw)], notes: &mut Notes<
             && message.is_event
             && !matches!(reason, NotJudged::NoSchema)
         {
+            let ty = short(ty, MESSAGE / 4);
             let words = format!(
                 "payloads of the type `{ty}` are judged by another definition; this one, which cannot judge them, admits each of them"
             );
@@ -507,11 +508,10 @@ fn schema(
                 match schemas.find(&path, fragment, &at(name, notes), notes) {
                     Some(found) => {
                         // A schema with a document has its own advice.
-                        if let (Schema::Not(reason @ NotJudged::Elsewhere(_)), None) =
+                        if let (Schema::Not(NotJudged::Elsewhere(uri)), None) =
                             (&*found.schema, &found.document)
                         {
-                            let words = format!("payloads are not judged: {reason}");
-                            notes.advice(Rule::NotJudged, at(name, notes), words);
+                            elsewhere(uri, at(name, notes), schemas, notes);
                         }
                         result = Some(found);
                     }
@@ -547,7 +547,7 @@ fn schema(
     Ok(found)
 }
 
-/// Reports a `dataschemauri` that names nothing in the catalog: nothing is fetched.
+/// Reports a reference to a schema that is not in the catalog: nothing is fetched.
 fn elsewhere(reference: &str, place: String, schemas: &Schemas, notes: &mut Notes<'_>) {
     if is_absolute(reference) {
         let reason = NotJudged::Elsewhere(short(reference, MESSAGE).into_owned());

@@ -173,3 +173,30 @@ fn endpoints() {
         assert_eq!(endpoint(protocol, options), [], "{protocol} {options}");
     }
 }
+
+/// Many messages may have one schema, or one type.
+#[test]
+fn advice_is_short() {
+    let long = "a".repeat(100_000);
+    let message = |uri: &str, format: &str| {
+        format!(
+            r#""envelope": "CloudEvents/1.0", "dataschemaformat": "{format}", "dataschemauri": "{uri}",
+                "envelopemetadata": {{"type": {{"value": "{long}"}}}}"#
+        )
+    };
+    let messages = [
+        message("/schemagroups/g/schemas/json", "JsonSchema/draft-07"),
+        message("/schemagroups/g/schemas/away", "JsonSchema/draft-07"),
+        message(&format!("http://{long}"), "JsonSchema/draft-07"),
+        message(&long, "JsonSchema/draft-07"),
+    ];
+    let messages: Vec<String> =
+        messages.iter().enumerate().map(|(at, members)| format!(r#""m{at}": {{{members}}}"#)).collect();
+    let schemas = SCHEMAS.replace("order.json", &long);
+    let document =
+        format!(r#"{{{schemas}, "messagegroups": {{"m": {{"messages": {{{}}}}}}}}}"#, messages.join(","));
+    let found = advice(&document);
+    let of_schemas: Vec<_> = found.iter().filter(|(rule, ..)| *rule != "id-is-type").collect();
+    assert_eq!(of_schemas.len(), 6, "{of_schemas:?}");
+    assert!(of_schemas.iter().all(|(_, _, message)| message.len() < 700));
+}
