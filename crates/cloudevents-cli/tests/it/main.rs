@@ -66,6 +66,8 @@ mod producer;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(all(unix, feature = "amqp"))]
+mod redriving;
 mod select;
 mod sending;
 mod settings;

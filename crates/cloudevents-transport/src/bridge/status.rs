@@ -21,17 +21,31 @@ impl BridgeStatus {
     /// Whether both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as they come, and
     /// the last attempt did not show the target to be unavailable.
     ///
-    /// A bridge that holds no message is ready though its last attempts failed: only the next message shows whether the target is back.
-    /// This is so from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not ready.
+    /// A bridge without [pending](Self::pending) messages is ready though its last attempts failed: only the next message shows whether the
+    /// target is back. This is so from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not
+    /// ready.
     pub fn is_ready(&self) -> bool {
         let letters = self.dead_letters.as_ref();
         let state = self.activity.state();
-        let holds_some = self.received.snapshot().unsettled() > 0;
         self.source.state().is_connected()
             && self.target.connectivity().state().is_connected()
             && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
             && state != RunState::Disconnected
-            && !(holds_some && (self.tally.is_down() || state.is_stalled()))
+            && !(self.pending() > 0 && (self.tally.is_down() || state.is_stalled()))
+    }
+
+    /// The number of messages that are still to be moved: those on their way, those that wait for another attempt, and
+    /// [those without a dead letter](Self::waiting_letters). What stays as it is until the bridge ends does not count: what a dry run
+    /// shows, and what the filter of a redrive leaves in a queue.
+    pub fn pending(&self) -> u64 {
+        let here = self.received.snapshot().unsettled().saturating_sub(self.activity.held() as u64);
+        here.saturating_add(self.waiting_letters() as u64)
+    }
+
+    /// The number of messages rejected at the source that its dead-letter sink does not have. After the end: those that it never got. They
+    /// are at the source as before.
+    pub fn waiting_letters(&self) -> usize {
+        self.letters.used().messages
     }
 
     /// What it does now.
@@ -89,11 +103,10 @@ impl BridgeStatus {
             "Messages that failed, and wait for their next attempt.",
             self.activity.waiting(),
         );
-        let letters = self.letters.used().messages;
         gauge(
             "waiting_letters",
             "Messages rejected at the source that its dead-letter sink does not have yet.",
-            letters,
+            self.waiting_letters(),
         );
         let longest = self.activity.longest_running().unwrap_or_default().as_millis();
         let help = "For how long the message has been on its way that was begun first of those that are.";

@@ -93,8 +93,8 @@ impl Sink {
     }
 
     /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
-    /// continues. Dropping the future ends it. When `over` is ready, because somebody else has the message or the receiver ends, it is not
-    /// tried again.
+    /// continues. Dropping the future ends it. When somebody else has the message, or the letters leave because the receiver ends, it is
+    /// not tried again. What the sink does not have when the receiver ends stays among the letters, to be reported.
     ///
     /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
     /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.
@@ -103,13 +103,14 @@ impl Sink {
         runtime: &Handle,
         letter: DeadLetter,
         first: Duration,
-        over: impl Future<Output = ()> + Send + 'static,
+        message: Option<Ownership>,
+        letters: &Owner,
         mut resolver: Resolver,
     ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
         let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
         let place = self.1.take(letter.received.size());
-        Box::pin(async move {
-            let _place = place;
+        let (over, letters) = (over(message, letters), letters.ownership());
+        let putting = async move {
             let mut over = pin!(over.fuse());
             let (mut failures, mut less, mut refused) = (0_u32, letter.clone(), None);
             loop {
@@ -156,6 +157,13 @@ impl Sink {
                     () = &mut over => return (Err(error), resolver),
                 }
             }
+        };
+        Box::pin(async move {
+            let ended = putting.await;
+            if ended.0.is_err() && !letters.is_held() {
+                place.stay();
+            }
+            ended
         })
     }
 }
@@ -174,7 +182,7 @@ async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(
 }
 
 /// Ready when the message is somebody else's, or the letters leave.
-pub(crate) fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
+fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
     let letters = letters.ownership();
     async move {
         let message = OptionFuture::from(message.map(Ownership::leaving));

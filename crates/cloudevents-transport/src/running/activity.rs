@@ -60,6 +60,8 @@ pub(super) struct Seen {
     pub(super) oldest: Option<Instant>,
     /// Messages that wait for their next attempt.
     pub(super) waiting: usize,
+    /// Messages that stay as they are until it ends.
+    pub(super) held: usize,
     /// Since when there have been messages here.
     pub(super) here: Option<Instant>,
 }
@@ -78,6 +80,11 @@ impl Activity {
     /// The number of messages that failed, and wait here for their next attempt.
     pub fn waiting(&self) -> usize {
         self.seen().waiting
+    }
+
+    /// The number of messages that stay as they are until it ends.
+    pub(crate) fn held(&self) -> usize {
+        self.seen().held
     }
 
     /// For how long the handler has been running that began first of those that run. `None` if none does. A handler that hangs shows here.

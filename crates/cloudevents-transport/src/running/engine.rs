@@ -504,6 +504,7 @@ impl Engine {
             running: self.handled.len(),
             oldest: oldest.map(|oldest| oldest.since),
             waiting: self.lanes.waiting(),
+            held: self.held.len(),
             here: self.here,
         });
         // What is held outside may have been settled.

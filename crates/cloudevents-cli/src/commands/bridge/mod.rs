@@ -16,7 +16,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
+    ContentMode, DecodeOptions, Error, ErrorKind, Leniency, Peer, Repair,
     transport::{
         Bridge as Moving, ConnectionState, Received,
         bridge::{BridgeStatus, Fate},
@@ -114,7 +114,7 @@ pub(crate) struct Bridge {
     /// Serve /live, /ready and /metrics at this address.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
-    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (or --idle).
+    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle).
     #[arg(long)]
     redrive: bool,
     /// With --redrive: show what would be sent, and change nothing.
@@ -126,7 +126,8 @@ pub(crate) struct Bridge {
     /// With --redrive: exit after this number of messages.
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle.
+    /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle, nor one with messages that wait for another
+    /// attempt, or refused ones that wait for their dead-letter place.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
 }
@@ -228,7 +229,7 @@ async fn run_once(
                 let unsettled = status.received().unsettled();
                 finishing(&console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
-            () = operate::idle(&status, &ends, idle) => {}
+            () = operate::idle(&status, &ends, idle, console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             config = reread(command, config, hangup, console) => reloaded = Some(config),
         }
@@ -260,17 +261,33 @@ async fn run_once(
     console.say(&summary(&status));
     // What is released from now on does not come again.
     let lost = status.received().released.saturating_sub(released);
-    if lost > 0 && !opened.keeps && !shows_all {
+    if lost > 0 && !opened.keeps {
         let lost = count(usize::try_from(lost).unwrap_or(usize::MAX), "message");
-        let report = Report::new(format!("{lost} lost"))
-            .detail("FROM keeps no message, and TO has not confirmed these");
-        console.error(Status::Network, &report);
+        if shows_all {
+            let words = format!("FROM keeps no message: what was shown is gone, {lost}");
+            console.report(&Report::warning(words).kind("redrive"));
+        } else {
+            let report = Report::new(format!("{lost} lost"))
+                .detail("FROM keeps no message, and TO has not confirmed these");
+            console.error(Status::Network, &report);
+        }
+    }
+    let letters = status.waiting_letters();
+    if letters > 0 && reloaded.is_none() {
+        let report = Report::new(format!("no dead letter for {}", count(letters, "refused message")))
+            .detail("the dead-letter place did not take what was refused, which is at FROM again");
+        console.error(Status::Network, &report.kind("dead-letter"));
     }
     if let Some(name) = is_closed {
         return Err(Failure::new(Status::Network, format!("{name} was closed by its reader")));
     }
     match ended {
         Ok(()) => Ok(reloaded),
+        // What was not done in time comes again.
+        Err(error) if error.kind() == ErrorKind::Timeout && reloaded.is_some() => {
+            console.report(&Report::warning(words(&error)).kind(error.kind().code()));
+            Ok(reloaded)
+        }
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
     }
 }

@@ -1,11 +1,16 @@
 //! Probes and metrics of a running bridge, and its end when nothing comes.
 
-use crate::failure::{Failure, Status};
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    plain::count,
+    report::Report,
+};
 use bytes::Bytes;
 use cloudevents_kit::{
     self as kit,
     http::HttpReceiverOptions,
-    transport::{Connectivity, PrometheusPage, bridge::BridgeStatus},
+    transport::{Connectivity, PrometheusPage, RunState, bridge::BridgeStatus},
 };
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -111,21 +116,58 @@ impl Hangup {
     }
 }
 
-/// Ready when no message has come for this time, and none is on its way. While an end is away, messages may wait unread; a message that
-/// could not be sent waits for another attempt, unless its sender has to make that.
-pub(super) async fn idle(status: &BridgeStatus, ends: &[Connectivity], time: Option<Duration>) {
-    let Some(time) = time else { return std::future::pending().await };
-    let mut before = (0, 0, 0);
+/// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; a message
+/// that could not be sent waits for another attempt, unless its sender has to make that. What is held until the end is not waited for.
+pub(super) async fn idle(
+    status: &BridgeStatus,
+    ends: &[Connectivity],
+    time: Option<Duration>,
+    console: &Console,
+) {
+    let Some(time) = time else { return pending().await };
+    let look = || {
+        let is_here = ends.iter().all(|end| end.state().is_connected());
+        (is_here, status.received().received, status.metrics().confirmed)
+    };
+    let (mut before, mut is_told) = (look(), false);
     loop {
         sleep(time).await;
-        let metrics = status.metrics();
-        let now = (status.received().received, metrics.confirmed, metrics.failed);
-        let is_here = ends.iter().all(|end| end.state().is_connected());
-        let activity = status.activity();
-        let is_quiet = now == before && activity.running() == 0 && activity.waiting() == 0;
-        if is_quiet && is_here && (status.is_ready() || status.received().unsettled() == 0) {
-            return;
-        }
+        let now = look();
+        let is_quiet = now == before;
         before = now;
+        if !is_quiet {
+            continue;
+        }
+        if now.0 && status.pending() == 0 {
+            let held = status.received().unsettled();
+            match status.activity().state() {
+                RunState::Blocked if held > 0 => return console.report(&at_the_bound(held)),
+                RunState::Blocked | RunState::Disconnected => {}
+                _ => return,
+            }
+        }
+        if !is_told && let Some(report) = waiting(status) {
+            console.report(&report);
+            is_told = true;
+        }
     }
+}
+
+/// What was read is held, and nothing more is read.
+fn at_the_bound(held: u64) -> Report {
+    let held = count(usize::try_from(held).unwrap_or(usize::MAX), "message");
+    let words = format!("no more than {held} can be held at once; there may be others at FROM");
+    Report::warning(words).kind("redrive").help("`in-flight` in a configuration file raises the bound")
+}
+
+/// What a bridge waits for that moves nothing.
+fn waiting(status: &BridgeStatus) -> Option<Report> {
+    let activity = status.activity();
+    let what = match (activity.running(), activity.waiting(), status.waiting_letters()) {
+        (1.., ..) | (0, 0, 0) => return None,
+        (0, 0, letters) => format!("for the dead-letter place of {}", count(letters, "refused message")),
+        (0, failed, _) => format!("for another attempt at {}", count(failed, "message")),
+    };
+    let words = format!("waiting {what}; the bridge is not idle before");
+    Some(Report::warning(words).kind("waiting").help("Ctrl-C ends it, and leaves at FROM what FROM keeps"))
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Counters, DeadLetter, InFlight, Outcome, Partition, Settlement,
     binding::{Incoming, Ownership, Resolver, Token},
-    receiving::dead_letter::{Rejected, over},
+    receiving::dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{
@@ -420,9 +420,9 @@ impl Ledger {
         let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
         let letter = DeadLetter::new(received.clone(), reason, attempt);
-        let over = over(Some(held.ownership.clone()), &books.letters);
+        let (message, first) = (Some(held.ownership.clone()), self.0.options.sink_backoff);
         let (resolver, outcome) = Outcome::channel();
-        let putting = sink.put(&self.0.runtime, letter, self.0.options.sink_backoff, over, resolver);
+        let putting = sink.put(&self.0.runtime, letter, first, message, &books.letters, resolver);
         books.waiting.add(&held);
         let sinking = Sinking { ledger: self.clone(), open: Some(held) };
         self.0.runtime.spawn(async move {

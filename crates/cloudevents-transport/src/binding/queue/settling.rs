@@ -9,7 +9,7 @@ use super::{
 use crate::{
     By, DeadLetter, Extends, Outcome, Settlement, Settles,
     binding::{Ownership, Resolver, connect::Connect},
-    receiving::dead_letter::{Rejected, over},
+    receiving::dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{
@@ -160,9 +160,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             Rejected::Sink(sink) => {
                 let letter = DeadLetter::new(held.received.clone(), reason, attempt);
                 // Runs in the runtime of this task.
-                let over = over(held.place.desk.ownership.clone(), &self.letters);
-                let first = self.options.sink_backoff;
-                let putting = sink.put(&Handle::current(), letter, first, over, resolver);
+                let (message, first) = (held.place.desk.ownership.clone(), self.options.sink_backoff);
+                let putting = sink.put(&Handle::current(), letter, first, message, &self.letters, resolver);
                 self.rejecting.push(Box::pin(async move { (held, putting.await) }));
                 None
             }

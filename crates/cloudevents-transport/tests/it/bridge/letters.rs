@@ -1,12 +1,12 @@
 //! Dead letters that the place of the policy does not take as they are.
 
-use crate::event;
+use crate::{event, events};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Carries, Confirmed, Connectivity, Content, Outcome, Outgoing, Raw, Receipt, Received, Receiver,
-    ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
-    binding::{Incoming, Receive, Settle, Token, Transmit},
+    Bridge, Carries, Confirmed, Connectivity, Content, DeadLetter, DeadLetterSink, Outcome, Outgoing, Raw,
+    Receipt, Received, Receiver, ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
+    binding::{Incoming, Receive, Settle, Token, Transmit, queue::QueueOptions},
     bridge::{BridgePolicy, Fate},
     fake::FakeQueue,
 };
@@ -262,6 +262,32 @@ async fn a_place_that_takes_nothing_shows_at_once() {
     };
     bridge.run().until(watch).await.unwrap();
     assert_eq!(from.len(), 1);
+}
+
+/// A sink that takes nothing.
+impl DeadLetterSink for Full {
+    async fn put(&self, _: DeadLetter) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Refused).with_temporary(true))
+    }
+}
+
+/// They are settled as far as the bridge is concerned, and at the source all the same.
+#[tokio::test(start_paused = true)]
+async fn letters_that_the_place_of_the_source_does_not_take_are_still_to_be_moved() {
+    let (from, to) = (FakeQueue::with_credit(5), FakeQueue::new());
+    to.refuse_if(|_| true);
+    from.sender().send_all(events(10)).await.unwrap();
+    let receiver = from.receiver_with(DecodeOptions::strict(), QueueOptions::default().with_sink(Full));
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        sleep(Duration::from_secs(60)).await;
+        assert!(status.pending() == 5 && !status.is_ready(), "{status:?}");
+    };
+    bridge.run().until(watch).await.unwrap();
+    // Those that have none at the end are reported.
+    let refused = usize::try_from(status.metrics().all_refused()).unwrap();
+    assert_eq!((status.waiting_letters(), from.len()), (refused, 10));
 }
 
 /// What is not stored stays at the source. No other message waits for it, and the target is not said to be away.

@@ -4,7 +4,8 @@ use crate::{event, events};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
-    Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, Sender, SenderCapabilities,
+    Bounds, Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, RunState, Sender,
+    SenderCapabilities,
     binding::Transmit,
     bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
     fake::FakeQueue,
@@ -85,6 +86,29 @@ async fn a_dry_run_changes_nothing() {
     run(from.receiver(DecodeOptions::strict()), &to, policy).await;
     assert_eq!(seen.lock().unwrap().len(), 10);
     assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 10, 0));
+}
+
+/// Otherwise who waits for it would wait for ever.
+#[tokio::test(start_paused = true)]
+async fn what_a_redrive_holds_until_it_ends_is_not_waited_for() {
+    for is_dry in [true, false] {
+        let (from, to) = (letters(10, None).await, FakeQueue::new());
+        let mut options = ReceiverOptions::default();
+        options.in_flight = Bounds { messages: 5, bytes: usize::MAX };
+        let mut redrive = Redrive::default();
+        redrive.dry_run = is_dry;
+        redrive.filter = (!is_dry).then(|| EventFilter::new(|_, _| Ok(false)));
+        let bridge = Bridge::new(from.receiver(options), to.sender(), policy(redrive)).unwrap();
+        let status = bridge.status();
+        assert_eq!(status.pending(), 0);
+        let watch = async {
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!((status.received().unsettled(), status.pending()), (5, 0));
+            assert_eq!(status.activity().state(), RunState::Blocked);
+        };
+        bridge.run().until(watch).await.unwrap();
+        assert_eq!((to.len(), from.len()), (0, 10));
+    }
 }
 
 #[tokio::test(start_paused = true)]

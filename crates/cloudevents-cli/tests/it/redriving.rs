@@ -1,0 +1,102 @@
+//! What `ce bridge` waits for before it is idle.
+
+use crate::program::{Bridge, GOOD, ce, ce_with, file};
+use cloudevents_testkit::amqp::Broker;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+fn event(id: usize) -> String {
+    GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n"
+}
+
+/// A webhook that answers like this to events with an odd id, and accepts the others.
+fn hook(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut line, mut is_odd) = (String::from("POST"), false);
+            // The events have no data.
+            while !line.trim().is_empty() {
+                line.clear();
+                stream.read_line(&mut line).unwrap();
+                if let Some(id) = line.trim().strip_prefix("ce-id: ") {
+                    is_odd = id.parse::<usize>().unwrap() % 2 == 1;
+                }
+            }
+            let status = if is_odd { status } else { "204 No Content" };
+            let end = if is_odd { "content-length: 0\r\n" } else { "" };
+            let _ = write!(stream.into_inner(), "HTTP/1.1 {status}\r\n{end}connection: close\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// One that holds as much as it may reads nothing more, so that nothing more is to be waited for.
+#[test]
+fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
+    let from = file("letters.jsonl", (0..1100).map(event).collect::<String>());
+    let from = format!("file:{}", from.display());
+    let begin = Instant::now();
+    let ran = ce(&["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "1"]);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
+    assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
+}
+
+#[test]
+fn a_filtered_redrive_of_more_letters_than_it_may_hold_ends_and_says_so() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("rejected");
+    assert_eq!(ce_with(&["send", &from], (0..10).map(event).collect::<String>()).status, 0);
+    let settings = format!(
+        "from: {from}?reject=drop\nto: {}\nin-flight: {{messages: 5}}\nfilter: \"FALSE\"\n",
+        broker.url("orders")
+    );
+    let settings = file("bridge.yaml", settings);
+    let ran = ce(&["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--idle", "1"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("no more than 5 messages can be held at once"), "{}", ran.err);
+    assert_eq!(broker.queue("rejected").len(), 10);
+}
+
+/// A redrive by a timer would otherwise stay as a process of which nothing is known.
+#[test]
+fn what_a_redrive_waits_for_is_said_once() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("rejected");
+    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+    let to = hook("500 Internal Server Error");
+    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--idle", "1"]);
+    let line = bridge.line("waiting for another attempt at 2 messages");
+    assert!(line.contains("the bridge is not idle before"), "{line}");
+    std::thread::sleep(Duration::from_secs(3)); // more looks
+    assert_eq!(bridge.child.try_wait().unwrap(), None);
+    bridge.signal("-INT");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(!text.contains("waiting for") && text.contains("1 message moved, 0 refused"), "{text}");
+    assert_eq!(broker.queue("rejected").len(), 2);
+}
+
+/// Otherwise it would end with 0 and say that they became dead letters, which are where they were.
+#[test]
+fn a_bridge_whose_dead_letter_place_is_gone_is_not_idle_and_reports_the_letters() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("rejected");
+    let to = hook("400 Bad Request");
+    let mut bridge = Bridge::start(&[&format!("{from}?dead-letter=lost"), &to, "--redrive", "--idle", "3"]);
+    broker.delete_queue("lost");
+    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+    bridge.line("waiting for the dead-letter place of 2 refused messages");
+    bridge.signal("-INT");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(3), "{text}");
+    assert!(text.contains("error: no dead letter for 2 refused messages"), "{text}");
+    assert_eq!(broker.queue("rejected").len(), 2);
+}
