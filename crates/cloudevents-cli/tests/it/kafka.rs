@@ -106,6 +106,19 @@ fn a_bridge_to_http_needs_no_flag() {
     assert_eq!(listener.end().out, format!("{GOOD}\n"));
 }
 
+/// A new group waits three seconds for members, and one whose member was killed for its session to end.
+#[test]
+fn a_bridge_that_its_group_has_not_let_in_is_not_idle() {
+    let broker = broker(&["orders"]);
+    broker.rebalance_after(std::time::Duration::from_secs(3));
+    assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
+    let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
+    let from = broker.url("orders?group=g&reject=drop");
+    let ran = ce_with(&["bridge", &from, &to, "--idle", "1"], "");
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.ends_with("1 message moved, 0 refused\n"), "{}", ran.err);
+}
+
 #[cfg(not(feature = "kafka-tls"))]
 #[test]
 fn what_this_build_lacks_is_named() {

@@ -134,7 +134,7 @@ impl Commits {
 fn commit_all(client: &BaseConsumer<Group>, topic: Option<&str>, lists: &mpsc::Receiver<Marks>) {
     let mut looked = Instant::now();
     loop {
-        if looked.elapsed() >= LOOK {
+        if looked.elapsed() >= LOOK && client.context().has_joined() {
             client.context().state.look(client.client(), topic);
             looked = Instant::now();
         }

@@ -91,7 +91,9 @@ impl Consumer {
         let client = &self.fetcher.client;
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
-        client.context().state.connected();
+        if !self.partitions.is_empty() || client.context().has_joined() {
+            client.context().joined();
+        }
         if !self.partitions.is_empty() {
             let mut list = TopicPartitionList::new();
             for (partition, position) in &self.partitions {

@@ -50,6 +50,8 @@ pub(super) struct Group {
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
+    /// Whether the group has let it in. Before that, nothing can come.
+    pub(super) has_joined: AtomicBool,
 }
 
 /// What the consumer's thread knows of its partitions.
@@ -118,6 +120,7 @@ impl Group {
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
+            has_joined: AtomicBool::new(false),
         }
     }
 
@@ -133,6 +136,16 @@ impl Group {
     /// Returns whether there was something other than a message since the last call.
     pub(super) fn was_busy(&self) -> bool {
         self.busy.swap(false, Ordering::AcqRel)
+    }
+
+    /// The group has let it in, with or without partitions.
+    pub(super) fn joined(&self) {
+        self.has_joined.store(true, Ordering::Release);
+        self.state.connected();
+    }
+
+    pub(super) fn has_joined(&self) -> bool {
+        self.has_joined.load(Ordering::Acquire)
     }
 
     /// Updates the ledger, then answers librdkafka, which waits for it.
@@ -158,6 +171,9 @@ impl Group {
         let told = told.and_then(|()| if assigns { client.resume(list) } else { Ok(()) });
         if let Err(error) = told {
             tracing::warn!(%error, assigns, "librdkafka does not accept the new assignment");
+        }
+        if assigns {
+            self.joined();
         }
     }
 

@@ -35,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.
 /// - There are no users, no TLS, no quotas and no access control. There is one broker, so that no leader changes.
-/// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more. A member that joins
+/// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more
+///   ([`rebalance_after`](Self::rebalance_after)). A member that joins
 ///   later waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
 ///   rebalanced, commits are refused.
 ///
@@ -63,7 +64,7 @@ impl Broker {
             .create()
             .map_err(failed)?;
         let servers = cluster(&host)?.bootstrap_servers();
-        without_rebalance_delay(&host);
+        rebalance_after(&host, Duration::ZERO);
         without_transactions(&host)?;
         Ok(Self { host, servers })
     }
@@ -104,6 +105,11 @@ impl Broker {
     /// Delays every response by this time.
     pub fn answer_after(&self, delay: Duration) -> Result<(), Error> {
         cluster(&self.host)?.broker_round_trip_time(-1, delay).map_err(failed)
+    }
+
+    /// Has a new group wait for members this long, as Kafka does for three seconds (`group.initial.rebalance.delay.ms`).
+    pub fn rebalance_after(&self, delay: Duration) {
+        rebalance_after(&self.host, delay);
     }
 
     /// Refuses this many of the next requests.
@@ -292,16 +298,17 @@ fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a group's first member wait for no others. rdkafka has no safe function for it.
+/// Makes a group's first member wait this long for others. rdkafka has no safe function for it.
 #[allow(unsafe_code)]
-fn without_rebalance_delay(host: &BaseProducer) {
+fn rebalance_after(host: &BaseProducer, delay: Duration) {
+    let delay = delay.as_millis().try_into().unwrap_or(i32::MAX);
     // SAFETY: the pointer is that of a live client, which `host` keeps alive for the duration of both calls. The first answers with the
     // client's mock cluster or null; the second receives the cluster only when there is one, takes no ownership of it, and hands the
     // number to the cluster's own thread.
     unsafe {
         let cluster = rd_kafka_handle_mock_cluster(host.client().native_ptr());
         if !cluster.is_null() {
-            rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+            rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, delay);
         }
     }
 }
