@@ -360,7 +360,7 @@ impl Passage {
                     Some(after) => failure.after(after),
                     None => failure,
                 };
-                self.tally.set_down(is_outage(&error));
+                self.tally.set_down(is_outage(&error) || error.is_temporary());
                 (Fate::Failed(error), Ended::Failed(failure))
             }
         };

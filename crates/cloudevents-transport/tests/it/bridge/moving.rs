@@ -261,6 +261,52 @@ async fn an_outage_makes_no_dead_letters_and_reading_stops() {
     assert_eq!((to.len(), from.rejected().len(), from.len()), (500, 0, 0));
 }
 
+/// Fails like this, as long as it does.
+#[derive(Clone, Default)]
+struct Failing(Arc<Mutex<Option<Error>>>);
+
+impl Transmit for Failing {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        self.0.lock().unwrap().clone().map_or(Ok(Outcome::ready(Ok(Receipt::new()))), Err)
+    }
+
+    fn refuses_message(&self, _: &Error) -> Option<bool> {
+        Some(false)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Such as a webhook behind an ingress that answers 503 for it. What is no temporary failure, such as 404, is rather of the message.
+#[tokio::test(start_paused = true)]
+async fn a_bridge_is_not_ready_while_its_target_fails_for_now_whatever_it_answers() {
+    for (error, is_ready) in [
+        (Error::new(ErrorKind::Refused).with_temporary(true), false),
+        (Error::new(ErrorKind::Timeout), false),
+        (Error::new(ErrorKind::Refused), true),
+    ] {
+        let (from, to) = (FakeQueue::new(), Failing::default());
+        *to.0.lock().unwrap() = Some(error.clone());
+        from.sender().send_all(events(10)).await.unwrap();
+        let bridge = Bridge::new(from.receiver(with()), Sender::new(to.clone()), policy()).unwrap();
+        let status = bridge.status();
+        let watch = async {
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(status.is_ready(), is_ready, "{error}: {status:?}");
+            *to.0.lock().unwrap() = None;
+            sleep(Duration::from_secs(60)).await;
+            assert!(status.metrics().confirmed == 10 && status.is_ready(), "{error}: {status:?}");
+        };
+        bridge.run().until(watch).await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_waits_does_not_stop_the_others_or_let_its_own_overtake() {
     let (from, to) = (FakeQueue::new(), Busy::default());
