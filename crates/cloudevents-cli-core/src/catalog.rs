@@ -5,14 +5,14 @@ use crate::{
     failure::{Failure, Status},
     input,
     json_view::places,
-    plain::count,
+    plain::{count, thousands},
     report::Report,
     source::{Place, Source},
     yaml,
 };
 use clap::Args;
 use cloudevents_catalog::{
-    Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message, documents, is_yaml,
+    Catalog, Finding, Leniency, Level, LoadError, LoadOptions, Message, Rule, documents, is_yaml,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -23,8 +23,8 @@ use std::{
 /// Which deviations of catalogs are allowed.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Deviations {
-    /// Allow deviations that existing catalogs have, and report them as warnings: all, or those with these names, such as format-name.
-    /// A wrong name lists them.
+    /// Allow deviations that existing catalogs have: all, or those with these names, such as format-name. A wrong name lists them. `lint`
+    /// allows none without it, and reports the allowed ones as warnings. Other commands that look at a catalog allow all without it.
     #[arg(
         long,
         value_name = "NAME,...",
@@ -34,6 +34,41 @@ pub struct Deviations {
         value_parser = deviations
     )]
     pub lenient: Option<LoadOptions>,
+}
+
+/// How a catalog is read that events are judged by. A mistake in it could let every event pass, so that it is refused by default.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LenientCatalog {
+    /// Judge by a catalog that has mistakes, and allow deviations that existing catalogs have. With names, such as wide-placeholder: allow
+    /// only these deviations, and no mistakes. A wrong name lists them. What is allowed is reported as warnings, once for each rule.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = allowed
+    )]
+    pub lenient_catalog: Option<Allowed>,
+}
+
+impl LenientCatalog {
+    /// Reads the catalog, if one is named.
+    pub fn open(&self, path: Option<&Path>, console: &Console) -> Result<Option<Loaded>, Failure> {
+        path.map(|path| Loaded::contract(path, self.lenient_catalog.as_ref(), console)).transpose()
+    }
+}
+
+/// What a catalog may have that events are judged by.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    options: LoadOptions,
+    mistakes: bool,
+}
+
+/// Reads a value of `--lenient-catalog`. The error lists the names.
+pub fn allowed(text: &str) -> Result<Allowed, String> {
+    Ok(Allowed { options: deviations(text)?, mistakes: text == "all" })
 }
 
 fn deviations(text: &str) -> Result<LoadOptions, String> {
@@ -116,7 +151,7 @@ impl Loaded {
         Ok(Self { name, catalog: report.catalog, findings: report.findings, documents })
     }
 
-    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that uses a catalog. Says how many
+    /// Reads as [`open`](Self::open) does, with all deviations unless some are named, for a command that looks at a catalog. Says how many
     /// mistakes it has.
     pub fn used(path: &Path, options: Option<&LoadOptions>, console: &Console) -> Result<Self, Failure> {
         let loaded = Self::open(path, options.unwrap_or(&LoadOptions::lenient()))?;
@@ -127,6 +162,45 @@ impl Loaded {
             console.report(&Report::warning(words).kind("catalog-mistakes").help(help));
         }
         Ok(loaded)
+    }
+
+    /// Reads as [`open`](Self::open) does, for a command that judges events by the catalog. One with mistakes, and with deviations that are
+    /// not allowed, is refused. What is allowed is reported, once for each rule.
+    fn contract(path: &Path, allowed: Option<&Allowed>, console: &Console) -> Result<Self, Failure> {
+        let options = allowed.map_or_else(LoadOptions::strict, |allowed| allowed.options.clone());
+        let loaded = Self::open(path, &options)?;
+        let mistakes = loaded.count(Level::Mistake);
+        if mistakes > 0 && !allowed.is_some_and(|allowed| allowed.mistakes) {
+            let reports = loaded.reports();
+            reports.iter().filter(|report| report.is_error()).for_each(|report| console.report(report));
+            let words = format!("the catalog `{}` has {}", loaded.name, count(mistakes, "mistake"));
+            let report = Report::new(words).kind("catalog-mistakes").help(
+                "repair it: events that break the contract may be valid by such a catalog; --lenient-catalog uses it anyway",
+            );
+            return Err(Failure::Told(Status::Usage, Box::new(report)));
+        }
+        loaded.tell_allowed(console);
+        Ok(loaded)
+    }
+
+    /// Reports mistakes and deviations as warnings: the first one of each rule, with the number of the others.
+    fn tell_allowed(&self, console: &Console) {
+        let is_told = |finding: &Finding| finding.level != Level::Advice;
+        let mut numbers: HashMap<Rule, usize> = HashMap::new();
+        for finding in self.findings.iter().filter(|finding| is_told(finding)) {
+            let number = numbers.entry(finding.rule).or_default();
+            *number = number.saturating_add(1);
+        }
+        for (finding, report) in self.findings.iter().zip(self.reports()) {
+            let Some(number) = is_told(finding).then(|| numbers.remove(&finding.rule)).flatten() else {
+                continue;
+            };
+            let report = report.into_warning();
+            console.report(&match number.saturating_sub(1) {
+                0 => report,
+                more => report.help(format!("{} more of them: `ce catalog lint` names all", thousands(more))),
+            });
+        }
     }
 
     /// The number of findings of a level.

@@ -1,7 +1,7 @@
 //! Contracts: catalogs that events are sent and received by.
 
 use crate::{
-    catalog::Loaded,
+    catalog::{LenientCatalog, Loaded},
     console::Console,
     failure::{Failure, Status},
     plain::plain,
@@ -9,18 +9,20 @@ use crate::{
     source::Place,
 };
 use clap::Args;
-use cloudevents_catalog::{Catalog, Fault, Judge, Message, NoValue, NotJudged, Outcome, Verdict};
+use cloudevents_catalog::{Fault, Judge, Message, NoValue, NotJudged, Outcome, Verdict};
 use cloudevents_kit::{Event, EventBuilder};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is sent by a contract.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Contract")]
 pub struct Contract {
     /// Send only what the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the URL
-    /// of a registry. Others are reported as invalid.
+    /// of a registry. Others are reported as invalid. A catalog with mistakes is refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
+    #[command(flatten)]
+    lenient_catalog: LenientCatalog,
     /// Build the event from this message definition of the catalog: its id, or its xid. Flags add to it.
     #[arg(long, value_name = "MESSAGE", requires = "catalog")]
     message: Option<String>,
@@ -37,8 +39,10 @@ impl Contract {
 
     /// Reads the catalog, if one is named.
     pub fn open(&self, console: &Console) -> Result<Option<Terms>, Failure> {
-        let Some(path) = &self.catalog else { return Ok(None) };
-        let terms = Terms { message: self.message.clone(), ..Terms::open(path, console)? };
+        let Some(loaded) = self.lenient_catalog.open(self.catalog.as_deref(), console)? else {
+            return Ok(None);
+        };
+        let terms = Terms { message: self.message.clone(), loaded };
         // A name that is wrong is reported before anything is sent.
         terms.message()?;
         Ok(Some(terms))
@@ -85,19 +89,18 @@ pub struct Terms {
     message: Option<String>,
 }
 
+/// By all of a catalog.
+impl From<Loaded> for Terms {
+    fn from(loaded: Loaded) -> Self {
+        Self { loaded, message: None }
+    }
+}
+
 impl Terms {
-    /// Reads a catalog. Known deviations are allowed, and mistakes are counted.
-    pub fn open(path: &Path, console: &Console) -> Result<Self, Failure> {
-        Ok(Self { loaded: Loaded::used(path, None, console)?, message: None })
-    }
-
-    /// The catalog alone.
-    pub fn into_catalog(self) -> Catalog {
-        self.loaded.catalog
-    }
-
     fn message(&self) -> Result<Option<&Message>, Failure> {
-        self.message.as_deref().map(|name| self.loaded.message(name)).transpose()
+        let message = self.message.as_deref().map(|name| self.loaded.message(name)).transpose();
+        // A name in a contract is one of usage.
+        message.map_err(|failure| failure.status(Status::Usage))
     }
 
     /// What the contract does not allow in an event. Warns of an allowed one that is not judged by all of its definition, or is valid only
@@ -150,11 +153,14 @@ pub fn repairs<'v>(verdict: &'v Verdict, place: &'v Place) -> impl Iterator<Item
     })
 }
 
+/// Whether a fault is one of an attribute, not of the payload.
+pub fn is_attribute(fault: &Fault) -> bool {
+    fault.place != "data" && !fault.place.starts_with("data/")
+}
+
 /// Reports a difference between an event and its definition.
 fn report(fault: &Fault) -> Report {
-    let is_attribute = !fault.place.starts_with("data")
-        || fault.place.starts_with("dataschema")
-        || fault.place == "datacontenttype";
+    let is_attribute = is_attribute(fault);
     let name =
         if is_attribute { format!("attribute `{}`", fault.place) } else { format!("`{}`", fault.place) };
     Report::new(format!("{name}: {}", fault.message))

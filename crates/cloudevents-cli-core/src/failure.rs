@@ -43,6 +43,14 @@ impl Failure {
         Self::Told(status, Box::new(Report::new(message)))
     }
 
+    /// Sets the exit status.
+    pub(crate) fn status(self, status: Status) -> Self {
+        match self {
+            Self::Told(_, report) => Self::Told(status, report),
+            Self::Pipe => Self::Pipe,
+        }
+    }
+
     /// Adds how to fix it.
     pub fn help(self, help: impl Into<String>) -> Self {
         match self {

@@ -184,6 +184,11 @@ impl Report {
         Self { severity: Severity::Error, ..self }
     }
 
+    /// Turns the report into a warning.
+    pub(crate) fn into_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+
     pub(crate) fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

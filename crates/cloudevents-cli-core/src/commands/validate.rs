@@ -2,7 +2,7 @@
 
 use crate::{
     advice,
-    catalog::Loaded,
+    catalog::LenientCatalog,
     console::{Console, Paint, style},
     contract,
     emit::Emit,
@@ -19,6 +19,7 @@ use cloudevents_catalog::{Catalog, Judge, NotJudged, Verdict};
 use cloudevents_kit::{Event, extensions};
 use serde_json::{Map, Value, json};
 use std::{
+    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,7 +41,8 @@ Examples:
   ce validate --catalog shop.xreg.json shop-orders.jsonl
   ce validate --error-format json order.json      problems as JSON
 
-Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read.")]
+Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read
+or the catalog has mistakes, 3 a registry cannot be reached.")]
 pub struct Validate {
     /// Check these files and folders. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
@@ -52,11 +54,13 @@ pub struct Validate {
     #[arg(long)]
     extensions: bool,
     /// Also check against the message definitions and schemas of this catalog: a document of xRegistry, a folder of them, or the URL of a
-    /// registry. An event that nothing in it defines is invalid. Known deviations of catalogs are allowed: `ce catalog lint` checks the
-    /// catalog itself.
+    /// registry. An event that nothing in it defines is invalid. A catalog with mistakes is refused. Payloads that its schemas cannot judge
+    /// are reported.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
-    /// Leave out the valid ones.
+    #[command(flatten)]
+    lenient_catalog: LenientCatalog,
+    /// Leave out the valid ones, but not those whose payload could not be judged.
     #[arg(long)]
     invalid: bool,
     #[command(flatten)]
@@ -66,7 +70,7 @@ pub struct Validate {
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
-    let catalog = command.catalog.as_deref().map(|path| Loaded::used(path, None, console)).transpose()?;
+    let catalog = command.lenient_catalog.open(command.catalog.as_deref(), console)?;
     let rules =
         Rules { extensions: command.extensions, catalog: catalog.map(|loaded| Arc::new(loaded.catalog)) };
     let mut total = Total::default();
@@ -88,6 +92,11 @@ pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     if total.files > 1 || total.events > 1 && total.valid < total.events && console.output() != Output::Pretty
     {
         console.say(&total.to_string());
+    }
+    for (reason, number) in &total.not_judged {
+        let payloads = count(*number, "payload");
+        let words = format!("{payloads} {} not judged: {reason}", if *number == 1 { "was" } else { "were" });
+        console.report(&Report::warning(words).kind("not-judged"));
     }
     Ok(Status::Done)
 }
@@ -124,7 +133,12 @@ struct Total {
     events: usize,
     valid: usize,
     problems: usize,
+    /// The valid events whose payload could not be judged, by the reason.
+    not_judged: BTreeMap<String, usize>,
 }
+
+/// The most reasons that are named: events have the content types in some of them.
+const REASONS: usize = 16;
 
 impl Total {
     fn add(&mut self, file: &Self) {
@@ -132,6 +146,16 @@ impl Total {
         self.events = self.events.saturating_add(file.events);
         self.valid = self.valid.saturating_add(file.valid);
         self.problems = self.problems.saturating_add(file.problems);
+        for (reason, number) in &file.not_judged {
+            self.add_not_judged(reason, *number);
+        }
+    }
+
+    fn add_not_judged(&mut self, reason: &str, number: usize) {
+        let is_named = self.not_judged.len() < REASONS || self.not_judged.contains_key(reason);
+        let reason = if is_named { reason } else { "other reasons" };
+        let total = self.not_judged.entry(reason.to_owned()).or_default();
+        *total = total.saturating_add(number);
     }
 }
 
@@ -179,7 +203,12 @@ fn file(
             Piece::Event(located) => {
                 let judged = rules.judge(&located);
                 progress.suspend(|| tell(&located, &judged, command, console));
-                if output != Output::Pretty && !(command.invalid && judged.problems.is_empty()) {
+                let not_judged = judged.not_judged();
+                if let Some(reason) = not_judged {
+                    total.add_not_judged(&reason.to_string(), 1);
+                }
+                let is_left_out = command.invalid && judged.problems.is_empty() && not_judged.is_none();
+                if output != Output::Pretty && !is_left_out {
                     emit.value(&described(&located, &judged, &name), |_| String::new())?;
                 }
                 (1, judged.problems.len())
@@ -367,12 +396,14 @@ fn described(located: &Located, judged: &Judged, name: &str) -> Value {
     value.insert("valid".into(), problems.is_empty().into());
     if let Ok(decoded) = &located.event {
         let event: &Event = &decoded.value;
+        let repairs = decoded.repairs.iter().map(|repair| repair.kind().code());
+        let of_catalog = judged.verdict.iter().flat_map(Verdict::repairs).map(|repair| repair.code());
+        let repairs: Vec<_> = repairs.chain(of_catalog).collect();
         value.insert("id".into(), event.id().into());
         value.insert("source".into(), event.source().as_str().into());
         value.insert("type".into(), event.ty().into());
-        if !decoded.repairs.is_empty() {
-            let repairs = decoded.repairs.iter().map(|repair| json!(repair.kind().code())).collect();
-            value.insert("repairs".into(), repairs);
+        if !repairs.is_empty() {
+            value.insert("repairs".into(), json!(repairs));
         }
     }
     if !problems.is_empty() {

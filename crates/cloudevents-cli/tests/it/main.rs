@@ -21,6 +21,7 @@ mod check;
 mod conformance;
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod consumer;
+mod contracts;
 mod convert;
 #[cfg(target_os = "linux")]
 mod crowds;

@@ -1,7 +1,14 @@
 //! The settings of a bridge: a file, and flags that take precedence.
 
 use super::Bridge;
-use crate::{connect::address, failure::Failure, lenient, plain::plain, settings::file};
+use crate::{
+    catalog::{self, LenientCatalog},
+    connect::address,
+    failure::Failure,
+    lenient,
+    plain::plain,
+    settings::file,
+};
 use cloudevents_kit::{
     Error, Leniency, Peer,
     transport::{LossPolicy, OrderBy, bridge::Template},
@@ -26,6 +33,8 @@ pub(super) struct Config {
     pub(super) drop_unmatched: bool,
     /// A file, a folder or a URL.
     pub(super) catalog: Option<PathBuf>,
+    #[serde(deserialize_with = "allowed")]
+    pub(super) lenient_catalog: LenientCatalog,
     pub(super) catalog_policy: Option<CatalogPolicy>,
     pub(super) order: Order,
     pub(super) losses: Losses,
@@ -199,6 +208,11 @@ impl<'de> Deserialize<'de> for Losses {
     }
 }
 
+fn allowed<'de, D: Deserializer<'de>>(from: D) -> Result<LenientCatalog, D::Error> {
+    let allowed = catalog::allowed(&String::deserialize(from)?).map_err(D::Error::custom)?;
+    Ok(LenientCatalog { lenient_catalog: Some(allowed) })
+}
+
 fn repairs<'de, D: Deserializer<'de>>(from: D) -> Result<Leniency, D::Error> {
     lenient::leniency(&String::deserialize(from)?).map_err(D::Error::custom)
 }
@@ -239,6 +253,9 @@ impl Config {
         config.filter = command.filter.clone().or(config.filter);
         config.drop_unmatched |= command.drop_unmatched;
         config.catalog = command.catalog.clone().or(config.catalog);
+        if command.lenient_catalog.lenient_catalog.is_some() {
+            config.lenient_catalog.clone_from(&command.lenient_catalog);
+        }
         config.catalog_policy = command.catalog_policy.or(config.catalog_policy);
         config.order = command.order.clone().unwrap_or(config.order);
         config.losses = command.losses.unwrap_or(config.losses);

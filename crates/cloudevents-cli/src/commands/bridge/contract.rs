@@ -1,8 +1,12 @@
 //! Judges events by a catalog before they are sent.
 
 use super::config::CatalogPolicy;
-use crate::{contract::not_judged, plain::plain, report::Report};
-use cloudevents_catalog::{Catalog, Judge, Outcome, Verdict};
+use crate::{
+    contract::{is_attribute, not_judged},
+    plain::plain,
+    report::Report,
+};
+use cloudevents_catalog::{Catalog, Fault, Judge, Outcome, Verdict};
 use cloudevents_kit::{Error, ErrorKind, Event};
 use std::{
     collections::HashSet,
@@ -32,13 +36,18 @@ impl Contract {
             self.tell_once(&verdict);
             return Ok(());
         }
+        let undefined = || format!("the catalog defines no event of the type `{}`", event.ty());
+        if self.policy == CatalogPolicy::Reject {
+            let mut errors = verdict.faults().iter().map(error);
+            return Err(match errors.next() {
+                Some(first) => first.with_others(errors),
+                None => Error::new(ErrorKind::UnexpectedEventType).with_detail(undefined()),
+            });
+        }
         let (kind, why) = match verdict.faults().first() {
             Some(fault) => (fault.breach.code(), verdict.to_string()),
-            None => ("undefined", format!("the catalog defines no event of the type `{}`", event.ty())),
+            None => ("undefined", undefined()),
         };
-        if self.policy == CatalogPolicy::Reject {
-            return Err(Error::new(ErrorKind::InvalidData).with_detail(why));
-        }
         let words = format!("event {} is sent, and breaks its contract: {}", plain(event.id()), plain(&why));
         let _ = self.reports.try_send(Report::warning(words).kind(kind));
         Ok(())
@@ -59,5 +68,46 @@ impl Contract {
                 let _ = self.reports.try_send(Report::warning(words).kind(kind));
             }
         }
+    }
+}
+
+/// Only a fault in the payload is reported as one of the payload.
+fn error(fault: &Fault) -> Error {
+    match is_attribute(fault) {
+        true => Error::new(ErrorKind::Refused)
+            .with_attribute(fault.place.as_str())
+            .with_detail(fault.message.clone()),
+        false => {
+            Error::new(ErrorKind::InvalidData).with_detail(format!("{}: {}", fault.place, fault.message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_in_an_attribute_is_not_said_to_be_one_in_the_payload() {
+        let catalog = Catalog::parse(
+            r#"{"messagegroups": {"g": {"messages": {"t": {"envelope": "CloudEvents/1.0",
+                "envelopemetadata": {"source": {"value": "/shops/{shop}"}, "subject": {"required": true}},
+                "dataschemaformat": "JsonSchema/draft-07", "dataschema": {"type": "integer"}}}}}}"#,
+        )
+        .unwrap();
+        let (reports, _) = mpsc::channel(1);
+        let contract = Contract::new(catalog, CatalogPolicy::Reject, reports);
+        let event = |ty, source, data: &'static str| {
+            let event = Event::builder().id("1").ty(ty).source(source).subject("s");
+            event.payload("application/json", cloudevents_kit::Payload::body(data)).build().unwrap()
+        };
+        let refused = |event: &Event| contract.admit(event).unwrap_err().to_string();
+        assert!(contract.admit(&event("t", "/shops/7", "1")).is_ok());
+        let text = refused(&event("t", "/7", "1"));
+        assert!(text.starts_with("attribute `source` was refused: `/7` does not match"), "{text}");
+        let text = refused(&event("x", "/7", "1"));
+        assert!(text.ends_with("no event of the type `x` [unexpected-event-type]"), "{text}");
+        let text = refused(&event("t", "/shops/7", "true"));
+        assert!(text.starts_with("the payload is invalid: data: "), "{text}");
     }
 }

@@ -84,9 +84,11 @@ pub(crate) struct Bridge {
     #[arg(long)]
     drop_unmatched: bool,
     /// Send only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others become dead letters.
+    /// URL of a registry. Messages with others become dead letters. A catalog with mistakes is refused.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
+    #[command(flatten)]
+    lenient_catalog: crate::catalog::LenientCatalog,
     /// What to do with events that the catalog does not allow: `reject`, or `log` and send them [default: reject].
     #[arg(long, value_name = "POLICY")]
     catalog_policy: Option<config::CatalogPolicy>,

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     connect::{self, Opened, Sending},
     console::Console,
-    contract::Terms,
     failure::Failure,
     report::Report,
 };
@@ -178,11 +177,11 @@ fn filter(config: &Config, console: &Console) -> Result<Option<EventFilter>, Fai
 }
 
 fn catalog(config: &Config, console: &Console) -> Result<Option<Catalog>, Failure> {
-    match (&config.catalog, config.catalog_policy) {
-        (Some(path), _) => Ok(Some(Terms::open(path, console)?.into_catalog())),
-        (None, Some(_)) => Err(Failure::usage("`catalog-policy` goes with `catalog`")),
-        (None, None) => Ok(None),
+    if config.catalog.is_none() && config.catalog_policy.is_some() {
+        return Err(Failure::usage("`catalog-policy` goes with `catalog`"));
     }
+    let loaded = config.lenient_catalog.open(config.catalog.as_deref(), console)?;
+    Ok(loaded.map(|loaded| loaded.catalog))
 }
 
 fn sending(config: &Config, limit: usize) -> Sending {

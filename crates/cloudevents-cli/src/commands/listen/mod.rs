@@ -5,6 +5,7 @@ mod outage;
 mod place;
 
 use crate::{
+    catalog::LenientCatalog,
     commands::refusals,
     connect::{self, Opened, address::UrlOptions},
     console::Console,
@@ -19,7 +20,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    Delivery, Error, ErrorKind, Event, Receiver,
+    Delivery, Error, ErrorKind, Event, Message, Receiver,
     sql::Expression,
     transport::{ConnectionState, ReceiverOptions},
 };
@@ -56,7 +57,8 @@ Examples:
   ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
 
-Exit status: 0 done, 1 a message was not an event, 2 wrong usage, 3 the network failed.")]
+Exit status: 0 done, 1 a message was not an event, or breaks the contract of the catalog,
+2 wrong usage or a catalog with mistakes, 3 the network failed.")]
 pub(crate) struct Listen {
     /// Listen at this URL: http://ADDRESS:PORT/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS,
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
@@ -84,9 +86,11 @@ pub(crate) struct Listen {
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
     /// Print only events that the message definitions and schemas of this catalog allow: a document of xRegistry, a folder of them, or the
-    /// URL of a registry. Messages with others are reported and refused.
+    /// URL of a registry. Messages with others are reported and refused. A catalog with mistakes is refused, too.
     #[arg(long, value_name = "CATALOG")]
     catalog: Option<PathBuf>,
+    #[command(flatten)]
+    lenient_catalog: LenientCatalog,
     /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many
     /// messages as `prefetch` and the bounds in flight allow: 256 of AMQP and JetStream. The broker may count a delivery.
     #[arg(long)]
@@ -111,7 +115,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
 
 async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> {
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
-    let terms = command.catalog.as_deref().map(|path| Terms::open(path, console)).transpose()?;
+    let terms = command.lenient_catalog.open(command.catalog.as_deref(), console)?.map(Terms::from);
     check_peek(command)?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
@@ -226,7 +230,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             (Err(error), _) => {
                 console.error(Status::No, &place::report(&error, &delivery, messages));
-                Settled::Rejected(error)
+                Settled::Rejected(error.to_string())
             }
         };
         if command.peek {
@@ -266,19 +270,26 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
-/// Reports what a contract does not allow in the events of a message. Returns the error to reject it with.
+/// Reports what a contract does not allow in the events of a message. Returns the reason to reject it with: the first of them.
 fn broken(
     terms: &Terms,
     events: &[Event],
     delivery: &Delivery,
     number: u64,
     console: &Console,
-) -> Option<Error> {
-    let place = place::whole(delivery, number);
-    let problems: Vec<_> = events.iter().flat_map(|event| terms.problems(event, &place, console)).collect();
-    problems.iter().for_each(|problem| console.error(Status::No, problem));
-    let first = problems.first()?;
-    Some(Error::new(ErrorKind::InvalidData).with_detail(first.one_line()))
+) -> Option<String> {
+    let is_batch = matches!(delivery.message(), Ok(Message::Batched(_)));
+    let mut reason = None;
+    for (index, event) in events.iter().enumerate() {
+        let index = is_batch.then_some(index);
+        let place = place::of_event(event, index, delivery, number);
+        for problem in terms.problems(event, &place, console) {
+            console.error(Status::No, &problem);
+            let of_batch = index.map(|index| format!("event {index} of the batch: ")).unwrap_or_default();
+            reason.get_or_insert_with(|| of_batch + &problem.one_line());
+        }
+    }
+    reason
 }
 
 /// Refuses to leave messages in a queue where there is none.
@@ -325,7 +336,8 @@ fn filter(text: &str, console: &Console) -> Result<Expression, Failure> {
 enum Settled {
     Accepted,
     Retried,
-    Rejected(Error),
+    /// For this reason.
+    Rejected(String),
 }
 
 /// Settles a message, after a pause if there is one.
@@ -336,7 +348,7 @@ async fn settle(delivery: Delivery, how: Settled, delay: Option<Duration>) -> Re
     match how {
         Settled::Accepted => delivery.accept().await,
         Settled::Retried => delivery.retry(Duration::from_secs(1)).await,
-        Settled::Rejected(error) => delivery.reject(&error).await,
+        Settled::Rejected(reason) => delivery.reject(reason).await,
     }
 }
 

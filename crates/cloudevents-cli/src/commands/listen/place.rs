@@ -6,7 +6,7 @@ use crate::{
     report::Report,
     source::{Place, Source},
 };
-use cloudevents_kit::{Delivery, Error, ErrorKind, Message, transport::Partition};
+use cloudevents_kit::{Delivery, Error, ErrorKind, Event, Message, transport::Partition};
 use serde_json::{Map, Value, json};
 
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
@@ -119,11 +119,15 @@ pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report 
     }
 }
 
-/// Returns the place of a message as a whole.
-pub(super) fn whole(delivery: &Delivery, number: u64) -> Place {
+/// Returns the place of an event: its message, and which one it is.
+pub(super) fn of_event(event: &Event, index: Option<usize>, delivery: &Delivery, number: u64) -> Place {
     let origin = origin(delivery);
-    let comma = if origin.is_empty() { "" } else { " " };
-    Place::of(Source::new(format!("message {number}{comma}{origin}"), bytes::Bytes::new(), 0))
+    let space = if origin.is_empty() { "" } else { " " };
+    let name =
+        format!("message {number}{space}{origin}, id {}, source {}", event.id(), event.source().as_str());
+    let mut place = Place::of(Source::new(name, bytes::Bytes::new(), 0));
+    place.index = index;
+    place
 }
 
 /// Returns the document or header that the error is about, and for a header the offset of its value.
