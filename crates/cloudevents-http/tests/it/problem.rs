@@ -134,7 +134,8 @@ fn a_title_is_shown_that_says_more_than_the_status() {
 /// A receiver of this toolkit gives the code `refused` for what it rejects, which the error of its sender has, too.
 #[test]
 fn an_error_has_its_code_once() {
-    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no order [x] [refused]").with_code("refused");
+    let problem =
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no order [x] [refused]").with_code("refused");
     let error = cloudevents_core::Error::from(problem);
     assert_eq!(error.to_string(), "the peer refused this: 422 Unprocessable Entity: no order [x] [refused]");
 }
