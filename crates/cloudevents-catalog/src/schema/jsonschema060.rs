@@ -4,8 +4,8 @@ use super::invalid::invalid;
 use super::patterns::{PATTERN_BYTES, charge, looks_once, patterns};
 use super::{Format, MESSAGE, Payload, SchemaFault, fault, keep_within, too_large};
 use super::{
-    bounds::{Bounds, Extent, LEVELS},
-    schemas::Schemas,
+    bounds::{Bounds, Extent, LEVELS, asserts_patterns},
+    schemas::{Schemas, references},
 };
 use crate::finding::{Budget, short};
 use crate::size::memory;
@@ -190,8 +190,10 @@ impl Limits {
         let looking: HashSet<&str> =
             all.into_iter().filter(|pattern| !looks_once(pattern, is_plain)).collect();
         // A text that has to be a pattern is looked through once more for each of its groups.
-        let is_of_patterns =
-            |schema: &Map<String, Value>| schema.get("format").is_some_and(|format| format == "regex");
+        let is_of_patterns = |schema: &Map<String, Value>| {
+            schema.get("format").is_some_and(|format| format == "regex")
+                || references(schema).any(asserts_patterns)
+        };
         let count = |schema: &Map<String, Value>| {
             let own = patterns(schema).filter(|pattern| looking.contains(pattern)).count();
             own.saturating_add(usize::from(is_of_patterns(schema)))
