@@ -358,7 +358,7 @@ fn expected(name: &str, ty: Type, value: &Value, place: &str, notes: &mut Notes<
         notes.advice(
             Rule::ValueFixed,
             place,
-            "the value of `time` should be the current time, `0000-01-01T00:00:00Z`",
+            "the value of `time` should be `0000-01-01T00:00:00Z`, which stands for the current time",
         );
     }
     if matches!(ty, Type::String | Type::UriTemplate) {

@@ -120,7 +120,7 @@ pub(super) fn judge(
         return None;
     }
     if let Err(error) = schema.check(data.as_bytes()) {
-        let message = format!("the payload is not a datum of the schema: {error}");
+        let message = format!("the payload is not a datum of the schema: {}", error.detail());
         faults.push(fault(Breach::Schema, "", reference, short(&message, MESSAGE)));
     }
     None
