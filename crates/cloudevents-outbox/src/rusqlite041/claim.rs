@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
-const COLUMNS: &str = "number, claims, attempts, started, expires, due, body";
+/// Without the body: of what is due, only a part may have room.
+const COLUMNS: &str = "number, claims, attempts, started, expires, due, octet_length(body) AS size";
 
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, Error> {
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
@@ -60,12 +61,12 @@ fn of_target(
     }
     due.extend(others);
     claimed.has_more |= share.is_full(due.len());
-    for mut message in due {
+    for (mut message, size) in due {
         message.health = health.clone();
-        if message.body.len() > *bytes && !claimed.messages.is_empty() {
+        if size > *bytes && !claimed.messages.is_empty() {
             return Ok(false);
         }
-        *bytes = bytes.saturating_sub(message.body.len());
+        *bytes = bytes.saturating_sub(size);
         take(connection, claim, &mut message).map_err(failed)?;
         if is_outage {
             let until = millis(later(claim.now, claim.lease));
@@ -104,7 +105,7 @@ fn in_order(
     claim: &Claim,
     target: &Arc<str>,
     room: usize,
-) -> SqlResult<Vec<ClaimedMessage>> {
+) -> SqlResult<Vec<(ClaimedMessage, usize)>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 1 AND target = ?1 ORDER BY number LIMIT ?2"
     ))?;
@@ -124,7 +125,7 @@ fn unordered(
     claim: &Claim,
     target: &Arc<str>,
     room: usize,
-) -> SqlResult<Vec<ClaimedMessage>> {
+) -> SqlResult<Vec<(ClaimedMessage, usize)>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 0 AND target = ?1 AND due <= ?2
          ORDER BY due, number LIMIT ?3"
@@ -134,20 +135,22 @@ fn unordered(
     rows.collect()
 }
 
+/// Leases a message, and reads its body.
 fn take(connection: &Connection, claim: &Claim, message: &mut ClaimedMessage) -> SqlResult<()> {
     message.attempt = message.attempt.saturating_add(1);
     message.ticket.claim = message.ticket.claim.saturating_add(1);
-    connection
+    message.body = connection
         .prepare_cached(
-            "UPDATE ce_outbox SET due = ?2, attempts = attempts + 1, claims = claims + 1 WHERE number = ?1",
+            "UPDATE ce_outbox SET due = ?2, attempts = attempts + 1, claims = claims + 1 WHERE number = ?1 RETURNING body",
         )?
-        .execute((super::row(message.ticket.number), millis(later(claim.now, claim.lease))))
-        .map(drop)
+        .query_row((super::row(message.ticket.number), millis(later(claim.now, claim.lease))), |row| row.get(0))?;
+    Ok(())
 }
 
-fn message(row: &Row<'_>, target: &Arc<str>, ordered: bool) -> SqlResult<ClaimedMessage> {
+/// A message that may be claimed, without its body, and the size of that.
+fn message(row: &Row<'_>, target: &Arc<str>, ordered: bool) -> SqlResult<(ClaimedMessage, usize)> {
     let unsigned = |column: &str| row.get::<_, i64>(column).map(|value| number(value).unwrap_or(0));
-    Ok(ClaimedMessage {
+    let message = ClaimedMessage {
         ticket: Ticket { number: unsigned("number")?, claim: unsigned("claims")? },
         target: Arc::clone(target),
         ordered,
@@ -155,10 +158,45 @@ fn message(row: &Row<'_>, target: &Arc<str>, ordered: bool) -> SqlResult<Claimed
         started: time(row.get("started")?),
         expires: row.get::<_, Option<i64>>("expires")?.map(time),
         health: Health::default(),
-        body: row.get("body")?,
-    })
+        body: String::new(),
+    };
+    Ok((message, usize::try_from(unsigned("size")?).unwrap_or(usize::MAX)))
 }
 
 fn limit(room: usize) -> i64 {
     i64::try_from(room).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, rusqlite041};
+    use cloudevents_core::Event;
+    use cloudevents_testkit::heap;
+    use std::time::{Duration, SystemTime};
+
+    #[global_allocator]
+    static COUNTING: heap::Counting = heap::Counting;
+
+    #[test]
+    fn a_claim_reads_no_more_than_the_bytes_that_it_may_have() {
+        const SIZE: usize = 1 << 20;
+        for is_ordered in [false, true] {
+            let connection = Connection::open_in_memory().unwrap();
+            rusqlite041::create_tables(&connection).unwrap();
+            let now = SystemTime::now();
+            let event = Event::builder().id("1").source("/s").ty("t").text("x".repeat(SIZE)).build().unwrap();
+            let mut entry = Entry::new("a", event);
+            if is_ordered {
+                entry = entry.in_order();
+            }
+            rusqlite041::insert(&connection, &vec![entry.encode(now).unwrap(); 64]).unwrap();
+            let request = Claim { bytes: 5 * SIZE / 2, ..Claim::new(now, 64, Duration::from_secs(60)) };
+            let mut claimed = Claimed::default();
+            let heap = heap::of(|| claimed = claim(&connection, &request).unwrap());
+            assert_eq!((claimed.messages.len(), claimed.has_more), (2, true));
+            assert!(claimed.messages.iter().all(|message| message.body.len() > SIZE));
+            assert!(usize::try_from(heap.peak).unwrap() < 4 * SIZE, "{heap:?}");
+        }
+    }
 }
