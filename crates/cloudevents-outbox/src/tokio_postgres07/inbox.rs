@@ -12,6 +12,9 @@ use std::{
 };
 use tokio_postgres::{Client, GenericClient, types::Type};
 
+/// When to ask again about an event whose lease has ended, and which a transaction still has.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Source and id as the table has them, of the parameters 2 and 3. An index takes rows of up to 2,704 bytes, so an id beside which there is
 /// no room is its digest, under a source that no event has: with a length, so that no other key is the same text.
 const SOURCE: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024 THEN '' ELSE $2 END";
@@ -24,12 +27,26 @@ const ID: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024
 /// handled, or was.
 pub async fn complete(transaction: &impl GenericClient, started: &Started) -> Result<bool, Error> {
     let set = format!("completed = {}", millis(SystemTime::now()));
-    change(transaction, started, &set).await
+    change(transaction, started, &set, "").await
 }
 
-async fn change(client: &impl GenericClient, started: &Started, set: &str) -> Result<bool, Error> {
+/// Changes the row for a store, which has few connections: where a transaction of the program has the row, which may hang, this is an error
+/// that passes.
+async fn change_at_once(client: &Client, started: &Started, set: &str) -> Result<bool, Error> {
+    let free = format!(
+        "AND EXISTS (SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID} AND times = $4 FOR UPDATE NOWAIT)"
+    );
+    change(client, started, set, &free).await
+}
+
+async fn change(
+    client: &impl GenericClient,
+    started: &Started,
+    set: &str,
+    free: &str,
+) -> Result<bool, Error> {
     let update = format!(
-        "UPDATE ce_inbox SET {set} WHERE consumer = $1 AND source = {SOURCE} AND id = {ID} AND times = $4 AND completed IS NULL"
+        "UPDATE ce_inbox SET {set} WHERE consumer = $1 AND source = {SOURCE} AND id = {ID} AND times = $4 AND completed IS NULL {free}"
     );
     let changed = client
         .execute_typed(
@@ -52,13 +69,15 @@ async fn begin(
     now: SystemTime,
     lease: Duration,
 ) -> Result<Begun, Error> {
-    // Without a lock on what is being handled: the transaction that has it may take long.
+    // Without waiting for a transaction that has the row: it may take long, also beyond the lease.
     let insert = format!(
         "INSERT INTO ce_inbox AS i (consumer, source, id, times, until)
          SELECT $1, {SOURCE}, {ID}, 1, $4
-         WHERE NOT EXISTS (
-             SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}
-                 AND (completed IS NOT NULL OR until > $5))
+         WHERE NOT EXISTS (SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID})
+             OR EXISTS (
+                 SELECT FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}
+                     AND completed IS NULL AND until <= $5
+                 FOR UPDATE SKIP LOCKED)
          ON CONFLICT (consumer, source, id) DO UPDATE SET times = i.times + 1, until = $4
              WHERE i.completed IS NULL AND i.until <= $5
          RETURNING times"
@@ -67,7 +86,7 @@ async fn begin(
         "SELECT until, completed FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}"
     );
     let (consumer_text, source, id) = (&**consumer, key.source(), key.id());
-    let (until, now) = (millis(later(now, lease)), millis(now));
+    let (until, soon, now) = (millis(later(now, lease)), later(now, LOOK), millis(now));
     loop {
         let begun = client
             .query_typed(
@@ -94,7 +113,11 @@ async fn begin(
         if let Some(known) = known.first() {
             let completed: Option<i64> = known.try_get(1).map_err(failed)?;
             let until: i64 = known.try_get(0).map_err(failed)?;
-            return Ok(if completed.is_some() { Begun::Done } else { Begun::UnderWay(time(until)) });
+            return Ok(match completed {
+                Some(_) => Begun::Done,
+                None if until > now => Begun::UnderWay(time(until)),
+                None => Begun::UnderWay(soon), // a transaction has it
+            });
         }
     }
 }
@@ -112,13 +135,13 @@ impl InboxStore for PostgresStore {
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         let set = format!("completed = {}", millis(now));
-        self.0.run(async |client| change(client, &started, &set).await).await
+        self.0.run(async |client| change_at_once(client, &started, &set).await).await
     }
 
     /// The row stays as long as others whose lease has ended, so that no later beginning has the same number.
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
         let set = format!("until = {}", millis(now));
-        self.0.run(async |client| change(client, &started, &set).await).await
+        self.0.run(async |client| change_at_once(client, &started, &set).await).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, most: usize) -> Result<usize, Error> {

@@ -16,12 +16,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     io::{self, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_postgres::{Client, Config, NoTls};
@@ -502,6 +503,43 @@ async fn an_event_whose_transaction_hangs_holds_up_no_other() {
     assert!(matches!(again.expect("it waits for the transaction").unwrap(), Begun::UnderWay(_)));
     transaction.commit().await.unwrap();
     assert_eq!(inbox.begin(event("1").key()).await.unwrap(), Begun::Done);
+}
+
+/// Its transaction is still there when the lease has ended. The store has four connections.
+#[tokio::test]
+async fn an_event_whose_transaction_outlives_its_lease_holds_up_no_other() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let inbox = Inbox::new(store(&schema).await, "billing").with_lease(Duration::from_millis(100));
+    let mut client = client(&schema).await;
+    let key = event("1").key();
+    let Begun::First(started) = inbox.begin(key.clone()).await.unwrap() else { panic!() };
+    let transaction = client.transaction().await.unwrap();
+    assert!(tokio_postgres07::complete(&transaction, &started).await.unwrap());
+    sleep(Duration::from_millis(200)).await;
+    let mut all = JoinSet::new();
+    for _ in 0..4 {
+        let (inbox, key) = (inbox.clone(), key.clone());
+        all.spawn(async move { inbox.begin(key).await });
+    }
+    let before = SystemTime::now();
+    let other = timeout(Duration::from_secs(5), inbox.begin(event("2").key())).await;
+    assert!(matches!(other.expect("it waits for a connection").unwrap(), Begun::First(_)));
+    for again in timeout(Duration::from_secs(5), all.join_all()).await.expect("they wait for the transaction")
+    {
+        // Not at once: that would be asked without end.
+        assert!(matches!(again.unwrap(), Begun::UnderWay(until) if until > before));
+    }
+    let ends = async { (inbox.abandon(started.clone()).await, inbox.complete(started.clone()).await) };
+    let (abandoned, completed) =
+        timeout(Duration::from_secs(5), ends).await.expect("it waits for the transaction");
+    assert!(abandoned.unwrap_err().is_temporary() && completed.unwrap_err().is_temporary());
+    transaction.rollback().await.unwrap();
+    assert!(inbox.complete(started.clone()).await.unwrap());
+    assert!(!inbox.abandon(started).await.unwrap());
+    assert_eq!(inbox.begin(key).await.unwrap(), Begun::Done);
 }
 
 /// What a target responds is stored, whatever characters it has. Where that is impossible, nothing is sent.
