@@ -30,13 +30,15 @@ mod address;
 mod network;
 mod refusal;
 mod resolve;
+#[cfg(feature = "tokio")]
+mod system;
 
 pub use address::special_purpose;
 pub use network::{InvalidNetwork, Network};
 pub use refusal::Refusal;
 pub use resolve::Resolve;
 #[cfg(feature = "tokio")]
-pub use resolve::SystemResolver;
+pub use system::SystemResolver;
 
 use std::{
     fmt,

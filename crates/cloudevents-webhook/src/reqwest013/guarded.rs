@@ -78,7 +78,8 @@ impl GuardedClient {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(invalid("the URL of the proxy is not one of http or https"));
         }
-        let resolver = ProxyOnly(url.host_str().unwrap_or_default().into());
+        let resolver =
+            ProxyOnly { host: url.host_str().unwrap_or_default().into(), resolver: SystemResolver::new() };
         let proxy = Proxy::all(url).map_err(|_| invalid("the URL of the proxy cannot be read"))?;
         build(Arc::new(guard), builder.no_proxy().proxy(proxy).dns_resolver(Arc::new(resolver)))
     }
@@ -178,16 +179,19 @@ impl<R: Resolve + 'static> reqwest::dns::Resolve for Guarded<R> {
 }
 
 /// Resolves the name of a proxy and no other, so that whatever reqwest makes of the proxy, it connects to no name directly.
-struct ProxyOnly(Arc<str>);
+struct ProxyOnly {
+    host: Arc<str>,
+    resolver: SystemResolver,
+}
 
 impl reqwest::dns::Resolve for ProxyOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let host = Arc::clone(&self.0);
+        let (host, resolver) = (Arc::clone(&self.host), self.resolver.clone());
         Box::pin(async move {
             if !name.as_str().eq_ignore_ascii_case(&host) {
                 return Err(io::Error::other("only the proxy resolves the names of targets").into());
             }
-            Ok(without_ports(SystemResolver::new().resolve(&host).await?))
+            Ok(without_ports(resolver.resolve(&host).await?))
         })
     }
 }
@@ -202,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn beside_a_proxy_no_other_name_is_resolved() {
-        let resolver = ProxyOnly("localhost".into());
+        let resolver = ProxyOnly { host: "localhost".into(), resolver: SystemResolver::new() };
         let resolve = |name: &str| reqwest::dns::Resolve::resolve(&resolver, name.parse().unwrap());
         assert!(resolve("LOCALHOST").await.unwrap().all(|address| address.ip().is_loopback()));
         for other in ["partner.example", "localhost.example", "127.0.0.1"] {
