@@ -2,7 +2,9 @@
 
 use super::{
     default::{MOST, check_default, default_bytes},
-    invalid, too_large,
+    invalid,
+    text::default_of,
+    too_large,
 };
 use apache_avro::schema::{InnerDecimalSchema, Name, Schema, UuidSchema};
 use cloudevents_core::Error;
@@ -247,7 +249,7 @@ impl Builder {
                     name: field.name.clone(),
                     aliases: field.aliases.clone(),
                     node: self.add(&field.schema, namespace),
-                    default: field.default.clone(),
+                    default: default_of(field).cloned(),
                     written: OnceLock::new(),
                 });
                 Node::Record { fields: fields.collect(), names: names() }

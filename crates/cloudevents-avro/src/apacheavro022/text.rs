@@ -2,10 +2,13 @@
 //!
 //! The library resolves each default at once, and fills in what a default leaves out: without a limit of levels or values. It copies a type
 //! for each name of it, and takes a complex type that lacks what it consists of for another one. So it gets what this module understood,
-//! without defaults and whatever says nothing about data, and the defaults are put back.
+//! without defaults and whatever says nothing about data. Defaults are attributes meanwhile.
 
 use super::{invalid, too_large};
-use apache_avro::{Schema, schema::UnionSchema};
+use apache_avro::{
+    Schema,
+    schema::{RecordField, UnionSchema},
+};
 use cloudevents_core::Error;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -20,8 +23,10 @@ const COPIES: usize = 128 << 20;
 const TYPE: usize = 192;
 const FIELD: usize = 384;
 
-/// The attribute that has the default of a field meanwhile.
+/// The attribute that has the default of a field.
 const DEFAULT: &str = "default of the field";
+
+const RUST: [&str; 2] = ["org.apache.avro.rust.union_of_records", "org.apache.avro.rust.tuple"];
 
 const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
 
@@ -31,14 +36,12 @@ const PRIMITIVE: [&str; 8] = ["null", "boolean", "int", "long", "float", "double
 /// ("Names"). They are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) if a name has more than 1,024 bytes, or if there are too
 /// many types within each other.
 pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
-    let document = |text: &&str| {
-        serde_json::from_str(text).map_err(|error| invalid(format!("the schema is not JSON: {error}")))
-    };
-    let documents: Vec<Value> = texts.iter().map(document).collect::<Result<_, _>>()?;
     let mut types = Types::default();
     let mut fields = Vec::new();
-    for (at, document) in documents.iter().enumerate() {
-        fields.push(json!({"name": format!("schema{at}"), "type": types.read(document, "")?}));
+    for (at, text) in texts.iter().enumerate() {
+        let ty: Value = serde_json::from_str(text)
+            .map_err(|error| invalid(format!("the schema is not JSON: {error}")))?;
+        fields.push(json!({"name": format!("schema{at}"), "type": types.read(&ty, Space::default())?}));
     }
     // The library would take a name without a namespace for the one in the namespace around it.
     if let Some(name) = types.bare.iter().find(|name| types.named.contains_key(*name)) {
@@ -56,19 +59,26 @@ pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     Ok(schemas)
 }
 
+/// The namespace of names in a type, which may be none, and the nearest one around it.
+#[derive(Clone, Copy, Default)]
+struct Space<'n> {
+    own: &'n str,
+    around: &'n str,
+}
+
 #[derive(Default)]
-struct Types<'d> {
-    /// The definitions by their full names.
-    named: HashMap<String, &'d Map<String, Value>>,
+struct Types {
+    /// The definitions, as they are written, by their full names.
+    named: HashMap<String, String>,
     /// Names without a namespace that are used within one, as they would be in it.
     bare: Vec<String>,
     size: usize,
     copies: usize,
 }
 
-impl<'d> Types<'d> {
+impl Types {
     /// Returns what the library needs of a type in this namespace. Readers of JSON limit the levels of a value.
-    fn read(&mut self, ty: &'d Value, space: &str) -> Result<Value, Error> {
+    fn read(&mut self, ty: &Value, space: Space<'_>) -> Result<Value, Error> {
         self.size = self.size.saturating_add(TYPE);
         match ty {
             Value::Array(variants) => {
@@ -102,11 +112,12 @@ impl<'d> Types<'d> {
     }
 
     /// A type with a name.
-    fn named(&mut self, kind: &str, members: &'d Map<String, Value>, space: &str) -> Result<Value, Error> {
+    fn named(&mut self, kind: &str, members: &Map<String, Value>, space: Space<'_>) -> Result<Value, Error> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
-        let name = full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space));
-        self.bare(&name, space);
-        let (space, last) = name.rsplit_once('.').unwrap_or(("", &name));
+        let name = full(text("name").unwrap_or_default(), text("namespace").unwrap_or(space.own));
+        self.bare(&name, space.around);
+        let (own, last) = name.rsplit_once('.').unwrap_or(("", &name));
+        let space = Space { own, around: if own.is_empty() { space.around } else { own } };
         if PRIMITIVE.contains(&last) {
             return Err(invalid(format!("a type of the schema has the name of a primitive one, `{last}`")));
         }
@@ -114,17 +125,24 @@ impl<'d> Types<'d> {
             return Err(too_large(format!("a name of the schema has more than {NAME} bytes")));
         }
         // Generators repeat a type where it is used again.
-        match self.named.insert(name.clone(), members) {
-            Some(other) if other == members => {
+        let definition = Value::from(members.clone()).to_string();
+        let before = self.size;
+        self.size = self.size.saturating_add(definition.len());
+        match self.named.get(&name) {
+            Some(other) if *other == definition => {
                 return Ok(if name.contains('.') { name.into() } else { format!(".{name}").into() });
             }
             Some(_) => return Err(invalid(format!("the schema defines `{name}` in two ways"))),
-            None => {}
+            None => drop(self.named.insert(name.clone(), definition)),
         }
-        let before = self.size;
         let mut ty = some_of(members, &["type", "name", "namespace", "aliases"]);
         match kind {
             "record" => {
+                // The library has them for variants of a Rust enumeration that have values.
+                ty.extend(RUST.iter().filter_map(|name| {
+                    let value = members.get(*name).filter(|value| value.is_boolean())?;
+                    Some(((*name).to_owned(), value.clone()))
+                }));
                 let fields = part(members, kind, "fields")?.as_array();
                 let fields = fields.ok_or_else(|| invalid(format!("the fields of `{name}` are no list")))?;
                 let fields: Result<Value, _> = fields.iter().map(|field| self.field(field, space)).collect();
@@ -149,19 +167,21 @@ impl<'d> Types<'d> {
         Ok(ty.into())
     }
 
-    /// A name that is used in this namespace.
-    fn name(&mut self, name: &str, space: &str) {
+    /// A name that is used.
+    fn name(&mut self, name: &str, space: Space<'_>) {
         if PRIMITIVE.contains(&name) {
             return;
         }
-        let name = full(name, space);
+        let name = full(name, space.own);
         self.size = self.size.saturating_add(name.len());
-        self.bare(&name, space);
+        self.bare(&name, space.around);
     }
 
-    fn bare(&mut self, name: &str, space: &str) {
-        if !space.is_empty() && !name.contains('.') {
-            self.bare.push(format!("{space}.{name}"));
+    fn bare(&mut self, name: &str, around: &str) {
+        if !around.is_empty() && !name.contains('.') {
+            let name = format!("{around}.{name}");
+            self.size = self.size.saturating_add(name.len());
+            self.bare.push(name);
         }
     }
 
@@ -177,7 +197,7 @@ impl<'d> Types<'d> {
         }
     }
 
-    fn field(&mut self, field: &'d Value, space: &str) -> Result<Value, Error> {
+    fn field(&mut self, field: &Value, space: Space<'_>) -> Result<Value, Error> {
         let Value::Object(members) = field else {
             return Err(invalid(format!("a field of the schema is `{field}`")));
         };
@@ -194,7 +214,7 @@ impl<'d> Types<'d> {
 }
 
 /// The part of a complex type, or a field, that it must have.
-fn part<'d>(members: &'d Map<String, Value>, kind: &str, name: &str) -> Result<&'d Value, Error> {
+fn part<'v>(members: &'v Map<String, Value>, kind: &str, name: &str) -> Result<&'v Value, Error> {
     members.get(name).ok_or_else(|| invalid(format!("a type `{kind}` of the schema has no `{name}`")))
 }
 
@@ -232,11 +252,18 @@ fn full(name: &str, space: &str) -> String {
     }
 }
 
-/// Puts the defaults of fields where they belong.
+/// The default of a field of a schema, which may be of a text.
+pub(super) fn default_of(field: &RecordField) -> Option<&Value> {
+    field.custom_attributes.get(DEFAULT).or(field.default.as_ref())
+}
+
+/// Gives the library the defaults that it writes as Avro has them, where a value leaves out a field.
 fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
     match schema {
         Schema::Record(record) => record.fields.iter_mut().try_for_each(|field| {
-            field.default = field.custom_attributes.remove(DEFAULT);
+            if is_written_right(&field.schema) {
+                field.default = field.custom_attributes.get(DEFAULT).cloned();
+            }
             put_defaults(&mut field.schema)
         }),
         Schema::Array(array) => put_defaults(&mut array.items),
@@ -248,6 +275,34 @@ fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the library writes a default of this schema. It does not know types by their names, and takes bytes for UTF-8.
+fn is_written_right(schema: &Schema) -> bool {
+    match schema {
+        Schema::Null
+        | Schema::Boolean
+        | Schema::Int
+        | Schema::Long
+        | Schema::Float
+        | Schema::Double
+        | Schema::String
+        | Schema::Enum(_)
+        | Schema::Date
+        | Schema::TimeMillis
+        | Schema::TimeMicros
+        | Schema::TimestampMillis
+        | Schema::TimestampMicros
+        | Schema::TimestampNanos
+        | Schema::LocalTimestampMillis
+        | Schema::LocalTimestampMicros
+        | Schema::LocalTimestampNanos => true,
+        Schema::Array(array) => is_written_right(&array.items),
+        Schema::Map(map) => is_written_right(&map.types),
+        Schema::Union(union) => union.variants().iter().all(is_written_right),
+        Schema::Record(record) => record.fields.iter().all(|field| is_written_right(&field.schema)),
+        _ => false,
     }
 }
 

@@ -181,7 +181,7 @@ fn size(document: &Value, value: usize, copies: &mut usize) -> usize {
     }
 }
 
-fn is_avro(media_type: MediaType<'_>) -> bool {
+pub(super) fn is_avro(media_type: MediaType<'_>) -> bool {
     let names = [
         "application/avro",
         "avro/binary",

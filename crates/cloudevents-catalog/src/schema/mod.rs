@@ -129,10 +129,17 @@ impl Schema {
 
     /// Why no payload of this content type is judged, whatever it has.
     pub(crate) fn never_judges(&self, content_type: &str) -> Option<NotJudged> {
-        let event = Event::builder().id("1").source("/").ty("t");
-        let event = event.payload(content_type, cloudevents_core::Payload::body("0")).build().ok()?;
-        let reason = self.judge(&Payload::new(&event), "", &mut Vec::new());
-        reason.filter(|reason| matches!(reason, NotJudged::ContentType(_)))
+        let media_type = MediaType::parse(content_type).ok()?;
+        let is_judged = match self {
+            Self::Not(_) => true,
+            #[cfg(feature = "jsonschema060")]
+            Self::Json(_) => media_type.is_json(),
+            #[cfg(feature = "apacheavro022")]
+            Self::Avro(_) => apacheavro022::is_avro(media_type),
+            #[cfg(feature = "protox09")]
+            Self::Protobuf(_) => protox09::is_protobuf(media_type),
+        };
+        (!is_judged).then(|| NotJudged::ContentType(content_type.to_owned()))
     }
 
     /// Judges a payload, and adds its faults, with this reference to the schema. Returns why it was not judged.

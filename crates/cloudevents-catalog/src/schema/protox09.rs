@@ -206,7 +206,7 @@ pub(super) fn judge(
     None
 }
 
-fn is_protobuf(media_type: MediaType<'_>) -> bool {
+pub(super) fn is_protobuf(media_type: MediaType<'_>) -> bool {
     let names = [
         "application/protobuf",
         "application/x-protobuf",

@@ -200,3 +200,20 @@ fn advice_is_short() {
     assert_eq!(of_schemas.len(), 6, "{of_schemas:?}");
     assert!(of_schemas.iter().all(|(_, _, message)| message.len() < 700));
 }
+
+/// Whether a schema judges a content type is known without it: many messages may have a large one.
+#[test]
+fn advice_on_content_types_takes_no_time() {
+    let schema = serde_json::json!({"anyOf": vec![serde_json::json!({"type": "string"}); 9900]});
+    let inherited: String = (0..20_000)
+        .map(|at| format!(r#", "m{at}": {{"basemessage": "/messagegroups/m/messages/base"}}"#))
+        .collect();
+    let base = format!(
+        r#""base": {{"envelope": "CloudEvents/1.0", "envelopemetadata": {{"datacontenttype": {{"value": "application/json"}}}},
+            "dataschemaformat": "JsonSchema/draft-07", "dataschema": {schema}}}"#
+    );
+    let started = std::time::Instant::now();
+    let found = advice(&format!(r#"{{"messagegroups": {{"m": {{"messages": {{{base}{inherited}}}}}}}}}"#));
+    assert_eq!(found.iter().filter(|(rule, ..)| *rule == "not-judged").count(), 0);
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+}
