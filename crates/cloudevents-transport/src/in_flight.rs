@@ -322,12 +322,6 @@ impl Permit {
         limit.discharge(std::mem::take(&mut self.used.bytes));
     }
 
-    /// The message stays counted for ever.
-    #[cfg(any(feature = "log", feature = "queue"))]
-    pub(crate) fn stay(mut self) {
-        self.used = Bounds { messages: 0, bytes: 0 };
-    }
-
     /// The bytes charged so far.
     pub fn bytes(&self) -> usize {
         self.used.bytes

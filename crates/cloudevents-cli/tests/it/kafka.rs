@@ -119,6 +119,22 @@ fn a_bridge_that_its_group_has_not_let_in_is_not_idle() {
     assert!(ran.err.ends_with("1 message moved, 0 refused\n"), "{}", ran.err);
 }
 
+/// Letters of one key are in one partition. What a dry run shows never leaves it, so that what is behind it is not seen.
+#[test]
+fn a_dry_run_of_letters_in_one_of_two_partitions_says_that_there_may_be_others() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic("rejected", 2).unwrap();
+    let keyed = GOOD.replace(r#""id""#, r#""partitionkey":"k","id""#) + "\n";
+    let ran = ce_with(&["send", &broker.url("rejected?key=partitionkey")], keyed.repeat(1100));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
+    let from = broker.url("rejected?group=g&reject=drop");
+    let ran = ce_with(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "2"], "");
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
+    assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
+}
+
 #[cfg(not(feature = "kafka-tls"))]
 #[test]
 fn what_this_build_lacks_is_named() {

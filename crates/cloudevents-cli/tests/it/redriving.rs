@@ -100,3 +100,31 @@ fn a_bridge_whose_dead_letter_place_is_gone_is_not_idle_and_reports_the_letters(
     assert!(text.contains("error: no dead letter for 2 refused messages"), "{text}");
     assert_eq!(broker.queue("rejected").len(), 2);
 }
+
+/// The server has forgotten them: they are not where they were. So it is when the settings are read again.
+#[cfg(feature = "nats")]
+#[test]
+fn refused_messages_without_a_letter_are_lost_where_the_source_keeps_no_message() {
+    let mut options = cloudevents_testkit::nats::ServerOptions::default();
+    options.denied = vec!["lost.>".into()];
+    let server = cloudevents_testkit::nats::Server::with_options(options).unwrap();
+    let from = server.url("orders");
+    let settings = format!("from: {from}?dead-letter=lost.orders\nto: {}\n", hook("400 Bad Request"));
+    let settings = file("bridge.yaml", settings);
+    for reads_again in [false, true] {
+        let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap()]);
+        assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+        bridge.until(&["cloudevents_bridge_waiting_letters"], 2);
+        if reads_again {
+            bridge.signal("-HUP");
+            bridge.line("error: 2 messages lost");
+            bridge.line("the settings were read again");
+        }
+        bridge.signal("-INT");
+        let (status, text) = bridge.end();
+        assert!(!text.contains("at FROM again"), "{text}");
+        if !reads_again {
+            assert_eq!((status, text.matches("error: 2 messages lost").count()), (Some(3), 1), "{text}");
+        }
+    }
+}

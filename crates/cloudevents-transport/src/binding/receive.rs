@@ -74,7 +74,8 @@ pub trait Receive: Send + 'static {
         Connectivity::connectionless()
     }
 
-    /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver.
+    /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver. Before
+    /// [`isolate`](Self::isolate): nothing from one of several places.
     fn is_held_up(&self) -> bool {
         false
     }

@@ -31,6 +31,7 @@ pub use template::Template;
 
 use crate::{
     By, DeadLetter, Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    binding::OwnWait,
     panics::caught,
     running::{Ended, Running},
 };
@@ -154,6 +155,10 @@ impl Bridge {
         (settings.concurrency, settings.order, settings.waiting) =
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
+        // What a dry run shows stays in its partition, and would keep that at its share of the room.
+        if !policy.redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
+            receiver.isolate();
+        }
         let future = async move {
             if most == Some(0) {
                 passage.stopper.stop();
@@ -360,7 +365,10 @@ impl Passage {
                     Some(after) => failure.after(after),
                     None => failure,
                 };
-                self.tally.set_down(is_outage(&error) || error.is_temporary());
+                // A wait of the sender itself was no attempt.
+                if OwnWait::of(&error).is_none() {
+                    self.tally.set_down(is_outage(&error) || error.is_temporary());
+                }
                 (Fate::Failed(error), Ended::Failed(failure))
             }
         };

@@ -32,7 +32,8 @@ pub struct Redrive {
     /// nothing more is read. Those of a log are passed over, and are still in the log.
     pub filter: Option<EventFilter>,
     /// Whether to send nothing: messages are prepared, observed, and held until the bridge ends, so one run
-    /// shows as many messages as the bounds of the receiver allow.
+    /// shows as many messages as the bounds of the receiver allow, and of one partition of a log as many as it may be
+    /// received ahead (`LogOptions::max_lead`).
     pub dry_run: bool,
 }
 

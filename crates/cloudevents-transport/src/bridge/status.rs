@@ -43,7 +43,7 @@ impl BridgeStatus {
     }
 
     /// The number of messages rejected at the source that its dead-letter sink does not have. After the end: those that it never got. They
-    /// are at the source as before.
+    /// are at the source as before, unless it keeps nothing.
     pub fn waiting_letters(&self) -> usize {
         self.letters.used().messages
     }

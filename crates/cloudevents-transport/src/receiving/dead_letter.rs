@@ -83,13 +83,55 @@ pub(crate) enum Rejected {
     Drop,
 }
 
-/// A sink of any type, and the letters that it does not have yet.
+/// The letters of one receiver.
+#[derive(Default)]
+pub(crate) struct Letters {
+    /// Says to those that could not be stored that it is over.
+    owner: Owner,
+    missing: InFlight,
+}
+
+impl Letters {
+    /// The receiver ends, and no letter is tried again.
+    pub(crate) fn leave(&self) {
+        self.owner.leave();
+    }
+
+    /// Those that the sink does not have yet.
+    pub(crate) fn missing(&self) -> InFlight {
+        self.missing.clone()
+    }
+}
+
+/// A letter that the sink does not have. It stays in the number, to be reported, if the receiver has ended before that.
+struct Missing {
+    all: InFlight,
+    size: usize,
+    letters: Ownership,
+    is_stored: bool,
+}
+
+impl Missing {
+    fn end(mut self, is_stored: bool) {
+        self.is_stored = is_stored;
+    }
+}
+
+impl Drop for Missing {
+    fn drop(&mut self) {
+        if self.is_stored || self.letters.is_held() {
+            self.all.give_back(self.size);
+        }
+    }
+}
+
+/// A sink of any type.
 #[derive(Clone)]
-pub(crate) struct Sink(Arc<dyn DynSink>, InFlight);
+pub(crate) struct Sink(Arc<dyn DynSink>);
 
 impl Sink {
     pub(crate) fn new(sink: impl DeadLetterSink) -> Self {
-        Self(Arc::new(sink), InFlight::default())
+        Self(Arc::new(sink))
     }
 
     /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
@@ -104,12 +146,14 @@ impl Sink {
         letter: DeadLetter,
         first: Duration,
         message: Option<Ownership>,
-        letters: &Owner,
+        letters: &Letters,
         mut resolver: Resolver,
     ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
         let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
-        let place = self.1.take(letter.received.size());
-        let (over, letters) = (over(message, letters), letters.ownership());
+        let (all, size) = (letters.missing(), letter.received.size());
+        all.count(size);
+        let missing = Missing { all, size, letters: letters.owner.ownership(), is_stored: false };
+        let over = over(message, &letters.owner);
         let putting = async move {
             let mut over = pin!(over.fuse());
             let (mut failures, mut less, mut refused) = (0_u32, letter.clone(), None);
@@ -160,9 +204,7 @@ impl Sink {
         };
         Box::pin(async move {
             let ended = putting.await;
-            if ended.0.is_err() && !letters.is_held() {
-                place.stay();
-            }
+            missing.end(ended.0.is_ok());
             ended
         })
     }
@@ -189,16 +231,6 @@ fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()>
         tokio::select! {
             Some(()) = message => {}
             () = letters.leaving() => {}
-        }
-    }
-}
-
-impl Rejected {
-    /// The letters that the sink does not have yet.
-    pub(crate) fn letters(&self) -> InFlight {
-        match self {
-            Self::Sink(sink) => sink.1.clone(),
-            _ => InFlight::default(),
         }
     }
 }

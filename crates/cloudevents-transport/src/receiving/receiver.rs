@@ -374,8 +374,8 @@ impl Receiver {
         &self.context.in_flight
     }
 
-    /// The rejected messages that the dead-letter sink does not have yet, to observe: each is tried again until it does. A sink that
-    /// receivers share through a copy of its options has one number.
+    /// The rejected messages of this receiver that the dead-letter sink does not have yet, to observe: each is tried again until it does.
+    /// After the end: those that it never got.
     pub fn letters(&self) -> InFlight {
         self.intake.letters()
     }

@@ -89,7 +89,6 @@ impl Receiver {
     {
         let stopper = self.stopper();
         let mut stopped = pin!(stopper.stopped().fuse());
-        self.isolate();
         let interceptor = self.interceptor();
         let mut engine = Engine::new(settings, self);
         let mut running = FuturesUnordered::new();

@@ -137,6 +137,7 @@ impl Receiver {
                     (delivery, Ended::Settled(result))
                 }
             };
+            self.isolate();
             let handled = self.drive(settings, attempt).await;
             handled.and(self.drain(drain).await)
         };

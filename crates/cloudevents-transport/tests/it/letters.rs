@@ -205,3 +205,32 @@ async fn letters_that_wait_show() {
     run.await.unwrap();
     assert_eq!(sink.stored.lock().unwrap().len(), 5);
 }
+
+/// The next receiver has them, and stores them: its program would otherwise wait for ever for letters of which none is left.
+#[tokio::test(start_paused = true)]
+async fn letters_that_a_receiver_has_left_are_not_in_the_number_of_another_with_its_sink() {
+    let (sink, queue, log) = (Small::default(), FakeQueue::new(), FakeLog::new(1));
+    let (of_queue, of_log) =
+        (QueueOptions::default().with_sink(sink.clone()), LogOptions::default().with_sink(sink.clone()));
+    for is_log in [false, true] {
+        let open = || match is_log {
+            false => queue.receiver_with(DecodeOptions::strict(), of_queue.clone()),
+            true => log.receiver(DecodeOptions::strict(), of_log.clone()).unwrap().0,
+        };
+        let sender = if is_log { log.sender() } else { queue.sender() };
+        sink.most.store(0, Ordering::Relaxed);
+        sender.send(large().1).await.unwrap();
+        let mut first = open();
+        first.next().await.unwrap().unwrap().reject("no").await.unwrap_err();
+        assert_eq!(first.letters().used().messages, 1);
+        first.drain(Duration::from_secs(60)).await.unwrap();
+        let mut second = open();
+        assert_eq!((first.letters().used().messages, second.letters().used().messages), (1, 0));
+        let again = second.next().await.unwrap().unwrap();
+        sink.most.store(usize::MAX, Ordering::Relaxed);
+        again.reject("no").await.unwrap();
+        assert_eq!((first.letters().used().messages, second.letters().used().messages), (1, 0));
+        second.drain(Duration::from_secs(60)).await.unwrap();
+        sink.letter();
+    }
+}

@@ -657,6 +657,20 @@ async fn a_login_that_is_refused_for_long_ends_the_receiver() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn letters_that_wait_when_a_receiver_ends_by_an_error_stay_in_its_number() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Refused);
+    let queue = Queue::<true>(queue.0);
+    let letters = Letters::slow();
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+    feeds[0].send(arrived(1)).unwrap();
+    let _rejected = next(&mut receiver).await.reject("no");
+    sleep(SECOND).await;
+    cut(&mut feeds);
+    assert_eq!(receiver.next().await.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(receiver.letters().used().messages, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_protocol_forgets_comes_again_from_memory_and_is_never_ok_for_nothing() {
     let capabilities = {
         let mut can = ReceiverCapabilities::unsettled();

@@ -275,9 +275,15 @@ async fn run_once(
         }
     }
     let letters = status.waiting_letters();
-    if letters > 0 && reloaded.is_none() {
-        let report = Report::new(format!("no dead letter for {}", count(letters, "refused message")))
-            .detail("the dead-letter place did not take what was refused, which is at FROM again");
+    if letters > 0 && (reloaded.is_none() || !opened.keeps) {
+        let report = if opened.keeps {
+            Report::new(format!("no dead letter for {}", count(letters, "refused message")))
+                .detail("the dead-letter place did not take what was refused, which is at FROM again")
+        } else {
+            Report::new(format!("{} lost", count(letters, "message"))).detail(
+                "FROM keeps no message, and the dead-letter place did not take these, which were refused",
+            )
+        };
         console.error(Status::Network, &report.kind("dead-letter"));
     }
     if let Some(name) = is_closed {

@@ -7,8 +7,7 @@ use super::{
     record::Entry,
 };
 use crate::{
-    Bounds, Counters, InFlight, Partition,
-    binding::{Owner, Ownership},
+    Bounds, Counters, InFlight, Partition, binding::Ownership, receiving::dead_letter::Letters,
     running::retry::doubled,
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -35,8 +34,7 @@ pub(super) struct Books {
     /// Counts assignments and retries.
     pub(super) sequence: u64,
     pub(super) draining: bool,
-    /// Says to letters that could not be stored that it is over.
-    pub(super) letters: Owner,
+    pub(super) letters: Letters,
     pub(super) closed: bool,
     /// Whether a task may wait for a change, and how many threads do. If none does, there is nothing to wake.
     pub(super) watched: bool,

@@ -275,8 +275,8 @@ impl Ledger {
     }
 
     /// The partitions of which nothing more should be taken now: those as far ahead as [`LogOptions::max_lead`] allows; and while
-    /// [`Receiver::run`](crate::Receiver::run) or a bridge receives from several, those with as many unsettled deliveries as there is room
-    /// left for others. They stay until they are at half of that.
+    /// [`Receiver::run`](crate::Receiver::run) or a bridge (in no dry run) receives from several, those with as many unsettled deliveries
+    /// as there is room left for others. They stay until they are at half of that.
     ///
     /// So whatever is blocked in some partitions, there is room for the others: *n* blocked ones share *n*/(*n* + 1) of it.
     pub fn held_back(&self) -> Vec<(Partition, Epoch)> {
@@ -294,15 +294,18 @@ impl Ledger {
         books.accounts.under(epoch).is_some_and(|account| account.held_back.is_some())
     }
 
-    /// Whether nothing is taken at all because of what is not settled.
+    /// Whether nothing is taken at all because of what is not settled. Where partitions do not share the room: nothing of one of them.
     pub(crate) fn is_held_up(&self, holds_back: bool) -> bool {
         let mut books = self.books();
-        let all = holds_back && {
+        let is_held_back = holds_back && {
             books.hold_back(&self.0.options, true);
-            books.accounts.iter().next().is_some()
-                && books.accounts.iter().all(|account| account.held_back.is_some())
+            let mut held_back = books.accounts.iter().map(|account| account.held_back.is_some());
+            match books.shared {
+                Some(_) => held_back.next() == Some(true) && held_back.all(|is_held_back| is_held_back),
+                None => held_back.any(|is_held_back| is_held_back),
+            }
         };
-        all || self.0.is_full(&mut books, holds_back)
+        is_held_back || self.0.is_full(&mut books, holds_back)
     }
 
     /// When the next message is due to be delivered again, as far as known.
@@ -347,7 +350,7 @@ impl Ledger {
 
     /// The letters that the sink does not have yet.
     pub(crate) fn letters(&self) -> InFlight {
-        self.0.rejected.letters()
+        self.books().letters.missing()
     }
 
     /// Ready when the ledger has changed since this call.

@@ -132,8 +132,9 @@ impl QueueReceiver {
         let (out, incoming) = mpsc::channel(ahead);
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
-        let (here, letters) = (InFlight::new(room.bounds), rejected.letters());
+        let here = InFlight::new(room.bounds);
         let task = Task::new(room, options, rejected, capabilities, out, here.clone());
+        let letters = task.letters.missing();
         let task = Some(runtime.spawn(task.run(reconnect, source, stopped)));
         let (incoming, stop) = (Some(incoming), Some(stop));
         Ok(Self { capabilities, connectivity, incoming, stop, task, here, letters })

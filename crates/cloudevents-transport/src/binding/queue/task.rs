@@ -14,7 +14,7 @@ use crate::{
         receive::BoxFuture,
     },
     deadline::later,
-    receiving::dead_letter::Rejected,
+    receiving::dead_letter::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -52,8 +52,8 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) stopping: bool,
     /// Of the messages of the current connection.
     owner: Owner,
-    /// Says to letters that could not be stored that it is over.
-    pub(super) letters: Owner,
+    /// Dropped before what is on its way to the sink, so that it stays in the number.
+    pub(super) letters: Letters,
     here: InFlight,
     pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
     number: u64,
@@ -124,7 +124,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             asks,
             stopping: false,
             owner: Owner::new(),
-            letters: Owner::new(),
+            letters: Letters::default(),
             here,
             later: BTreeMap::new(),
             number: 0,

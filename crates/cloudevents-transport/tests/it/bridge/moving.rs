@@ -11,7 +11,7 @@ use cloudevents_json::Json;
 use cloudevents_transport::{
     Bridge, Confirmed, Delivery, EventFilter, OrderBy, Origin, Outcome, Outgoing, PrometheusPage, Raw,
     Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
-    binding::{Incoming, Receive, Token, Transmit},
+    binding::{Incoming, OwnWait, Receive, Token, Transmit},
     bridge::{BridgePolicy, BridgeStatus, Fate, Foreign, Form, HOPS, HeaderRule, KeyRule, Redrive, Wrap},
     fake::FakeQueue,
 };
@@ -305,6 +305,30 @@ async fn a_bridge_is_not_ready_while_its_target_fails_for_now_whatever_it_answer
         };
         bridge.run().until(watch).await.unwrap();
     }
+}
+
+/// Such as a webhook that has granted a rate: no attempt was made, and the bridge moves all that it may.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_a_sender_imposes_on_itself_does_not_tell_whether_its_target_is_available() {
+    let (from, to) = (FakeQueue::new(), Failing::default());
+    let fails = |error| *to.0.lock().unwrap() = error;
+    fails(Some(OwnWait::error("the rate is used up", Duration::from_secs(1))));
+    from.sender().send_all(events(10)).await.unwrap();
+    let bridge = Bridge::new(from.receiver(with()), Sender::new(to.clone()), policy()).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        sleep(Duration::from_secs(60)).await;
+        assert!(status.metrics().failed >= 10 && status.is_ready(), "{status:?}");
+        fails(Some(Error::new(ErrorKind::Timeout)));
+        sleep(Duration::from_secs(60)).await;
+        fails(Some(OwnWait::error("the rate is used up", Duration::from_secs(1))));
+        sleep(Duration::from_secs(60)).await;
+        assert!(!status.is_ready(), "nor does it end an outage: {status:?}");
+        fails(None);
+        sleep(Duration::from_secs(60)).await;
+        assert!(status.metrics().confirmed == 10 && status.is_ready(), "{status:?}");
+    };
+    bridge.run().until(watch).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,14 @@
 //! Taking dead letters back.
 
-use crate::{event, events};
+use crate::{event, events, keyed};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     Bounds, Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, RunState, Sender,
     SenderCapabilities,
-    binding::Transmit,
+    binding::{Transmit, log::LogOptions},
     bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
-    fake::FakeQueue,
+    fake::{FakeLog, FakeQueue},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -108,6 +108,31 @@ async fn what_a_redrive_holds_until_it_ends_is_not_waited_for() {
         };
         bridge.run().until(watch).await.unwrap();
         assert_eq!((to.len(), from.len()), (0, 10));
+    }
+}
+
+/// Nothing that it shows leaves its partition, so that what is behind it would never be seen, and who looks would take what is shown for
+/// all that there is.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_shows_of_one_partition_what_there_is_room_for_and_is_blocked_then() {
+    for (messages, max_lead) in [(8, 10_000), (1024, 8)] {
+        let (from, to) = (FakeLog::new(2), FakeQueue::new());
+        from.sender().send_all((0..20).map(|number| keyed(number, "k"))).await.unwrap();
+        let mut options = ReceiverOptions::default();
+        options.in_flight = Bounds { messages, bytes: usize::MAX };
+        let mut of_log = LogOptions::default().dropping_rejected();
+        of_log.max_lead = max_lead;
+        let mut redrive = Redrive::default();
+        redrive.dry_run = true;
+        let (receiver, _consumer) = from.receiver(options, of_log).unwrap();
+        let bridge = Bridge::new(receiver, to.sender(), policy(redrive)).unwrap();
+        let status = bridge.status();
+        let watch = async {
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!((status.received().unsettled(), status.pending()), (8, 0));
+            assert_eq!(status.activity().state(), RunState::Blocked);
+        };
+        bridge.run().until(watch).await.unwrap();
     }
 }
 
