@@ -4,6 +4,7 @@ use super::{
     connection::LOOK,
     consumer::TURN,
     failure::failed,
+    fetch,
     rebalance::{Group, add},
 };
 use cloudevents_core::Error;
@@ -43,17 +44,18 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Starts the thread that commits, which ends when this is dropped. It looks for a broker with metadata of this topic.
+    /// Starts the thread that commits, which ends when this is dropped. It looks for a broker with metadata of the first of these topics,
+    /// and for those that are unknown.
     pub(super) fn start(
         client: &Arc<BaseConsumer<Group>>,
-        topic: Option<String>,
+        topics: Vec<String>,
         interval: Duration,
     ) -> std::io::Result<Self> {
         let (lists, to_commit) = mpsc::channel();
         let client = Arc::clone(client);
         thread::Builder::new()
             .name("kafka commits".into())
-            .spawn(move || commit_all(&client, topic.as_deref(), &to_commit))?;
+            .spawn(move || commit_all(&client, &topics, &to_commit))?;
         Ok(Self { interval, lists, last: Instant::now(), requests: Vec::new(), failing_since: None })
     }
 
@@ -131,11 +133,12 @@ impl Commits {
 
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
 /// commits. While no broker can be reached, it looks for one.
-fn commit_all(client: &BaseConsumer<Group>, topic: Option<&str>, lists: &mpsc::Receiver<Marks>) {
+fn commit_all(client: &BaseConsumer<Group>, topics: &[String], lists: &mpsc::Receiver<Marks>) {
     let mut looked = Instant::now();
     loop {
         if looked.elapsed() >= LOOK && client.context().has_joined() {
-            client.context().state.look(client.client(), topic);
+            client.context().state.look(client.client(), topics.first().map(String::as_str));
+            fetch::look_for_unknown(client, topics);
             looked = Instant::now();
         }
         let marks = match lists.recv_timeout(LOOK) {

@@ -188,6 +188,13 @@ impl State {
         }
     }
 
+    /// There is no client that works, for now.
+    pub(super) fn lost(&self, error: &Error) {
+        if self.connected.swap(false, Ordering::AcqRel) {
+            self.reporter.lost(error);
+        }
+    }
+
     /// The client has ended, for good.
     pub(super) fn ended(&self, error: &Error) {
         if !self.over.swap(true, Ordering::AcqRel) {

@@ -72,8 +72,9 @@ impl Consumer {
         if connected.send(opened).is_err() || failed {
             return;
         }
-        let topic = self.topic().map(str::to_owned);
-        match Commits::start(&client, topic, self.commit_interval) {
+        // What a pattern matches may come and go.
+        let named = self.topics.iter().filter(|topic| !topic.starts_with('^')).cloned().collect();
+        match Commits::start(&client, named, self.commit_interval) {
             Ok(commits) => Polling { fetcher: self.fetcher, client, commits }.run(),
             Err(error) => {
                 handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));
@@ -91,6 +92,9 @@ impl Consumer {
         let client = &self.fetcher.client;
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
+        if client.context().starts_at_end {
+            client.context().opening.look(client, &self.topics)?;
+        }
         if !self.partitions.is_empty() || client.context().has_joined() {
             client.context().joined();
         }

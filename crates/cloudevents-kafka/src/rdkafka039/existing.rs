@@ -42,8 +42,9 @@ use tokio::time::{Instant, timeout_at};
 ///   again.
 /// - Commits happen while messages are requested, and at the end of draining. So it is seen then, too, that a partition has moved: one that
 ///   goes and comes back between two [intervals](KafkaReceiverOptions::commit_interval) is taken for one that stayed.
-/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and skips what is
-///   there.
+/// - With `auto.offset.reset=latest`, librdkafka also goes to the end from a position that does not exist any more, and in topics and
+///   partitions that are new, and skips what is there.
+/// - A topic that is unknown is an error at once, also for a moment.
 ///
 /// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime, and when the options do not set
 /// what happens to rejected messages.

@@ -13,6 +13,17 @@ pub(super) fn failed(error: KafkaError) -> Error {
             .with_detail(format!("librdkafka does not accept this setting, or not with this value: {name}"));
     }
     let (kind, help) = match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge) if matches!(error, KafkaError::MessageConsumption(_)) => {
+            (ErrorKind::TooLarge, "raise `receive.message.max.bytes`, or seek behind the record")
+        }
+        Some(Code::NotImplemented) => (
+            ErrorKind::Unsupported,
+            "for batches that are compressed with gzip or zstd, turn on the feature `gzip` or `zstd` of cloudevents-kafka (`kafka-gzip` or \
+             `kafka-zstd` of cloudevents-kit); snappy and lz4 are built in",
+        ),
+        Some(Code::BadCompression | Code::BadMessage) => {
+            (ErrorKind::Unsupported, "a batch is damaged: seek behind it, or reset the offset of the group")
+        }
         Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) => (
             ErrorKind::TooLarge,
             "send less, or raise `message.max.bytes` here and `max.message.bytes` of the topic",

@@ -1,7 +1,7 @@
 //! Takes messages from librdkafka's queue, one at a time.
 
 use super::{
-    connection::{Refusals, is_login},
+    connection::{LOOK, is_login},
     failure::failed,
     handover::Fetched,
     message::{place, read},
@@ -15,7 +15,10 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// Takes and reads messages.
 pub(super) struct Fetcher {
@@ -41,7 +44,7 @@ impl Fetcher {
     pub(super) fn next(&self) -> Step {
         match self.client.poll(Duration::ZERO) {
             Some(Ok(message)) => self.read(&message).map_or(Step::Other, Step::Message),
-            Some(Err(error)) => judge(error, &self.client.context().refusals),
+            Some(Err(error)) => judge(error, self.client.context()),
             None if self.client.context().was_busy() => Step::Other,
             None => Step::Nothing,
         }
@@ -59,10 +62,55 @@ impl Fetcher {
     }
 }
 
+/// How long a topic that was there may be unknown: one that is deleted may be made again, and a broker that restarts may not know it yet.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+
+/// Since when a topic is unknown, or when the receiver last got an error because of it. librdkafka reports it once, and goes on looking.
+#[derive(Default)]
+pub(super) struct Unknown(Mutex<Option<Instant>>);
+
+impl Unknown {
+    pub(super) fn begin(&self) {
+        self.lock().get_or_insert_with(Instant::now);
+    }
+
+    fn is_long(&self) -> bool {
+        self.lock().is_some_and(|since| since.elapsed() >= UNKNOWN_FOR)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for these topics when one has been unknown for long. It is an error if it still is. Blocks for a second per topic at most.
+pub(super) fn look_for_unknown(client: &BaseConsumer<Group>, topics: &[String]) {
+    let group = client.context();
+    if !group.unknown.is_long() {
+        return;
+    }
+    for topic in topics {
+        let Ok(metadata) = client.fetch_metadata(Some(topic), LOOK) else { return };
+        let code = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+        if is_unknown_topic(code) {
+            *group.unknown.lock() = Some(Instant::now());
+            let error = failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition));
+            group.handover.fail(error.with_detail(format!("the topic `{topic}` does not exist any more")));
+            return;
+        }
+    }
+    *group.unknown.lock() = None;
+}
+
+fn is_unknown_topic(code: Option<RDKafkaErrorCode>) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Some(Code::UnknownTopicOrPartition | Code::UnknownTopic))
+}
+
 /// Errors that the receiver returns. Those that librdkafka recovers from are logged, and so are refused logins at
-/// first, because another password or token may be accepted.
+/// first, because another password or token may be accepted. So is a topic that was there, which may come back.
 #[cold]
-fn judge(error: KafkaError, refusals: &Refusals) -> Step {
+fn judge(error: KafkaError, group: &Group) -> Step {
     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
     let telling = matches!(
         error.rdkafka_error_code(),
@@ -77,6 +125,11 @@ fn judge(error: KafkaError, refusals: &Refusals) -> Step {
                 | RDKafkaErrorCode::InvalidSessionTimeout
                 | RDKafkaErrorCode::InconsistentGroupProtocol
                 | RDKafkaErrorCode::AutoOffsetReset
+                // The batch is fetched again and again, or was passed over.
+                | RDKafkaErrorCode::NotImplemented
+                | RDKafkaErrorCode::BadCompression
+                | RDKafkaErrorCode::BadMessage
+                | RDKafkaErrorCode::MessageSizeTooLarge
         )
     );
     tracing::warn!(%error, fatal, "consuming from Kafka");
@@ -85,7 +138,10 @@ fn judge(error: KafkaError, refusals: &Refusals) -> Step {
         return Step::Over(Error::new(ErrorKind::Closed).with_detail(detail).with_source(error));
     }
     if is_login(&error) {
-        return refusals.are_final().map_or(Step::Other, Step::Error);
+        return group.refusals.are_final().map_or(Step::Other, Step::Error);
+    }
+    if is_unknown_topic(error.rdkafka_error_code()) && group.is_unknown() {
+        return Step::Other;
     }
     if telling { Step::Error(failed(error)) } else { Step::Other }
 }

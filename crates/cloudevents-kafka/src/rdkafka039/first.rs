@@ -2,7 +2,8 @@
 //!
 //! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more,
 //! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
-//! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
+//! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing. Those that came after the
+//! receiver was opened, in a topic that grows or in a new one, start at their beginning: what came before the client knew them is new, too.
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
@@ -10,8 +11,13 @@ use cloudevents_transport::Partition;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::RDKafkaErrorCode,
 };
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(5);
@@ -19,11 +25,56 @@ const REQUEST: Duration = Duration::from_secs(5);
 /// How long to ask for what the group has committed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sets the positions of the partitions that the group has never read to their ends, which it returns. Blocks the thread; ends early once
-/// `stopped` returns true.
+/// The topics that there were when the receiver was opened, with the number of their partitions.
+#[derive(Default)]
+pub(super) struct Opening(Mutex<HashMap<String, usize>>);
+
+impl Opening {
+    /// Asks for these topics; for all, if there is a pattern among them.
+    pub(super) fn look<C: ConsumerContext>(
+        &self,
+        client: &BaseConsumer<C>,
+        topics: &[String],
+    ) -> Result<(), Error> {
+        let mut known = HashMap::new();
+        let mut ask = |topic: Option<&str>| -> Result<(), Error> {
+            let metadata = client.fetch_metadata(topic, REQUEST).map_err(failed)?;
+            for topic in metadata.topics() {
+                // Of one with a passing error, it is not known how many there are.
+                let count = match topic.error().map(RDKafkaErrorCode::from) {
+                    None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => topic.partitions().len(),
+                    Some(_) => usize::MAX,
+                };
+                known.insert(topic.name().to_owned(), count);
+            }
+            Ok(())
+        };
+        if topics.iter().any(|topic| topic.starts_with('^')) {
+            ask(None)?;
+        } else {
+            topics.iter().try_for_each(|topic| ask(Some(topic)))?;
+        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// A topic was deleted, and may be made again: what is without a position from now on is new.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn had(&self, topic: &str, number: i32) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        usize::try_from(number).is_ok_and(|number| known.get(topic).is_some_and(|count| number < *count))
+    }
+}
+
+/// Sets the positions of the partitions that the group has never read to their ends, or to their beginnings if they are new, and returns
+/// them. Blocks the thread; ends early once `stopped` returns true.
 pub(super) fn at_the_end<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
+    opening: &Opening,
     stopped: impl Fn() -> bool,
 ) -> Vec<(Partition, u64)> {
     let (since, mut pause) = (Instant::now(), Duration::from_millis(100));
@@ -41,7 +92,7 @@ pub(super) fn at_the_end<C: ConsumerContext>(
             }
         }
     };
-    let mut ends = Vec::new();
+    let mut starts = Vec::new();
     let mut reachable = true;
     for element in committed.elements() {
         let (topic, number) = (element.topic(), element.partition());
@@ -50,24 +101,36 @@ pub(super) fn at_the_end<C: ConsumerContext>(
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
+        let is_new = !opening.had(topic, number);
         // A partition without a leader would take as long as the first.
-        let end = reachable.then(|| client.fetch_watermarks(topic, number, REQUEST));
-        let end = match end {
-            Some(Ok((_, end))) => end,
-            Some(Err(error)) => {
-                tracing::warn!(topic, number, %error, "the end of a partition is not known yet");
-                reachable = false;
-                Offset::End.to_raw().unwrap_or(-1)
+        let start = match reachable.then(|| client.fetch_watermarks(topic, number, REQUEST)) {
+            Some(Ok((low, end))) => {
+                tracing::info!(
+                    topic,
+                    number,
+                    low,
+                    end,
+                    is_new,
+                    "a partition without a position starts {}",
+                    if is_new { "at its beginning" } else { "at its end" }
+                );
+                if is_new { low } else { end }
             }
-            None => Offset::End.to_raw().unwrap_or(-1),
+            unknown => {
+                if let Some(Err(error)) = unknown {
+                    tracing::warn!(topic, number, %error, "the end of a partition is not known yet");
+                    reachable = false;
+                }
+                let start = if is_new { Offset::Beginning } else { Offset::End };
+                start.to_raw().unwrap_or(-1)
+            }
         };
-        let _ = list.set_partition_offset(topic, number, Offset::from_raw(end));
-        if let (Ok(number), Ok(end)) = (u32::try_from(number), u64::try_from(end)) {
-            tracing::debug!(topic, number, end, "the group starts at the end");
-            ends.push((Partition::new(topic, number), end));
+        let _ = list.set_partition_offset(topic, number, Offset::from_raw(start));
+        if let (Ok(number), Ok(start)) = (u32::try_from(number), u64::try_from(start)) {
+            starts.push((Partition::new(topic, number), start));
         }
     }
-    ends
+    starts
 }
 
 /// What the group has committed for these partitions.

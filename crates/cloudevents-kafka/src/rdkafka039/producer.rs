@@ -1,4 +1,7 @@
 //! A producer with its own thread, and its records in flight.
+//!
+//! librdkafka stops a producer after a fatal error: it is not allowed to get a producer id, for example. Rights can be granted, so another
+//! client takes its place, once each record has its report.
 
 use super::{
     config,
@@ -12,7 +15,7 @@ use super::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Connectivity, InFlight, Outcome, Receipt,
-    binding::{Permit, Resolver},
+    binding::{Permit, Resolver, connect::Backoff},
 };
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -25,7 +28,7 @@ use rdkafka::{
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -44,8 +47,6 @@ type Client = BaseProducer<Reports>;
 /// Sends records and reports the outcome of each. Even if dropped earlier, it ends only when every record
 /// is delivered or has failed.
 pub(super) struct Producer {
-    /// `None` once closed. The thread has the other reference and drops it last, because that takes time.
-    client: RwLock<Option<Arc<Client>>>,
     signals: Arc<Signals>,
     batches: Arc<Batches>,
     in_flight: InFlight,
@@ -55,8 +56,9 @@ pub(super) struct Producer {
     closed: AtomicBool,
 }
 
-#[derive(Default)]
 struct Signals {
+    /// `None` once closed. The thread has the other reference and drops it last, because that takes time.
+    client: RwLock<Option<Arc<Client>>>,
     /// No task sends any more.
     stop: AtomicBool,
     /// How many tasks wait for room in librdkafka's queue.
@@ -76,13 +78,15 @@ impl Producer {
     ) -> Result<Self, Error> {
         let kib = config.get("queue.buffering.max.kbytes").and_then(|kib| kib.parse().ok());
         let queue = kib.unwrap_or(usize::MAX).saturating_mul(1024);
-        let client: Client =
-            config.create_with_context(Reports { tokens, ..Reports::default() }).map_err(failed)?;
-        let client = Arc::new(client);
-        let signals = Arc::<Signals>::default();
+        let client = open(&config, Reports { tokens, ..Reports::default() }).map_err(failed)?;
+        let signals = Arc::new(Signals {
+            client: RwLock::new(Some(Arc::clone(&client))),
+            stop: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
+        });
         let (connected, answer) = oneshot::channel();
         let producer = Self {
-            client: RwLock::new(Some(Arc::clone(&client))),
             signals: Arc::clone(&signals),
             batches: Arc::clone(&client.context().batches),
             in_flight: InFlight::new(in_flight),
@@ -100,7 +104,7 @@ impl Producer {
                     reports.state.connected();
                 }
                 let _ = connected.send(answered);
-                serve(&client, &signals, &topic);
+                run(client, &signals, &topic, &config);
             })
             .map_err(|error| {
                 Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")).with_source(error)
@@ -167,7 +171,7 @@ impl Producer {
         promise: Promise,
         pass: Pass,
     ) -> Result<(), Refusal> {
-        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        let client = self.signals.client.read().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = &*client else { return Err(Refusal::Error(Error::new(ErrorKind::Closed))) };
         let pending = Box::new(Pending { promise, handed: self.batches.hand_over(pass) });
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending);
@@ -183,6 +187,10 @@ impl Producer {
             }
             Err((error, record)) => {
                 let _ = self.batches.report(record.delivery_opaque.handed);
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                    let error = client.context().fatal().unwrap_or_else(|| failed(error));
+                    return Err(Refusal::Error(error));
+                }
                 let error = failed(error);
                 Err(Refusal::Error(match error.kind() {
                     ErrorKind::TooLarge => {
@@ -202,7 +210,7 @@ impl Producer {
     }
 
     fn let_go(&self) {
-        let client = self.client.write().unwrap_or_else(PoisonError::into_inner).take();
+        let client = self.signals.client.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(client); // before the thread is stopped, so that the thread has the last reference
         self.signals.stop.store(true, Ordering::Release);
     }
@@ -228,7 +236,44 @@ enum Refusal {
     Error(Error),
 }
 
-/// Serves delivery reports until no task sends any more and every record has its report. librdkafka
+fn open(config: &ClientConfig, reports: Reports) -> Result<Arc<Client>, KafkaError> {
+    let client: Arc<Client> = Arc::new(config.create_with_context(reports)?);
+    let _ = client.context().client.set(Arc::downgrade(&client));
+    Ok(client)
+}
+
+/// Serves one client, and another one after a fatal error, until no task sends any more and every record has its report.
+fn run(mut client: Arc<Client>, signals: &Signals, topic: &str, config: &ClientConfig) {
+    let backoff = Backoff::default().with_delays(Duration::from_secs(1), Duration::from_secs(60));
+    let mut failures = 0_u32;
+    loop {
+        let since = Instant::now();
+        serve(&client, signals, topic);
+        if signals.stop.load(Ordering::Acquire) {
+            return;
+        }
+        failures = if since.elapsed() > backoff.longest { 1 } else { failures.saturating_add(1) };
+        let (stopped, pause) = (Instant::now(), backoff.delay(failures));
+        while stopped.elapsed() < pause && !signals.stop.load(Ordering::Acquire) {
+            client.poll(TURN);
+        }
+        let another = match open(config, client.context().renewed()) {
+            Ok(another) => another,
+            Err(error) => {
+                tracing::warn!(%error, "another Kafka producer cannot be opened yet");
+                continue;
+            }
+        };
+        match &mut *signals.client.write().unwrap_or_else(PoisonError::into_inner) {
+            Some(used) => *used = Arc::clone(&another),
+            None => return,
+        }
+        tracing::info!("another Kafka producer takes the place of the one that was stopped");
+        client = another;
+    }
+}
+
+/// Serves delivery reports until no task sends any more, or after a fatal error, and every record has its report. librdkafka
 /// guarantees a report within `message.timeout.ms`.
 fn serve(client: &Client, signals: &Signals, topic: &str) {
     let mut looked = Instant::now();
@@ -237,11 +282,12 @@ fn serve(client: &Client, signals: &Signals, topic: &str) {
         client.poll(if waited_for { SHORT_TURN } else { TURN });
         // Only now have the messages of the reports left the queue.
         signals.room.notify_waiters();
-        if looked.elapsed() >= LOOK {
+        let is_over = client.client().fatal_error().is_some();
+        if looked.elapsed() >= LOOK && !is_over {
             client.context().state.look(client.client(), Some(topic));
             looked = Instant::now();
         }
-        if signals.stop.load(Ordering::Acquire) && client.in_flight_count() == 0 {
+        if (is_over || signals.stop.load(Ordering::Acquire)) && client.in_flight_count() == 0 {
             return;
         }
     }
@@ -281,8 +327,28 @@ struct Promise {
 struct Reports {
     batches: Arc<Batches>,
     refusals: Refusals,
-    state: State,
+    state: Arc<State>,
     tokens: Option<Arc<Keeper>>,
+    /// The client that reports.
+    client: OnceLock<Weak<Client>>,
+}
+
+impl Reports {
+    /// For the client that takes the place of this one.
+    fn renewed(&self) -> Self {
+        Self {
+            batches: Arc::clone(&self.batches),
+            state: Arc::clone(&self.state),
+            tokens: self.tokens.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The fatal error after which librdkafka has stopped this client. Records that it did not send are reported before the error is.
+    fn fatal(&self) -> Option<Error> {
+        let client = self.client.get()?.upgrade()?;
+        client.client().fatal_error().map(|(code, reason)| stopped(code, &reason))
+    }
 }
 
 impl ClientContext for Reports {
@@ -298,6 +364,9 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            return self.state.lost(&self.fatal().unwrap_or_else(|| failed(error)));
+        }
         self.refusals.hear(&error, reason);
         if is_login(&error) {
             login::refused(self.tokens.as_ref());
@@ -327,9 +396,30 @@ impl ProducerContext for Reports {
                 }
                 Ok(receipt)
             }
+            Err((error, _)) if is_purged(error) => Err(self.fatal().unwrap_or_else(|| failed(error.clone()))),
             Err((error, message)) => Err(self.refusals.explain(self.batches.judge(error, alone, message))),
         };
         resolver.resolve(result);
+    }
+}
+
+/// Whether a record was not sent because the client was stopped.
+fn is_purged(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::Fatal | Code::PurgeQueue | Code::PurgeInflight))
+}
+
+/// The error of records that a stopped client did not send. It passes when another one is open.
+#[cold]
+fn stopped(code: RDKafkaErrorCode, reason: &str) -> Error {
+    let detail = format!("librdkafka has stopped the producer, and another one is opened: {code}: {reason}");
+    match code {
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            Error::new(ErrorKind::Refused).with_detail(detail).with_help(
+                "grant IDEMPOTENT_WRITE on the cluster, or since Kafka 2.8 WRITE on the topic; or set `enable.idempotence=false`",
+            )
+        }
+        _ => Error::new(ErrorKind::Disconnected).with_detail(detail),
     }
 }
 

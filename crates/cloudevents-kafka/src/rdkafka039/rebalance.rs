@@ -5,6 +5,7 @@ use super::{
     connection::State,
     connection::{Refusals, is_login},
     control::Latest,
+    fetch::Unknown,
     first,
     handover::{Handover, HeldBack},
     login::{self, Keeper},
@@ -50,6 +51,10 @@ pub(super) struct Group {
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
+    pub(super) opening: first::Opening,
+    /// Whether it ever had partitions.
+    had_some: AtomicBool,
+    pub(super) unknown: Unknown,
     /// Whether the group has let it in. Before that, nothing can come.
     pub(super) has_joined: AtomicBool,
 }
@@ -120,6 +125,9 @@ impl Group {
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
+            opening: first::Opening::default(),
+            had_some: AtomicBool::new(false),
+            unknown: Unknown::default(),
             has_joined: AtomicBool::new(false),
         }
     }
@@ -142,6 +150,16 @@ impl Group {
     pub(super) fn joined(&self) {
         self.has_joined.store(true, Ordering::Release);
         self.state.connected();
+    }
+
+    /// A topic is not known any more, or not for a moment. Returns whether it may be one that was read.
+    pub(super) fn is_unknown(&self) -> bool {
+        let had_some = self.had_some.load(Ordering::Acquire);
+        if had_some {
+            self.opening.forget();
+            self.unknown.begin();
+        }
+        had_some
     }
 
     pub(super) fn has_joined(&self) -> bool {
@@ -180,15 +198,21 @@ impl Group {
     /// Sets the first positions of a group that starts at the end, and commits them, so that they stay its positions.
     fn assign(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let stopped = || self.handover.is_stopped();
-        let ends = if self.starts_at_end { first::at_the_end(client, list, stopped) } else { Vec::new() };
+        let starts = match self.starts_at_end {
+            true => first::at_the_end(client, list, &self.opening, stopped),
+            false => Vec::new(),
+        };
+        if list.count() > 0 {
+            self.had_some.store(true, Ordering::Release);
+        }
         let mut books = self.books();
         for partition in partitions(list) {
             // librdkafka determines the start position.
             let epoch = self.ledger.assign(partition.clone(), 0);
             books.assigned.insert(partition, epoch);
         }
-        if !ends.is_empty() {
-            books.marked.extend(ends);
+        if !starts.is_empty() {
+            books.marked.extend(starts);
             drop(self.handover.commit());
         }
     }

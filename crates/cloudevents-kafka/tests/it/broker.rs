@@ -10,7 +10,7 @@ use cloudevents_testkit::kafka::Broker;
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::log::LogOptions};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     metadata::MetadataPartition,
@@ -83,13 +83,22 @@ impl Topic {
         let options = AdminOptions::new();
         soon(admin.delete_topics(&[&self.name], &options)).await.unwrap().remove(0).unwrap();
         let topic = NewTopic::new(&self.name, partitions.into(), TopicReplication::Fixed(1));
-        // The broker may still be about to delete it.
+        // Until clients have seen that it is gone.
+        tokio::time::sleep(Duration::from_secs(2)).await;
         soon(async {
             while soon(admin.create_topics([&topic], &options)).await.unwrap().remove(0).is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await; // between two tries
             }
         })
         .await;
+        soon(self.known(partitions.into())).await;
+    }
+
+    /// Adds partitions to a topic of a real broker, up to this number.
+    pub(crate) async fn grow(&self, partitions: u16) {
+        let admin: AdminClient<DefaultClientContext> = config(&self.servers).create().unwrap();
+        let more = NewPartitions::new(&self.name, partitions.into());
+        soon(admin.create_partitions([&more], &AdminOptions::new())).await.unwrap().remove(0).unwrap();
         soon(self.known(partitions.into())).await;
     }
 

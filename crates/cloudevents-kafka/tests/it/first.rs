@@ -1,7 +1,7 @@
 //! The first position of a group, and those that do not exist any more.
 
 use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
-use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver};
 use cloudevents_testkit::kafka::Broker;
 use cloudevents_transport::Receiver;
 use rdkafka::{
@@ -84,5 +84,30 @@ async fn a_group_that_starts_at_the_end_has_a_position_from_then_on() {
     let broker = Broker::start().unwrap();
     for option in ["offset", "auto.offset.reset", "partitions=0&offset"] {
         first_position(Topic::on(&broker, 1), option).await;
+    }
+}
+
+/// It is seen some time after it was made, and what came before that is not what the group was to skip.
+#[tokio::test]
+async fn what_comes_to_a_new_topic_is_not_skipped_by_a_group_that_starts_at_the_end() {
+    let broker = Broker::start().unwrap();
+    let old = Topic::on(&broker, 1);
+    send(&old, 0..3).await;
+    let url = format!(
+        "kafka://{}/%5E{}?group={}&offset=latest&reject=drop&topic.metadata.refresh.interval.ms=500\
+         &session.timeout.ms=2500&heartbeat.interval.ms=300",
+        old.servers,
+        old.name,
+        old.group()
+    );
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    committed(&old, 3).await;
+    let new = Topic { name: format!("{}-and-more", old.name), ..old.clone() };
+    broker.create_topic(&new.name, 1).unwrap();
+    send(&new, 10..15).await;
+    for expected in 10..15 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! What production does to connections, over Kafka: the embedded broker, and the one that `CE_TEST_KAFKA_URL` names.
 
-use crate::broker::Topic;
-use cloudevents_core::Error;
+use crate::broker::{PATIENCE, Topic, event, event_with, next, number, soon};
+use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
 use cloudevents_testkit::{
     fault_proxy::FaultProxy,
@@ -16,6 +16,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -115,6 +116,14 @@ async fn incidents_on_a_real_broker() {
 /// Kafka's clients connect to the addresses that a broker announces. This relay before the broker replaces its port by another one, that of
 /// the proxy, as soon as that is known.
 async fn relay(broker: SocketAddr) -> io::Result<(SocketAddr, Arc<OnceLock<u16>>)> {
+    relay_with(broker, |_| ()).await
+}
+
+/// The same, and each response is changed.
+async fn relay_with(
+    broker: SocketAddr,
+    change: impl Fn(&mut [u8]) + Copy + Send + 'static,
+) -> io::Result<(SocketAddr, Arc<OnceLock<u16>>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, port) = (listener.local_addr()?, Arc::new(OnceLock::new()));
     let announced = Arc::clone(&port);
@@ -137,6 +146,7 @@ async fn relay(broker: SocketAddr) -> io::Result<(SocketAddr, Arc<OnceLock<u16>>
                         return;
                     }
                     announce(&mut response, broker, *announced.get().unwrap());
+                    change(&mut response);
                     response.splice(..0, length.to_be_bytes());
                     if to_client.write_all(&response).await.is_err() {
                         return;
@@ -161,6 +171,98 @@ fn announce(response: &mut [u8], broker: SocketAddr, port: u16) {
         .collect();
     for place in places {
         response[place..place + new.len()].copy_from_slice(&new);
+    }
+}
+
+/// Librdkafka fetches it again for ever: the program has to know, and may read what is elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_cannot_be_decompressed_is_an_error_and_stops_no_other_partition() {
+    for (codec, said) in [(UNKNOWN_CODEC, "kafka-zstd"), (SNAPPY, "seek behind it")] {
+        let broker = Broker::start().unwrap();
+        let (batches, plain) = (Topic::on(&broker, 1), Topic::on(&broker, 1));
+        let mut options = KafkaSenderOptions::default();
+        options.config.set("compression.type", "lz4");
+        let long = event_with(1, "k", "0123456789".repeat(100));
+        soon(batches.sender_with(options).await.unwrap().send(&long)).await.unwrap();
+        let address = broker.bootstrap_servers().parse().unwrap();
+        let (relay, port) = relay_with(address, move |response| claim_codec(response, codec)).await.unwrap();
+        port.set(relay.port()).unwrap();
+        let url = format!("kafka://{relay}/{},{}?group=g&reject=drop", batches.name, plain.name);
+        let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+        for round in 2..4 {
+            let error = soon(receiver.next()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:#}");
+            assert!(format!("{error:#}").contains(said), "{error:#}");
+            soon(plain.sender().await.send(&event(round, "k"))).await.unwrap();
+            let delivery = soon(async {
+                loop {
+                    if let Ok(delivery) = receiver.next().await {
+                        break delivery.unwrap();
+                    }
+                }
+            });
+            let delivery = delivery.await;
+            assert_eq!(number(&delivery), round);
+            delivery.accept().await.unwrap();
+        }
+        let run = receiver.run(async |_: Event| {});
+        assert_eq!(soon(run).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+/// In a broker's metadata after its restart, or because it is deleted and made again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_unknown_for_a_moment_stops_nothing() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let mut receiver = topic.receiver_with(IMPATIENT, KafkaReceiverOptions::default()).await;
+    soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+    broker.forget_topic(&topic.name).unwrap();
+    let early = tokio::time::timeout(Duration::from_secs(3), receiver.next()).await;
+    assert!(early.is_err(), "{early:?}"); // the client asks five times a second
+    broker.remember_topic(&topic.name).unwrap();
+    soon(topic.sender().await.send(&event(2, "k"))).await.unwrap();
+    assert_eq!(number(&next(&mut receiver).await), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_stays_unknown_is_an_error() {
+    let broker = Broker::start().unwrap();
+    let (stays, goes) = (Topic::on(&broker, 1), Topic::on(&broker, 1));
+    let both = Topic { name: format!("{},{}", stays.name, goes.name), ..stays.clone() };
+    let mut receiver = both.receiver_with(IMPATIENT, KafkaReceiverOptions::default()).await;
+    for topic in [&stays, &goes] {
+        soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
+        next(&mut receiver).await.accept().await.unwrap();
+    }
+    broker.forget_topic(&goes.name).unwrap();
+    let error = tokio::time::timeout(2 * PATIENCE, receiver.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains(&format!("`{}`", goes.name)), "{error}");
+}
+
+/// Without the time that librdkafka gives topics that are young.
+const IMPATIENT: &str = "&topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200\
+                         &session.timeout.ms=2500&heartbeat.interval.ms=300";
+
+const SNAPPY: u8 = 2;
+const LZ4: u8 = 3;
+const UNKNOWN_CODEC: u8 = 5;
+
+/// Batches of one response that are compressed with lz4 claim another codec. The checksum is not looked at.
+fn claim_codec(response: &mut [u8], codec: u8) {
+    const HEADER: usize = 61;
+    let frames: Vec<_> = response
+        .windows(4)
+        .enumerate()
+        .filter(|(_, at)| *at == [4, 0x22, 0x4d, 0x18])
+        .map(|(at, _)| at)
+        .collect();
+    for batch in frames.into_iter().filter_map(|at| at.checked_sub(HEADER)) {
+        if (response[batch + 16], response[batch + 22] & 7) == (2, LZ4) {
+            response[batch + 22] = codec;
+        }
     }
 }
 

@@ -66,7 +66,10 @@ async fn seeking_by_offset_and_by_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginning() {
     let Some(topic) = Topic::real(1).await else { return skipped() };
-    let (mut receiver, sender) = (topic.receiver().await, topic.sender().await);
+    // As one that has been there for long: librdkafka gives young ones time.
+    let old = "&topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200";
+    let mut receiver = topic.receiver_with(old, KafkaReceiverOptions::default()).await;
+    let sender = topic.sender().await;
     soon(sender.send_all((0..20).map(|number| event(number, "k")))).await.unwrap();
     for expected in 0..20 {
         let delivery = next(&mut receiver).await;
@@ -88,6 +91,26 @@ async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginnin
     soon(receiver.drain(PATIENCE)).await.unwrap();
     let (committed, ends) = topic.committed_and_ends().await;
     assert_eq!(committed, [Some(ends[0])]);
+}
+
+/// Also what came before the client knew it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_is_added_is_read_from_its_beginning_by_a_group_that_starts_at_the_end() {
+    for protocol in ["", "&group.protocol=consumer"] {
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        let more = format!("&offset=latest&topic.metadata.refresh.interval.ms=1000{protocol}");
+        let mut receiver = topic.receiver_with(&more, KafkaReceiverOptions::default()).await;
+        soon(async { while topic.committed_and_ends().await.0 == [None] {} }).await;
+        topic.grow(4).await;
+        let sends = (0..40).map(|number| event(number, &number.to_string()));
+        soon(topic.sender().await.send_all(sends)).await.unwrap();
+        let mut came = BTreeSet::new();
+        while came.len() < 40 {
+            let delivery = next(&mut receiver).await;
+            came.insert(number(&delivery));
+            delivery.accept().await.unwrap();
+        }
+    }
 }
 
 /// Where a group starts does not matter: it has a position.

@@ -1,8 +1,8 @@
 //! Which records a broker refuses, when it refuses a batch.
 
-use crate::broker::{Topic, event, event_with, soon};
+use crate::broker::{Topic, event, event_with, next, soon};
 use cloudevents_core::{ErrorKind, Event};
-use cloudevents_kafka::rdkafka039::{self, KafkaSenderOptions, sender};
+use cloudevents_kafka::rdkafka039::{self, KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
 use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::Sender;
 use std::time::Duration;
@@ -110,4 +110,39 @@ async fn what_is_too_large_for_the_client_is_refused_at_once() {
     let error = soon(sender.send(&event_with(1, "k", "x".repeat(1001)))).await.unwrap_err();
     assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
     soon(sender.send(&event(2, "k"))).await.unwrap();
+}
+
+/// The right to write was granted later, say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_librdkafka_has_stopped_is_replaced() {
+    let broker = Broker::start().unwrap();
+    let (topic, rejected) = (Topic::on(&broker, 1), Topic::on(&broker, 1));
+    soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
+    broker.refuse_next(Refusal::ProducerId, 1).unwrap();
+    let sender = topic.sender().await;
+    let refused = soon(async {
+        loop {
+            match sender.send(&event(2, "k")).await {
+                Err(error) => break error,
+                Ok(_) => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let refused = refused.await;
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused:#}");
+    assert!(format!("{refused:#}").contains("IDEMPOTENT_WRITE"), "{refused:#}");
+    assert!(!sender.refuses_message(&refused));
+    soon(async { while sender.send(&event(3, "k")).await.is_err() {} }).await;
+    soon(sender.close()).await.unwrap();
+
+    broker.refuse_next(Refusal::ProducerId, 1).unwrap();
+    let url = topic.url(&format!("group=g&dead-letter={}", rejected.name));
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    drop(next(&mut receiver).await.reject("for this test").await);
+    soon(async {
+        while broker.ends(&rejected.name).unwrap() != [1] {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
 }

@@ -92,6 +92,18 @@ impl Broker {
         cluster(&self.host)?.create_topic(topic, partitions.into(), 1).map_err(failed)
     }
 
+    /// Says of a topic that it does not exist, to whoever asks for its partitions, until [`remember_topic`](Self::remember_topic). It
+    /// keeps all messages and commits.
+    pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
+        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        cluster(&self.host)?.topic_error(topic, error).map_err(failed)
+    }
+
+    /// Knows a topic again.
+    pub fn remember_topic(&self, topic: &str) -> Result<(), Error> {
+        cluster(&self.host)?.topic_error(topic, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).map_err(failed)
+    }
+
     /// Closes every connection and accepts none until [`come_back`](Self::come_back). Keeps all messages and commits.
     pub fn go_away(&self) -> Result<(), Error> {
         cluster(&self.host)?.broker_down(-1).map_err(failed)
@@ -124,6 +136,10 @@ impl Broker {
             Refusal::Storage => {
                 (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR)
             }
+            Refusal::ProducerId => (
+                RDKafkaApiKey::InitProducerId,
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+            ),
             Refusal::Commit => {
                 (RDKafkaApiKey::OffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE)
             }
@@ -218,6 +234,8 @@ pub enum Refusal {
     InvalidRecord,
     /// A batch that the broker cannot store, as with a full disk: KAFKA_STORAGE_ERROR. Clients send it again.
     Storage,
+    /// The id of an idempotent producer, as for a user without the right to write: CLUSTER_AUTHORIZATION_FAILED.
+    ProducerId,
     /// A commit, for good: INVALID_COMMIT_OFFSET_SIZE.
     Commit,
 }

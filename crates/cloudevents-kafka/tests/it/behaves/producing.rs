@@ -93,7 +93,9 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(got.timestamp(), Timestamp::CreateTime(now - 5000));
     }),
     ("messages may be compressed", |place| {
-        for codec in ["snappy", "lz4"] {
+        let built = [("gzip", cfg!(feature = "gzip")), ("zstd", cfg!(feature = "zstd"))];
+        let built = built.into_iter().filter_map(|(codec, is_built)| is_built.then_some(codec));
+        for codec in ["snappy", "lz4"].into_iter().chain(built) {
             let (topic, producer) = (place.topic(1), place.producer_with(&[("compression.type", codec)]));
             let long = "0123456789".repeat(1000);
             producer.put(&topic, &long);
