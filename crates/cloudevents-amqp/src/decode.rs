@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
     TextBuffer,
-    codec::{self, Assembler, Detected, Given, decode_base64, detect},
+    codec::{self, Assembler, Detected, Given, decode_base64, detect, is_encoded},
 };
 use cloudevents_json::{assume, find, recognize};
 
@@ -122,8 +122,8 @@ fn document(message: &impl Sections, with: &DecodeOptions) -> Result<Bytes, Erro
 
 #[inline]
 fn content(message: &impl Sections, with: &DecodeOptions) -> Result<Content, Error> {
-    if let Some(encoding) = message.content_encoding() {
-        check_content_encoding(encoding)?;
+    if message.content_encoding().is_some_and(is_encoded) {
+        return Err(encoded());
     }
     let content = match message.body() {
         Body::Data(bytes) => Content::Bytes(bytes.clone()),
@@ -226,12 +226,9 @@ fn binary(message: &impl Sections, look: &Look, with: &DecodeOptions) -> Result<
 }
 
 #[cold]
-fn check_content_encoding(encoding: &str) -> Result<(), Error> {
-    if encoding.eq_ignore_ascii_case("identity") {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::ContentEncoding)
-        .with_help("undo the encoding before the event is read, and leave the property content-encoding out"))
+fn encoded() -> Error {
+    Error::new(ErrorKind::ContentEncoding)
+        .with_help("undo the encoding before the event is read, and leave the property content-encoding out")
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 use crate::{Field, mode::Look, name, value, wire::MessageView};
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
-    codec::{Assembler, Detected, Given, decode_base64, detect, is_content_type},
+    codec::{Assembler, Detected, Given, decode_base64, detect, is_content_type, is_encoded},
 };
 use cloudevents_json::{assume, find, recognize};
 
@@ -131,11 +131,6 @@ impl<'m> ContentType<'m> {
     fn repair(self) -> Option<Repair> {
         self.is_respelled.then(|| Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
     }
-}
-
-/// Clients name the character encoding here, too: `utf-8` is what documents are in.
-fn is_encoded(encoding: &str) -> bool {
-    !["", "identity", "utf-8", "utf8", "binary"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain))
 }
 
 #[inline]

@@ -7,6 +7,7 @@ use super::{
     node::Node,
     options::{Sasl, Target},
     sasl,
+    stream::{Socket, Watched},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Host;
@@ -46,9 +47,14 @@ pub(super) struct Connected {
 
 impl Connected {
     /// Connects to this host and begins a session. At most this many frames may wait between a link and the
-    /// session.
-    pub(super) async fn begin(target: &Target, host: &Host, frames: usize) -> Result<Self, Error> {
-        let mut connection = connect(target, host).await?;
+    /// session. The link of a receiver is watched.
+    pub(super) async fn begin(
+        target: &Target,
+        host: &Host,
+        frames: usize,
+        watched: Option<Watched>,
+    ) -> Result<Self, Error> {
+        let mut connection = connect(target, host, watched).await?;
         let (claims, claim) = match &target.options.tokens {
             Some(tokens) => {
                 let claims = Claims::open(&mut connection, target, host, tokens).await?;
@@ -99,7 +105,11 @@ impl Connected {
     }
 }
 
-async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, Error> {
+async fn connect(
+    target: &Target,
+    host: &Host,
+    watched: Option<Watched>,
+) -> Result<ConnectionHandle<()>, Error> {
     let no_host = |error: std::io::Error| {
         Error::new(ErrorKind::Disconnected).with_detail(format!("{host}: {error}")).with_source(error)
     };
@@ -131,7 +141,7 @@ async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, E
         .container_id(target.name.clone())
         .hostname(target.options.hostname.as_deref().unwrap_or(host.name()))
         .idle_time_out(idle)
-        .open_with_stream(stream)
+        .open_with_stream(Socket::new(stream, watched))
         .await
         .map_err(failure::open)
 }

@@ -55,6 +55,7 @@
 //! | unreadable | a message that the client cannot read is delivered as an error, to be settled, and blocks no other | `client::what_is_no_message_surfaces_and_blocks_nothing` |
 //! | retry | after its delay, as another attempt; the receiver holds the message until then | contract `what_is_retried_comes_again` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
+//! | credit | never more than was granted, whatever the broker says of it; aborted deliveries cost none | `credit::a_flow_of_the_peer_behind_messages_grants_nothing_twice`, `credit::an_aborted_delivery_costs_no_credit` |
 //! | dropping | a dropped delivery is released, and so are all messages that a dropped receiver has prefetched | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
 //! | draining | the broker has read every settlement, and prefetched messages are released | contract `draining_loses_nothing`, `client::draining_releases_what_was_prefetched_and_retries_at_once` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
@@ -90,6 +91,7 @@ mod replies;
 mod sasl;
 mod sender;
 mod source;
+mod stream;
 mod token;
 
 #[cfg(feature = "tls")]

@@ -64,7 +64,7 @@ impl Connect for Linking {
         // sent only in part.
         let Bounds { messages, bytes } = self.in_flight;
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
-        let mut connected = Connected::begin(&self.target, host, frames).await?;
+        let mut connected = Connected::begin(&self.target, host, frames, None).await?;
         let own = Lane::attach(&mut connected, &self.target.address, true, None).await?;
         let (answers, answering) = Answers::new(self.timeout);
         let lost = watch::Sender::new(None);

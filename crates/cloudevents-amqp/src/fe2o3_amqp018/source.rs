@@ -7,6 +7,7 @@ use super::{
     message::{WireBody, WireMessage},
     options::{Target, random},
     received::ReceivedMessage,
+    stream::Watched,
 };
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
@@ -23,7 +24,7 @@ use fe2o3_amqp::link::{
     receiver::CreditMode,
 };
 use fe2o3_amqp_types::{
-    definitions::{self, AmqpError, Fields},
+    definitions::{self, AmqpError, Fields, SenderSettleMode},
     messaging::{self, FilterSet, Modified},
     primitives::{Symbol, Value},
 };
@@ -38,6 +39,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    sync::watch,
     task::coop::unconstrained,
     time::{Instant, timeout},
 };
@@ -63,14 +65,17 @@ impl Connect for Linking {
     type Connection = Source;
 
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
-        let mut connected = Connected::begin(&self.target, host, FRAMES).await?;
         let address = &self.target.address;
         let name = format!("{address}-{}", random());
+        let (watched, aborted) = Watched::new(name.clone());
+        let mut connected = Connected::begin(&self.target, host, FRAMES, Some(watched)).await?;
         let attached = fe2o3_amqp::Receiver::builder()
             .name(name.clone())
             .source(source(address, self.selector.as_deref()))
             .max_message_size(self.limit.now())
             .credit_mode(CreditMode::Manual)
+            // What comes settled does not come again.
+            .sender_settle_mode(SenderSettleMode::Unsettled)
             .properties(properties())
             .attach(&mut connected.session)
             .await;
@@ -88,9 +93,18 @@ impl Connect for Linking {
         };
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
         let limit = Arc::clone(&self.limit);
-        let kept = VecDeque::new();
-        let renewed = Instant::now();
-        Ok(Source { link, kept, renewed, locks, connected, topic, decoding, limit, is_old_rabbitmq })
+        Ok(Source {
+            link,
+            kept: VecDeque::new(),
+            renewed: Instant::now(),
+            credit: Credit { wanted: 0, aborted, seen: 0, is_owed: false },
+            locks,
+            connected,
+            topic,
+            decoding,
+            limit,
+            is_old_rabbitmq,
+        })
     }
 }
 
@@ -157,6 +171,7 @@ pub(super) struct Source {
     kept: VecDeque<Arrived<Tag>>,
     /// When the locks of what is kept were renewed.
     renewed: Instant,
+    credit: Credit,
     /// How long a message is locked, and what renews the locks.
     locks: Option<(Duration, Locks)>,
     connected: Connected,
@@ -167,6 +182,18 @@ pub(super) struct Source {
     /// Whether the broker is RabbitMQ before 4.0. It ends the session on the outcome `modified`, and
     /// exceeds the credit if more is granted while messages are on their way.
     is_old_rabbitmq: bool,
+}
+
+/// What is granted besides what the client counts.
+struct Credit {
+    /// How many messages may come.
+    wanted: u32,
+    /// How many deliveries the broker has aborted. Each used credit, which the client does not count.
+    aborted: watch::Receiver<u32>,
+    /// How many of them were considered.
+    seen: u32,
+    /// Whether the client has counted a grant that is not sent yet.
+    is_owed: bool,
 }
 
 /// What settles a message, and renews its lock.
@@ -187,13 +214,34 @@ type Taken = Result<Delivery<WireBody>, RecvError>;
 impl Source {
     /// Returns what comes next over the link. Cancel-safe.
     async fn read(&mut self) -> Result<Arrived<Tag>, Error> {
-        // A link does not always hear that its connection is lost.
-        let taken = tokio::select! {
-            biased;
-            taken = self.link.recv() => taken,
-            () = self.connected.ended() => return Err(failure::disconnected("the connection was lost")),
-        };
-        self.arrived(taken)
+        loop {
+            let seen = self.credit.seen;
+            // A link does not always hear that its connection is lost, and never that a delivery was aborted.
+            tokio::select! {
+                biased;
+                taken = self.link.recv() => return self.arrived(taken),
+                () = self.connected.ended() => return Err(failure::disconnected("the connection was lost")),
+                true = async { self.credit.aborted.wait_for(|aborted| *aborted != seen).await.is_ok() } => {}
+            }
+            self.grant().await?;
+        }
+    }
+
+    /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Cancel-safe.
+    async fn grant(&mut self) -> Result<(), Error> {
+        let Credit { wanted, .. } = self.credit;
+        let aborted = *self.credit.aborted.borrow();
+        let kept = number(self.kept.len());
+        let left = self.link.credit().saturating_sub(aborted).saturating_add(kept);
+        if self.credit.is_owed || is_due(wanted, left, self.is_old_rabbitmq) {
+            // The client grants from a delivery count without the aborted ones.
+            let credit = wanted.saturating_sub(kept).saturating_add(aborted);
+            self.credit.is_owed = true;
+            self.link.set_credit(credit).await.map_err(failure::dispose)?;
+            self.credit.is_owed = false;
+        }
+        self.credit.seen = aborted;
+        Ok(())
     }
 
     fn arrived(&self, taken: Taken) -> Result<Arrived<Tag>, Error> {
@@ -265,15 +313,11 @@ impl QueueSource for Source {
         capabilities
     }
 
-    /// Grants credit again when half of it is used, or all of it for RabbitMQ before 4.0. Credit is never
-    /// withdrawn: the client fails on a message that arrives without credit.
+    /// Credit is never withdrawn: the client fails on a message that arrives without credit.
     async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
         self.renew_kept().await?;
-        let (wanted, kept) = (number(room.messages), number(self.kept.len()));
-        if is_due(wanted, self.link.credit().saturating_add(kept), self.is_old_rabbitmq) {
-            self.link.set_credit(wanted.saturating_sub(kept)).await.map_err(failure::dispose)?;
-        }
-        Ok(())
+        self.credit.wanted = number(room.messages);
+        self.grant().await
     }
 
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {

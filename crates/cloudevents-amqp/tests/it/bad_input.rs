@@ -135,8 +135,21 @@ fn properties() {
     let mut message = required();
     message.properties.content_encoding = Some("gzip".into());
     assert_eq!(refused(&message).0, ErrorKind::ContentEncoding);
-    message.properties.content_encoding = Some("Identity".into());
-    assert!(cloudevents_amqp::decode(&message, &DecodeOptions::strict()).is_ok());
+    let structured = |encoding: &str| {
+        let document = Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+        let mut message = AmqpMessage::new(Body::Data(document));
+        message.properties.content_type = Some("application/cloudevents+json".into());
+        message.properties.content_encoding = Some(encoding.into());
+        message
+    };
+    assert_eq!(refused(&structured("gzip")).0, ErrorKind::ContentEncoding);
+    // What other clients name there: RabbitMQ hands it on from AMQP 0.9.1.
+    for plain in ["Identity", "utf-8", "UTF-8", "utf8", "binary", ""] {
+        message.properties.content_encoding = Some(plain.into());
+        for message in [&message, &structured(plain)] {
+            assert!(cloudevents_amqp::decode(message, &DecodeOptions::strict()).is_ok(), "{plain}");
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod behaves;
 mod bodies;
 mod client;
 mod contract;
+mod credit;
 mod crosslang;
 mod destinations;
 mod incidents;

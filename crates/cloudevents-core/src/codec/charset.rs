@@ -32,6 +32,19 @@ pub fn takes_utf8(content_type: MediaType<'_>) -> bool {
     content_type.parameter("charset").is_none() || has_charset(content_type, &["utf-8", "utf8"])
 }
 
+/// Whether a body with this `content-encoding` of a broker's message has to be decoded before its event is read. Clients name the character
+/// encoding there, too: `utf-8` is what documents are in.
+///
+/// ```
+/// use cloudevents_core::codec::is_encoded;
+///
+/// assert!(is_encoded("gzip") && !is_encoded("identity") && !is_encoded("UTF-8"));
+/// ```
+pub fn is_encoded(content_encoding: &str) -> bool {
+    let plain = ["", "identity", "utf-8", "utf8", "binary"];
+    !plain.iter().any(|plain| content_encoding.eq_ignore_ascii_case(plain))
+}
+
 fn has_charset(content_type: MediaType<'_>, names: &[&str]) -> bool {
     let is = |charset: &str| names.iter().any(|name| charset.eq_ignore_ascii_case(name));
     content_type.parameter("charset").is_some_and(|charset| is(&charset))

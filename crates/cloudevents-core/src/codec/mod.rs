@@ -38,7 +38,7 @@ pub use crate::batch::{check_count, mixed_specversions};
 pub use crate::value::{decode_base64, parse_integer};
 pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
 pub use cbor::is_cbor_item;
-pub use charset::{is_utf8, takes_utf8};
+pub use charset::{is_encoded, is_utf8, takes_utf8};
 pub use detect::{Detected, check_binary_mode, detect};
 pub use document::{append_payload, cut, scan_json};
 pub use header_names::{extension_headers, is_content_type};

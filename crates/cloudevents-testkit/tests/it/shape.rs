@@ -38,6 +38,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("node", "nodes that answer requests: `$cbs` and `$management`"),
             ("replies", "the link for replies to requests"),
             ("sasl", "SASL comes before AMQP, in frames of its own"),
+            ("stream", "what the library counts wrongly is repaired on its way"),
             ("token", "the tokens of claims-based security"),
         ],
     ),

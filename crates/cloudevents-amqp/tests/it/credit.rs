@@ -1,0 +1,252 @@
+//! Credit with peers that say more, and send less, than the embedded broker: a scripted peer, in frames.
+
+use crate::tools::{PATIENCE, id, next, strict, within};
+use cloudevents_amqp::fe2o3_amqp018::receiver;
+use cloudevents_transport::Bounds;
+use fe2o3_amqp_types::{
+    definitions::{Handle, Role, SenderSettleMode},
+    performatives::{Attach, Flow, Performative, Transfer},
+};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+const IN_FLIGHT: usize = 300;
+const PREFETCH: u32 = 256;
+
+/// RabbitMQ 4.3 sends a `flow` behind the first messages of a quorum queue, Azure one that requests an answer where the credit is used.
+#[tokio::test]
+async fn a_flow_of_the_peer_behind_messages_grants_nothing_twice() {
+    for echo in [false, true] {
+        let peer = Peer::start(move |link| {
+            let before = link.sent;
+            let mut out = Vec::new();
+            while link.has_credit() {
+                out.extend(link.message());
+            }
+            if before == 0 || (echo && link.sent > before) {
+                out.extend(link.flow(echo));
+            }
+            out
+        });
+        let peer = peer.await;
+        let mut options = strict();
+        options.receiver.in_flight = Bounds { messages: IN_FLIGHT, ..Bounds::default() };
+        options.prefetch = Some(PREFETCH);
+        let mut receiver = receiver(&peer.url, options).await.unwrap();
+        let mut held = Vec::new();
+        for number in 0..IN_FLIGHT {
+            let delivery = next(&mut receiver).await;
+            assert_eq!((id(&delivery), receiver.connectivity().losses()), (number.to_string(), 0));
+            held.push(delivery);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await; // what came too much would come now
+        assert_eq!(receiver.connectivity().losses(), 0);
+        assert!(peer.link().sent <= 300 + PREFETCH, "{} were sent", peer.link().sent);
+        for delivery in held {
+            within(delivery.accept()).await.unwrap();
+        }
+        for number in IN_FLIGHT..2000 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!((id(&delivery), receiver.connectivity().losses()), (number.to_string(), 0));
+            within(delivery.accept()).await.unwrap();
+        }
+    }
+}
+
+/// Routers pass messages on while they come, and abort those whose producer is cut.
+#[tokio::test]
+async fn an_aborted_delivery_costs_no_credit() {
+    for prefetch in [1, 4] {
+        let peer = Peer::start(|link| {
+            let mut out = Vec::new();
+            while link.has_credit() {
+                out.extend(if link.sent % 3 == 2 { link.message() } else { link.aborted() });
+            }
+            out
+        });
+        let peer = peer.await;
+        let mut options = strict();
+        options.prefetch = Some(prefetch);
+        let mut receiver = receiver(&peer.url, options).await.unwrap();
+        for number in 0..20 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!(id(&delivery), (number * 3 + 2).to_string());
+            within(delivery.accept()).await.unwrap();
+        }
+        assert_eq!(receiver.connectivity().losses(), 0);
+    }
+}
+
+/// What comes settled would be lost by a retry.
+#[tokio::test]
+async fn a_receiver_requests_unsettled_messages() {
+    let peer = Peer::start(Link::message).await;
+    let mut receiver = receiver(&peer.url, strict()).await.unwrap();
+    within(next(&mut receiver).await.accept()).await.unwrap();
+    let attach = peer.link().attach.clone().unwrap();
+    assert_eq!(attach.snd_settle_mode, SenderSettleMode::Unsettled);
+}
+
+struct Peer {
+    url: String,
+    link: Arc<Mutex<Link>>,
+}
+
+/// The sending half of the link of the current connection.
+#[derive(Default)]
+struct Link {
+    attach: Option<Attach>,
+    /// The delivery count.
+    sent: u32,
+    /// The delivery count up to which there is credit.
+    limit: u32,
+}
+
+impl Peer {
+    /// Starts a peer with one link per connection. `grant` returns what to send when credit has come.
+    async fn start(grant: impl Fn(&mut Link) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("amqp://{}/orders", listener.local_addr().unwrap());
+        let link = Arc::new(Mutex::new(Link::default()));
+        let peer = Self { url, link: Arc::clone(&link) };
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                *link.lock().unwrap() = Link::default();
+                let served = tokio::time::timeout(PATIENCE * 2, serve(&mut stream, &link, &grant)).await;
+                println!("the connection ended: {served:?}");
+            }
+        });
+        peer
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap()
+    }
+}
+
+impl Link {
+    fn has_credit(&self) -> bool {
+        self.sent < self.limit
+    }
+
+    /// The next message, an event whose id is its number.
+    fn message(&mut self) -> Vec<u8> {
+        let body =
+            format!(r#"{{"specversion":"1.0","id":"{}","source":"/s","type":"t"}}"#, self.sent).into_bytes();
+        let content_type =
+            b"\x00\x53\x73\xc0\x25\x07\x40\x40\x40\x40\x40\x40\xa3\x1capplication/cloudevents+json";
+        let payload = [content_type, &b"\x00\x53\x75\xa0"[..], &[u8::try_from(body.len()).unwrap()], &body];
+        let out = transfer(self.sent, |_| {}, &payload.concat());
+        self.sent += 1;
+        out
+    }
+
+    /// The first part of a message, and that it ends there.
+    fn aborted(&mut self) -> Vec<u8> {
+        let begun = transfer(self.sent, |transfer| transfer.more = true, b"\x00\x53\x75\xa0\xff");
+        let ended = transfer(self.sent, |transfer| transfer.aborted = true, b"");
+        self.sent += 1;
+        [begun, ended].concat()
+    }
+
+    fn flow(&self, echo: bool) -> Vec<u8> {
+        let flow = Flow {
+            next_incoming_id: Some(0),
+            incoming_window: 5000,
+            next_outgoing_id: self.sent,
+            outgoing_window: 5000,
+            handle: Some(Handle(0)),
+            delivery_count: Some(self.sent),
+            link_credit: Some(self.limit.saturating_sub(self.sent)),
+            available: Some(1),
+            drain: false,
+            echo,
+            properties: None,
+        };
+        amqp(&Performative::Flow(flow), b"")
+    }
+}
+
+fn transfer(number: u32, change: impl FnOnce(&mut Transfer), payload: &[u8]) -> Vec<u8> {
+    let mut transfer = Transfer {
+        handle: Handle(0),
+        delivery_id: Some(number),
+        delivery_tag: Some(number.to_be_bytes().to_vec().into()),
+        message_format: Some(0),
+        settled: Some(false),
+        more: false,
+        rcv_settle_mode: None,
+        state: None,
+        resume: false,
+        aborted: false,
+        batchable: false,
+    };
+    change(&mut transfer);
+    amqp(&Performative::Transfer(transfer), payload)
+}
+
+fn amqp(performative: &Performative, payload: &[u8]) -> Vec<u8> {
+    frame(0, &[&serde_amqp::to_vec(performative).unwrap(), payload].concat())
+}
+
+fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+    [&size[..], &[2, kind, 0, 0], body].concat()
+}
+
+/// Answers each performative with its like.
+async fn serve(
+    stream: &mut TcpStream,
+    link: &Mutex<Link>,
+    grant: &impl Fn(&mut Link) -> Vec<u8>,
+) -> io::Result<()> {
+    loop {
+        let mut head = [0; 8];
+        stream.read_exact(&mut head).await?;
+        if head.starts_with(b"AMQP") {
+            stream.write_all(&head).await?;
+            if head[4] == 3 {
+                let mechanisms = frame(1, b"\x00\x53\x40\xc0\x0f\x01\xe0\x0c\x01\xa3\x09ANONYMOUS");
+                stream.write_all(&mechanisms).await?;
+            }
+            continue;
+        }
+        let size = u32::from_be_bytes(head[..4].try_into().unwrap());
+        let mut body = vec![0; size as usize - 8];
+        stream.read_exact(&mut body).await?;
+        if head[5] == 1 {
+            stream.write_all(&frame(1, b"\x00\x53\x44\xc0\x03\x01\x50\x00")).await?;
+            continue;
+        }
+        if body.is_empty() {
+            continue;
+        }
+        let mut performative = serde_amqp::from_slice(&body).unwrap();
+        match &mut performative {
+            Performative::Begin(begin) => begin.remote_channel = Some(0),
+            Performative::Attach(attach) => {
+                link.lock().unwrap().attach = Some(attach.clone());
+                (attach.role, attach.initial_delivery_count) = (Role::Sender, Some(0));
+            }
+            Performative::Flow(Flow { delivery_count: Some(count), link_credit: Some(credit), .. }) => {
+                let out = {
+                    let mut link = link.lock().unwrap();
+                    link.limit = *count + *credit;
+                    grant(&mut link)
+                };
+                stream.write_all(&out).await?;
+                continue;
+            }
+            Performative::Flow(_) | Performative::Disposition(_) => continue,
+            _ => {}
+        }
+        stream.write_all(&amqp(&performative, b"")).await?;
+    }
+}
