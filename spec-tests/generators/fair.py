@@ -26,7 +26,7 @@ RANK = {"MAY": 0, "SHOULD": 1, "MUST": 2}
 # Clauses that say where something is or that all rules hold. Whether a document that breaks a rule is refused depends on the
 # other clauses that a case cites.
 GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HTTP-3.1.3-a", "KAFKA-3.2.3-a", "KAFKA-3.2.1-a", "HTTP-3.1.1-a",
-           "HTTP-3.1.3.1-a", "KAFKA-3.2.3.1-a", "PROTO-2.3-a", "PROTO-2.4-a", "PROTO-2.4-b", "AMQP-3.1.3-a", "AMQP-3.1.3.1-a", "JSON-3-b", "JSON-3-c",
+           "HTTP-3.1.3.1-a", "KAFKA-3.2.3.1-a", "PROTO-2.3-a", "PROTO-2.4-a", "PROTO-2.4-b", "AMQP-3.1.3-a", "AMQP-3.1.3.1-a", "AMQP-3.1.3.1-g", "JSON-3-b", "JSON-3-c",
            "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "AMQP-3.1.3.2-c",
            "MQTT-3.1.3-a", "NATS-3.1.2-a", "RABBITMQ-3.1.3-a", "HTTP-3.3.2-a", "HTTP-3.1.3.1-b", "SDK-Acceptance-a"}
 
@@ -70,7 +70,7 @@ NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?
                         r'|"https?://[^"\\?#]*/\.{1,2}(?:[/?#][^"\\]*)?\\*"|"(?:https?://|urn:)[^"\\]*%(?:[a-f][0-9a-fA-F]|[0-9A-F][a-f])')
 
 # Clauses that say where something stands. That a message in which it does not is refused follows from what every event has.
-PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$"
+PLACES = re.compile(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$|AMQP-3\.1\.3\.1-g$"
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
@@ -751,6 +751,9 @@ def cited(one, area):
         for main, release in (("CE-Message-a", "HTTP-3.3.2-c"), ("CE-Message-b", "HTTP-3.3.2-b")):
             if main in clauses and release not in clauses:
                 clauses.append(release)
+    # The release has one prefix, and main two.
+    if "AMQP-3.1.3.1-a" in clauses and "1.0.2" in one["revisions"] and "AMQP-3.1.3.1-g" not in clauses:
+        clauses.append("AMQP-3.1.3.1-g")
     if one["request"]["op"] == "encode" and string_of_other_types_written({**one, "expect": one["expect"][:1]}) != one["expect"][:1]:
         clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
