@@ -20,6 +20,7 @@ pub(crate) struct Balance<'a>(BTreeMap<&'a str, Sides>);
 struct Sides {
     valid: Side,
     invalid: Side,
+    either: Side,
 }
 
 /// What became of one kind of input.
@@ -39,13 +40,15 @@ impl<'a> Balance<'a> {
     pub(crate) fn count(&mut self, report: &CaseReport<'a>) {
         let op = report.case.op().unwrap_or_default();
         let sides = self.0.entry(op).or_default();
-        let is_valid = match report.case.validity() {
-            _ if !report.judged => return,
-            Validity::Valid => true,
-            Validity::Invalid => false,
-            _ => return,
+        if !report.judged {
+            return;
+        }
+        let is_valid = report.case.validity() == Validity::Valid;
+        let side = match report.case.validity() {
+            Validity::Valid => &mut sides.valid,
+            Validity::Invalid => &mut sides.invalid,
+            _ => &mut sides.either,
         };
-        let side = if is_valid { &mut sides.valid } else { &mut sides.invalid };
         match &report.finding {
             Finding::Unsupported(_) | Finding::Uncovered(_) => side.skipped += 1,
             // Nothing is hidden by it: what an API has no words for cannot be asked of it. Whatever is to be read can be handed over.
@@ -66,9 +69,16 @@ impl<'a> Balance<'a> {
         let named = |chosen: &dyn Fn(&Sides) -> bool| -> Vec<String> {
             self.0.iter().filter(|(_, sides)| chosen(sides)).map(|(op, _)| (*op).to_owned()).collect()
         };
-        let accepted =
-            named(&|Sides { valid, invalid }| hides(invalid, valid, valid.declined + valid.skipped));
-        let refused = named(&|Sides { valid, invalid }| hides(valid, invalid, invalid.declined));
+        let mut accepted =
+            named(&|Sides { valid, invalid, .. }| hides(invalid, valid, valid.declined + valid.skipped));
+        // What may be refused is answered rightly by a refusal, too.
+        let sum = |number: &dyn Fn(&Sides) -> usize| self.0.values().map(number).sum::<usize>();
+        let hidden = sum(&|sides| sides.valid.declined + sides.valid.skipped);
+        let right = sum(&|sides| sides.invalid.right + sides.either.right);
+        if accepted.is_empty() && sum(&|sides| sides.valid.judged) == 0 && right > 0 && hidden > 0 {
+            accepted = named(&|sides| sides.invalid.judged + sides.either.judged > 0);
+        }
+        let refused = named(&|Sides { valid, invalid, .. }| hides(valid, invalid, invalid.declined));
         let mut problems = Vec::new();
         if !accepted.is_empty() {
             problems.push(Problem::NothingAccepted { ops: accepted });

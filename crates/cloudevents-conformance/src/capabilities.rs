@@ -67,6 +67,17 @@ impl Capabilities {
         omitted.chain(self.specversions.as_ref().is_some_and(none).then_some("specversions")).collect()
     }
 
+    /// What is wrong with capabilities that omit these lists.
+    pub(crate) fn omission(omitted: &[&str]) -> String {
+        let (versions, lists): (Vec<&str>, Vec<&str>) =
+            omitted.iter().partition(|list| **list == "specversions");
+        let lists = (!lists.is_empty())
+            .then(|| format!("the testee does not state its {} in `capabilities`", lists.join(", ")));
+        let versions =
+            (!versions.is_empty()).then(|| "the testee's `specversions` do not have 1.0".to_owned());
+        lists.into_iter().chain(versions).collect::<Vec<_>>().join(", and ")
+    }
+
     /// Why the testee is not asked about a case: it does not claim what the case needs.
     pub(crate) fn lack(&self, case: &Case) -> Option<Lack> {
         let reason = self.lacking(case)?;

@@ -1,6 +1,6 @@
 //! A conversation with a testee.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::{self, Answer};
 use crate::capabilities::{Capabilities, Implementation};
 use crate::compare::shortened;
+use crate::draw::Draw;
 use crate::testee::{Breakdown, BreakdownKind, Testee};
 use crate::tree::json::Json;
 
@@ -17,6 +18,8 @@ use crate::tree::json::Json;
 pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
+    /// Where numbers are drawn instead, and those that were.
+    drawn: Option<(Draw, BTreeSet<u64>)>,
     /// What every request says of the revisions that it is judged by.
     spec: Option<Value>,
     broken: bool,
@@ -58,6 +61,7 @@ impl<'t> Conversation<'t> {
         Conversation {
             testee,
             seq: 0,
+            drawn: None,
             spec: None,
             broken: false,
             started: None,
@@ -72,6 +76,12 @@ impl<'t> Conversation<'t> {
     /// Names the revisions in every request, if some were named.
     pub(crate) fn judged_by(mut self, revisions: Option<&[Revision]>) -> Self {
         self.spec = revisions.map(|named| named.iter().copied().map(Revision::as_str).collect());
+        self
+    }
+
+    /// Draws the numbers of requests instead of counting them, each once.
+    pub(crate) fn numbered_by(mut self, draw: Option<Draw>) -> Self {
+        self.drawn = draw.map(|draw| (draw, BTreeSet::new()));
         self
     }
 
@@ -91,8 +101,23 @@ impl<'t> Conversation<'t> {
 
     /// Sends a request with the next number.
     pub(crate) fn run(&mut self, members: &Map<String, Value>) -> Exchange {
-        self.seq += 1;
-        self.run_as(self.seq, members)
+        let seq = self.number();
+        self.run_as(seq, members)
+    }
+
+    fn number(&mut self) -> u64 {
+        match &mut self.drawn {
+            None => {
+                self.seq += 1;
+                self.seq
+            }
+            Some((draw, given)) => loop {
+                let number = draw.number();
+                if given.insert(number) {
+                    return number;
+                }
+            },
+        }
     }
 
     /// Sends a request with a number of choice.

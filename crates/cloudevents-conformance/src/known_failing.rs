@@ -9,8 +9,8 @@ use crate::{Pattern, Suite};
 
 /// The list of cases that are known to fail, so that a suite can be adopted before everything passes.
 ///
-/// Each line has one [`Pattern`], followed by ` # ` and a reason, which is required. Empty lines and lines that begin
-/// with `#` are ignored.
+/// Each line has one [`Pattern`], followed by ` # ` and a reason, which is required. A pattern is there once. Empty lines and lines that
+/// begin with `#` are ignored, and so is a byte order mark.
 ///
 /// A stale list fails the run: one with a case that passes now in a run that judges it, or with a pattern that matches no case of the
 /// suite.
@@ -47,8 +47,8 @@ impl KnownFailing {
     ///
     /// | the cases of the entry | the entry |
     /// |---|---|
-    /// | are judged, and pass | goes |
-    /// | are judged, and some pass | is replaced by those that fail |
+    /// | are judged, and pass | goes, and is [reported](Updated::passing) |
+    /// | are judged, and some pass | is replaced by those that fail, and is [reported](Updated::passing) |
     /// | did not run, or the profile of the run does not judge them | stays: other runs judge them |
     /// | are disputed, so that no profile judges them | stays, and is [reported](Updated::disputed) |
     /// | do not exist | goes, and is [reported](Updated::gone). One of official material stays where that is not part of the suite |
@@ -60,7 +60,8 @@ impl KnownFailing {
         ran: &[(String, Option<String>)],
     ) -> Result<Updated, InvalidKnownFailing> {
         let list: KnownFailing = text.parse()?;
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = without_mark(text).lines().map(str::to_owned).collect();
+        let (mut added, mut passing) = (0_usize, Vec::new());
         let gone = list.gone(suite);
         for entry in list.0.iter().rev() {
             // Only what this entry is the first to match is its own.
@@ -72,6 +73,9 @@ impl KnownFailing {
             };
             let mine: Vec<_> = ran.iter().filter(|(id, _)| own(id)).collect();
             let failing: Vec<_> = mine.iter().filter(|(_, cause)| cause.is_some()).collect();
+            if failing.len() < mine.len() {
+                passing.push(entry.pattern.clone());
+            }
             if failing.len() < mine.len() || gone.iter().any(|(line, _)| *line == entry.line) {
                 let kept = failing.iter().map(|(id, _)| format!("{id}  # {}", entry.reason));
                 let index = entry.line.saturating_sub(1);
@@ -83,13 +87,15 @@ impl KnownFailing {
         for (id, cause) in ran {
             if let (Some(cause), None) = (cause, list.reason(id)) {
                 // On one line, whatever the testee said.
+                added = added.saturating_add(1);
                 let cause: Vec<&str> = cause.split_whitespace().collect();
                 lines.push(format!("{id}  # {}", cause.join(" ")));
             }
         }
         let text = lines.into_iter().map(|line| line + "\n").collect();
         let gone = gone.into_iter().map(|(_, pattern)| pattern).collect();
-        Ok(Updated { text, gone, disputed: list.disputed(suite) })
+        passing.reverse();
+        Ok(Updated { text, added, passing, gone, disputed: list.disputed(suite) })
     }
 
     /// The entries whose cases do not exist any more. Without the official material, nothing is known of its cases.
@@ -123,6 +129,10 @@ impl KnownFailing {
 pub struct Updated {
     /// The text of the list.
     pub text: String,
+    /// How many cases were added.
+    pub added: usize,
+    /// The patterns of entries that went, or were replaced by those of their cases that fail, because cases of theirs pass.
+    pub passing: Vec<Pattern>,
     /// The patterns of entries that went because they match no case of the suite.
     pub gone: Vec<Pattern>,
     /// The patterns of entries that have no effect, because no profile judges their cases while these are disputed.
@@ -133,10 +143,25 @@ impl std::str::FromStr for KnownFailing {
     type Err = InvalidKnownFailing;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+        let lines = without_mark(text).lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
         let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        lines.map(|(number, line)| entry(number, line)).collect::<Result<_, _>>().map(KnownFailing)
+        let mut entries: Vec<Entry> = Vec::new();
+        for (number, line) in lines {
+            let new = entry(number, line)?;
+            if let Some(first) = entries.iter().find(|entry| entry.pattern == new.pattern) {
+                let fault =
+                    format!("{} stands in line {}, too: remove one of the two", new.pattern, first.line);
+                return Err(InvalidKnownFailing { line: number, fault });
+            }
+            entries.push(new);
+        }
+        Ok(KnownFailing(entries))
     }
+}
+
+/// The text without the byte order mark that some editors write.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn entry(line: usize, text: &str) -> Result<Entry, InvalidKnownFailing> {
@@ -197,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_is_there_once() {
+        let error = "a/b/c # one\na/** # two\na/b/c # three".parse::<KnownFailing>().unwrap_err();
+        assert_eq!(error.to_string(), "line 3: a/b/c stands in line 1, too: remove one of the two");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_pattern() {
+        let text = "\u{feff}a/b/c  # one\n";
+        assert_eq!(text.parse::<KnownFailing>().unwrap().reason("a/b/c"), Some("one"));
+        let updated = updated(text, &suite(&["a/b/c"]), &[("a/b/c", Some("late"))]);
+        assert_eq!(updated.text, "a/b/c  # one\n");
+    }
+
+    #[test]
     fn what_is_no_pattern_is_told() {
         assert!("a b # reason".parse::<KnownFailing>().is_err());
         assert!("a//b # reason".parse::<KnownFailing>().is_err());
@@ -233,7 +272,8 @@ mod tests {
             [("a/b/c", None), ("a/x/1", Some("late")), ("a/x/2", None), ("a/y/1", Some("new\r\n cause"))];
         let updated = updated(text, &suite, &ran);
         assert_eq!(updated.text, "# comment\na/x/1  # two\nother/**  # not run\na/y/1  # new cause\n");
-        assert_eq!((updated.gone.len(), updated.disputed.len()), (0, 0));
+        assert_eq!((updated.added, updated.gone.len(), updated.disputed.len()), (1, 0, 0));
+        assert_eq!(updated.passing.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["a/b/c", "a/x/*"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod balance;
 mod capabilities;
 mod compare;
 mod conversation;
+mod draw;
 mod echo;
 pub mod import;
 pub mod infoset;

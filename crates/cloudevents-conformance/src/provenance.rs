@@ -45,7 +45,7 @@ impl Provenance {
     /// let mut run = Provenance::default();
     /// run.revisions.push("1.0.2".to_owned());
     /// (run.profile, run.vectors, run.seed) = ("base".to_owned(), "0.1.0".to_owned(), Some(7));
-    /// assert_eq!(run.conditions(), "1.0.2, base, vectors 0.1.0, varied by 7");
+    /// assert_eq!(run.conditions(), "1.0.2, base, vectors 0.1.0, names and order by seed 7");
     /// run.selection = vec!["without kafka/**".to_owned(), "without amqp/**".to_owned(), "part 2 of 4".to_owned()];
     /// run.seed = None;
     /// assert_eq!(run.conditions(), "1.0.2, base, without 2 patterns, part 2 of 4, vectors 0.1.0, as published");
@@ -65,7 +65,7 @@ impl Provenance {
         }
         text += &format!(", vectors {}", self.vectors);
         match (self.seed, &self.observed) {
-            (Some(seed), _) => text += &format!(", varied by {seed}"),
+            (Some(seed), _) => text += &format!(", names and order by seed {seed}"),
             // A producer is given the events that it has to write.
             (None, Some(observed)) if observed.starts_with(PRODUCER) => (),
             (None, _) => text += ", as published",

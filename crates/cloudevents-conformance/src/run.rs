@@ -1,5 +1,6 @@
 //! A run of a suite.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -13,8 +14,9 @@ use crate::balance::Balance;
 use crate::capabilities::{Capabilities, Implementation, Lack, is_format};
 use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
+use crate::draw::Draw;
 use crate::provenance::{Provenance, now};
-use crate::report::{Problem, Reporter, Summary};
+use crate::report::{Problem, Reporter, Summary, cut};
 use crate::selection::allows;
 use crate::testee::{Breakdown, Testee};
 use crate::verdict::{Attempt, Failure, Finding, Verdict};
@@ -63,7 +65,8 @@ pub struct CaseReport<'a> {
     pub elapsed: Duration,
 }
 
-/// Runs the selected cases of a suite against a testee and reports each.
+/// Runs the selected cases of a suite against a testee and reports each, in the order of the suite. Those of a [varied](Suite::varied) one
+/// are asked in another order, and reported when all that come before them have been.
 ///
 /// See the [crate documentation](crate) for an example.
 pub fn run(
@@ -73,7 +76,9 @@ pub fn run(
     testee: &mut dyn Testee,
     reporter: &mut dyn Reporter,
 ) -> Result<Summary, RunError> {
-    let mut conversation = Conversation::new(testee).judged_by(selection.named_revisions());
+    let mut draw = suite.seed().map(Draw::of);
+    let mut conversation =
+        Conversation::new(testee).judged_by(selection.named_revisions()).numbered_by(draw.clone());
     let (implementation, capabilities) = conversation
         .start()
         .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: conversation.diagnostics() })?;
@@ -101,29 +106,51 @@ pub fn run(
     };
     reporter.started(&start).map_err(RunError::Report)?;
 
-    let mut summary = Summary::new(problems(suite, selection, known_failing, cases.len()));
+    let mut summary = Summary::new(problems(suite, selection, known_failing, &cases, revisions));
     let omitted = capabilities.omitted();
     if !omitted.is_empty() {
         summary.problems.push(Problem::NotStated { omitted });
     }
     summary.score.all = selection.all_judged(suite, revisions);
     let mut balance = Balance::default();
-    for case in cases {
-        let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
-            .judge(&mut conversation, case);
-        summary.count(&report);
-        balance.count(&report);
-        reporter.case(&report).map_err(RunError::Report)?;
+    let judge = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions };
+    let order = match &mut draw {
+        Some(draw) => draw.order(cases.len()),
+        None => (0..cases.len()).collect(),
+    };
+    let mut waiting = BTreeMap::new();
+    let mut reported = 0;
+    for index in order {
+        let Some(case) = cases.get(index) else { continue };
+        let mut report = judge.judge(&mut conversation, case);
+        if suite.seed().is_some() {
+            // Thousands of them may wait.
+            report.received = report.received.map(|answer| cut(&answer).into_owned());
+        }
+        reporter.asked().map_err(RunError::Report)?;
+        waiting.insert(index, report);
+        while let Some(report) = waiting.remove(&reported) {
+            reported += 1;
+            summary.count(&report);
+            balance.count(&report);
+            reporter.case(&report).map_err(RunError::Report)?;
+        }
     }
     if let Err(breakdown) = conversation.stop() {
         summary.problems.push(Problem::NotStopped(breakdown));
     }
     if start.cases > 0 && summary.answered() == 0 {
         summary.problems.push(Problem::NothingJudged);
+    } else if start.cases > 0 && summary.score.judged == 0 {
+        let (profile, others) = (selection.profile_name(), selection.other_profiles(&cases));
+        summary.problems.push(Problem::NothingInProfile { profile, others });
     }
     summary.problems.extend(balance.problems());
     if let Some((unasked, why)) = conversation.unasked() {
         summary.problems.push(Problem::GaveUp { unasked, why: why.to_owned() });
+    }
+    if summary.is_success() && summary.score.passed == 0 {
+        summary.problems.push(Problem::NothingPassed { judged: summary.score.judged });
     }
     summary.provenance = provenance.clone();
     reporter.finished(&summary).map_err(RunError::Report)?;
@@ -179,15 +206,16 @@ fn problems(
     suite: &Suite,
     selection: &Selection,
     known_failing: &KnownFailing,
-    selected: usize,
+    selected: &[&Case],
+    revisions: &[Revision],
 ) -> Vec<Problem> {
     let mistyped = selection.unmatched(suite).into_iter().map(|pattern| Problem::NoSuchCase { pattern });
     let outdated = known_failing.unmatched(suite).into_iter();
     let outdated =
         outdated.map(|(line, pattern)| Problem::NoSuchKnownFailing { line, pattern: pattern.to_string() });
     let mut problems: Vec<_> = mistyped.chain(outdated).collect();
-    if selected == 0 {
-        problems.push(Problem::NothingSelected);
+    if selected.is_empty() {
+        problems.push(Problem::NothingSelected { why: selection.why_none(suite, revisions) });
     }
     problems
 }

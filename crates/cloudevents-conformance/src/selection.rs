@@ -145,6 +145,40 @@ impl Selection {
             && (self.verbatim || !case.has_flag(Flag::Verbatim))
     }
 
+    /// The names of profiles that judge what this one does not judge of these cases.
+    pub(crate) fn other_profiles(&self, cases: &[&Case]) -> Vec<&'static str> {
+        let some = |is: &dyn Fn(&Case) -> bool| cases.iter().any(|case| case.disputed.is_none() && is(case));
+        let of_level = |level| self.profile > level && some(&|case| case.level == level);
+        let is_strict = |case: &Case| case.has_flag(Flag::ProducerRule) || case.has_flag(Flag::Hostile);
+        let profiles = [
+            ("should", of_level(Level::Should)),
+            ("may", of_level(Level::May)),
+            ("strict", !self.strict && some(&is_strict)),
+            ("verbatim", !self.verbatim && some(&|case| case.has_flag(Flag::Verbatim))),
+        ];
+        profiles.into_iter().filter(|(_, judges)| *judges).map(|(name, _)| name).collect()
+    }
+
+    /// Why no case is selected for a testee that is judged by these revisions, if one of another revision or of a draft would be.
+    pub(crate) fn why_none(&self, suite: &Suite, revisions: &[Revision]) -> Option<String> {
+        let with_drafts = self.clone().drafts(true);
+        let found = |selection: &Selection| {
+            let mut of_all = revisions.iter().copied().chain([Revision::Main, Revision::V1_0_2]);
+            of_all.find(|revision| suite.cases().iter().any(|case| selection.has(case, &[*revision])))
+        };
+        let revision = found(self).or_else(|| found(&with_drafts))?;
+        let mut what = Vec::new();
+        if !revisions.contains(&revision) {
+            what.push(format!(
+                "of the revision {revision} (claim it in `spec`, or use --revision {revision})"
+            ));
+        }
+        if found(self).is_none() {
+            what.push("of working drafts (use --drafts)".to_owned());
+        }
+        (!what.is_empty()).then(|| format!("those that match are {}", what.join(" and ")))
+    }
+
     /// Whether the profile is `verbatim`.
     pub(crate) fn is_verbatim(&self) -> bool {
         self.verbatim
@@ -300,6 +334,26 @@ mod tests {
         assert_eq!(ids(&Selection::default().skip(pattern("a/t/*")), &BOTH), ["a/u/release"]);
         assert_eq!(ids(&Selection::default().area("b"), &BOTH), [""; 0]);
         assert_eq!(ids(&Selection::default().area("b").drafts(true), &BOTH), ["b/t/draft"]);
+    }
+
+    #[test]
+    fn why_nothing_is_selected() {
+        let why = |selection: Selection, claimed: &[Revision]| selection.why_none(&suite(), claimed);
+        let release = [Revision::V1_0_2];
+        assert_eq!(
+            why(Selection::default().pack(Pack::Main), &release).unwrap(),
+            "those that match are of the revision main (claim it in `spec`, or use --revision main)"
+        );
+        assert_eq!(
+            why(Selection::default().area("b"), &BOTH).unwrap(),
+            "those that match are of working drafts (use --drafts)"
+        );
+        assert_eq!(
+            why(Selection::default().area("b"), &release).unwrap(),
+            "those that match are of the revision main (claim it in `spec`, or use --revision main) and of working drafts (use --drafts)"
+        );
+        assert_eq!(why(Selection::default().area("c"), &BOTH), None);
+        assert_eq!(why(Selection::default().shard(9, 9), &BOTH), None);
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn smoke(testee: &mut dyn Testee) -> Vec<SmokeCheck> {
             name: "capabilities",
             rule: "`capabilities` state all of `ops`, `formats` and `bindings`, if need be as empty lists",
             fault: (!omitted.is_empty())
-                .then(|| format!("it omits {}: no run of it passes", omitted.join(", "))),
+                .then(|| format!("{}: no run of it passes", Capabilities::omission(&omitted))),
         });
         checks.extend(RULES.iter().filter(|rule| (rule.applies)(capabilities)).map(|rule| SmokeCheck {
             name: rule.name,

@@ -55,9 +55,10 @@ impl Suite {
         Ok(Suite::new(load_documents()?, load_requirements()?))
     }
 
-    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes. A testee that looks up
-    /// published requests as they stand fails the suite. One that was made to pass it cannot be found out: names are varied by a known
-    /// rule. Reports record the seed.
+    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes, and which is asked in
+    /// another order and by other numbers. A testee that looks up published requests as they stand, or what comes at a place or under a
+    /// number, fails the suite. One that was made to pass it cannot be found out: what decides a case stays as it is published, and names
+    /// are varied by a known rule. Reports are in the published order, and record the seed.
     pub fn varied(&self, seed: u64) -> Self {
         let cases = self.cases.iter().map(|case| varied(case, seed)).collect();
         Suite { seed: Some(seed), ..self.having(cases) }

@@ -76,7 +76,12 @@ fn a_program_is_tested() {
     assert!(fs::read_to_string(&junit).unwrap().starts_with("<?xml"));
     let badge = fs::read_to_string(&badge).unwrap();
     // A pattern can leave out what fails, as a list of known failures can.
-    assert!(badge.contains(r#""color":"yellow""#) && badge.contains(" judged, of "), "{badge}");
+    assert!(
+        badge.contains(r#""color":"yellow""#)
+            && badge.contains(" passed, of ")
+            && badge.contains(" in the suite ("),
+        "{badge}"
+    );
     assert!(badge.contains("only http/batched/*") && badge.contains("as published"), "{badge}");
     let ran = ce(&["conformance", "run", "--smoke", "--testee", &testee]);
     let sound = ran.lines().iter().all(|check| check["fault"].is_null());
@@ -113,7 +118,7 @@ fn cases_vary_and_every_report_names_the_seed() {
     let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
     assert!(read(&junit).contains(r#"<property name="seed" value="4711"/>"#));
     assert!(
-        read(&badge).contains("with drafts") && read(&badge).contains("varied by 4711"),
+        read(&badge).contains("with drafts") && read(&badge).contains("names and order by seed 4711"),
         "{}",
         read(&badge)
     );
@@ -226,6 +231,74 @@ fn a_list_stays_as_it_is_where_the_testee_does_not_start_again() {
     assert_eq!(ran.status, 2, "{}", ran.err);
     assert!(ran.err.contains("stays as it is: not every case was asked"), "{}", ran.err);
     assert_eq!(fs::read_to_string(&list).unwrap(), "# comment\n");
+}
+
+#[test]
+fn a_run_that_could_not_start_leaves_no_result_of_an_earlier_one() {
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let files =
+        [file("stale.json", ""), file("stale.xml", ""), file("stale.html", ""), file("stale.ndjson", "")];
+    let [badge, junit, page, ndjson] = [0, 1, 2, 3].map(|index: usize| text(&files[index]));
+    let command = [
+        "conformance",
+        "run",
+        "http/batched/*",
+        "--badge",
+        &badge,
+        "--junit",
+        &junit,
+        "--html",
+        &page,
+        "--ndjson",
+        &ndjson,
+    ];
+    let bad = text(&file("without-reason.txt", "http/**\n"));
+    for more in [
+        &["--testee", "no-such-program-anywhere"][..],
+        &["--testee", "sh -c 'read line; echo no'"],
+        &["--known-failing", &bad],
+    ] {
+        assert_eq!(ce(&command).status, 0);
+        let read = || files.each_ref().map(|path| fs::read_to_string(path).unwrap());
+        assert!(read()[0].contains("yellow"));
+        // What the command line forbids changes nothing.
+        let before = read();
+        assert_eq!(ce(&[&command[..], &["--no-such-option"]].concat()).status, 2);
+        assert_eq!(ce(&[&command[..], &["--output", "yaml"]].concat()).status, 2);
+        assert_eq!(read(), before);
+        assert_eq!(ce(&[&command[..], more].concat()).status, 2);
+        let [badge, junit, page, ndjson] = read();
+        assert!(
+            badge.contains("\"red\"") && badge.contains("no result: the run could not start: "),
+            "{badge}"
+        );
+        assert!(
+            junit.contains("<testsuites name=\"CloudEvents\" tests=\"1\" failures=\"0\" errors=\"1\""),
+            "{junit}"
+        );
+        assert_eq!(junit.matches("<error ").count(), 1, "{junit}");
+        assert!(page.contains("no result: the run could not start"), "{page}");
+        assert!(ndjson.contains("\"no-result\":\"the run could not start"), "{ndjson}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn lines_that_are_no_answers_are_not_listed_as_known_failures() {
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let refuse = text(&file(
+        "debug.sh",
+        "while read -r line; do case $line in *start*) echo '{\"version\":1,\"implementation\":{\"name\":\"D\",\"version\":\"1\",\"language\":\"sh\"},\"capabilities\":{\"ops\":[\"decode\"],\"formats\":[\"json\",\"json-batch\"],\"bindings\":[\"http\"]}}';; *) echo debug;; esac; done\n",
+    ));
+    let list = file("debug.txt", "http/batched/empty-batch  # it hangs there\n");
+    let listed = text(&list);
+    let command = ["conformance", "run", "http/batched/*", "--known-failing", &listed];
+    let testee = ["--", "sh", &refuse];
+    let ran = ce(&[&command[..], &["--update-known-failing"], &testee].concat());
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.err.contains(" without a valid answer are not listed"), "{}", ran.err);
+    assert!(ran.err.contains("debug.txt`: 0 added, 0 removed"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&list).unwrap(), "http/batched/empty-batch  # it hangs there\n");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use cloudevents_vectors::Pack;
 use serde_json::json;
 
-use super::Summary;
+use super::{Problem, Summary};
 use crate::Provenance;
 use crate::verdict::Verdict;
 
@@ -13,7 +13,9 @@ use crate::verdict::Verdict;
 /// versions of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a
 /// run that fails, and for one without a result; yellow for one that passes with known failures, with a list of what its API cannot be
 /// given, with a selection of the cases or of packs, which leaves out what fails as well as a list does, or with other documents; and green
-/// otherwise. The pack `core` by itself is green: it is what release 1.0.2 requires of every implementation.
+/// otherwise. It does not prove that the answers are those of the implementation: an adapter that was made for the suite has what it takes
+/// to be green. `names and order by seed 7` says that the cases were not asked as they are published. The pack `core` by itself is green:
+/// it is what release 1.0.2 requires of every implementation.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, badge};
@@ -28,7 +30,7 @@ use crate::verdict::Verdict;
 /// run.date = "2026-11-22T17:04:03Z".to_owned();
 /// let badge = badge(&summary);
 /// assert!(badge.contains(
-///     "1000 of 1000 judged, of 3800 (version 2.2.0, adapter 1.2; 1.0.2, base, vectors 0.1.0, as published; suite 0.1.0, 2026-11-22)"
+///     "1000 of 1000 passed, of 3800 in the suite (version 2.2.0, adapter 1.2; 1.0.2, base, vectors 0.1.0, as published; suite 0.1.0, 2026-11-22)"
 /// ));
 /// ```
 pub fn badge(summary: &Summary) -> String {
@@ -40,7 +42,11 @@ pub fn badge(summary: &Summary) -> String {
         (true, false) => "yellow",
         (false, _) => "red",
     };
-    let message = format!("{} ({})", summary.result(), made_by(run));
+    let message = match summary.no_result() {
+        // Nothing is known of the testee.
+        Some(Problem::NotStarted { .. }) => summary.result(),
+        _ => format!("{} ({})", summary.result(), made_by(run)),
+    };
     json!({"schemaVersion": 1, "label": "CloudEvents", "message": message, "color": color}).to_string()
 }
 
@@ -56,7 +62,7 @@ fn made_by(run: &Provenance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Problem, Score};
+    use crate::Score;
 
     fn shown(score: Score, counts: &[(Verdict, usize)], problems: Vec<Problem>) -> (String, String) {
         let mut summary = Summary::new(problems);
@@ -80,7 +86,7 @@ mod tests {
             let (message, shown) = shown(score, counts, Vec::new());
             assert_eq!(
                 message,
-                "7 of 9 judged, of 20 (version 2; main, base, vectors 1, as published; suite 3, 2026-11-22)"
+                "7 of 9 passed, of 20 in the suite (version 2; main, base, vectors 1, as published; suite 3, 2026-11-22)"
             );
             assert_eq!(shown, color, "{counts:?}");
         };
@@ -110,7 +116,7 @@ mod tests {
             assert!(badge.contains(color) && badge.contains(&packs.join(" and ")), "{badge}");
         }
         let some = Score { inexpressible: 4, ..score };
-        assert_eq!(some.to_string(), "7 of 7 judged, of 20, and 4 that its API cannot be given");
+        assert_eq!(some.to_string(), "7 of 7 passed, of 20 in the suite, and 4 that its API cannot be given");
     }
 
     #[test]
@@ -118,7 +124,8 @@ mod tests {
         let score = Score { passed: 1, judged: 1, inexpressible: 0, all: 20 };
         for problem in [
             Problem::NothingJudged,
-            Problem::NothingSelected,
+            Problem::NothingSelected { why: None },
+            Problem::NothingInProfile { profile: "base".to_owned(), others: vec!["should"] },
             Problem::NothingAccepted { ops: vec!["decode".to_owned()] },
             Problem::NothingRefused { ops: vec!["decode".to_owned()] },
             Problem::NotStated { omitted: vec!["bindings"] },

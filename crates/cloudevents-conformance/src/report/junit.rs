@@ -166,8 +166,9 @@ fn detail(report: &CaseReport<'_>) -> String {
         line("sent", sent);
     }
     if let Finding::Failed(failure) = &report.finding {
-        for attempt in &failure.attempts {
-            line("expected", &report.case.expect.get(attempt.outcome).map(written).unwrap_or_default());
+        for (number, attempt) in failure.attempts.iter().enumerate() {
+            let name = if number == 0 { "expected" } else { "or" };
+            line(name, &report.case.expect.get(attempt.outcome).map(written).unwrap_or_default());
         }
     }
     if let Some(received) = &report.received {

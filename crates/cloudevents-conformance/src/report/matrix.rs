@@ -256,8 +256,8 @@ fn exchange(text: &mut String, id: &str, case: &CaseRecord, revisions: &[String]
         field("sent", sent);
     }
     if let Some(known) = suite.case(id) {
-        for outcome in known.expect.iter().take(3) {
-            field("expected", &super::terminal::written(outcome));
+        for (number, outcome) in known.expect.iter().take(3).enumerate() {
+            field(if number == 0 { "expected" } else { "or" }, &super::terminal::written(outcome));
         }
     }
     field("received", case.members["received"].as_str().unwrap_or("no answer"));
@@ -345,7 +345,7 @@ mod tests {
         let text = markdown(&[run()]);
         assert!(text.contains("| <N> 1 | http | 0 of 1 | - | - | 0 | 0 | 0 | 0 |"), "{text}");
         assert!(text.contains("| <N> 1 | rabbitmq (Knative, draft) | - | - | - | 0 | 0 | 0 | 1 |"), "{text}");
-        let by = "| <N> 1 | 0 of 3 judged, of 90 | 1.0.2, base, with drafts, vectors 0.9.0, varied by 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
+        let by = "| <N> 1 | 0 of 3 passed, of 90 in the suite | 1.0.2, base, with drafts, vectors 0.9.0, names and order by seed 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
         assert!(text.contains(by), "{text}");
         assert!(text.contains("| 1 | a\\|b | `http/header-values-decode/percent-escapes` |"), "{text}");
     }
@@ -375,7 +375,7 @@ mod tests {
         let suite = Suite::published().unwrap();
         let good = "<td class=good style=\"--share:100%\">1 of 1";
         let right = html(&[with(&format!(r#"{{"type":"summary",{score}}}"#))], &suite);
-        assert!(right.contains(good) && right.contains("1 of 1 judged, of 90"), "{right}");
+        assert!(right.contains(good) && right.contains("1 of 1 passed, of 90 in the suite"), "{right}");
         assert!(right.contains("title=\"the profile judges none of it\""), "{right}");
         for none in [with(&format!(r#"{{"type":"summary",{problem}{score}}}"#)), with("")] {
             let text = html(std::slice::from_ref(&none), &suite);
@@ -421,7 +421,7 @@ mod tests {
             "<th scope=row>adapter<td>3",
             "<th scope=row>seed<td>7",
             "<th scope=row>date<td>2026-01-01T00:00:00Z",
-            "<th scope=row>result<td>0 of 3 judged, of 90",
+            "<th scope=row>result<td>0 of 3 passed, of 90 in the suite",
             "<th scope=row>problem<td>an &lt;odd&gt; list",
         ] {
             assert!(text.contains(part), "{part}");

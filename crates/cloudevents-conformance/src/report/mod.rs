@@ -27,7 +27,7 @@ pub use terminal::TerminalReport;
 const ANSWER: usize = 64 << 10;
 
 /// The beginning of an answer, which may be longer than a report should be.
-fn cut(answer: &str) -> Cow<'_, str> {
+pub(crate) fn cut(answer: &str) -> Cow<'_, str> {
     let Some((end, _)) = answer.char_indices().nth(ANSWER) else { return answer.into() };
     format!("{}... ({} bytes)", answer.get(..end).unwrap_or_default(), answer.len()).into()
 }
@@ -37,6 +37,11 @@ pub trait Reporter {
     /// The testee has started.
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         let _ = start;
+        Ok(())
+    }
+
+    /// A case has been asked. It is reported when its turn comes.
+    fn asked(&mut self) -> io::Result<()> {
         Ok(())
     }
 
@@ -62,6 +67,10 @@ impl Reporter for () {
 impl Reporter for Vec<Box<dyn Reporter + '_>> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         self.iter_mut().try_for_each(|reporter| reporter.started(start))
+    }
+
+    fn asked(&mut self) -> io::Result<()> {
+        self.iter_mut().try_for_each(|reporter| reporter.asked())
     }
 
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {

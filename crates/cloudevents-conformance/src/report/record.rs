@@ -300,7 +300,7 @@ mod tests {
         let start = r#"{"type":"start","implementation":{"name":"n","version":"1","language":"l"}}"#;
         let result = |summary: &str| RunRecord::parse(&format!("{start}\n{summary}")).unwrap().result();
         let score = r#""score":{"passed":1,"judged":2,"inexpressible":0,"all":9}"#;
-        assert_eq!(result(&format!(r#"{{"type":"summary",{score}}}"#)), "1 of 2 judged, of 9");
+        assert_eq!(result(&format!(r#"{{"type":"summary",{score}}}"#)), "1 of 2 passed, of 9 in the suite");
         let problem = r#""no-result":"no case was judged""#;
         assert_eq!(
             result(&format!(r#"{{"type":"summary",{problem},{score}}}"#)),

@@ -90,8 +90,8 @@ mod tests {
         let text = site(&runs, &Suite::published().unwrap());
         assert_eq!(text.matches("<section id=run").count(), 1);
         assert!(text.contains("<h2>&lt;N&gt; 2</h2>"), "{text}");
-        let latest = "<th scope=row>&lt;N&gt; 2<td>2026-02-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 judged, of 9<td>1<td>1";
-        let first = "<th scope=row>&lt;N&gt; 1<td>2026-01-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 judged, of 9<td>-<td>-";
+        let latest = "<th scope=row>&lt;N&gt; 2<td>2026-02-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 passed, of 9 in the suite<td>1<td>1";
+        let first = "<th scope=row>&lt;N&gt; 1<td>2026-01-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 passed, of 9 in the suite<td>-<td>-";
         let place = |row: &str| text.find(row).unwrap_or_else(|| panic!("{row}: {text}"));
         assert!(place(latest) < place(first));
     }

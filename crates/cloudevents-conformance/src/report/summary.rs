@@ -5,7 +5,8 @@ use std::fmt;
 
 use cloudevents_vectors::Validity;
 
-use crate::provenance::Provenance;
+use crate::capabilities::Capabilities;
+use crate::provenance::{Provenance, now};
 use crate::run::CaseReport;
 use crate::testee::Breakdown;
 use crate::verdict::{Finding, Verdict};
@@ -20,6 +21,8 @@ pub struct Summary {
     pub skipped: BTreeMap<String, usize>,
     /// Why the testee declined cases that need only what it claims, and how many for each reason.
     pub declined: BTreeMap<String, usize>,
+    /// Why it declined others, where that is neither right nor wrong, and how many for each reason.
+    pub abstained: BTreeMap<String, usize>,
     /// What became of the cases of each area.
     pub areas: BTreeMap<String, AreaTally>,
     /// Failed cases by their cause, known failures included.
@@ -46,10 +49,10 @@ pub struct Score {
     pub all: usize,
 }
 
-/// `3629 of 3657 judged, of 3890`, and `, and 12 that its API cannot be given` where there are any.
+/// `3629 of 3657 passed, of 3890 in the suite`, and `, and 12 that its API cannot be given` where there are any.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} judged, of {}", self.passed, self.judged, self.all)?;
+        write!(f, "{} of {} passed, of {} in the suite", self.passed, self.judged, self.all)?;
         match self.inexpressible {
             0 => Ok(()),
             number => write!(f, ", and {number} that its API cannot be given"),
@@ -145,12 +148,33 @@ pub enum Problem {
         /// Its pattern.
         pattern: String,
     },
+    /// The testee did not start, or the command that runs the suite cannot be followed.
+    NotStarted {
+        /// Why, for people to read.
+        why: String,
+    },
     /// No case was selected.
-    NothingSelected,
+    NothingSelected {
+        /// What would select some, for people to read, where a revision or working drafts are the reason.
+        why: Option<String>,
+    },
     /// Every selected case was skipped or declined.
     NothingJudged,
+    /// The profile judges none of the cases that were answered.
+    NothingInProfile {
+        /// The profile.
+        profile: String,
+        /// Those that judge some.
+        others: Vec<&'static str>,
+    },
+    /// No case passed, and each that failed is listed as known to.
+    NothingPassed {
+        /// The number of cases that were judged.
+        judged: usize,
+    },
     /// In an operation, input that must be refused was, and none of what must be accepted was judged, which was selected too: it was not
-    /// claimed or was declined. Whoever refuses everything would pass.
+    /// claimed or was declined. Or that is so of all operations together, and of input that may be refused. Whoever refuses everything
+    /// would pass.
     NothingAccepted {
         /// The operations.
         ops: Vec<String>,
@@ -183,8 +207,10 @@ impl Problem {
         matches!(
             self,
             Problem::NotStated { .. }
-                | Problem::NothingSelected
+                | Problem::NotStarted { .. }
+                | Problem::NothingSelected { .. }
                 | Problem::NothingJudged
+                | Problem::NothingInProfile { .. }
                 | Problem::NothingAccepted { .. }
                 | Problem::NothingRefused { .. }
                 | Problem::GaveUp { .. }
@@ -197,6 +223,23 @@ impl Summary {
         Summary { problems, ..Summary::default() }
     }
 
+    /// The summary of a run that could not start, for this reason: a badge or a report of it has no result.
+    ///
+    /// ```
+    /// use cloudevents_conformance::{Summary, badge};
+    ///
+    /// let badge = badge(&Summary::not_started("there is no such program"));
+    /// assert!(badge.contains("no result: the run could not start: there is no such program"));
+    /// assert!(badge.contains("\"red\""));
+    /// ```
+    pub fn not_started(why: impl Into<String>) -> Self {
+        let mut summary = Summary::new(vec![Problem::NotStarted { why: why.into() }]);
+        summary.provenance.suite = env!("CARGO_PKG_VERSION").to_owned();
+        summary.provenance.vectors = cloudevents_vectors::VERSION.to_owned();
+        summary.provenance.date = now();
+        summary
+    }
+
     pub(crate) fn count(&mut self, report: &CaseReport<'_>) {
         *self.counts.entry(report.verdict).or_default() += 1;
         let area = report.case.id.split('/').next().unwrap_or_default();
@@ -207,7 +250,9 @@ impl Summary {
                 *self.skipped.entry(reason.clone()).or_default() += 1
             }
             Finding::Declined(reason) | Finding::Inexpressible(reason) => {
-                *self.declined.entry(reason.clone()).or_default() += 1
+                let is_abstention = report.verdict == Verdict::Abstained;
+                let reasons = if is_abstention { &mut self.abstained } else { &mut self.declined };
+                *reasons.entry(reason.clone()).or_default() += 1;
             }
             Finding::Crashed(breakdown) => cause(breakdown.kind.as_str().to_owned()),
             Finding::Failed(failure) if report.judged => cause(failure.cause()),
@@ -235,7 +280,8 @@ impl Summary {
 
     /// The number of cases that were neither skipped nor declined, whether the profile judges them or not.
     pub fn answered(&self) -> usize {
-        let not = self.number(Verdict::Skipped).saturating_add(self.declined.values().sum());
+        let declined = self.declined.values().chain(self.abstained.values()).sum();
+        let not = self.number(Verdict::Skipped).saturating_add(declined);
         self.counts.values().sum::<usize>().saturating_sub(not)
     }
 
@@ -301,9 +347,24 @@ impl fmt::Display for Problem {
             Problem::NoSuchKnownFailing { line, pattern } => {
                 write!(f, "known failing, line {line}: {pattern} matches no case of the suite")
             }
-            Problem::NothingSelected => f.write_str("no case was selected"),
+            Problem::NotStarted { why } => write!(f, "the run could not start: {why}"),
+            Problem::NothingSelected { why: None } => f.write_str("no case was selected"),
+            Problem::NothingSelected { why: Some(why) } => write!(f, "no case was selected: {why}"),
             Problem::NothingJudged => {
                 f.write_str("no case was judged: the testee claims or answers nothing that was selected")
+            }
+            Problem::NothingInProfile { profile, others } => {
+                write!(
+                    f,
+                    "no case was judged: the profile {profile} judges none of those that were answered"
+                )?;
+                if others.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; --profile {} judges some", others.join(","))
+            }
+            Problem::NothingPassed { judged } => {
+                write!(f, "no case passed: all {judged} that were judged are listed as known to fail")
             }
             Problem::NothingAccepted { ops } => write!(
                 f,
@@ -315,9 +376,7 @@ impl fmt::Display for Problem {
                 "no input that must be refused was judged in {}, so whoever accepts everything would pass",
                 ops.join(", ")
             ),
-            Problem::NotStated { omitted } => {
-                write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))
-            }
+            Problem::NotStated { omitted } => f.write_str(&Capabilities::omission(omitted)),
             Problem::GaveUp { unasked: 1, why } => write!(f, "1 case was not asked: {why}"),
             Problem::GaveUp { unasked, why } => write!(f, "{unasked} cases were not asked: {why}"),
             Problem::NotStopped(breakdown) => write!(f, "{breakdown}"),
@@ -355,6 +414,6 @@ mod tests {
                 "{verdict}"
             );
         }
-        assert!(!Summary::new(vec![Problem::NothingSelected]).is_success());
+        assert!(!Summary::new(vec![Problem::NothingSelected { why: None }]).is_success());
     }
 }

@@ -195,7 +195,11 @@ impl<W: Write> Reporter for TerminalReport<W> {
     }
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
-        for (word, reasons) in [("skipped", &summary.skipped), ("declined", &summary.declined)] {
+        for (word, reasons) in [
+            ("skipped", &summary.skipped),
+            ("declined", &summary.declined),
+            ("abstained", &summary.abstained),
+        ] {
             for (reason, number) in reasons {
                 writeln!(self.out, "{word} {number}: {}", plain(reason))?;
             }
@@ -249,7 +253,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// The outcome as vectors write it.
+/// The outcome as vectors write it. A refusal without members is a weaker rule than the same with some, which may stand before it.
 pub(super) fn written(outcome: &Outcome) -> String {
     let mut value = match &outcome.expected {
         Expected::Result(result) => json!({"result": result}),
@@ -258,7 +262,7 @@ pub(super) fn written(outcome: &Outcome) -> String {
     if let (Value::Object(members), false) = (&mut value, outcome.absent_headers.is_empty()) {
         members.insert("absent-headers".to_owned(), json!(outcome.absent_headers));
     }
-    value.to_string()
+    if value == json!({"error": {}}) { format!("{value}, any refusal") } else { value.to_string() }
 }
 
 /// Text that a terminal shows and does not act on, and not too much of it: it may be the testee's.

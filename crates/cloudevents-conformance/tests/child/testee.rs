@@ -43,10 +43,19 @@ pub(crate) fn main(script: &[String]) -> ExitCode {
                     forever();
                 }
             }
+            Some("stop") if has("bye") => {
+                write(b"bye\n");
+                return ExitCode::SUCCESS;
+            }
             Some("stop") if has("bad-stop") => return ExitCode::from(4),
             Some("stop") if has("no-stop") => forever(),
             Some("stop") => return ExitCode::SUCCESS,
-            _ => obey(&request),
+            _ => {
+                obey(&request);
+                if has("twice") {
+                    answer(&json!({"seq": request["seq"], "error": {}}));
+                }
+            }
         }
     }
     ExitCode::SUCCESS

@@ -31,6 +31,14 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_run_needs_a_testee_that_starts", a_run_needs_a_testee_that_starts),
     ("a_testee_ends_with_status_0", a_testee_ends_with_status_0),
     ("a_testee_that_does_not_stop_hangs", a_testee_that_does_not_stop_hangs),
+    (
+        "a_testee_that_says_more_than_its_answers_is_noticed_when_it_stops",
+        a_testee_that_says_more_than_its_answers_is_noticed_when_it_stops,
+    ),
+    (
+        "a_testee_that_closes_its_output_and_lives_on_is_not_said_to_be_killed",
+        a_testee_that_closes_its_output_and_lives_on_is_not_said_to_be_killed,
+    ),
     ("a_testee_can_be_checked_first", a_testee_can_be_checked_first),
     ("a_testee_can_be_used_again_after_a_stop", a_testee_can_be_used_again_after_a_stop),
 ];
@@ -261,6 +269,32 @@ fn a_testee_that_does_not_stop_hangs() {
     assert_eq!(
         (breakdown.kind, breakdown.detail.as_str()),
         (BreakdownKind::Hung, "still there 300ms after `stop`")
+    );
+}
+
+fn a_testee_that_says_more_than_its_answers_is_noticed_when_it_stops() {
+    for script in ["twice", "bye"] {
+        let mut testee = ChildTestee::new(command(&[script])).time_limit(LIMIT);
+        testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
+        testee.call(r#"{"cmd":"run","seq":1,"do":"pass"}"#).unwrap();
+        let breakdown = testee.stop().unwrap_err();
+        assert_eq!(breakdown.kind, BreakdownKind::Garbage);
+        assert!(breakdown.detail.starts_with("a line beyond its answers, before it ended: "), "{breakdown}");
+    }
+}
+
+fn a_testee_that_closes_its_output_and_lives_on_is_not_said_to_be_killed() {
+    if cfg!(not(unix)) {
+        return;
+    }
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "read -r line; echo '{}'; read -r line; exec sleep 1000 >&-"]);
+    let mut testee = ChildTestee::new(shell).time_limit(LIMIT);
+    testee.call(r#"{"cmd":"start","version":1}"#).unwrap();
+    let breakdown = testee.call(r#"{"cmd":"run","seq":1}"#).unwrap_err();
+    assert_eq!(
+        breakdown.to_string(),
+        "the testee crashed: no answer: it closed its standard output and did not end in 2s, so the harness ended it"
     );
 }
 

@@ -1,11 +1,12 @@
 //! Testees that must not pass, or whose badge must say how little was judged: they answer without any CloudEvents implementation.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
-use cloudevents_conformance::vectors::{Case, Expected, Validity};
+use cloudevents_conformance::vectors::{Case, Expected, Pack, Validity};
 use cloudevents_conformance::{
-    Breakdown, BreakdownKind, InProcess, KnownFailing, Problem, Selection, Suite, Summary, Testee, Verdict,
-    badge, run,
+    Breakdown, BreakdownKind, CaseReport, InProcess, KnownFailing, Problem, Reporter, Selection, Suite,
+    Summary, Testee, Verdict, badge, run,
 };
 use serde_json::{Value, json};
 
@@ -226,7 +227,7 @@ fn claiming_less_shows_on_the_badge() {
     let message = badge["message"].as_str().unwrap();
     assert!(summary.score.judged < 30 && summary.score.all > 1900, "{:?}", summary.score);
     let (judged, all) = (summary.score.judged, summary.score.all);
-    assert!(message.starts_with(&format!("{judged} of {judged} judged, of {all}")), "{message}");
+    assert!(message.starts_with(&format!("{judged} of {judged} passed, of {all} in the suite")), "{message}");
 }
 
 #[test]
@@ -351,6 +352,110 @@ fn a_testee_that_looks_cases_up_fails_when_they_vary() {
 }
 
 #[test]
+fn a_testee_that_knows_the_names_and_answers_by_number_or_by_place_fails_when_cases_vary() {
+    let suite = suite().filter(|case| case.id.starts_with("http/") || case.id.starts_with("json/"));
+    let varied = suite.varied(7);
+    let known: Vec<Value> = varied.cases().iter().map(first).collect();
+    let answer = |number: usize| known.get(number).cloned().unwrap_or_else(|| json!({"error": {}}));
+    let by_number = |request: &Value| answer(request["seq"].as_u64().unwrap() as usize - 1);
+    let count = Cell::new(0);
+    let by_place = |_: &Value| answer(count.replace(count.get() + 1));
+    // As published, both know everything.
+    let published: Vec<Value> = suite.cases().iter().map(first).collect();
+    let all = judge(&suite, |request| published[request["seq"].as_u64().unwrap() as usize - 1].clone());
+    assert_eq!(all.number(Verdict::Failed), 0, "{all}");
+    for summary in [judge(&varied, by_number), judge(&varied, by_place)] {
+        assert!(summary.total().valid.wrong > 300, "{summary}");
+    }
+}
+
+#[test]
+fn cases_that_vary_are_reported_in_the_published_order() {
+    #[derive(Default)]
+    struct Order {
+        asked: usize,
+        reported: Vec<(String, Option<u64>)>,
+    }
+    impl Reporter for Order {
+        fn asked(&mut self) -> std::io::Result<()> {
+            self.asked += 1;
+            Ok(())
+        }
+        fn case(&mut self, report: &CaseReport<'_>) -> std::io::Result<()> {
+            let sent: Option<Value> = report.sent.as_deref().map(|sent| serde_json::from_str(sent).unwrap());
+            self.reported.push((report.case.id.clone(), sent.map(|sent| sent["seq"].as_u64().unwrap())));
+            Ok(())
+        }
+        fn finished(&mut self, _: &Summary) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let suite = suite();
+    let ordered = |suite: &Suite, selection: &Selection| {
+        let mut order = Order::default();
+        let mut testee = answering(everything(), |_| json!({"error": {}}));
+        run(suite, selection, &KnownFailing::default(), &mut testee, &mut order).unwrap();
+        assert_eq!(order.asked, order.reported.len());
+        order.reported
+    };
+    let ids = |order: &[(String, Option<u64>)]| order.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    let (published, varied) = (ordered(&suite, &all()), ordered(&suite.varied(7), &all()));
+    assert_eq!(ids(&published), ids(&varied));
+    let numbers: HashSet<u64> = varied.iter().filter_map(|(_, number)| *number).collect();
+    assert_eq!(numbers.len(), varied.iter().filter(|(_, number)| number.is_some()).count());
+    assert!(numbers.iter().all(|number| *number < 1 << 53));
+    assert_eq!(varied, ordered(&suite.varied(7), &all()), "a seed repeats a run");
+    assert_ne!(varied, ordered(&suite.varied(8), &all()));
+    // A part has the same cases, whatever the order.
+    let part = all().shard(2, 3);
+    assert_eq!(ids(&ordered(&suite, &part)), ids(&ordered(&suite.varied(7), &part)));
+}
+
+#[test]
+fn a_constant_refusal_is_no_success_where_claims_leave_what_may_be_refused() {
+    for binding in ["mqtt3", "websockets"] {
+        let claims = json!({"ops": ["encode"], "formats": [], "bindings": [binding]});
+        let mut testee = answering(claims, |_| json!({"error": {"kind": "no"}}));
+        let core = Selection::default().pack(Pack::Core);
+        let summary = run(&suite(), &core, &KnownFailing::default(), &mut testee, &mut ()).unwrap();
+        assert_eq!(summary.problems, [Problem::NothingAccepted { ops: vec!["encode".to_owned()] }]);
+        assert!(!summary.is_success() && summary.score.passed == summary.score.judged, "{summary}");
+    }
+}
+
+#[test]
+fn a_run_of_which_the_profile_judges_nothing_has_no_result() {
+    let mut testee = answering(everything(), |_| json!({"result": {}}));
+    let recommended = Selection::default().pack(Pack::Recommended);
+    let summary = run(&suite(), &recommended, &KnownFailing::default(), &mut testee, &mut ()).unwrap();
+    assert!(!summary.is_success(), "{summary}");
+    let wanted = "no result: no case was judged: the profile base judges none of those that were answered; \
+                  --profile should,may,strict,verbatim judges some";
+    assert_eq!(summary.result(), wanted);
+}
+
+#[test]
+fn a_run_in_which_nothing_passes_is_no_success_whatever_is_listed() {
+    let suite = suite().filter(|case| case.id.starts_with("json/") && case.validity() == Validity::Valid);
+    let known = "json/**  # all of it".parse().unwrap();
+    let summary = judge_by(&suite, &known, everything(), |_| json!({"error": {"kind": "no"}}));
+    assert_eq!(summary.problems, [Problem::NothingPassed { judged: summary.score.judged }]);
+    assert!(!summary.is_success() && badge(&summary).contains("\"red\""), "{}", badge(&summary));
+}
+
+#[test]
+fn specversions_without_the_present_one_are_named_as_such() {
+    let mut claims = everything();
+    claims["specversions"] = json!(["0.3"]);
+    let summary = judge_with(&suite(), claims, |_| json!({"error": {}}));
+    assert!(
+        summary.result().ends_with("the testee's `specversions` do not have 1.0"),
+        "{}",
+        summary.result()
+    );
+}
+
+#[test]
 fn a_testee_that_hangs_again_and_again_is_given_up() {
     /// Answers `start`, and then nothing more in time.
     struct Hanging(usize);
@@ -376,14 +481,15 @@ fn a_testee_that_hangs_again_and_again_is_given_up() {
 /// The answers that the first outcomes of some cases want, by request.
 fn answers(suite: &Suite, keep: impl Fn(&Case) -> bool) -> HashMap<String, Value> {
     let kept = suite.cases().iter().filter(|case| keep(case));
-    kept.map(|case| {
-        let answer = match &case.expect[0].expected {
-            Expected::Result(result) => json!({"result": result}),
-            Expected::Error(error) => json!({"error": error}),
-        };
-        (serde_json::to_string(&case.request).unwrap(), answer)
-    })
-    .collect()
+    kept.map(|case| (serde_json::to_string(&case.request).unwrap(), first(case))).collect()
+}
+
+/// The answer that the first outcome of a case wants.
+fn first(case: &Case) -> Value {
+    match &case.expect[0].expected {
+        Expected::Result(result) => json!({"result": result}),
+        Expected::Error(error) => json!({"error": error}),
+    }
 }
 
 fn look_up(answers: &HashMap<String, Value>, request: &Value) -> Option<Value> {
@@ -407,7 +513,11 @@ fn judge_by(
     capabilities: Value,
     answer: impl Fn(&Value) -> Value,
 ) -> Summary {
-    let mut testee = InProcess::new(|request: &str| {
+    run(suite, &all(), known, &mut answering(capabilities, answer), &mut ()).unwrap()
+}
+
+fn answering(capabilities: Value, answer: impl Fn(&Value) -> Value) -> InProcess<impl FnMut(&str) -> String> {
+    InProcess::new(move |request: &str| {
         let request: Value = serde_json::from_str(request).unwrap();
         if request["cmd"] == "start" {
             return start(capabilities.clone()).to_string();
@@ -415,8 +525,7 @@ fn judge_by(
         let mut answer = answer(&request);
         answer["seq"] = request["seq"].clone();
         answer.to_string()
-    });
-    run(suite, &all(), known, &mut testee, &mut ()).unwrap()
+    })
 }
 
 /// Every capability.

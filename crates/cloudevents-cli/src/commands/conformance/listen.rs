@@ -12,7 +12,7 @@ use crate::{
     input::{self, Reading},
 };
 use clap::Args;
-use cloudevents_conformance::{KnownFailing, ProducerTestee, Selection, Suite, vectors};
+use cloudevents_conformance::{KnownFailing, ProducerTestee, Selection, Suite, Summary, vectors};
 use cloudevents_kit::{Event, json};
 use cloudevents_testkit::tagged;
 use serde_json::{Value, json};
@@ -63,6 +63,11 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
         None => samples(),
     };
     let Some(url) = &command.url else { return print(&events, console) };
+    let summary = command.reports.begin(console, || judge(command, url, &events, console))?;
+    Ok(if summary.is_success() { Status::Done } else { Status::No })
+}
+
+fn judge(command: &Listen, url: &str, events: &[Named], console: &Console) -> Result<Summary, Failure> {
     let binding = Binding::of(url)?;
     let named = events.iter().map(|(name, event)| (name.as_str(), event));
     let suite = Suite::produced(binding.name, named).map_err(|error| Failure::usage(error.to_string()))?;
@@ -76,8 +81,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
         .time_limit(Duration::from_secs(command.time_limit))
         .start_limit(Duration::from_secs(command.start_limit));
     console.announce(&format!("listening at {shown}"), json!({"url": shown}));
-    let summary = command.reports.run(&suite, &Selection::default(), &known, &mut producer, None, console)?;
-    Ok(if summary.is_success() { Status::Done } else { Status::No })
+    command.reports.run(&suite, &Selection::default(), &known, &mut producer, None, console)
 }
 
 /// An event with the name of its case, in the form of the testee protocol.

@@ -7,7 +7,7 @@ use cloudevents_conformance::{
     Suite, Summary, TerminalReport, Testee, badge, html, run,
 };
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -34,6 +34,50 @@ pub(super) struct Reports {
 }
 
 impl Reports {
+    /// Begins what leads to a result. Where it fails, files of an earlier run would still be there, so those that were requested say that
+    /// there is no result, and why.
+    pub(super) fn begin<T>(
+        &self,
+        console: &Console,
+        begun: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if console.output() == Output::Yaml {
+            return Err(
+                Failure::usage("a run cannot be written as YAML").help("use --output json, or --junit FILE")
+            );
+        }
+        for path in [&self.junit, &self.html, &self.badge, &self.ndjson].into_iter().flatten() {
+            // Nothing in it changes before there is something to write.
+            File::options().append(true).create(true).open(path).map_err(|error| unwritable(path, &error))?;
+        }
+        begun().inspect_err(|failure| self.write_failure(&failure.message()))
+    }
+
+    /// The files of a run that could not start. The failure itself is reported by the caller, so one to write is not.
+    fn write_failure(&self, why: &str) {
+        // With the standard error of a testee, it may be long.
+        let summary = Summary::not_started(why.chars().take(500).collect::<String>());
+        if let Some(path) = &self.badge {
+            let _ = fs::write(path, badge(&summary));
+        }
+        if let Some(file) = self.junit.as_deref().and_then(|path| File::create(path).ok()) {
+            let _ = JunitReport::new(BufWriter::new(file)).finished(&summary);
+        }
+        let mut record = Vec::new();
+        let start = serde_json::json!({"type": "start", "vectors": summary.provenance.vectors, "suite": summary.provenance.suite, "date": summary.provenance.date});
+        let _ = writeln!(record, "{start}");
+        let _ = NdjsonReport::new(&mut record).finished(&summary);
+        if let Some(path) = &self.ndjson {
+            let _ = fs::write(path, &record);
+        }
+        if let Some(path) = &self.html
+            && let (Ok(run), Ok(suite)) =
+                (RunRecord::parse(&String::from_utf8_lossy(&record)), super::suite(None))
+        {
+            let _ = fs::write(path, html(&[run], &suite));
+        }
+    }
+
     /// Runs a suite. `more` gets every result as well.
     pub(super) fn run(
         &self,
@@ -53,20 +97,15 @@ impl Reports {
                     .all(self.all)
                     .width(console.columns()),
             )),
-            Output::Json => reporters.push(ndjson(console.out())),
-            Output::Yaml => {
-                return Err(Failure::usage("a run cannot be written as YAML")
-                    .help("use --output json, or --junit FILE"));
-            }
+            _ => reporters.push(ndjson(console.out())),
         }
         if let Some(path) = &self.junit {
-            reporters.push(Box::new(JunitReport::new(BufWriter::new(created(path)?))));
+            reporters.push(Box::new(JunitReport::new(Late::of(path))));
         }
         if let Some(path) = &self.ndjson {
-            reporters.push(ndjson(BufWriter::new(created(path)?)));
+            reporters.push(ndjson(Late::of(path)));
         }
-        let page = self.html.as_deref().map(created).transpose()?;
-        if page.is_some() {
+        if self.html.is_some() {
             reporters.push(ndjson(&mut collected));
         }
         reporters.extend(more);
@@ -79,12 +118,12 @@ impl Reports {
             }
             console.say(&summary.to_string());
         }
-        if let Some(mut file) = page {
+        if let Some(path) = &self.html {
             let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(Failure::usage)?;
-            file.write_all(html(&[record], suite).as_bytes())?;
+            fs::write(path, html(&[record], suite)).map_err(|error| unwritable(path, &error))?;
         }
         if let Some(path) = &self.badge {
-            created(path)?.write_all(badge(&summary).as_bytes())?;
+            fs::write(path, badge(&summary)).map_err(|error| unwritable(path, &error))?;
         }
         Ok(summary)
     }
@@ -95,9 +134,33 @@ fn ndjson<'a>(out: impl Write + 'a) -> Box<dyn Reporter + 'a> {
     Box::new(NdjsonReport::new(out))
 }
 
-fn created(path: &Path) -> Result<File, Failure> {
-    File::create(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("`{}` cannot be written: {error}", path.display()))
+}
+
+/// A file that keeps what is in it until something is written: when the testee has started, or when the run is over.
+struct Late<'a> {
+    path: &'a Path,
+    file: Option<BufWriter<File>>,
+}
+
+impl<'a> Late<'a> {
+    fn of(path: &'a Path) -> Self {
+        Self { path, file: None }
+    }
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            file => file.insert(BufWriter::new(File::create(self.path)?)).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
 }
 
 fn came_to_no_end(error: RunError) -> Failure {
@@ -122,9 +185,15 @@ impl Reporter for Watched<'_> {
         self.to.started(start)
     }
 
+    fn asked(&mut self) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.step();
+        }
+        self.to.asked()
+    }
+
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
         let Some(progress) = &mut self.progress else { return self.to.case(report) };
-        progress.step();
         let to = &mut self.to;
         progress.suspend(|| to.case(report))
     }

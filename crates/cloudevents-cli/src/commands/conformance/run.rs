@@ -6,12 +6,13 @@ use crate::{
     failure::{Failure, Status},
     global::Output,
     input,
+    plain::count,
     report::Report,
 };
 use clap::Args;
 use cloudevents_conformance::{
-    CaseReport, ChildTestee, Finding, InProcess, KnownFailing, Problem, Reporter, Summary, Testee, Verdict,
-    smoke,
+    CaseReport, ChildTestee, Finding, InProcess, KnownFailing, Problem, Reporter, Suite, Summary, Testee,
+    Updated, Verdict, smoke,
 };
 use cloudevents_testkit::testee;
 use std::{
@@ -61,7 +62,7 @@ pub(crate) struct Run {
     #[arg(long, help_heading = TESTEE, value_name = "FILE")]
     known_failing: Option<PathBuf>,
     /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
-    /// what this run does not judge.
+    /// what this run does not judge. What crashes, hangs or breaks the protocol is not added.
     #[arg(long, help_heading = TESTEE, requires = "known_failing")]
     update_known_failing: bool,
     /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
@@ -70,9 +71,10 @@ pub(crate) struct Run {
     /// Timeout in seconds for the start of the testee, if it differs.
     #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     start_limit: Option<u64>,
-    /// Give events other ids and hosts other names, so that looking up published requests as they stand answers nothing: `SEED` for the
-    /// names of that number, `off` for the published ones. Reports name the seed [default: a seed of its own for each run where the
-    /// variable CI is set, otherwise off].
+    /// Give events other ids and hosts other names, and ask in another order and by other numbers, so that looking up published requests
+    /// as they stand, or by their place, answers nothing: `SEED` for the names and the order of that number, `off` for the published ones.
+    /// It does not prove an adapter honest. Reports name the seed [default: a seed of its own for each run where the variable CI is set,
+    /// otherwise off].
     #[arg(long, help_heading = TESTEE, value_name = "SEED|off", value_parser = vary)]
     vary: Option<Vary>,
     /// Only check that the testee follows the protocol.
@@ -85,6 +87,35 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
+    if command.smoke {
+        return check(&mut *testee_of(command)?, console);
+    }
+    let ran = RefCell::new(Vec::new());
+    let Ran { suite, listed, summary } = command.reports.begin(console, || judge(command, &ran, console))?;
+    if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
+        if summary.problems.iter().any(|problem| matches!(problem, Problem::GaveUp { .. })) {
+            let words = format!("`{}` stays as it is: not every case was asked", path.display());
+            return Err(Failure::usage(words)
+                .help("repair first what ended the run, or raise --time-limit or --start-limit"));
+        }
+        let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        fs::write(path, &updated.text)
+            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
+        tell(&updated, path, summary.number(Verdict::Crashed), console);
+    }
+    Ok(if summary.is_success() { Status::Done } else { Status::No })
+}
+
+/// What a run of a suite yields.
+struct Ran {
+    suite: Suite,
+    /// The list of known failures as it was.
+    listed: String,
+    summary: Summary,
+}
+
+fn judge(command: &Run, ran: &Judged, console: &Console) -> Result<Ran, Failure> {
     let official = command.select.official.as_deref();
     let suite = match command.vary.unwrap_or_else(|| vary_in(env::var_os("CI"))) {
         Vary::Seed(seed) => suite(official)?.varied(seed),
@@ -99,36 +130,36 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     };
     let known = parsed(&listed, command.known_failing.as_deref())?;
     let mut testee = testee_of(command)?;
-    if command.smoke {
-        return check(&mut *testee, console);
-    }
-    let ran = RefCell::new(Vec::new());
     let more: Option<Box<dyn Reporter + '_>> =
-        command.update_known_failing.then(|| Box::new(Failures(&ran)) as Box<dyn Reporter + '_>);
+        command.update_known_failing.then(|| Box::new(Failures(ran)) as Box<dyn Reporter + '_>);
     let selection = command.select.selection();
     let summary = command.reports.run(&suite, &selection, &known, &mut *testee, more, console)?;
-    if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
-        if summary.problems.iter().any(|problem| matches!(problem, Problem::GaveUp { .. })) {
-            let words = format!("`{}` stays as it is: not every case was asked", path.display());
-            return Err(Failure::usage(words)
-                .help("repair first what ended the run, or raise --time-limit or --start-limit"));
-        }
-        let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        fs::write(path, updated.text)
-            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
-        for pattern in updated.gone {
-            console
-                .report(&Report::note(format!("`{pattern}` matches no case, and was removed from the list")));
-        }
-        for pattern in updated.disputed {
-            let words =
-                format!("`{pattern}` has no effect: its cases are disputed, and no profile judges them");
-            console.report(&Report::note(words));
-        }
-        console.say(&format!("`{}` is up to date", path.display()));
+    Ok(Ran { suite, listed, summary })
+}
+
+/// Says how a list of known failures has changed. `broken`: how many cases broke down and are not on it.
+fn tell(updated: &Updated, path: &Path, broken: usize, console: &Console) {
+    let note = |words: String| console.report(&Report::note(words));
+    for pattern in &updated.passing {
+        let is_case = !pattern.as_str().contains('*');
+        let words =
+            if is_case { "passes, and was removed from" } else { "passes in part, and was replaced in" };
+        note(format!("`{pattern}` {words} the list"));
     }
-    Ok(if summary.is_success() { Status::Done } else { Status::No })
+    for pattern in &updated.gone {
+        note(format!("`{pattern}` matches no case, and was removed from the list"));
+    }
+    for pattern in &updated.disputed {
+        note(format!("`{pattern}` has no effect: its cases are disputed, and no profile judges them"));
+    }
+    if broken > 0 {
+        let report = Report::note(format!("{} without a valid answer are not listed", count(broken, "case")));
+        console.report(
+            &report.help("repair the adapter; what the implementation itself does there, list by hand"),
+        );
+    }
+    let removed = updated.passing.len() + updated.gone.len();
+    console.say(&format!("`{}`: {} added, {removed} removed", path.display(), updated.added));
 }
 
 /// How the cases differ from the published ones.
@@ -154,8 +185,11 @@ fn vary_in(ci: Option<OsString>) -> Vary {
     }
 }
 
-/// Keeps the id of each case that ran and was judged, and the cause of its failure, if it failed.
-struct Failures<'a>(&'a RefCell<Vec<(String, Option<String>)>>);
+/// The id of each case that ran and was judged, and the cause of its failure, if it failed.
+type Judged = RefCell<Vec<(String, Option<String>)>>;
+
+/// Keeps what was judged.
+struct Failures<'a>(&'a Judged);
 
 impl Reporter for Failures<'_> {
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
@@ -167,6 +201,8 @@ impl Reporter for Failures<'_> {
             Finding::Passed | Finding::Failed(_) if !report.judged => return Ok(()),
             Finding::Passed => None,
             Finding::Failed(failure) => Some(failure.cause()),
+            // A line that is no answer is most likely the adapter's, which would fail most cases so. Who knows better lists it.
+            Finding::Crashed(_) if report.known_failing.is_none() => return Ok(()),
             Finding::Crashed(breakdown) => Some(breakdown.kind.as_str().to_owned()),
             Finding::Declined(reason) | Finding::Inexpressible(reason) => Some(format!("declined: {reason}")),
             _ => None,

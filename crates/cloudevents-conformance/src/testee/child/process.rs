@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::lines::{self, Line};
 use super::tail::Tail;
 use super::{Breakdown, BreakdownKind};
+use crate::compare::shortened;
 
 /// How long a process that has closed its standard output may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -83,7 +84,15 @@ impl Process {
         loop {
             match self.answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(_) => (),
+                Ok(Line::Text(line)) => {
+                    let line = shortened(&line);
+                    return Err(Breakdown::garbage(format!(
+                        "a line beyond its answers, before it ended: {line}"
+                    )));
+                }
+                Ok(Line::NotText | Line::TooLong) => {
+                    return Err(Breakdown::garbage("a line beyond its answers, before it ended"));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Breakdown::new(
                         BreakdownKind::Hung,
@@ -93,8 +102,12 @@ impl Process {
             }
         }
         match self.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(None) => {
+                let detail = format!("still there {GRACE:?} after it closed its standard output");
+                Err(Breakdown::new(BreakdownKind::Hung, detail))
+            }
+            Ok(Some(status)) => {
                 Err(Breakdown::new(BreakdownKind::Crashed, format!("after `stop` it ended with {status}")))
             }
             Err(error) => Err(Breakdown::new(BreakdownKind::Crashed, error.to_string())),
@@ -115,19 +128,29 @@ impl Process {
 
     fn crashed(&mut self) -> Breakdown {
         let detail = match self.status() {
-            Ok(status) => format!("no answer, and it ended with {status}"),
+            Ok(Some(status)) => format!("no answer, and it ended with {status}"),
+            Ok(None) => format!(
+                "no answer: it closed its standard output and did not end in {GRACE:?}, so the harness ended it"
+            ),
             Err(error) => format!("no answer, and its end is not known: {error}"),
         };
         Breakdown::new(BreakdownKind::Crashed, detail)
     }
 
-    /// The status of a process that has closed its standard output. One that does not end by itself is killed.
-    fn status(&mut self) -> io::Result<ExitStatus> {
-        // A process closes standard error when it ends, if not before. How it ends is settled by then, so that the
-        // signal does not change it.
+    /// The status of a process that has closed its standard output. One that does not end by itself is killed, and has none.
+    fn status(&mut self) -> io::Result<Option<ExitStatus>> {
+        let begin = Instant::now();
+        // A process closes standard error when it ends, if not before.
         self.diagnostics.wait(GRACE);
+        loop {
+            match self.child.try_wait()? {
+                Some(status) => return Ok(Some(status)),
+                None if begin.elapsed() < GRACE => thread::sleep(Duration::from_millis(5)),
+                None => break,
+            }
+        }
         self.kill();
-        self.child.wait()
+        self.child.wait().map(|_| None)
     }
 
     fn kill(&mut self) {
