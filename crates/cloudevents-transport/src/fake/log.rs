@@ -168,7 +168,7 @@ struct Producer(FakeLog);
 impl Transmit for Producer {
     fn capabilities(&self) -> SenderCapabilities {
         let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
-            .carrying(Carries::KEY.and(Carries::HEADERS))
+            .carrying(Carries::KEY.and(Carries::HEADERS).and(Carries::DESTINATION))
             .carrying(Carries::REPLY_TO.and(Carries::CORRELATION));
         (capabilities.orders, capabilities.receipts, capabilities.batches) = (Orders::Partition, true, true);
         capabilities
@@ -247,7 +247,8 @@ impl Consumer {
             let Some(offset) = self.ledger.position(&partition) else { continue };
             let Some(stored) = usize::try_from(offset).ok().and_then(|at| messages.get(at)) else { continue };
             let mut raw = stored.raw.clone();
-            (raw.topic, raw.partition) = (Some(Arc::clone(&self.log.0.topic)), Some(partition.clone()));
+            raw.topic.get_or_insert_with(|| Arc::clone(&self.log.0.topic));
+            raw.partition = Some(partition.clone());
             raw.offset = Some(offset);
             return Some(Record::new(partition, offset, Received::new(stored.message.clone(), raw)));
         }

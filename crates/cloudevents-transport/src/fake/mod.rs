@@ -5,6 +5,8 @@
 //! dead-letter sink. [`FakeQueue`] behaves like AMQP: settlement per message over a connection that one task
 //! owns, credit, confirms, lost connections. Both need a tokio runtime with its timer. They read only tokio's
 //! clock, so paused time works.
+//!
+//! Both take messages to any destination ([`Outgoing::to`]): it is the [`topic`](Raw::topic) of what is received.
 
 mod log;
 mod producer;
@@ -32,11 +34,12 @@ impl Stored {
     /// As over a protocol whose bodies are bytes.
     fn outgoing(outgoing: &Outgoing) -> Result<Self, Error> {
         let headers = outgoing.headers().map(|(name, value)| (name.to_owned().into(), Some(value.clone())));
+        let destination = outgoing.destination().map(Into::into);
         let message = match outgoing.content() {
             Content::Message(message) => message.clone(),
             Content::AsReceived(received) => {
                 let (body, key) = (received.whole_body()?, outgoing.record_key().cloned());
-                let mut raw = Raw { body, key, ..Raw::default() };
+                let mut raw = Raw { topic: destination, body, key, ..Raw::default() };
                 received.origin().headers(&mut |name, value| {
                     raw.headers.push((name.to_owned().into(), value.map(|value| value.into_owned().into())));
                 });
@@ -50,6 +53,7 @@ impl Stored {
             _ => None,
         };
         let raw = Raw {
+            topic: destination,
             key: outgoing.record_key().cloned(),
             headers: headers.collect(),
             body,

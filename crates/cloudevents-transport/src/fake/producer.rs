@@ -76,7 +76,7 @@ impl Producer {
 impl Transmit for Producer {
     fn capabilities(&self) -> SenderCapabilities {
         let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
-            .carrying(Carries::KEY.and(Carries::HEADERS))
+            .carrying(Carries::KEY.and(Carries::HEADERS).and(Carries::DESTINATION))
             .carrying(Carries::REPLY_TO.and(Carries::CORRELATION).and(Carries::AS_RECEIVED));
         (capabilities.receipts, capabilities.batches) = (true, true);
         capabilities

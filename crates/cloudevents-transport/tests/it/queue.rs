@@ -2,7 +2,11 @@
 
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, ErrorKind};
-use cloudevents_transport::{Bounds, Receiver, ReceiverOptions, fake::FakeQueue};
+use cloudevents_transport::{
+    Bounds, Outgoing, Receiver, ReceiverOptions,
+    binding::log::LogOptions,
+    fake::{FakeLog, FakeQueue},
+};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -119,4 +123,18 @@ fn without_a_runtime_the_first_call_is_an_error() {
     let mut receiver = FakeQueue::new().receiver(ReceiverOptions::default());
     let error = futures_util::FutureExt::now_or_never(receiver.next()).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+/// So that code for several destinations can be tested.
+#[tokio::test(start_paused = true)]
+async fn fakes_take_a_destination_and_show_it() {
+    let (queue, log) = (FakeQueue::new(), FakeLog::new(1));
+    let of_log = log.receiver(DecodeOptions::strict(), LogOptions::default().dropping_rejected()).unwrap().0;
+    let of_queue = queue.receiver(DecodeOptions::strict());
+    for (sender, mut receiver) in [(queue.sender(), of_queue), (log.sender(), of_log)] {
+        sender.send(Outgoing::from(event(1)).to("audit")).await.unwrap();
+        let delivery = receiver.next().await.unwrap().unwrap();
+        assert_eq!(delivery.received().topic(), Some("audit"));
+        delivery.accept().await.unwrap();
+    }
 }

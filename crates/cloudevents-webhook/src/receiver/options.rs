@@ -148,6 +148,10 @@ impl WebhookOptions {
 
     /// Recognises deliveries that come again: one that was processed gets 2xx without coming to the handler, one that is being
     /// processed gets 503.
+    ///
+    /// They are recognised by the id that is signed, such as `webhook-id` of Standard Webhooks, whatever event they carry; without one, by
+    /// source and id of the event; batches, by a digest of the body ([`DeliveryKey`](crate::DeliveryKey)). For an event that may come under
+    /// several ids, use `Inbox::once(event.key(), ..)` of `cloudevents-outbox` in the handler.
     pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
         self.idempotency = Some(Store(Arc::new(store)));
         self

@@ -7,7 +7,8 @@ use serde_json::Value;
 pub(super) fn object(body: &[u8]) -> Result<Value, Error> {
     match serde_json::from_slice(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        _ => Err(Error::new(ErrorKind::InvalidData).with_detail("the body is not an object of JSON")),
+        _ => Err(Error::new(ErrorKind::InvalidData)
+            .with_detail("the body is not an object of JSON: the sender has to send application/json")),
     }
 }
 

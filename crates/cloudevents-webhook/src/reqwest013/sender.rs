@@ -56,8 +56,46 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the
 /// guard, for want of a token or of consent, or because [`disable`](Self::disable) was called.
 ///
-/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the
-/// requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the target's credentials nor signatures.
+/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. A message that names none of several, or another one,
+/// is an error of kind [`Unsupported`](ErrorKind::Unsupported), which is temporary and logged at WARN.
+///
+/// Headers of an [`Outgoing`] become headers of the requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the
+/// target's credentials nor signatures.
+///
+/// An outbox with two targets:
+///
+/// ```no_run
+/// # async fn ctrl_c() {}
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use cloudevents_core::Event;
+/// use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
+/// use cloudevents_transport::Outgoing;
+/// use cloudevents_webhook::{
+///     deliver::RetrySchedule,
+///     guard::{SystemResolver, UrlGuard},
+///     reqwest013::{GuardedClient, Target, WebhookSender, WebhookSenderOptions},
+/// };
+/// use std::sync::Arc;
+///
+/// let client = GuardedClient::new(UrlGuard::new(), SystemResolver::new(), reqwest::Client::builder())?;
+/// let mut options = WebhookSenderOptions::new("shop.example".parse()?);
+/// options.retry = RetrySchedule::new([]); // the outbox tries again
+/// let webhooks = WebhookSender::new(client, options);
+/// webhooks.add(Target::new("https://billing.example/hook").named("billing"))?;
+/// webhooks.add(Target::new("https://audit.example/hook").named("audit"))?;
+/// let sender = webhooks.into_sender();
+///
+/// let outbox = Outbox::new(SqliteStore::open("outbox.db")?);
+/// let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+/// // A target of the outbox, with its order and its pauses, and the target of the sender.
+/// outbox.enqueue(Entry::new("billing", Outgoing::from(&event).to("billing")).in_order()).await?;
+/// outbox.enqueue(Entry::new("audit", Outgoing::from(&event).to("audit"))).await?;
+///
+/// let route = move |_: Arc<str>| std::future::ready(Ok(sender.clone()));
+/// outbox.run(route, OutboxOptions::default()).until(ctrl_c()).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Every request goes through the guard of the client: `https`, to public addresses, without redirects or proxies.
 #[derive(Clone)]
@@ -167,7 +205,20 @@ impl WebhookSender {
     }
 
     fn entry(&self, target: &str) -> Result<Arc<Entry>, Error> {
-        self.0.targets.get(target).ok_or_else(no_target)
+        self.0.targets.get(target).ok_or_else(|| self.no_target(true))
+    }
+
+    /// The name is not repeated: it may be a URL, with a token in it.
+    #[cold]
+    fn no_target(&self, is_named: bool) -> Error {
+        let detail = match (self.0.targets.len(), is_named) {
+            (0, _) => "there is no target".to_owned(),
+            (number, true) => format!("there is no such target: name one of {number} with `Outgoing::to`"),
+            (number, false) => {
+                format!("the message has no destination: name one of {number} targets with `Outgoing::to`")
+            }
+        };
+        Error::new(ErrorKind::Unsupported).with_detail(detail).with_temporary(true) // it may be added later
     }
 }
 
@@ -185,9 +236,14 @@ impl Transmit for WebhookSender {
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let inner = &self.0;
         let entry = match outgoing.destination() {
-            Some(name) => self.entry(name)?,
-            None => inner.targets.only().ok_or_else(no_target)?,
+            Some(name) => inner.targets.get(name),
+            None => inner.targets.only(),
         };
+        let entry = entry.ok_or_else(|| {
+            let error = self.no_target(outgoing.destination().is_some());
+            tracing::warn!(%error, "a message cannot be delivered");
+            error
+        })?;
         if let TargetState::Disabled(reason) = entry.state() {
             return Err(disabled(reason, &inner.shared.options.retry));
         }
@@ -235,14 +291,6 @@ impl Transmit for WebhookSender {
 fn no_room() -> Error {
     let detail = "so many deliveries are under way that there was no room in the time of this one";
     OwnWait::error(detail, Duration::ZERO)
-}
-
-#[cold]
-fn no_target() -> Error {
-    Error::new(ErrorKind::Unsupported)
-        .with_detail("there is no such target")
-        .with_temporary(true) // it may be added later
-        .with_help("add it, and name it with `Outgoing::to` where there are several")
 }
 
 impl fmt::Debug for WebhookSender {

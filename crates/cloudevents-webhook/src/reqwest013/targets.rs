@@ -105,6 +105,10 @@ impl Targets {
         let mut all = entries.values();
         all.next().filter(|_| all.next().is_none()).cloned()
     }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 /// A target of this name and its state: about 1 KiB, and the URL and credentials.

@@ -619,9 +619,24 @@ async fn a_target_that_hangs_leaves_room_for_the_others() {
     for id in 0..10 {
         soon(sender.send(to(&id.to_string(), "good"))).await.unwrap();
     }
-    // With several targets, a message names its own.
-    assert_eq!(soon(sender.send(&event("3"))).await.unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(webhooks.remove("hanging") && !webhooks.remove("hanging"));
+}
+
+#[tokio::test]
+async fn a_message_without_the_name_of_a_target_is_an_error_that_says_what_to_name() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("one"), options());
+    webhooks.add(Target::new(target.url("/hook")).named("two")).unwrap();
+    let misspelt = Outgoing::from(&event("2")).to("https://three.example/?token=secret");
+    for (outgoing, says) in [
+        (Outgoing::from(&event("1")), "no destination: name one of 2 targets with `Outgoing::to`"),
+        (misspelt, "there is no such target: name one of 2 with `Outgoing::to`"),
+    ] {
+        let error = soon(sender.send(outgoing)).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Unsupported && error.is_temporary(), "{error:?}");
+        assert!(error.to_string().contains(says) && !error.to_string().contains("secret"), "{error}");
+    }
+    assert!(target.deliveries().is_empty());
 }
 
 /// The room of a target has its share of the bytes, too.
