@@ -1,15 +1,10 @@
 //! Makes untrusted text safe to show on a terminal.
 
+pub(crate) use cloudevents_core::codec::is_active;
+
 /// Escapes control characters, line breaks, and characters that change the writing direction.
 pub fn plain(text: &str) -> String {
-    if !text.chars().any(is_active) {
-        return text.to_owned();
-    }
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_active(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
-    }
-    shown
+    cloudevents_core::codec::one_line(text).into_owned()
 }
 
 /// Replaces each such character with a middle dot and each tab with a space, so that columns stay the same.
@@ -21,19 +16,6 @@ pub(crate) fn plain_columns(text: &str) -> String {
             character => character,
         })
         .collect()
-}
-
-/// Whether a character does something on a terminal, or cannot be seen: control characters, those that change the writing direction
-/// (Unicode Standard Annex 9), and others without width. Joiners, variation selectors and marks, which scripts and emoji need, are not
-/// among them.
-pub(crate) fn is_active(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
-        )
 }
 
 /// Returns at most `most` characters; the last is an ellipsis if some are left out.

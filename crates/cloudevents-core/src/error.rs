@@ -1,7 +1,12 @@
 //! Errors: what went wrong, where, against which clause, and what to do about it.
 
-use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
-use core::{convert::Infallible, fmt, time::Duration};
+use crate::codec::one_line;
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::{
+    convert::Infallible,
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 /// The error of core and of every format and binding of the toolkit.
 ///
@@ -227,6 +232,24 @@ impl Error {
     fn inner(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
+
+    fn write(&self, out: &mut String, with_help: bool) -> fmt::Result {
+        write!(out, "{}", self.message())?;
+        match (self.0.index, self.0.offset) {
+            (Some(index), Some(offset)) => write!(out, " (event {index} of the batch, byte {offset})")?,
+            (Some(index), None) => write!(out, " (event {index} of the batch)")?,
+            (None, Some(offset)) => write!(out, " (byte {offset})")?,
+            (None, None) => {}
+        }
+        write!(out, " [{}]", self.0.kind.code())?;
+        if with_help && let Some(help) = &self.0.help {
+            write!(out, "; help: {help}")?;
+        }
+        self.0.others.iter().try_for_each(|other| {
+            out.push_str("; ");
+            other.write(out, with_help)
+        })
+    }
 }
 
 struct Headline<'a>(&'a Inner);
@@ -251,26 +274,12 @@ impl From<Infallible> for Error {
     }
 }
 
+/// In one line, with escapes for what acts on a terminal: an error may quote a peer.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.message())?;
-        match (self.0.index, self.0.offset) {
-            (Some(index), Some(offset)) => write!(f, " (event {index} of the batch, byte {offset})")?,
-            (Some(index), None) => write!(f, " (event {index} of the batch)")?,
-            (None, Some(offset)) => write!(f, " (byte {offset})")?,
-            (None, None) => {}
-        }
-        write!(f, " [{}]", self.0.kind.code())?;
-        if f.alternate()
-            && let Some(help) = &self.0.help
-        {
-            write!(f, "; help: {help}")?;
-        }
-        for other in &self.0.others {
-            f.write_str("; ")?;
-            fmt::Display::fmt(other, f)?;
-        }
-        Ok(())
+        let mut text = String::new();
+        self.write(&mut text, f.alternate())?;
+        f.write_str(&one_line(&text))
     }
 }
 

@@ -17,6 +17,7 @@
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
 //! | write the body of binary mode, and report what is lost | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
 //! | set a payload that a codec wrote | [`payload_as`] |
+//! | show text of a peer to people | [`one_line`], [`is_active`] |
 //! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |
 //! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
 
@@ -29,6 +30,7 @@ pub mod header;
 mod header_names;
 mod losses;
 mod of_event;
+mod one_line;
 mod picker;
 mod piece;
 mod room;
@@ -51,6 +53,7 @@ pub use of_event::{
     Extent, attributes_size, characters, core_bytes, core_length, extents, is_payload_not_json, payload_as,
     share,
 };
+pub use one_line::{is_active, one_line};
 pub use picker::Picker;
 pub use piece::Piece;
 pub use room::Room;

@@ -4,7 +4,7 @@ mod document;
 
 use crate::{name, negotiate};
 use bytes::Bytes;
-use cloudevents_core::{BuildError, DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{BuildError, DecodeOptions, Error, ErrorKind, codec::one_line};
 use document::Document;
 pub(crate) use document::is_problem;
 use http::{
@@ -361,15 +361,6 @@ pub(crate) fn without_code(text: &str) -> String {
     text.trim_end_matches(&format!(" [{}]", ErrorKind::Refused.code())).to_owned()
 }
 
-/// Text of a peer in one line: what begins another line of a log, or acts on a terminal, is escaped.
-pub(crate) fn in_one_line(text: &str) -> String {
-    let shown = |character: char| match character {
-        '"' | '\'' | '\\' => String::from(character),
-        other => other.escape_debug().collect(),
-    };
-    text.chars().map(shown).collect()
-}
-
 /// The status, and the error or what the document explains: `422 Unprocessable Entity: total must be positive`. In one line, whatever a
 /// peer wrote.
 impl fmt::Display for Problem {
@@ -380,10 +371,10 @@ impl fmt::Display for Problem {
         }
         let title = self.title().filter(|title| self.0.status.canonical_reason() != Some(*title));
         if let Some(words) = self.detail().or(title) {
-            write!(f, ": {}", in_one_line(words))?;
+            write!(f, ": {}", one_line(words))?;
         }
         if let Some(code) = self.code() {
-            write!(f, " [{}]", in_one_line(code))?;
+            write!(f, " [{}]", one_line(code))?;
         }
         Ok(())
     }

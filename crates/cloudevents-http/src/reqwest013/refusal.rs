@@ -2,7 +2,7 @@
 
 use crate::{Problem, problem};
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use cloudevents_transport::binding::Secrets;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Request, Response};
@@ -67,7 +67,7 @@ impl fmt::Display for Refusal {
         if described || self.excerpt.is_empty() {
             return fmt::Display::fmt(&self.problem, f);
         }
-        write!(f, "{}: {}", self.status(), problem::in_one_line(&self.excerpt))
+        write!(f, "{}: {}", self.status(), one_line(&self.excerpt))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Results of handlers.
 
 use crate::panics::{Panicked, caught};
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use std::{
     error::Error as StdError,
     fmt::{self, Write},
@@ -138,13 +138,13 @@ impl<E: Into<Cause>> From<E> for Failure {
 }
 
 /// The cause. One that fails or panics while it is displayed ends nothing.
+/// In one line, with escapes for what acts on a terminal: the cause may quote a peer.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        match caught(|| write!(text, "{}", self.cause)) {
-            Ok(Ok(())) => f.write_str(&text),
-            Ok(Err(_)) | Err(Panicked) => write!(f, "{text} (the error cannot be displayed)"),
-        }
+        let is_whole = matches!(caught(|| write!(text, "{}", self.cause)), Ok(Ok(())));
+        f.write_str(&one_line(&text))?;
+        if is_whole { Ok(()) } else { f.write_str(" (the error cannot be displayed)") }
     }
 }
 
@@ -182,6 +182,17 @@ impl<E: Into<Failure>> Verdict for Result<(), E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A log would have another line otherwise, which nobody wrote.
+    #[test]
+    fn what_a_peer_wrote_is_in_one_line() {
+        let quoted = "unknown variant `x\n2026 ERROR b\u{1b}[2J`";
+        let error = Error::new(ErrorKind::InvalidData).with_detail(quoted);
+        for failure in [Failure::reject(quoted), error.into(), Failure::reject("a\r\nb")] {
+            assert!(!failure.to_string().contains(char::is_control), "{failure}");
+        }
+        assert_eq!(Failure::reject("a\nb \\ \"ä\"").to_string(), r#"a\nb \ "ä""#);
+    }
 
     #[test]
     fn any_error_is_one_and_a_payload_that_does_not_fit_is_no_reason_to_try_again() {
