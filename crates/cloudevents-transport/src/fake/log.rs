@@ -100,6 +100,9 @@ impl FakeLog {
     }
 
     /// The committed offset of a partition: everything before it is done.
+    ///
+    /// A receiver of this log commits when it is drained, or loses the partition, and not while it runs: a test that waits for an offset
+    /// stops the receiver first.
     pub fn committed(&self, partition: u32) -> u64 {
         lock(&self.0.state).committed.get(&partition).copied().unwrap_or_default()
     }
