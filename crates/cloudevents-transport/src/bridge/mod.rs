@@ -257,11 +257,13 @@ impl Passage {
     /// Makes one attempt.
     async fn pass(&self, delivery: &Delivery) -> Done {
         let redrive = self.policy().redrive.as_ref();
+        let is_dry = redrive.is_some_and(|redrive| redrive.dry_run);
         if let Some(filter) = redrive.and_then(|redrive| redrive.filter.as_ref())
             && let Ok(message) = delivery.message()
             && !filter.passes(message, self.shaper.decoding())
         {
-            return if self.is_queue { Done::Held(Fate::Left) } else { Done::PassedOver };
+            // The position of a log would move.
+            return if self.is_queue || is_dry { Done::Held(Fate::Left) } else { Done::PassedOver };
         }
         let shaped = match self.shaper.shape(delivery) {
             Ok(shaped) => shaped,
@@ -272,7 +274,7 @@ impl Passage {
                 return Box::pin(self.refused(delivery, error)).await;
             }
         };
-        if redrive.is_some_and(|redrive| redrive.dry_run) {
+        if is_dry {
             return Done::Held(Fate::WouldSend);
         }
         // What is rare is boxed: there are as many of these futures as messages on their way, and each is moved when it begins.

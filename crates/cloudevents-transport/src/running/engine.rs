@@ -116,7 +116,7 @@ impl Receiver {
             if engine.is_late() {
                 // Dropping the handlers releases what they hold.
                 let late = Error::new(ErrorKind::Timeout)
-                    .with_detail(format!("{} handlers were still running at the deadline", running.len()));
+                    .with_detail(format!("handlers were still running at the deadline: {}", running.len()));
                 let Some(why) = engine.ending.take().and_then(|ending| ending.result.err()) else {
                     return Err(late);
                 };

@@ -88,6 +88,22 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 10, 0));
 }
 
+/// Another filter may be for those that this one leaves.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_with_a_filter_does_not_move_the_position_of_a_log() {
+    for is_dry in [true, false] {
+        let (from, to) = (FakeLog::new(1), FakeQueue::new());
+        from.sender().send_all((0..5).map(|number| keyed(number, "k"))).await.unwrap();
+        let mut redrive = Redrive::default();
+        redrive.dry_run = is_dry;
+        redrive.filter = Some(EventFilter::new(|_, _| Ok(false)));
+        let (receiver, _consumer) =
+            from.receiver(ReceiverOptions::default(), LogOptions::default().dropping_rejected()).unwrap();
+        run(receiver, &to, policy(redrive)).await;
+        assert_eq!((to.len(), from.committed(0)), (0, if is_dry { 0 } else { 5 }));
+    }
+}
+
 /// Otherwise who waits for it would wait for ever.
 #[tokio::test(start_paused = true)]
 async fn what_a_redrive_holds_until_it_ends_is_not_waited_for() {
