@@ -99,17 +99,27 @@ pub(super) trait Side: Send {
 impl Connection {
     /// Connects to this host and logs in.
     pub(super) async fn open(target: &Target, host: &Host, terms: &Terms) -> Result<Self, Error> {
+        let (connection, connect) = Self::reach(target, host, terms).await?;
+        connection.log_in(target, &connect).await
+    }
+
+    /// Connects to this host. Returns CONNECT, too, which is not written yet.
+    pub(super) async fn reach(
+        target: &Target,
+        host: &Host,
+        terms: &Terms,
+    ) -> Result<(Self, BytesMut), Error> {
         let login = match &target.options.logins {
             Some(logins) => logins.login().await?,
             None => Login::default(),
         };
         let (reader, writer) = split(stream(target, host, &login).await?);
-        let version = target.options.version;
         let limit = usize::try_from(terms.max_packet_size).unwrap_or(usize::MAX);
-        let mut connection = Self {
+        let connect = connect(target, &login, terms)?;
+        let connection = Self {
             reader,
             writer,
-            packets: Reader::new(version, limit),
+            packets: Reader::new(target.options.version, limit),
             buffer: BytesMut::with_capacity(CHUNK),
             early: Vec::new(),
             keep_alive: target.options.keep_alive,
@@ -122,12 +132,18 @@ impl Connection {
                 max_qos: 2,
                 retains: true,
                 keep_alive: None,
+                session_expiry: None,
             },
         };
-        connection.write(&connect(target, &login, terms)?).await?;
-        connection.welcome = connection.welcomed(version).await?;
-        connection.keep_alive = agreed(connection.keep_alive, connection.welcome.keep_alive);
-        Ok(connection)
+        Ok((connection, connect))
+    }
+
+    /// Logs in with this CONNECT.
+    pub(super) async fn log_in(mut self, target: &Target, connect: &[u8]) -> Result<Self, Error> {
+        self.write(connect).await?;
+        self.welcome = self.welcomed(target.options.version).await?;
+        self.keep_alive = agreed(self.keep_alive, self.welcome.keep_alive);
+        Ok(self)
     }
 
     /// Subscribes to the filter of a receiver.
@@ -177,7 +193,7 @@ impl Connection {
         let mut enough = pin!(sleep(patience));
         loop {
             match self.packets.next(&mut self.buffer)? {
-                Some(Packet::SubAck(SUBSCRIPTION, mut codes)) => return granted(filter, qos, codes.pop()),
+                Some(Packet::SubAck(SUBSCRIPTION, code)) => return granted(filter, qos, code),
                 Some(Packet::Goodbye(error)) => return Err(error),
                 Some(packet @ (Packet::Publish(_) | Packet::PubRel(_))) => {
                     let size = if let Packet::Publish(arrived) = &packet { arrived.size() } else { 0 };

@@ -27,8 +27,8 @@ pub(super) enum Packet {
     PubRec(u16, Option<MqttRefusal>),
     PubRel(u16),
     PubComp(u16),
-    /// The QoS that is granted for each filter, or why there is none.
-    SubAck(u16, Vec<Result<u8, MqttRefusal>>),
+    /// The QoS that is granted, or why there is none: of the last filter, since each subscription has one.
+    SubAck(u16, Option<Result<u8, MqttRefusal>>),
     Pong,
     Goodbye(Error),
     Other,
@@ -46,6 +46,8 @@ pub(super) struct Welcome {
     /// Whether the broker keeps messages for later subscribers.
     pub(super) retains: bool,
     pub(super) keep_alive: Option<u16>,
+    /// How long the broker keeps the session, in seconds, if it states that.
+    pub(super) session_expiry: Option<u32>,
 }
 
 /// A message, and why it could not be read.
@@ -53,15 +55,25 @@ pub(super) struct Welcome {
 pub(super) struct Arrived {
     pub(super) publish: v5::Publish,
     pub(super) error: Option<Error>,
+    /// The bytes of the packet that stay in memory: all of it, where the payload or the topic is a part of it.
+    pub(super) frame: usize,
 }
 
 impl Arrived {
     /// The bytes in memory that count.
     pub(super) fn size(&self) -> usize {
-        let properties = self.publish.properties.iter().flat_map(|properties| &properties.user_properties);
-        let size = properties.map(|(name, value)| property(name, value));
-        size.fold(self.publish.payload.len(), usize::saturating_add)
+        self.frame.saturating_add(copied(&self.publish))
     }
+}
+
+/// The bytes in memory of the properties that are copied from the packet.
+pub(super) fn copied(publish: &v5::Publish) -> usize {
+    let Some(properties) = &publish.properties else { return 0 };
+    let texts = [&properties.content_type, &properties.response_topic];
+    let texts = texts.into_iter().flatten().map(String::len);
+    let user = properties.user_properties.iter().map(|(name, value)| property(name, value));
+    let identifiers = properties.subscription_identifiers.len().saturating_mul(size_of::<usize>());
+    texts.chain(user).fold(identifiers, usize::saturating_add)
 }
 
 /// The bytes of a user property in memory: its text, and two strings in a list, which an empty one has, too.
@@ -116,7 +128,8 @@ impl Reader {
                 "the message has {frame} bytes, and {} are read at most; its payload was dropped",
                 self.limit
             ));
-            return Ok(Some(Packet::Publish(Arrived { publish: head.publish, error: Some(error) })));
+            let frame = head.publish.topic.len();
+            return Ok(Some(Packet::Publish(Arrived { publish: head.publish, error: Some(error), frame })));
         }
         if buffer.len() < frame {
             return Ok(None);
@@ -138,7 +151,8 @@ impl Reader {
         let head = Head::read(self.version, first, &rest, rest.len()).flatten().ok_or_else(no_topic)?;
         let unreadable = |error: Error, head: Head| {
             let payload = head.payload.map_or_else(Bytes::new, |start| rest.slice(start.min(rest.len())..));
-            Arrived { publish: v5::Publish { payload, ..head.publish }, error: Some(error) }
+            let frame = if payload.is_empty() { head.publish.topic.len() } else { frame.len() };
+            Arrived { publish: v5::Publish { payload, ..head.publish }, error: Some(error), frame }
         };
         let remaining = header.saturating_sub(1);
         let read = match self.version {
@@ -161,7 +175,7 @@ impl Reader {
         Ok(match read {
             // Properties that end in the payload would change both.
             Ok(publish) if head.payload == rest.len().checked_sub(publish.payload.len()) => {
-                Arrived { publish, error: None }
+                Arrived { publish, error: None, frame: frame.len() }
             }
             Ok(_) => unreadable(unread("its properties are longer or shorter than announced"), head),
             Err(error) => unreadable(unread(&error), head),
@@ -295,6 +309,7 @@ fn of_v3(packet: v4::Packet) -> Packet {
                 max_qos: 2,
                 retains: true,
                 keep_alive: None,
+                session_expiry: None,
             })
         }
         v4::Packet::PubAck(ack) => Packet::PubAck(ack.pkid, None),
@@ -302,11 +317,11 @@ fn of_v3(packet: v4::Packet) -> Packet {
         v4::Packet::PubRel(ack) => Packet::PubRel(ack.pkid),
         v4::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
         v4::Packet::SubAck(ack) => {
-            let codes = ack.return_codes.into_iter().map(|code| match code {
-                v4::SubscribeReasonCode::Success(qos) => Ok(qos as u8),
+            let granted = ack.return_codes.last().map(|code| match code {
+                v4::SubscribeReasonCode::Success(qos) => Ok(*qos as u8),
                 v4::SubscribeReasonCode::Failure => Err(MqttRefusal { code: 0x80, reason: None }),
             });
-            Packet::SubAck(ack.pkid, codes.collect())
+            Packet::SubAck(ack.pkid, granted)
         }
         v4::Packet::PingResp => Packet::Pong,
         _ => Packet::Other,
@@ -332,6 +347,7 @@ fn of_v5(packet: v5::Packet) -> Packet {
                 max_qos: properties.and_then(|properties| properties.max_qos).unwrap_or(2),
                 retains: properties.and_then(|properties| properties.retain_available) != Some(0),
                 keep_alive: properties.and_then(|properties| properties.server_keep_alive),
+                session_expiry: properties.and_then(|properties| properties.session_expiry_interval),
             })
         }
         v5::Packet::PubAck(ack) => {
@@ -346,11 +362,11 @@ fn of_v5(packet: v5::Packet) -> Packet {
         v5::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
         v5::Packet::SubAck(ack) => {
             let reason = ack.properties.and_then(|properties| properties.reason_string);
-            let codes = ack.return_codes.into_iter().map(|code| {
-                let code = subscribe_code(code);
-                MqttRefusal::new(code, reason.clone()).map_or(Ok(code), Err)
+            let granted = ack.return_codes.last().map(|code| {
+                let code = subscribe_code(*code);
+                MqttRefusal::new(code, reason).map_or(Ok(code), Err)
             });
-            Packet::SubAck(ack.pkid, codes.collect())
+            Packet::SubAck(ack.pkid, granted)
         }
         v5::Packet::PingResp => Packet::Pong,
         v5::Packet::Disconnect(disconnect) => {

@@ -303,9 +303,7 @@ impl Side for Sending<'_> {
                 self.acknowledge(&reply);
                 link.requests.reply(reply, link.version);
             }
-            Packet::SubAck(SUBSCRIPTION, mut codes) => {
-                link.requests.subscribed(codes.pop().and_then(Result::err))
-            }
+            Packet::SubAck(SUBSCRIPTION, code) => link.requests.subscribed(code.and_then(Result::err)),
             _ => {}
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! A received message: decoded without conversion, and kept unchanged.
 
-use super::{Qos, packet::Arrived};
+use super::{
+    Qos,
+    packet::{Arrived, copied},
+};
 use crate::{MessageView, Version, decode_message, name};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, ErrorKind, Message, RepairKind};
@@ -28,6 +31,8 @@ pub struct ReceivedPublish {
     version: Version,
     partition: Partition,
     attributes: Attributes,
+    /// The bytes in memory.
+    size: usize,
 }
 
 /// Which user properties are attributes.
@@ -44,7 +49,9 @@ enum Attributes {
 impl From<v5::Publish> for ReceivedPublish {
     fn from(publish: v5::Publish) -> Self {
         let partition = Partition::new(String::from_utf8_lossy(&publish.topic).as_ref(), 0);
-        Self { publish, version: Version::V5, partition, attributes: Attributes::Plain }
+        let frame = publish.topic.len().saturating_add(publish.payload.len());
+        let size = frame.saturating_add(copied(&publish));
+        Self { publish, version: Version::V5, partition, attributes: Attributes::Plain, size }
     }
 }
 
@@ -113,9 +120,10 @@ pub(super) fn received(
     partition: &Partition,
     with: &DecodeOptions,
 ) -> Received {
-    let Arrived { publish, error } = arrived;
+    let size = arrived.size();
+    let Arrived { publish, error, .. } = arrived;
     let attributes = Attributes::Plain;
-    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), attributes };
+    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), attributes, size };
     let decoded = match error {
         None => decode_message(&origin, with),
         Some(error) => Err(error),
@@ -138,9 +146,7 @@ impl Origin for ReceivedPublish {
     }
 
     fn size(&self) -> usize {
-        let properties = MessageView::user_properties(self);
-        let property = |(name, value): (&str, &str)| super::packet::property(name, value);
-        properties.map(property).fold(self.publish.payload.len(), usize::saturating_add)
+        self.size
     }
 
     fn body(&self) -> Option<Bytes> {
@@ -221,7 +227,7 @@ mod tests {
         };
         let mut publish = v5::Publish::new("plant/7", QoS::ExactlyOnce, "21.5", Some(properties));
         (publish.dup, publish.retain) = (true, true);
-        let arrived = Arrived { publish, error: None };
+        let arrived = Arrived { publish, error: None, frame: 0 };
         let partition = Partition::new("plant/+", 0);
         let received = received(arrived, Version::V5, &partition, &DecodeOptions::strict());
         assert_eq!(received.message().unwrap_err().kind(), ErrorKind::MissingAttribute);
@@ -254,7 +260,7 @@ mod tests {
                 ..v5::PublishProperties::default()
             };
             let publish = v5::Publish::new("t", QoS::AtLeastOnce, "x", Some(properties));
-            let arrived = Arrived { publish, error: None };
+            let arrived = Arrived { publish, error: None, frame: 0 };
             let received = received(arrived, Version::V5, &Partition::new("t", 0), with);
             assert!(received.message().is_ok());
             let headers = received.forward().headers().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();

@@ -56,7 +56,8 @@ pub struct MqttReceiverOptions {
     /// Default: at least once.
     pub qos: Qos,
     /// How long the broker keeps the session without a connection, in whole seconds; `session` in a URL. A broker of MQTT 3.1.1 decides
-    /// that itself. Default: 24 hours with a [client identifier](MqttConnection::client), and 5 minutes without one.
+    /// that itself; one of MQTT 5 may keep it for less, which is logged. Default: 24 hours with a [client
+    /// identifier](MqttConnection::client), and 5 minutes without one.
     pub session: Option<Duration>,
     /// How many messages the broker may send before the oldest is acknowledged; `prefetch` in a URL. It bounds how far the program
     /// can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker. Default: 1,024.
@@ -160,8 +161,8 @@ impl MqttReceiver {
     /// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
     ///
     /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or grants QoS
-    /// 0 only where more is wanted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or where more
+    /// than QoS 0 is wanted grants only that or keeps no session; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
     /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
     /// broker refuses the user or the subscription.
     pub async fn connect(
@@ -202,6 +203,7 @@ impl MqttReceiver {
         let ledger = Ledger::new(log)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let resuming = Resuming::new(Arc::clone(&target), terms, qos);
+        let stale = Arc::clone(&resuming.stale);
         let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
         let connection = reconnect.once().await?;
         let connectivity = reconnect.connectivity();
@@ -213,7 +215,8 @@ impl MqttReceiver {
         let (alive, watched) = watch::channel(());
         let outbox = inbox.begin(&connection);
         let begun = (connection, outbox);
-        let running = session::run(reconnect, begun, Arc::clone(&inbox), Arc::clone(&target), watched);
+        let known = (Arc::clone(&target), stale);
+        let running = session::run(reconnect, begun, Arc::clone(&inbox), known, watched);
         let running = Some(tokio::spawn(running));
         let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive), running };
         let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);

@@ -17,14 +17,18 @@ use futures_util::future::{Either, select};
 use std::{
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
+
+/// How long a broker that stands still may take to read a CONNECT that was given up.
+const STALE: Duration = Duration::from_secs(300);
 
 /// Whether the session is one that ends only when another one begins: one without a name, over MQTT 3.1.1. Over MQTT 5, DISCONNECT ends it;
 /// and with QoS 0 nothing of it would come again, so that it begins anew, and ends, with each connection.
@@ -41,11 +45,55 @@ pub(super) struct Resuming {
     had: AtomicBool,
     /// Whether it is gone since the last connection: what is there now was made by an attempt that failed.
     gone: AtomicBool,
+    pub(super) stale: Arc<Stale>,
+}
+
+/// Attempts to connect that were given up behind their CONNECT, by when they began. A broker that stood still, or one of its nodes, reads
+/// that later, and takes the session for it from the connection that was made since.
+#[derive(Default)]
+pub(super) struct Stale(Mutex<Vec<Instant>>);
+
+impl Stale {
+    fn attempts(&self) -> MutexGuard<'_, Vec<Instant>> {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.retain(|begun| begun.elapsed() < STALE);
+        attempts
+    }
+
+    /// An attempt begins, which is given up unless it is [taken](Self::take) back.
+    fn begun(&self) {
+        self.attempts().push(Instant::now());
+    }
+
+    /// Takes the last one back. Returns whether there was one.
+    fn take(&self) -> bool {
+        self.attempts().pop().is_some()
+    }
 }
 
 impl Resuming {
     pub(super) fn new(target: Arc<Target>, terms: Terms, qos: Qos) -> Self {
-        Self { target, terms, qos, had: AtomicBool::new(false), gone: AtomicBool::new(false) }
+        let (had, gone) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { target, terms, qos, had, gone, stale: Arc::default() }
+    }
+
+    /// Checks how long the broker keeps the session: its word holds (MQTT 5.0, section 3.2.2.3.2).
+    fn check_expiry(&self, granted: Option<u32>, host: &Host) -> Result<(), Error> {
+        let wanted = self.terms.session_expiry;
+        let Some(granted) = granted.filter(|granted| *granted < wanted && self.qos > Qos::AtMostOnce) else {
+            return Ok(());
+        };
+        if granted == 0 {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the broker ends the session with the connection")
+                .with_help("add `session=0s` or `qos=0` to the URL if messages may be lost"));
+        }
+        if !self.had.load(Ordering::Relaxed) {
+            let (granted, wanted) = (Duration::from_secs(granted.into()), Duration::from_secs(wanted.into()));
+            tracing::warn!(%host, client = self.target.client,
+                "the broker keeps the session for {granted:?} without a connection, not for {wanted:?}; then it is lost, with the messages in it");
+        }
+        Ok(())
     }
 }
 
@@ -53,7 +101,12 @@ impl Connect for Resuming {
     type Connection = Connection;
 
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
-        let mut connection = Connection::open(&self.target, host, &self.terms).await?;
+        let (connection, connect) = Connection::reach(&self.target, host, &self.terms).await?;
+        self.stale.begun();
+        let welcomed = connection.log_in(&self.target, &connect).await;
+        self.stale.take();
+        let mut connection = welcomed?;
+        self.check_expiry(connection.welcome.session_expiry, host)?;
         let resumed = connection.welcome.session_present;
         let is_kept = match self.target.options.version {
             Version::V3 => !self.terms.clean,
@@ -85,11 +138,11 @@ pub(super) async fn run(
     reconnect: Reconnect<Resuming>,
     begun: (Connection, Arc<Outbox>),
     inbox: Arc<Inbox>,
-    target: Arc<Target>,
+    (target, stale): (Arc<Target>, Arc<Stale>),
     alive: watch::Receiver<()>,
 ) {
     let mut host = begun.0.host.clone();
-    receive(reconnect, begun, &inbox, (&target, &mut host), alive).await;
+    receive(reconnect, begun, &inbox, (&target, &stale, &mut host), alive).await;
     end(&target, &host, inbox.qos).await;
 }
 
@@ -114,15 +167,20 @@ async fn receive(
     mut reconnect: Reconnect<Resuming>,
     (mut connection, mut outbox): (Connection, Arc<Outbox>),
     inbox: &Inbox,
-    (target, host): (&Target, &mut Host),
+    (target, stale, host): (&Target, &Stale, &mut Host),
     mut alive: watch::Receiver<()>,
 ) {
     loop {
         host.clone_from(&connection.host);
-        let error = serve(connection, &outbox, inbox, target, &mut alive).await;
+        let mut error = serve(connection, &outbox, inbox, target, &mut alive).await;
         inbox.lost();
         if alive.has_changed().is_err() {
             return;
+        }
+        if error.kind() == ErrorKind::Refused && stale.take() {
+            error = failure::disconnected(format_args!(
+                "an attempt to connect that was given up may have taken the session: {error}"
+            ));
         }
         reconnect.lost(&error);
         // Clients that take a session from each other would do so for ever, and a broker that grants too little would do it again.

@@ -242,8 +242,8 @@ impl Side for Receiving<'_> {
                 self.added = true;
             }
             // Behind many messages of the session.
-            Packet::SubAck(SUBSCRIPTION, mut codes) => {
-                granted(self.inbox.partition.topic(), self.inbox.qos, codes.pop())?;
+            Packet::SubAck(SUBSCRIPTION, code) => {
+                granted(self.inbox.partition.topic(), self.inbox.qos, code)?;
             }
             Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::PubRec(id, None) => self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),

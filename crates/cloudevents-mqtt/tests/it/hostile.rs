@@ -402,3 +402,105 @@ async fn empty_properties_count_among_the_bytes_in_flight() {
     assert!(size >= COUNT * 2 * size_of::<String>(), "{size}");
     within(delivery.reject("x")).await.unwrap();
 }
+
+/// The frame, which any part of it keeps, and each text that was copied from it.
+#[tokio::test]
+async fn all_that_a_message_keeps_counts_among_the_bytes_in_flight() {
+    let broker = Broker::start().unwrap();
+    let mut options = strict();
+    options.max_packet_size = Some(4 << 20);
+    let mut receiver = receiver(&format!("{}?client=c", broker.url("t")), options).await.unwrap();
+    let text = |kind: u8| [&[kind][..], &60_000_u16.to_be_bytes(), &[b'x'; 60_000]].concat();
+    let texts = [text(0x03), text(0x08)].concat(); // content type and response topic
+    let unread = b"\x26\0\0\0\0".repeat((2 << 20) / 5);
+    for (number, properties, payload, least) in
+        [(1, texts, &b""[..], 240_000), (2, unread.clone(), b"x", unread.len()), (3, unread, b"", 1)]
+    {
+        let length = properties.len();
+        let size = [(length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
+        assert!(broker.send_raw("c", &message(number, &[&size[..], &properties, payload].concat())));
+        let delivery = next(&mut receiver).await;
+        let size = delivery.received().size();
+        assert!((least..least + 1000).contains(&size), "{number}: {size}");
+        within(delivery.reject("x")).await.unwrap();
+    }
+}
+
+/// One text for all codes, of which only the last one counts.
+#[test]
+fn a_refused_subscription_with_many_codes_costs_no_more_than_itself() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}/t?client=c", listener.local_addr().unwrap());
+    let broker = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 1024];
+        let _ = stream.read(&mut bytes).unwrap();
+        stream.write_all(b"\x20\x03\0\0\0").unwrap();
+        let _ = stream.read(&mut bytes).unwrap();
+        // 66,543 bytes, of which 65,538 are the Reason String.
+        stream.write_all(b"\x90\xef\x87\x04\xff\xff\x82\x80\x04\x1f\xff\xff").unwrap();
+        stream.write_all(&[&[b'x'; 65_535][..], &[0x80; 1000]].concat()).unwrap();
+        let _ = stream.read(&mut bytes); // until the client is gone
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let heap = heap::of(|| {
+        let error = runtime.block_on(within(receiver(&url, strict()))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    });
+    assert!(heap.peak < 2 << 20, "{}", heap.peak);
+    drop(runtime);
+    broker.join().unwrap();
+}
+
+/// MQTT 5.0, section 3.2.2.3.2: the broker's Session Expiry Interval holds.
+#[tokio::test]
+async fn a_broker_that_keeps_the_session_for_less_is_reported_and_one_that_does_not_is_an_error() {
+    let logged = Logged::begin();
+    for (connack, query, opens) in [
+        (&b"\x20\x08\0\0\x05\x11\0\0\0\0"[..], "", false),
+        (b"\x20\x08\0\0\x05\x11\0\0\0\0", "&qos=0", true),
+        (b"\x20\x08\0\0\x05\x11\0\0\0\0", "&session=0s", true),
+        (b"\x20\x08\0\0\x05\x11\0\x01\x51\x80", "", true), // 24 hours
+        (b"\x20\x03\0\0\0", "&session=168h", true),
+    ] {
+        match within(receiver(&(silent(connack).await + query), strict())).await {
+            Ok(_) => assert!(opens, "{query}"),
+            Err(error) => assert_eq!((error.kind(), opens), (ErrorKind::Unsupported, false), "{error}"),
+        }
+    }
+    assert!(!logged.text().contains("keeps the session"), "{}", logged.text());
+    let url = silent(b"\x20\x08\0\0\x05\x11\0\x01\x51\x80").await + "&session=168h";
+    let receiver = receiver(&url, strict()).await.unwrap();
+    let text = logged.text();
+    assert!(text.matches("keeps the session").count() == 1 && text.contains("86400"), "{text}");
+    drop(receiver);
+}
+
+/// A broker that stood still reads a CONNECT that was given up, and takes the session from the living connection for it.
+#[tokio::test]
+async fn a_session_that_an_own_attempt_takes_over_is_taken_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let url = format!("mqtt://{address},{address}/t?client=c");
+    let mut options = strict();
+    options.connection.connect_timeout = Duration::from_millis(300);
+    let broker = async {
+        let (_silent, _) = listener.accept().await.unwrap();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            answer(&mut stream, b"\x20\x03\0\0\0").await;
+            answer(&mut stream, b"\x90\x04\xff\xff\0\x01").await;
+            stream.write_all(b"\xe0\x02\x8e\0").await.unwrap();
+        }
+        // Another client's.
+        let again = tokio::time::timeout(Duration::from_secs(3), listener.accept()).await;
+        assert!(again.is_err(), "it takes the session back");
+    };
+    let receiving = async {
+        let mut receiver = receiver(&url, options).await.unwrap();
+        let error = receiver.next().await.unwrap_err();
+        assert_eq!((error.kind(), receiver.connectivity().losses()), (ErrorKind::Refused, 2), "{error}");
+    };
+    within(async { tokio::join!(receiving, broker) }).await;
+}
