@@ -137,6 +137,12 @@ impl Wanted {
                 "create another consumer",
             ));
         }
+        if config.headers_only {
+            return Err(unsupported(
+                "this consumer leaves out the payloads of messages (`headers_only`)",
+                "create another consumer",
+            ));
+        }
         let same = config.filter_subjects.is_empty() && config.filter_subject == self.subject;
         if !self.subject.is_empty() && !same {
             return Err(Error::new(ErrorKind::InvalidUrl)

@@ -38,7 +38,7 @@ struct Noted {
     count: u64,
     /// Messages that the server refused instead of an answer.
     unanswered: usize,
-    /// Messages that the client dropped.
+    /// Messages that were dropped.
     dropped: u64,
 }
 

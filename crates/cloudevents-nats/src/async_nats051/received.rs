@@ -18,18 +18,24 @@ pub struct ReceivedMessage {
     pub message: async_nats::Message,
     /// Present for JetStream.
     pub delivered: Option<Delivered>,
-    /// The bytes of headers and payload.
+    /// The bytes in memory.
     size: usize,
 }
 
 impl ReceivedMessage {
     pub(super) fn new(message: async_nats::Message, delivered: Option<Delivered>) -> Self {
-        let size = View(&message)
-            .headers()
-            .map(|(name, value)| name.len().saturating_add(value.len()))
-            .fold(message.payload.len(), usize::saturating_add);
+        let size = size(&message);
         Self { message, delivered, size }
     }
+}
+
+/// The bytes of a message in memory: what came over the line, which the payload keeps, and the headers, which are copied from it.
+pub(super) fn size(message: &async_nats::Message) -> usize {
+    /// What the client adds to each header: its place in a table, of which about half is empty, and a list of its values.
+    const ENTRY: usize = 160;
+    let line = message.length.max(message.payload.len());
+    let headers = View(message).headers().count().saturating_mul(ENTRY);
+    line.saturating_add(line.saturating_sub(message.payload.len())).saturating_add(headers)
 }
 
 impl MessageView for ReceivedMessage {

@@ -11,7 +11,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Endpoint, Receiver, ReceiverOptions,
+    Bounds, Endpoint, Receiver, ReceiverOptions,
     binding::{
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
@@ -25,6 +25,9 @@ const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject"];
 
 /// Those that only core NATS has.
 const CORE: &[&str] = &["queue"];
+
+/// The most bytes that wait with core NATS, unless more may be in flight.
+const WAITING: usize = 64 << 20;
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["stream", "consumer", "ack-wait", "deliver", "double-ack"];
@@ -53,7 +56,7 @@ pub struct NatsReceiverOptions {
     pub queue: QueueOptions,
     /// How many messages may be here before the program takes them, besides the bounds for deliveries in
     /// flight. The URL option `prefetch` takes precedence. Default: 256 for JetStream, whose server holds
-    /// back the others; 16,384 for core NATS, where others are dropped.
+    /// back the others; 16,384 for core NATS, and 64 MiB, or as much as may be in flight if that is more: others are dropped.
     pub prefetch: Option<usize>,
     /// The queue group, in which each message goes to one of the members. The URL option `queue` takes
     /// precedence. Only for core NATS. Default: none, so that each receiver gets each message.
@@ -141,8 +144,8 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
 /// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
 /// crash loses what is here. The server does not wait for a slow receiver: when the program takes messages
-/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages wait, the client
-/// drops further ones, which is logged.
+/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 64 MiB wait,
+/// further ones are dropped, which is logged.
 ///
 /// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as
 /// it has room for. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server
@@ -175,7 +178,7 @@ impl NatsReceiver {
     ///
     /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
     /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-    /// messages, for a consumer of another kind, and outside a tokio runtime;
+    /// messages, for a consumer of another kind or without payloads, and outside a tokio runtime;
     /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
     /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
@@ -208,7 +211,7 @@ impl NatsReceiver {
                 target: Arc::clone(&target),
                 group: endpoint.option("queue").map(str::to_owned).or(options.group),
                 decoding,
-                capacity: prefetch,
+                waiting: Bounds { messages: prefetch, bytes: receiver.in_flight.bytes.max(WAITING) },
             };
             QueueReceiver::open(Reconnect::new(subscribing, hosts, backoff), room, queue).await?
         };

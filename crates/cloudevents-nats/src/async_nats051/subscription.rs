@@ -1,17 +1,29 @@
 //! A subscription of core NATS.
 
-use super::{connection::Connected, failure, options::Target, received::ReceivedMessage};
-use async_nats::Subscriber;
+use super::{
+    connection::Connected,
+    failure,
+    notes::Notes,
+    options::Target,
+    received::{self, ReceivedMessage},
+};
+use async_nats::{Event, Message, Subscriber};
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    Bounds, Host, Outcome, Received, ReceiverCapabilities, Settlement,
     binding::{
         connect::Connect,
         queue::{Arrived, QueueSource},
     },
 };
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::Peekable};
-use std::{future::pending, pin::Pin, sync::Arc};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -19,15 +31,15 @@ pub(super) struct Subscribing {
     /// The queue group, in which each message goes to one member.
     pub(super) group: Option<String>,
     pub(super) decoding: DecodeOptions,
-    /// How many messages wait here at most.
-    pub(super) capacity: usize,
+    /// What waits here at most.
+    pub(super) waiting: Bounds,
 }
 
 impl Connect for Subscribing {
     type Connection = Subscription;
 
     async fn connect(&self, host: &Host) -> Result<Subscription, Error> {
-        let connected = Connected::begin(&self.target, host, self.capacity).await?;
+        let connected = Connected::begin(&self.target, host, self.waiting.messages).await?;
         let (client, subject) = (&connected.client, self.target.subject.clone());
         let subscribed = match &self.group {
             None => client.subscribe(subject).await,
@@ -44,7 +56,13 @@ impl Connect for Subscribing {
                 let notes = connected.notes.clone();
                 let lost = Box::pin(async move { notes.lost().await });
                 Ok(Subscription {
-                    messages: messages.peekable(),
+                    waiting: Waiting {
+                        messages,
+                        notes: connected.notes.clone(),
+                        bounds: self.waiting,
+                        queue: VecDeque::new(),
+                        bytes: 0,
+                    },
                     connected,
                     lost,
                     decoding: self.decoding.clone(),
@@ -56,15 +74,45 @@ impl Connect for Subscribing {
 
 /// A subscription over its own connection.
 pub(super) struct Subscription {
-    messages: Peekable<Subscriber>,
+    waiting: Waiting,
     connected: Connected,
     /// Returns when the connection is lost. Beginning to wait for that is expensive.
     lost: Pin<Box<dyn Future<Output = Error> + Send>>,
     decoding: DecodeOptions,
 }
 
+/// Messages that wait for room. They are taken from the client at once, which bounds them by count alone.
+struct Waiting {
+    messages: Subscriber,
+    notes: Notes,
+    bounds: Bounds,
+    queue: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Takes what the client has, and drops what there is no room for. Ready when the client has ended.
+    fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(message) = ready!(self.messages.poll_next_unpin(context)) {
+            if self.queue.len() >= self.bounds.messages || self.bytes >= self.bounds.bytes.max(1) {
+                self.notes.note(Event::SlowConsumer(0));
+                continue;
+            }
+            self.bytes = self.bytes.saturating_add(received::size(&message));
+            self.queue.push_back(message);
+        }
+        Poll::Ready(())
+    }
+
+    fn next(&mut self) -> Option<Message> {
+        let message = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(received::size(&message));
+        Some(message)
+    }
+}
+
 impl Subscription {
-    fn arrived(&self, message: async_nats::Message) -> Arrived<()> {
+    fn arrived(&self, message: Message) -> Arrived<()> {
         let message = ReceivedMessage::new(message, None);
         let decoded = crate::decode_message(&message, &self.decoding);
         Arrived { received: Received::new(decoded, message), tag: (), attempt: 1 }
@@ -79,28 +127,32 @@ impl QueueSource for Subscription {
     }
 
     async fn next(&mut self) -> Result<Arrived<()>, Error> {
-        tokio::select! {
-            biased;
-            message = self.messages.next() => match message {
-                Some(message) => Ok(self.arrived(message)),
-                None => Err(self.connected.ended()),
-            },
-            // The messages end only when the client has tried to connect again, which a silent host may take long to refuse.
-            error = &mut self.lost => Err(error),
-        }
+        let message = poll_fn(|context| {
+            let ended = self.waiting.poll_client(context).is_ready();
+            match self.waiting.next() {
+                Some(message) => Poll::Ready(Ok(message)),
+                None if ended => Poll::Ready(Err(self.connected.ended())),
+                // The messages end only when the client has tried to connect again, which a silent host may take long to refuse.
+                None => self.lost.as_mut().poll(context).map(Err),
+            }
+        });
+        message.await.map(|message| self.arrived(message))
     }
 
     async fn tend(&mut self) -> Error {
-        tokio::select! {
-            biased;
-            Some(_) = Pin::new(&mut self.messages).peek() => pending().await, // it comes first
-            error = &mut self.lost => error,
-        }
+        poll_fn(|context| {
+            let _ = self.waiting.poll_client(context);
+            match self.waiting.queue.is_empty() {
+                true => self.lost.as_mut().poll(context),
+                false => Poll::Pending, // they come first
+            }
+        })
+        .await
     }
 
     /// In a queue group, others get what is sent from now on.
     async fn stop(&mut self) -> Result<(), Error> {
-        let _ = self.messages.get_mut().unsubscribe().await;
+        let _ = self.waiting.messages.unsubscribe().await;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Tests of the sender and the receiver of core NATS beyond the contract.
 
 use crate::tools::{
-    PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, take, within,
+    PATIENCE, event, events, id, large, lost, next, put_raw, receiver_from, sender_to, strict, take, within,
 };
 use async_nats::HeaderMap;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message, Payload};
@@ -283,6 +283,44 @@ async fn what_comes_faster_than_it_is_taken_is_dropped_and_the_rest_stays_whole(
     }
     // At least those that fit in: the subscription's, and those in flight.
     assert!((10..500).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
+}
+
+/// What waits is bounded by bytes, too, also while nothing is taken.
+#[tokio::test]
+async fn what_waits_for_a_slow_consumer_is_bounded_by_bytes() {
+    let logged = Logged::begin();
+    let server = Server::start().unwrap();
+    let url = format!("{}?in-flight-bytes=1000000", server.url("orders"));
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    let sender = sender_to(&server, "orders").await;
+    for number in 0..100 {
+        sender.send(&large(number, 1_000_000)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    sender.close().await.unwrap();
+    let mut seen = Vec::new();
+    while let Ok(delivery) = tokio::time::timeout(Duration::from_millis(300), receiver.next()).await {
+        let delivery = delivery.unwrap().unwrap();
+        seen.push(id(&delivery).parse::<u32>().unwrap());
+        delivery.accept().await.unwrap();
+    }
+    // 64 MiB, and what is in flight.
+    assert!((67..75).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
+    assert!(logged.text().contains("messages are dropped"), "{}", logged.text());
+}
+
+/// The client keeps each header in a list of its own, in a table.
+#[tokio::test]
+async fn what_tiny_headers_take_counts_among_the_bytes_in_flight() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let headers: String = (0..10_000).map(|number| format!("x{number}:\r\n")).collect();
+    let block = format!("NATS/1.0\r\n{headers}\r\n");
+    put_raw(server.port(), "orders", block.as_bytes(), b"x").await;
+    let delivery = next(&mut receiver).await;
+    let size = delivery.received().size();
+    assert!(size >= 10_000 * 130, "{size}");
+    delivery.reject("x").await.unwrap();
 }
 
 #[tokio::test]

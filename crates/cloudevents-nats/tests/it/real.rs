@@ -587,6 +587,8 @@ async fn consumers_that_cannot_be_used() {
     ] {
         context.create_consumer_on_stream(config, on).await.unwrap();
     }
+    let without_data = pull::Config { headers_only: true, ..config("hollow", AckPolicy::Explicit, &subject) };
+    context.create_consumer_on_stream(without_data, on).await.unwrap();
     let push = push::Config {
         durable_name: Some("push".into()),
         deliver_subject: "push".into(),
@@ -597,6 +599,7 @@ async fn consumers_that_cannot_be_used() {
         ("?consumer=never", ErrorKind::Unsupported),
         ("?consumer=other", ErrorKind::InvalidUrl),
         ("?consumer=push", ErrorKind::Unsupported),
+        ("?consumer=hollow", ErrorKind::Unsupported), // events would have no data
         ("?consumer=mine&stream=missing", ErrorKind::Refused),
     ] {
         let error = receiver(&stream.url("x", query), strict()).await.unwrap_err();
