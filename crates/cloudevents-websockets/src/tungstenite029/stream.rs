@@ -224,7 +224,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     /// How much of the empty line after the head of the handshake was found; `None` behind it.
-    head: Option<usize>,
+    head: Option<u8>,
     /// The most bytes of a message. The client library refuses a larger frame by its header.
     limit: u64,
     /// The first byte of the frame.
@@ -250,7 +250,8 @@ struct Fragment {
     mask: Option<[u8; 4]>,
 }
 
-const EMPTY_LINE: &[u8; 4] = b"\r\n\r\n";
+/// All bytes of an empty line were found, with the end of the line before.
+const EMPTY_LINE: u8 = 3;
 
 impl Frames {
     /// The bytes that were read.
@@ -267,12 +268,14 @@ impl Frames {
     fn head(&mut self, read: &[u8]) -> usize {
         let mut found = self.head.unwrap_or_default();
         for (index, byte) in read.iter().enumerate() {
-            found = if EMPTY_LINE.get(found) == Some(byte) {
-                found.saturating_add(1)
-            } else {
-                usize::from(*byte == b'\r')
+            // Lines may end with LF alone, as for the client library.
+            found = match (found, *byte) {
+                (1 | 2, b'\n') => EMPTY_LINE,
+                (1, b'\r') => 2,
+                (_, b'\n') => 1,
+                _ => 0,
             };
-            if found == EMPTY_LINE.len() {
+            if found == EMPTY_LINE {
                 self.head = None;
                 return index.saturating_add(1);
             }
@@ -561,9 +564,13 @@ mod tests {
     /// However it arrives, what the client library reads first is the head, without what follows.
     #[tokio::test]
     async fn the_head_is_read_alone() {
-        let head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
-        let bytes = [&head[..], b"\x81\x02{}\x81\x02{"].concat();
-        for cut in 1..bytes.len() {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
+        for (head, cut) in
+            (1..head.len() + 7).flat_map(|cut| [(head.to_owned(), cut), (head.replace('\r', ""), cut)])
+        {
+            let head = head.as_bytes();
+            let bytes = [head, b"\x81\x02{}\x81\x02{"].concat();
+            let cut = cut.min(bytes.len() - 1);
             let (mut peer, stream) = tokio::io::duplex(1024);
             let mut stream = Metered::after_head(stream, 1024);
             let (first, second) = bytes.split_at(cut);
