@@ -4,6 +4,7 @@ use crate::envelope;
 use cloudevents_core::{Error, EventKey};
 use cloudevents_transport::Outgoing;
 use std::{
+    collections::BTreeSet,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -184,13 +185,13 @@ pub struct Attempt {
 
 /// How a target did lately. Stores keep it for targets that failed; a target without failures has none.
 ///
-/// The messages of a target are not rejected for failing while the target is unavailable, which is when three distinct messages in a
-/// row failed. Then one message is tried at a time, with growing pauses. If it is in order and is refused, so are those behind it that are,
-/// until one shows whose fault that is.
+/// The messages of a target are not rejected for failing while the target is unavailable, which is after three failures in a row: see
+/// [`Outbox::run`](crate::Outbox::run). Then one message is tried at a time, with growing pauses. If it is in order and is refused, so are
+/// those behind it that are, until one shows whose fault that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// The numbers of up to three messages that failed since the last success.
+    /// The numbers of the messages of up to three failures since the last success: three different ones if as many messages failed.
     pub failed: Vec<u64>,
     /// The number of pauses since the last success.
     pub pauses: u32,
@@ -201,17 +202,23 @@ pub struct Health {
     pub requested_until: Option<SystemTime>,
     /// The last error.
     pub reason: Box<str>,
-    /// Whether the program has disabled the target.
+    /// Whether the program has disabled the target ([`Outbox::disable`](crate::Outbox::disable)). A sender that disables one by itself,
+    /// as a webhook sender does after 410, shows it in its own state.
     pub is_disabled: bool,
 }
 
 impl Health {
-    /// The number of distinct messages that make an outage.
+    /// The number of failures in a row that make an outage.
     pub(crate) const OUTAGE: usize = 3;
 
     /// Whether the target counts as unavailable.
     pub fn is_outage(&self) -> bool {
         self.failed.len() >= Self::OUTAGE
+    }
+
+    /// Whether so many different messages failed that it is the fault of none of them.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.failed.iter().collect::<BTreeSet<_>>().len() >= Self::OUTAGE
     }
 
     /// Until when nothing is sent, if that is after `now`.

@@ -7,11 +7,15 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 /// The most jobs of a transaction.
 const TOGETHER: usize = 256;
+
+/// A wait for the lock of writers after which it is logged: nothing is sent meanwhile.
+const LONG: Duration = Duration::from_secs(5);
 
 /// A job gets the connection, or the reason why there is no transaction. What it returns gets the result of the commit.
 type Job = Box<dyn FnOnce(Result<&Connection, Error>, Undo) -> Finish + Send>;
@@ -103,7 +107,12 @@ impl Jobs {
         if !connection.is_autocommit() {
             drop(connection.execute_batch("ROLLBACK")); // a job has panicked
         }
+        let before = Instant::now();
         let begun = execute(connection, self.begin);
+        let waited = before.elapsed();
+        if waited >= LONG {
+            tracing::warn!(?waited, "the file of the outbox was locked by another connection");
+        }
         let mut finishes: Vec<Finish> = Vec::with_capacity(jobs.len());
         while let Some(job) = jobs.pop_front() {
             finishes.push(job(begun.as_ref().map(|()| connection).map_err(Clone::clone), undo));

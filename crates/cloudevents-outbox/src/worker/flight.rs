@@ -110,7 +110,7 @@ impl Flight {
 
     pub(super) fn tried(&self, is_own_fault: bool, is_suspect: bool) -> Tried {
         let (number, attempt, started) = (self.ticket.number, self.attempt, self.started);
-        Tried { number, attempt, started, is_own_fault, is_suspect }
+        Tried { number, attempt, started, in_order: self.ordered, is_own_fault, is_suspect }
     }
 
     /// What becomes of a message that was not tried, while its lease lasts. If it was to probe its target, another one can.

@@ -16,6 +16,7 @@ pub(super) struct Tried {
     pub(super) number: u64,
     pub(super) attempt: u32,
     pub(super) started: SystemTime,
+    pub(super) in_order: bool,
     /// Whether an error is the fault of this message.
     pub(super) is_own_fault: bool,
     /// Whether the target accepted other messages after it refused this one.
@@ -50,7 +51,7 @@ pub(super) fn judge(
     // What else is refused may be about the sender, such as a wrong token. It is the message's fault if others pass.
     if is_refused && tried.is_suspect {
         // If it was the sender's nevertheless, an outage begins with the third one, as for other failures.
-        fail(health, tried.number, error);
+        fail(health, tried, error);
         if !health.is_outage() {
             return Step::Dead(proven(error));
         }
@@ -62,7 +63,7 @@ pub(super) fn judge(
     if is_about_message {
         health.after_success(now);
     } else {
-        fail(health, tried.number, error);
+        fail(health, tried, error);
         health.requested_until = health.requested_until.max(requested_until(error, now));
     }
     if !health.is_outage() {
@@ -80,9 +81,19 @@ pub(super) fn judge(
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
     }
+    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible.
+    let may_be_own_fault = is_response(error) && error.is_temporary() && !health.is_of_several();
+    let ends = options.retry.wait(u32::MAX, Duration::ZERO, None, 0.0).is_none();
+    if may_be_own_fault && ends {
+        return match options.retry.wait(tried.attempt, elapsed, None, random) {
+            Some(wait) => Step::Retry { due: later(now, wait), counts: true },
+            None => Step::Dead(given_up(tried, error, elapsed)),
+        };
+    }
     let end = health.pause_end(now).unwrap_or(now);
     if options.retry.is_within_deadline(elapsed, since(end, now)) {
-        Step::Retry { due: health.paused_until.unwrap_or(end), counts: false }
+        // The pause is kept for the target, as above.
+        Step::Retry { due: now, counts: false }
     } else {
         Step::Dead(given_up(tried, error, elapsed))
     }
@@ -156,14 +167,27 @@ pub(super) fn proven(error: &Error) -> Box<str> {
 
 fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {
     let (attempts, seconds) = (tried.attempt, elapsed.as_secs());
-    first_kib(format!("given up after {attempts} attempts in {seconds} s: {error}"))
+    let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+    first_kib(format!("given up after {attempts} in {seconds} s: {error}"))
 }
 
-fn fail(health: &mut Health, number: u64, error: &Error) {
-    if !health.failed.contains(&number) && health.failed.len() < Health::OUTAGE {
-        health.failed.push(number);
+/// Notes a failure. Without a response, it is the target's; and of messages in order, only the first is tried: those count each time. What
+/// else fails may be at fault itself, and counts once.
+fn fail(health: &mut Health, tried: &Tried, error: &Error) {
+    let counts_again = !is_refusal(error) && (tried.in_order || !is_response(error));
+    let is_new = !health.failed.contains(&tried.number);
+    if health.is_outage() && is_new && !health.is_of_several() {
+        health.failed.remove(0);
+    }
+    if !health.is_outage() && (is_new || counts_again) {
+        health.failed.push(tried.number);
     }
     health.reason = reason(error);
+}
+
+/// Whether the target responded to the message. With a time until which it is unavailable, the response is not about the message.
+fn is_response(error: &Error) -> bool {
+    error.kind() == ErrorKind::Refused && error.retry_after().is_none()
 }
 
 fn place(receipt: &Receipt) -> String {

@@ -410,7 +410,10 @@ impl<S: Store, R: Route> Worker<S, R> {
         // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an
         // operator may have ended it meanwhile; this one counts, though it may be shorter.
         let requested_until = result.as_ref().err().and_then(|error| judge::requested_until(error, now));
-        let is_news = busy.health != before || requested_until.is_some() || flight.probes.is_some();
+        let is_news = busy.health != before
+            || busy.health.is_outage()
+            || requested_until.is_some()
+            || flight.probes.is_some();
         let health = is_news.then(|| Health { requested_until, ..busy.health.clone() });
         let is_paused = busy.health.is_pause_requested(now);
         let is_resting = busy.health.is_outage() || is_paused;

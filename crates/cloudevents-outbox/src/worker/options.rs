@@ -70,6 +70,17 @@ impl Default for OutboxOptions {
 }
 
 /// What the workers of an [`Outbox`](crate::Outbox) have done, in this process.
+///
+/// ```
+/// use cloudevents_outbox::OutboxMetrics;
+/// use cloudevents_transport::PrometheusPage;
+///
+/// let (mut page, metrics) = (PrometheusPage::new(), OutboxMetrics::default()); // of `Outbox::metrics`
+/// for (name, number) in metrics.iter() {
+///     page.counter(&format!("cloudevents_outbox_{name}_total"), "Of the outbox.", &[], number);
+/// }
+/// assert!(page.to_string().contains("cloudevents_outbox_dead_total 0\n"));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxMetrics {
@@ -83,6 +94,21 @@ pub struct OutboxMetrics {
     pub pauses: u64,
     /// Messages that this worker settled too late, after another worker had taken them.
     pub lost_leases: u64,
+}
+
+impl OutboxMetrics {
+    /// Returns names and numbers, for publishing them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let Self { delivered, retried, dead, pauses, lost_leases } = *self;
+        let numbers = [
+            ("delivered", delivered),
+            ("retried", retried),
+            ("dead", dead),
+            ("pauses", pauses),
+            ("lost_leases", lost_leases),
+        ];
+        numbers.into_iter()
+    }
 }
 
 /// One line.

@@ -15,6 +15,7 @@ mod kill;
 mod memory;
 mod once;
 mod order;
+mod outages;
 mod pauses;
 mod postgres;
 mod refusals;

@@ -71,13 +71,14 @@ pub(crate) fn fails_first(times: usize, error: Error, arrived: &Arrived) -> Send
 async fn what_fails_is_tried_again_with_growing_waits() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
-    let peer = fails_first(4, Error::new(ErrorKind::Timeout).with_detail("a slow peer"), &arrived);
+    let failure = Error::new(ErrorKind::Refused).with_temporary(true).with_detail("a sick peer");
+    let peer = fails_first(4, failure, &arrived);
     outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
     let waited = arrived.times()[0].1 - begin;
     assert!(waited >= 15 * SECOND && waited < 17 * SECOND, "{waited:?}"); // 1 + 2 + 4 + 8
-    assert_eq!(statuses(&outbox, number).await, ["timeout", "timeout", "timeout", "timeout", "delivered"]);
+    assert_eq!(statuses(&outbox, number).await, ["refused", "refused", "refused", "refused", "delivered"]);
     let attempts = outbox.attempts(number).await.unwrap();
-    assert_eq!(&*attempts[0].detail, "the time limit passed: a slow peer [timeout]");
+    assert_eq!(&*attempts[0].detail, "the peer refused this: a sick peer [refused]");
     assert_eq!((outbox.metrics().retried, outbox.metrics().delivered), (4, 1));
 }
 
@@ -103,15 +104,16 @@ async fn the_last_attempt_makes_a_dead_letter() {
     let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
     let mut options = options();
     options.retry = options.retry.with_attempts(3);
-    let peer = fails_first(usize::MAX, Error::new(ErrorKind::Timeout), &arrived);
+    let failure = Error::new(ErrorKind::Refused).with_temporary(true);
+    let peer = fails_first(usize::MAX, failure.clone(), &arrived);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
     let dead = outbox.find(Query::default()).await.unwrap().remove(0);
     assert_eq!((dead.state, dead.attempts), (State::Dead, 3));
-    assert!(dead.reason.unwrap().starts_with("given up after 3 attempts in 3 s: the time limit passed"));
-    assert_eq!(statuses(&outbox, number).await, ["timeout"; 3]);
+    assert!(dead.reason.unwrap().starts_with("given up after 3 attempts in 3 s: the peer refused this"));
+    assert_eq!(statuses(&outbox, number).await, ["refused"; 3]);
     // A replay gives it three more.
     assert_eq!(outbox.replay(Query::default().with_number(number)).await.unwrap(), 1);
-    let peer = fails_first(2, Error::new(ErrorKind::Timeout), &arrived);
+    let peer = fails_first(2, failure, &arrived);
     outbox.run(to([("a", peer)]), self::options()).until(done(&outbox)).await.unwrap();
     assert_eq!(arrived.ids(), ["1"]);
 }

@@ -105,6 +105,9 @@ async fn work(store: MemoryStore, stopped: watch::Receiver<bool>) {
     };
     let mut options = OutboxOptions::default();
     options.retry = RetrySchedule::exponential(SECOND, 600 * SECOND).with_deadline(world.script().deadline);
+    if let Some(attempts) = world.script().attempts {
+        options.retry = options.retry.with_attempts(attempts);
+    }
     options.pauses = Backoff::default().with_delays(SECOND, 300 * SECOND);
     options.lease = LEASE;
     options.poll = 30 * SECOND;

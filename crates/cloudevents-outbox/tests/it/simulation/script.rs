@@ -21,6 +21,8 @@ pub(super) struct Script {
     pub(super) messages: Vec<Message>,
     pub(super) workers: Vec<Program>,
     pub(super) deadline: Duration,
+    /// The most attempts that count.
+    pub(super) attempts: Option<u32>,
     /// When an operator resumes which target.
     pub(super) resumes: Vec<(Duration, &'static str)>,
     weather: Vec<Weather>,
@@ -74,6 +76,8 @@ pub(super) enum Sky {
     /// Takes from 20 to 40 seconds.
     Slow,
     Denies,
+    /// Responds with failures that pass, which may be about the message.
+    Sick,
     Busy(Duration),
     /// The senders of all workers hold messages back.
     HeldBack(Duration),
@@ -127,6 +131,7 @@ impl Script {
                     Sky::Slow,
                     Sky::Slow,
                     Sky::Denies,
+                    Sky::Sick,
                     Sky::Busy(Duration::from_secs(wait)),
                     Sky::HeldBack(Duration::from_secs(wait)),
                 ];
@@ -148,7 +153,8 @@ impl Script {
             })
             .collect();
         let resumes = (0..rng.below(3)).map(|_| (seconds(&mut rng, 2 * HOUR), rng.pick(&TARGETS))).collect();
-        Self { messages, workers, deadline: Duration::from_secs(2 * HOUR), resumes, weather }
+        let attempts = rng.percent(50).then_some(12);
+        Self { messages, workers, deadline: Duration::from_secs(2 * HOUR), attempts, resumes, weather }
     }
 
     /// Whether targets do nothing but refuse some messages.

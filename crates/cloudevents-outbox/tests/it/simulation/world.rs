@@ -63,6 +63,9 @@ struct Seen {
     /// The end of the first refusal.
     refused: Option<Instant>,
     requested: bool,
+    /// The end of the first failure, and whether the target responded so: then it may be the message's own fault.
+    failed: Option<Instant>,
+    is_sick: bool,
     /// Until when the message was pending.
     ended: Option<Instant>,
 }
@@ -157,6 +160,7 @@ impl World {
             (_, Sky::Away) => Err(Error::new(ErrorKind::Unreachable)),
             (_, Sky::HeldBack(wait)) => Err(OwnWait::error("the rate is used up", wait)),
             (_, Sky::Busy(wait)) => Err(Error::new(ErrorKind::Refused).with_retry_after(wait)),
+            (_, Sky::Sick) => Err(Error::new(ErrorKind::Refused).with_temporary(true)),
             (_, Sky::Denies) | (Does::IsDenied, _) => Err(Error::new(ErrorKind::Refused)),
             (Does::IsPoison, _) => Err(Error::new(ErrorKind::InvalidData)),
             (Does::Succeeds, _) => Ok(Receipt::new()),
@@ -219,6 +223,7 @@ impl World {
             || (seen.refused.is_some() && (message.place == next.place || self.is_proven(&model, before)))
             || is_late
             || seen.requested
+            || self.may_use_up_attempts(&model, message, seen)
     }
 
     /// Whether the place of this message has accepted another one that was begun after it refused this one.
@@ -261,6 +266,14 @@ impl World {
         pauses.any(|pause| pause.until + 2 * SKEW + LAST_WAIT > deadline)
     }
 
+    /// Whether this message may be dead by its attempts: its target responded to it with failures, or took other messages meanwhile.
+    fn may_use_up_attempts(&self, model: &Model, message: &Message, seen: &Seen) -> bool {
+        let others = model.seen.iter().filter(|(other, _)| self.message(**other).target == message.target);
+        let mut passed = others.filter_map(|(_, other)| other.accepted.map(|(_, last)| last));
+        self.0.script.attempts.is_some()
+            && (seen.is_sick || seen.failed.is_some_and(|failed| passed.any(|last| last + SETTLE >= failed)))
+    }
+
     fn responds(&self, by: (usize, u32), number: u64, begun: Instant, result: &Result<Receipt, Error>) {
         self.note(format_args!(
             "{number} gets {:?}",
@@ -275,20 +288,24 @@ impl World {
                 let first = seen.accepted.map_or(begun, |(first, _)| first);
                 seen.accepted = Some((first, begun));
             }
-            Err(error) => match error.retry_after() {
-                Some(wait) => {
-                    // A message that would be tried after its deadline is given up.
-                    let waited = self.passed().saturating_sub(message.at);
-                    seen.requested |= waited + wait.min(DAY) + LAST_WAIT > self.0.script.deadline;
-                    let until = now + wait.min(DAY);
-                    let pause = Pause { of: by, at: now, until, stored: None };
-                    model.pauses.entry(message.target.to_owned()).or_default().push(pause);
+            Err(error) => {
+                seen.failed.get_or_insert(now);
+                seen.is_sick |= error.kind() == ErrorKind::Refused && error.retry_after().is_none();
+                match error.retry_after() {
+                    Some(wait) => {
+                        // A message that would be tried after its deadline is given up.
+                        let waited = self.passed().saturating_sub(message.at);
+                        seen.requested |= waited + wait.min(DAY) + LAST_WAIT > self.0.script.deadline;
+                        let until = now + wait.min(DAY);
+                        let pause = Pause { of: by, at: now, until, stored: None };
+                        model.pauses.entry(message.target.to_owned()).or_default().push(pause);
+                    }
+                    None if !error.is_temporary() => {
+                        seen.refused.get_or_insert(now);
+                    }
+                    None => {}
                 }
-                None if !error.is_temporary() => {
-                    seen.refused.get_or_insert(now);
-                }
-                None => {}
-            },
+            }
         }
     }
 
@@ -340,7 +357,10 @@ impl World {
             } else if row.reason.starts_with("refused while other messages are accepted") {
                 self.is_proven(&model, number)
             } else if row.reason.starts_with("given up") || row.reason.starts_with("not sent within") {
-                is_late || seen.is_some_and(|seen| seen.requested) || self.is_paused_too_long(&model, message)
+                is_late
+                    || seen.is_some_and(|seen| seen.requested)
+                    || self.is_paused_too_long(&model, message)
+                    || seen.is_some_and(|seen| self.may_use_up_attempts(&model, message, seen))
             } else {
                 message.does == Does::IsPoison && refused.is_some()
             }

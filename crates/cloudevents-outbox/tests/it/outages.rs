@@ -1,0 +1,161 @@
+//! Outages of targets with few messages, or with messages in order: of these, only the first one is tried.
+
+use crate::{
+    tools::{Arrived, MINUTE, SECOND, event, id, sender},
+    worker::{done, enqueue, options, outbox, to},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_outbox::{Entry, Outbox, OutboxOptions, Query, RetrySchedule, State, Store};
+use cloudevents_transport::{Receipt, Sender};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A peer that fails with this error until this time.
+fn away_until(until: Instant, error: Error, arrived: &Arrived) -> Sender {
+    let arrived = arrived.clone();
+    sender(move |outgoing| {
+        let is_away = Instant::now() < until;
+        if !is_away {
+            arrived.note(&outgoing);
+        }
+        let error = error.clone();
+        async move { if is_away { Err(error) } else { Ok(Receipt::new()) } }
+    })
+}
+
+/// A peer that fails with this error for this message, whenever it comes.
+fn fails_for(poison: &'static str, error: Error, arrived: &Arrived) -> Sender {
+    let arrived = arrived.clone();
+    sender(move |outgoing| {
+        let is_poison = id(&outgoing) == poison;
+        if !is_poison {
+            arrived.note(&outgoing);
+        }
+        let error = error.clone();
+        async move { if is_poison { Err(error) } else { Ok(Receipt::new()) } }
+    })
+}
+
+async fn enqueue_in_order(outbox: &Outbox<impl Store>, ids: std::ops::Range<usize>) {
+    outbox.enqueue_all(ids.map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+}
+
+async fn dead(outbox: &Outbox<impl Store>) -> Vec<String> {
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    dead.into_iter().map(|record| format!("{}: {}", record.id.unwrap(), record.reason.unwrap())).collect()
+}
+
+fn attempts(number: u32) -> OutboxOptions {
+    let mut options = options();
+    options.retry = options.retry.with_attempts(number);
+    options
+}
+
+/// A response that says nothing about a time: it may be about the message.
+fn response() -> Error {
+    Error::new(ErrorKind::Refused).with_temporary(true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_in_order_and_no_lone_one_is_dead_while_its_target_does_not_respond() {
+    const AWAY: Duration = Duration::from_secs(2 * 3600);
+    let errors = [
+        Error::new(ErrorKind::Unreachable),
+        Error::new(ErrorKind::Timeout),
+        Error::new(ErrorKind::Disconnected),
+        response().with_retry_after(SECOND),
+    ];
+    for error in errors {
+        for (number, in_order) in [(1, false), (2, false), (1, true), (10, true)] {
+            let what = format!("{number} of {error}, in order: {in_order}");
+            let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+            match in_order {
+                true => enqueue_in_order(&outbox, 0..number).await,
+                false => enqueue(&outbox, "a", 0..number).await,
+            }
+            let peer = away_until(begin + AWAY, error.clone(), &arrived);
+            outbox.run(to([("a", peer)]), attempts(6)).until(done(&outbox)).await.unwrap();
+            assert!(dead(&outbox).await.is_empty(), "{what}: {:?}", dead(&outbox).await);
+            let ids: Vec<usize> = arrived.ids().iter().map(|id| id.parse().unwrap()).collect();
+            assert!(ids.len() == number && (ids.is_sorted() || !in_order), "{what}: {ids:?}");
+            // The longest pause is five minutes.
+            let late = arrived.times()[0].1 - begin - AWAY;
+            assert!(late < 6 * MINUTE, "{what}: late by {late:?}");
+            assert!((20..80).contains(&outbox.metrics().pauses), "{what}: {}", outbox.metrics());
+        }
+    }
+}
+
+/// With the schedule of waits up to an hour.
+#[tokio::test(start_paused = true)]
+async fn a_target_in_order_that_responds_with_failures_is_tried_again_by_the_pauses_of_targets() {
+    const AWAY: Duration = Duration::from_secs(10 * 3600);
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    enqueue_in_order(&outbox, 0..5).await;
+    let mut options = options();
+    options.retry = OutboxOptions::default().retry;
+    let peer = away_until(begin + AWAY, response(), &arrived);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    let late = arrived.times()[0].1 - begin - AWAY;
+    assert!(late < 6 * MINUTE && arrived.len() == 5, "late by {late:?}");
+    assert!(outbox.metrics().pauses > 20, "{}", outbox.metrics());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_ends_the_pause_of_an_outage_for_the_message_that_tried_the_target() {
+    for in_order in [false, true] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let entry = Entry::new("a", event(1));
+        outbox.enqueue(if in_order { entry.in_order() } else { entry }).await.unwrap();
+        let peer = away_until(begin + 60 * MINUTE, Error::new(ErrorKind::Unreachable), &arrived);
+        let resuming = async {
+            sleep(60 * MINUTE + SECOND).await;
+            assert_eq!(arrived.len(), 0);
+            outbox.resume("a").await.unwrap();
+            arrived.until(1).await;
+        };
+        outbox.run(to([("a", peer)]), options()).until(resuming).await.unwrap();
+        assert!(begin.elapsed() < 60 * MINUTE + 2 * SECOND, "{:?}", begin.elapsed());
+    }
+}
+
+/// The target may be well, and the message at fault.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_its_target_responds_to_with_failures_is_dead_by_its_attempts() {
+    for in_order in [false, true] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let entries =
+            |id| if in_order { Entry::new("a", event(id)).in_order() } else { Entry::new("a", event(id)) };
+        outbox.enqueue_all((0..5).map(entries)).await.unwrap();
+        let mut options = options();
+        options.retry = RetrySchedule::exponential(SECOND, 20 * MINUTE).with_jitter(0).with_attempts(9);
+        let peer = fails_for("0", response(), &arrived);
+        outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+        let dead = dead(&outbox).await;
+        assert!(dead.len() == 1 && dead[0].starts_with("0: given up after 9 attempts"), "{dead:?}");
+        assert_eq!(arrived.ids(), ["1", "2", "3", "4"]);
+        // No attempt came earlier than the schedule says: 1 + 2 + 4 and so on.
+        assert!(begin.elapsed() >= 255 * SECOND, "{:?}", begin.elapsed());
+    }
+}
+
+/// It makes its target hang, and others pass.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_gets_no_response_while_others_do_is_dead_by_its_attempts() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..1).await;
+    let peer = fails_for("0", Error::new(ErrorKind::Timeout), &arrived);
+    let others = async {
+        for other in 1..40 {
+            enqueue(&outbox, "a", other..other + 1).await;
+            sleep(10 * MINUTE).await;
+        }
+    };
+    outbox.run(to([("a", peer)]), attempts(8)).until(others).await.unwrap();
+    let dead = dead(&outbox).await;
+    assert!(dead.len() == 1 && dead[0].starts_with("0: given up after 8 attempts"), "{dead:?}");
+    assert_eq!(arrived.len(), 39);
+    // None waited for longer than two pauses.
+    let times = arrived.times();
+    assert!(times.windows(2).all(|pair| pair[1].1 - pair[0].1 < 21 * MINUTE));
+}
