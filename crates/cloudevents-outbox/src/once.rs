@@ -128,6 +128,22 @@ impl<S: InboxStore> Inbox<S> {
         self.record(started, until).await
     }
 
+    /// Records that the event was not handled, as [`abandon`](Self::abandon) does: a store that is away, or in which a transaction of the
+    /// handler still has the event, is asked again for as long as a lease. Needs tokio's timer.
+    pub async fn abandon_patiently(&self, started: Started) -> Result<bool, Error> {
+        let (until, mut pause) = (self.lease_ends(), FIRST);
+        loop {
+            match self.abandon(started.clone()).await {
+                Err(error) if error.is_temporary() && self.now() < until => {
+                    tracing::debug!(event = %started.key, %error, ?pause, "the event cannot be given up: the store is asked again");
+                }
+                ended => return ended,
+            }
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST);
+        }
+    }
+
     async fn record(&self, started: Started, until: SystemTime) -> Result<bool, Error> {
         let (name, mut pause) = (started.key.clone(), FIRST);
         loop {
@@ -171,7 +187,7 @@ impl<S: InboxStore + Clone> Drop for Beginning<S> {
         }
         let (inbox, started) = (self.inbox.clone(), self.started.clone());
         runtime.spawn(async move {
-            if let Err(error) = inbox.abandon(started).await {
+            if let Err(error) = inbox.abandon_patiently(started).await {
                 tracing::warn!(%error, "an event could not be given up; its next delivery waits for the lease");
             }
         });

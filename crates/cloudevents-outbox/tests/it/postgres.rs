@@ -21,7 +21,7 @@ use std::{
 use tokio::{
     io::{self, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -540,6 +540,46 @@ async fn an_event_whose_transaction_outlives_its_lease_holds_up_no_other() {
     assert!(inbox.complete(started.clone()).await.unwrap());
     assert!(!inbox.abandon(started).await.unwrap());
     assert_eq!(inbox.begin(key).await.unwrap(), Begun::Done);
+}
+
+/// A transaction that is dropped is rolled back a little later, and one whose statement still runs when that has ended.
+#[tokio::test]
+async fn an_event_is_given_up_though_the_transaction_of_its_handler_still_has_it() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let inbox = Inbox::new(store(&schema).await, "billing");
+    let mut client = client(&schema).await;
+    let key = event("1").key();
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let rolling_back = tokio::spawn({
+        let (held, release) = (Arc::clone(&held), Arc::clone(&release));
+        let Begun::First(started) = inbox.begin(key.clone()).await.unwrap() else { panic!() };
+        inbox.abandon(started).await.unwrap();
+        async move {
+            release.notified().await;
+            let transaction = client.transaction().await.unwrap();
+            let update = "UPDATE ce_inbox SET completed = 1";
+            transaction.execute(update, &[]).await.unwrap();
+            held.notify_one();
+            sleep(Duration::from_millis(500)).await;
+            transaction.rollback().await.unwrap();
+        }
+    });
+    let handled = inbox.once_with(key.clone(), async |_| {
+        release.notify_one();
+        held.notified().await;
+        Err::<(), _>("another service failed")
+    });
+    assert!(handled.await.is_err());
+    rolling_back.await.unwrap();
+    let again = async {
+        while !matches!(inbox.begin(key.clone()).await.unwrap(), Begun::First(_)) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), again).await.expect("it waits for the lease");
 }
 
 /// What a target responds is stored, whatever characters it has. Where that is impossible, nothing is sent.

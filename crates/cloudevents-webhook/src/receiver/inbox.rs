@@ -137,7 +137,7 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        self.inbox.abandon(self.started(DeliveryClaim { key, claim })?).await.map(drop)
+        self.inbox.abandon_patiently(self.started(DeliveryClaim { key, claim })?).await.map(drop)
     }
 }
 
