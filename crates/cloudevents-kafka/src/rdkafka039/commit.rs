@@ -137,7 +137,9 @@ fn commit_all(client: &BaseConsumer<Group>, topics: &[String], lists: &mpsc::Rec
     let mut looked = Instant::now();
     loop {
         if looked.elapsed() >= LOOK && client.context().has_joined() {
-            client.context().state.look(client.client(), topics.first().map(String::as_str));
+            if !client.context().misses_topics() {
+                client.context().state.look(client.client(), topics.first().map(String::as_str));
+            }
             fetch::look_for_unknown(client, topics);
             looked = Instant::now();
         }
@@ -158,7 +160,7 @@ fn commit_all(client: &BaseConsumer<Group>, topics: &[String], lists: &mpsc::Rec
             Ok(()) => {
                 tracing::trace!(partitions = marks.len(), "committed");
                 books.commit_error = None;
-                group.state.connected();
+                group.connected();
                 for (partition, (offset, epoch)) in marks {
                     // If it came back meanwhile, this is not its commit.
                     if books.assigned.epoch(&partition) == Some(epoch) {

@@ -183,14 +183,18 @@ impl State {
 
     /// A broker has answered.
     pub(super) fn connected(&self) {
-        if !self.connected.load(Ordering::Relaxed) && !self.connected.swap(true, Ordering::AcqRel) {
+        if !self.is_connected() && !self.connected.swap(true, Ordering::AcqRel) {
             self.reporter.connected(None);
         }
     }
 
-    /// There is no client that works, for now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    /// There is no client that works, or no topic, for now.
     pub(super) fn lost(&self, error: &Error) {
-        if self.connected.swap(false, Ordering::AcqRel) {
+        if !self.over.load(Ordering::Acquire) && self.connected.swap(false, Ordering::AcqRel) {
             self.reporter.lost(error);
         }
     }

@@ -4,6 +4,8 @@ use super::refusal::{OfBatch, refuses_batch};
 use cloudevents_core::{Error, ErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+const DAMAGED: &str = "a batch is damaged: seek behind it, or reset the offset of the group";
+
 /// Converts an error of rdkafka. Omits the values of settings, some of which are secret.
 #[cold]
 pub(super) fn failed(error: KafkaError) -> Error {
@@ -13,16 +15,15 @@ pub(super) fn failed(error: KafkaError) -> Error {
             .with_detail(format!("librdkafka does not accept this setting, or not with this value: {name}"));
     }
     let (kind, help) = match error.rdkafka_error_code() {
-        Some(Code::MessageSizeTooLarge) if matches!(error, KafkaError::MessageConsumption(_)) => {
-            (ErrorKind::TooLarge, "raise `receive.message.max.bytes`, or seek behind the record")
-        }
         Some(Code::NotImplemented) => (
             ErrorKind::Unsupported,
             "for batches that are compressed with gzip or zstd, turn on the feature `gzip` or `zstd` of cloudevents-kafka (`kafka-gzip` or \
              `kafka-zstd` of cloudevents-kit); snappy and lz4 are built in",
         ),
-        Some(Code::BadCompression | Code::BadMessage) => {
-            (ErrorKind::Unsupported, "a batch is damaged: seek behind it, or reset the offset of the group")
+        Some(Code::BadCompression | Code::BadMessage) => (ErrorKind::Unsupported, DAMAGED),
+        // Of a record that is sent, it says something else.
+        Some(Code::InvalidMessage) if matches!(error, KafkaError::MessageConsumption(_)) => {
+            (ErrorKind::Unsupported, DAMAGED)
         }
         Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) => (
             ErrorKind::TooLarge,

@@ -54,8 +54,7 @@ impl Fetcher {
     fn read(&self, message: &BorrowedMessage<'_>) -> Option<Fetched> {
         let (number, offset) = place(message)?;
         let (partition, epoch) = self.client.context().assignment(message.topic(), number)?;
-        self.client.context().refusals.logged_in();
-        self.client.context().state.connected();
+        self.client.context().came();
         let received = read(message, (partition.clone(), offset), &self.decoding);
         let size = received.size();
         Some(Fetched { epoch, size, record: Record::new(partition, offset, received).under(epoch) })
@@ -63,43 +62,75 @@ impl Fetcher {
 }
 
 /// How long a topic that was there may be unknown: one that is deleted may be made again, and a broker that restarts may not know it yet.
+/// Also, how long the group has to assign its partitions again, once it is known.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// Since when a topic is unknown, or when the receiver last got an error because of it. librdkafka reports it once, and goes on looking.
+/// Whether a topic is unknown, or all are known again but not for long. librdkafka reports it once, and goes on looking.
 #[derive(Default)]
-pub(super) struct Unknown(Mutex<Option<Instant>>);
+pub(super) struct Unknown(Mutex<Option<Seen>>);
+
+struct Seen {
+    all_known: bool,
+    /// Since when, or when the receiver last got an error because of it.
+    since: Instant,
+}
 
 impl Unknown {
     pub(super) fn begin(&self) {
-        self.lock().get_or_insert_with(Instant::now);
+        self.note(false);
     }
 
-    fn is_long(&self) -> bool {
-        self.lock().is_some_and(|since| since.elapsed() >= UNKNOWN_FOR)
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().is_none()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+    /// Notes whether all topics are known. Returns for how long that has been so, unless it is new.
+    fn note(&self, all_known: bool) -> Option<Duration> {
+        let mut seen = self.lock();
+        if let Some(seen) = &*seen
+            && seen.all_known == all_known
+        {
+            return Some(seen.since.elapsed());
+        }
+        *seen = Some(Seen { all_known, since: Instant::now() });
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Seen>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks for these topics when one has been unknown for long. It is an error if it still is. Blocks for a second per topic at most.
+/// Asks for these topics while one is unknown. It is an error if it is for long. Blocks for a second per topic at most.
 pub(super) fn look_for_unknown(client: &BaseConsumer<Group>, topics: &[String]) {
     let group = client.context();
-    if !group.unknown.is_long() {
+    if group.unknown.is_over() {
         return;
+    }
+    let error = failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition));
+    if group.misses_topics() {
+        // A broker may have answered the other thread at the moment when it was noted.
+        group.state.lost(&error);
     }
     for topic in topics {
         let Ok(metadata) = client.fetch_metadata(Some(topic), LOOK) else { return };
         let code = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
         if is_unknown_topic(code) {
-            *group.unknown.lock() = Some(Instant::now());
-            let error = failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition));
-            group.handover.fail(error.with_detail(format!("the topic `{topic}` does not exist any more")));
+            if group.unknown.note(false).is_some_and(|time| time >= UNKNOWN_FOR) {
+                *group.unknown.lock() = Some(Seen { all_known: false, since: Instant::now() });
+                group
+                    .handover
+                    .fail(error.with_detail(format!("the topic `{topic}` does not exist any more")));
+            }
             return;
         }
     }
-    *group.unknown.lock() = None;
+    match group.unknown.note(true) {
+        // librdkafka looks at all topics every five minutes only, and joins the group for those that it finds.
+        None => drop(client.fetch_metadata(None, LOOK)),
+        Some(time) if time >= UNKNOWN_FOR => *group.unknown.lock() = None,
+        Some(_) => {}
+    }
 }
 
 fn is_unknown_topic(code: Option<RDKafkaErrorCode>) -> bool {
@@ -129,7 +160,8 @@ fn judge(error: KafkaError, group: &Group) -> Step {
                 | RDKafkaErrorCode::NotImplemented
                 | RDKafkaErrorCode::BadCompression
                 | RDKafkaErrorCode::BadMessage
-                | RDKafkaErrorCode::MessageSizeTooLarge
+                // A broker cannot read it.
+                | RDKafkaErrorCode::InvalidMessage
         )
     );
     tracing::warn!(%error, fatal, "consuming from Kafka");
@@ -140,8 +172,32 @@ fn judge(error: KafkaError, group: &Group) -> Step {
     if is_login(&error) {
         return group.refusals.are_final().map_or(Step::Other, Step::Error);
     }
-    if is_unknown_topic(error.rdkafka_error_code()) && group.is_unknown() {
+    if is_unknown_topic(error.rdkafka_error_code()) && group.is_unknown(&error) {
         return Step::Other;
     }
     if telling { Step::Error(failed(error)) } else { Step::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdkafka039::handover::Handover;
+    use cloudevents_transport::{
+        Bounds,
+        binding::log::{Ledger, LogOptions},
+    };
+
+    #[tokio::test]
+    async fn an_error_is_told_if_its_partition_stops_with_it() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let group = Group::new(ledger, Arc::new(Handover::new(Bounds::default())), Duration::ZERO);
+        let judged = |code| judge(KafkaError::MessageConsumption(code), &group);
+        // By librdkafka, and by the broker.
+        for code in [RDKafkaErrorCode::BadMessage, RDKafkaErrorCode::InvalidMessage] {
+            let Step::Error(error) = judged(code) else { panic!("{code}") };
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:#}");
+        }
+        // Many responses without a record, as of compacted topics, are no record that is too large: librdkafka goes on behind them.
+        assert!(matches!(judged(RDKafkaErrorCode::MessageSizeTooLarge), Step::Other));
+    }
 }

@@ -4,6 +4,8 @@
 //! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
 //! always `earliest`, and the end is looked up here for partitions of which the group has committed nothing. Those that came after the
 //! receiver was opened, in a topic that grows or in a new one, start at their beginning: what came before the client knew them is new, too.
+//! A topic that is deleted and made again is no new one: librdkafka reports the same for one that is unknown for a moment, whose past the
+//! group was to skip.
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
@@ -56,11 +58,6 @@ impl Opening {
         }
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
-    }
-
-    /// A topic was deleted, and may be made again: what is without a position from now on is new.
-    pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn had(&self, topic: &str, number: i32) -> bool {

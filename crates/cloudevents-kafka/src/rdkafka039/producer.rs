@@ -76,6 +76,7 @@ impl Producer {
         timeout: Duration,
         tokens: Option<Arc<Keeper>>,
     ) -> Result<Self, Error> {
+        check_gaps(&config)?;
         let kib = config.get("queue.buffering.max.kbytes").and_then(|kib| kib.parse().ok());
         let queue = kib.unwrap_or(usize::MAX).saturating_mul(1024);
         let client = open(&config, Reports { tokens, ..Reports::default() }).map_err(failed)?;
@@ -101,7 +102,7 @@ impl Producer {
                 let report = || client.poll(Duration::ZERO);
                 let answered = reports.refusals.connected(client.client(), Some(&topic), timeout, report);
                 if answered.is_ok() {
-                    reports.state.connected();
+                    reports.connected();
                 }
                 let _ = connected.send(answered);
                 run(client, &signals, &topic, &config);
@@ -242,6 +243,18 @@ fn open(config: &ClientConfig, reports: Reports) -> Result<Arc<Client>, KafkaErr
     Ok(client)
 }
 
+/// After a fatal error, another client would send what comes behind the gap.
+fn check_gaps(config: &ClientConfig) -> Result<(), Error> {
+    const GAPLESS: &str = "enable.gapless.guarantee";
+    let gapless = config.create_native_config().and_then(|native| native.get(GAPLESS)).map_err(failed)?;
+    if gapless == "true" {
+        return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
+            "the setting {GAPLESS}: a sender goes on after a record that was given up"
+        )));
+    }
+    Ok(())
+}
+
 /// Serves one client, and another one after a fatal error, until no task sends any more and every record has its report.
 fn run(mut client: Arc<Client>, signals: &Signals, topic: &str, config: &ClientConfig) {
     let backoff = Backoff::default().with_delays(Duration::from_secs(1), Duration::from_secs(60));
@@ -329,6 +342,8 @@ struct Reports {
     refusals: Refusals,
     state: Arc<State>,
     tokens: Option<Arc<Keeper>>,
+    /// After a fatal error.
+    stopped: AtomicBool,
     /// The client that reports.
     client: OnceLock<Weak<Client>>,
 }
@@ -341,6 +356,13 @@ impl Reports {
             state: Arc::clone(&self.state),
             tokens: self.tokens.clone(),
             ..Self::default()
+        }
+    }
+
+    /// A broker has answered. That is no help to a client that is stopped.
+    fn connected(&self) {
+        if !self.stopped.load(Ordering::Acquire) {
+            self.state.connected();
         }
     }
 
@@ -365,6 +387,7 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.stopped.store(true, Ordering::Release);
             return self.state.lost(&self.fatal().unwrap_or_else(|| failed(error)));
         }
         self.refusals.hear(&error, reason);
@@ -383,7 +406,7 @@ impl ProducerContext for Reports {
         let (_pass, alone) = self.batches.report(handed);
         let result = match result {
             Ok(message) => {
-                self.state.connected();
+                self.connected();
                 self.refusals.logged_in();
                 self.batches.acquit(message);
                 let mut receipt = Receipt::new().with_place(topic);

@@ -5,6 +5,7 @@ use super::{
     connection::State,
     connection::{Refusals, is_login},
     control::Latest,
+    failure::failed,
     fetch::Unknown,
     first,
     handover::{Handover, HeldBack},
@@ -52,9 +53,11 @@ pub(super) struct Group {
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
     pub(super) opening: first::Opening,
-    /// Whether it ever had partitions.
+    /// Whether the group ever gave it partitions, or a message came.
     had_some: AtomicBool,
     pub(super) unknown: Unknown,
+    /// Whether topics may come and go: there is a pattern.
+    pub(super) may_go: bool,
     /// Whether the group has let it in. Before that, nothing can come.
     pub(super) has_joined: AtomicBool,
 }
@@ -128,6 +131,7 @@ impl Group {
             opening: first::Opening::default(),
             had_some: AtomicBool::new(false),
             unknown: Unknown::default(),
+            may_go: false,
             has_joined: AtomicBool::new(false),
         }
     }
@@ -149,15 +153,36 @@ impl Group {
     /// The group has let it in, with or without partitions.
     pub(super) fn joined(&self) {
         self.has_joined.store(true, Ordering::Release);
-        self.state.connected();
+        self.connected();
+    }
+
+    /// A message has come.
+    pub(super) fn came(&self) {
+        self.had_some.store(true, Ordering::Release);
+        self.refusals.logged_in();
+        self.connected();
+    }
+
+    /// A broker has answered.
+    pub(super) fn connected(&self) {
+        if !self.state.is_connected() && !self.misses_topics() {
+            self.state.connected();
+        }
+    }
+
+    /// Whether a topic is unknown, or its partitions may not be assigned again yet. It is not connected then: there may be messages.
+    pub(super) fn misses_topics(&self) -> bool {
+        !self.may_go && !self.unknown.is_over()
     }
 
     /// A topic is not known any more, or not for a moment. Returns whether it may be one that was read.
-    pub(super) fn is_unknown(&self) -> bool {
+    pub(super) fn is_unknown(&self, error: &KafkaError) -> bool {
         let had_some = self.had_some.load(Ordering::Acquire);
         if had_some {
-            self.opening.forget();
             self.unknown.begin();
+        }
+        if self.misses_topics() {
+            self.state.lost(&failed(error.clone()));
         }
         had_some
     }
@@ -191,6 +216,9 @@ impl Group {
             tracing::warn!(%error, assigns, "librdkafka does not accept the new assignment");
         }
         if assigns {
+            if list.count() > 0 {
+                self.had_some.store(true, Ordering::Release);
+            }
             self.joined();
         }
     }
@@ -202,9 +230,6 @@ impl Group {
             true => first::at_the_end(client, list, &self.opening, stopped),
             false => Vec::new(),
         };
-        if list.count() > 0 {
-            self.had_some.store(true, Ordering::Release);
-        }
         let mut books = self.books();
         for partition in partitions(list) {
             // librdkafka determines the start position.

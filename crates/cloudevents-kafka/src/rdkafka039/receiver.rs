@@ -229,8 +229,8 @@ impl KafkaReceiver {
         let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
         (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
         // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.
-        let is_unsaid = config.get("group.protocol") == Some("consumer")
-            || topics.iter().any(|topic| topic.starts_with('^'));
+        group.may_go = topics.iter().any(|topic| topic.starts_with('^'));
+        let is_unsaid = config.get("group.protocol") == Some("consumer") || group.may_go;
         group.has_joined = is_unsaid.into();
         let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
         let waker = Arc::clone(&handover);

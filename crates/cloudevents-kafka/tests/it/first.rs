@@ -1,15 +1,19 @@
 //! The first position of a group, and those that do not exist any more.
 
 use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
-use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver};
-use cloudevents_testkit::kafka::Broker;
-use cloudevents_transport::Receiver;
+use cloudevents_core::ErrorKind;
+use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver};
+use cloudevents_testkit::kafka::{Broker, Refusal};
+use cloudevents_transport::{Partition, Receiver};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
 };
-use std::ops::Range;
-use tokio::{task::spawn_blocking, time::sleep};
+use std::{ops::Range, time::Duration};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 async fn send(topic: &Topic, numbers: Range<usize>) {
     soon(topic.sender().await.send_all(numbers.map(|number| event(number, "k")))).await.unwrap();
@@ -29,7 +33,7 @@ async fn open(topic: &Topic, option: &str) -> Receiver {
 async fn committed(topic: &Topic, wanted: i64) {
     soon(async {
         while topic.committed_and_ends().await.0 != [Some(wanted)] {
-            sleep(std::time::Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
@@ -109,5 +113,41 @@ async fn what_comes_to_a_new_topic_is_not_skipped_by_a_group_that_starts_at_the_
         let delivery = next(&mut receiver).await;
         assert_eq!(number(&delivery), expected);
         delivery.accept().await.unwrap();
+    }
+}
+
+/// Nothing is committed yet, and another topic goes: all partitions are assigned again.
+#[tokio::test]
+async fn a_group_that_starts_at_the_end_never_reads_what_it_was_to_skip() {
+    let broker = Broker::start().unwrap();
+    let (old, goes) = (Topic::on(&broker, 1), Topic::on(&broker, 1));
+    send(&old, 0..3).await;
+    broker.refuse_next(Refusal::Commit, 10_000).unwrap();
+    let url = format!(
+        "kafka://{}/{},{}?group=g&offset=latest&reject=drop&partition.assignment.strategy=range\
+         &topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200\
+         &session.timeout.ms=2500&heartbeat.interval.ms=300",
+        old.servers, old.name, goes.name
+    );
+    let receiver = soon(KafkaReceiver::connect(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let control = receiver.control();
+    let mut receiver = receiver.into_receiver();
+    let first = Partition::new(goes.name.as_str(), 0);
+    let is_revoked = async || {
+        let sought = soon(control.seek(&first, Position::Beginning)).await;
+        sought.is_err_and(|error| error.kind() == ErrorKind::Revoked)
+    };
+    soon(async { while is_revoked().await {} }).await;
+    broker.forget_topic(&goes.name).unwrap();
+    soon(async { while !is_revoked().await {} }).await;
+    let sender = old.sender().await;
+    for later in 10.. {
+        soon(sender.send(&event(later, "k"))).await.unwrap();
+        // Or that nothing can be committed.
+        let came = timeout(Duration::from_millis(200), receiver.next()).await;
+        if let Ok(Ok(Some(delivery))) = came {
+            assert!(number(&delivery) >= 10, "{}", number(&delivery));
+            break;
+        }
     }
 }

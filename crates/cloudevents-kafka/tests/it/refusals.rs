@@ -112,6 +112,13 @@ async fn what_is_too_large_for_the_client_is_refused_at_once() {
     soon(sender.send(&event(2, "k"))).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_sender_does_not_promise_to_stop_at_a_gap() {
+    let url = Topic::new(1).url("enable.gapless.guarantee=true");
+    let error = soon(sender(&url, Default::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
 /// The right to write was granted later, say.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_producer_that_librdkafka_has_stopped_is_replaced() {
