@@ -4,7 +4,7 @@ use crate::{
     Attempt, Health, OutboxOptions, Step,
     millis::{later, since},
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use cloudevents_transport::Receipt;
 use std::time::{Duration, SystemTime};
 
@@ -132,23 +132,12 @@ pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: 
     Attempt { at, latency, status: status.into(), detail: first_kib(detail) }
 }
 
-/// Ends texts after 1,024 bytes, between characters. Escapes what begins another line in a log or acts on a terminal: the text may be a
-/// peer's.
-pub(super) fn first_kib(mut text: String) -> Box<str> {
-    if text.chars().any(acts) {
-        let shown = |character: char| -> String {
-            if acts(character) { character.escape_default().collect() } else { character.into() }
-        };
-        text = text.chars().map(shown).collect();
-    }
+/// Ends texts after 1,024 bytes, between characters, and shows them in one line: they may be a peer's.
+pub(super) fn first_kib(text: String) -> Box<str> {
+    let mut text = one_line(&text).into_owned();
     let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or(0));
     text.into()
-}
-
-fn acts(character: char) -> bool {
-    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    character.is_control() || turns
 }
 
 pub(super) fn reason(error: &Error) -> Box<str> {
