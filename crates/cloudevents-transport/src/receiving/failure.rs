@@ -1,6 +1,6 @@
 //! Results of handlers.
 
-use crate::panics::{Panicked, caught};
+use crate::panics::caught;
 use cloudevents_core::{Error, ErrorKind, codec::one_line};
 use std::{
     error::Error as StdError,
