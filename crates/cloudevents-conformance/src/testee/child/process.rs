@@ -81,24 +81,20 @@ impl Process {
                 return Err(unread());
             }
         }
-        loop {
-            match self.answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(Line::Text(line)) => {
-                    let line = shortened(&line);
-                    return Err(Breakdown::garbage(format!(
-                        "a line beyond its answers, before it ended: {line}"
-                    )));
-                }
-                Ok(Line::NotText | Line::TooLong) => {
-                    return Err(Breakdown::garbage("a line beyond its answers, before it ended"));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(Breakdown::new(
-                        BreakdownKind::Hung,
-                        format!("still there {limit:?} after `stop`"),
-                    ));
-                }
+        match self.answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => {}
+            Ok(Line::Text(line)) => {
+                let line = shortened(&line);
+                return Err(Breakdown::garbage(format!(
+                    "a line beyond its answers, before it ended: {line}"
+                )));
+            }
+            Ok(Line::NotText | Line::TooLong) => {
+                return Err(Breakdown::garbage("a line beyond its answers, before it ended"));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let detail = format!("still there {limit:?} after `stop`");
+                return Err(Breakdown::new(BreakdownKind::Hung, detail));
             }
         }
         match self.status() {
