@@ -9,7 +9,7 @@ use super::{
     refusal::MqttRefusal,
 };
 use crate::Version;
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Host;
 use futures_util::{
@@ -37,7 +37,7 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many bytes are read at once.
-const CHUNK: usize = 32 << 10;
+pub(super) const CHUNK: usize = 32 << 10;
 
 /// How many bytes of messages are kept until a subscription is confirmed. When more come, they are those of a session that is resumed, and
 /// the confirmation is behind them.
@@ -222,7 +222,7 @@ impl Connection {
     }
 
     async fn read(&mut self) -> Result<(), Error> {
-        read(&mut self.reader, &mut self.buffer).await
+        read(&mut self.reader, &self.packets, &mut self.buffer).await
     }
 
     /// Reads and writes until the connection is lost, or until the outbox is closed and everything is written. Returns why it ended: an
@@ -244,7 +244,7 @@ impl Connection {
                         return error;
                     }
                     outbox.room().await;
-                    if let Err(error) = read(&mut reader, &mut buffer).await {
+                    if let Err(error) = read(&mut reader, &packets, &mut buffer).await {
                         return error;
                     }
                     pulse.heard.store(true, Ordering::Relaxed);
@@ -270,8 +270,8 @@ impl Connection {
             None => {
                 // If the socket were closed with unread bytes, the broker might not get what was written.
                 let _ = timeout(PATIENCE, async {
-                    let mut rest = BytesMut::new();
-                    while read(&mut reader, &mut rest).await.is_ok() {
+                    let mut rest = BytesMut::with_capacity(CHUNK);
+                    while reader.read_buf(&mut rest).await.is_ok_and(|read| read > 0) {
                         rest.clear();
                     }
                 })
@@ -309,11 +309,16 @@ async fn take_all(
     }
 }
 
-async fn read(reader: &mut ReadHalf<Box<dyn Stream>>, buffer: &mut BytesMut) -> Result<(), Error> {
+async fn read(
+    reader: &mut ReadHalf<Box<dyn Stream>>,
+    packets: &Reader,
+    buffer: &mut BytesMut,
+) -> Result<(), Error> {
     if buffer.capacity().saturating_sub(buffer.len()) < CHUNK / 4 {
         buffer.reserve(CHUNK);
     }
-    match reader.read_buf(buffer).await {
+    let most = packets.missing(buffer).unwrap_or(usize::MAX);
+    match reader.read_buf(&mut buffer.limit(most)).await {
         Ok(0) => Err(disconnected("the broker closed the connection")),
         Ok(_) => Ok(()),
         Err(error) => Err(lost(error)),
@@ -330,7 +335,7 @@ async fn goodbye(
         match packets.next(buffer).ok()? {
             Some(Packet::Goodbye(error)) => return Some(error),
             Some(_) => {}
-            None => read(reader, buffer).await.ok()?,
+            None => read(reader, packets, buffer).await.ok()?,
         }
     }
 }

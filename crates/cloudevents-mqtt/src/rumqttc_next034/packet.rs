@@ -4,7 +4,7 @@
 //! not an error of the connection: the broker would send it again after each reconnect. And the size of the properties is checked
 //! before they are read, because each of them becomes two allocations.
 
-use super::{failure, refusal::MqttRefusal};
+use super::{connection::CHUNK, failure, refusal::MqttRefusal};
 use crate::Version;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cloudevents_core::{Error, ErrorKind};
@@ -96,6 +96,14 @@ impl Reader {
         Self { version, limit, skip: 0 }
     }
 
+    /// How much of a packet is still to come that has a buffer of its own, and nothing else in it: one of more than a chunk. Any part of a
+    /// buffer that is kept keeps all of it.
+    pub(super) fn missing(&self, buffer: &[u8]) -> Option<usize> {
+        let (_, header, length) = fixed_header(buffer).ok()??;
+        let frame = header.saturating_add(length);
+        (frame > CHUNK && frame <= self.limit).then(|| frame.saturating_sub(buffer.len()))
+    }
+
     /// Takes the next packet from the buffer, if it is there. The buffer never needs more than the limit, and some 64 KiB for the topic
     /// of a message that is too large.
     pub(super) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, Error> {
@@ -124,6 +132,7 @@ impl Reader {
             let skipped = self.skip.min(buffer.len());
             buffer.advance(skipped);
             self.skip = self.skip.saturating_sub(skipped);
+            begin_anew(buffer, head.payload_or_properties);
             let error = Error::new(ErrorKind::TooLarge).with_detail(format!(
                 "the message has {frame} bytes, and {} are read at most; its payload was dropped",
                 self.limit
@@ -135,6 +144,7 @@ impl Reader {
             return Ok(None);
         }
         let mut bytes = buffer.split_to(frame);
+        begin_anew(buffer, frame);
         if is_message {
             return self.message(first, header, bytes.freeze()).map(|arrived| Some(Packet::Publish(arrived)));
         }
@@ -180,6 +190,14 @@ impl Reader {
             Ok(_) => unreadable(unread("its properties are longer or shorter than announced"), head),
             Err(error) => unreadable(unread(&error), head),
         })
+    }
+}
+
+/// Behind so many bytes of a packet: what comes next does not keep a buffer that has grown for them.
+fn begin_anew(buffer: &mut BytesMut, taken: usize) {
+    if taken > CHUNK {
+        let rest = std::mem::replace(buffer, BytesMut::with_capacity(CHUNK));
+        buffer.extend_from_slice(&rest);
     }
 }
 

@@ -27,7 +27,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// How long a broker that stands still may take to read a CONNECT that was given up.
+/// How long a broker that stands still may take to read a CONNECT that it did not answer.
 const STALE: Duration = Duration::from_secs(300);
 
 /// Whether the session is one that ends only when another one begins: one without a name, over MQTT 3.1.1. Over MQTT 5, DISCONNECT ends it;
@@ -48,7 +48,7 @@ pub(super) struct Resuming {
     pub(super) stale: Arc<Stale>,
 }
 
-/// Attempts to connect that were given up behind their CONNECT, by when they began. A broker that stood still, or one of its nodes, reads
+/// Attempts to connect that ended behind their CONNECT without an answer, by when they began. A broker that stood still, or one of its nodes, reads
 /// that later, and takes the session for it from the connection that was made since.
 #[derive(Default)]
 pub(super) struct Stale(Mutex<Vec<Instant>>);
@@ -60,7 +60,7 @@ impl Stale {
         attempts
     }
 
-    /// An attempt begins, which is given up unless it is [taken](Self::take) back.
+    /// An attempt begins, which has no answer unless it is [taken](Self::take) back.
     fn begun(&self) {
         self.attempts().push(Instant::now());
     }
@@ -104,7 +104,10 @@ impl Connect for Resuming {
         let (connection, connect) = Connection::reach(&self.target, host, &self.terms).await?;
         self.stale.begun();
         let welcomed = connection.log_in(&self.target, &connect).await;
-        self.stale.take();
+        // Where something between has closed the connection, the broker may have CONNECT all the same.
+        if welcomed.as_ref().map_or_else(is_final, |_| true) {
+            self.stale.take();
+        }
         let mut connection = welcomed?;
         self.check_expiry(connection.welcome.session_expiry, host)?;
         let resumed = connection.welcome.session_present;
@@ -179,13 +182,12 @@ async fn receive(
         }
         if error.kind() == ErrorKind::Refused && stale.take() {
             error = failure::disconnected(format_args!(
-                "an attempt to connect that was given up may have taken the session: {error}"
+                "an attempt to connect that had no answer may have taken the session: {error}"
             ));
         }
         reconnect.lost(&error);
         // Clients that take a session from each other would do so for ever, and a broker that grants too little would do it again.
-        let is_final = matches!(error.kind(), ErrorKind::Refused | ErrorKind::Unsupported);
-        let mut taken = is_final.then_some(error);
+        let mut taken = is_final(&error).then_some(error);
         if let Some(error) = &taken {
             reconnect.fail(error);
         }
@@ -215,6 +217,11 @@ async fn receive(
             }
         };
     }
+}
+
+/// Whether this is the broker's own word, and would be again.
+fn is_final(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Refused | ErrorKind::Unsupported)
 }
 
 /// Drives one connection. Returns why it ended.

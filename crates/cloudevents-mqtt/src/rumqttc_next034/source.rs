@@ -287,6 +287,11 @@ impl Source {
 }
 
 impl LogSource for Source {
+    /// The broker drops what is acknowledged.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     async fn next(&mut self) -> Result<Record, Error> {
         loop {
             if let Some(next) = self.inbox.next() {

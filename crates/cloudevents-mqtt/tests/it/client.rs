@@ -14,7 +14,8 @@ use cloudevents_testkit::{
     mqtt::{Answer, Broker, BrokerOptions, Published},
 };
 use cloudevents_transport::{
-    Bounds, Confirmed, ConnectionState, Logins, LossPolicy, Outgoing, ReceiverOptions,
+    Bounds, Bridge, Confirmed, ConnectionState, EventFilter, Logins, LossPolicy, Outgoing, ReceiverOptions,
+    bridge::{BridgePolicy, Redrive},
 };
 use futures_util::FutureExt;
 use rumqttc_v5::{AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions, mqttbytes::QoS};
@@ -1062,4 +1063,22 @@ async fn packet_identifiers_are_given_in_the_order_of_waiting() {
         .map(|published| published.user_properties.iter().find(|(name, _)| name == "id").unwrap().1.clone())
         .collect();
     assert_eq!(ids, ["0", "1", "2", "3", "4"]);
+}
+
+/// Messages are acknowledged in order, so that one that stays would bring back what is confirmed behind it.
+#[tokio::test]
+async fn a_redrive_with_a_filter_does_not_take_letters_out_of_the_session() {
+    let broker = Broker::start().unwrap();
+    for (is_dry, opens) in [(false, false), (true, true)] {
+        let mut redrive = Redrive::default();
+        redrive.filter = Some(EventFilter::new(|_, _| Ok(false)));
+        redrive.dry_run = is_dry;
+        let mut policy = BridgePolicy::default();
+        policy.redrive = Some(redrive);
+        let receiver = receiver_from(&broker, "letters", "c").await;
+        match Bridge::new(receiver, sender_to(&broker, "t").await, policy) {
+            Ok(_) => assert!(opens, "it would acknowledge what it leaves"),
+            Err(error) => assert_eq!((error.kind(), opens), (ErrorKind::Unsupported, false), "{error}"),
+        }
+    }
 }

@@ -426,6 +426,43 @@ async fn all_that_a_message_keeps_counts_among_the_bytes_in_flight() {
     }
 }
 
+/// What is read in one piece is in one buffer, which any part of it keeps.
+#[test]
+fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
+    const COUNT: u16 = 8;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}/t?client=c", listener.local_addr().unwrap());
+    let broker = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 1024];
+        let _ = stream.read(&mut bytes).unwrap();
+        stream.write_all(b"\x20\x03\0\0\0").unwrap();
+        let _ = stream.read(&mut bytes).unwrap();
+        stream.write_all(b"\x90\x04\xff\xff\0\x01").unwrap();
+        for pair in 0..COUNT {
+            let large = message(2 * pair + 1, &[&b"\0"[..], &[b'x'; 3 << 20]].concat());
+            stream.write_all(&[large, message(2 * pair + 2, b"\0x")].concat()).unwrap();
+        }
+        while stream.read(&mut bytes).is_ok_and(|read| read > 0) {} // until the client is gone
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let heap = heap::of(|| {
+        runtime.block_on(async {
+            let mut receiver = receiver(&url, strict()).await.unwrap();
+            let mut held = Vec::new();
+            for _ in 0..COUNT {
+                within(next(&mut receiver).await.reject("large")).await.unwrap();
+                held.push(next(&mut receiver).await);
+            }
+            (receiver, held)
+        })
+    });
+    assert!(heap.held < 4 << 20, "{}", heap.held);
+    drop(runtime);
+    broker.join().unwrap();
+}
+
 /// One text for all codes, of which only the last one counts.
 #[test]
 fn a_refused_subscription_with_many_codes_costs_no_more_than_itself() {
@@ -482,12 +519,16 @@ async fn a_broker_that_keeps_the_session_for_less_is_reported_and_one_that_does_
 async fn a_session_that_an_own_attempt_takes_over_is_taken_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let url = format!("mqtt://{address},{address}/t?client=c");
+    let url = format!("mqtt://{address},{address},{address}/t?client=c");
     let mut options = strict();
     options.connection.connect_timeout = Duration::from_millis(300);
     let broker = async {
         let (_silent, _) = listener.accept().await.unwrap();
-        for _ in 0..2 {
+        // What stands between may close the connection, and the broker has CONNECT all the same.
+        let (mut closed, _) = listener.accept().await.unwrap();
+        assert!(closed.read(&mut [0; 1024]).await.unwrap() > 0);
+        drop(closed);
+        for _ in 0..3 {
             let (mut stream, _) = listener.accept().await.unwrap();
             answer(&mut stream, b"\x20\x03\0\0\0").await;
             answer(&mut stream, b"\x90\x04\xff\xff\0\x01").await;
@@ -500,7 +541,7 @@ async fn a_session_that_an_own_attempt_takes_over_is_taken_back() {
     let receiving = async {
         let mut receiver = receiver(&url, options).await.unwrap();
         let error = receiver.next().await.unwrap_err();
-        assert_eq!((error.kind(), receiver.connectivity().losses()), (ErrorKind::Refused, 2), "{error}");
+        assert_eq!((error.kind(), receiver.connectivity().losses()), (ErrorKind::Refused, 3), "{error}");
     };
     within(async { tokio::join!(receiving, broker) }).await;
 }

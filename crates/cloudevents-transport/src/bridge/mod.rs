@@ -103,9 +103,18 @@ impl Bridge {
     /// Creates a bridge. The retry and drain settings of the policy take the place of the receiver's.
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): a size limit below
-    /// [`ALWAYS_FORWARDED`], or no place for messages that wait.
+    /// [`ALWAYS_FORWARDED`], no place for messages that wait, or a [filter](Redrive::filter) where what it leaves could not stay.
     pub fn new(receiver: Receiver, sender: Sender, policy: BridgePolicy) -> Result<Self, Error> {
         policy.check()?;
+        let redrive = policy.redrive.as_ref();
+        if redrive.is_some_and(|redrive| redrive.filter.is_some() && !redrive.dry_run)
+            && receiver.capabilities().settles == Settles::InOrder
+            && !receiver.capabilities().keeps
+        {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the source is settled in order and keeps nothing, so that the letters which the filter leaves would be gone")
+                .with_help("take all letters back, and filter at the target"));
+        }
         let passage = Passage {
             rate: policy.rate.map(Rate::new),
             shaper: Shaper::new(policy, sender.capabilities(), receiver.decoding().clone()),

@@ -79,6 +79,8 @@ pub struct ReceiverCapabilities {
     /// Whether consumers with other purposes may compete for the messages, so that accepting one takes it from
     /// them: a queue. Members of one group or subscription, which do the same work, do not count.
     pub shared: bool,
+    /// Whether what is accepted stays at the source, where it can be read again: a log with a history.
+    pub keeps: bool,
 }
 
 impl ReceiverCapabilities {
@@ -95,6 +97,7 @@ impl ReceiverCapabilities {
             replies: false,
             batches: false,
             shared: true,
+            keeps: false,
         }
     }
 
@@ -111,12 +114,13 @@ impl ReceiverCapabilities {
             replies: false,
             batches: false,
             shared: false,
+            keeps: true,
         }
     }
 
     /// A protocol that forgets messages once it has sent them. Retries come from memory.
     pub const fn unsettled() -> Self {
-        Self { settles: Settles::Never, orders: Orders::Everything, ..Self::log() }
+        Self { settles: Settles::Never, orders: Orders::Everything, keeps: false, ..Self::log() }
     }
 
     /// A request whose response is the settlement. The sender decides what happens to a message that was not
@@ -133,6 +137,7 @@ impl ReceiverCapabilities {
             replies: false,
             batches: true,
             shared: false,
+            keeps: false,
         }
     }
 }

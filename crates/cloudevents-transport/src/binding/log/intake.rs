@@ -38,6 +38,11 @@ pub trait LogSource: Send + 'static {
         false
     }
 
+    /// Whether what is committed stays at the source, where it can be read again. By default it does: a log has a history.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// Commits all [marks](Ledger::marks), and returns when the broker has them.
     fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -92,7 +97,7 @@ impl<S: LogSource> LogReceiver<S> {
 
 impl<S: LogSource> Receive for LogReceiver<S> {
     fn capabilities(&self) -> ReceiverCapabilities {
-        ReceiverCapabilities::log()
+        ReceiverCapabilities { keeps: self.source.keeps(), ..ReceiverCapabilities::log() }
     }
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
