@@ -29,13 +29,19 @@ impl ReceivedMessage {
     }
 }
 
-/// The bytes of a message in memory: what came over the line, which the payload keeps, and the headers, which are copied from it.
+/// Copies the payload from the buffer of the client, which it would keep, with all that came before it and behind.
+pub(super) fn apart(mut message: async_nats::Message) -> async_nats::Message {
+    message.payload = Bytes::copy_from_slice(&message.payload);
+    message
+}
+
+/// The bytes of a message in memory: what came over the line, all of which is copied.
 pub(super) fn size(message: &async_nats::Message) -> usize {
     /// What the client adds to each header: its place in a table, of which about half is empty, and a list of its values.
     const ENTRY: usize = 160;
     let line = message.length.max(message.payload.len());
     let headers = View(message).headers().count().saturating_mul(ENTRY);
-    line.saturating_add(line.saturating_sub(message.payload.len())).saturating_add(headers)
+    line.saturating_add(headers)
 }
 
 impl MessageView for ReceivedMessage {

@@ -144,8 +144,8 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
 /// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
 /// crash loses what is here. The server does not wait for a slow receiver: when the program takes messages
-/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 64 MiB wait,
-/// further ones are dropped, which is logged.
+/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 64 MiB wait
+/// (or as much as may be in flight if that is more), further ones are dropped, which is logged.
 ///
 /// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as
 /// it has room for. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server

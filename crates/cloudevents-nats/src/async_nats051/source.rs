@@ -8,7 +8,7 @@ use super::{
     options::Target,
     position::Position,
     pull::Pull,
-    received::ReceivedMessage,
+    received::{ReceivedMessage, apart},
     tag::{Delivered, Origin, Tag},
 };
 use async_nats::{Message, Request, StatusCode, Subject, Subscriber};
@@ -128,7 +128,7 @@ impl Source {
         };
         self.pull.arrived(message.length);
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
-        let message = ReceivedMessage::new(message, Some(delivered));
+        let message = ReceivedMessage::new(apart(message), Some(delivered));
         let decoded = crate::decode_message(&message, &self.decoding);
         Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
     }

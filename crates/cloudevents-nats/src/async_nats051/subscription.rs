@@ -99,7 +99,7 @@ impl Waiting {
                 continue;
             }
             self.bytes = self.bytes.saturating_add(received::size(&message));
-            self.queue.push_back(message);
+            self.queue.push_back(received::apart(message));
         }
         Poll::Ready(())
     }

@@ -2,11 +2,13 @@
 
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_nats::async_nats051::receiver;
+use cloudevents_testkit::heap;
 use cloudevents_transport::ConnectionState;
 use std::time::Duration;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    runtime::Builder,
     time::timeout,
 };
 
@@ -75,4 +77,43 @@ async fn a_loss_behind_a_flood_is_noticed() {
     assert!(noticed.is_ok(), "{state:?} after {seen} messages");
     assert!(matches!(state, ConnectionState::Connected { .. }), "{state:?}");
     server.abort();
+}
+
+/// The client reads into one buffer, which any part of it keeps.
+#[test]
+fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
+    const COUNT: usize = 16;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("nats://{}/orders?reject=drop", listener.local_addr().unwrap());
+    let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+    let server = std::thread::spawn(move || {
+        runtime().block_on(async {
+            listener.set_nonblocking(true).unwrap();
+            let listener = TcpListener::from_std(listener).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let (mut stream, number) = greets(stream).await.unwrap();
+            let large = "x".repeat(1 << 20);
+            let pair =
+                format!("MSG orders {number} {}\r\n{large}\r\nMSG orders {number} 1\r\nx\r\n", large.len());
+            for _ in 0..COUNT {
+                stream.write_all(pair.as_bytes()).await.unwrap();
+            }
+            let _ = stream.read_to_end(&mut Vec::new()).await; // until the client is gone
+        });
+    });
+    let runtime = runtime();
+    let heap = heap::of(|| {
+        runtime.block_on(async {
+            let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+            let mut held = Vec::new();
+            for _ in 0..COUNT {
+                receiver.next().await.unwrap().unwrap().accept().await.unwrap();
+                held.push(receiver.next().await.unwrap().unwrap());
+            }
+            (receiver, held)
+        })
+    });
+    assert!(heap.held < 8 << 20, "{}", heap.held);
+    drop(runtime);
+    server.join().unwrap();
 }
