@@ -48,8 +48,8 @@ pub(super) struct Resuming {
     pub(super) stale: Arc<Stale>,
 }
 
-/// Attempts to connect that ended behind their CONNECT without an answer, by when they began. A broker that stood still, or one of its nodes, reads
-/// that later, and takes the session for it from the connection that was made since.
+/// Attempts to connect that ended behind their CONNECT without an answer, by when they began. A broker that stood still, or one of its
+/// nodes, reads that later, and takes the session for it from the connection that was made since.
 #[derive(Default)]
 pub(super) struct Stale(Mutex<Vec<Instant>>);
 

@@ -77,7 +77,8 @@ pub(crate) struct Bridge {
     /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
-    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM; with --redrive they stay, and MQTT is refused.
+    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM; with --redrive they stay, and a FROM of
+    /// MQTT is refused.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
