@@ -320,11 +320,19 @@ impl QueueSource for Source {
         self.grant().await
     }
 
+    /// What comes late is released: nothing is granted for it, nor for what is aborted meanwhile.
+    async fn stop(&mut self) -> Result<(), Error> {
+        (self.credit.wanted, self.credit.is_owed) = (0, false);
+        Ok(())
+    }
+
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
-        match self.kept.pop_front() {
-            Some(arrived) => Ok(arrived),
-            None => self.read().await,
-        }
+        let arrived = match self.kept.pop_front() {
+            Some(arrived) => arrived,
+            None => self.read().await?,
+        };
+        self.credit.wanted = self.credit.wanted.saturating_sub(1); // others may follow before `allow`
+        Ok(arrived)
     }
 
     /// Only reading shows that the broker has ended the link. The messages before that were within the credit, and are

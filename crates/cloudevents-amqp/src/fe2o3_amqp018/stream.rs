@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     sync::watch,
 };
 
@@ -106,14 +106,14 @@ impl<S> Socket<S> {
             }
             TRANSFER if is_of_link(field(0)?) => {
                 let is_true = |value: &[u8]| matches!(value, [0x41] | [0x56, 1]);
-                if !watched.has_warned && field(4).is_some_and(is_true) {
+                // What is aborted may be called settled, too.
+                if field(9).is_some_and(is_true) {
+                    watched.aborted.send_modify(|count| *count = count.saturating_add(1));
+                } else if !watched.has_warned && field(4).is_some_and(is_true) {
                     watched.has_warned = true;
                     tracing::warn!(
                         "the broker sends settled messages: what is retried, rejected or released is lost"
                     );
-                }
-                if field(9).is_some_and(is_true) {
-                    watched.aborted.send_modify(|count| *count = count.saturating_add(1));
                 }
             }
             FLOW if is_of_link(field(4)?) => return self.uncount(start, fields),
@@ -157,6 +157,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
                 buffer.put_slice(ready);
                 this.kept.drain(..count);
                 this.passing = this.passing.saturating_sub(count);
+                return Poll::Ready(Ok(()));
+            }
+            if this.passing > 0 {
+                // The rest of a large frame, which was looked at.
+                let before = buffer.filled().len();
+                let mut rest = (&mut this.inner).take(this.passing as u64);
+                ready!(Pin::new(&mut rest).poll_read(context, buffer))?;
+                this.passing = this.passing.saturating_sub(buffer.filled().len().saturating_sub(before));
                 return Poll::Ready(Ok(()));
             }
             let mut chunk = [MaybeUninit::uninit(); CHUNK];
@@ -267,7 +275,6 @@ mod tests {
         definitions::{Handle, ReceiverSettleMode, Role, SenderSettleMode},
         performatives::{Attach, Flow, Performative, Transfer},
     };
-    use tokio::io::AsyncReadExt;
 
     fn frame(channel: u8, performative: Performative, payload: &[u8]) -> Vec<u8> {
         raw(channel, &[&serde_amqp::to_vec(&performative).unwrap(), payload].concat())
@@ -383,6 +390,19 @@ mod tests {
             assert!(read == expected, "in pieces of {piece}");
             assert_eq!(aborted, 2);
         }
+    }
+
+    /// As without this socket: pieces would cost large messages time.
+    #[tokio::test]
+    async fn the_rest_of_a_large_frame_is_read_at_once() {
+        let bytes = [attach(1, "orders-1", 5), transfer(1, 5, false, &[0x13; 16 * MOST])].concat();
+        let (watched, _aborted) = Watched::new("orders-1".into());
+        let mut socket = Socket::new(&bytes[..], Some(watched));
+        let (mut all, mut reads) = (Vec::with_capacity(2 * bytes.len()), 0);
+        while socket.read_buf(&mut all).await.unwrap() > 0 {
+            reads += 1;
+        }
+        assert!(all == bytes && reads < 5, "{reads} reads of {} bytes", all.len());
     }
 
     /// The client says what is wrong with them.

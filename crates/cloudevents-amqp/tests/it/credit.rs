@@ -2,6 +2,7 @@
 
 use crate::tools::{PATIENCE, id, next, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::receiver;
+use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::Bounds;
 use fe2o3_amqp_types::{
     definitions::{Handle, Role, SenderSettleMode},
@@ -84,6 +85,56 @@ async fn an_aborted_delivery_costs_no_credit() {
     }
 }
 
+/// What came then would be released, and count as delivered.
+#[tokio::test]
+async fn a_receiver_that_stops_grants_nothing_for_what_is_aborted() {
+    let peer = Peer::start(|link| {
+        let mut out = Vec::new();
+        while link.has_credit() {
+            out.extend(if link.sent == 0 { link.message() } else { link.aborted() });
+        }
+        out
+    });
+    let peer = peer.await;
+    let mut receiver = receiver(&peer.url, strict()).await.unwrap();
+    let held = next(&mut receiver).await;
+    let draining = tokio::spawn(async move { receiver.drain(PATIENCE).await });
+    let pause = Duration::from_millis(500);
+    tokio::time::sleep(pause).await; // until it stops
+    let limit = peer.link().limit;
+    tokio::time::sleep(pause).await;
+    assert_eq!(peer.link().limit, limit);
+    within(held.accept()).await.unwrap();
+    within(draining).await.unwrap().unwrap();
+}
+
+/// Nothing is lost with it. The warning is for messages that come settled, also behind it.
+#[tokio::test]
+async fn only_a_message_that_comes_settled_is_warned_of() {
+    let peer = Peer::start(|link| {
+        let mut out = Vec::new();
+        while link.has_credit() {
+            out.extend(if link.sent % 2 == 1 { link.message() } else { link.aborted() });
+        }
+        out
+    });
+    let peer = peer.await;
+    let logged = Logged::begin();
+    let warned = || logged.text().matches("the broker sends settled messages").count();
+    let mut options = strict();
+    options.prefetch = Some(2);
+    let mut receiver = receiver(&peer.url, options).await.unwrap();
+    for _ in 0..5 {
+        within(next(&mut receiver).await.accept()).await.unwrap();
+    }
+    assert_eq!(warned(), 0);
+    peer.link().settles = true;
+    for _ in 0..5 {
+        within(next(&mut receiver).await.accept()).await.unwrap();
+    }
+    assert_eq!(warned(), 1);
+}
+
 /// What comes settled would be lost by a retry.
 #[tokio::test]
 async fn a_receiver_requests_unsettled_messages() {
@@ -107,6 +158,8 @@ struct Link {
     sent: u32,
     /// The delivery count up to which there is credit.
     limit: u32,
+    /// Whether messages are sent settled.
+    settles: bool,
 }
 
 impl Peer {
@@ -143,15 +196,16 @@ impl Link {
         let content_type =
             b"\x00\x53\x73\xc0\x25\x07\x40\x40\x40\x40\x40\x40\xa3\x1capplication/cloudevents+json";
         let payload = [content_type, &b"\x00\x53\x75\xa0"[..], &[u8::try_from(body.len()).unwrap()], &body];
-        let out = transfer(self.sent, |_| {}, &payload.concat());
+        let out = transfer(self.sent, |transfer| transfer.settled = Some(self.settles), &payload.concat());
         self.sent += 1;
         out
     }
 
-    /// The first part of a message, and that it ends there.
+    /// The first part of a message, and that it ends there: settled, as Proton and its routers do it.
     fn aborted(&mut self) -> Vec<u8> {
         let begun = transfer(self.sent, |transfer| transfer.more = true, b"\x00\x53\x75\xa0\xff");
-        let ended = transfer(self.sent, |transfer| transfer.aborted = true, b"");
+        let ended =
+            transfer(self.sent, |transfer| (transfer.aborted, transfer.settled) = (true, Some(true)), b"");
         self.sent += 1;
         [begun, ended].concat()
     }

@@ -65,6 +65,43 @@ fn a_filtered_redrive_of_more_letters_than_it_may_hold_ends_and_says_so() {
     assert_eq!(broker.queue("rejected").len(), 10);
 }
 
+/// The broker sends no more than that, whatever `in-flight` is.
+#[cfg(feature = "rabbitmq")]
+#[test]
+fn a_filtered_redrive_of_more_letters_than_its_broker_sends_ends_and_says_so() {
+    let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
+    let letters = broker.queue("rejected");
+    let from = broker.url("queue=rejected&prefetch=5&reject=drop");
+    assert_eq!(
+        ce_with(&["send", &broker.url("queue=rejected")], (0..10).map(event).collect::<String>()).status,
+        0
+    );
+    let ran =
+        ce(&["bridge", &from, &hook("204 No Content"), "--redrive", "--idle", "1", "--filter", "FALSE"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("5 messages were held until the end; there may be others at FROM"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(letters.len(), 10);
+}
+
+/// Where the bound of the broker is not known: it may be lower than all others.
+#[test]
+fn a_redrive_that_holds_messages_at_its_end_says_that_there_may_be_others() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("rejected");
+    assert_eq!(ce_with(&["send", &from], (0..3).map(event).collect::<String>()).status, 0);
+    let from = format!("{from}?reject=drop");
+    for (more, warnings) in [(&["--dry-run"][..], 1), (&["--filter", "FALSE"], 1), (&[], 0)] {
+        let to = hook("204 No Content");
+        let ran = ce(&[&["bridge", &from, &to, "--redrive", "--idle", "1"], more].concat());
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert_eq!(ran.err.matches("3 messages were held until the end").count(), warnings, "{}", ran.err);
+    }
+}
+
 /// A redrive by a timer would otherwise stay as a process of which nothing is known.
 #[test]
 fn what_a_redrive_waits_for_is_said_once() {

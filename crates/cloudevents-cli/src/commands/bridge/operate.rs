@@ -143,6 +143,7 @@ pub(super) async fn idle(
             match status.activity().state() {
                 RunState::Blocked if held > 0 => return console.report(&at_the_bound(held)),
                 RunState::Blocked | RunState::Disconnected => {}
+                _ if held > 0 => return console.report(&held_until_the_end(held)),
                 _ => return,
             }
         }
@@ -155,9 +156,24 @@ pub(super) async fn idle(
 
 /// What was read is held, and nothing more is read.
 fn at_the_bound(held: u64) -> Report {
-    let held = count(usize::try_from(held).unwrap_or(usize::MAX), "message");
+    let held = messages(held);
     let words = format!("no more than {held} can be held at once; there may be others at FROM");
     Report::warning(words).kind("redrive").help("`in-flight` in a configuration file raises the bound")
+}
+
+/// The bound of the broker is not always known.
+fn held_until_the_end(held: u64) -> Report {
+    let held = messages(held);
+    let words = format!(
+        "{held} were held until the end; there may be others at FROM, if its broker sends no more at once"
+    );
+    Report::warning(words)
+        .kind("redrive")
+        .help("settings of the broker, or of its consumer, bound what is not settled")
+}
+
+fn messages(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "message")
 }
 
 /// What a bridge waits for that moves nothing.
