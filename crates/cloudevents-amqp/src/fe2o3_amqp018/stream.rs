@@ -1,9 +1,9 @@
 //! The socket that the client reads from. What it counts wrongly is repaired on the way.
 //!
 //! The client takes the delivery count of a `flow` of the broker at once, and counts the messages before it that no program has taken yet
-//! again when they are taken. Each grant then gives the broker more credit than the client believes in, and the first message beyond that is
-//! lost with its connection. RabbitMQ 4.3 sends a `flow` behind the first messages of each quorum queue. So a `flow` to the link of a receiver
-//! passes without its delivery count: the client counts by itself.
+//! again when they are taken. Each grant then gives the broker more credit than the client believes in, and the first message beyond that
+//! is lost with its connection. RabbitMQ 4.3 sends a `flow` behind the first messages of each quorum queue. So a `flow` to the link of a
+//! receiver passes without its delivery count: the client counts by itself.
 //!
 //! An aborted delivery uses credit, too, and the client does not count it. It is counted here, for [`Source`](super::source) to grant it
 //! again.

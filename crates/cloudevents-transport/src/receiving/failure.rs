@@ -183,7 +183,7 @@ impl<E: Into<Failure>> Verdict for Result<(), E> {
 mod tests {
     use super::*;
 
-    /// A log would have another line otherwise, which nobody wrote.
+    /// What it quotes would begin another line of the log.
     #[test]
     fn what_a_peer_wrote_is_in_one_line() {
         let quoted = "unknown variant `x\n2026 ERROR b\u{1b}[2J`";
