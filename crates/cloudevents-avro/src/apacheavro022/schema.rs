@@ -57,10 +57,11 @@ impl CheckedSchema {
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let texts: Vec<&str> = references.into_iter().chain([text]).collect();
         let mut references = text::parse(&texts)?;
-        let root = references.pop().unwrap_or(Schema::Null); // There are as many as texts.
-        let schema = Self::new(root, references)?;
-        schema.shape.check_defaults()?;
-        Ok(schema)
+        let mut root = references.pop().unwrap_or(Schema::Null); // There are as many as texts.
+        let shape = Shape::new(&root, &references)?;
+        shape.check_defaults()?;
+        references.iter_mut().chain([&mut root]).try_for_each(text::put_defaults)?;
+        Ok(Self { root, references, shape })
     }
 
     /// Like [`parse`](Self::parse), from parsed schemas.
@@ -117,6 +118,9 @@ impl CheckedSchema {
     }
 
     /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
+    ///
+    /// A field that the value leaves out is written as its default, which must not need bytes, or a type that is defined elsewhere in the
+    /// schema: the library writes these otherwise than Avro does.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {

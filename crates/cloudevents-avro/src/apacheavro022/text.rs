@@ -51,12 +51,10 @@ pub(super) fn parse(texts: &[&str]) -> Result<Vec<Schema>, Error> {
     }
     // The library parses a list of texts in any order, and the fields of a record in theirs.
     let all = json!({"type": "record", "name": "Schemas", "fields": fields});
-    let mut schemas = match Schema::parse(&all).map_err(not_avro)? {
-        Schema::Record(all) => all.fields.into_iter().map(|field| field.schema).collect(),
-        _ => Vec::new(), // It is a record.
-    };
-    schemas.iter_mut().try_for_each(put_defaults)?;
-    Ok(schemas)
+    match Schema::parse(&all).map_err(not_avro)? {
+        Schema::Record(all) => Ok(all.fields.into_iter().map(|field| field.schema).collect()),
+        _ => Ok(Vec::new()), // It is a record.
+    }
 }
 
 /// The namespace of names in a type, which may be none, and the nearest one around it.
@@ -257,13 +255,12 @@ pub(super) fn default_of(field: &RecordField) -> Option<&Value> {
     field.custom_attributes.get(DEFAULT).or(field.default.as_ref())
 }
 
-/// Gives the library the defaults that it writes as Avro has them, where a value leaves out a field.
-fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
+/// Gives the library the defaults that it writes as Avro has them, where a value leaves out a field. All are of their types, and end.
+pub(super) fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
     match schema {
         Schema::Record(record) => record.fields.iter_mut().try_for_each(|field| {
-            if is_written_right(&field.schema) {
-                field.default = field.custom_attributes.get(DEFAULT).cloned();
-            }
+            let default = field.custom_attributes.get(DEFAULT);
+            field.default = default.filter(|default| is_written_right(&field.schema, default)).cloned();
             put_defaults(&mut field.schema)
         }),
         Schema::Array(array) => put_defaults(&mut array.items),
@@ -278,31 +275,36 @@ fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
     }
 }
 
-/// Whether the library writes a default of this schema. It does not know types by their names, and takes bytes for UTF-8.
-fn is_written_right(schema: &Schema) -> bool {
-    match schema {
-        Schema::Null
-        | Schema::Boolean
-        | Schema::Int
-        | Schema::Long
-        | Schema::Float
-        | Schema::Double
-        | Schema::String
-        | Schema::Enum(_)
-        | Schema::Date
-        | Schema::TimeMillis
-        | Schema::TimeMicros
-        | Schema::TimestampMillis
-        | Schema::TimestampMicros
-        | Schema::TimestampNanos
-        | Schema::LocalTimestampMillis
-        | Schema::LocalTimestampMicros
-        | Schema::LocalTimestampNanos => true,
-        Schema::Array(array) => is_written_right(&array.items),
-        Schema::Map(map) => is_written_right(&map.types),
-        Schema::Union(union) => union.variants().iter().all(is_written_right),
-        Schema::Record(record) => record.fields.iter().all(|field| is_written_right(&field.schema)),
-        _ => false,
+/// Whether the library writes a default of this schema, or does not take it for one of it. It does not know types by their names, and
+/// takes bytes for UTF-8.
+fn is_written_right(schema: &Schema, default: &Value) -> bool {
+    match (schema, default) {
+        (Schema::Array(array), Value::Array(items)) => {
+            items.iter().all(|item| is_written_right(&array.items, item))
+        }
+        (Schema::Map(map), Value::Object(members)) => {
+            members.values().all(|value| is_written_right(&map.types, value))
+        }
+        (Schema::Record(record), Value::Object(members)) => record.fields.iter().all(|field| {
+            let default = members.get(&field.name).or_else(|| default_of(field));
+            default.is_none_or(|default| is_written_right(&field.schema, default))
+        }),
+        // The other variants are not asked.
+        (Schema::Union(union), Value::Null) if union.variants().contains(&Schema::Null) => true,
+        (Schema::Union(union), default) => {
+            union.variants().iter().all(|variant| is_written_right(variant, default))
+        }
+        (Schema::Ref { .. }, _) => false,
+        (
+            Schema::Bytes
+            | Schema::Fixed(_)
+            | Schema::Decimal(_)
+            | Schema::BigDecimal
+            | Schema::Uuid(_)
+            | Schema::Duration(_),
+            Value::String(_),
+        ) => false,
+        _ => true,
     }
 }
 

@@ -562,9 +562,11 @@ fn defaults_are_written() {
     }
     let text = r#"{"type": "record", "name": "Order", "fields": [
         {"name": "note", "type": ["null", "string"], "default": null, "aliases": ["remark"]}, {"name": "number", "type": "int"},
-        {"name": "currency", "type": "string", "default": "EUR"}]}"#;
+        {"name": "currency", "type": "string", "default": "EUR"},
+        {"name": "last", "type": ["null", {"type": "record", "name": "Last", "fields": [{"name": "of", "type": "Order"}]}], "default": null},
+        {"name": "before", "type": ["null", "Last"], "default": null}]}"#;
     let schema = CheckedSchema::parse(text, []).unwrap();
-    assert_eq!(schema.write(&Order { number: 1 }).unwrap(), b"\0\x02\x06EUR");
+    assert_eq!(schema.write(&Order { number: 1 }).unwrap(), b"\0\x02\x06EUR\0\0");
 }
 
 /// Avro 1.12, "Complex Types": what is a default of which type.
@@ -598,6 +600,11 @@ fn defaults_are_of_the_types_of_their_fields() {
         (json!(["string", "null"]), Value::Null, Some(b"\x02")),
         (json!(["null", size]), json!("S"), Some(b"\x02\0")),
         (json!(["null", fixed, "string"]), json!("\u{ff}a"), None),
+        (json!(["null", "bytes"]), Value::Null, Some(b"\0")),
+        (json!(["bytes", fixed, "null"]), Value::Null, Some(b"\x04")),
+        (json!({"type": "array", "items": "bytes"}), json!([]), Some(b"\0")),
+        (json!({"type": "map", "values": ["null", "bytes"]}), json!({"a": null}), Some(b"\x02\x02a\0\0")),
+        (json!(["int", "bytes"]), json!(1), Some(b"\0\x02")),
         // As in Java, though no datum has these: a field that is missing is an error then.
         (fixed.clone(), json!(""), None),
         (json!("bytes"), json!("\u{100}"), None),

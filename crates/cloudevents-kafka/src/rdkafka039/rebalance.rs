@@ -249,6 +249,8 @@ impl Group {
         mut list: TopicPartitionList,
     ) -> Result<(), KafkaError> {
         self.assign(client, &mut list);
+        // Nothing says whether their topics are there: also one that never was is an error after the time of one that is gone.
+        self.had_some.store(true, Ordering::Release);
         client.assign(&list)
     }
 

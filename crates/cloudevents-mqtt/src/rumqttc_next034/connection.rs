@@ -100,7 +100,7 @@ impl Connection {
     /// Connects to this host and logs in.
     pub(super) async fn open(target: &Target, host: &Host, terms: &Terms) -> Result<Self, Error> {
         let (connection, connect) = Self::reach(target, host, terms).await?;
-        connection.log_in(target, &connect).await
+        connection.log_in(target, &connect, || ()).await
     }
 
     /// Connects to this host. Returns CONNECT, too, which is not written yet.
@@ -138,10 +138,17 @@ impl Connection {
         Ok((connection, connect))
     }
 
-    /// Logs in with this CONNECT.
-    pub(super) async fn log_in(mut self, target: &Target, connect: &[u8]) -> Result<Self, Error> {
+    /// Logs in with this CONNECT. The function is called when the broker has answered, whatever it says.
+    pub(super) async fn log_in(
+        mut self,
+        target: &Target,
+        connect: &[u8],
+        answered: impl FnOnce(),
+    ) -> Result<Self, Error> {
         self.write(connect).await?;
-        self.welcome = self.welcomed(target.options.version).await?;
+        let welcomed = self.welcomed(target.options.version).await?;
+        answered();
+        self.welcome = welcomed?;
         self.keep_alive = agreed(self.keep_alive, self.welcome.keep_alive);
         Ok(self)
     }
@@ -166,23 +173,25 @@ impl Connection {
         self.writer.shutdown().await.map_err(lost)
     }
 
-    async fn welcomed(&mut self, version: Version) -> Result<Welcome, Error> {
+    /// Returns what the broker has answered.
+    async fn welcomed(&mut self, version: Version) -> Result<Result<Welcome, Error>, Error> {
         loop {
             // A broker of MQTT 3.1.1 answers in its own version.
             if version == Version::V5 && self.buffer.starts_with(&[0x20, 2, 0, 1]) {
-                return Err(failure::refused_connection(0x84, None));
+                return Ok(Err(failure::refused_connection(0x84, None)));
             }
-            match self.packets.next(&mut self.buffer)? {
-                Some(Packet::Welcome(mut welcome)) => {
-                    return match welcome.refused.take() {
-                        Some(error) => Err(error),
-                        None => Ok(welcome),
-                    };
+            return Ok(match self.packets.next(&mut self.buffer)? {
+                Some(Packet::Welcome(mut welcome)) => match welcome.refused.take() {
+                    Some(error) => Err(error),
+                    None => Ok(welcome),
+                },
+                Some(Packet::Goodbye(error)) => Err(error),
+                Some(_) => Err(disconnected("the broker did not begin with CONNACK")),
+                None => {
+                    self.read().await?;
+                    continue;
                 }
-                Some(Packet::Goodbye(error)) => return Err(error),
-                Some(_) => return Err(disconnected("the broker did not begin with CONNACK")),
-                None => self.read().await?,
-            }
+            });
         }
     }
 

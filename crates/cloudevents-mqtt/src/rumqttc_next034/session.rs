@@ -103,12 +103,11 @@ impl Connect for Resuming {
     async fn connect(&self, host: &Host) -> Result<Connection, Error> {
         let (connection, connect) = Connection::reach(&self.target, host, &self.terms).await?;
         self.stale.begun();
-        let welcomed = connection.log_in(&self.target, &connect).await;
         // Where something between has closed the connection, the broker may have CONNECT all the same.
-        if welcomed.as_ref().map_or_else(is_final, |_| true) {
+        let answered = || {
             self.stale.take();
-        }
-        let mut connection = welcomed?;
+        };
+        let mut connection = connection.log_in(&self.target, &connect, answered).await?;
         self.check_expiry(connection.welcome.session_expiry, host)?;
         let resumed = connection.welcome.session_present;
         let is_kept = match self.target.options.version {

@@ -514,6 +514,32 @@ async fn a_broker_that_keeps_the_session_for_less_is_reported_and_one_that_does_
     drop(receiver);
 }
 
+/// A CONNECT that the broker has answered, though with "not now", is none that it reads later.
+#[tokio::test]
+async fn a_session_that_another_client_takes_over_behind_refusals_is_left_to_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let url = format!("mqtt://{address},{address},{address}/t?client=c");
+    let broker = async {
+        for _ in 0..2 {
+            let (mut busy, _) = listener.accept().await.unwrap();
+            answer(&mut busy, b"\x20\x03\0\x89\0").await;
+        }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer(&mut stream, b"\x20\x03\0\0\0").await;
+        answer(&mut stream, b"\x90\x04\xff\xff\0\x01").await;
+        stream.write_all(b"\xe0\x02\x8e\0").await.unwrap();
+        let again = tokio::time::timeout(Duration::from_secs(3), listener.accept()).await;
+        assert!(again.is_err(), "it takes the session back");
+    };
+    let receiving = async {
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        let error = receiver.next().await.unwrap_err();
+        assert_eq!((error.kind(), receiver.connectivity().losses()), (ErrorKind::Refused, 1), "{error}");
+    };
+    within(async { tokio::join!(receiving, broker) }).await;
+}
+
 /// A broker that stood still reads a CONNECT that was given up, and takes the session from the living connection for it.
 #[tokio::test]
 async fn a_session_that_an_own_attempt_takes_over_is_taken_back() {

@@ -81,10 +81,10 @@ pub(super) fn judge(
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
     }
-    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible.
-    let may_be_own_fault = is_response(error) && error.is_temporary() && !health.is_of_several();
-    let ends = options.retry.wait(u32::MAX, Duration::ZERO, None, 0.0).is_none();
-    if may_be_own_fault && ends {
+    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible. Without a deadline, it
+    // would hold up those behind it for ever.
+    let may_be_own_fault = !is_of_target(error) || options.retry.deadline().is_none();
+    if may_be_own_fault && error.is_temporary() && !health.is_of_several() && !options.retry.repeats() {
         return match options.retry.wait(tried.attempt, elapsed, None, random) {
             Some(wait) => Step::Retry { due: later(now, wait), counts: true },
             None => Step::Dead(given_up(tried, error, elapsed)),
@@ -163,7 +163,7 @@ fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {
 /// Notes a failure. Without a response, it is the target's; and of messages in order, only the first is tried: those count each time. What
 /// else fails may be at fault itself, and counts once.
 fn fail(health: &mut Health, tried: &Tried, error: &Error) {
-    let counts_again = !is_refusal(error) && (tried.in_order || !is_response(error));
+    let counts_again = !is_refusal(error) && (tried.in_order || is_of_target(error));
     let is_new = !health.failed.contains(&tried.number);
     if health.is_outage() && is_new && !health.is_of_several() {
         health.failed.remove(0);
@@ -174,9 +174,13 @@ fn fail(health: &mut Health, tried: &Tried, error: &Error) {
     health.reason = reason(error);
 }
 
-/// Whether the target responded to the message. With a time until which it is unavailable, the response is not about the message.
-fn is_response(error: &Error) -> bool {
-    error.kind() == ErrorKind::Refused && error.retry_after().is_none()
+/// Whether the error is not about the message: the target did not respond, or says until when it is unavailable.
+fn is_of_target(error: &Error) -> bool {
+    let has_no_response = matches!(
+        error.kind(),
+        ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Closed
+    );
+    has_no_response || error.retry_after().is_some()
 }
 
 fn place(receipt: &Receipt) -> String {

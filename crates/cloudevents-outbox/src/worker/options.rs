@@ -16,13 +16,15 @@ use std::{
 /// use std::time::Duration;
 ///
 /// let mut options = OutboxOptions::default();
-/// options.retry = RetrySchedule::exponential(Duration::from_secs(1), Duration::from_secs(60)).with_attempts(8);
+/// let day = Duration::from_secs(86_400);
+/// options.retry = RetrySchedule::exponential(Duration::from_secs(1), Duration::from_secs(60)).with_attempts(8).with_deadline(day);
 /// options.per_target = 1;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutboxOptions {
-    /// When a message is tried again, and when it is a dead letter. Default: doubles from a second to an hour, for three days.
+    /// When a message is tried again, and when it is a dead letter. With a limit of attempts and no deadline, messages in order are dead by
+    /// their attempts also in an outage of their target. Default: doubles from a second to an hour, for three days.
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,

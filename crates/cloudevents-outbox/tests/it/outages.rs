@@ -47,13 +47,41 @@ async fn dead(outbox: &Outbox<impl Store>) -> Vec<String> {
 
 fn attempts(number: u32) -> OutboxOptions {
     let mut options = options();
-    options.retry = options.retry.with_attempts(number);
+    options.retry = options.retry.with_attempts(number).with_deadline(24 * 60 * MINUTE);
     options
 }
 
 /// A response that says nothing about a time: it may be about the message.
 fn response() -> Error {
     Error::new(ErrorKind::Refused).with_temporary(true)
+}
+
+/// It would hold up those behind it for ever: it makes its peer hang, a sender panics at it, or it names no target.
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_attempts_are_the_end_of_a_message_in_order() {
+    let unsupported = Error::new(ErrorKind::Unsupported).with_temporary(true);
+    let panicked = Error::new(ErrorKind::Transport).with_temporary(true);
+    for error in [Error::new(ErrorKind::Timeout), unsupported, panicked] {
+        let (outbox, arrived) = (outbox(), Arrived::default());
+        enqueue_in_order(&outbox, 0..5).await;
+        let mut options = options();
+        options.retry = RetrySchedule::exponential(SECOND, MINUTE).with_attempts(8);
+        let peer = fails_for("0", error, &arrived);
+        outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+        assert_eq!((dead(&outbox).await.len(), arrived.ids().len()), (1, 4), "{:?}", dead(&outbox).await);
+    }
+}
+
+/// The last wait of the schedule is an hour, and the deadline comes before it.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_is_shorter_than_a_wait_is_no_limit_of_attempts() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    enqueue_in_order(&outbox, 0..5).await;
+    let mut options = options();
+    options.retry = OutboxOptions::default().retry.with_deadline(30 * MINUTE).with_jitter(0);
+    let peer = away_until(begin + 25 * MINUTE, response(), &arrived);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!((dead(&outbox).await.len(), arrived.ids().len()), (0, 5), "{:?}", dead(&outbox).await);
 }
 
 #[tokio::test(start_paused = true)]

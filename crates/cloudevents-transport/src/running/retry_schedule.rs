@@ -127,6 +127,11 @@ impl RetrySchedule {
         self.deadline
     }
 
+    /// Whether the last wait repeats, so that only the deadline ends the attempts.
+    pub fn repeats(&self) -> bool {
+        self.repeats
+    }
+
     /// Whether a failed delivery is tried again.
     pub fn has_retries(&self) -> bool {
         !self.waits.is_empty()
