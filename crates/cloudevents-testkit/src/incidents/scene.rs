@@ -258,10 +258,11 @@ impl Scene {
             came.ended.is_some() || numbers.iter().all(|number| came.times.contains_key(number))
         };
         let mut watched = self.came.clone();
-        let came = timeout(limit, watched.wait_for(is_complete)).await;
+        // What it returns is a lock, and would stop this for ever if another message came now.
+        let has_come = timeout(limit, watched.wait_for(is_complete)).await.is_ok();
         let ended = self.came.borrow().ended.clone();
         ensure(ended.is_none(), || format!("the receiver has ended: {ended:?}"))?;
-        ensure(came.is_ok(), || {
+        ensure(has_come, || {
             let came = self.came.borrow();
             let missing: Vec<_> = numbers.iter().filter(|number| !came.times.contains_key(number)).collect();
             format!(
