@@ -118,6 +118,11 @@ pub(super) const ALL: &[Behaviour] = &[
         let mut low = message(&topic, AtMostOnce, "y");
         low.retain = true;
         place.client().publish_as(low);
+        let begin = std::time::Instant::now();
+        // Nothing confirms it.
+        while subscribed(place, &topic).texts() != ["y"] {
+            assert!(begin.elapsed().as_secs() < 10, "it is not retained");
+        }
         assert_eq!(subscribed(place, &topic).received()[0].qos, AtMostOnce);
     }),
 ];
