@@ -31,7 +31,15 @@ fn peak(process: u32) -> usize {
 fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream> {
     let mut all = Vec::new();
     for _ in 0..CROWD {
-        let Ok(mut stream) = TcpStream::connect(address) else { continue };
+        let mut stream = match TcpStream::connect(address) {
+            Ok(stream) => stream,
+            Err(error) => {
+                if all.len() <= CROWD / 2 {
+                    eprintln!("connection {} was not made: {error}", all.len());
+                }
+                continue;
+            }
+        };
         stream.set_nonblocking(true).unwrap();
         let _ = stream.write(head);
         all.push(stream);
@@ -66,7 +74,12 @@ fn withstands(scheme: &str, bound: usize, crowds: &[(&str, &[u8], &[u8], usize)]
         let reports = NamedTempFile::new().unwrap();
         let (mut child, address, url) = listening(scheme, &reports);
         let all = crowd(&address, head, unit, *most);
-        assert!(all.len() > CROWD / 2, "{kind}: {}", all.len());
+        let reported = || {
+            let all = fs::read_to_string(reports.path()).unwrap();
+            all.lines().rev().take(40).collect::<Vec<_>>().join("\n")
+        };
+        let number = all.len();
+        assert!(number > CROWD / 2, "{kind}: {number}\nlistener: {:?}\n{}", child.try_wait(), reported());
         let peak = peak(child.id());
         eprintln!("{scheme}, {kind}: {peak} MiB of {bound}");
         assert!(peak > 0 && peak <= bound, "{kind}: {peak} MiB of {bound}");
@@ -74,10 +87,6 @@ fn withstands(scheme: &str, bound: usize, crowds: &[(&str, &[u8], &[u8], usize)]
         let all = Some(all).filter(|_| stays);
         let ran = ce_with(&["send", &url, "--retry", "6"], GOOD);
         drop(all);
-        let reported = || {
-            let all = fs::read_to_string(reports.path()).unwrap();
-            all.lines().rev().take(40).collect::<Vec<_>>().join("\n")
-        };
         assert_eq!(ran.status, 0, "{kind}: {}\nlistener: {:?}\n{}", ran.err, child.try_wait(), reported());
         let ended = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8(ended.stdout).unwrap(), format!("{GOOD}\n"), "{kind}");
