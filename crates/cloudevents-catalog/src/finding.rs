@@ -160,7 +160,8 @@ rules! {
     /// A schema is valid in its format, and its references into itself lead to something. Advice where it is beyond a limit of this
     /// crate, or refers to another document.
     SchemaInvalid "schema-invalid";
-    /// Payloads are judged by a schema (advice): it is in the catalog, of a format that this build judges, and of that of the content type.
+    /// Payloads are judged by a schema (advice): it is in the catalog, of a format that this build judges, and of that of the content
+    /// type, and a type of it is selected where it has several.
     NotJudged "not-judged";
     /// The default version of a schema or a message exists, and so does the ancestor of a version.
     SchemaVersion "schema-version";

@@ -60,7 +60,10 @@ impl CheckedSchema {
         let mut root = references.pop().unwrap_or(Schema::Null); // There are as many as texts.
         let shape = Shape::new(&root, &references)?;
         shape.check_defaults()?;
-        references.iter_mut().chain([&mut root]).try_for_each(text::put_defaults)?;
+        let mut left = text::COMPARED;
+        for schema in references.iter_mut().chain([&mut root]) {
+            text::put_defaults(schema, &mut left)?;
+        }
         Ok(Self { root, references, shape })
     }
 
@@ -120,7 +123,9 @@ impl CheckedSchema {
     /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
     ///
     /// A field that the value leaves out is written as its default, which must not need bytes, or a type that is defined elsewhere in the
-    /// schema: the library writes these otherwise than Avro does.
+    /// schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant that
+    /// is one of these, except that a text may be where `string` comes before it. Of large defaults, not all are written: a million values of
+    /// them, together, are compared with the variants and fields that they may be.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {

@@ -7,7 +7,7 @@
 use super::{invalid, too_large};
 use apache_avro::{
     Schema,
-    schema::{RecordField, UnionSchema},
+    schema::{RecordField, UnionSchema, UuidSchema},
 };
 use cloudevents_core::Error;
 use serde_json::{Map, Value, json};
@@ -18,6 +18,9 @@ const NAME: usize = 1024;
 
 /// How many bytes types may have, each with all that are within it: about, as often as the library keeps a copy.
 const COPIES: usize = 128 << 20;
+
+/// How many variants and fields all defaults may be compared with to be put into a schema.
+pub(super) const COMPARED: usize = 1 << 20;
 
 /// What the library keeps for a type, or a field, besides texts, about.
 const TYPE: usize = 192;
@@ -81,9 +84,15 @@ impl Types {
         match ty {
             Value::Array(variants) => {
                 let before = self.size;
-                let read = variants.iter().map(|variant| self.read(variant, space)).collect();
+                let read: Result<Vec<Value>, _> =
+                    variants.iter().map(|variant| self.read(variant, space)).collect();
+                let read = read?;
                 self.copied(before, 1)?;
-                read
+                // The library takes big decimals for another type.
+                if read.iter().filter(|ty| ty.get("type").unwrap_or(ty) == "bytes").count() > 1 {
+                    return Err(invalid("a union of the schema has the type `bytes` more than once"));
+                }
+                Ok(read.into())
             }
             Value::Object(members) => match members.get("type").and_then(Value::as_str) {
                 Some(kind @ ("record" | "enum" | "fixed")) => self.named(kind, members, space),
@@ -255,19 +264,22 @@ pub(super) fn default_of(field: &RecordField) -> Option<&Value> {
     field.custom_attributes.get(DEFAULT).or(field.default.as_ref())
 }
 
-/// Gives the library the defaults that it writes as Avro has them, where a value leaves out a field. All are of their types, and end.
-pub(super) fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
+/// Gives the library the defaults that it writes as Avro has them, where a value leaves out a field, as long as so many comparisons are
+/// left. All are of their types, and end.
+pub(super) fn put_defaults(schema: &mut Schema, left: &mut usize) -> Result<(), Error> {
     match schema {
+        // Those within a field first: its own default may leave them out.
         Schema::Record(record) => record.fields.iter_mut().try_for_each(|field| {
+            put_defaults(&mut field.schema, left)?;
             let default = field.custom_attributes.get(DEFAULT);
-            field.default = default.filter(|default| is_written_right(&field.schema, default)).cloned();
-            put_defaults(&mut field.schema)
+            field.default = default.filter(|default| is_written_right(&field.schema, default, left)).cloned();
+            Ok(())
         }),
-        Schema::Array(array) => put_defaults(&mut array.items),
-        Schema::Map(map) => put_defaults(&mut map.types),
+        Schema::Array(array) => put_defaults(&mut array.items, left),
+        Schema::Map(map) => put_defaults(&mut map.types, left),
         Schema::Union(union) => {
             let mut variants = union.variants().to_vec();
-            variants.iter_mut().try_for_each(put_defaults)?;
+            variants.iter_mut().try_for_each(|variant| put_defaults(variant, left))?;
             *union = UnionSchema::new(variants).map_err(not_avro)?;
             Ok(())
         }
@@ -277,24 +289,32 @@ pub(super) fn put_defaults(schema: &mut Schema) -> Result<(), Error> {
 
 /// Whether the library writes a default of this schema, or does not take it for one of it. It does not know types by their names, and
 /// takes bytes for UTF-8.
-fn is_written_right(schema: &Schema, default: &Value) -> bool {
+fn is_written_right(schema: &Schema, default: &Value, left: &mut usize) -> bool {
+    let fields = if let Schema::Record(record) = schema { record.fields.len() } else { 0 };
+    *left = left.saturating_sub(fields.saturating_add(1));
     match (schema, default) {
+        _ if *left == 0 => false,
         (Schema::Array(array), Value::Array(items)) => {
-            items.iter().all(|item| is_written_right(&array.items, item))
+            items.iter().all(|item| is_written_right(&array.items, item, left))
         }
         (Schema::Map(map), Value::Object(members)) => {
-            members.values().all(|value| is_written_right(&map.types, value))
+            members.values().all(|value| is_written_right(&map.types, value, left))
         }
-        (Schema::Record(record), Value::Object(members)) => record.fields.iter().all(|field| {
-            let default = members.get(&field.name).or_else(|| default_of(field));
-            default.is_none_or(|default| is_written_right(&field.schema, default))
-        }),
-        // The other variants are not asked.
-        (Schema::Union(union), Value::Null) if union.variants().contains(&Schema::Null) => true,
+        (Schema::Record(record), Value::Object(members)) => {
+            record.fields.iter().all(|field| match members.get(&field.name) {
+                Some(member) => is_written_right(&field.schema, member, left),
+                None => field.default.is_some() || default_of(field).is_none(),
+            })
+        }
         (Schema::Union(union), default) => {
-            union.variants().iter().all(|variant| is_written_right(variant, default))
+            // Those behind a string are not asked for a text.
+            let is_last = |variant: &Schema| matches!((variant, default), (Schema::String, Value::String(_)));
+            let end = union.variants().iter().position(is_last).unwrap_or(usize::MAX);
+            union.variants().iter().take(end).all(|variant| is_written_right(variant, default, left))
         }
-        (Schema::Ref { .. }, _) => false,
+        // A record, an enumeration or a fixed.
+        (Schema::Ref { .. }, Value::String(_) | Value::Object(_)) => false,
+        (Schema::Uuid(UuidSchema::String), _) => true,
         (
             Schema::Bytes
             | Schema::Fixed(_)

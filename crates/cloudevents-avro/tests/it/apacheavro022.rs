@@ -564,9 +564,11 @@ fn defaults_are_written() {
         {"name": "note", "type": ["null", "string"], "default": null, "aliases": ["remark"]}, {"name": "number", "type": "int"},
         {"name": "currency", "type": "string", "default": "EUR"},
         {"name": "last", "type": ["null", {"type": "record", "name": "Last", "fields": [{"name": "of", "type": "Order"}]}], "default": null},
-        {"name": "before", "type": ["null", "Last"], "default": null}]}"#;
+        {"name": "before", "type": ["null", "Last"], "default": null},
+        {"name": "after", "type": ["string", "Last"], "default": "a"},
+        {"name": "count", "type": ["Last", "int"], "default": 1}]}"#;
     let schema = CheckedSchema::parse(text, []).unwrap();
-    assert_eq!(schema.write(&Order { number: 1 }).unwrap(), b"\0\x02\x06EUR\0\0");
+    assert_eq!(schema.write(&Order { number: 1 }).unwrap(), b"\0\x02\x06EUR\0\0\0\x02a\x02\x02");
 }
 
 /// Avro 1.12, "Complex Types": what is a default of which type.
@@ -580,6 +582,8 @@ fn defaults_are_of_the_types_of_their_fields() {
     let size = json!({"type": "enum", "name": "Size", "symbols": ["S", "M"]});
     let decimal = json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2});
     let record = json!({"type": "record", "name": "P", "fields": [{"name": "x", "type": "int"}]});
+    let with = |ty: &str, default: Value| json!({"type": "record", "name": "P", "fields": [{"name": "x", "type": ty, "default": default}]});
+    let uuid = json!({"type": "string", "logicalType": "uuid"});
     #[derive(Serialize)]
     struct R {}
     // With the bytes that are written where the field is left out. The library would write other bytes for some: these are an error.
@@ -605,6 +609,17 @@ fn defaults_are_of_the_types_of_their_fields() {
         (json!({"type": "array", "items": "bytes"}), json!([]), Some(b"\0")),
         (json!({"type": "map", "values": ["null", "bytes"]}), json!({"a": null}), Some(b"\x02\x02a\0\0")),
         (json!(["int", "bytes"]), json!(1), Some(b"\0\x02")),
+        (json!(["string", "bytes"]), json!("EUR"), Some(b"\0\x06EUR")),
+        (json!(["string", fixed]), json!("ab"), Some(b"\0\x04ab")),
+        (json!(["bytes", "string"]), json!("EUR"), None),
+        (
+            uuid,
+            json!("6f1c7d0e-8f0b-4a53-9f0a-0d8a5d3b1c2e"),
+            Some(b"\x486f1c7d0e-8f0b-4a53-9f0a-0d8a5d3b1c2e"),
+        ),
+        // What the default of a record leaves out has a default in turn.
+        (with("int", json!(7)), json!({}), Some(b"\x0e")),
+        (with("bytes", json!("a")), json!({}), None),
         // As in Java, though no datum has these: a field that is missing is an error then.
         (fixed.clone(), json!(""), None),
         (json!("bytes"), json!("\u{100}"), None),
@@ -720,4 +735,44 @@ fn many_fields_with_defaults() {
         .collect();
     let schema = json!({"type": "record", "name": "R", "fields": fields});
     CheckedSchema::parse(&schema.to_string(), []).unwrap();
+}
+
+/// Of each value, all variants may be asked, of which the first one that fits is a default; and each level may have a default in turn.
+#[test]
+fn defaults_of_others_take_no_time() {
+    let record = |name: &str, fields: Value| json!({"type": "record", "name": name, "fields": fields});
+    let all =
+        |ty: Value, default: Value| record("All", json!([{"name": "f", "type": ty, "default": default}]));
+    let list = |items: Value| json!({"type": "array", "items": items});
+    let empty = || json!(vec![json!({}); 10]);
+    let map = json!({"type": "map", "values": "int"});
+    let of_level = |within: Value, level: usize| {
+        let default = if level == 1 { json!(vec![1; 10]) } else { empty() };
+        let fields = json!([{"name": "f", "type": within, "default": default}]);
+        list(json!([map, record(&format!("R{level}"), fields)]))
+    };
+    let levels = all((1..=15).fold(list(json!("int")), of_level), empty());
+    let mut variants: Vec<Value> = (0..12_000).map(|at| record(&format!("R{at}"), json!([]))).collect();
+    variants.insert(0, json!("int"));
+    let variants = all(list(json!(variants)), json!(vec![1; 250_000]));
+    let fields: Vec<Value> =
+        (0..12_000).map(|at| json!({"name": format!("f{at}"), "type": "int", "default": 0})).collect();
+    let fields = all(list(json!([map, record("R", json!(fields))])), json!(vec![json!({}); 100_000]));
+    for schema in [levels, variants, fields] {
+        let text = schema.to_string();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(CheckedSchema::parse(&text, []).map(drop)));
+        receiver.recv_timeout(std::time::Duration::from_secs(30)).unwrap().unwrap();
+    }
+}
+
+/// Avro 1.12, "Unions".
+#[test]
+fn a_union_has_bytes_once() {
+    let decimal = json!({"type": "bytes", "logicalType": "big-decimal"});
+    for union in [json!(["bytes", decimal]), json!([decimal, {"type": {"type": "bytes"}}])] {
+        let error = CheckedSchema::parse(&union.to_string(), []).unwrap_err();
+        assert!(error.to_string().contains("`bytes`"), "{error}");
+    }
+    CheckedSchema::parse(&json!(["null", decimal]).to_string(), []).unwrap();
 }

@@ -225,11 +225,13 @@ impl Attribute {
 
     fn is_expected(&self, expected: &str, text: &str) -> bool {
         let instant = |text| Timestamp::parse(text).ok().map(Timestamp::instant);
+        let number = |text: &str| text.parse::<f64>().ok();
         match self.ty {
             _ if expected == text => true,
             _ if matches!(self.expected, Expected::MediaType(_)) => has_media_type(expected, text),
             _ if self.name == "datacontenttype" => is_same_media_type(expected, text),
             Type::Timestamp => instant(expected).is_some_and(|expected| instant(text) == Some(expected)),
+            Type::Number => number(expected).is_some_and(|expected| number(text) == Some(expected)),
             _ => false,
         }
     }

@@ -3,7 +3,7 @@
 use super::{Members, SCHEMA_NAMES, collection, cross_reference, default_version, ids, renamed, text};
 use crate::finding::{Notes, Rule};
 use crate::reference::Reference;
-use crate::schema::{Family, Format, Parts, Schema, SchemaFault};
+use crate::schema::{Family, Format, Parts, Schema, SchemaFault, parse};
 use crate::verdict::NotJudged;
 use crate::{Leniency, LoadError};
 use cloudevents_core::AttributeType;
@@ -34,6 +34,8 @@ struct Version {
     format: Option<Format>,
     document: Option<Arc<Value>>,
     schema: Arc<Schema>,
+    /// The title of a JSON Schema in a text.
+    title: OnceCell<Option<String>>,
     /// What types are selected from, and those that were: each is compiled once.
     parts: OnceCell<Result<Parts, SchemaFault>>,
     selected: RefCell<HashMap<String, Result<Arc<Schema>, SchemaFault>>>,
@@ -142,10 +144,14 @@ impl Version {
         };
         let (Some(selection), Some(format), Some(document)) = (selection, &self.format, &self.document)
         else {
+            let whole = self.parts.get().and_then(|parts| parts.as_ref().ok()?.whole());
+            if let (None, Some(Err(fault))) = (selection, whole) {
+                found.schema = Arc::new(unusable(fault, place, notes));
+            }
             return Some(found);
         };
         // A name alone is Avro's and Protobuf's way; the title of a JSON Schema selects all of it.
-        if document.get("title").and_then(Value::as_str) != Some(selection) {
+        if format.family != Family::JsonSchema || self.title(document) != Some(selection) {
             found.schema = match self.selected(selection, format, document, notes) {
                 Ok(schema) => schema,
                 Err(fault) => Arc::new(unusable(fault, place, notes)),
@@ -160,6 +166,16 @@ impl Version {
             }
         }
         Some(found)
+    }
+
+    fn title<'v>(&'v self, document: &'v Value) -> Option<&'v str> {
+        match document {
+            Value::String(text) => {
+                let parsed = || parse(text).ok()?.get("title")?.as_str().map(str::to_owned);
+                self.title.get_or_init(parsed).as_deref()
+            }
+            document => document.get("title")?.as_str(),
+        }
     }
 
     fn selected(
@@ -249,6 +265,7 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
         format: format.clone(),
         document: None,
         schema: Arc::new(Schema::Not(reason)),
+        title: OnceCell::new(),
         parts: OnceCell::new(),
         selected: RefCell::default(),
     };
@@ -291,7 +308,12 @@ fn version(members: &Members, resource: Option<&Members>, place: &str, notes: &m
     let whole = (cfg!(feature = "protox09") && format.family == Family::Protobuf)
         .then(|| parts.get_or_init(|| Parts::read(format, &document, &mut notes.compiled)))
         .and_then(|parts| parts.as_ref().ok()?.whole());
-    let schema = Arc::new(whole.unwrap_or_else(|| compile(format, &document, &below(place, name), notes)));
+    let schema = Arc::new(match whole {
+        Some(Ok(schema)) => schema,
+        // References may select one, and those that do not have advice.
+        Some(Err(fault)) => Schema::Not(NotJudged::Unusable(fault.words().into_owned())),
+        None => compile(format, &document, &below(place, name), notes),
+    });
     Version { document: Some(Arc::new(document)), schema, parts, ..not(NotJudged::NoSchema) }
 }
 
@@ -330,6 +352,10 @@ fn unusable(fault: SchemaFault, place: &str, notes: &mut Notes<'_>) -> Schema {
                 format!("payloads are not judged: the schema refers to another document: {message}"),
             );
             Schema::Not(NotJudged::Elsewhere(message))
+        }
+        SchemaFault::Unselected(message) => {
+            notes.advice(Rule::NotJudged, place, format!("payloads are not judged: {message}"));
+            Schema::Not(NotJudged::Unusable(message))
         }
     }
 }

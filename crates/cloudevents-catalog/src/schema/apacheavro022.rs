@@ -1,7 +1,7 @@
 //! Avro schemas by `apache-avro` 0.22.
 
 use super::avro_types::Types;
-use super::{MESSAGE, Payload, Schema, SchemaFault, fault, keep_within, too_large};
+use super::{MESSAGE, Payload, Schema, SchemaFault, fault, framing, keep_within, too_large};
 use crate::finding::{Budget, short};
 use crate::size::memory;
 use crate::verdict::{Breach, Fault, NotJudged};
@@ -83,7 +83,7 @@ impl Parts {
         let Some(at) = self.named.get(name).copied() else {
             // A type within another one has its names from what is around it.
             return match self.within.contains(name) {
-                true => Ok(Schema::Not(NotJudged::Unusable(format!("`{name}` is within another type")))),
+                true => Err(SchemaFault::Unselected(format!("`{name}` is within another type"))),
                 false => Err(SchemaFault::Invalid(format!("the document has no type `{name}`"))),
             };
         };
@@ -120,7 +120,8 @@ pub(super) fn judge(
         return None;
     }
     if let Err(error) = schema.check(data.as_bytes()) {
-        let message = format!("the payload is not a datum of the schema: {}", error.detail());
+        let hint = framing(data.as_bytes());
+        let message = format!("the payload is not a datum of the schema: {}{hint}", error.detail());
         faults.push(fault(Breach::Schema, "", reference, short(&message, MESSAGE)));
     }
     None

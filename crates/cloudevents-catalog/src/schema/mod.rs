@@ -75,6 +75,8 @@ pub(crate) enum SchemaFault {
     Beyond(String),
     /// It refers to documents that are not there.
     Elsewhere(String),
+    /// No type of it is selected, or one that cannot be.
+    Unselected(String),
 }
 
 impl SchemaFault {
@@ -88,6 +90,7 @@ impl SchemaFault {
             Self::InvalidAt(pointer, message) => Self::InvalidAt(pointer, cut(message)),
             Self::Beyond(message) => Self::Beyond(cut(message)),
             Self::Elsewhere(message) => Self::Elsewhere(cut(message)),
+            Self::Unselected(message) => Self::Unselected(cut(message)),
         }
     }
 
@@ -95,7 +98,10 @@ impl SchemaFault {
     pub(crate) fn words(&self) -> Cow<'_, str> {
         match self {
             Self::InvalidAt(pointer, message) => format!("{message}, at `{pointer}`").into(),
-            Self::Invalid(message) | Self::Beyond(message) | Self::Elsewhere(message) => message.into(),
+            Self::Invalid(message)
+            | Self::Beyond(message)
+            | Self::Elsewhere(message)
+            | Self::Unselected(message) => message.into(),
         }
     }
 
@@ -122,7 +128,7 @@ impl Schema {
             #[cfg(feature = "apacheavro022")]
             Family::Avro => apacheavro022::compile(document, budget),
             #[cfg(feature = "protox09")]
-            Family::Protobuf => Ok(protox09::Parts::compile(document, budget)?.only()),
+            Family::Protobuf => protox09::Parts::compile(document, budget)?.only(),
             _ => Ok(Self::Not(NotJudged::Format(format.text.clone()))),
         }
     }
@@ -215,7 +221,7 @@ impl Parts {
     }
 
     /// The schema that all of the document is, if it is known by now.
-    pub(crate) fn whole(&self) -> Option<Schema> {
+    pub(crate) fn whole(&self) -> Option<Result<Schema, SchemaFault>> {
         match self {
             #[cfg(feature = "protox09")]
             Self::Protobuf(parts) => Some(parts.only()),
@@ -359,6 +365,14 @@ impl<'e> Payload<'e> {
 /// A fault at this place of the payload.
 fn fault(breach: Breach, pointer: &str, rule: &str, message: impl Into<String>) -> Fault {
     Fault { breach, place: format!("data{pointer}"), rule: rule.to_owned(), message: message.into() }
+}
+
+/// What a payload may be that does not match its schema: serializers for a schema registry write a 0 and an id of four bytes before it.
+fn framing(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0, _, _, _, _, ..] => "; it may be framed with the id of a schema in a registry",
+        _ => "",
+    }
 }
 
 /// The payload is beyond what its schema can judge.

@@ -1,6 +1,6 @@
 //! Protobuf schemas by `protox` 0.9 and `prost-reflect` 0.16.
 
-use super::{MESSAGE, Payload, Schema, SchemaFault, fault, is_within, keep_within, too_large};
+use super::{MESSAGE, Payload, Schema, SchemaFault, fault, framing, is_within, keep_within, too_large};
 use crate::finding::{Budget, short};
 use crate::verdict::{Breach, Fault, NotJudged};
 use cloudevents_core::{Data, MediaType};
@@ -132,13 +132,12 @@ impl Parts {
     }
 
     /// The message of a document that has one.
-    pub(super) fn only(&self) -> Schema {
+    pub(super) fn only(&self) -> Result<Schema, SchemaFault> {
         let mut messages = self.file.messages();
         match (messages.len(), messages.next()) {
-            (1, Some(only)) => Schema::Protobuf(self.message(only)),
+            (1, Some(only)) => Ok(Schema::Protobuf(self.message(only))),
             (count, _) => {
-                let words = format!("it has {count} messages, and none is selected");
-                Schema::Not(NotJudged::Unusable(words))
+                Err(SchemaFault::Unselected(format!("it has {count} messages, and none is selected")))
             }
         }
     }
@@ -191,7 +190,10 @@ pub(super) fn judge(
         return None;
     }
     match DynamicMessage::decode(descriptor.clone(), data.as_bytes()) {
-        Err(error) => add("", format!("the payload is not a message `{}`: {error}", descriptor.full_name())),
+        Err(error) => {
+            let (name, hint) = (descriptor.full_name(), framing(data.as_bytes()));
+            add("", format!("the payload is not a message `{name}`: {error}{hint}"));
+        }
         // Most documents have none.
         Ok(_) if required.is_empty() => {}
         Ok(message) => {

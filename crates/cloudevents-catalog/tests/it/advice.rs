@@ -15,6 +15,8 @@ fn advice(document: &str) -> Vec<(&'static str, String, String)> {
 const SCHEMAS: &str = r#""schemagroups": {"g": {"schemas": {
     "json": {"format": "JsonSchema/draft-07", "schema": {"type": "object"}},
     "avro": {"format": "Avro/1.12.0", "schema": {"type": "record", "name": "R", "fields": []}},
+    "nested": {"format": "Avro/1.12.0", "schema": {"type": "record", "name": "R", "fields": [
+        {"name": "a", "type": {"type": "record", "name": "Inner", "fields": []}}]}},
     "away": {"format": "JsonSchema/draft-07", "schemaurl": "http://example.com/order.json"},
     "xsd": {"format": "XSD/1.1", "schema": "<a/>"}}}}"#;
 
@@ -44,6 +46,12 @@ fn schemas_that_judge_nothing() {
             "not-judged",
             "/dataschemauri",
             "the schema is not in the catalog: http://example.com/order.json",
+        ),
+        (
+            r#""dataschemaformat": "Avro/1.12.0", "dataschemauri": "/schemagroups/g/schemas/nested:Inner""#,
+            "not-judged",
+            "/dataschemauri",
+            "payloads are not judged: `Inner` is within another type",
         ),
         // A name that is not known is a member of its own.
         (

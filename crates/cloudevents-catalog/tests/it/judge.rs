@@ -36,6 +36,23 @@ fn attributes() {
     assert_eq!(catalog.judge(&event().ty("other").build().unwrap()).outcome(), Outcome::Undefined);
 }
 
+/// However they are written.
+#[test]
+fn numbers_are_compared_as_numbers() {
+    let of = |value: &str| {
+        catalog(&format!(
+            r#"{{"envelope": "CloudEvents/1.0", "envelopemetadata": {{"n": {{"type": "number", "value": {value}}}}}}}"#
+        ))
+    };
+    for (value, text, is_valid) in
+        [("1000.0", "1000", true), ("1e3", "1000", true), ("1.5", "1.50", true), ("1.5", "1.51", false)]
+    {
+        let found = faults(&of(value), event().extension("n", text));
+        assert_eq!(found.is_empty(), is_valid, "{value} {text}: {found:?}");
+    }
+    assert_eq!(faults(&of("1000.0"), event().extension("n", 1000)), []);
+}
+
 #[test]
 fn json_schema() {
     let catalog = catalog(
@@ -176,6 +193,9 @@ fn avro() {
     let avro = |bytes: &'static [u8]| event().payload("application/avro", Payload::binary(bytes));
     assert_eq!(faults(&catalog, avro(&[84])), []);
     assert_eq!(faults(&catalog, avro(&[84, 0])), [(Breach::Schema, "data".to_owned())]);
+    // As the codecs of `cloudevents-kafka` for registries write it.
+    let verdict = catalog.judge(&avro(&[0, 0, 0, 0, 7, 84]).build().unwrap());
+    assert!(verdict.to_string().contains("the id of a schema in a registry"), "{verdict}");
 }
 
 /// Readers refuse them.

@@ -354,6 +354,14 @@ fn each_deviation_has_one_finding() {
                 "dataschemauri": "/schemagroups/g/schemas/s{selection}"}}}}}}}}}}"#
         )
     };
+    // The same schema, in each of its forms.
+    let titled = |member: &str, schema: &str| {
+        format!(
+            r#"{{"schemagroups": {{"g": {{"schemas": {{"s": {{"format": "JsonSchema/draft-07", "{member}": {schema}}}}}}}}},
+                "messagegroups": {{"g": {{"messages": {{"t": {{"dataschemaformat": "JsonSchema/draft-07",
+                "dataschemauri": "/schemagroups/g/schemas/s:Order"}}}}}}}}}}"#
+        )
+    };
     let endpoint = |group: &str| {
         format!(
             r##"{{"endpoints": {{"e": {{"usage": ["producer"], "messagegroups": ["#/messagegroups/{group}"]}}}}, "messagegroups": {{"g": {{}}}}}}"##
@@ -364,6 +372,9 @@ fn each_deviation_has_one_finding() {
         (group.to_owned(), Level::Repaired, "protocol-none"),
         (selecting(":definitions/a"), Level::Repaired, "sub-selection"),
         (selecting(":definitions/b"), Level::Mistake, "schema-invalid"),
+        (titled("schema", r#"{"title": "Order"}"#), Level::Repaired, "sub-selection"),
+        (titled("schema", r#""{\"title\": \"Order\"}""#), Level::Repaired, "sub-selection"),
+        (titled("schemabase64", r#""eyJ0aXRsZSI6ICJPcmRlciJ9""#), Level::Repaired, "sub-selection"),
         (endpoint("g"), Level::Repaired, "pointer-reference"),
         (endpoint("x"), Level::Mistake, "dangling"),
     ] {

@@ -1,7 +1,7 @@
 //! Payloads by Protobuf schemas. The bytes are written by hand, as the encoding of Protobuf has them.
 
 use cloudevents_catalog::LoadOptions;
-use cloudevents_catalog::{Breach, Catalog, Judge, NotJudged, Outcome, Report};
+use cloudevents_catalog::{Breach, Catalog, DataSchemas, Judge, Level, NotJudged, Outcome, Report};
 use cloudevents_core::{Event, Payload};
 use serde_json::json;
 
@@ -58,6 +58,16 @@ fn payloads_are_judged() {
         assert_eq!(places, wanted, "{payload:?}: {verdict}");
         assert!(verdict.faults().iter().all(|fault| fault.breach == Breach::Schema));
     }
+}
+
+/// The codecs of `cloudevents-kafka` for registries write them.
+#[test]
+fn a_payload_that_is_framed_is_said_to_be() {
+    let catalog = read(PROTO, ":Order").catalog;
+    let verdict = judge(&catalog, Payload::binary(vec![0, 0, 0, 0, 7, 0, 0x08, 42]));
+    assert!(verdict.to_string().contains("the id of a schema in a registry"), "{verdict}");
+    let verdict = judge(&catalog, Payload::binary(vec![0x0A, 1, b'a', 0, 0, 0]));
+    assert!(!verdict.faults().is_empty() && !verdict.to_string().contains("registry"), "{verdict}");
 }
 
 /// Each empty message within a payload takes two bytes, and many more when it is decoded.
@@ -132,12 +142,22 @@ fn schemas_are_checked() {
         judge(&report.catalog, Payload::binary(vec![])).not_judged(),
         Some(NotJudged::Elsewhere(_))
     ));
-    // Two messages, and none is selected.
-    let report = read(PROTO, "");
-    assert!(matches!(
-        judge(&report.catalog, Payload::binary(vec![])).not_judged(),
-        Some(NotJudged::Unusable(_))
-    ));
+    // Two messages, and none is selected: by reference, and in the definition.
+    let inline = json!({"messagegroups": {"g": {"messages": {"t": {
+        "envelope": "CloudEvents/1.0", "dataschemaformat": "Protobuf/2", "dataschema": PROTO}}}}});
+    let inline = Catalog::read(inline.to_string(), &LoadOptions::strict()).unwrap();
+    for (report, member) in [(read(PROTO, ""), "dataschemauri"), (inline, "dataschema")] {
+        assert!(matches!(
+            judge(&report.catalog, Payload::binary(vec![])).not_judged(),
+            Some(NotJudged::Unusable(_))
+        ));
+        let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
+        assert_eq!((finding.level, finding.rule.code()), (Level::Advice, "not-judged"));
+        assert_eq!(finding.place, format!("/messagegroups/g/messages/t/{member}"));
+        assert_eq!(finding.message, "payloads are not judged: it has 2 messages, and none is selected");
+    }
+    let error = DataSchemas::new().with("http://example.com/order", "Protobuf/2", PROTO).unwrap_err();
+    assert!(error.to_string().contains("none is selected"), "{error}");
     // Many levels are refused before the compiler sees them.
     let deep = format!("{}{}", "message A {".repeat(50_000), "}".repeat(50_000));
     assert_eq!(found(&deep, ""), ["schema-invalid"]);
