@@ -124,8 +124,8 @@ impl CheckedSchema {
     ///
     /// A field that the value leaves out is written as its default, which must not need bytes, or a type that is defined elsewhere in the
     /// schema: the library writes these otherwise than Avro does. Nor must a text or an object be the default of a union with a variant
-    /// that is one of these, except that a text may be where `string` comes before it. Of very large defaults, not all are written: all
-    /// values of a schema are compared a million times with variants and fields that they may be.
+    /// that is one of these, except that a text may be where `string` comes before it. Of very large defaults, not all are written: in
+    /// all, values are compared a million times with the variants and fields that they may be.
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
