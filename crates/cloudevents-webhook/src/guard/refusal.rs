@@ -56,10 +56,10 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Of kind [`Refused`](ErrorKind::Refused); [`Transport`](ErrorKind::Transport) where resolving failed.
+/// Of kind [`Refused`](ErrorKind::Refused); [`Unreachable`](ErrorKind::Unreachable) where resolving failed.
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        let kind = if refusal.is_temporary() { ErrorKind::Transport } else { ErrorKind::Refused };
+        let kind = if refusal.is_temporary() { ErrorKind::Unreachable } else { ErrorKind::Refused };
         Self::new(kind).with_detail(refusal.to_string())
     }
 }

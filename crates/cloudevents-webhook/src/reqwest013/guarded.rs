@@ -99,8 +99,8 @@ impl GuardedClient {
     /// Agrees to a sender by its callback: a POST with the rate in `WebHook-Allowed-Rate` (webhook specification, 4.1.3).
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the sender refuses, and
-    /// [`Transport`](ErrorKind::Transport) or [`Timeout`](ErrorKind::Timeout) where the sender cannot be reached in 30 seconds. They do not
-    /// contain the URL, which is secret.
+    /// [`Unreachable`](ErrorKind::Unreachable), [`Timeout`](ErrorKind::Timeout) or [`Disconnected`](ErrorKind::Disconnected) where the
+    /// sender cannot be reached, does not respond in 30 seconds or hangs up. They do not contain the URL, which is secret.
     pub async fn agree(&self, pending: &PendingConsent) -> Result<(), Error> {
         let response = self
             .request(Method::POST, pending.callback())?
@@ -151,7 +151,8 @@ pub(super) fn failed(error: reqwest::Error) -> Error {
     let kind = match &error {
         error if error.is_timeout() => ErrorKind::Timeout,
         error if error.is_connect() => ErrorKind::Unreachable,
-        _ => ErrorKind::Transport,
+        error if error.is_builder() => ErrorKind::Transport, // nothing was sent
+        _ => ErrorKind::Disconnected,
     };
     Error::new(kind).with_detail("the request failed").with_source(error.without_url())
 }

@@ -54,7 +54,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 ///
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
 /// without retries, to have each event delivered at least once. What was not sent then is a [temporary](Error::is_temporary) error: by the
-/// guard, for want of a token or of consent, or because [`disable`](Self::disable) was called.
+/// guard, for want of a token or of consent, or because [`disable`](Self::disable) was called. It uses up attempts, where these are
+/// limited.
 ///
 /// [`Outgoing::to`] names the target. It may be omitted if there is only one target. A message that names none of several, or another one,
 /// is an error of kind [`Unsupported`](ErrorKind::Unsupported), which is temporary and logged at WARN.

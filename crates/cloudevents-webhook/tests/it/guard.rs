@@ -1,5 +1,6 @@
 //! URLs that lead into the network of the process that requests them.
 
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_webhook::guard::{Network, Refusal, Resolve, UrlGuard, special_purpose};
 use proptest::prelude::*;
 use std::{
@@ -177,6 +178,8 @@ fn one_private_address_spoils_a_name() {
     assert!(matches!(target().pin([public, private]), Err(Refusal::Address { .. })));
     assert!(matches!(target().pin([private, public]), Err(Refusal::Address { .. })));
     assert_eq!(target().pin([]), Err(Refusal::NoAddress));
+    let error = Error::from(Refusal::NoAddress);
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unreachable, true));
     assert_eq!(target().pin([public]).unwrap().addresses(), ["9.9.9.9:443".parse().unwrap()]);
     // Where the host is an address, no other can be put in its place.
     let pinned = guard.check("https://9.9.9.9/").unwrap().pin(["1.1.1.1".parse().unwrap()]).unwrap();

@@ -7,7 +7,10 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
 use cloudevents_testkit::webhook::{Respond, TestTarget};
-use cloudevents_transport::binding::OwnWait;
+use cloudevents_transport::{
+    Sender,
+    binding::{OwnWait, connect::Backoff},
+};
 use cloudevents_webhook::{
     deliver::{Reason, RetrySchedule, TargetState},
     guard::{Resolve, UrlGuard},
@@ -429,17 +432,47 @@ async fn what_never_left_the_sender_is_no_dead_letter_of_an_outbox() {
             .unwrap();
         let mut options = OutboxOptions::default();
         (options.retry, options.poll) = (RetrySchedule::exponential(10 * MS, 20 * MS), 10 * MS);
-        let done = async {
-            while outbox.counts().await.unwrap().pending > 0 {
-                sleep(5 * MS).await;
-            }
-        };
-        let senders = HashMap::from([("a".to_owned(), webhooks.into_sender())]);
-        soon(outbox.run(senders, options).until(done)).await.unwrap();
-        let ids: Vec<String> =
-            target.deliveries().iter().map(|request| request.header("ce-id").unwrap().to_owned()).collect();
-        assert_eq!((outbox.counts().await.unwrap().dead, ids), (0, ["0", "1", "2"].map(String::from).into()));
+        deliver(&outbox, webhooks.into_sender(), options).await;
+        assert_eq!(
+            (outbox.counts().await.unwrap().dead, ids(&target)),
+            (0, ["0", "1", "2"].map(String::from).into())
+        );
     }
+}
+
+/// Delivers all messages of an outbox to its target `a`.
+async fn deliver(outbox: &Outbox<SqliteStore>, sender: Sender, options: OutboxOptions) {
+    let done = async {
+        while outbox.counts().await.unwrap().pending > 0 {
+            sleep(5 * MS).await;
+        }
+    };
+    let senders = HashMap::from([("a".to_owned(), sender)]);
+    soon(outbox.run(senders, options).until(done)).await.unwrap();
+}
+
+fn ids(target: &TestTarget) -> Vec<String> {
+    target.deliveries().iter().map(|request| request.header("ce-id").unwrap().to_owned()).collect()
+}
+
+/// So does a load balancer without a server behind it: that is an outage, which counts no attempts.
+#[tokio::test]
+async fn a_target_that_hangs_up_for_a_while_makes_no_dead_letters_of_an_outbox() {
+    let responses = std::iter::repeat_n(Respond::HangUp, 20).chain([accepted()]);
+    let target = TestTarget::start(Respond::HangUp, responses).await;
+    let mut once = options();
+    once.retry = RetrySchedule::new([]);
+    let webhooks = WebhookSender::new(client(), once);
+    webhooks.add(Target::new(target.url("/hook")).agreed(Rate::unlimited())).unwrap();
+    let outbox = Outbox::new(SqliteStore::in_memory().unwrap());
+    outbox.enqueue_all((0..5).map(|id| Entry::new("a", event(&id.to_string())).in_order())).await.unwrap();
+    let mut options = OutboxOptions::default();
+    let hour = Duration::from_secs(3600);
+    options.retry = RetrySchedule::exponential(10 * MS, 20 * MS).with_attempts(4).with_deadline(hour);
+    (options.pauses, options.poll) = (Backoff::default().with_delays(5 * MS, 10 * MS), 5 * MS);
+    deliver(&outbox, webhooks.into_sender(), options).await;
+    assert_eq!(outbox.counts().await.unwrap().dead, 0);
+    assert_eq!(ids(&target)[20..], ["0", "1", "2", "3", "4"].map(String::from));
 }
 
 /// It may be resumed, and is no fault of a message.
