@@ -42,7 +42,7 @@ use crate::{
     Settlement, Store, Target, Ticket, millis::millis,
 };
 use cloudevents_core::{Error, ErrorKind};
-use failure::failed;
+use failure::{failed, not_opened};
 use jobs::Jobs;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags,
@@ -85,7 +85,7 @@ pub struct SqliteStore(Arc<Jobs>);
 impl SqliteStore {
     /// Opens the file, and creates it and the tables as needed.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let connection = Connection::open(path).map_err(failed)?;
+        let connection = Connection::open(path).map_err(not_opened)?;
         Self::with_connection(connection)
     }
 
@@ -94,7 +94,7 @@ impl SqliteStore {
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for files without the tables.
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
         schema::check(&connection)?;
         Self::with_connection(connection)
     }
@@ -105,7 +105,7 @@ impl SqliteStore {
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for files without the tables.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
         schema::check(&connection)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         Ok(Self(Arc::new(Jobs::reading(connection))))
@@ -116,7 +116,8 @@ impl SqliteStore {
         Self::with_connection(Connection::open_in_memory().map_err(failed)?)
     }
 
-    /// Creates a store over a connection of the program. Sets its journal mode to WAL, and `synchronous` to `FULL`.
+    /// Creates a store over a connection of the program. Sets its journal mode to WAL, `synchronous` to `FULL`, and `temp_store` to
+    /// `MEMORY`.
     pub fn with_connection(connection: Connection) -> Result<Self, Error> {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -126,7 +127,11 @@ impl SqliteStore {
         connection.execute_batch("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").map_err(failed)?;
         let created = create_tables(&connection);
         connection.execute_batch(if created.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(failed)?;
-        created.map(|()| Self(Arc::new(Jobs::new(connection))))
+        created?;
+        // Else a call that changes much in a transaction with others opens a file, and fails where the program has no descriptor left. It
+        // comes after the tables: creating an index sorts all rows.
+        connection.execute_batch("PRAGMA temp_store = MEMORY").map_err(failed)?;
+        Ok(Self(Arc::new(Jobs::new(connection))))
     }
 }
 

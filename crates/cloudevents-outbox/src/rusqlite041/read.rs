@@ -93,20 +93,23 @@ pub(super) fn targets(connection: &Connection, after: &str) -> Result<Vec<Target
 }
 
 pub(super) fn counts(connection: &Connection) -> Result<Counts, Error> {
-    let mut counts = Counts::default();
-    let rows: SqlResult<Vec<(i16, i64, Option<i64>)>> = connection
-        .prepare_cached("SELECT state, count(*), min(enqueued) FROM ce_outbox GROUP BY state")
-        .and_then(|mut select| {
-            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
-        });
-    for (state, count, oldest) in rows.map_err(failed)? {
-        let count = u64::try_from(count).unwrap_or(0);
-        match State::from_number(state) {
-            Some(State::Pending) => (counts.pending, counts.oldest_pending) = (count, oldest.map(time)),
-            Some(State::Delivered) => counts.delivered = count,
-            Some(State::Dead) => counts.dead = count,
-            None => {}
-        }
-    }
-    Ok(counts)
+    let counts = |row: &Row<'_>| {
+        let count = |column: &str| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+        let oldest: Option<i64> = row.get("oldest")?;
+        Ok(Counts {
+            pending: count("pending")?,
+            delivered: count("delivered")?,
+            dead: count("dead")?,
+            oldest_pending: oldest.map(time),
+        })
+    };
+    // `GROUP BY` would sort all messages, in memory.
+    connection
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE state = 0) AS pending, min(enqueued) FILTER (WHERE state = 0) AS oldest,
+                 count(*) FILTER (WHERE state = 1) AS delivered, count(*) FILTER (WHERE state = 2) AS dead
+             FROM ce_outbox",
+        )
+        .and_then(|mut select| select.query_row([], counts))
+        .map_err(failed)
 }

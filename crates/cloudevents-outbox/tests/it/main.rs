@@ -9,6 +9,8 @@
 )]
 
 mod contract;
+#[cfg(unix)]
+mod descriptors;
 mod fairness;
 mod held_back;
 mod kill;

@@ -167,3 +167,12 @@ fn many_open_a_new_file_at_once() {
         }
     }
 }
+
+#[test]
+fn a_wrong_path_does_not_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing").join("outbox.db");
+    assert!(!SqliteStore::open(&path).unwrap_err().is_temporary());
+    assert!(!SqliteStore::open_existing(&path).unwrap_err().is_temporary());
+    assert!(!SqliteStore::open_read_only(&path).unwrap_err().is_temporary());
+}
