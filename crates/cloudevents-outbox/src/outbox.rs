@@ -95,15 +95,16 @@ impl<S: Store> Outbox<S> {
     /// |---|---|
     /// | succeeds | is delivered |
     /// | fails with a temporary error, or takes too long | is tried again with the delays of [`OutboxOptions::retry`], and is dead after the last attempt or the deadline |
-    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline; the attempt does not count, unless it is about this message |
+    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline; the attempt does not count, unless it is about this message, or there is no deadline and the message is in order |
     /// | fails with another error, which [is about the message](cloudevents_transport::Sender::refuses_message) | is dead |
     /// | fails with another error, which may concern all messages, such as a refused token | is tried again as after a temporary error; it is dead once the target has accepted another message that was begun later |
     /// | is not made in time ([`Outgoing::expires_after`](cloudevents_transport::Outgoing::expires_after)) | is dead |
     ///
     /// A target is unavailable after three failures in a row: none succeeded, or was refused for its own fault, in between. Then it pauses,
-    /// for all workers of the store, and one message at a time is tried. Of one message, failures without a response, and those that
-    /// request a wait, count each time; other responses may be about the message, and count once, except in order, where only the first
-    /// message is tried. Such responses use up the attempts of the message until three messages have failed.
+    /// for all workers of the store, and one message at a time is tried. Of one message, failures without a response (errors of kind
+    /// `Unreachable`, `Timeout`, `Disconnected` or `Closed`), and those that request a wait, count each time; other errors may be about the
+    /// message, and count once, except in order, where only the first message is tried. Such errors use up the attempts of the message
+    /// until three messages have failed.
     ///
     /// A target also pauses for as long as it requested ([`Error::retry_after`]), at most a day; no other message and no other worker
     /// shortens that, and only [`resume`](Self::resume) ends it early. The beginning of a pause is logged at WARN. Messages of a target

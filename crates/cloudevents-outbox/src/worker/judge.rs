@@ -81,10 +81,11 @@ pub(super) fn judge(
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
     }
-    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible. Without a deadline, it
-    // would hold up those behind it for ever.
-    let may_be_own_fault = !is_of_target(error) || options.retry.deadline().is_none();
-    if may_be_own_fault && error.is_temporary() && !health.is_of_several() && !options.retry.repeats() {
+    // What is only tried so often waits as its schedule says, and ends with it, where its own fault is possible. So does what would hold up
+    // those behind it for ever, whoever is at fault.
+    let may_be_own_fault = !is_of_target(error) && !health.is_of_several();
+    let is_in_the_way = tried.in_order && options.retry.deadline().is_none();
+    if (may_be_own_fault || is_in_the_way) && error.is_temporary() && !options.retry.repeats() {
         return match options.retry.wait(tried.attempt, elapsed, None, random) {
             Some(wait) => Step::Retry { due: later(now, wait), counts: true },
             None => Step::Dead(given_up(tried, error, elapsed)),

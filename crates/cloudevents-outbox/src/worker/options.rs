@@ -23,8 +23,9 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutboxOptions {
-    /// When a message is tried again, and when it is a dead letter. With a limit of attempts and no deadline, messages in order are dead by
-    /// their attempts also in an outage of their target. Default: doubles from a second to an hour, for three days.
+    /// When a message is tried again, and when it is a dead letter. With a limit of attempts and no deadline, temporary errors use up the
+    /// attempts of messages in order also in an outage of their target, since one that is at fault would hold up those behind it for ever.
+    /// Default: doubles from a second to an hour, for three days.
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,
