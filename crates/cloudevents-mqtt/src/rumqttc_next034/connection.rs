@@ -180,17 +180,18 @@ impl Connection {
             if version == Version::V5 && self.buffer.starts_with(&[0x20, 2, 0, 1]) {
                 return Ok(Err(failure::refused_connection(0x84, None)));
             }
-            return Ok(match self.packets.next(&mut self.buffer)? {
-                Some(Packet::Welcome(mut welcome)) => match welcome.refused.take() {
+            return Ok(match self.packets.next(&mut self.buffer) {
+                Ok(Some(Packet::Welcome(mut welcome))) => match welcome.refused.take() {
                     Some(error) => Err(error),
                     None => Ok(welcome),
                 },
-                Some(Packet::Goodbye(error)) => Err(error),
-                Some(_) => Err(disconnected("the broker did not begin with CONNACK")),
-                None => {
+                Ok(Some(Packet::Goodbye(error))) => Err(error),
+                Ok(Some(_)) => Err(disconnected("the broker did not begin with CONNACK")),
+                Ok(None) => {
                     self.read().await?;
                     continue;
                 }
+                Err(error) => Err(error),
             });
         }
     }

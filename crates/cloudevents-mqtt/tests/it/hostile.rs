@@ -514,16 +514,16 @@ async fn a_broker_that_keeps_the_session_for_less_is_reported_and_one_that_does_
     drop(receiver);
 }
 
-/// A CONNECT that the broker has answered, though with "not now", is none that it reads later.
+/// A CONNECT that the broker has answered, though with "not now" or a reason that MQTT does not have, is none that it reads later.
 #[tokio::test]
 async fn a_session_that_another_client_takes_over_behind_refusals_is_left_to_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let url = format!("mqtt://{address},{address},{address}/t?client=c");
     let broker = async {
-        for _ in 0..2 {
+        for reason in [0x89, 0x70] {
             let (mut busy, _) = listener.accept().await.unwrap();
-            answer(&mut busy, b"\x20\x03\0\x89\0").await;
+            answer(&mut busy, &[0x20, 3, 0, reason, 0]).await;
         }
         let (mut stream, _) = listener.accept().await.unwrap();
         answer(&mut stream, b"\x20\x03\0\0\0").await;
