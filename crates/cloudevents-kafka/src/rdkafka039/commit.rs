@@ -136,8 +136,8 @@ impl Commits {
 fn commit_all(client: &BaseConsumer<Group>, topics: &[String], lists: &mpsc::Receiver<Marks>) {
     let mut looked = Instant::now();
     loop {
-        if looked.elapsed() >= LOOK && client.context().has_joined() {
-            if !client.context().misses_topics() {
+        if looked.elapsed() >= LOOK {
+            if client.context().has_joined() && !client.context().misses_topics() {
                 client.context().state.look(client.client(), topics.first().map(String::as_str));
             }
             fetch::look_for_unknown(client, topics);

@@ -3,7 +3,7 @@
 use super::{
     commit::Commits,
     failure::failed,
-    fetch::{Fetcher, Step},
+    fetch::{Fetcher, Step, look_for_missing},
     handover::{Handover, HeldBack},
     position::Position,
     rebalance::Group,
@@ -92,6 +92,7 @@ impl Consumer {
         let client = &self.fetcher.client;
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
+        look_for_missing(client, &self.topics, &self.partitions, timeout)?;
         if client.context().starts_at_end {
             client.context().opening.look(client, &self.topics)?;
         }

@@ -57,7 +57,10 @@ impl KafkaControl {
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Returns the number of unsettled records of each assigned partition: those behind its watermark.
+    /// Returns how far the watermark of each assigned partition is from its end: the number of unsettled records, in offsets. Offsets
+    /// without a record count, too, until a record behind them is settled: those that compaction has removed, and the one that ends each
+    /// transaction. So in a topic that is written in transactions, it is 1 when all is settled.
+    ///
     /// `None` before the first [statistics](Self::statistics).
     pub fn lag(&self) -> Option<Vec<(Partition, u64)>> {
         let statistics = self.statistics()?;

@@ -5,10 +5,11 @@ use super::{
     failure::failed,
     handover::Fetched,
     message::{place, read},
+    position::Position,
     rebalance::Group,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
-use cloudevents_transport::binding::log::Record;
+use cloudevents_transport::{Partition, binding::log::Record};
 use rdkafka::{
     Message as _,
     consumer::{BaseConsumer, Consumer as _},
@@ -59,6 +60,39 @@ impl Fetcher {
         let size = received.size();
         Some(Fetched { epoch, size, record: Record::new(partition, offset, received).under(epoch) })
     }
+}
+
+/// Asks for each topic with a name, and for these partitions, when the receiver is opened. Later, librdkafka says nothing of a partition
+/// that is not there, and the same of a topic that never was, of one that may come back, and of a pattern that no topic matches yet.
+pub(super) fn look_for_missing(
+    client: &BaseConsumer<Group>,
+    topics: &[String],
+    partitions: &[(Partition, Position)],
+    timeout: Duration,
+) -> Result<(), Error> {
+    let missing = |code, detail| Err(failed(KafkaError::MessageConsumption(code)).with_detail(detail));
+    for topic in topics.iter().filter(|topic| !topic.starts_with('^')) {
+        let metadata = client.fetch_metadata(Some(topic), timeout).map_err(failed)?;
+        let Some(known) = metadata.topics().first() else { continue };
+        let code = known.error().map(RDKafkaErrorCode::from);
+        if is_unknown_topic(code) {
+            let detail = format!("the topic `{topic}` does not exist");
+            return missing(RDKafkaErrorCode::UnknownTopicOrPartition, detail);
+        }
+        let count = known.partitions().len();
+        let is_there = |number: u32| usize::try_from(number).is_ok_and(|number| number < count);
+        let mut numbers = partitions.iter().map(|(partition, _)| partition);
+        let missed = numbers.find(|one| one.topic() == topic && !is_there(one.number()));
+        // With another error, it is not known how many there are.
+        if let (Some(partition), None) = (missed, code) {
+            let detail = format!(
+                "the topic `{topic}` has {count} partitions, and no partition {}",
+                partition.number()
+            );
+            return missing(RDKafkaErrorCode::UnknownPartition, detail);
+        }
+    }
+    Ok(())
 }
 
 /// How long a topic that was there may be unknown: one that is deleted may be made again, and a broker that restarts may not know it yet.
@@ -125,11 +159,13 @@ pub(super) fn look_for_unknown(client: &BaseConsumer<Group>, topics: &[String]) 
             return;
         }
     }
-    match group.unknown.note(true) {
-        // librdkafka looks at all topics every five minutes only, and joins the group for those that it finds.
-        None => drop(client.fetch_metadata(None, LOOK)),
-        Some(time) if time >= UNKNOWN_FOR => *group.unknown.lock() = None,
-        Some(_) => {}
+    let time = group.unknown.note(true).unwrap_or_default();
+    if time >= UNKNOWN_FOR {
+        *group.unknown.lock() = None;
+    } else if time.as_secs() == 0 || time.as_secs().is_power_of_two() {
+        // librdkafka looks at all topics every five minutes only, and joins the group for those that it finds. The broker that answers may
+        // not know them yet. So this is done again, but not each second, as there may be many topics.
+        drop(client.fetch_metadata(None, LOOK));
     }
 }
 
@@ -139,16 +175,15 @@ fn is_unknown_topic(code: Option<RDKafkaErrorCode>) -> bool {
 }
 
 /// Errors that the receiver returns. Those that librdkafka recovers from are logged, and so are refused logins at
-/// first, because another password or token may be accepted. So is a topic that was there, which may come back.
+/// first, because another password or token may be accepted. So is an unknown topic: it was there when the receiver was opened, and may
+/// come back, or is to match a pattern.
 #[cold]
 fn judge(error: KafkaError, group: &Group) -> Step {
     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
     let telling = matches!(
         error.rdkafka_error_code(),
         Some(
-            RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::TopicAuthorizationFailed
+            RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
                 | RDKafkaErrorCode::ClusterAuthorizationFailed
                 | RDKafkaErrorCode::InvalidTopic
@@ -172,7 +207,8 @@ fn judge(error: KafkaError, group: &Group) -> Step {
     if is_login(&error) {
         return group.refusals.are_final().map_or(Step::Other, Step::Error);
     }
-    if is_unknown_topic(error.rdkafka_error_code()) && group.is_unknown(&error) {
+    if is_unknown_topic(error.rdkafka_error_code()) {
+        group.misses(error);
         return Step::Other;
     }
     if telling { Step::Error(failed(error)) } else { Step::Other }

@@ -51,7 +51,7 @@
 //! | blocked partitions | A handler that hangs, or a message that is retried for long, stops its own partition at most: at its share of the room, the partition is paused, which is logged, and others go on. *`isolation`* |
 //! | positions that do not exist any more | After a truncation, or when records were deleted, the receiver goes on at the first record that is there, whatever `offset` says; librdkafka's log names both positions, at `warn`. `offset=latest` is for the first position of a group only, which is committed at once. Topics and partitions that come while the receiver is open start at their beginning, but not a topic that was there and is made again. *`first`* |
 //! | unreadable batches | A batch that librdkafka cannot decompress, or the broker cannot read, stops its partition: `next` returns an error of kind `unsupported` each time it is fetched, and `run` ends. *`incidents::a_batch_that_cannot_be_decompressed_is_an_error_and_stops_no_other_partition`* |
-//! | unknown topics | One that is missing at opening is an error at once (with `partitions`, after 30 seconds), and one that was there after 30 seconds. Until 30 seconds after it is known again, the state is not connected. *`incidents::a_topic_that_is_unknown_for_a_moment_stops_nothing`, `a_topic_that_stays_unknown_is_an_error`* |
+//! | unknown topics | One that is missing at opening, or a partition of `partitions`, is an error of opening; a pattern waits for topics. One that was there is an error after 30 seconds. Until 30 seconds after it is known again, the state is not connected. *`comfort::a_topic_or_a_partition_that_is_missing_at_opening_is_an_error_with_its_name`, `a_pattern_waits_for_topics_that_are_created_later`, `incidents::a_topic_that_is_unknown_for_a_moment_stops_nothing`, `a_topic_that_stays_unknown_is_an_error`* |
 //! | brokers unavailable | librdkafka reconnects by itself; messages settled meanwhile are committed afterwards. *`client::the_broker_goes_away_and_comes_back`* |
 //! | failure | Messages that wait for a retry or for the dead-letter topic are bounded, and so are those settled ahead of a watermark. Failed commits are retried; `next` returns the error of a commit that cannot succeed, or has failed for 30 seconds. *bounds: `log_bounds` of cloudevents-transport; commits that fail: not shown on a broker* |
 //! | manual control | Patterns, partitions chosen without the group, seeking, a receiver over the program's own consumer. *`comfort`* |
@@ -59,8 +59,8 @@
 //! | draining | Returns when everything is settled and committed, and the receiver has left its group: a program may end, and the next one receives at once. *`contract::draining_waits_for_settlements`, `draining_loses_nothing`, `client::a_drained_receiver_has_left_its_group`* |
 //! | dropping | Ends the thread, which commits what is settled and leaves the group. *`contract::stopping_lets_handlers_end`, `real::a_receiver_that_is_dropped_commits_and_leaves`* |
 //!
-//! Exactly-once processing and transactions are not supported. A consumer that must not process an event
-//! twice compares `source` and `id`.
+//! Exactly-once processing and transactions are not supported, and no sender opens with `transactional.id`. A consumer that must not
+//! process an event twice compares `source` and `id`.
 //!
 //! A record may have a header whose name is not UTF-8. Such a name cannot be an attribute, and rdkafka
 //! cannot write it, so the header is omitted, also from forwarded messages and dead letters. A name that

@@ -76,7 +76,7 @@ impl Producer {
         timeout: Duration,
         tokens: Option<Arc<Keeper>>,
     ) -> Result<Self, Error> {
-        check_gaps(&config)?;
+        check_promises(&config)?;
         let kib = config.get("queue.buffering.max.kbytes").and_then(|kib| kib.parse().ok());
         let queue = kib.unwrap_or(usize::MAX).saturating_mul(1024);
         let client = open(&config, Reports { tokens, ..Reports::default() }).map_err(failed)?;
@@ -243,14 +243,17 @@ fn open(config: &ClientConfig, reports: Reports) -> Result<Arc<Client>, KafkaErr
     Ok(client)
 }
 
-/// After a fatal error, another client would send what comes behind the gap.
-fn check_gaps(config: &ClientConfig) -> Result<(), Error> {
+/// After a fatal error, another client would send what comes behind the gap. A client with transactions sends nothing unless one has begun.
+fn check_promises(config: &ClientConfig) -> Result<(), Error> {
     const GAPLESS: &str = "enable.gapless.guarantee";
+    const TRANSACTIONS: &str = "transactional.id";
+    let refused = |detail| Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
+    if config.get(TRANSACTIONS).is_some_and(|id| !id.is_empty()) {
+        return refused(format!("the setting {TRANSACTIONS}: a sender has no transactions"));
+    }
     let gapless = config.create_native_config().and_then(|native| native.get(GAPLESS)).map_err(failed)?;
     if gapless == "true" {
-        return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
-            "the setting {GAPLESS}: a sender goes on after a record that was given up"
-        )));
+        return refused(format!("the setting {GAPLESS}: a sender goes on after a record that was given up"));
     }
     Ok(())
 }

@@ -53,8 +53,6 @@ pub(super) struct Group {
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
     pub(super) opening: first::Opening,
-    /// Whether the group ever gave it partitions, or a message came.
-    had_some: AtomicBool,
     pub(super) unknown: Unknown,
     /// Whether topics may come and go: there is a pattern.
     pub(super) may_go: bool,
@@ -129,7 +127,6 @@ impl Group {
             tokens: None,
             starts_at_end: false,
             opening: first::Opening::default(),
-            had_some: AtomicBool::new(false),
             unknown: Unknown::default(),
             may_go: false,
             has_joined: AtomicBool::new(false),
@@ -158,7 +155,6 @@ impl Group {
 
     /// A message has come.
     pub(super) fn came(&self) {
-        self.had_some.store(true, Ordering::Release);
         self.refusals.logged_in();
         self.connected();
     }
@@ -175,16 +171,12 @@ impl Group {
         !self.may_go && !self.unknown.is_over()
     }
 
-    /// A topic is not known any more, or not for a moment. Returns whether it may be one that was read.
-    pub(super) fn is_unknown(&self, error: &KafkaError) -> bool {
-        let had_some = self.had_some.load(Ordering::Acquire);
-        if had_some {
-            self.unknown.begin();
-        }
+    /// A topic is not known any more, or not for a moment, or no topic matches a pattern.
+    pub(super) fn misses(&self, error: KafkaError) {
+        self.unknown.begin();
         if self.misses_topics() {
-            self.state.lost(&failed(error.clone()));
+            self.state.lost(&failed(error));
         }
-        had_some
     }
 
     pub(super) fn has_joined(&self) -> bool {
@@ -216,9 +208,6 @@ impl Group {
             tracing::warn!(%error, assigns, "librdkafka does not accept the new assignment");
         }
         if assigns {
-            if list.count() > 0 {
-                self.had_some.store(true, Ordering::Release);
-            }
             self.joined();
         }
     }
@@ -249,8 +238,6 @@ impl Group {
         mut list: TopicPartitionList,
     ) -> Result<(), KafkaError> {
         self.assign(client, &mut list);
-        // Nothing says whether their topics are there: also one that never was is an error after the time of one that is gone.
-        self.had_some.store(true, Ordering::Release);
         client.assign(&list)
     }
 

@@ -202,9 +202,10 @@ impl KafkaReceiver {
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings
     /// that librdkafka does not accept, outside a tokio runtime, and if it is not set what happens to
-    /// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, and for
-    /// certificates that cannot be trusted; [`Disconnected`](ErrorKind::Disconnected) and
-    /// [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future opens nothing.
+    /// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, when a topic with a name or a
+    /// [partition](KafkaReceiverOptions::partitions) does not exist, and for certificates that cannot be trusted;
+    /// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future
+    /// opens nothing.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: KafkaReceiverOptions,

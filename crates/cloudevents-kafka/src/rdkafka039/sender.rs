@@ -135,12 +135,11 @@ impl KafkaSender {
     ///
     /// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the program.
     ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not
-    /// accept; [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for
-    /// certificates that cannot be trusted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
-    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker responds in time. Dropping the
-    /// future opens nothing.
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for
+    /// settings that librdkafka does not accept, and for `transactional.id` and `enable.gapless.guarantee`;
+    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for certificates that cannot be trusted;
+    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker
+    /// responds in time. Dropping the future opens nothing.
     pub async fn connect(
         url: impl TryInto<Endpoint, Error: Into<Error>>,
         options: KafkaSenderOptions,

@@ -34,6 +34,53 @@ async fn a_pattern_receives_all_topics_that_match() {
     assert!(!topics.contains(&foreign.name));
 }
 
+#[tokio::test]
+async fn a_pattern_waits_for_topics_that_are_created_later() {
+    for with_another in [false, true] {
+        let old = filled(1, 1).await;
+        let later = Topic { name: format!("{}-later", old.name), ..old.clone() };
+        let topics = match with_another {
+            true => format!("{},%5E{}", old.name, later.name),
+            false => format!("%5E{}", later.name),
+        };
+        let group = old.group();
+        let url = format!(
+            "kafka://{}/{topics}?group={group}{DROPPING}&topic.metadata.refresh.interval.ms=500",
+            old.servers
+        );
+        let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+        if with_another {
+            next(&mut receiver).await.accept().await.unwrap();
+        }
+        let early = timeout(Duration::from_secs(3), receiver.next()).await;
+        assert!(early.is_err(), "{early:?}");
+        assert!(receiver.connectivity().state().is_connected());
+        SHARED.create_topic(&later.name, 1).unwrap();
+        soon(later.sender().await.send(&event(1, "k"))).await.unwrap();
+        let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.topic(), Some(&*later.name));
+    }
+}
+
+#[tokio::test]
+async fn a_topic_or_a_partition_that_is_missing_at_opening_is_an_error_with_its_name() {
+    let Topic { servers, name } = Topic::new(3);
+    for (place, named) in [
+        ("missing?".to_owned(), "`missing`"),
+        (format!("{name},missing?"), "`missing`"),
+        (format!("missing,%5E{name}?"), "`missing`"),
+        ("missing?group.protocol=consumer&".to_owned(), "`missing`"),
+        ("missing?partitions=0&".to_owned(), "`missing`"),
+        (format!("{name},missing?partitions=0&"), "`missing`"),
+        (format!("{name}?partitions=2,7&"), "partition 7"),
+    ] {
+        let url = format!("kafka://{servers}/{place}group=g&reject=drop");
+        let error = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{place}: {error}");
+        assert!(error.to_string().contains(named), "{place}: {error}");
+    }
+}
+
 /// Otherwise one that cannot be read would be a letter again and again.
 #[tokio::test]
 async fn a_dead_letter_that_is_received_and_rejected_stays_where_it_is() {

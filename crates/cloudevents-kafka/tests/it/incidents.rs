@@ -243,6 +243,33 @@ async fn a_topic_that_is_unknown_for_a_moment_stops_nothing() {
     tokio::time::timeout(2 * PATIENCE, back).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_unknown_for_a_moment_ends_no_member_without_partitions() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let mut first = topic.receiver_with(IMPATIENT, KafkaReceiverOptions::default()).await;
+    soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
+    next(&mut first).await.accept().await.unwrap();
+    let mut second = topic.receiver_with(IMPATIENT, KafkaReceiverOptions::default()).await;
+    // Let in by the group, which has no partition for one of the two.
+    soon(async {
+        while !second.connectivity().state().is_connected() {
+            sleep(TURN).await
+        }
+    })
+    .await;
+    broker.forget_topic(&topic.name).unwrap();
+    let early = tokio::time::timeout(Duration::from_secs(3), async {
+        tokio::select! {
+            came = first.next() => came,
+            came = second.next() => came,
+        }
+    })
+    .await;
+    assert!(early.is_err(), "{early:?}");
+    assert!(!second.connectivity().state().is_connected());
+}
+
 /// Between two looks at a condition.
 const TURN: Duration = Duration::from_millis(20);
 

@@ -119,6 +119,15 @@ async fn a_sender_does_not_promise_to_stop_at_a_gap() {
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
 }
 
+/// Otherwise it could never send, as no transaction begins.
+#[tokio::test]
+async fn a_sender_does_not_promise_transactions() {
+    let topic = Topic::new(1);
+    let error = soon(sender(&topic.url("transactional.id=x"), Default::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("transactional.id"), "{error}");
+}
+
 /// The right to write was granted later, say.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_producer_that_librdkafka_has_stopped_is_replaced() {
