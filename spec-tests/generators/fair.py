@@ -141,6 +141,8 @@ def case(one, area):
     one["revisions"] = revisions(one)
     if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "MUST" and len(one["expect"]) == 1:
         one["level"] = "SHOULD"  # what the clause says
+    if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "SHOULD" and one["request"]["op"] == "encode":
+        one["level"] = "MAY"  # "when translating an event": what an API is given comes from no format, so that none implies a type
     one["flags"] = flags(one)
     one["validity"] = validity(one)
     if not one["flags"]:

@@ -38,6 +38,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
             *answer = json!({"seq": answer["seq"], "result": {"value": {"type": "Boolean", "value": false}}});
         }
     }),
+    Mutant::of_request("not-reaches-past-like", &["cesql"], Base, |request| {
+        reaches(request, "NOT ", " LIKE ");
+    }),
+    Mutant::of_request("not-reaches-past-in", &["cesql"], Base, |request| reaches(request, "NOT ", " IN ")),
+    Mutant::of_request("not-reaches-past-equals", &["cesql"], Base, |request| {
+        reaches(request, "NOT ", " = ");
+    }),
+    Mutant::of_request("not-reaches-past-and", &["cesql"], Base, |request| reaches(request, "NOT ", " AND ")),
+    Mutant::of_request("minus-reaches-past-like", &["cesql"], Base, |request| {
+        reaches(request, "-", " LIKE ");
+    }),
+    Mutant::of_request("minus-reaches-past-in", &["cesql"], Base, |request| reaches(request, "-", " IN ")),
+    Mutant::of_request("minus-reaches-past-plus", &["cesql"], Base, |request| reaches(request, "-", " + ")),
+    Mutant::of_request("plus-before-like", &["cesql"], Base, |request| first(request, " LIKE ", " + ")),
+    Mutant::of_request("equals-before-plus", &["cesql"], Base, |request| first(request, " + ", " = ")),
+    Mutant::of_request("comparisons-from-right-to-left", &["cesql"], Base, |request| {
+        reaches(request, "3 > ", " > ");
+    }),
     Mutant::of_answer("canonical-text-in-quotes", &["core"], Base, |request, answer| {
         if is_op(request, "parse")
             && let Some(text) = answer["result"]["canonical"].as_str().map(|text| format!("\"{text}\""))
@@ -64,6 +82,31 @@ fn matches(request: &Value, answer: &mut Value, all: bool) {
         && let Some(matched) = answer.get_mut("result").and_then(|result| result.get_mut("match"))
     {
         *matched = json!(all);
+    }
+}
+
+/// An expression whose beginning has all that follows as its operand, past this operator.
+fn reaches(request: &mut Value, beginning: &str, past: &str) {
+    regroup(request, |text| {
+        let operand = text.strip_prefix(beginning).filter(|operand| operand.contains(past))?;
+        Some(format!("{beginning}({operand})"))
+    });
+}
+
+/// An expression in which what has this operator is evaluated before the last operator, which stands behind it.
+fn first(request: &mut Value, last: &str, operator: &str) {
+    regroup(request, |text| {
+        let (operand, rest) = text.rsplit_once(last).filter(|(operand, _)| operand.contains(operator))?;
+        Some(format!("({operand}){last}{rest}"))
+    });
+}
+
+/// The request of an expression with other parentheses, which stand for another tree.
+fn regroup(request: &mut Value, change: impl Fn(&str) -> Option<String>) {
+    if is_op(request, "sql")
+        && let Some(text) = request["expression"].as_str().and_then(change)
+    {
+        request["expression"] = json!(text);
     }
 }
 
