@@ -70,12 +70,21 @@ impl Failure {
     /// Writes the report to standard error, and returns the exit status.
     pub fn tell(self, console: &Console) -> Status {
         match self {
+            // What was remembered until then counts. Where the status is a verdict on all of the input, see `unread`.
             Self::Pipe => Status::Done,
             Self::Told(status, report) => {
                 console.report(&report);
                 status
             }
         }
+    }
+}
+
+/// Goes on where the reader of standard output has left, such as `head`: a verdict counts even where nothing reads the rest.
+pub fn unread(written: Result<(), Failure>) -> Result<(), Failure> {
+    match written {
+        Err(Failure::Pipe) => Ok(()),
+        written => written,
     }
 }
 

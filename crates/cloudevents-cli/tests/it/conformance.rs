@@ -1,7 +1,7 @@
 //! `ce conformance`.
 
-use crate::program::{ce, file};
-use std::fs;
+use crate::program::{ce, command, file};
+use std::{fs, process::Stdio};
 
 #[test]
 fn this_toolkit_conforms() {
@@ -257,14 +257,14 @@ fn a_run_that_could_not_start_leaves_no_result_of_an_earlier_one() {
         &["--testee", "no-such-program-anywhere"][..],
         &["--testee", "sh -c 'read line; echo no'"],
         &["--known-failing", &bad],
+        &["--output", "yaml"],
     ] {
         assert_eq!(ce(&command).status, 0);
         let read = || files.each_ref().map(|path| fs::read_to_string(path).unwrap());
         assert!(read()[0].contains("yellow"));
-        // What the command line forbids changes nothing.
+        // A command line that is not understood changes nothing: nothing is known of its files.
         let before = read();
         assert_eq!(ce(&[&command[..], &["--no-such-option"]].concat()).status, 2);
-        assert_eq!(ce(&[&command[..], &["--output", "yaml"]].concat()).status, 2);
         assert_eq!(read(), before);
         assert_eq!(ce(&[&command[..], more].concat()).status, 2);
         let [badge, junit, page, ndjson] = read();
@@ -280,6 +280,58 @@ fn a_run_that_could_not_start_leaves_no_result_of_an_earlier_one() {
         assert!(page.contains("no result: the run could not start"), "{page}");
         assert!(ndjson.contains("\"no-result\":\"the run could not start"), "{ndjson}");
     }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_leaves_no_badge_of_an_earlier_run() {
+    let badge = file("kept.json", "{\"color\":\"brightgreen\"}");
+    let none = badge.with_extension("none").join("junit.xml");
+    let (path, none) = (badge.to_str().unwrap(), none.to_str().unwrap());
+    let ran = ce(&["conformance", "run", "http/batched/*", "--badge", path, "--junit", none]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("junit.xml` cannot be written: "), "{}", ran.err);
+    let shown = fs::read_to_string(&badge).unwrap();
+    assert!(shown.contains("\"red\"") && shown.contains("junit.xml` cannot be written"), "{shown}");
+    // Checking the protocol alone has no result that a badge could show.
+    let ran = ce(&["conformance", "run", "--smoke", "--badge", path]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("--badge"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&badge).unwrap(), shown);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_verdict_counts_where_the_reader_of_the_output_has_left() {
+    let unread = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = command(arguments).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (badge, before) = (text(&file("unread.json", "")), text(&file("unread-before.ndjson", "")));
+    let (passing, after) =
+        (text(&file("passing.txt", "http/**  # not yet\n")), text(&file("unread.ndjson", "")));
+    // What is written is less than a pipe holds, or more.
+    for pattern in ["http/batched/*", "http/**"] {
+        let run = ["conformance", "run", pattern, "--all", "--badge", &badge];
+        let (status, err) = unread(&[&run[..], &["--ndjson", &before]].concat());
+        assert_eq!(status, Some(0), "{err}");
+        assert!(err.contains(" passed, 0 failed"), "{err}");
+        let known = ["--known-failing", &passing, "--ndjson", &after];
+        for output in ["json", "pretty"] {
+            let (status, err) = unread(&[&run[..], &known, &["--output", output]].concat());
+            assert_eq!(status, Some(1), "{pattern} {output}: {err}");
+            let shown = fs::read_to_string(&badge).unwrap();
+            assert!(shown.contains("\"red\"") && shown.contains(" passed, of "), "{shown}");
+        }
+    }
+    assert_eq!(unread(&["conformance", "diff", &before, &after]).0, Some(1));
+    assert_eq!(
+        unread(&["conformance", "run", "--smoke", "--testee", "sh -c 'read line; echo no'"]).0,
+        Some(1)
+    );
+    assert_eq!(unread(&["conformance", "selftest", "http/batched/empty-batch"]).0, Some(1));
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use crate::{
     console::{Console, Paint, style},
     emit::Emit,
-    failure::{Failure, Status},
+    failure::{Failure, Status, unread},
     plain::count,
 };
 use clap::Args;
@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
             "missing": row.missing, "stale-waivers": row.stale_waivers,
         });
         let head = std::mem::take(&mut first);
-        emit.value(&value, |paint| {
+        unread(emit.value(&value, |paint| {
             let mut text = String::new();
             if head {
                 let line = format!("{:<46}{:>17}{:>17}", "document", "MUST", "SHOULD");
@@ -54,9 +54,9 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
                 );
             }
             text
-        })?;
+        }))?;
     }
-    emit.flush()?;
+    unread(emit.flush())?;
     let missing = covered.missing().count();
     if missing > 0 {
         console.say(&format!(

@@ -4,7 +4,7 @@ use super::suite;
 use crate::{
     console::Console,
     emit::Emit,
-    failure::{Failure, Status},
+    failure::{Failure, Status, unread},
     input,
 };
 use clap::Args;
@@ -106,11 +106,11 @@ pub(crate) fn diff(command: &Diff, console: &Console) -> Result<Status, Failure>
     let changes = before.changes(&after);
     let mut emit = Emit::new(console);
     for (id, before, after) in &changes {
-        emit.value(&json!({"id": id, "before": before, "after": after}), |_| {
+        unread(emit.value(&json!({"id": id, "before": before, "after": after}), |_| {
             format!("{:<14} {:<14} {id}\n", before.unwrap_or("-"), after.unwrap_or("-"))
-        })?;
+        }))?;
     }
-    emit.flush()?;
+    unread(emit.flush())?;
     Ok(if changes.is_empty() { Status::Done } else { Status::No })
 }
 

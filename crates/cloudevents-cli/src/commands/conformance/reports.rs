@@ -41,6 +41,12 @@ impl Reports {
         console: &Console,
         begun: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let begun = self.writable(console).and_then(|()| begun());
+        begun.inspect_err(|failure| self.write_failure(&failure.message()))
+    }
+
+    /// Whether all that is requested can be written.
+    fn writable(&self, console: &Console) -> Result<(), Failure> {
         if console.output() == Output::Yaml {
             return Err(
                 Failure::usage("a run cannot be written as YAML").help("use --output json, or --junit FILE")
@@ -50,7 +56,7 @@ impl Reports {
             // Nothing in it changes before there is something to write.
             File::options().append(true).create(true).open(path).map_err(|error| unwritable(path, &error))?;
         }
-        begun().inspect_err(|failure| self.write_failure(&failure.message()))
+        Ok(())
     }
 
     /// The files of a run that could not start. The failure itself is reported by the caller, so one to write is not.
@@ -92,12 +98,12 @@ impl Reports {
         let mut reporters: Vec<Box<dyn Reporter + '_>> = Vec::new();
         match console.output() {
             Output::Pretty => reporters.push(Box::new(
-                TerminalReport::new(console.out())
+                TerminalReport::new(Shown(console.out()))
                     .colour(console.paint().0)
                     .all(self.all)
                     .width(console.columns()),
             )),
-            _ => reporters.push(ndjson(console.out())),
+            _ => reporters.push(ndjson(Shown(console.out()))),
         }
         if let Some(path) = &self.junit {
             reporters.push(Box::new(JunitReport::new(Late::of(path))));
@@ -135,7 +141,32 @@ fn ndjson<'a>(out: impl Write + 'a) -> Box<dyn Reporter + 'a> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage(format!("`{}` cannot be written: {error}", path.display()))
+    Failure::usage(named(path, error).to_string())
+}
+
+/// The error with the file in it that cannot be written.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}` cannot be written: {error}", path.display()))
+}
+
+/// Standard output. Where its reader leaves, such as `head`, the run goes on: the exit status and the files tell how it ends.
+pub(super) struct Shown<W>(pub(super) W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        shown(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        shown(self.0.flush(), ())
+    }
+}
+
+fn shown<T>(written: io::Result<T>, unread: T) -> io::Result<T> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(unread),
+        kind => Err(io::Error::new(kind, format!("standard output cannot be written: {error}"))),
+    })
 }
 
 /// A file that keeps what is in it until something is written: when the testee has started, or when the run is over.
@@ -152,20 +183,22 @@ impl<'a> Late<'a> {
 
 impl Write for Late<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
+        let written = match &mut self.file {
             Some(file) => file.write(bytes),
-            file => file.insert(BufWriter::new(File::create(self.path)?)).write(bytes),
-        }
+            file => File::create(self.path).and_then(|new| file.insert(BufWriter::new(new)).write(bytes)),
+        };
+        written.map_err(|error| named(self.path, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), Write::flush)
+        let flushed = self.file.as_mut().map_or(Ok(()), Write::flush);
+        flushed.map_err(|error| named(self.path, &error))
     }
 }
 
 fn came_to_no_end(error: RunError) -> Failure {
     match error {
-        RunError::Report(error) => Failure::from(error),
+        RunError::Report(error) => Failure::usage(error.to_string()),
         RunError::NotStarted { .. } => Failure::usage(error.to_string())
             .help("`ce conformance run --smoke` checks the basics of the protocol"),
         _ => Failure::usage(error.to_string()),

@@ -1,6 +1,12 @@
 //! `ce conformance run`: holds an implementation against the suite.
 
-use super::{consumer::Consumer, reports::Reports, select::Select, suite, words::words};
+use super::{
+    consumer::Consumer,
+    reports::{Reports, Shown},
+    select::Select,
+    suite,
+    words::words,
+};
 use crate::{
     console::Console,
     failure::{Failure, Status},
@@ -77,8 +83,8 @@ pub(crate) struct Run {
     /// otherwise off].
     #[arg(long, help_heading = TESTEE, value_name = "SEED|off", value_parser = vary)]
     vary: Option<Vary>,
-    /// Only check that the testee follows the protocol.
-    #[arg(long, help_heading = TESTEE)]
+    /// Only check that the testee follows the protocol. There is no result for a report.
+    #[arg(long, help_heading = TESTEE, conflicts_with_all = ["junit", "html", "badge", "ndjson"])]
     smoke: bool,
     #[command(flatten)]
     consumer: Consumer,
@@ -255,7 +261,7 @@ pub(super) fn parsed(text: &str, path: Option<&Path>) -> Result<KnownFailing, Fa
 
 fn check(testee: &mut dyn Testee, console: &Console) -> Result<Status, Failure> {
     let checks = smoke(testee);
-    let mut out = console.out();
+    let mut out = Shown(console.out());
     for check in &checks {
         match console.output() {
             Output::Pretty => writeln!(out, "{check}")?,

@@ -4,7 +4,7 @@ use super::suite;
 use crate::{
     console::{Console, style},
     emit::Emit,
-    failure::{Failure, Status},
+    failure::{Failure, Status, unread},
     input,
     plain::count,
 };
@@ -49,14 +49,14 @@ pub(crate) fn run(command: &Selftest, console: &Console) -> Result<Status, Failu
         let mut number = 0;
         for id in unproven {
             number += 1;
-            emit.value(&json!({"id": id}), |_| format!("{id}\n"))?;
+            unread(emit.value(&json!({"id": id}), |_| format!("{id}\n")))?;
         }
-        emit.flush()?;
+        unread(emit.flush())?;
         console.say(&format!("{} of {} have never failed", count(number, "case"), suite.cases().len()));
         return Ok(Status::Done);
     }
     for caught in &test.mutants {
-        emit.value(&value(caught), |paint| {
+        unread(emit.value(&value(caught), |paint| {
             let ok = caught.escaped.is_empty() && caught.unfair.is_empty();
             let word =
                 if ok { paint.text(style::GOOD, "caught ") } else { paint.text(style::ERROR, "ESCAPED") };
@@ -68,12 +68,12 @@ pub(crate) fn run(command: &Selftest, console: &Console) -> Result<Status, Failu
                 line += &format!("  fails the base profile: {}", caught.unfair.join(", "));
             }
             line + "\n"
-        })?;
+        }))?;
     }
     for id in &test.own_failures {
-        emit.value(&json!({"own-failure": id}), |_| format!("this toolkit fails {id}\n"))?;
+        unread(emit.value(&json!({"own-failure": id}), |_| format!("this toolkit fails {id}\n")))?;
     }
-    emit.flush()?;
+    unread(emit.flush())?;
     let escaped =
         test.mutants.iter().filter(|caught| !caught.escaped.is_empty() || !caught.unfair.is_empty()).count();
     console.say(&format!(
