@@ -49,10 +49,13 @@ fn vary_everywhere(case: &mut Case, names: &Ids<'_>) {
     }
 }
 
-/// The name of the hosts of the vectors, in two spellings, and another.
-fn hosts(seed: u64) -> [(&'static [u8], Vec<u8>); 2] {
+/// The name of the hosts of the vectors, in each of its spellings, and another.
+fn hosts(seed: u64) -> [(&'static [u8], Vec<u8>); 3] {
     let other = id(seed, 7);
-    [(b"example", other.clone()), (b"EXAMPLE", other.to_ascii_uppercase())]
+    let mut capital = other.clone();
+    capital.iter_mut().take(1).for_each(u8::make_ascii_uppercase);
+    let upper = other.to_ascii_uppercase();
+    [(b"example", other), (b"Example", capital), (b"EXAMPLE", upper)]
 }
 
 fn has_host(outcome: &Outcome) -> bool {
@@ -170,6 +173,25 @@ fn id(seed: u64, length: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_that_is_on_the_list_stays_there() {
+        let suite = crate::Suite::published().unwrap();
+        let is_listed = |case: &Case| {
+            let list =
+                |side: &str, name: &str| case.request[side][name].as_array().cloned().unwrap_or_default();
+            let origins = list("policy", "origins");
+            let value = |header: &Value| Value::from(header[1].as_str().unwrap_or_default().to_lowercase());
+            list("request", "headers").iter().any(|header| origins.contains(&value(header)))
+        };
+        let handshakes: Vec<_> = suite.cases().iter().filter(|case| case.op() == Some("handshake")).collect();
+        assert!(
+            handshakes.iter().any(|case| is_listed(case)) && !handshakes.iter().all(|case| is_listed(case))
+        );
+        for case in handshakes {
+            assert_eq!(is_listed(case), is_listed(&varied(case, 7)), "{}", case.id);
+        }
+    }
 
     #[test]
     fn ids_change_in_text_and_in_bytes() {

@@ -75,7 +75,7 @@ fn parameter(text: &str) -> Option<(Option<(String, String)>, Option<&str>)> {
 }
 
 /// The value of a quoted string whose opening quotation mark is gone, and what follows it.
-fn unquoted(text: &str) -> Option<(String, &str)> {
+pub(super) fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.chars();
     loop {

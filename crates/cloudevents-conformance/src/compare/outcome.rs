@@ -132,9 +132,9 @@ impl Results<'_> {
     }
 }
 
-/// Whether a number is as great as the wanted one.
+/// Whether a number is as great as the wanted one. It may be a fraction.
 fn is_at_least(wanted: &Json, got: &Json) -> bool {
-    let number = |value: &Json| value.to_string().parse::<u64>().ok();
+    let number = |value: &Json| value.to_string().parse::<f64>().ok().filter(|number| number.is_finite());
     number(wanted).zip(number(got)).is_some_and(|(wanted, got)| got >= wanted)
 }
 
@@ -319,6 +319,18 @@ mod tests {
             found("decode", json!({"result": {"canonical": "x", "mode": "binary"}}), &reply),
             ["canonical: missing: \"x\"", "mode: expected \"binary\", got \"batched\""]
         );
+    }
+
+    #[test]
+    fn a_sender_waits_at_least_as_long_as_it_has_to() {
+        let wait =
+            |got: Value| found("send", json!({"result": {"wait": 121}}), &result(json!({"wait": got})));
+        for enough in [json!(121), json!(122), json!(121.0), json!(121.5), json!(2.5e11)] {
+            assert_eq!(wait(enough.clone()), [""; 0], "{enough}");
+        }
+        for other in [json!(120), json!(120.9), json!(-1), json!("121"), Value::Null] {
+            assert_eq!(wait(other.clone()).len(), 1, "{other}");
+        }
     }
 
     #[test]

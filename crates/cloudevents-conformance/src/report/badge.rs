@@ -45,9 +45,21 @@ pub fn badge(summary: &Summary) -> String {
     let message = match summary.no_result() {
         // Nothing is known of the testee.
         Some(Problem::NotStarted { .. }) => summary.result(),
-        _ => format!("{} ({})", summary.result(), made_by(run)),
+        _ => format!("{}{} ({})", summary.result(), blemish(summary), made_by(run)),
     };
     json!({"schemaVersion": 1, "label": "CloudEvents", "message": message, "color": color}).to_string()
+}
+
+/// Why a run fails in which all that was judged passed.
+fn blemish(summary: &Summary) -> String {
+    if summary.is_success() || summary.no_result().is_some() || summary.score.passed < summary.score.judged {
+        return String::new();
+    }
+    let cases = [(Verdict::Crashed, "crashed"), (Verdict::Stale, "known failing that pass")];
+    let mut cases = cases.into_iter().map(|(verdict, words)| (summary.number(verdict), words));
+    let cases = cases.find(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}"));
+    let why = cases.or_else(|| summary.problems.first().map(ToString::to_string));
+    why.map(|why| format!(", but {why}")).unwrap_or_default()
 }
 
 fn made_by(run: &Provenance) -> String {
@@ -95,6 +107,21 @@ mod tests {
         says(&[(Passed, 7), (Failed, 2)], "red");
         says(&[(Passed, 7), (Declined, 2)], "red");
         says(&[(Passed, 7), (Stale, 2)], "red");
+    }
+
+    #[test]
+    fn full_marks_that_are_red_have_a_reason() {
+        let score = Score { passed: 7, judged: 7, inexpressible: 0, all: 20 };
+        let problem = || Problem::NoSuchCase { pattern: "a/*".to_owned() };
+        for (counts, problems, reason) in [
+            (&[(Verdict::Crashed, 1)][..], vec![problem()], ", but 1 crashed (version 2;"),
+            (&[(Verdict::Stale, 2)], vec![], ", but 2 known failing that pass (version 2;"),
+            (&[], vec![problem()], ", but a/* matches no case of the suite (version 2;"),
+        ] {
+            let (message, color) = shown(score, counts, problems);
+            assert!(message.contains(&format!("7 of 7 passed, of 20 in the suite{reason}")), "{message}");
+            assert_eq!(color, "red");
+        }
     }
 
     #[test]

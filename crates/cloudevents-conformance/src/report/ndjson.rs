@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{AreaTally, Reporter, Summary, Tally, cut};
+use super::{AreaTally, Reporter, Summary, Tally, cut, terminal::written};
 use crate::run::{CaseReport, Start};
 use crate::verdict::Finding;
 
@@ -71,6 +71,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 set("inexpressible", json!(true));
             }
             Finding::Crashed(breakdown) => {
+                set("expected", expected(report, 0..report.case.expect.len()));
                 set("breakdown", json!({"kind": breakdown.kind.as_str(), "detail": breakdown.detail}));
             }
             Finding::Failed(failure) => {
@@ -80,6 +81,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                     .iter()
                     .map(|difference| json!({"path": difference.path, "wanted": difference.wanted, "got": difference.got}))
                     .collect();
+                set("expected", expected(report, failure.attempts.iter().map(|attempt| attempt.outcome)));
                 set("differences", json!(differences));
                 set("cause", json!(failure.cause()));
             }
@@ -121,6 +123,11 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         writeln!(self.out, "{line}")?;
         self.out.flush()
     }
+}
+
+/// The first outcomes that are allowed, for people to read: those of the run, whose cases may vary, be observed, or come from elsewhere.
+fn expected(report: &CaseReport<'_>, outcomes: impl Iterator<Item = usize>) -> Value {
+    outcomes.take(3).filter_map(|index| report.case.expect.get(index)).map(written).collect()
 }
 
 fn tallies(area: &AreaTally) -> Value {

@@ -2,8 +2,8 @@
 
 use cloudevents_conformance::vectors::{Document, Level, Revision, VERSION};
 use cloudevents_conformance::{
-    JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Selection, Suite, Summary, TerminalReport,
-    Verdict, badge, run,
+    JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, RunRecord, Selection, Suite, Summary,
+    TerminalReport, Verdict, badge, html, run,
 };
 use serde_json::{Value, json};
 
@@ -251,6 +251,29 @@ fn only_the_revisions_that_judge_are_quoted() {
     let (released, main) = (told(Revision::V1_0_2), told(Revision::Main));
     assert!(released.contains("HTTP-3.3.2-b") && !released.contains("CE-Message-b"), "{released}");
     assert!(!main.contains("HTTP-3.3.2-b") && main.contains("CE-Message-b"), "{main}");
+}
+
+#[test]
+fn a_report_of_a_run_that_varied_has_the_names_of_that_run() {
+    let failing = case(
+        "failed",
+        "MUST",
+        json!({"result": {"name": "A-1"}}),
+        json!([{"result": {"name": "not A-1"}}, {"error": {}}]),
+    );
+    let mut out = Vec::new();
+    let report = &mut NdjsonReport::new(&mut out);
+    let varied = suite(vec![failing]).varied(7);
+    run(&varied, &Selection::default(), &KnownFailing::default(), &mut testee(), report).unwrap();
+    let record = RunRecord::parse(&String::from_utf8(out).unwrap()).unwrap();
+    // The published suite knows other names, and nothing of some cases.
+    for suite in [suite(vec![]), Suite::published().unwrap()] {
+        let page = html(std::slice::from_ref(&record), &suite);
+        assert!(!page.contains("A-1"), "{page}");
+        let expected = "<dt>expected<dd><pre>{&quot;result&quot;:{&quot;name&quot;:&quot;not ";
+        assert!(page.contains(expected) && page.contains("The rule of &lt;failed&gt;"), "{page}");
+        assert!(page.contains("<dt>or<dd><pre>{&quot;error&quot;:{}}, any refusal</pre>"), "{page}");
+    }
 }
 
 #[test]

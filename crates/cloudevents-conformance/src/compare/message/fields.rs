@@ -110,7 +110,7 @@ impl Field<'_> {
         {
             // Which characters are escaped without need is the writer's choice, in each spelling of a time.
             // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
-            let plain = |value: &Json| text(value).as_deref().map(unquoted).and_then(unescaped);
+            let plain = |value: &Json| text(value).map(unquoted).as_deref().and_then(unescaped);
             let is_timestamp = how.is_timestamp(&carrier.attribute(self.name));
             let same = plain(self.value).zip(plain(other.value)).is_some_and(|(wanted, got)| {
                 wanted == got || is_timestamp && how.same_instant(&wanted, &got)
@@ -177,9 +177,12 @@ fn has_directives(text: &str, wanted: &str) -> bool {
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
 }
 
-/// A header value without quotation marks around it.
-fn unquoted(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+/// A header value without quotation marks around it, and without the backslashes that escape within them.
+fn unquoted(value: String) -> String {
+    match value.strip_prefix('"').and_then(media_type::unquoted) {
+        Some((text, "")) => text,
+        _ => value,
+    }
 }
 
 /// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.

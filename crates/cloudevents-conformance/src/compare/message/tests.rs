@@ -224,11 +224,16 @@ fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
         ("%25", "%25"),
         ("/a", "\"/a\""),
         ("a%20b", "\"a%20b\""),
+        ("a~\\", "\"a~\\\\\""),
+        ("ab", "\"\\a\\b\""),
     ] {
         assert_eq!(found("ce-x", wanted, same, true), 0, "{same}");
         assert_eq!(found("ce-x", wanted, same, false), usize::from(wanted != same), "{same}");
     }
     for (wanted, other) in [
+        // Its last mark is escaped, so that none closes it.
+        ("a~\\", "\"a~\\\""),
+        ("a~", "\"a~\"b\""),
         ("a%20b", "a b"),
         ("%22a%22", "\"a\""),
         ("%2541", "%41"),
