@@ -30,7 +30,7 @@ pub use status::BridgeStatus;
 pub use template::Template;
 
 use crate::{
-    By, DeadLetter, Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    By, DeadLetter, Delivery, EventFilter, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
     binding::OwnWait,
     panics::caught,
     running::{Ended, Running},
@@ -108,11 +108,11 @@ impl Bridge {
         policy.check()?;
         let redrive = policy.redrive.as_ref();
         if redrive.is_some_and(|redrive| redrive.filter.is_some() && !redrive.dry_run)
-            && receiver.capabilities().settles == Settles::InOrder
+            && receiver.capabilities().settles != Settles::Each
             && !receiver.capabilities().keeps
         {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail("the source is settled in order and keeps nothing, so that the letters which the filter leaves would be gone")
+                .with_detail("the source cannot keep single messages, so that the letters which the filter leaves would be gone")
                 .with_help("take all letters back, and filter at the target"));
         }
         let passage = Passage {
@@ -267,10 +267,13 @@ impl Passage {
     async fn pass(&self, delivery: &Delivery) -> Done {
         let redrive = self.policy().redrive.as_ref();
         let is_dry = redrive.is_some_and(|redrive| redrive.dry_run);
-        if let Some(filter) = redrive.and_then(|redrive| redrive.filter.as_ref())
-            && let Ok(message) = delivery.message()
-            && !filter.passes(message, self.shaper.decoding())
-        {
+        let leaves = |filter: &EventFilter| {
+            let selects =
+                delivery.message().and_then(|message| filter.selects(message, self.shaper.decoding()));
+            // What cannot be read matches nothing: taken back, it would be refused, and may be gone then.
+            !selects.unwrap_or(false)
+        };
+        if redrive.and_then(|redrive| redrive.filter.as_ref()).is_some_and(leaves) {
             // The position of a log would move.
             return if self.is_queue || is_dry { Done::Held(Fate::Left) } else { Done::PassedOver };
         }

@@ -29,8 +29,9 @@ pub struct Redrive {
     pub messages: Option<u64>,
     /// Which messages are taken back. The others stay: those of a queue are held until the bridge ends, and
     /// at the bounds of the receiver ([`ReceiverOptions::in_flight`](crate::ReceiverOptions::in_flight))
-    /// nothing more is read. Those of a log are passed over, and are still in the log; a dry run holds them, too. A source that is settled
-    /// in order and [keeps](crate::ReceiverCapabilities::keeps) nothing, as MQTT, is refused, unless this is a dry run.
+    /// nothing more is read. Those of a log are passed over, and are still in the log; a dry run holds them, too. What cannot be decoded
+    /// stays as well, and a message for which the filter returns an error. A source that is not settled [one by one](crate::Settles::Each)
+    /// and [keeps](crate::ReceiverCapabilities::keeps) nothing, as MQTT, core NATS or a pipe, is refused, unless this is a dry run.
     pub filter: Option<EventFilter>,
     /// Whether to send nothing: messages are prepared, observed, and held until the bridge ends, so one run
     /// shows as many messages as the bounds of the receiver allow, and of one partition of a log as many as it may be

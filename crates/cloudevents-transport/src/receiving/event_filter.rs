@@ -42,7 +42,7 @@ impl EventFilter {
     ///
     /// For a batch, the function gets each event as a separate message; the batch is delivered if it returns
     /// `true` for at least one. A message for which it returns an error is delivered, so that the program's
-    /// policies for unreadable messages apply.
+    /// policies for unreadable messages apply. A [redrive](crate::bridge::Redrive::filter) leaves it.
     pub fn new(
         matches: impl Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync + 'static,
     ) -> Self {
@@ -58,7 +58,15 @@ impl EventFilter {
 
     /// Whether the message is delivered.
     pub(crate) fn passes(&self, message: &Message, with: &DecodeOptions) -> bool {
-        let passes = match message {
+        self.selects(message, with).unwrap_or_else(|error| {
+            tracing::debug!(%error, "a message that the filter cannot read is delivered");
+            true
+        })
+    }
+
+    /// Whether the message matches. Errors are those of the function.
+    pub(crate) fn selects(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
+        match message {
             Message::Batched(_) => message.events(with).and_then(|events| {
                 for event in events.value {
                     if (self.matches)(&Message::Binary(event), with)? {
@@ -68,11 +76,7 @@ impl EventFilter {
                 Ok(false)
             }),
             _ => (self.matches)(message, with),
-        };
-        passes.unwrap_or_else(|error| {
-            tracing::debug!(%error, "a message that the filter cannot read is delivered");
-            true
-        })
+        }
     }
 
     /// Checks that dropping what does not match harms no other consumer.

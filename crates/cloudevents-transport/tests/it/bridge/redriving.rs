@@ -4,8 +4,8 @@ use crate::{event, events, keyed};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
-    Bounds, Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, RunState, Sender,
-    SenderCapabilities,
+    Bounds, Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, ReceiverCapabilities, ReceiverOptions,
+    RunState, Sender, SenderCapabilities,
     binding::{Transmit, log::LogOptions},
     bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
     fake::{FakeLog, FakeQueue},
@@ -160,6 +160,39 @@ async fn a_redrive_can_be_filtered() {
     redrive.filter = Some(only);
     run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
     assert_eq!((to.len(), from.len()), (1, 4));
+}
+
+/// What is delivered to a receiver although its filter cannot read it would be refused here, and gone for good where that drops it.
+#[tokio::test(start_paused = true)]
+async fn a_filtered_redrive_leaves_what_its_filter_cannot_read() {
+    for reads in [true, false] {
+        let (from, to) = (letters(5, None).await, FakeQueue::new());
+        from.push_garbage(ErrorKind::InvalidDocument, b"broken");
+        from.push_garbage(ErrorKind::NotACloudEvent, b"something else");
+        let mut redrive = Redrive::default();
+        redrive.filter = Some(EventFilter::new(move |message, with| match reads {
+            true => Ok(message.attribute("id", with)?.as_deref() == Some("3")),
+            false => Err(Error::new(ErrorKind::InvalidDocument)),
+        }));
+        run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
+        let moved = usize::from(reads);
+        assert_eq!((to.len(), from.len(), from.rejected().len()), (moved, 7 - moved, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_redrive_with_a_filter_is_an_error_where_what_it_leaves_would_be_gone() {
+    for (is_dry, opens) in [(false, false), (true, true)] {
+        let from = FakeQueue::with_capabilities(ReceiverCapabilities::unsettled());
+        let mut redrive = Redrive::default();
+        redrive.filter = Some(EventFilter::new(|_, _| Ok(false)));
+        redrive.dry_run = is_dry;
+        let receiver = from.receiver(DecodeOptions::strict());
+        match Bridge::new(receiver, FakeQueue::new().sender(), policy(redrive)) {
+            Ok(_) => assert!(opens, "it would accept what it leaves"),
+            Err(error) => assert_eq!((error.kind(), opens), (ErrorKind::Unsupported, false), "{error}"),
+        }
+    }
 }
 
 /// RabbitMQ, for one, has each header once.
