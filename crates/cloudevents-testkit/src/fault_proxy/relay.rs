@@ -31,10 +31,13 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
         drop(listener);
         let Ok(held) = serving::hold(address) else { return };
         shared.counts.send_modify(|counts| counts.refusing = true);
-        let _ = shared.plan.subscribe().wait_for(|plan| !plan.refuses).await;
+        let mut plan = shared.plan.subscribe();
+        // The plan stays as it is until this listens: who refuses connections again waits for another `refusing`.
+        let resumed = plan.wait_for(|plan| !plan.refuses).await;
         let Ok(again) = held.listen(BACKLOG) else { return };
         listener = again;
         shared.counts.send_modify(|counts| counts.refusing = false);
+        drop(resumed);
     }
 }
 

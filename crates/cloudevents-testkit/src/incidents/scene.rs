@@ -187,7 +187,7 @@ impl Scene {
 
     /// Waits until the handler has a message that it has not settled.
     pub(super) async fn is_handling(&self, limit: Duration) -> Result<(), Failure> {
-        let handling = timeout(limit, self.came.clone().wait_for(|came| came.is_handling)).await.is_ok();
+        let handling = self.sees(limit, |came| came.is_handling).await?;
         ensure(handling, || format!("nothing came within {limit:?}"))
     }
 
@@ -215,7 +215,7 @@ impl Scene {
             let arrives = outcomes.iter().all(|sent| sent.result.is_ok());
             let numbers: Vec<usize> = outcomes.iter().map(|sent| sent.number).collect();
             last = outcomes.into_iter().next();
-            if arrives && self.arrive(&numbers, ARRIVES).await.is_ok() {
+            if arrives && self.have_come(&numbers, ARRIVES).await? {
                 break;
             }
         }
@@ -254,15 +254,8 @@ impl Scene {
     }
 
     async fn arrive(&self, numbers: &[usize], limit: Duration) -> Result<(), Failure> {
-        let is_complete = |came: &Came| {
-            came.ended.is_some() || numbers.iter().all(|number| came.times.contains_key(number))
-        };
-        let mut watched = self.came.clone();
-        // What it returns is a lock, and would stop this for ever if another message came now.
-        let has_come = timeout(limit, watched.wait_for(is_complete)).await.is_ok();
-        let ended = self.came.borrow().ended.clone();
-        ensure(ended.is_none(), || format!("the receiver has ended: {ended:?}"))?;
-        ensure(has_come, || {
+        let have_come = self.have_come(numbers, limit).await?;
+        ensure(have_come, || {
             let came = self.came.borrow();
             let missing: Vec<_> = numbers.iter().filter(|number| !came.times.contains_key(number)).collect();
             format!(
@@ -270,6 +263,22 @@ impl Scene {
                 self.receiving.state()
             )
         })
+    }
+
+    async fn have_come(&self, numbers: &[usize], limit: Duration) -> Result<bool, Failure> {
+        self.sees(limit, |came| numbers.iter().all(|number| came.times.contains_key(number))).await
+    }
+
+    /// Waits until the receiver has this to show; `false` if it has not in time. An error if it has ended, or panicked.
+    async fn sees(&self, limit: Duration, wanted: impl Fn(&Came) -> bool) -> Result<bool, Failure> {
+        let mut watched = self.came.clone();
+        // What it returns is a lock, and would stop this for ever if another message came now.
+        let seen =
+            timeout(limit, watched.wait_for(|came| came.ended.is_some() || wanted(came))).await.is_ok();
+        let ended = self.came.borrow().ended.clone();
+        ensure(ended.is_none(), || format!("the receiver has ended: {ended:?}"))?;
+        ensure(watched.has_changed().is_ok(), || "the receiver has panicked".into())?;
+        Ok(seen)
     }
 }
 

@@ -7,6 +7,7 @@ mod chain;
 mod contract;
 mod fault_proxy;
 mod guarantees;
+mod incidents;
 mod leniency;
 mod lookup;
 mod losses;
