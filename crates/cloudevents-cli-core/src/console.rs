@@ -12,8 +12,8 @@ use std::{
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
 };
 
-/// The output of commands.
-#[derive(Debug)]
+/// The output of commands. A clone is for another thread, and remembers an exit status of its own.
+#[derive(Clone, Debug)]
 pub struct Console {
     output: Option<Output>,
     errors: ErrorFormat,

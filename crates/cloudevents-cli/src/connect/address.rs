@@ -11,8 +11,12 @@ use cloudevents_kit::transport::{Endpoint, Secret};
 use serde_json::Value;
 use std::{
     env,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 /// How to connect, beside the URL.
@@ -171,7 +175,7 @@ fn secret(
             ))
         })?,
         (None, Some(path), None) => input::text(path, input::SMALL)?,
-        (None, None, Some(command)) => printed(command)?,
+        (None, None, Some(command)) => printed(command, COMMAND)?,
         _ => return Err(Failure::usage(format!("the {what} comes from more than one place"))),
     };
     let line = text.lines().next().unwrap_or_default();
@@ -181,21 +185,33 @@ fn secret(
     Ok(Some(Secret::new(line)))
 }
 
+/// How long a command for a secret may take: it may wait for a person, or for a store that is away.
+const COMMAND: Duration = Duration::from_secs(60);
+
 /// Runs a command of the shell, and returns what it prints.
-fn printed(command: &str) -> Result<String, Failure> {
+fn printed(command: &str, limit: Duration) -> Result<String, Failure> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let failed =
         |what: String| Failure::new(Status::Usage, format!("the command `{}` {what}", plain(command)));
-    let output = Command::new(shell)
-        .args([flag, command])
-        .stdin(Stdio::inherit())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
+    let not_run = |error: io::Error| failed(format!("cannot be run: {error}"));
+    let mut child =
+        Command::new(shell).args([flag, command]).stdout(Stdio::piped()).spawn().map_err(not_run)?;
+    let (done, output) = mpsc::channel();
+    let stdout = child.stdout.take();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut bytes));
+        let _ = done.send(read.map(|_| bytes));
+    });
+    let Ok(output) = output.recv_timeout(limit) else {
+        let _ = (child.kill(), child.wait());
+        return Err(failed(format!("takes longer than {limit:?}")));
+    };
+    let status = child.wait().map_err(not_run)?;
+    if !status.success() {
+        return Err(failed(format!("failed: {status}")));
     }
-    String::from_utf8(output.stdout).map_err(|_| failed("does not print text".to_owned()))
+    String::from_utf8(output.map_err(not_run)?).map_err(|_| failed("does not print text".to_owned()))
 }
 
 #[cfg(test)]
@@ -206,6 +222,15 @@ mod tests {
     fn options_are_set_and_replaced() {
         assert_eq!(with_option("kafka://h/t", "group", "a b&c"), "kafka://h/t?group=a%20b%26c");
         assert_eq!(with_option("kafka://h/t?group=x&key=id", "group", "y"), "kafka://h/t?key=id&group=y");
+    }
+
+    /// It may wait for a store that is away.
+    #[cfg(unix)]
+    #[test]
+    fn a_command_for_a_secret_has_a_limit() {
+        assert_eq!(printed("echo secret", COMMAND).unwrap(), "secret\n");
+        let error = printed("sleep 60", Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.message(), "the command `sleep 60` takes longer than 50ms");
     }
 
     #[test]

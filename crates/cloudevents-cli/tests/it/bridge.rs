@@ -1,6 +1,6 @@
 //! `ce bridge`, as a user runs it.
 
-use crate::program::{Bridge, GOOD, Listener, ce, ce_with, file};
+use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_testkit::{amqp::Broker, ports};
 use std::{
     io::{Read, Write},
@@ -296,6 +296,88 @@ fn settings_are_read_again_after_a_hangup() {
     let (status, text) = bridge.end();
     assert_eq!(status, Some(0), "{text}");
     assert_eq!((broker.queue("old").len(), broker.queue("new").len()), (2, 1));
+}
+
+/// The secret comes from a store that does not answer for now.
+#[cfg(unix)]
+#[test]
+fn a_bridge_goes_on_while_its_settings_are_read_again() {
+    let (broker, listener) = (Broker::start().unwrap(), Listener::start(&["--count", "1"]));
+    let waits = file("waits", "");
+    let began = waits.with_file_name("began");
+    // It ends by itself where the test has failed.
+    let secret = format!(
+        "echo > {}; n=0; while test -e {} && test $n -lt 900; do n=$((n+1)); sleep 0.1; done; echo secret",
+        began.display(),
+        waits.display()
+    );
+    let hook =
+        format!("connections:\n  hook:\n    url: {}\n    authorization-command: '{secret}'\n", listener.url);
+    let from = broker.url("orders?dead-letter=rejected");
+    let settings = file("reload.yaml", format!("from: {from}\nto: '@hook'\n"));
+    let mut command = command(&["bridge", "--config", settings.to_str().unwrap()]);
+    command.env("CE_CONFIG", file("config.yaml", hook));
+    std::fs::remove_file(&waits).unwrap();
+    let mut bridge = Bridge::run(command);
+    std::fs::write(&waits, "").unwrap();
+    std::fs::remove_file(&began).unwrap();
+    bridge.signal("-HUP");
+    let begin = Instant::now();
+    while !began.exists() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "the command is not run");
+        std::thread::sleep(Duration::from_millis(20)); // between two looks
+    }
+    send(&broker.url("orders"), 1);
+    assert_eq!(listener.end().lines().len(), 1);
+    bridge.signal("-TERM");
+    assert_eq!(bridge.child.wait().unwrap().code(), Some(0));
+    std::fs::remove_file(&waits).unwrap();
+}
+
+/// The bridge before has ended by then.
+#[cfg(unix)]
+#[test]
+fn settings_that_are_read_again_while_the_broker_is_away_hold_when_it_is_back() {
+    let mut broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let config = |to: &str| format!("from: {from}\nto: {to}\n");
+    let path = file("reload.yaml", config(&broker.url("old")));
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    broker.stop();
+    bridge.line("reconnecting");
+    std::fs::write(&path, config(&broker.url("new"))).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("the settings were read again");
+    bridge.line("an end cannot be opened, and is tried again");
+    broker.restart().unwrap();
+    send(&broker.url("orders"), 1);
+    let begin = Instant::now();
+    while broker.queue("new").is_empty() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not come back");
+        std::thread::sleep(Duration::from_millis(20)); // between two looks
+    }
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// Some mistakes show only when an end is opened.
+#[cfg(unix)]
+#[test]
+fn settings_that_cannot_be_opened_are_given_up_for_those_before() {
+    let broker = Broker::start().unwrap();
+    let (from, to) = (broker.url("orders?dead-letter=rejected"), broker.url("to"));
+    let path = file("reload.yaml", format!("from: {from}\nto: {to}\n"));
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    std::fs::write(&path, format!("from: {from}&deadletter=x\nto: {to}\n")).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("the new settings cannot be used: the old ones hold again");
+    bridge.line("bridge from");
+    send(&broker.url("orders"), 1);
+    bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
 }
 
 /// From a producer of documents that nothing marks, with names that are none, to a consumer that reads colons and strings.

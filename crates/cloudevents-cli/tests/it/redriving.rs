@@ -1,9 +1,9 @@
 //! What `ce bridge` waits for before it is idle.
 
-use crate::program::{Bridge, GOOD, ce, ce_with, file};
+use crate::program::{Bridge, GOOD, ce, ce_with, command, file};
 use cloudevents_testkit::amqp::Broker;
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     time::{Duration, Instant},
 };
@@ -47,6 +47,26 @@ fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
     assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
+}
+
+/// Who decides by a dry run takes what it shows for all that there is.
+#[test]
+fn a_dry_run_shows_each_letter_however_many_it_may_hold_and_however_late_it_is_read() {
+    let from = file("letters.jsonl", (0..5000).map(event).collect::<String>());
+    let settings = format!(
+        "from: file:{}\nto: http://127.0.0.1:9/events\nin-flight: {{messages: 6000}}\n",
+        from.display()
+    );
+    let settings = file("bridge.yaml", settings);
+    let arguments =
+        ["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", "1"];
+    let mut child = command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2)); // as a person who reads the first page
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert_eq!(text.matches("would be sent").count(), 5000, "{text}");
+    assert_eq!(text.matches("5,000 messages were held until the end").count(), 1, "{text}");
 }
 
 #[test]

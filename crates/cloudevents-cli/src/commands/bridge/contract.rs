@@ -10,13 +10,13 @@ use cloudevents_catalog::{Catalog, Fault, Judge, Outcome, Verdict};
 use cloudevents_kit::{Error, ErrorKind, Event};
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::mpsc;
 
 /// A catalog that events are judged by, and what happens to those that it does not allow.
 pub(super) struct Contract {
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     policy: CatalogPolicy,
     /// Reports that wait to be printed. More are left out.
     reports: mpsc::Sender<Report>,
@@ -25,7 +25,7 @@ pub(super) struct Contract {
 }
 
 impl Contract {
-    pub(super) fn new(catalog: Catalog, policy: CatalogPolicy, reports: mpsc::Sender<Report>) -> Self {
+    pub(super) fn new(catalog: Arc<Catalog>, policy: CatalogPolicy, reports: mpsc::Sender<Report>) -> Self {
         Self { catalog, policy, reports, told: Mutex::default() }
     }
 
@@ -96,7 +96,7 @@ mod tests {
         )
         .unwrap();
         let (reports, _) = mpsc::channel(1);
-        let contract = Contract::new(catalog, CatalogPolicy::Reject, reports);
+        let contract = Contract::new(Arc::new(catalog), CatalogPolicy::Reject, reports);
         let event = |ty, source, data: &'static str| {
             let event = Event::builder().id("1").ty(ty).source(source).subject("s");
             event.payload("application/json", cloudevents_kit::Payload::body(data)).build().unwrap()

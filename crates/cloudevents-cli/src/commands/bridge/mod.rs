@@ -16,13 +16,14 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    ContentMode, DecodeOptions, Error, ErrorKind, Leniency, Peer, Repair,
+    ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
     transport::{
         Bridge as Moving, ConnectionState, Received,
         bridge::{BridgeStatus, Fate},
     },
 };
 use config::Config;
+use open::Settings;
 use serde_json::json;
 use std::{
     fmt::Write as _,
@@ -31,7 +32,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 /// Move events from one URL to another, and lose none.
 ///
@@ -39,11 +44,12 @@ use tokio::sync::{mpsc, watch};
 /// none becomes a dead letter. Only a message that TO refuses becomes one: over HTTP, with status 400, 409, 413, 415,
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the same, then reads the file
-/// again and continues with its settings and credentials, unless FROM is a file. Where FROM keeps no message, such as over WebSockets,
-/// those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3. What was read ahead of a pipe, 64
-/// events at most and the buffer, is lost, too, and not in the number; what TO refuses of it is reported only.
-#[derive(Args, Debug)]
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP reads the file again, does the same,
+/// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
+/// message, such as over WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
+/// What was read ahead of a pipe, 64 events at most and the buffer, is lost, too, and not in the number; what TO refuses of it is reported
+/// only.
+#[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   ce bridge 'amqp://localhost/orders?dead-letter=orders.rejected' \\
@@ -77,8 +83,8 @@ pub(crate) struct Bridge {
     /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
-    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM; with --redrive they stay, and a FROM of
-    /// MQTT is refused.
+    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM; with --redrive they stay, as does what
+    /// cannot be read, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
@@ -138,41 +144,72 @@ pub(crate) struct Bridge {
 /// Lines that wait to be printed. More are left out: printing must not hold up the bridge.
 const LINES: usize = 1024;
 
+/// Between two attempts to open both ends with settings that were read again: the first one, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
 pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure> {
-    let config = Config::of(command)?;
+    let settings = open::settings(command, console)?;
     if command.check {
-        open::check(&config, console)?;
         console.say("the settings are valid");
         return Ok(Status::Done);
     }
-    connect::runtime()?.block_on(bridge(command, config, console))
+    connect::runtime()?.block_on(bridge(command, settings, console))
 }
 
-async fn bridge(command: &Bridge, mut config: Config, console: &Console) -> Result<Status, Failure> {
-    console.write_aside();
-    let interrupt = Interrupt::watch(console);
-    let mut hangup = operate::Hangup::watch(command.config.is_some());
-    let mut serving: Option<operate::Serving> = None;
-    loop {
-        match run_once(command, &config, console, &interrupt, &mut hangup, &mut serving).await? {
-            Some(reloaded) => config = reloaded,
-            None => return Ok(Status::Done),
-        }
-        console.say("the settings were read again");
+async fn bridge(command: &Bridge, mut settings: Settings, console: &Console) -> Result<Status, Failure> {
+    // A dry run holds up nothing, and what it shows is wanted in whole, however late it is read.
+    if !command.dry_run {
+        console.write_aside();
     }
+    let mut state = State {
+        interrupt: Interrupt::watch(console),
+        hangup: operate::Hangup::watch(command.config.is_some()),
+        serving: None,
+        is_reload: false,
+    };
+    let mut before = None;
+    loop {
+        let ended = run_once(command, &settings, console, &mut state).await;
+        settings = match (ended, before.take()) {
+            (Ok(None), _) => return Ok(Status::Done),
+            (Ok(Some(reloaded)), _) => {
+                console.say("the settings were read again");
+                before = Some(settings);
+                reloaded
+            }
+            // Some mistakes show only now.
+            (Err(Failure::Told(Status::Usage, report)), Some(before)) => {
+                let words = "the new settings cannot be used: the old ones hold again";
+                console.report(&Report::warning(words));
+                console.report(&report);
+                before
+            }
+            (Err(failure), _) => return Err(failure),
+        };
+        state.is_reload = true;
+    }
+}
+
+/// What stays when the settings are read again.
+struct State {
+    interrupt: Interrupt,
+    hangup: operate::Hangup,
+    serving: Option<operate::Serving>,
+    is_reload: bool,
 }
 
 /// Runs until the bridge ends. Returns the settings to go on with, if they were read again.
 async fn run_once(
     command: &Bridge,
-    config: &Config,
+    settings: &Settings,
     console: &Console,
-    interrupt: &Interrupt,
-    hangup: &mut operate::Hangup,
-    serving: &mut Option<operate::Serving>,
-) -> Result<Option<Config>, Failure> {
-    let (lines, mut printed) = mpsc::channel(LINES);
+    state: &mut State,
+) -> Result<Option<Settings>, Failure> {
+    let config = &settings.config;
+    let State { interrupt, hangup, serving, is_reload } = state;
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
+    // What a dry run shows is held until its end, and so is bounded already.
+    let (lines, mut printed) = mpsc::channel(if shows_all { Semaphore::MAX_PERMITS } else { LINES });
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
@@ -202,9 +239,12 @@ async fn run_once(
     let (reports, mut reported) = mpsc::channel(LINES);
     let (on_refusal, mut refusals) = refusals::channel();
     let mut told = LastRefusal::default();
+    let observer = Arc::new(observer);
+    let open = || open::open(settings, console, observer.clone(), on_refusal.clone(), reports.clone());
     let opened = tokio::select! {
-        opened = open::open(config, console, Arc::new(observer), on_refusal, reports) => opened?,
+        opened = patiently(open, *is_reload, console) => opened?,
         () = interrupt.asked() => return Ok(None),
+        reloaded = reread(command, config, hangup, console), if *is_reload => return Ok(Some(reloaded)),
     };
     let bridge: Moving = opened.bridge;
     let ends = opened.links.clone();
@@ -234,7 +274,7 @@ async fn run_once(
             }
             () = operate::idle(&status, &ends, idle, console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
-            config = reread(command, config, hangup, console) => reloaded = Some(config),
+            settings = reread(command, config, hangup, console) => reloaded = Some(settings),
         }
         released = status.received().released;
     };
@@ -292,8 +332,8 @@ async fn run_once(
     }
     match ended {
         Ok(()) => Ok(reloaded),
-        // What was not done in time comes again.
-        Err(error) if error.kind() == ErrorKind::Timeout && reloaded.is_some() => {
+        // What was not done in time, or before an end was lost, comes again.
+        Err(error) if reloaded.is_some() => {
             console.report(&Report::warning(words(&error)).kind(error.kind().code()));
             Ok(reloaded)
         }
@@ -336,8 +376,32 @@ impl LastReason {
     }
 }
 
+/// Opens both ends. With settings that were read again, one that is away, or does not know a new password yet, is tried again.
+async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
+    open: impl Fn() -> F,
+    is_reload: bool,
+    console: &Console,
+) -> Result<open::Both, Failure> {
+    let (mut pause, longest) = PAUSES;
+    let mut told = String::new();
+    loop {
+        let failure = match open().await {
+            Err(failure @ Failure::Told(Status::No | Status::Network, _)) if is_reload => failure,
+            opened => return opened,
+        };
+        let why = failure.message();
+        if why != told {
+            console.report(&Report::warning("an end cannot be opened, and is tried again").kind("retry"));
+            failure.tell(console);
+            told = why;
+        }
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(longest);
+    }
+}
+
 /// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
-async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, console: &Console) -> Config {
+async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, console: &Console) -> Settings {
     loop {
         hangup.asked().await;
         // It would be read from its beginning, or standard input without what was read ahead.
@@ -346,9 +410,11 @@ async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, co
             console.report(&Report::warning(words).help("start another bridge when this one has ended"));
             continue;
         }
-        let read = Config::of(command).and_then(|config| open::check(&config, console).map(|_| config));
-        match read {
-            Ok(config) => return config,
+        // On a thread of its own: messages are moved meanwhile, and signals acted on.
+        let (command, aside) = (command.clone(), console.clone());
+        let read = spawn_blocking(move || open::settings(&command, &aside)).await;
+        match read.unwrap_or_else(|_| Err(Failure::usage("the settings cannot be read"))) {
+            Ok(settings) => return settings,
             Err(Failure::Told(_, report)) => {
                 console.report(&Report::warning("the settings were not read again: the old ones stay"));
                 console.report(&report);

@@ -34,31 +34,40 @@ pub(super) struct Both {
     pub(super) links: [Connectivity; 2],
 }
 
-/// Checks everything that needs no connection to an end, and reads the catalog.
-pub(super) fn check(config: &Config, console: &Console) -> Result<Option<Catalog>, Failure> {
+/// Settings that were checked as far as that needs no connection to an end, and what they name.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    filter: Option<EventFilter>,
+    catalog: Option<Arc<Catalog>>,
+}
+
+/// Reads the settings and the catalog, and checks them. Takes a while where commands for secrets, or registries, do.
+pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Settings, Failure> {
+    let config = Config::of(command)?;
     for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
         connect::endpoint(url)?;
     }
     connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
-    check_source(config)?;
-    check_letters(config)?;
-    decoding(config)?;
-    filter(config, console)?;
-    policy(config)?;
-    catalog(config, console)
+    check_source(&config)?;
+    check_letters(&config)?;
+    decoding(&config)?;
+    let filter = filter(&config, console)?;
+    policy(&config)?;
+    let catalog = catalog(&config, console)?.map(Arc::new);
+    Ok(Settings { config, filter, catalog })
 }
 
 pub(super) async fn open(
-    config: &Config,
+    settings: &Settings,
     console: &Console,
     observer: Arc<Observer>,
     on_refusal: OnRefusal,
     reports: mpsc::Sender<Report>,
 ) -> Result<Both, Failure> {
-    let catalog = check(config, console)?;
+    let Settings { config, filter, catalog } = settings;
     let mut policy = policy(config)?;
     if let Some(catalog) = catalog {
-        let contract = Contract::new(catalog, config.catalog_policy.unwrap_or_default(), reports);
+        let contract = Contract::new(Arc::clone(catalog), config.catalog_policy.unwrap_or_default(), reports);
         policy.admit = Some(Arc::new(move |event: &Event| contract.admit(event)));
     }
     policy.observer = Some(observer);
@@ -93,7 +102,7 @@ pub(super) async fn open(
     let Opened { mut receiver, url, notes } =
         connect::receiver_seeing(&config.from, options, on_refusal).await?;
     notes.iter().for_each(|note| console.report(note));
-    match (filter(config, console)?, &mut policy.redrive) {
+    match (filter.clone(), &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
