@@ -5,7 +5,7 @@ use crate::datum::{write_bytes, write_long};
 use serde_json::Value as Json;
 
 /// How many bytes defaults may have, where each value has one more, as has each variant and symbol that it may be.
-pub(super) const MOST: usize = 4 << 20;
+pub(super) const MOST: usize = 1 << 20;
 
 /// The maximum nesting of defaults: a default of a record may contain records with defaults, and so on.
 const DEEPEST: u32 = 64;
@@ -17,7 +17,7 @@ pub(super) fn default_bytes(shape: &Shape, node: usize, default: &Json) -> Optio
     Some(writer.out)
 }
 
-/// Whether a default is of the type of this node. Returns the bytes that are left then: 0 if there were too many.
+/// Whether a default is of the type of this node. Returns the bytes that are left then: 0 if there were too many, or too many levels.
 ///
 /// A text for bytes is of the type, as in Java, whatever its characters and its length.
 pub(super) fn check_default(shape: &Shape, node: usize, default: &Json, left: usize) -> (bool, usize) {
@@ -35,7 +35,11 @@ struct Writer<'s> {
 
 impl<'s> Writer<'s> {
     fn put(&mut self, at: usize, json: &Json, depth: u32) -> Option<()> {
-        let deeper = depth.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
+        let Some(deeper) = depth.checked_add(1).filter(|depth| *depth <= DEEPEST) else {
+            // No other variant of a union is tried: the library would still take the first one.
+            self.left = 0;
+            return None;
+        };
         let node: &'s Node = self.shape.node(at)?;
         self.take(node, json)?;
         let out = &mut self.out;

@@ -113,9 +113,11 @@ impl Shape {
             left = rest;
             if !is_of_type {
                 return Err(match left {
-                    0 => too_large(format!("the defaults of the schema have more than {MOST} bytes")),
+                    0 => too_large(format!(
+                        "the defaults of the schema have more than {MOST} bytes or 64 levels"
+                    )),
                     _ => invalid(format!(
-                        "the default of `{}` of `{}` is not of its type, or has more than 64 levels",
+                        "the default of `{}` of `{}` is not of its type",
                         field.name, names.name
                     )),
                 });

@@ -44,9 +44,13 @@ fn numbers_are_compared_as_numbers() {
             r#"{{"envelope": "CloudEvents/1.0", "envelopemetadata": {{"n": {{"type": "number", "value": {value}}}}}}}"#
         ))
     };
-    for (value, text, is_valid) in
-        [("1000.0", "1000", true), ("1e3", "1000", true), ("1.5", "1.50", true), ("1.5", "1.51", false)]
-    {
+    for (value, text, is_valid) in [
+        ("1000.0", "1000", true),
+        ("1e3", "1000", true),
+        ("1.5", "1.50", true),
+        ("1.5", "1.51", false),
+        ("9007199254740993", "9007199254740992", false),
+    ] {
         let found = faults(&of(value), event().extension("n", text));
         assert_eq!(found.is_empty(), is_valid, "{value} {text}: {found:?}");
     }
