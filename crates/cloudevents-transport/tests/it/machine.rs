@@ -33,7 +33,8 @@ const LONG: Duration = Duration::from_secs(3600);
 struct Queue<const OUTLIVES: bool = false>(Arc<State>);
 
 struct State {
-    capabilities: ReceiverCapabilities,
+    /// Of the next connection, and of those that are there.
+    capabilities: Mutex<ReceiverCapabilities>,
     connections: Mutex<Vec<mpsc::UnboundedReceiver<Arrived<u32>>>>,
     seen: Mutex<Vec<String>>,
     /// How many messages were allowed, each time.
@@ -64,6 +65,7 @@ fn queue_with(
     let (feeds, mut ends): (Vec<_>, Vec<_>) = (0..connections).map(|_| mpsc::unbounded_channel()).unzip();
     ends.reverse();
     let (connections, panics) = (Mutex::new(ends), AtomicBool::new(false));
+    let capabilities = Mutex::new(capabilities);
     let (seen, allowed) = (Mutex::default(), Mutex::default());
     let lost = watch::Sender::new(false);
     let state = State { capabilities, connections, seen, allowed, gone, panics, lost, confirms };
@@ -102,7 +104,7 @@ impl<const OUTLIVES: bool> QueueSource for Connection<OUTLIVES> {
     const TAGS_OUTLIVE_CONNECTIONS: bool = OUTLIVES;
 
     fn capabilities(&self) -> ReceiverCapabilities {
-        self.1.capabilities
+        *self.1.capabilities.lock().unwrap()
     }
 
     async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
@@ -472,6 +474,31 @@ async fn what_is_held_behind_a_loss_is_renewed_over_the_next_connection() {
     one.accept().await.unwrap();
     two.release().await.unwrap();
     assert_eq!(queue.seen(), ["accept [1]", "release [2]"]);
+}
+
+/// What is held for a consumer that was made again with a shorter time comes again unless it is renewed in that time.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_renewed_at_the_period_of_the_connection_that_there_is() {
+    let every = |seconds: u32| {
+        let mut can = ReceiverCapabilities::queue();
+        can.extends = Extends::Every(seconds * SECOND);
+        can
+    };
+    let (queue, mut feeds) = queue(every(600), 1, ErrorKind::Disconnected);
+    let queue = Queue::<true>(queue.0);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    feeds[0].send(arrived(1)).unwrap();
+    let _before = next(&mut receiver).await;
+    *queue.0.capabilities.lock().unwrap() = every(2);
+    let feed = queue.comes_back();
+    cut(&mut feeds);
+    feed.send(arrived(2)).unwrap();
+    let _behind = next(&mut receiver).await;
+    sleep(SECOND / 10).await;
+    queue.seen();
+    sleep(4 * SECOND).await;
+    let seen = queue.seen().concat();
+    assert!(seen.matches('1').count() >= 3 && seen.matches('2').count() >= 3, "{seen}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ pub trait QueueSource: Send + 'static {
     /// withdrawn. While a receiver stops, they are released.
     const ARRIVES_LATE: bool = false;
 
-    /// What the protocol can do with the connected broker.
+    /// What the protocol can do with the connected broker. The first connection decides, except for how often deadlines are renewed.
     fn capabilities(&self) -> ReceiverCapabilities;
 
     /// Allows this many more messages, with this many bytes, from now on. The task calls it often, with the current room. A source

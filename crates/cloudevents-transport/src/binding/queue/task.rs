@@ -231,6 +231,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
         let (mut timer, mut lost) = (pin!(sleep_until(Instant::now())), source.lost());
+        // A consumer that was made again may have another deadline.
+        if let (Extends::Every(_), every @ Extends::Every(_)) =
+            (self.can.extends, source.capabilities().extends)
+        {
+            self.can.extends = every;
+        }
         self.desk = Arc::new(Desk {
             asks: self.desk.asks.clone(),
             extends: self.can.extends,
