@@ -42,19 +42,22 @@ pub(super) struct Acknowledge {
     pub(super) position: Arc<Position>,
     /// The consumer, among those that this receiver has had.
     pub(super) consumer: Incarnation,
+    /// How often it delivers a message, at most.
+    pub(super) deliveries: u32,
 }
 
 impl Acknowledge {
     /// Notes a delivery. Returns what settles it, and which attempt it is.
     pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
         self.position.delivered(delivered.sequence, delivered.stored);
-        let tag = Tag { subject, sequence: delivered.sequence, consumer: self.consumer };
+        let is_last = delivered.times >= self.deliveries;
+        let tag = Tag { subject, sequence: delivered.sequence, consumer: self.consumer, is_last };
         let attempt = self.released.attempt(key(&tag), delivered.times);
         (tag, attempt)
     }
 
-    /// Settles deliveries that are all of one consumer. Returns when the settlements are on their way; with double acknowledgement, the
-    /// outcome is the server's confirmation.
+    /// Settles deliveries that are all of one consumer, and all the last ones or none of them. Returns when the settlements are on their
+    /// way; with double acknowledgement, the outcome is the server's confirmation.
     pub(super) async fn settle(
         &self,
         connected: &Connected,
@@ -70,6 +73,9 @@ impl Acknowledge {
                     "the consumer of this delivery is gone; if the stream is there, the message comes again",
                 )),
             }));
+        }
+        if matches!(how, Settlement::Retry { .. }) && tags.iter().any(|tag| tag.is_last) {
+            return Ok(Outcome::ready(Err(failure::last_delivery(self.deliveries))));
         }
         let payload = payload(&how, self.has_reasons);
         let refused = connected.notes.mark_below(SUBJECTS);
@@ -259,12 +265,17 @@ mod tests {
             released: Arc::default(),
             position: Arc::default(),
             consumer: Incarnation::default(),
+            deliveries: u32::MAX,
         };
         acknowledge.position.delivered(7, std::time::SystemTime::now());
         let forbidden = r#"Permissions Violation for Publish to "$JS.ACK.S.c.1.6.1.1.0""#.to_owned();
         connected.notes.note(async_nats::Event::ServerError(async_nats::ServerError::Other(forbidden)));
-        let tag =
-            Tag { subject: "$JS.ACK.S.c.1.7.1.1.0".into(), sequence: 7, consumer: Incarnation::default() };
+        let tag = Tag {
+            subject: "$JS.ACK.S.c.1.7.1.1.0".into(),
+            sequence: 7,
+            consumer: Incarnation::default(),
+            is_last: false,
+        };
         acknowledge.settle(&connected, vec![tag], Settlement::Accept).await.unwrap().await.unwrap();
         assert_eq!(acknowledge.position.first().map(|(first, _)| first), Some(8));
     }

@@ -56,6 +56,8 @@ pub(super) struct Found {
     pub(super) ack_wait: Duration,
     /// The most that one request may have.
     pub(super) most: Bounds,
+    /// How often it delivers a message, at most.
+    pub(super) deliveries: u32,
     /// How long the server may keep a request, at most.
     pub(super) expires: Duration,
     /// Which one it is, among those that this receiver has had.
@@ -65,7 +67,7 @@ pub(super) struct Found {
 /// The most bytes of one request: what a server of 32 bits can read.
 const MOST_BYTES: usize = i32::MAX as usize;
 
-/// How long a consumer without a name is kept while no receiver is connected.
+/// How long a consumer without a name is kept while no receiver is connected, at least.
 const INACTIVE: Duration = Duration::from_secs(300);
 
 impl Wanted {
@@ -106,9 +108,11 @@ impl Wanted {
         };
         let (ack_wait, most) = self.check(&consumer)?;
         let info = consumer.cached_info();
+        let most_times = u32::try_from(info.config.max_deliver).ok().filter(|most| *most > 0);
+        let deliveries = most_times.unwrap_or(u32::MAX);
         let expires = Some(info.config.max_expires).filter(|most| !most.is_zero()).unwrap_or(Duration::MAX);
         let consumer = position.consumer(info.created.into(), continues);
-        Ok(Found { stream, ack_wait, most, expires, consumer })
+        Ok(Found { stream, ack_wait, most, deliveries, expires, consumer })
     }
 
     fn config(&self) -> pull::Config {
@@ -124,7 +128,8 @@ impl Wanted {
             ack_wait: self.ack_wait,
             filter_subject: self.subject.clone(),
             max_ack_pending: -1, // the receiver has bounds of its own
-            inactive_threshold: if self.durable { Duration::ZERO } else { INACTIVE },
+            // Before 2.11.7, servers count what they hear of a receiver, not what it holds, which it renews at half of each `ack_wait`.
+            inactive_threshold: if self.durable { Duration::ZERO } else { INACTIVE.max(self.ack_wait) },
             ..pull::Config::default()
         }
     }
@@ -149,8 +154,9 @@ impl Wanted {
                 .with_detail("this consumer exists, and has another subject")
                 .with_help("name another consumer, or leave out the subject: `/?stream=...&consumer=...`"));
         }
-        let ack_wait = match (config.ack_wait, config.backoff.first()) {
-            (_, Some(first)) => *first,
+        // Each delivery of a message has its own of `backoff`.
+        let ack_wait = match (config.ack_wait, config.backoff.iter().min()) {
+            (_, Some(least)) => *least,
             (Duration::ZERO, None) => Duration::from_secs(30), // the server's default
             (given, None) => given,
         };
@@ -194,5 +200,27 @@ fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Err
                 false => failure::disconnected(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What handlers hold is renewed at half of `ack_wait`. Servers before 2.11.7 delete a consumer that they hear nothing of for longer.
+    #[test]
+    fn a_consumer_is_not_deleted_while_handlers_hold_everything() {
+        let inactive = |seconds, durable| {
+            let wanted = Wanted {
+                stream: None,
+                name: "c".into(),
+                durable,
+                subject: "s".into(),
+                ack_wait: Duration::from_secs(seconds),
+                deliver: DeliverFrom::All,
+            };
+            wanted.config().inactive_threshold.as_secs()
+        };
+        assert_eq!((inactive(30, false), inactive(900, false), inactive(900, true)), (300, 900, 0));
     }
 }

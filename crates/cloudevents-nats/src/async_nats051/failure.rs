@@ -146,6 +146,12 @@ pub(super) fn consumer(error: jetstream::stream::ConsumerError) -> Error {
     }
 }
 
+/// A consumer with `max_deliver` leaves the message in the stream, and delivers it no more.
+pub(super) fn last_delivery(most: u32) -> Error {
+    refused(format!("the message does not come again: its consumer has a `max_deliver` of {most}"))
+        .with_help("reject it instead: set `attempts` below that, or that to -1")
+}
+
 pub(super) fn disconnected(detail: impl Display) -> Error {
     Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
 }

@@ -18,7 +18,11 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 /// The URL options of a receiver, besides those of the connection.
 const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject"];
@@ -66,7 +70,7 @@ pub struct NatsReceiverOptions {
     pub stream: Option<String>,
     /// The durable consumer, which is created if it does not exist. The URL option `consumer` takes
     /// precedence. Only for JetStream. Default: a new consumer of this receiver alone, which the server deletes
-    /// after five minutes without a connection, and at once when the receiver is drained.
+    /// after five minutes without a connection, or `ack_wait` if that is more, and at once when the receiver is drained.
     pub consumer: Option<String>,
     /// How long a delivery may take in a consumer that is created; the receiver renews this time while a
     /// delivery is held. The URL option `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
@@ -163,7 +167,8 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// The client ends its connection when it cannot parse the headers of a message: a name that is not visible
 /// ASCII, a line without a colon, or bytes that are not UTF-8. With core NATS, such a message is lost. JetStream
 /// delivers it again, so set a limit of deliveries (`max_deliver`) on consumers whose publishers are not
-/// trusted.
+/// trusted. The server counts what was released, or lost in a crash or an outage, too, and stops delivering a message beyond the limit,
+/// without a word: set a high one. The retry of a last delivery is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused).
 pub struct NatsReceiver {
     intake: QueueReceiver,
     options: ReceiverOptions,
@@ -265,6 +270,7 @@ fn linking(
         double_ack: double_ack.then_some(ack_wait),
         released: Arc::new(Released::default()),
         position: Arc::default(),
+        warning: Once::new(),
     })
 }
 

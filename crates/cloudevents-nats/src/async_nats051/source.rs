@@ -22,7 +22,10 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 use tokio::task::coop::unconstrained;
 
 /// How long the server may take to forget requests.
@@ -38,6 +41,8 @@ pub(super) struct Linking {
     pub(super) double_ack: Option<Duration>,
     pub(super) released: Arc<Released>,
     pub(super) position: Arc<Position>,
+    /// For a warning about the consumer.
+    pub(super) warning: Once,
 }
 
 impl Connect for Linking {
@@ -52,12 +57,21 @@ impl Connect for Linking {
         let notes = connected.notes.clone();
         let (api, name) = (self.target.api(), &self.wanted.name);
         // The replies of JetStream come to an inbox, too.
-        let Found { stream, ack_wait, most, expires, consumer } = tokio::select! {
+        let Found { stream, ack_wait, most, deliveries, expires, consumer } = tokio::select! {
             biased;
             error = notes.no_inbox() => return Err(error),
             error = notes.refused_below(&api, 0) => return Err(forbidden(error)),
             found = self.wanted.find(&context, &self.position) => found?,
         };
+        if deliveries < u32::MAX {
+            self.warning.call_once(|| {
+                tracing::warn!(
+                    consumer = name,
+                    max_deliver = deliveries,
+                    "the consumer delivers a message so often at most; what is released or lost counts, and what is beyond is no dead letter"
+                );
+            });
+        }
         let inbox = Subject::from(client.new_inbox());
         let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
         connected.has_inbox().await?;
@@ -76,6 +90,7 @@ impl Connect for Linking {
             released: Arc::clone(&self.released),
             position: Arc::clone(&self.position),
             consumer,
+            deliveries,
         };
         Ok(Source {
             messages,
@@ -197,9 +212,9 @@ impl QueueSource for Source {
         }
     }
 
-    /// What is of a consumer that is gone fails alone.
+    /// What is of a consumer that is gone fails alone, and so does what comes no more.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
-        one.consumer == other.consumer
+        one.consumer == other.consumer && one.is_last == other.is_last
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {

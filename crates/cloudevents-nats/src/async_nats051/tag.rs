@@ -16,6 +16,8 @@ pub(super) struct Tag {
     pub(super) sequence: u64,
     /// The consumer that has delivered it.
     pub(super) consumer: Incarnation,
+    /// Whether the consumer delivers it no more.
+    pub(super) is_last: bool,
 }
 
 /// Where a message of JetStream comes from, and how often it was delivered.

@@ -18,7 +18,10 @@ use cloudevents_json::Json;
 use cloudevents_nats::async_nats051::{
     NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
 };
-use cloudevents_testkit::fault_proxy::{End, FaultProxy, Flow};
+use cloudevents_testkit::{
+    fault_proxy::{End, FaultProxy, Flow},
+    logged::Logged,
+};
 use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, binding::queue::QueueOptions};
 use futures_util::StreamExt;
 use std::{collections::BTreeSet, time::Duration};
@@ -719,6 +722,32 @@ async fn headers_that_the_client_cannot_parse_end_with_max_deliver() {
     assert_eq!(take(&mut receiver).await.0, "1");
     let losses = receiver.connectivity().losses();
     assert!((1..=2).contains(&losses), "{losses}");
+}
+
+/// The server does not deliver it again, and says nothing to the receiver.
+#[tokio::test]
+async fn a_retry_of_the_last_delivery_that_the_consumer_allows_is_an_error() {
+    let logged = Logged::begin();
+    let Some(stream) = Stream::create().await else { return };
+    let config = pull::Config {
+        durable_name: Some("c".into()),
+        ack_policy: AckPolicy::Explicit,
+        max_deliver: 2,
+        filter_subject: format!("{}.x", stream.name),
+        ..pull::Config::default()
+    };
+    stream.context.create_consumer_on_stream(config, &stream.name).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c").await;
+    assert!(logged.text().contains("max_deliver"), "{}", logged.text());
+    stream.sender("").await.send_all(events(2)).await.unwrap();
+    for delivery in [next(&mut receiver).await, next(&mut receiver).await] {
+        within(delivery.retry(Duration::ZERO)).await.unwrap();
+    }
+    let error = within(next(&mut receiver).await.retry(Duration::ZERO)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    assert!(error.to_string().contains("max_deliver"), "{error}");
+    let last = next(&mut receiver).await;
+    within(last.accept()).await.unwrap();
 }
 
 /// Operators delete consumers, and servers those whose receivers were away for long.
