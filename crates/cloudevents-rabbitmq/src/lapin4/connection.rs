@@ -221,7 +221,7 @@ async fn open(target: &Target, host: &Host) -> Result<(Socket, Arc<Watched>, Sas
     #[cfg(not(feature = "tls"))]
     let stream: Box<dyn Stream> = Box::new(stream);
     let watched = Arc::new(Watched::new());
-    Ok((Socket::new(stream, Arc::clone(&watched), target.max_message), watched, sasl))
+    Ok((Socket::new(stream, Arc::clone(&watched), Arc::clone(&target.limit)), watched, sasl))
 }
 
 fn uri(target: &Target, sasl: &Sasl) -> AMQPUri {

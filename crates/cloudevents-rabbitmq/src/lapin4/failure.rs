@@ -101,6 +101,12 @@ fn by_code(said: &AMQPError) -> Error {
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if is_held_too_long(text) => {
             disconnected(text).with_help(HELD)
         }
+        // `invalid arg 'x-priority' for queue 'audit' in vhost '/' of queue type rabbit_stream_queue`
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if text.contains("rabbit_stream_queue") => {
+            Error::new(ErrorKind::Unsupported)
+                .with_detail(format!("the queue is a stream, which delivers nothing again: {text}"))
+                .with_help("bind a queue to the exchange of the stream, and receive from that")
+        }
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => refused(text)
             .with_help("the queue exists with other properties: leave `declare` out to use it as it is"),
         AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => refused(text),

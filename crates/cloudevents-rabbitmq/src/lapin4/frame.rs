@@ -4,8 +4,8 @@
 //! lapin reads them by recursion. A table may have a key twice, of which lapin keeps one. All are repaired
 //! without changing lengths, so that the event shows the mistake, or a foreign header has another name.
 
-use super::{refusal::RabbitRefusal, returns::NUMBER};
-use cloudevents_core::{Error, ErrorKind};
+use super::{options::Limit, refusal::RabbitRefusal, returns::NUMBER};
+use cloudevents_core::Error;
 use lapin::{
     protocol::{
         AMQPClass,
@@ -36,7 +36,8 @@ const REPLACEMENT: u8 = b'?';
 
 /// Returns the length of the frame that begins here, once its head is there.
 ///
-/// A longer frame than was agreed on is an error of kind [`Disconnected`](ErrorKind::Disconnected): the peer does not speak the protocol.
+/// A longer frame than was agreed on is an error of kind [`Disconnected`](cloudevents_core::ErrorKind::Disconnected): the peer does not
+/// speak the protocol.
 pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let Some(&[_, _, _, a, b, c, d]) = bytes.first_chunk::<HEAD>() else { return Ok(None) };
     let payload = u32::from_be_bytes([a, b, c, d]);
@@ -56,15 +57,10 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
 
 /// Makes the properties of a whole frame readable. What is not understood stays as it is.
 ///
-/// A message above the limit is an error of kind [`TooLarge`](ErrorKind::TooLarge): lapin would collect it.
-pub(super) fn repair(frame: &mut [u8], max_message: u64) -> Result<(), Error> {
+/// A message above the limit is an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): lapin would collect it.
+pub(super) fn repair(frame: &mut [u8], limit: &Limit) -> Result<(), Error> {
     let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return Ok(()) };
-    let size = head.last_chunk().map_or(0, |size| u64::from_be_bytes(*size));
-    if size > max_message {
-        return Err(Error::new(ErrorKind::TooLarge)
-            .with_detail(format!("a message has {size} bytes"))
-            .with_help("raise `max_message_size` if messages of this size are expected"));
-    }
+    limit.take(head.last_chunk().map_or(0, |size| u64::from_be_bytes(*size)))?;
     properties(rest);
     Ok(())
 }
@@ -228,6 +224,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
     use lapin::types::{AMQPValue, FieldTable, parsing::parse_field_table};
 
     fn short_string(bytes: &[u8]) -> Vec<u8> {
@@ -246,7 +243,7 @@ mod tests {
         let mut frame = [head, payload, vec![FRAME_END]].concat();
         let before = frame.len();
         assert_eq!(length(&frame).unwrap(), Some(before));
-        repair(&mut frame, 1).unwrap();
+        repair(&mut frame, &Limit::new(1)).unwrap();
         assert_eq!(frame.len(), before);
         let (rest, table) = parse_field_table(&frame[BEFORE_PROPERTIES + 2..]).unwrap();
         assert_eq!(rest, [FRAME_END]);
@@ -324,8 +321,13 @@ mod tests {
             frame.extend([0, 0, FRAME_END]);
             frame
         };
-        assert!(repair(&mut frame(10), 10).is_ok());
-        assert_eq!(repair(&mut frame(11), 10).unwrap_err().kind(), ErrorKind::TooLarge);
+        let limit = Limit::new(10);
+        assert!(repair(&mut frame(10), &limit).is_ok() && !limit.is_exceeded());
+        assert_eq!(repair(&mut frame(11), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
+        // The next connection takes what RabbitMQ can send.
+        assert!(repair(&mut frame(512 << 20), &limit).is_ok());
+        assert_eq!(repair(&mut frame((512 << 20) + 1), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(limit.check(&[0; 11]).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(length(&[3, 0, 1, 0x7f, 0, 0, 0]).unwrap_err().kind(), ErrorKind::Disconnected);
         assert_eq!(length(&[3, 0, 1, 0, 0, 0]).unwrap(), None);
     }
@@ -334,7 +336,7 @@ mod tests {
         #[test]
         fn never_panics(mut bytes: Vec<u8>) {
             let _ = length(&bytes);
-            let _ = repair(&mut bytes, u64::MAX);
+            let _ = repair(&mut bytes, &Limit::new(u64::MAX));
             let _ = (channel(&bytes), returned(&bytes), number(&bytes));
         }
     }

@@ -41,6 +41,7 @@
 //! | bounds | enqueuing waits for [`RabbitSenderOptions::in_flight`] | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | contract `a_dropped_send_arrives_once_or_never`, `an_unwatched_outcome_settles` |
 //! | size | a message above [`RabbitSenderOptions::max_message_size`]: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and nothing else is disturbed. What only the broker finds too large closes the channel: that message is `TooLarge`, the others on their way are lost | `client::what_is_too_large_for_the_broker_is_an_error`, `what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only` |
+//! | size, receiving | a message above [`RabbitReceiverOptions::max_message_size`] ends one connection, and is then an error that can be settled | `bad_input::a_message_that_is_too_large_ends_one_connection_and_is_then_an_error` |
 //! | size of properties | headers that do not fit into one frame: `TooLarge`, and nothing else is disturbed. A dead letter loses its own headers first, and then the largest | `client::headers_that_do_not_fit_into_a_frame_are_the_mistake_of_their_message`, `client::a_dead_letter_is_stored_however_large_its_headers_are` |
 //! | settlement | acknowledged; retried and rejected only after what was published instead is confirmed | contract, `client::retries_wait_in_a_queue_and_count`, `changed::a_message_that_died_in_its_queue_is_retried`, `client::dead_letters_keep_everything_and_say_why` |
 //! | unreadable | properties that lapin cannot read are repaired, so that the message surfaces and blocks no other | `bad_input::what_the_client_cannot_read_surfaces_and_blocks_nothing` |
@@ -51,8 +52,8 @@
 //! | silence | an attempt to connect ends in time, and leaves no thread behind | `client::a_peer_that_never_speaks_is_given_up` |
 //! | secrets | users, passwords and keys appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
-//! Not supported: exactly-once delivery; transactions; streams as a log with offsets; bodies of AMQP 1.0 that
-//! RabbitMQ could not convert.
+//! Not supported: exactly-once delivery; transactions; streams, from which no receiver opens (`real::real_streams_are_refused`); bodies of
+//! AMQP 1.0 that RabbitMQ could not convert.
 
 mod acknowledge;
 mod connection;

@@ -10,7 +10,10 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -151,7 +154,54 @@ pub(super) struct Target {
     pub(super) addresses: Addresses,
     pub(super) options: RabbitConnection,
     /// The largest message that the broker may send.
-    pub(super) max_message: u64,
+    pub(super) limit: Arc<Limit>,
+}
+
+/// The largest message of a connection. A larger one ends it, and is then among the first of the next one, with all else that was
+/// prefetched. So the next ones take whatever RabbitMQ can send, for the message to be settled: version 4 deletes what a quorum queue gets
+/// back 20 times.
+#[derive(Debug)]
+pub(super) struct Limit {
+    given: u64,
+    is_exceeded: AtomicBool,
+}
+
+impl Limit {
+    /// RabbitMQ has no larger messages, whatever its `max_message_size` is.
+    const MOST: u64 = 512 << 20;
+
+    pub(super) fn new(given: u64) -> Self {
+        Self { given, is_exceeded: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.is_exceeded.load(Ordering::Relaxed)
+    }
+
+    /// An error for what ends a connection.
+    pub(super) fn take(&self, size: u64) -> Result<(), Error> {
+        let most = if self.is_exceeded() { self.given.max(Self::MOST) } else { self.given };
+        let taken = check_size(size, most);
+        if taken.is_err() && !self.is_exceeded.swap(true, Ordering::Relaxed) {
+            let given = self.given;
+            tracing::warn!(given, size, "the broker sends a larger message; the next connections take it");
+        }
+        taken
+    }
+
+    /// An error for what is larger than was given.
+    pub(super) fn check(&self, body: &[u8]) -> Result<(), Error> {
+        check_size(u64::try_from(body.len()).unwrap_or(u64::MAX), self.given)
+    }
+}
+
+fn check_size(size: u64, most: u64) -> Result<(), Error> {
+    if size <= most {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooLarge)
+        .with_detail(format!("a message has {size} bytes"))
+        .with_help("raise `max_message_size` if messages of this size are expected"))
 }
 
 /// The URL options of the connection.
@@ -217,7 +267,7 @@ impl Target {
             sasl: said.or_else(|| options.sasl.clone()).unwrap_or_else(|| Sasl::plain("guest", "guest")),
             addresses: Addresses::default(),
             options,
-            max_message: u64::MAX,
+            limit: Arc::new(Limit::new(u64::MAX)),
         })
     }
 }

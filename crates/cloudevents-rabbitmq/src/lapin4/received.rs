@@ -92,7 +92,12 @@ impl ReceivedMessage {
     /// deliveries that a quorum queue has counted since.
     pub(super) fn attempt(&self) -> u32 {
         let begun = self.count(ATTEMPT).unwrap_or(1).max(1);
-        begun.saturating_add(self.count("x-delivery-count").unwrap_or(0))
+        begun.saturating_add(self.came_back())
+    }
+
+    /// How often it came back to a quorum queue.
+    pub(super) fn came_back(&self) -> u32 {
+        self.count("x-delivery-count").unwrap_or(0)
     }
 
     fn count(&self, name: &str) -> Option<u32> {

@@ -3,7 +3,7 @@
 use super::{
     dead_letter::DeadLetters,
     destination::{Destination, in_url},
-    options::{QueueType, RabbitConnection, Target},
+    options::{Limit, QueueType, RabbitConnection, Target},
     retry::Retries,
     sender::RabbitSender,
     source::Linking,
@@ -19,7 +19,10 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Once},
+};
 
 /// The URL options of a receiver, besides those of the connection.
 const OPTIONS: &[&str] =
@@ -57,8 +60,9 @@ pub struct RabbitReceiverOptions {
     /// receiver's queue. From a classic queue, RabbitMQ moves messages without a confirmation: one can be lost
     /// when a node stops, or when the receiver's queue is not available at that moment.
     pub wait: Option<QueueType>,
-    /// The largest message in bytes. A larger one ends the connection. The URL option `max-message-size`
-    /// takes precedence. Default: 128 MiB, which RabbitMQ 3 takes.
+    /// The largest message in bytes. A larger one ends the connection, once: it is then delivered as an error of kind
+    /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and so is every other one. The URL option `max-message-size` takes precedence.
+    /// Default: 128 MiB, which RabbitMQ 3 takes.
     pub max_message_size: u64,
 }
 
@@ -151,7 +155,13 @@ fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static
 /// place in the queue.
 ///
 /// The attempt is counted in the header `delivery-attempt` of retried messages; quorum queues also count
-/// deliveries that were released or lost (`x-delivery-count`).
+/// deliveries that were released or lost (`x-delivery-count`). RabbitMQ 4 drops or dead-letters by itself what came back to a quorum queue
+/// 20 times: see [incidents][limit].
+///
+/// A stream is no queue: whatever is settled, it delivers nothing again, and it begins at its end at each connection. Opening a receiver
+/// from one is an error with RabbitMQ 3.10 and later.
+///
+/// [limit]: https://github.com/cloudevents-kit/cloudevents-kit/blob/main/docs/incidents.md#the-delivery-limit-of-rabbitmq-4
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
 /// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and
@@ -177,7 +187,7 @@ impl RabbitReceiver {
     /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
     /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
     /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
-    /// | `max-message-size` | in bytes; a larger message ends the connection |
+    /// | `max-message-size` | in bytes; a larger message ends the connection, once, and is then an error |
     /// | `keep-alive`, `name`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
@@ -185,7 +195,7 @@ impl RabbitReceiver {
     ///
     /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
     /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-    /// messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
+    /// messages, for a stream, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
     /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
     /// queue.
@@ -196,7 +206,8 @@ impl RabbitReceiver {
         let endpoint = Endpoint::of(url)?;
         let others = [OPTIONS, ReceiverOptions::URL_OPTIONS.as_slice()].concat();
         let mut target = Target::new(&endpoint, options.connection, &others)?;
-        target.max_message = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
+        let largest = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
+        target.limit = Arc::new(Limit::new(largest));
         let queue: Arc<str> = match endpoint.option("queue") {
             None | Some("") => {
                 return Err(endpoint
@@ -247,6 +258,7 @@ impl RabbitReceiver {
             prefetch,
             decoding: receiver.decoding.clone(),
             retries,
+            warning: Arc::new(Once::new()),
         };
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);

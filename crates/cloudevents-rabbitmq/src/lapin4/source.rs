@@ -4,7 +4,7 @@ use super::{
     acknowledge::Settling,
     connection::{Connected, FAREWELL},
     failure,
-    options::{QueueType, Target, fixed, random, short},
+    options::{Limit, QueueType, Target, fixed, random, short},
     publisher::declare,
     received::ReceivedMessage,
     retry::Retries,
@@ -27,7 +27,10 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::{AMQPValue, FieldTable},
 };
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Once},
+};
 use tokio::time::timeout;
 
 /// Opens channels, each on a separate connection.
@@ -38,12 +41,28 @@ pub(super) struct Linking {
     pub(super) prefetch: u16,
     pub(super) decoding: DecodeOptions,
     pub(super) retries: Arc<Retries>,
+    /// For a warning about the queue.
+    pub(super) warning: Arc<Once>,
 }
+
+/// How often a message may come back to its queue without a warning.
+const OFTEN: u32 = 10;
 
 impl Connect for Linking {
     type Connection = Source;
 
+    /// Connects again where the first message is too large, which may end the connection before it is open.
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
+        let was_exceeded = self.target.limit.is_exceeded();
+        match self.open(host).await {
+            Err(_) if !was_exceeded && self.target.limit.is_exceeded() => self.open(host).await,
+            opened => opened,
+        }
+    }
+}
+
+impl Linking {
+    async fn open(&self, host: &Host) -> Result<Source, Error> {
         let connected = Connected::begin(&self.target, host).await?;
         let queue = short("the queue", &self.queue)?;
         if let Some(queue_type) = self.declare {
@@ -64,16 +83,21 @@ impl Connect for Linking {
             connected,
             settling: Arc::new(settling),
             topic: Arc::clone(&self.queue),
+            limit: Arc::clone(&self.target.limit),
             decoding: self.decoding.clone(),
             retries: Arc::clone(&self.retries),
+            warning: Arc::clone(&self.warning),
         })
     }
 }
 
 /// RabbitMQ 4.3 takes back from a consumer what it has held for 30 minutes, or another `consumer_timeout`, unless it names a longer time:
 /// 49 days here, in milliseconds. It refuses that for queues of other types, which have no such time; before 4.3, it does not look at it.
+///
+/// The priority is the one of every consumer, and RabbitMQ refuses any for a stream, as that has none (since 3.10).
 fn arguments(declared: Option<QueueType>) -> FieldTable {
     let mut arguments = FieldTable::default();
+    arguments.insert(fixed("x-priority"), AMQPValue::LongInt(0));
     if declared == Some(QueueType::Quorum) {
         arguments.insert(fixed("x-consumer-timeout"), AMQPValue::LongLongInt(u32::MAX.into()));
     }
@@ -91,8 +115,10 @@ pub(super) struct Source {
     settling: Arc<Settling>,
     /// The queue.
     topic: Arc<str>,
+    limit: Arc<Limit>,
     decoding: DecodeOptions,
     retries: Arc<Retries>,
+    warning: Arc<Once>,
 }
 
 /// Identifies a delivery, and keeps the message, which a retry sends again.
@@ -122,7 +148,18 @@ impl Source {
         let number = delivery.delivery_tag;
         let message = ReceivedMessage::from(delivery).at(&self.topic);
         let attempt = message.attempt();
-        let decoded = message.check_body().and_then(|()| crate::decode_message(&message, &self.decoding));
+        if message.came_back() >= OFTEN {
+            self.warning.call_once(|| {
+                tracing::warn!(
+                    queue = %self.topic,
+                    times = message.came_back(),
+                    "a message came back to its queue so often, with all that was prefetched; RabbitMQ 4 deletes or dead-letters what does 20 \
+                     times, unless the policy `delivery-limit` is -1"
+                );
+            });
+        }
+        let checked = message.check_body().and_then(|()| self.limit.check(&message.body));
+        let decoded = checked.and_then(|()| crate::decode_message(&message, &self.decoding));
         let received = Received::new(decoded, message);
         Ok(Arrived { received: received.clone(), tag: Tag { number, received, attempt }, attempt })
     }

@@ -7,6 +7,7 @@
 
 use super::{
     frame::{self, HEADER_FRAME, METHOD_FRAME, OVERHEAD},
+    options::Limit,
     refusal::RabbitRefusal,
     returns::Publications,
 };
@@ -91,7 +92,7 @@ pub(super) struct Socket {
     inner: Box<dyn Stream>,
     watched: Arc<Watched>,
     /// The largest body of a message.
-    max_message: u64,
+    limit: Arc<Limit>,
     /// The frame that is passed on as it is read.
     passing: Passing,
     /// The channel of a `basic.return` whose properties come next, and why the message was returned.
@@ -111,9 +112,9 @@ struct Passing {
 }
 
 impl Socket {
-    pub(super) fn new(inner: Box<dyn Stream>, watched: Arc<Watched>, max_message: u64) -> Self {
+    pub(super) fn new(inner: Box<dyn Stream>, watched: Arc<Watched>, limit: Arc<Limit>) -> Self {
         let passing = Passing::default();
-        Self { inner, watched, max_message, passing, returning: None, kept: Vec::new(), passed: None }
+        Self { inner, watched, limit, passing, returning: None, kept: Vec::new(), passed: None }
     }
 
     /// Looks at what was read. Returns how much of it to pass on; the rest is kept.
@@ -148,7 +149,7 @@ impl Socket {
             publications.returned(None, before); // its properties never came
         }
         if frame.first() == Some(&HEADER_FRAME) {
-            frame::repair(frame, self.max_message)?;
+            frame::repair(frame, &self.limit)?;
             let here = frame::channel(frame);
             if let Some((_, why)) = self.returning.take_if(|(channel, _)| *channel == here) {
                 publications.returned(frame::number(frame), why);

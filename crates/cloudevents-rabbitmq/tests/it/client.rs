@@ -11,7 +11,10 @@ use cloudevents_rabbitmq::lapin4::{
     Login, QueueType, RabbitConnection, RabbitReceiverOptions, RabbitRefusal, RabbitSenderOptions,
     ReceivedMessage, Sasl, receiver, sender,
 };
-use cloudevents_testkit::rabbitmq::{Answer, Broker, BrokerOptions};
+use cloudevents_testkit::{
+    logged::Logged,
+    rabbitmq::{Answer, Broker, BrokerOptions},
+};
 use cloudevents_transport::{
     Bounds, Failure, Logins, Outgoing, RunState, Sender, binding::queue::QueueOptions,
 };
@@ -827,6 +830,22 @@ async fn quorum_queues_count_deliveries() {
         until(&broker.queue("orders"), |queue| queue.consumers() == 0).await;
         within(delivery.release()).await.unwrap();
         until(&broker.queue("orders"), |queue| queue.len() == 1).await;
+    }
+}
+
+/// RabbitMQ 4 deletes what came back to a quorum queue 20 times, and says nothing.
+#[tokio::test]
+async fn a_message_that_comes_back_to_its_queue_again_and_again_is_in_the_log() {
+    let logged = Logged::begin();
+    let broker = Broker::start().unwrap();
+    let url = broker.url("queue=orders&declare=quorum");
+    within(sender(&url, RabbitSenderOptions::default()).await.unwrap().send(&event(1))).await.unwrap();
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    for attempt in 1..=12 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.attempt(), attempt);
+        assert_eq!(logged.text().matches("delivery-limit").count(), usize::from(attempt > 10));
+        within(delivery.release()).await.unwrap();
     }
 }
 

@@ -1,10 +1,17 @@
 //! What only a real broker shows.
 
-use crate::tools::{event, events, id, large, name, next, queues, real, strict, within};
+use crate::{
+    bare,
+    tools::{event, events, id, large, name, next, queues, real, strict, within},
+};
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{RabbitRefusal, RabbitSenderOptions, receiver, sender};
 use cloudevents_transport::Outgoing;
 use futures_util::future::join_all;
+use lapin::{
+    options::{QueueDeclareOptions, QueueDeleteOptions},
+    types::{AMQPValue, FieldTable},
+};
 use std::{
     error::Error as _,
     time::{Duration, Instant},
@@ -85,6 +92,26 @@ async fn real_refusals_say_why() {
     let url = format!("{server}?queue={}&declare={}", name("many"), queues());
     let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
     within(sender.send_all(events(2000))).await.unwrap();
+}
+
+/// A stream delivers nothing again, whatever is settled, and begins at its end at each connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_streams_are_refused() {
+    let Some(server) = real() else { return };
+    let queue = name("audit");
+    let (_connection, channel) = bare::channel(&server).await;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    let declare = QueueDeclareOptions { durable: true, ..Default::default() };
+    if let Err(error) = channel.queue_declare(queue.as_str().into(), declare, arguments).await {
+        return println!("SKIPPED: this broker has no streams: {error}");
+    }
+    let opened = within(receiver(&format!("{server}?queue={queue}"), strict())).await;
+    let (_connection, channel) = bare::channel(&server).await;
+    channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    assert!(error.to_string().contains("stream"), "{error}");
 }
 
 /// The broker closes the channel of all of them. LavinMQ takes larger messages.

@@ -287,11 +287,13 @@ impl Channel {
         if consume.arguments.inner().contains_key("x-stream-offset") {
             return Err(precondition("invalid arg 'x-stream-offset' of a consumer: the queue is no stream"));
         }
-        let known = |name: &&ShortString| name.as_str().starts_with("x-") && name.as_str() != TIMEOUT;
-        if let Some(known) = consume.arguments.inner().keys().find(known) {
-            return Err(not_implemented(format!(
-                "the embedded broker has no argument '{known}' of consumers"
-            )));
+        for (name, value) in consume.arguments.inner() {
+            let is_default = name.as_str() == "x-priority" && *value == AMQPValue::LongInt(0);
+            if name.as_str().starts_with("x-") && name.as_str() != TIMEOUT && !is_default {
+                return Err(not_implemented(format!(
+                    "the embedded broker has no argument '{name}' of consumers"
+                )));
+            }
         }
         let name = self.named(consume.queue.as_str())?;
         let tag = match consume.consumer_tag.as_str() {

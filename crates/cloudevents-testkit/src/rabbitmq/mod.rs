@@ -32,11 +32,11 @@
 //!   keeps its position.
 //!
 //! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
-//! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-` but `x-consumer-timeout`, and all arguments of queues
-//! but `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-dead-letter-strategy`, `x-overflow` (without
-//! a limit), `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of deliveries and single active consumers are among
-//! these. An argument that the type of the queue does not take is 406, as in RabbitMQ. Types of exchanges of plugins are unknown (503), and
-//! so is `connection.update-secret`.
+//! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-` but `x-consumer-timeout` and an `x-priority` of 0, and
+//! all arguments of queues but `x-message-ttl`, `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`,
+//! `x-dead-letter-strategy`, `x-overflow` (without a limit), `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of
+//! deliveries and single active consumers are among these. An argument that the type of the queue does not take is 406, as in RabbitMQ.
+//! Types of exchanges of plugins are unknown (503), and so is `connection.update-secret`.
 //!
 //! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything. After
 //! [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still

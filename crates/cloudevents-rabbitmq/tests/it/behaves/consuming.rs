@@ -187,6 +187,15 @@ pub(super) const ALL: &[Behaviour] = &[
         let consume = basic::Consume { queue: queue.into(), arguments, ..Default::default() };
         assert_eq!(client.consume_as(consume).unwrap_err(), Channel(406));
     }),
+    ("the priority of a consumer may be the default one", |place| {
+        let (mut client, queue) = place.with_queue();
+        let arguments = table([("x-priority", number(0))]);
+        client
+            .consume_as(basic::Consume { queue: queue.as_str().into(), arguments, ..Default::default() })
+            .unwrap();
+        client.put(&queue, ["1"]);
+        assert_eq!(client.next().text(), "1");
+    }),
     ("unknown arguments of a consumer change nothing", |place| {
         let (mut client, queue) = place.with_queue();
         client
