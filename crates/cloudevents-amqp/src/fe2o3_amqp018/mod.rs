@@ -70,7 +70,8 @@
 //! | requests | the reply is the message with the same `correlation-id` at an address that the broker makes | `requests::a_request_gets_its_reply` |
 //! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
-//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters of the source other than a selector.
+//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters of the source other than a selector; streams of
+//! RabbitMQ, which deliver nothing again, and of which the log warns.
 
 mod cbs;
 mod connection;

@@ -148,6 +148,11 @@ impl ReceivedMessage {
         self.kept.as_ref()
     }
 
+    /// Whether RabbitMQ says that it comes from a stream. So may whoever published it.
+    pub(super) fn is_of_stream(&self) -> bool {
+        self.annotation("x-stream-offset").is_some()
+    }
+
     fn annotation(&self, name: &str) -> Option<&Value> {
         let annotations = &self.message_annotations.as_ref()?.0;
         annotations

@@ -14,7 +14,11 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 /// The URL options of a receiver, besides those of the connection.
 const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "lock", "selector"];
@@ -176,7 +180,8 @@ impl AmqpReceiver {
         let selector = endpoint.option("selector").map(str::to_owned).or(selector);
         let decoding = receiver.decoding.clone();
         let limit = Arc::new(Limit::new(max_message_size));
-        let linking = Linking { target: Arc::clone(&target), decoding, limit, lock, selector };
+        let warning = Arc::new(Once::new());
+        let linking = Linking { target: Arc::clone(&target), decoding, limit, lock, selector, warning };
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));

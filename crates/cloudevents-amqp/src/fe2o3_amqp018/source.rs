@@ -33,7 +33,7 @@ use serde_amqp::{described::Described, descriptor::Descriptor};
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Once,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -56,6 +56,8 @@ pub(super) struct Linking {
     pub(super) lock: Option<Duration>,
     /// Which messages the broker delivers.
     pub(super) selector: Option<String>,
+    /// For a warning about the address.
+    pub(super) warning: Arc<Once>,
 }
 
 /// The name of the filter, and its descriptor (AMQP Filter Expressions 1.0, in the form that brokers know).
@@ -104,6 +106,7 @@ impl Connect for Linking {
             decoding,
             limit,
             is_old_rabbitmq,
+            warning: Arc::clone(&self.warning),
         })
     }
 }
@@ -182,6 +185,7 @@ pub(super) struct Source {
     /// Whether the broker is RabbitMQ before 4.0. It ends the session on the outcome `modified`, and
     /// exceeds the credit if more is granted while messages are on their way.
     is_old_rabbitmq: bool,
+    warning: Arc<Once>,
 }
 
 /// What is granted besides what the client counts.
@@ -250,6 +254,15 @@ impl Source {
                 let (info, message): (_, WireMessage) = delivery.into_parts();
                 let failed = message.header.as_ref().map_or(0, |header| header.delivery_count);
                 let message = ReceivedMessage::from(message).at(&self.topic);
+                if message.is_of_stream() {
+                    self.warning.call_once(|| {
+                        tracing::warn!(
+                            address = %self.topic,
+                            "a message says that this is a stream of RabbitMQ: a receiver begins at its end at each connection, and what is not \
+                             accepted then is lost; bind a queue, and receive from that"
+                        );
+                    });
+                }
                 let decoded = decode::message(&message, &self.decoding);
                 let tag = self.tag(info, Some(&message));
                 let received = Received::new(decoded, message);

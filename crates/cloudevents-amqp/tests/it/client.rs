@@ -13,8 +13,13 @@ use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_testkit::{
     amqp::{Answer, Broker, BrokerOptions, Queue},
     fault_proxy::{End, FaultProxy},
+    logged::Logged,
 };
 use cloudevents_transport::{Bounds, ConnectionState, Endpoint, Logins, Outgoing, Sender};
+use fe2o3_amqp_types::{
+    messaging::{MessageAnnotations, annotations::OwnedKey},
+    primitives::Value,
+};
 use futures_util::FutureExt;
 use std::{
     error::Error as _,
@@ -926,6 +931,25 @@ async fn foreign_messages_surface() {
         assert_eq!(delivery.body().unwrap(), body);
         within(delivery.reject("foreign")).await.unwrap();
     }
+}
+
+/// A stream delivers nothing again. Anybody can write the annotation, so that it stops no receiver.
+#[tokio::test]
+async fn messages_of_a_stream_of_rabbitmq_are_in_the_log_and_arrive() {
+    let logged = Logged::begin();
+    let broker = Broker::start().unwrap();
+    for _ in 0..2 {
+        let mut annotations = MessageAnnotations(Default::default());
+        annotations.0.insert(OwnedKey::from("x-stream-offset"), Value::Ulong(7));
+        let mut message = from_sections(AmqpMessage::new(Body::Absent)).unwrap();
+        message.message_annotations = Some(annotations);
+        send_bare(&broker.url(""), "audit", message).await;
+    }
+    let mut receiver = receiver(&broker.url("audit"), strict()).await.unwrap();
+    for _ in 0..2 {
+        within(next(&mut receiver).await.accept()).await.unwrap();
+    }
+    assert_eq!(logged.text().matches("a stream of RabbitMQ").count(), 1, "{}", logged.text());
 }
 
 #[tokio::test]
