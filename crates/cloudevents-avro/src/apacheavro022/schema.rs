@@ -53,7 +53,8 @@ impl CheckedSchema {
     /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, refers to a schema that is missing,
     ///   defines a type in two ways, or has a default that is not of the type of its field.
     /// - [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): a name has more than 1,024 bytes; all defaults have more than 1 MiB, with the
-    ///   values that they leave out, or one has more than 64 levels; or the schema takes more than 128 MiB, by an estimate that counts each type with all within it.
+    ///   values that they leave out, or one has more than 64 levels; or the schema takes more than 128 MiB, by an estimate that counts each
+    ///   type with all within it.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let texts: Vec<&str> = references.into_iter().chain([text]).collect();
         let mut references = text::parse(&texts)?;
