@@ -18,6 +18,7 @@ use rdkafka::{
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -62,8 +63,12 @@ impl Fetcher {
     }
 }
 
+/// How long to wait before asking for a topic again that the broker is creating.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// Asks for each topic with a name, and for these partitions, when the receiver is opened. Later, librdkafka says nothing of a partition
-/// that is not there, and the same of a topic that never was, of one that may come back, and of a pattern that no topic matches yet.
+/// that is not there or must not be read, and the same of a topic that never was, of one that may come back, and of a pattern that no
+/// topic matches yet.
 pub(super) fn look_for_missing(
     client: &BaseConsumer<Group>,
     topics: &[String],
@@ -72,9 +77,24 @@ pub(super) fn look_for_missing(
 ) -> Result<(), Error> {
     let missing = |code, detail| Err(failed(KafkaError::MessageConsumption(code)).with_detail(detail));
     for topic in topics.iter().filter(|topic| !topic.starts_with('^')) {
-        let metadata = client.fetch_metadata(Some(topic), timeout).map_err(failed)?;
+        let begun = Instant::now();
+        let metadata = loop {
+            let metadata = client.fetch_metadata(Some(topic), timeout).map_err(failed)?;
+            let code = metadata.topics().first().and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
+            let is_coming = client.context().creates_topics && begun.elapsed() < timeout;
+            if !(is_coming && is_unknown_topic(code)) {
+                break metadata;
+            }
+            thread::sleep(AGAIN); // a broker answers before it has created the topic
+        };
         let Some(known) = metadata.topics().first() else { continue };
         let code = known.error().map(RDKafkaErrorCode::from);
+        if let Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::InvalidTopic)) =
+            code
+            && !partitions.is_empty()
+        {
+            return missing(code, format!("the topic `{topic}`"));
+        }
         if is_unknown_topic(code) {
             let detail = format!("the topic `{topic}` does not exist");
             return missing(RDKafkaErrorCode::UnknownTopicOrPartition, detail);

@@ -52,6 +52,8 @@ pub(super) struct Group {
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
+    /// Whether asking for a topic makes the broker create it.
+    pub(super) creates_topics: bool,
     pub(super) opening: first::Opening,
     pub(super) unknown: Unknown,
     /// Whether topics may come and go: there is a pattern.
@@ -126,6 +128,7 @@ impl Group {
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
+            creates_topics: false,
             opening: first::Opening::default(),
             unknown: Unknown::default(),
             may_go: false,

@@ -81,6 +81,22 @@ async fn a_topic_or_a_partition_that_is_missing_at_opening_is_an_error_with_its_
     }
 }
 
+/// librdkafka says so in a group, and never of partitions that are chosen without one.
+#[tokio::test]
+async fn a_topic_that_must_not_be_read_is_an_error_of_opening() {
+    let topic = Topic::new(1);
+    SHARED.forbid_topic(&topic.name).unwrap();
+    for position in [Position::Beginning, Position::Offset(3)] {
+        let mut options = KafkaReceiverOptions::default();
+        options.partitions = vec![(0, position)];
+        let url = format!("kafka://{}/{}?group={}&reject=drop", topic.servers, topic.name, topic.group());
+        let error = soon(receiver(&url, options)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains(&topic.name), "{error}");
+    }
+    SHARED.remember_topic(&topic.name).unwrap();
+}
+
 /// Otherwise one that cannot be read would be a letter again and again.
 #[tokio::test]
 async fn a_dead_letter_that_is_received_and_rejected_stays_where_it_is() {

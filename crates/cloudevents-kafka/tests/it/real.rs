@@ -62,6 +62,22 @@ async fn seeking_by_offset_and_by_time() {
     seeking(&topic, &[(Position::Offset(7), 7), (Position::Time(half), 25), (epoch, 0)]).await;
 }
 
+/// Kafka answers a request that creates a topic before the topic is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_opening_creates_is_not_missing() {
+    let creates = std::env::var("CE_KAFKA_CREATES_TOPICS").is_ok_and(|value| !value.is_empty());
+    let Some(topic) = Topic::real(1).await.filter(|_| creates) else { return skipped() };
+    for (number, more) in ["", "&partitions=0", "&group.protocol=consumer"].into_iter().enumerate() {
+        let names = ["a", "b"].map(|name| format!("{}-{number}-{name}", topic.name)).join(",");
+        let group = topic.group();
+        let url = format!(
+            "kafka://{}/{names}?group={group}&reject=drop&allow.auto.create.topics=true{more}",
+            topic.servers
+        );
+        drop(soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap());
+    }
+}
+
 /// What the receiver had taken before is not the beginning of this log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginning() {

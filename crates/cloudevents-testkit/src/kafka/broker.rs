@@ -99,7 +99,13 @@ impl Broker {
         cluster(&self.host)?.topic_error(topic, error).map_err(failed)
     }
 
-    /// Knows a topic again.
+    /// Answers all requests for a topic that nobody has the right to read or write it, until [`remember_topic`](Self::remember_topic).
+    pub fn forbid_topic(&self, topic: &str) -> Result<(), Error> {
+        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        cluster(&self.host)?.topic_error(topic, error).map_err(failed)
+    }
+
+    /// Knows and allows a topic again.
     pub fn remember_topic(&self, topic: &str) -> Result<(), Error> {
         cluster(&self.host)?.topic_error(topic, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).map_err(failed)
     }
