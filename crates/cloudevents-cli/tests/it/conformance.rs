@@ -299,6 +299,34 @@ fn a_report_that_cannot_be_written_leaves_no_badge_of_an_earlier_run() {
     assert_eq!(fs::read_to_string(&badge).unwrap(), shown);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_leaves_the_others_of_its_run() {
+    let kinds = ["--badge", "--html", "--junit", "--ndjson"];
+    // What is written there is more than the program holds back, so it fails in the middle of the run.
+    for full in kinds.into_iter().chain(["standard output"]) {
+        let list = file("others.txt", "http/**  # not yet\n");
+        let files = kinds.map(|kind| (kind, file(&format!("others{kind}"), "")));
+        let mut run = command(&["conformance", "run", "http/**", "--update-known-failing"]);
+        run.arg("--known-failing").arg(&list);
+        for (kind, path) in &files {
+            run.arg(kind).arg(if *kind == full { std::path::Path::new("/dev/full") } else { path });
+        }
+        let out = if full == "standard output" { "/dev/full" } else { "/dev/null" };
+        let ran = run.stdin(Stdio::null()).stdout(fs::File::create(out).unwrap()).output().unwrap();
+        let err = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{full}: {err}");
+        assert!(err.contains(" cannot be written: "), "{full}: {err}");
+        for (kind, path) in files.iter().filter(|(kind, _)| *kind != full) {
+            let report = fs::read_to_string(path).unwrap();
+            let result = if *kind == "--ndjson" { "\"type\":\"summary\"" } else { " passed, of " };
+            assert!(report.contains(result) && !report.contains("no result:"), "{full}, {kind}: {report}");
+        }
+        // Every case was asked, so the list is right.
+        assert_eq!(fs::read_to_string(&list).unwrap(), "", "{full}: {err}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_verdict_counts_where_the_reader_of_the_output_has_left() {

@@ -26,7 +26,8 @@ pub struct RunRecord {
 }
 
 /// Why a record without a summary has no result.
-const CUT_OFF: &str = "the record has no summary, so the run did not end";
+const CUT_OFF: &str =
+    "the record has no summary: the run did not end, or its record could not be written to the end";
 
 /// A case of a run.
 #[derive(Clone, Debug, PartialEq)]

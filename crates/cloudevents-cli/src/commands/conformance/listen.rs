@@ -2,7 +2,7 @@
 
 use super::{
     broker::{Binding, Broker},
-    reports::Reports,
+    reports::{Ended, Reports},
     run::{parsed, readable},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     input::{self, Reading},
 };
 use clap::Args;
-use cloudevents_conformance::{KnownFailing, ProducerTestee, Selection, Suite, Summary, vectors};
+use cloudevents_conformance::{KnownFailing, ProducerTestee, Selection, Suite, vectors};
 use cloudevents_kit::{Event, json};
 use cloudevents_testkit::tagged;
 use serde_json::{Value, json};
@@ -63,11 +63,10 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
         None => samples(),
     };
     let Some(url) = &command.url else { return print(&events, console) };
-    let summary = command.reports.begin(console, || judge(command, url, &events, console))?;
-    Ok(if summary.is_success() { Status::Done } else { Status::No })
+    command.reports.begin(console, || judge(command, url, &events, console))?.status()
 }
 
-fn judge(command: &Listen, url: &str, events: &[Named], console: &Console) -> Result<Summary, Failure> {
+fn judge(command: &Listen, url: &str, events: &[Named], console: &Console) -> Result<Ended, Failure> {
     let binding = Binding::of(url)?;
     let named = events.iter().map(|(name, event)| (name.as_str(), event));
     let suite = Suite::produced(binding.name, named).map_err(|error| Failure::usage(error.to_string()))?;

@@ -1,6 +1,12 @@
 //! Runs a suite, with the reports that the user has requested.
 
-use crate::{console::Console, failure::Failure, global::Output, progress::Progress, report::Report};
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    global::Output,
+    progress::Progress,
+    report::Report,
+};
 use clap::Args;
 use cloudevents_conformance::{
     CaseReport, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, RunRecord, Selection, Start,
@@ -84,7 +90,8 @@ impl Reports {
         }
     }
 
-    /// Runs a suite. `more` gets every result as well.
+    /// Runs a suite. `more` gets every result as well. Fails only where the run could not start: a report that cannot be written takes
+    /// neither the verdict nor the other reports with it.
     pub(super) fn run(
         &self,
         suite: &Suite,
@@ -93,7 +100,7 @@ impl Reports {
         testee: &mut dyn Testee,
         more: Option<Box<dyn Reporter + '_>>,
         console: &Console,
-    ) -> Result<Summary, Failure> {
+    ) -> Result<Ended, Failure> {
         let mut collected = Vec::new();
         let mut reporters: Vec<Box<dyn Reporter + '_>> = Vec::new();
         match console.output() {
@@ -115,8 +122,9 @@ impl Reports {
             reporters.push(ndjson(&mut collected));
         }
         reporters.extend(more);
-        let mut watched = Watched { to: reporters, progress: None, console };
+        let mut watched = Watched { to: reporters, unwritten: None, progress: None, console };
         let summary = run(suite, selection, known, testee, &mut watched).map_err(came_to_no_end)?;
+        let mut unwritten = watched.unwritten.take().map(|error| Failure::usage(error.to_string()));
         drop(watched);
         if console.output() != Output::Pretty {
             for problem in &summary.problems {
@@ -125,13 +133,33 @@ impl Reports {
             console.say(&summary.to_string());
         }
         if let Some(path) = &self.html {
-            let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(Failure::usage)?;
-            fs::write(path, html(&[record], suite)).map_err(|error| unwritable(path, &error))?;
+            let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(io::Error::other);
+            let written = record.and_then(|record| fs::write(path, html(&[record], suite)));
+            unwritten = unwritten.or_else(|| written.err().map(|error| unwritable(path, &error)));
         }
         if let Some(path) = &self.badge {
-            fs::write(path, badge(&summary)).map_err(|error| unwritable(path, &error))?;
+            let written = fs::write(path, badge(&summary));
+            unwritten = unwritten.or_else(|| written.err().map(|error| unwritable(path, &error)));
         }
-        Ok(summary)
+        Ok(Ended { summary, unwritten })
+    }
+}
+
+/// A run that came to its end.
+pub(super) struct Ended {
+    pub(super) summary: Summary,
+    /// Why the first report that is not complete could not be written.
+    unwritten: Option<Failure>,
+}
+
+impl Ended {
+    /// The verdict, if all its reports could be written.
+    pub(super) fn status(self) -> Result<Status, Failure> {
+        match self.unwritten {
+            Some(failure) => Err(failure),
+            None if self.summary.is_success() => Ok(Status::Done),
+            None => Ok(Status::No),
+        }
     }
 }
 
@@ -198,7 +226,6 @@ impl Write for Late<'_> {
 
 fn came_to_no_end(error: RunError) -> Failure {
     match error {
-        RunError::Report(error) => Failure::usage(error.to_string()),
         RunError::NotStarted { .. } => Failure::usage(error.to_string())
             .help("`ce conformance run --smoke` checks the basics of the protocol"),
         _ => Failure::usage(error.to_string()),
@@ -208,31 +235,53 @@ fn came_to_no_end(error: RunError) -> Failure {
 /// Reporters with a bar of progress between them and the terminal.
 struct Watched<'a> {
     to: Vec<Box<dyn Reporter + 'a>>,
+    /// Why the first report that is not complete could not be written.
+    unwritten: Option<io::Error>,
     progress: Option<Progress>,
     console: &'a Console,
+}
+
+impl Watched<'_> {
+    /// Tells every reporter. One that cannot write is told no more.
+    fn tell(&mut self, mut tell: impl FnMut(&mut dyn Reporter) -> io::Result<()>) {
+        self.to.retain_mut(|reporter| match tell(&mut **reporter) {
+            Ok(()) => true,
+            Err(error) => {
+                self.unwritten.get_or_insert(error);
+                false
+            }
+        });
+    }
 }
 
 impl Reporter for Watched<'_> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         self.progress = Some(Progress::new(self.console, Some(start.cases), "cases"));
-        self.to.started(start)
+        self.tell(|reporter| reporter.started(start));
+        Ok(())
     }
 
     fn asked(&mut self) -> io::Result<()> {
         if let Some(progress) = &mut self.progress {
             progress.step();
         }
-        self.to.asked()
+        self.tell(|reporter| reporter.asked());
+        Ok(())
     }
 
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
-        let Some(progress) = &mut self.progress else { return self.to.case(report) };
-        let to = &mut self.to;
-        progress.suspend(|| to.case(report))
+        let progress = self.progress.take();
+        match &progress {
+            Some(progress) => progress.suspend(|| self.tell(|reporter| reporter.case(report))),
+            None => self.tell(|reporter| reporter.case(report)),
+        }
+        self.progress = progress;
+        Ok(())
     }
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.progress = None;
-        self.to.finished(summary)
+        self.tell(|reporter| reporter.finished(summary));
+        Ok(())
     }
 }

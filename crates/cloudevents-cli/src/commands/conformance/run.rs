@@ -2,7 +2,7 @@
 
 use super::{
     consumer::Consumer,
-    reports::{Reports, Shown},
+    reports::{Ended, Reports, Shown},
     select::Select,
     suite,
     words::words,
@@ -97,9 +97,9 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
         return check(&mut *testee_of(command)?, console);
     }
     let ran = RefCell::new(Vec::new());
-    let Ran { suite, listed, summary } = command.reports.begin(console, || judge(command, &ran, console))?;
+    let Ran { suite, listed, ended } = command.reports.begin(console, || judge(command, &ran, console))?;
     if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
-        if summary.problems.iter().any(|problem| matches!(problem, Problem::GaveUp { .. })) {
+        if ended.summary.problems.iter().any(|problem| matches!(problem, Problem::GaveUp { .. })) {
             let words = format!("`{}` stays as it is: not every case was asked", path.display());
             return Err(Failure::usage(words)
                 .help("repair first what ended the run, or raise --time-limit or --start-limit"));
@@ -108,9 +108,9 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         fs::write(path, &updated.text)
             .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
-        tell(&updated, path, summary.number(Verdict::Crashed), console);
+        tell(&updated, path, ended.summary.number(Verdict::Crashed), console);
     }
-    Ok(if summary.is_success() { Status::Done } else { Status::No })
+    ended.status()
 }
 
 /// What a run of a suite yields.
@@ -118,7 +118,7 @@ struct Ran {
     suite: Suite,
     /// The list of known failures as it was.
     listed: String,
-    summary: Summary,
+    ended: Ended,
 }
 
 fn judge(command: &Run, ran: &Judged, console: &Console) -> Result<Ran, Failure> {
@@ -139,8 +139,8 @@ fn judge(command: &Run, ran: &Judged, console: &Console) -> Result<Ran, Failure>
     let more: Option<Box<dyn Reporter + '_>> =
         command.update_known_failing.then(|| Box::new(Failures(ran)) as Box<dyn Reporter + '_>);
     let selection = command.select.selection();
-    let summary = command.reports.run(&suite, &selection, &known, &mut *testee, more, console)?;
-    Ok(Ran { suite, listed, summary })
+    let ended = command.reports.run(&suite, &selection, &known, &mut *testee, more, console)?;
+    Ok(Ran { suite, listed, ended })
 }
 
 /// Says how a list of known failures has changed. `broken`: how many cases broke down and are not on it.
