@@ -47,6 +47,9 @@ pub struct CaseReport<'a> {
     /// The clauses that the case cites, without those that the suite does not contain, and those that no revision has which the testee is
     /// judged by.
     pub clauses: Vec<&'a Requirement>,
+    /// The outcomes of the case that are allowed: not those of a revision that the testee is not judged by, nor those that lose the text of
+    /// a time where it has to be kept.
+    pub allowed: Vec<&'a Outcome>,
     /// The result of comparing the answer.
     pub finding: Finding,
     /// What the finding means for the run.
@@ -245,6 +248,7 @@ impl<'a> Judge<'a> {
         CaseReport {
             case,
             clauses: self.suite.clauses(case, self.revisions),
+            allowed: self.allowed(case).map(|(_, outcome)| outcome).collect(),
             verdict: Verdict::of(
                 &finding,
                 self.selection.judges(case),

@@ -55,7 +55,11 @@ fn blemish(summary: &Summary) -> String {
     if summary.is_success() || summary.no_result().is_some() || summary.score.passed < summary.score.judged {
         return String::new();
     }
-    let cases = [(Verdict::Crashed, "crashed"), (Verdict::Stale, "known failing that pass")];
+    let cases = [
+        (Verdict::Crashed, "crashed"),
+        (Verdict::Declined, "declined that are on no list"),
+        (Verdict::Stale, "known failing that pass"),
+    ];
     let mut cases = cases.into_iter().map(|(verdict, words)| (summary.number(verdict), words));
     let cases = cases.find(|(number, _)| *number > 0).map(|(number, words)| format!("{number} {words}"));
     let why = cases.or_else(|| summary.problems.first().map(ToString::to_string));
@@ -122,6 +126,11 @@ mod tests {
             assert!(message.contains(&format!("7 of 7 passed, of 20 in the suite{reason}")), "{message}");
             assert_eq!(color, "red");
         }
+        // What its API cannot be given is not judged, but belongs on a list.
+        let score = Score { inexpressible: 2, ..score };
+        let (message, _) = shown(score, &[(Verdict::Declined, 2)], vec![]);
+        let reason = ", and 2 that its API cannot be given, but 2 declined that are on no list (version 2;";
+        assert!(message.contains(reason), "{message}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 set("inexpressible", json!(true));
             }
             Finding::Crashed(breakdown) => {
-                set("expected", expected(report, 0..report.case.expect.len()));
+                set("expected", expected(report));
                 set("breakdown", json!({"kind": breakdown.kind.as_str(), "detail": breakdown.detail}));
             }
             Finding::Failed(failure) => {
@@ -81,7 +81,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                     .iter()
                     .map(|difference| json!({"path": difference.path, "wanted": difference.wanted, "got": difference.got}))
                     .collect();
-                set("expected", expected(report, failure.attempts.iter().map(|attempt| attempt.outcome)));
+                set("expected", expected(report));
                 set("differences", json!(differences));
                 set("cause", json!(failure.cause()));
             }
@@ -126,8 +126,8 @@ impl<W: Write> Reporter for NdjsonReport<W> {
 }
 
 /// The first outcomes that are allowed, for people to read: those of the run, whose cases may vary, be observed, or come from elsewhere.
-fn expected(report: &CaseReport<'_>, outcomes: impl Iterator<Item = usize>) -> Value {
-    outcomes.take(3).filter_map(|index| report.case.expect.get(index)).map(written).collect()
+fn expected(report: &CaseReport<'_>) -> Value {
+    report.allowed.iter().take(3).map(|outcome| written(outcome)).collect()
 }
 
 fn tallies(area: &AreaTally) -> Value {

@@ -277,6 +277,34 @@ fn a_report_of_a_run_that_varied_has_the_names_of_that_run() {
 }
 
 #[test]
+fn a_case_without_an_answer_expects_what_its_run_allows() {
+    let mut crashed = case(
+        "crashed",
+        "MUST",
+        Value::Null,
+        json!([{"result": {"name": "main"}, "revisions": ["main"]}, {"result": {"name": "both"}}, {"error": {}}]),
+    );
+    crashed["flags"] = json!(["verbatim"]);
+    let expected = |selection: Selection| {
+        let mut out = Vec::new();
+        let report = &mut NdjsonReport::new(&mut out);
+        run(&suite(vec![crashed.clone()]), &selection, &KnownFailing::default(), &mut testee(), report)
+            .unwrap();
+        let record = RunRecord::parse(&String::from_utf8(out).unwrap()).unwrap();
+        record.cases["test/scripted/crashed"].members["expected"].clone()
+    };
+    let [main, both, refusal] = [
+        "{\"result\":{\"name\":\"main\"}}",
+        "{\"result\":{\"name\":\"both\"}}",
+        "{\"error\":{}}, any refusal",
+    ];
+    let released = Selection::default().revision(Revision::V1_0_2);
+    assert_eq!(expected(Selection::default()), json!([main, both, refusal]));
+    assert_eq!(expected(released.clone()), json!([both, refusal]));
+    assert_eq!(expected(released.verbatim(true)), json!([both]));
+}
+
+#[test]
 fn what_is_left_out_is_recorded() {
     let selection = Selection::default().skip("**/failed".parse().unwrap()).shard(1, 1);
     let mut out = Vec::new();
