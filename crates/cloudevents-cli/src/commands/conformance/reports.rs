@@ -242,9 +242,9 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Tells every reporter. One that cannot write is told no more.
-    fn tell(&mut self, mut tell: impl FnMut(&mut dyn Reporter) -> io::Result<()>) {
-        self.to.retain_mut(|reporter| match tell(&mut **reporter) {
+    /// Gives every reporter what there is to report. One that cannot write gets nothing more.
+    fn each(&mut self, mut report: impl FnMut(&mut dyn Reporter) -> io::Result<()>) {
+        self.to.retain_mut(|reporter| match report(&mut **reporter) {
             Ok(()) => true,
             Err(error) => {
                 self.unwritten.get_or_insert(error);
@@ -257,7 +257,7 @@ impl Watched<'_> {
 impl Reporter for Watched<'_> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         self.progress = Some(Progress::new(self.console, Some(start.cases), "cases"));
-        self.tell(|reporter| reporter.started(start));
+        self.each(|reporter| reporter.started(start));
         Ok(())
     }
 
@@ -265,15 +265,15 @@ impl Reporter for Watched<'_> {
         if let Some(progress) = &mut self.progress {
             progress.step();
         }
-        self.tell(|reporter| reporter.asked());
+        self.each(|reporter| reporter.asked());
         Ok(())
     }
 
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
         let progress = self.progress.take();
         match &progress {
-            Some(progress) => progress.suspend(|| self.tell(|reporter| reporter.case(report))),
-            None => self.tell(|reporter| reporter.case(report)),
+            Some(progress) => progress.suspend(|| self.each(|reporter| reporter.case(report))),
+            None => self.each(|reporter| reporter.case(report)),
         }
         self.progress = progress;
         Ok(())
@@ -281,7 +281,7 @@ impl Reporter for Watched<'_> {
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.progress = None;
-        self.tell(|reporter| reporter.finished(summary));
+        self.each(|reporter| reporter.finished(summary));
         Ok(())
     }
 }
