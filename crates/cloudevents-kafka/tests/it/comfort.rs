@@ -81,7 +81,7 @@ async fn a_topic_or_a_partition_that_is_missing_at_opening_is_an_error_with_its_
     }
 }
 
-/// librdkafka says so in a group, and never of partitions that are chosen without one.
+/// librdkafka reports it in a group, and never of partitions that are chosen without one.
 #[tokio::test]
 async fn a_topic_that_must_not_be_read_is_an_error_of_opening() {
     let topic = Topic::new(1);

@@ -99,7 +99,7 @@ impl Broker {
         cluster(&self.host)?.topic_error(topic, error).map_err(failed)
     }
 
-    /// Answers all requests for a topic that nobody has the right to read or write it, until [`remember_topic`](Self::remember_topic).
+    /// Answers all requests for a topic that the right to read or write it is missing, until [`remember_topic`](Self::remember_topic).
     pub fn forbid_topic(&self, topic: &str) -> Result<(), Error> {
         let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         cluster(&self.host)?.topic_error(topic, error).map_err(failed)
