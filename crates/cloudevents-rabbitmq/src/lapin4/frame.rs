@@ -57,7 +57,7 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
 
 /// Makes the properties of a whole frame readable. What is not understood stays as it is.
 ///
-/// A message above the limit is an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): lapin would collect it.
+/// A message that the limit does not take is an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): lapin would collect it.
 pub(super) fn repair(frame: &mut [u8], limit: &Limit) -> Result<(), Error> {
     let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return Ok(()) };
     limit.take(head.last_chunk().map_or(0, |size| u64::from_be_bytes(*size)))?;
@@ -322,8 +322,8 @@ mod tests {
             frame
         };
         let limit = Limit::new(10);
-        assert!(repair(&mut frame(10), &limit).is_ok() && !limit.is_exceeded());
-        assert_eq!(repair(&mut frame(11), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert!(repair(&mut frame(80), &limit).is_ok() && !limit.is_exceeded());
+        assert_eq!(repair(&mut frame(81), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
         // The next connection takes what RabbitMQ can send.
         assert!(repair(&mut frame(512 << 20), &limit).is_ok());
         assert_eq!(repair(&mut frame((512 << 20) + 1), &limit).unwrap_err().kind(), ErrorKind::TooLarge);

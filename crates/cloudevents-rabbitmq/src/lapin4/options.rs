@@ -157,9 +157,9 @@ pub(super) struct Target {
     pub(super) limit: Arc<Limit>,
 }
 
-/// The largest message of a connection. A larger one ends it, and is then among the first of the next one, with all else that was
-/// prefetched. So the next ones take whatever RabbitMQ can send, for the message to be settled: version 4 deletes what a quorum queue gets
-/// back 20 times.
+/// The largest message. What is larger is taken, too, to be settled as an error, up to eight times the size. What is larger still ends the
+/// connection, and is then among the first of the next one, with all else that was prefetched. So the next ones take whatever RabbitMQ can
+/// send: version 4 deletes what a quorum queue gets back 20 times. Each receiver of the queue may lose a connection to such a message.
 #[derive(Debug)]
 pub(super) struct Limit {
     given: u64,
@@ -167,8 +167,12 @@ pub(super) struct Limit {
 }
 
 impl Limit {
+    /// How much more than it was given a connection takes.
+    const MORE: u64 = 8;
     /// RabbitMQ has no larger messages, whatever its `max_message_size` is.
     const MOST: u64 = 512 << 20;
+    /// How many unsettled messages a connection has that takes whatever there is. The broker counts messages, not bytes.
+    const FEW: u16 = 8;
 
     pub(super) fn new(given: u64) -> Self {
         Self { given, is_exceeded: AtomicBool::new(false) }
@@ -178,13 +182,26 @@ impl Limit {
         self.is_exceeded.load(Ordering::Relaxed)
     }
 
+    /// The most unsettled messages of the next connection.
+    pub(super) fn prefetch(&self, wanted: u16) -> u16 {
+        if self.is_exceeded() { wanted.min(Self::FEW) } else { wanted }
+    }
+
     /// An error for what ends a connection.
     pub(super) fn take(&self, size: u64) -> Result<(), Error> {
-        let most = if self.is_exceeded() { self.given.max(Self::MOST) } else { self.given };
-        let taken = check_size(size, most);
+        let most = match self.is_exceeded() {
+            true => Self::MOST,
+            false => self.given.saturating_mul(Self::MORE).min(Self::MOST),
+        };
+        let taken = check_size(size, most.max(self.given));
         if taken.is_err() && !self.is_exceeded.swap(true, Ordering::Relaxed) {
-            let given = self.given;
-            tracing::warn!(given, size, "the broker sends a larger message; the next connections take it");
+            let (given, messages) = (self.given, Self::FEW);
+            tracing::warn!(
+                given,
+                size,
+                messages,
+                "the broker sends a much larger message, which ends the connection; the next ones take any, and have so many messages at most"
+            );
         }
         taken
     }

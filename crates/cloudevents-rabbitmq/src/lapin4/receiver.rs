@@ -60,9 +60,13 @@ pub struct RabbitReceiverOptions {
     /// receiver's queue. From a classic queue, RabbitMQ moves messages without a confirmation: one can be lost
     /// when a node stops, or when the receiver's queue is not available at that moment.
     pub wait: Option<QueueType>,
-    /// The largest message in bytes. A larger one ends the connection, once: it is then delivered as an error of kind
-    /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and so is every other one. The URL option `max-message-size` takes precedence.
-    /// Default: 128 MiB, which RabbitMQ 3 takes.
+    /// The largest message in bytes. A larger one is delivered as an error of kind
+    /// [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), with its body. The URL option `max-message-size` takes precedence. Default:
+    /// 128 MiB, which RabbitMQ 3 takes.
+    ///
+    /// So [`prefetch`](Self::prefetch) messages of eight times this size may be in memory. One above that ends the connection. From then
+    /// on, messages have the bound of the broker (its `max_message_size`), and the broker sends at most eight unsettled ones: a program
+    /// that holds more before it settles the first gets no more.
     pub max_message_size: u64,
 }
 
@@ -187,7 +191,7 @@ impl RabbitReceiver {
     /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
     /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
     /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
-    /// | `max-message-size` | in bytes; a larger message ends the connection, once, and is then an error |
+    /// | `max-message-size` | in bytes; a larger message is an error. Above eight times the size, it ends the connection first, once |
     /// | `keep-alive`, `name`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what

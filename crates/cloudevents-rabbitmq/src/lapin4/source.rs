@@ -69,7 +69,8 @@ impl Linking {
             declare(&connected, &queue, queue_type.arguments()).await?;
         }
         let channel = connected.channel().await?;
-        let limits = channel.basic_qos(self.prefetch, BasicQosOptions::default()).await;
+        let prefetch = self.target.limit.prefetch(self.prefetch);
+        let limits = channel.basic_qos(prefetch, BasicQosOptions::default()).await;
         limits.map_err(failure::refusal)?;
         let tag = short("the consumer tag", &format!("cloudevents-{}", random()))?;
         let arguments = arguments(self.declare);

@@ -1,12 +1,14 @@
 //! Messages that are wrong, and those that only look so.
 
-use crate::tools::{event, events, id, next, receiver_from, sender_to, strict, within};
+use crate::tools::{event, events, id, next, receiver_from, sender_to, strict, until, within};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode, Payload, RepairKind};
 use cloudevents_rabbitmq::lapin4::receiver;
 use cloudevents_rabbitmq::{FieldValue, RabbitMessage, decode, decode_message, encode, is_cloudevent};
 use cloudevents_testkit::rabbitmq::Broker;
+use futures_util::future::select_all;
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn spelled(prefix: &str) -> RabbitMessage {
     RabbitMessage::new("{}")
@@ -241,7 +243,7 @@ async fn what_the_client_cannot_read_surfaces_and_blocks_nothing() {
     assert_eq!(receiver.connectivity().losses(), 0);
 }
 
-/// A message beyond the limit is not collected. What was prefetched with it comes again, and RabbitMQ 4 deletes what comes again too often.
+/// A message far beyond the limit is not collected. What was prefetched with it comes again, and RabbitMQ 4 deletes what comes again often.
 #[tokio::test]
 async fn a_message_that_is_too_large_ends_one_connection_and_is_then_an_error() {
     for is_first in [true, false] {
@@ -276,6 +278,46 @@ async fn a_message_that_is_too_large_ends_one_connection_and_is_then_an_error() 
         // While it is opened, it connects again by itself.
         let losses = receiver.connectivity().losses();
         assert!(losses == 1 || is_first && losses == 0, "{losses}");
+    }
+}
+
+/// Other receivers of the queue would lose their connections to it one after another, and RabbitMQ 4 deletes what comes back 20 times.
+#[tokio::test]
+async fn a_message_that_is_somewhat_too_large_ends_no_connection() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("q");
+    let url = broker.url("queue=q&max-message-size=1000");
+    let mut receivers = Vec::new();
+    for _ in 0..3 {
+        receivers.push(receiver(&url, strict()).await.unwrap());
+    }
+    queue.put(&[0; 2000]);
+    let arriving = receivers.iter_mut().map(|receiver| Box::pin(next(receiver)));
+    let (delivery, ..) = select_all(arriving).await;
+    assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::TooLarge);
+    within(delivery.accept()).await.unwrap();
+    let losses: u64 = receivers.iter().map(|receiver| receiver.connectivity().losses()).sum();
+    assert_eq!(losses, 0);
+}
+
+/// The broker counts messages, not bytes, and the next connections collect any of them.
+#[tokio::test]
+async fn behind_a_message_that_is_much_too_large_a_few_are_sent_at_once() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("q");
+    for _ in 0..100 {
+        queue.put(&vec![0; 1_000_000]);
+    }
+    let mut receiver = receiver(&broker.url("queue=q&max-message-size=1000"), strict()).await.unwrap();
+    let held = next(&mut receiver).await;
+    assert_eq!(held.event().unwrap_err().kind(), ErrorKind::TooLarge);
+    // What the broker may send is on its way.
+    until(&queue, |queue| queue.unsettled() >= 8).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(queue.unsettled(), 8);
+    within(held.accept()).await.unwrap();
+    for _ in 1..100 {
+        within(next(&mut receiver).await.accept()).await.unwrap();
     }
 }
 
