@@ -85,6 +85,12 @@ fn is_held_too_long(said: &str) -> bool {
     said.contains("delivery acknowledgement on channel")
 }
 
+/// Whether the queue has no consumer priorities: it is a stream. RabbitMQ says `invalid arg 'x-priority' for queue 'audit' in vhost '/' of
+/// queue type rabbit_stream_queue`, and LavinMQ `x-priority not supported on streams`. `x-max-priority` is an argument of queues.
+fn is_stream(said: &str) -> bool {
+    said.split([' ', '\'']).any(|word| word == "x-priority")
+}
+
 fn by_code(said: &AMQPError) -> Error {
     let text = said.get_message().as_str();
     match said.kind() {
@@ -101,8 +107,7 @@ fn by_code(said: &AMQPError) -> Error {
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if is_held_too_long(text) => {
             disconnected(text).with_help(HELD)
         }
-        // `invalid arg 'x-priority' for queue 'audit' in vhost '/' of queue type rabbit_stream_queue`
-        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if text.contains("rabbit_stream_queue") => {
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if is_stream(text) => {
             Error::new(ErrorKind::Unsupported)
                 .with_detail(format!("the queue is a stream, which delivers nothing again: {text}"))
                 .with_help("bind a queue to the exchange of the stream, and receive from that")
@@ -154,6 +159,27 @@ mod tests {
             ),
         ] {
             let said = AMQPError::new(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND), text.into());
+            assert_eq!(by_code(&said).kind(), kind, "{text}");
+        }
+    }
+
+    /// The texts are those of RabbitMQ, and of old and new LavinMQ.
+    #[test]
+    fn a_stream_is_unsupported_whatever_the_broker_says_of_it() {
+        for (text, kind) in [
+            (
+                "PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'audit' in vhost '/' of queue type rabbit_stream_queue",
+                ErrorKind::Unsupported,
+            ),
+            ("PRECONDITION_FAILED - x-priority not supported on stream queues", ErrorKind::Unsupported),
+            ("PRECONDITION_FAILED - x-priority not supported on streams", ErrorKind::Unsupported),
+            (
+                "PRECONDITION_FAILED - inequivalent arg 'x-max-priority' for queue 'orders' in vhost '/': received none but current is the \
+                 value '10' of type 'signedint'",
+                ErrorKind::Refused,
+            ),
+        ] {
+            let said = AMQPError::new(AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED), text.into());
             assert_eq!(by_code(&said).kind(), kind, "{text}");
         }
     }
