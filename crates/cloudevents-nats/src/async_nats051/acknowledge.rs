@@ -74,12 +74,15 @@ impl Acknowledge {
                 )),
             }));
         }
-        if matches!(how, Settlement::Retry { .. }) && tags.iter().any(|tag| tag.is_last) {
-            return Ok(Outcome::ready(Err(failure::last_delivery(self.deliveries))));
-        }
         let payload = payload(&how, self.has_reasons);
         let refused = connected.notes.mark_below(SUBJECTS);
         match how {
+            // It is sent all the same: an operator may have raised the limit, and servers do not report that.
+            Settlement::Retry { .. } if tags.iter().any(|tag| tag.is_last) => {
+                let error = failure::last_delivery(self.deliveries);
+                let told = self.publish(connected, tags, payload, refused).await?;
+                return Ok(Outcome::watching(async move { told.await.and(Err(error)) }));
+            }
             Settlement::Release => tags.iter().for_each(|tag| self.released.release(key(tag))),
             Settlement::Retry { .. } => {}
             // What the server refuses is not settled.

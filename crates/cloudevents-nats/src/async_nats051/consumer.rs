@@ -53,10 +53,11 @@ pub(super) struct Wanted {
 /// A consumer that exists.
 pub(super) struct Found {
     pub(super) stream: String,
-    pub(super) ack_wait: Duration,
+    /// How long a message may be held without a renewal.
+    pub(super) renewed: Duration,
     /// The most that one request may have.
     pub(super) most: Bounds,
-    /// How often it delivers a message, at most.
+    /// How often it delivers a message, at most. An operator may change that meanwhile, and servers do not report it.
     pub(super) deliveries: u32,
     /// How long the server may keep a request, at most.
     pub(super) expires: Duration,
@@ -67,7 +68,7 @@ pub(super) struct Found {
 /// The most bytes of one request: what a server of 32 bits can read.
 const MOST_BYTES: usize = i32::MAX as usize;
 
-/// How long a consumer without a name is kept while no receiver is connected, at least.
+/// How long a consumer without a name is kept while no receiver is connected. A work queue keeps the next one out until then.
 const INACTIVE: Duration = Duration::from_secs(300);
 
 impl Wanted {
@@ -112,7 +113,13 @@ impl Wanted {
         let deliveries = most_times.unwrap_or(u32::MAX);
         let expires = Some(info.config.max_expires).filter(|most| !most.is_zero()).unwrap_or(Duration::MAX);
         let consumer = position.consumer(info.created.into(), continues);
-        Ok(Found { stream, ack_wait, most, deliveries, expires, consumer })
+        Ok(Found { stream, renewed: self.renewed(ack_wait), most, deliveries, expires, consumer })
+    }
+
+    /// How long what is held may go without a renewal. Before 2.11.7, servers delete a consumer without a name that they hear nothing of,
+    /// whatever its receiver holds.
+    fn renewed(&self, ack_wait: Duration) -> Duration {
+        if self.durable { ack_wait } else { ack_wait.min(INACTIVE) }
     }
 
     fn config(&self) -> pull::Config {
@@ -128,8 +135,7 @@ impl Wanted {
             ack_wait: self.ack_wait,
             filter_subject: self.subject.clone(),
             max_ack_pending: -1, // the receiver has bounds of its own
-            // Before 2.11.7, servers count what they hear of a receiver, not what it holds, which it renews at half of each `ack_wait`.
-            inactive_threshold: if self.durable { Duration::ZERO } else { INACTIVE.max(self.ack_wait) },
+            inactive_threshold: if self.durable { Duration::ZERO } else { INACTIVE },
             ..pull::Config::default()
         }
     }
@@ -207,10 +213,11 @@ fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Err
 mod tests {
     use super::*;
 
-    /// What handlers hold is renewed at half of `ack_wait`. Servers before 2.11.7 delete a consumer that they hear nothing of for longer.
+    /// A renewal comes at half of the time. Servers before 2.11.7 delete a consumer that they hear nothing of; and one whose receiver was
+    /// killed keeps the next one out of a work queue.
     #[test]
-    fn a_consumer_is_not_deleted_while_handlers_hold_everything() {
-        let inactive = |seconds, durable| {
+    fn a_consumer_is_not_deleted_while_handlers_hold_everything_nor_kept_for_long() {
+        let times = |seconds, durable| {
             let wanted = Wanted {
                 stream: None,
                 name: "c".into(),
@@ -219,8 +226,11 @@ mod tests {
                 ack_wait: Duration::from_secs(seconds),
                 deliver: DeliverFrom::All,
             };
-            wanted.config().inactive_threshold.as_secs()
+            (wanted.config().inactive_threshold.as_secs(), wanted.renewed(wanted.ack_wait).as_secs())
         };
-        assert_eq!((inactive(30, false), inactive(900, false), inactive(900, true)), (300, 900, 0));
+        assert_eq!(
+            [times(30, false), times(900, false), times(900, true)],
+            [(300, 30), (300, 300), (0, 900)]
+        );
     }
 }

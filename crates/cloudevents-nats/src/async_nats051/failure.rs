@@ -146,10 +146,12 @@ pub(super) fn consumer(error: jetstream::stream::ConsumerError) -> Error {
     }
 }
 
-/// A consumer with `max_deliver` leaves the message in the stream, and delivers it no more.
+/// A consumer with `max_deliver` leaves the message in the stream, and delivers it no more, unless that was raised since.
 pub(super) fn last_delivery(most: u32) -> Error {
-    refused(format!("the message does not come again: its consumer has a `max_deliver` of {most}"))
-        .with_help("reject it instead: set `attempts` below that, or that to -1")
+    let detail = format!(
+        "the consumer had a `max_deliver` of {most} when connected: unless that was raised, the message does not come again"
+    );
+    refused(detail).with_help("reject it instead: set `attempts` below that, or that to -1")
 }
 
 pub(super) fn disconnected(detail: impl Display) -> Error {

@@ -168,7 +168,8 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// ASCII, a line without a colon, or bytes that are not UTF-8. With core NATS, such a message is lost. JetStream
 /// delivers it again, so set a limit of deliveries (`max_deliver`) on consumers whose publishers are not
 /// trusted. The server counts what was released, or lost in a crash or an outage, too, and stops delivering a message beyond the limit,
-/// without a word: set a high one. The retry of a last delivery is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused).
+/// without a word: set a high one. The retry of a last delivery, by the limit when the receiver connected, is sent, and is an error of kind
+/// [`Refused`](cloudevents_core::ErrorKind::Refused).
 pub struct NatsReceiver {
     intake: QueueReceiver,
     options: ReceiverOptions,

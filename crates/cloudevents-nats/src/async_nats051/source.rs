@@ -57,7 +57,7 @@ impl Connect for Linking {
         let notes = connected.notes.clone();
         let (api, name) = (self.target.api(), &self.wanted.name);
         // The replies of JetStream come to an inbox, too.
-        let Found { stream, ack_wait, most, deliveries, expires, consumer } = tokio::select! {
+        let Found { stream, renewed, most, deliveries, expires, consumer } = tokio::select! {
             biased;
             error = notes.no_inbox() => return Err(error),
             error = notes.refused_below(&api, 0) => return Err(forbidden(error)),
@@ -97,7 +97,7 @@ impl Connect for Linking {
             pull: Pull::new(next.into(), inbox, most, expires),
             delete,
             info,
-            ack_wait,
+            renewed,
             acknowledge,
             decoding: self.decoding.clone(),
             origin: None,
@@ -120,7 +120,8 @@ pub(super) struct Source {
     delete: Option<Subject>,
     /// Where the state of the consumer is requested, for servers before 2.10.16.
     info: Option<Subject>,
-    ack_wait: Duration,
+    /// How long a message may be held without a renewal.
+    renewed: Duration,
     acknowledge: Acknowledge,
     decoding: DecodeOptions,
     /// The origin of the last message.
@@ -184,7 +185,7 @@ impl QueueSource for Source {
     fn capabilities(&self) -> ReceiverCapabilities {
         let mut capabilities = ReceiverCapabilities::queue();
         capabilities.delays = By::Broker;
-        capabilities.extends = Extends::Every(self.ack_wait);
+        capabilities.extends = Extends::Every(self.renewed);
         capabilities
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Tag {
     pub(super) sequence: u64,
     /// The consumer that has delivered it.
     pub(super) consumer: Incarnation,
-    /// Whether the consumer delivers it no more.
+    /// Whether the consumer delivers it no more, by the limit that it had when connected.
     pub(super) is_last: bool,
 }
 

@@ -732,11 +732,13 @@ async fn a_retry_of_the_last_delivery_that_the_consumer_allows_is_an_error() {
     let config = pull::Config {
         durable_name: Some("c".into()),
         ack_policy: AckPolicy::Explicit,
+        ack_wait: 4 * PATIENCE,
         max_deliver: 2,
         filter_subject: format!("{}.x", stream.name),
         ..pull::Config::default()
     };
-    stream.context.create_consumer_on_stream(config, &stream.name).await.unwrap();
+    let created = stream.context.create_consumer_on_stream(config.clone(), &stream.name);
+    created.await.unwrap();
     let mut receiver = stream.receiver("?consumer=c").await;
     assert!(logged.text().contains("max_deliver"), "{}", logged.text());
     stream.sender("").await.send_all(events(2)).await.unwrap();
@@ -746,8 +748,19 @@ async fn a_retry_of_the_last_delivery_that_the_consumer_allows_is_an_error() {
     let error = within(next(&mut receiver).await.retry(Duration::ZERO)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
     assert!(error.to_string().contains("max_deliver"), "{error}");
+    let logged = logged.text();
+    assert!(logged.contains("a settlement failed") && !logged.contains("comes again"), "{logged}");
+
+    // An operator lifts the limit, and the server does not report that.
     let last = next(&mut receiver).await;
-    within(last.accept()).await.unwrap();
+    let lifted = pull::Config { max_deliver: -1, ..config };
+    let all = stream.context.get_stream(&stream.name).await.unwrap();
+    all.update_consumer(lifted).await.unwrap();
+    let error = within(last.retry(Duration::ZERO)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    let again = next(&mut receiver).await;
+    assert_eq!((id(&again).as_str(), again.attempt()), ("1", 3));
+    within(again.accept()).await.unwrap();
 }
 
 /// Operators delete consumers, and servers those whose receivers were away for long.
