@@ -1,7 +1,7 @@
 //! Counters of sent, received and settled messages.
 
 use crate::Settlement;
-use cloudevents_core::{Error, Repair};
+use cloudevents_core::{Error, ErrorKind, Repair};
 use std::{
     fmt,
     ops::{Add, AddAssign},
@@ -220,7 +220,13 @@ impl Counters {
 
     pub(crate) fn settlement_failed(&self, error: &Error) {
         add(&self.settlements_failed, 1);
-        tracing::warn!(%error, "a settlement failed; the message comes again");
+        match error.kind() {
+            ErrorKind::Disconnected => {
+                tracing::warn!(%error, "a settlement failed; unless it arrived, the message comes again");
+            }
+            // The error says what becomes of the message.
+            _ => tracing::warn!(%error, "a settlement failed"),
+        }
     }
 
     pub(crate) fn handler_failed(&self) {
