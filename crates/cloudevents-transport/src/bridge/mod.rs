@@ -268,10 +268,12 @@ impl Passage {
         let redrive = self.policy().redrive.as_ref();
         let is_dry = redrive.is_some_and(|redrive| redrive.dry_run);
         let leaves = |filter: &EventFilter| {
-            let selects =
-                delivery.message().and_then(|message| filter.selects(message, self.shaper.decoding()));
-            // What cannot be read matches nothing: taken back, it would be refused, and may be gone then.
-            !selects.unwrap_or(false)
+            let with = self.shaper.decoding();
+            let selects = delivery.message().and_then(|message| filter.selects(message, with));
+            // What cannot be read matches nothing: taken back, it would be refused, and may be gone then. The filter reads a document as
+            // far as the attributes that it names.
+            let is_read = || delivery.message().is_ok_and(|message| message.events(with).is_ok());
+            !(selects.unwrap_or(false) && is_read())
         };
         if redrive.and_then(|redrive| redrive.filter.as_ref()).is_some_and(leaves) {
             // The position of a log would move.

@@ -18,8 +18,8 @@ pub struct BridgeStatus {
 }
 
 impl BridgeStatus {
-    /// Whether both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as they come, and
-    /// the last attempt did not show the target to be unavailable.
+    /// Whether the bridge runs, both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as
+    /// they come, and the last attempt did not show the target to be unavailable.
     ///
     /// A bridge without [pending](Self::pending) messages is ready though its last attempts failed: only the next message shows whether the
     /// target is back. This is so from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not
@@ -30,7 +30,7 @@ impl BridgeStatus {
         self.source.state().is_connected()
             && self.target.connectivity().state().is_connected()
             && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
-            && state != RunState::Disconnected
+            && !matches!(state, RunState::NotRunning | RunState::Disconnected)
             && !(self.pending() > 0 && (self.tally.is_down() || state.is_stalled()))
     }
 
@@ -111,10 +111,11 @@ impl BridgeStatus {
         let longest = self.activity.longest_running().unwrap_or_default().as_millis();
         let help = "For how long the message has been on its way that was begun first of those that are.";
         gauge("longest_running_milliseconds", help, usize::try_from(longest).unwrap_or(usize::MAX));
+        let state = self.activity.state();
         gauge(
             "stalled",
-            "Whether nothing is moved, because an end is away, nothing succeeds, or there is no room.",
-            self.activity.state().is_stalled().into(),
+            "Whether nothing is moved, because the bridge does not run, an end is away, nothing succeeds, or there is no room.",
+            (state == RunState::NotRunning || state.is_stalled()).into(),
         );
         if let Some(lag) = metrics.lag {
             let lag = usize::try_from(lag.as_millis()).unwrap_or(usize::MAX);
@@ -126,7 +127,7 @@ impl BridgeStatus {
         }
         gauge(
             "ready",
-            "Whether both ends are connected, and what the bridge holds is moved.",
+            "Whether the bridge runs, both ends are connected, and what it holds is moved.",
             self.is_ready().into(),
         );
     }

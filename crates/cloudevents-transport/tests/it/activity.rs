@@ -5,8 +5,8 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message}
 use cloudevents_json::Json;
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::{
-    Activity, Bounds, Bridge, Confirmed, Delivery, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
-    ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,
+    Activity, Bounds, Bridge, Confirmed, Delivery, Failure, OrderBy, Outcome, Outgoing, PrometheusPage,
+    Receipt, Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,
     binding::{Incoming, Receive, Transmit},
     bridge::BridgePolicy,
     fake::FakeQueue,
@@ -251,6 +251,33 @@ async fn a_bridge_that_stands_still_is_not_ready() {
         assert!(status.is_ready());
     };
     bridge.run().until(watch).await.unwrap();
+}
+
+/// Its ends are as it left them.
+#[tokio::test(start_paused = true)]
+async fn a_bridge_is_ready_only_while_it_runs() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    let receiver = from.receiver(DecodeOptions::strict());
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let status = bridge.status();
+    let page = || {
+        let mut page = PrometheusPage::new();
+        status.add_to(&mut page);
+        page.to_string()
+    };
+    let stands = |page: String| {
+        page.contains("\ncloudevents_bridge_ready 0\n") && page.contains("\ncloudevents_bridge_stalled 1\n")
+    };
+    from.sender().send(&event(1)).await.unwrap();
+    assert!(!status.is_ready() && stands(page()), "{}", page());
+    let watch = async {
+        while status.metrics().confirmed == 0 {
+            sleep(SECOND).await;
+        }
+        assert!(status.is_ready() && !stands(page()), "{}", page());
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert!(!status.is_ready() && stands(page()), "{}", page());
 }
 
 /// What has no room moves all the same while handlers end: one key of a large backlog, and batches, which go alone.

@@ -1,7 +1,8 @@
 //! Taking dead letters back.
 
 use crate::{event, events, keyed};
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Document, Error, ErrorKind, FormatId, Formats, Message};
+use cloudevents_json::Json;
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     Bounds, Bridge, EventFilter, Outcome, Outgoing, Receipt, Receiver, ReceiverCapabilities, ReceiverOptions,
@@ -178,6 +179,22 @@ async fn a_filtered_redrive_leaves_what_its_filter_cannot_read() {
         let moved = usize::from(reads);
         assert_eq!((to.len(), from.len(), from.rejected().len()), (moved, 7 - moved, 0));
     }
+}
+
+/// A filter reads a document as far as the attributes that it names.
+#[tokio::test(start_paused = true)]
+async fn a_filtered_redrive_leaves_documents_with_mistakes_behind_what_its_filter_reads() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    for rest in [r#""time":"yesterday","id":"1"}"#, r#""data":1}"#, r#""id":"1","data":{"#] {
+        let document = format!(r#"{{"specversion":"1.0","source":"/s","type":"t",{rest}"#);
+        from.sender().send(Message::Structured(Document::new(FormatId::JSON, document))).await.unwrap();
+    }
+    let mut redrive = Redrive::default();
+    redrive.filter =
+        Some(EventFilter::new(|message, with| Ok(message.attribute("type", with)?.as_deref() == Some("t"))));
+    let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
+    run(from.receiver(with), &to, policy(redrive)).await;
+    assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 3, 0));
 }
 
 #[tokio::test]
