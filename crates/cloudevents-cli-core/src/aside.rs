@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most texts that wait to be written. The oldest ones make room: what comes last says why the program ends.
-const WAITING: usize = 1024;
+/// The most texts that wait to be written, as a rule. The oldest ones make room: what comes last says why the program ends.
+pub(crate) const WAITING: usize = 1024;
 
 /// How long standard error may be left unread at the end, and how long writing what waits may take in all.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -34,16 +34,19 @@ struct State {
     /// How many were written.
     written: usize,
     is_writing: bool,
+    /// The most texts that may wait.
+    most: usize,
 }
 
 impl Aside {
-    /// Starts the thread; `None` if there can be none.
-    pub(crate) fn start(errors: ErrorFormat) -> Option<Self> {
-        Self::to(io::stderr(), errors)
+    /// Starts the thread; `None` if there can be none. At most so many texts wait.
+    pub(crate) fn start(errors: ErrorFormat, most: usize) -> Option<Self> {
+        Self::to(io::stderr(), errors, most)
     }
 
-    fn to(mut out: impl Write + Send + 'static, errors: ErrorFormat) -> Option<Self> {
-        let shared = Arc::<Shared>::default();
+    fn to(mut out: impl Write + Send + 'static, errors: ErrorFormat, most: usize) -> Option<Self> {
+        let state = Mutex::new(State { most, ..State::default() });
+        let shared = Arc::new(Shared { state, ..Shared::default() });
         let aside = Self(Arc::clone(&shared));
         let write = move || {
             loop {
@@ -62,12 +65,17 @@ impl Aside {
     /// Writes a text. If too many wait, the oldest one is left out.
     pub(crate) fn write(&self, text: String) {
         let mut state = self.0.state();
-        if state.waiting.len() >= WAITING {
+        if state.waiting.len() >= state.most {
             state.waiting.pop_front();
             state.left_out = state.left_out.saturating_add(1);
         }
         state.waiting.push_back(text);
         self.0.changed.notify_all();
+    }
+
+    /// Waits until everything is written, however long that takes.
+    pub(crate) fn finish(&self) {
+        drop(self.0.changed.wait_while(self.0.state(), |state| state.is_busy()));
     }
 
     /// Waits until everything is written, as long as it is read, and for a limited time.
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_not_read_holds_up_nothing_and_is_counted() {
         let (reader, writer) = io::pipe().unwrap();
-        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
         // A pipe has 64 KiB or more.
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let (written, left_out) = read(reader, 3 * WAITING - 1);
@@ -169,7 +177,7 @@ mod tests {
     #[test]
     fn the_end_waits_for_a_reader_that_is_late_or_slow() {
         let (reader, writer) = io::pipe().unwrap();
-        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let reading = thread::spawn(move || {
             thread::sleep(UNREAD / 4); // it is late
@@ -188,9 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn without_a_bound_nothing_is_left_out_however_late_it_is_read() {
+        let (reader, writer) = io::pipe().unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text, usize::MAX).unwrap();
+        (0..3 * WAITING).for_each(|number| aside.write(line(number)));
+        let reading = thread::spawn(move || {
+            thread::sleep(UNREAD * 2);
+            read(reader, 3 * WAITING - 1)
+        });
+        aside.finish();
+        assert!(!aside.0.state().is_busy(), "everything is written");
+        assert_eq!(reading.join().unwrap(), (Vec::from_iter(0..3 * WAITING), 0));
+    }
+
+    #[test]
     fn the_end_does_not_wait_for_what_is_not_read() {
         let (_reader, writer) = io::pipe().unwrap();
-        let aside = Aside::to(writer, ErrorFormat::Text).unwrap();
+        let aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let begin = Instant::now();
         aside.flush();

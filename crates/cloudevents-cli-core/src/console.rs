@@ -1,7 +1,7 @@
 //! Standard output and standard error: forms, colours and the exit status.
 
 use crate::{
-    aside::Aside,
+    aside::{Aside, WAITING},
     failure::Status,
     global::{ColorChoice, ErrorFormat, Global, Output},
     report::Report,
@@ -141,11 +141,25 @@ impl Console {
 
     /// From now on, standard error is written by a thread: if it is not read, reports are left out, and the command goes on.
     pub fn write_aside(&self) {
+        self.write_by_thread(WAITING);
+    }
+
+    /// As [`write_aside`](Self::write_aside), but nothing is left out: for what is bounded, and wanted in whole.
+    pub fn write_all_aside(&self) {
+        self.write_by_thread(usize::MAX);
+    }
+
+    fn write_by_thread(&self, most: usize) {
         if self.aside.get().is_none()
-            && let Some(aside) = Aside::start(self.errors)
+            && let Some(aside) = Aside::start(self.errors, most)
         {
             let _ = self.aside.set(aside);
         }
+    }
+
+    /// Waits until everything is written, however late it is read.
+    pub fn finish(&self) {
+        self.aside.get().into_iter().for_each(Aside::finish);
     }
 
     /// Returns what writes notes from other threads.

@@ -16,7 +16,7 @@ use std::{
     process::{Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How to connect, beside the URL.
@@ -185,7 +185,8 @@ fn secret(
     Ok(Some(Secret::new(line)))
 }
 
-/// How long a command for a secret may take: it may wait for a person, or for a store that is away.
+/// How long a command for a secret may take: it may wait for a person, or for a store that is away. It shares the terminal of this program,
+/// and so its group of processes: only the shell is killed.
 const COMMAND: Duration = Duration::from_secs(60);
 
 /// Runs a command of the shell, and returns what it prints.
@@ -194,6 +195,7 @@ fn printed(command: &str, limit: Duration) -> Result<String, Failure> {
     let failed =
         |what: String| Failure::new(Status::Usage, format!("the command `{}` {what}", plain(command)));
     let not_run = |error: io::Error| failed(format!("cannot be run: {error}"));
+    let begun = Instant::now();
     let mut child =
         Command::new(shell).args([flag, command]).stdout(Stdio::piped()).spawn().map_err(not_run)?;
     let (done, output) = mpsc::channel();
@@ -203,11 +205,18 @@ fn printed(command: &str, limit: Duration) -> Result<String, Failure> {
         let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut bytes));
         let _ = done.send(read.map(|_| bytes));
     });
-    let Ok(output) = output.recv_timeout(limit) else {
+    let output = output.recv_timeout(limit).ok();
+    // It may stay when it has ended its output.
+    let status = loop {
+        match child.try_wait().map_err(not_run)? {
+            None if begun.elapsed() < limit => thread::sleep(Duration::from_millis(10)),
+            status => break status,
+        }
+    };
+    let (Some(output), Some(status)) = (output, status) else {
         let _ = (child.kill(), child.wait());
         return Err(failed(format!("takes longer than {limit:?}")));
     };
-    let status = child.wait().map_err(not_run)?;
     if !status.success() {
         return Err(failed(format!("failed: {status}")));
     }
@@ -231,6 +240,10 @@ mod tests {
         assert_eq!(printed("echo secret", COMMAND).unwrap(), "secret\n");
         let error = printed("sleep 60", Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.message(), "the command `sleep 60` takes longer than 50ms");
+        // Nor may it stay when it has ended its output.
+        let stays = "echo secret; exec >&-; exec sleep 60";
+        let error = printed(stays, Duration::from_millis(500)).unwrap_err();
+        assert_eq!(error.message(), format!("the command `{stays}` takes longer than 500ms"));
     }
 
     #[test]

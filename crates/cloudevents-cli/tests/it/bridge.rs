@@ -380,6 +380,114 @@ fn settings_that_cannot_be_opened_are_given_up_for_those_before() {
     assert_eq!(status, Some(0), "{text}");
 }
 
+/// What serves /ready goes on while no bridge does.
+#[cfg(unix)]
+#[test]
+fn a_bridge_is_not_ready_while_its_new_settings_cannot_be_opened() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let config = |to: &str| format!("from: {from}\nto: {to}\n");
+    let path = file("reload.yaml", config(&broker.url("to")));
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    std::fs::write(&path, config(&format!("amqp://127.0.0.1:{}/to", ports::free()))).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("an end cannot be opened, and is tried again");
+    assert!(bridge.get("/ready").starts_with("HTTP/1.1 503"));
+    assert!(bridge.get("/live").starts_with("HTTP/1.1 200"));
+    bridge.until(&["cloudevents_bridge_stalled"], 1);
+    std::fs::write(&path, config(&broker.url("to"))).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("bridge from");
+    bridge.until(&["cloudevents_bridge_ready"], 1);
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// Those that were read in between have never held.
+#[cfg(unix)]
+#[test]
+fn settings_give_way_to_the_last_ones_whose_ends_were_opened() {
+    let (broker, mut target) = (Broker::start().unwrap(), Broker::start().unwrap());
+    let (from, to) = (broker.url("orders?dead-letter=rejected"), target.url("to"));
+    let path = file("reload.yaml", format!("from: {from}\nto: {to}\n"));
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    target.stop();
+    bridge.line("reconnecting");
+    // TO is opened first: the mistake does not show.
+    std::fs::write(&path, format!("from: {from}&deadletter=x\nto: {to}\n")).unwrap();
+    for _ in 0..2 {
+        bridge.signal("-HUP");
+        bridge.line("the settings were read again");
+        bridge.line("an end cannot be opened, and is tried again");
+    }
+    target.restart().unwrap();
+    bridge.line("the new settings cannot be used: the old ones hold again");
+    bridge.line("bridge from");
+    send(&broker.url("orders"), 1);
+    bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// A deployment replaces a file at the moment of the signal.
+#[cfg(unix)]
+#[test]
+fn settings_that_held_are_tried_until_they_can_be_opened_again() {
+    let broker = Broker::start().unwrap();
+    let headers = file("headers.txt", "x-tenant: a\n");
+    let from = broker.url("orders?dead-letter=rejected");
+    let settings =
+        format!("from: {from}\nto: http://127.0.0.1:9/events\nsend-headers: ['@{}']\n", headers.display());
+    let path = file("reload.yaml", settings);
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    std::fs::remove_file(&headers).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("the new settings cannot be used: the old ones hold again");
+    bridge.line("an end cannot be opened, and is tried again");
+    std::fs::write(&headers, "x-tenant: b\n").unwrap();
+    bridge.line("bridge from");
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// Ends that are opened sooner than the settings are read do not make it forget what it reads.
+#[cfg(unix)]
+#[test]
+fn the_last_settings_hold_however_fast_the_ones_before_are_opened() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let (slow, begun) = crate::redriving::slow_hook(Duration::from_secs(2));
+    let (last, arrived) = crate::redriving::slow_hook(Duration::ZERO);
+    let connections =
+        format!("connections:\n  last:\n    url: {last}\n    authorization-command: 'sleep 3; echo x'\n");
+    let config = |to: &str| format!("from: {from}\nto: '{to}'\n");
+    let path = file("reload.yaml", config(&slow));
+    let mut command = command(&["bridge", "--config", path.to_str().unwrap()]);
+    command.env("CE_CONFIG", file("config.yaml", connections));
+    let bridge = Bridge::run(command);
+    send(&broker.url("orders"), 0);
+    begun.recv().unwrap();
+    std::fs::write(&path, config(&broker.url("between"))).unwrap();
+    bridge.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(500)); // it is read; the slow answer is waited for
+    std::fs::write(&path, config("@last")).unwrap();
+    bridge.signal("-HUP");
+    let begin = Instant::now();
+    for id in 1.. {
+        send(&broker.url("orders"), id);
+        if arrived.recv_timeout(Duration::from_millis(500)).is_ok() {
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "the second signal is lost");
+    }
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
 /// From a producer of documents that nothing marks, with names that are none, to a consumer that reads colons and strings.
 #[test]
 fn peers_by_name_at_both_ends() {

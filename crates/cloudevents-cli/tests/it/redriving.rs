@@ -5,6 +5,7 @@ use cloudevents_testkit::amqp::Broker;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -34,6 +35,27 @@ fn hook(status: &'static str) -> String {
         }
     });
     url
+}
+
+/// A webhook that accepts an event without data after this time, one at a time. The receiver has each when it has come.
+pub(crate) fn slow_hook(wait: Duration) -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap());
+    let (comes, come) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::from("POST");
+            while !line.trim().is_empty() {
+                line.clear();
+                stream.read_line(&mut line).unwrap();
+            }
+            let _ = comes.send(());
+            std::thread::sleep(wait);
+            let _ = write!(stream.into_inner(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+        }
+    });
+    (url, come)
 }
 
 /// One that holds as much as it may reads nothing more, so that nothing more is to be waited for.
@@ -67,6 +89,54 @@ fn a_dry_run_shows_each_letter_however_many_it_may_hold_and_however_late_it_is_r
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
     assert_eq!(text.matches("would be sent").count(), 5000, "{text}");
     assert_eq!(text.matches("5,000 messages were held until the end").count(), 1, "{text}");
+}
+
+/// The letters that it holds are kept from all other consumers.
+#[test]
+fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
+    let from = file("letters.jsonl", (0..5000).map(event).collect::<String>());
+    let settings = format!(
+        "from: file:{}\nto: http://127.0.0.1:9/events\nin-flight: {{messages: 6000}}\n",
+        from.display()
+    );
+    let settings = file("bridge.yaml", settings);
+    for (idle, seconds) in [("600", 2), ("1", 4)] {
+        let arguments = ["--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", idle];
+        let mut bridge = Bridge::start(&arguments);
+        std::thread::sleep(Duration::from_secs(seconds));
+        assert_eq!(bridge.child.try_wait().unwrap(), None, "what it shows waits for its reader");
+        bridge.signal("-TERM");
+        let begin = Instant::now();
+        let ended = loop {
+            match bridge.child.try_wait().unwrap() {
+                Some(status) => break Some(status.code()),
+                None if begin.elapsed() > Duration::from_secs(10) => break None,
+                None => std::thread::sleep(Duration::from_millis(20)), // between two looks
+            }
+        };
+        if ended.is_none() {
+            bridge.child.kill().unwrap();
+        }
+        assert_eq!(ended, Some(Some(0)), "--idle {idle}");
+    }
+}
+
+/// More would be taken back than was wanted.
+#[test]
+fn a_limit_of_messages_holds_when_the_settings_are_read_again() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("rejected");
+    assert_eq!(ce_with(&["send", &from], (0..8).map(event).collect::<String>()).status, 0);
+    let (to, begun) = slow_hook(Duration::from_millis(500));
+    let settings = file("bridge.yaml", format!("from: {from}?reject=drop\nto: {to}\nlimit: 1\n"));
+    let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap(), "--redrive", "-n", "4"]);
+    begun.recv().unwrap();
+    begun.recv().unwrap();
+    bridge.signal("-HUP");
+    bridge.line("the settings were read again");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert_eq!((begun.try_iter().count() + 2, broker.queue("rejected").len()), (4, 4), "{text}");
 }
 
 #[test]

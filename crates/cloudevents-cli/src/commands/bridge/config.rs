@@ -81,7 +81,6 @@ pub(super) struct Config {
 pub(super) struct RedriveRule {
     pub(super) dry_run: bool,
     pub(super) replays: Option<u32>,
-    pub(super) count: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -266,11 +265,8 @@ impl Config {
         config.rate = command.rate.or(config.rate);
         config.metrics = command.metrics.or(config.metrics);
         config.idle = command.idle.or(config.idle);
-        config.redrive = command.redrive.then_some(RedriveRule {
-            dry_run: command.dry_run,
-            replays: command.replays,
-            count: command.count,
-        });
+        config.redrive =
+            command.redrive.then_some(RedriveRule { dry_run: command.dry_run, replays: command.replays });
         Ok(config)
     }
 

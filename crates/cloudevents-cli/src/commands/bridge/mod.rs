@@ -4,6 +4,7 @@ mod config;
 mod contract;
 mod open;
 mod operate;
+mod reread;
 
 use crate::{
     commands::refusals,
@@ -22,8 +23,8 @@ use cloudevents_kit::{
         bridge::{BridgeStatus, Fate},
     },
 };
-use config::Config;
 use open::Settings;
+use reread::Reread;
 use serde_json::json;
 use std::{
     fmt::Write as _,
@@ -34,7 +35,6 @@ use std::{
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},
-    task::spawn_blocking,
     time::sleep,
 };
 
@@ -153,60 +153,64 @@ pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure
         console.say("the settings are valid");
         return Ok(Status::Done);
     }
-    connect::runtime()?.block_on(bridge(command, settings, console))
-}
-
-async fn bridge(command: &Bridge, mut settings: Settings, console: &Console) -> Result<Status, Failure> {
-    // A dry run holds up nothing, and what it shows is wanted in whole, however late it is read.
-    if !command.dry_run {
+    if command.dry_run {
+        // A person may read it, page by page. What it shows is wanted in whole, and is bounded by what the bridge may hold.
+        console.write_all_aside();
+    } else {
         console.write_aside();
     }
-    let mut state = State {
-        interrupt: Interrupt::watch(console),
-        hangup: operate::Hangup::watch(command.config.is_some()),
-        serving: None,
-        is_reload: false,
-    };
-    let mut before = None;
-    loop {
-        let ended = run_once(command, &settings, console, &mut state).await;
-        settings = match (ended, before.take()) {
-            (Ok(None), _) => return Ok(Status::Done),
-            (Ok(Some(reloaded)), _) => {
-                console.say("the settings were read again");
-                before = Some(settings);
-                reloaded
-            }
-            // Some mistakes show only now.
-            (Err(Failure::Told(Status::Usage, report)), Some(before)) => {
-                let words = "the new settings cannot be used: the old ones hold again";
-                console.report(&Report::warning(words));
-                console.report(&report);
-                before
-            }
-            (Err(failure), _) => return Err(failure),
-        };
-        state.is_reload = true;
+    let interrupt = Interrupt::watch(console);
+    let ended = connect::runtime()?.block_on(bridge(command, settings, &interrupt, console));
+    if !command.dry_run {
+        return ended;
     }
+    let status = ended.unwrap_or_else(|failure| failure.tell(console)).max(console.remembered());
+    interrupt.idle(status, || {
+        if !interrupt.is_asked() {
+            console.finish();
+        }
+    });
+    Ok(status)
+}
+
+async fn bridge(
+    command: &Bridge,
+    settings: Settings,
+    interrupt: &Interrupt,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let mut settings = Arc::new(settings);
+    let mut state =
+        State { reread: Reread::watch(command, console), serving: None, held: None, left: command.count };
+    while let Some(next) = run_once(&settings, interrupt, console, &mut state).await? {
+        settings = next;
+    }
+    Ok(Status::Done)
 }
 
 /// What stays when the settings are read again.
 struct State {
-    interrupt: Interrupt,
-    hangup: operate::Hangup,
+    reread: Reread,
     serving: Option<operate::Serving>,
-    is_reload: bool,
+    /// The last settings whose ends were opened.
+    held: Option<Arc<Settings>>,
+    /// How many messages may still be taken back.
+    left: Option<u64>,
 }
 
-/// Runs until the bridge ends. Returns the settings to go on with, if they were read again.
+/// Runs until the bridge ends. Returns the settings to go on with: those that were read again, or the ones that held before.
 async fn run_once(
-    command: &Bridge,
-    settings: &Settings,
+    settings: &Arc<Settings>,
+    interrupt: &Interrupt,
     console: &Console,
     state: &mut State,
-) -> Result<Option<Settings>, Failure> {
+) -> Result<Option<Arc<Settings>>, Failure> {
     let config = &settings.config;
-    let State { interrupt, hangup, serving, is_reload } = state;
+    let State { reread, serving, held, left } = state;
+    let is_new = held.as_ref().is_some_and(|held| !Arc::ptr_eq(held, settings));
+    if is_new {
+        console.say("the settings were read again");
+    }
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     // What a dry run shows is held until its end, and so is bounded already.
     let (lines, mut printed) = mpsc::channel(if shows_all { Semaphore::MAX_PERMITS } else { LINES });
@@ -240,12 +244,26 @@ async fn run_once(
     let (on_refusal, mut refusals) = refusals::channel();
     let mut told = LastRefusal::default();
     let observer = Arc::new(observer);
-    let open = || open::open(settings, console, observer.clone(), on_refusal.clone(), reports.clone());
+    let open = || open::open(settings, *left, console, observer.clone(), on_refusal.clone(), reports.clone());
+    // What is away, or does not know a new password yet, may come back. Settings that held before have no other mistake.
+    let is_away = |status| held.is_some() && (status != Status::Usage || !is_new);
     let opened = tokio::select! {
-        opened = patiently(open, *is_reload, console) => opened?,
+        biased;
         () = interrupt.asked() => return Ok(None),
-        reloaded = reread(command, config, hangup, console), if *is_reload => return Ok(Some(reloaded)),
+        newer = reread.next(config, console) => return Ok(Some(newer)),
+        opened = patiently(open, is_away, console) => opened,
     };
+    let opened = match (opened, &*held) {
+        (Ok(opened), _) => opened,
+        // Some mistakes show only now.
+        (Err(Failure::Told(_, report)), Some(held)) => {
+            console.report(&Report::warning("the new settings cannot be used: the old ones hold again"));
+            console.report(&report);
+            return Ok(Some(Arc::clone(held)));
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    *held = Some(Arc::clone(settings));
     let bridge: Moving = opened.bridge;
     let ends = opened.links.clone();
     let [mut from, mut to] = opened.links;
@@ -274,7 +292,7 @@ async fn run_once(
             }
             () = operate::idle(&status, &ends, idle, console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
-            settings = reread(command, config, hangup, console) => reloaded = Some(settings),
+            settings = reread.next(config, console) => reloaded = Some(settings),
         }
         released = status.received().released;
     };
@@ -316,6 +334,13 @@ async fn run_once(
         }
     }
     let letters = status.waiting_letters();
+    // What a dry run has shown is shown anew. What has no dead letter comes again.
+    if !shows_all {
+        let metrics = status.metrics();
+        let ended = metrics.confirmed.saturating_add(metrics.all_refused()).saturating_sub(letters as u64);
+        *left = left.map(|left| left.saturating_sub(ended));
+    }
+    let reloaded = reloaded.filter(|_| *left != Some(0));
     if letters > 0 && (reloaded.is_none() || !opened.keeps) {
         let report = if opened.keeps {
             Report::new(format!("no dead letter for {}", count(letters, "refused message")))
@@ -376,17 +401,17 @@ impl LastReason {
     }
 }
 
-/// Opens both ends. With settings that were read again, one that is away, or does not know a new password yet, is tried again.
+/// Opens both ends. While that fails because one is away, it is tried again.
 async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
     open: impl Fn() -> F,
-    is_reload: bool,
+    is_away: impl Fn(Status) -> bool,
     console: &Console,
 ) -> Result<open::Both, Failure> {
     let (mut pause, longest) = PAUSES;
     let mut told = String::new();
     loop {
         let failure = match open().await {
-            Err(failure @ Failure::Told(Status::No | Status::Network, _)) if is_reload => failure,
+            Err(failure @ Failure::Told(status, _)) if is_away(status) => failure,
             opened => return opened,
         };
         let why = failure.message();
@@ -397,30 +422,6 @@ async fn patiently<F: Future<Output = Result<open::Both, Failure>>>(
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(longest);
-    }
-}
-
-/// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
-async fn reread(command: &Bridge, old: &Config, hangup: &mut operate::Hangup, console: &Console) -> Settings {
-    loop {
-        hangup.asked().await;
-        // It would be read from its beginning, or standard input without what was read ahead.
-        if matches!(connect::endpoint(&old.from), Ok(None)) {
-            let words = "the settings are not read again: FROM is a file, which keeps no position";
-            console.report(&Report::warning(words).help("start another bridge when this one has ended"));
-            continue;
-        }
-        // On a thread of its own: messages are moved meanwhile, and signals acted on.
-        let (command, aside) = (command.clone(), console.clone());
-        let read = spawn_blocking(move || open::settings(&command, &aside)).await;
-        match read.unwrap_or_else(|_| Err(Failure::usage("the settings cannot be read"))) {
-            Ok(settings) => return settings,
-            Err(Failure::Told(_, report)) => {
-                console.report(&Report::warning("the settings were not read again: the old ones stay"));
-                console.report(&report);
-            }
-            Err(Failure::Pipe) => {}
-        }
     }
 }
 

@@ -57,8 +57,10 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     Ok(Settings { config, filter, catalog })
 }
 
+/// Opens both ends. A redrive takes back `most` messages.
 pub(super) async fn open(
     settings: &Settings,
+    most: Option<u64>,
     console: &Console,
     observer: Arc<Observer>,
     on_refusal: OnRefusal,
@@ -66,6 +68,9 @@ pub(super) async fn open(
 ) -> Result<Both, Failure> {
     let Settings { config, filter, catalog } = settings;
     let mut policy = policy(config)?;
+    if let Some(redrive) = &mut policy.redrive {
+        redrive.messages = most;
+    }
     if let Some(catalog) = catalog {
         let contract = Contract::new(Arc::clone(catalog), config.catalog_policy.unwrap_or_default(), reports);
         policy.admit = Some(Arc::new(move |event: &Event| contract.admit(event)));
@@ -172,7 +177,6 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
         let mut redrive = Redrive::default();
         redrive.dry_run = rule.dry_run;
         redrive.replays = rule.replays.unwrap_or(redrive.replays);
-        redrive.messages = rule.count;
         redrive
     });
     Ok(policy)

@@ -87,35 +87,6 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     response
 }
 
-/// SIGHUP, where there is a file to read again and the system has signals.
-pub(super) struct Hangup(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
-
-impl Hangup {
-    /// Starts watching, if wanted: otherwise the signal ends the program as usual.
-    #[cfg(unix)]
-    pub(super) fn watch(wanted: bool) -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        Self(wanted.then(|| signal(SignalKind::hangup()).ok()).flatten())
-    }
-
-    /// There is no such signal.
-    #[cfg(not(unix))]
-    pub(super) fn watch(_: bool) -> Self {
-        Self()
-    }
-
-    /// Waits for the next one.
-    pub(super) async fn asked(&mut self) {
-        #[cfg(unix)]
-        if let Some(signal) = &mut self.0
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending().await
-    }
-}
-
 /// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; a message
 /// that could not be sent waits for another attempt, unless its sender has to make that. What is held until the end is not waited for.
 pub(super) async fn idle(
