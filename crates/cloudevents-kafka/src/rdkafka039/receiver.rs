@@ -229,7 +229,8 @@ impl KafkaReceiver {
         let handover = Arc::new(Handover::new(options.prefetch));
         let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
         (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
-        group.creates_topics = matches!(config.get("allow.auto.create.topics"), Some("true" | "t" | "1"));
+        let creates = config.get("allow.auto.create.topics").unwrap_or_default();
+        group.creates_topics = ["true", "t", "1"].iter().any(|yes| creates.eq_ignore_ascii_case(yes));
         // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.
         group.may_go = topics.iter().any(|topic| topic.starts_with('^'));
         let is_unsaid = config.get("group.protocol") == Some("consumer") || group.may_go;

@@ -50,13 +50,13 @@ impl Acknowledge {
     /// Notes a delivery. Returns what settles it, and which attempt it is.
     pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
         self.position.delivered(delivered.sequence, delivered.stored);
-        let is_last = delivered.times >= self.deliveries;
-        let tag = Tag { subject, sequence: delivered.sequence, consumer: self.consumer, is_last };
+        let tag =
+            Tag { subject, sequence: delivered.sequence, consumer: self.consumer, times: delivered.times };
         let attempt = self.released.attempt(key(&tag), delivered.times);
         (tag, attempt)
     }
 
-    /// Settles deliveries that are all of one consumer, and all the last ones or none of them. Returns when the settlements are on their
+    /// Settles deliveries that are all of one consumer, and were delivered as often. Returns when the settlements are on their
     /// way; with double acknowledgement, the outcome is the server's confirmation.
     pub(super) async fn settle(
         &self,
@@ -78,7 +78,7 @@ impl Acknowledge {
         let refused = connected.notes.mark_below(SUBJECTS);
         match how {
             // It is sent all the same: an operator may have raised the limit, and servers do not report that.
-            Settlement::Retry { .. } if tags.iter().any(|tag| tag.is_last) => {
+            Settlement::Retry { .. } if tags.iter().any(|tag| tag.times >= self.deliveries) => {
                 let error = failure::last_delivery(self.deliveries);
                 let told = self.publish(connected, tags, payload, refused).await?;
                 return Ok(Outcome::watching(async move { told.await.and(Err(error)) }));
@@ -277,10 +277,36 @@ mod tests {
             subject: "$JS.ACK.S.c.1.7.1.1.0".into(),
             sequence: 7,
             consumer: Incarnation::default(),
-            is_last: false,
+            times: 1,
         };
         acknowledge.settle(&connected, vec![tag], Settlement::Accept).await.unwrap().await.unwrap();
         assert_eq!(acknowledge.position.first().map(|(first, _)| first), Some(8));
+    }
+
+    /// It was delivered over another connection, and the limit was raised or set since.
+    #[tokio::test]
+    async fn whether_a_delivery_is_the_last_one_is_as_the_consumer_is_now() {
+        let server = cloudevents_testkit::nats::Server::start().unwrap();
+        let endpoint = Endpoint::parse(&server.url("t")).unwrap();
+        let target = Target::new(&endpoint, NatsConnection::default(), &[], &[]).unwrap();
+        let connected = Connected::begin(&target, &target.hosts[0], 1).await.unwrap();
+        let of = |deliveries| Acknowledge {
+            has_reasons: true,
+            double_ack: None,
+            released: Arc::default(),
+            position: Arc::default(),
+            consumer: Incarnation::default(),
+            deliveries,
+        };
+        let subject = "$JS.ACK.S.c.2.7.1.1.0";
+        let delivered = Delivered::parse(subject, &mut None).unwrap();
+        for (then, now, refused) in [(2, u32::MAX, false), (u32::MAX, 2, true)] {
+            let (tag, _) = of(then).delivered(&delivered, subject.into());
+            let how = Settlement::Retry { after: Duration::ZERO };
+            let settled = of(now).settle(&connected, vec![tag], how).await.unwrap().await;
+            let kind = settled.err().map(|error| error.kind());
+            assert_eq!(kind, refused.then_some(ErrorKind::Refused));
+        }
     }
 
     /// The server reads nanoseconds as a signed number of 64 bits.

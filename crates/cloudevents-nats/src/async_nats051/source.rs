@@ -215,7 +215,7 @@ impl QueueSource for Source {
 
     /// What is of a consumer that is gone fails alone, and so does what comes no more.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
-        one.consumer == other.consumer && one.is_last == other.is_last
+        one.consumer == other.consumer && one.times == other.times
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {

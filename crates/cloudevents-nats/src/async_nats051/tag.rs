@@ -16,8 +16,8 @@ pub(super) struct Tag {
     pub(super) sequence: u64,
     /// The consumer that has delivered it.
     pub(super) consumer: Incarnation,
-    /// Whether the consumer delivers it no more, by the limit that it had when connected.
-    pub(super) is_last: bool,
+    /// How often the consumer has delivered it, this time included.
+    pub(super) times: u32,
 }
 
 /// Where a message of JetStream comes from, and how often it was delivered.

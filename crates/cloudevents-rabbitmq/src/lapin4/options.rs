@@ -200,7 +200,7 @@ impl Limit {
                 given,
                 size,
                 messages,
-                "the broker sends a much larger message, which ends the connection; the next ones take any, and have so many messages at most"
+                "the broker sends a much larger message, which ends the connection; the next ones take any, and have so many messages at most, until the program starts again"
             );
         }
         taken
