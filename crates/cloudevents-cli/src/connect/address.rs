@@ -11,7 +11,7 @@ use cloudevents_kit::transport::{Endpoint, Secret};
 use serde_json::Value;
 use std::{
     env,
-    io::{self, Read},
+    io::{self, IsTerminal as _, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
@@ -196,8 +196,10 @@ fn printed(command: &str, limit: Duration) -> Result<String, Failure> {
         |what: String| Failure::new(Status::Usage, format!("the command `{}` {what}", plain(command)));
     let not_run = |error: io::Error| failed(format!("cannot be run: {error}"));
     let begun = Instant::now();
-    let mut child =
-        Command::new(shell).args([flag, command]).stdout(Stdio::piped()).spawn().map_err(not_run)?;
+    // What is piped into this program are events.
+    let input = if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() };
+    let mut run = Command::new(shell);
+    let mut child = run.args([flag, command]).stdin(input).stdout(Stdio::piped()).spawn().map_err(not_run)?;
     let (done, output) = mpsc::channel();
     let stdout = child.stdout.take();
     thread::spawn(move || {

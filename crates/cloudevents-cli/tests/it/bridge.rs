@@ -3,8 +3,9 @@
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_testkit::{amqp::Broker, ports};
 use std::{
-    io::{Read, Write},
+    io::{BufRead as _, BufReader, Read, Write},
     net::TcpStream,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -429,6 +430,86 @@ fn settings_give_way_to_the_last_ones_whose_ends_were_opened() {
     bridge.signal("-TERM");
     let (status, text) = bridge.end();
     assert_eq!(status, Some(0), "{text}");
+}
+
+/// There is nothing to go back to before.
+#[cfg(target_os = "linux")]
+#[test]
+fn settings_that_are_read_again_while_the_first_ones_are_opened_come_behind_them() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let pipe = file("pipe", "");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let config = |from: &str| format!("from: {from}\nto: 'file:{}'\n", pipe.display());
+    let path = file("reload.yaml", config(&from));
+    // It waits for a reader of the pipe.
+    let mut bridge = command(&["bridge", "--config", path.to_str().unwrap()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let process = bridge.id().to_string();
+    let signal =
+        |name: &str| assert!(Command::new("kill").args([name, &*process]).status().unwrap().success());
+    // Bit 0 of what it catches.
+    let catches = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&line, 16).unwrap() & 1 == 1
+    };
+    while !catches(std::fs::read_to_string(format!("/proc/{process}/status")).unwrap()) {
+        std::thread::yield_now();
+    }
+    std::fs::write(&path, config(&format!("{from}&deadletter=x"))).unwrap();
+    signal("-HUP");
+    let _reader = std::fs::File::open(&pipe).unwrap();
+    let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines().map(Result::unwrap);
+    for expected in ["bridge from", "the old ones hold again", "bridge from"] {
+        assert!(lines.any(|line| line.contains(expected)), "{expected}");
+    }
+    signal("-TERM");
+    lines.for_each(drop);
+    assert_eq!(bridge.wait().unwrap().code(), Some(0));
+}
+
+/// A file that nothing was read from yet has no position that would be lost.
+#[cfg(unix)]
+#[test]
+fn settings_with_a_file_that_cannot_be_opened_give_way_to_others() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let config = |from: &str, to: &str| format!("from: '{from}'\nto: '{to}'\n");
+    let to = broker.url("to");
+    let path = file("reload.yaml", config(&from, &to));
+    let mut bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    let events = format!("file:{}", file("in.jsonl", GOOD).display());
+    let away = format!("amqp://127.0.0.1:{}/to", ports::free());
+    std::fs::write(&path, config(&events, &away)).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("an end cannot be opened, and is tried again");
+    std::fs::write(&path, config(&from, &to)).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("bridge from amqp");
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
+/// Standard input has the events.
+#[cfg(unix)]
+#[test]
+fn a_command_for_a_secret_takes_nothing_of_standard_input() {
+    let (hook, arrived) = crate::redriving::slow_hook(Duration::ZERO);
+    let eaten = file("eaten", "");
+    let get = format!("cat >> {}; echo x", eaten.display());
+    let connections = format!("connections:\n  hook:\n    url: {hook}\n    authorization-command: '{get}'\n");
+    let mut command = command(&["bridge", "-", "@hook"]);
+    command.env("CE_CONFIG", file("config.yaml", connections));
+    let input = std::fs::File::open(file("in.jsonl", format!("{GOOD}\n{GOOD}\n"))).unwrap();
+    let ended = command.stdin(input).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(arrived.try_iter().count(), 2);
+    assert_eq!(std::fs::read_to_string(&eaten).unwrap(), "");
 }
 
 /// A deployment replaces a file at the moment of the signal.

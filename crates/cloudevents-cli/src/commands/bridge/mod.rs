@@ -250,7 +250,8 @@ async fn run_once(
     let opened = tokio::select! {
         biased;
         () = interrupt.asked() => return Ok(None),
-        newer = reread.next(config, console) => return Ok(Some(newer)),
+        // The first ones are those to go back to, and so are opened in any case.
+        newer = reread.next(None, console), if held.is_some() => return Ok(Some(newer)),
         opened = patiently(open, is_away, console) => opened,
     };
     let opened = match (opened, &*held) {
@@ -292,7 +293,7 @@ async fn run_once(
             }
             () = operate::idle(&status, &ends, idle, console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
-            settings = reread.next(config, console) => reloaded = Some(settings),
+            settings = reread.next(Some(config), console) => reloaded = Some(settings),
         }
         released = status.received().released;
     };

@@ -38,12 +38,12 @@ impl Reread {
         Self(seen)
     }
 
-    /// Waits for settings to go on with. None are lost when this future is dropped.
-    pub(super) async fn next(&mut self, old: &Config, console: &Console) -> Arc<Settings> {
+    /// Waits for settings to go on with, instead of those of a bridge that runs. None are lost when this future is dropped.
+    pub(super) async fn next(&mut self, running: Option<&Config>, console: &Console) -> Arc<Settings> {
         while self.0.changed().await.is_ok() {
             let Some(settings) = self.0.borrow_and_update().clone() else { continue };
             // It would be read from its beginning, or standard input without what was read ahead.
-            if !matches!(connect::endpoint(&old.from), Ok(None)) {
+            if !running.is_some_and(|config| matches!(connect::endpoint(&config.from), Ok(None))) {
                 return settings;
             }
             let words = "the settings are not read again: FROM is a file, which keeps no position";
