@@ -7,7 +7,7 @@ use std::{fmt, time::SystemTime};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coverage {
-    /// The body and the headers that hold attributes, and the content type: binary mode can be relied on.
+    /// The body, the headers that hold attributes, the content type and the content coding: binary mode can be relied on.
     Attributes,
     /// The body: structured mode can be relied on; in binary mode the attributes are whatever the network made of them.
     Body,

@@ -228,6 +228,18 @@ fn attributes_that_are_added_or_removed_on_the_way() {
     let mut head = signed();
     head.headers.insert("ce-extra", "1".parse().unwrap());
     assert_eq!(verifier.verify(&head, b"hello", now()).unwrap().coverage, Coverage::Body);
+    // The content coding decides what the data are (RFC 9530, 6.3).
+    let mut head = signed();
+    head.headers.insert("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(verifier.verify(&head, b"hello", now()).unwrap().coverage, Coverage::Body);
+    MessageSigner::new("k", key.clone()).sign(&mut head, b"hello", "delivery-1", now()).unwrap();
+    assert_eq!(verifier.verify(&head, b"hello", now()).unwrap().coverage, Coverage::Attributes);
+    head.headers.remove("content-encoding");
+    let removed = verifier.verify(&head, b"hello", now());
+    assert!(
+        matches!(&removed, Err(SignatureError::Component(name)) if &**name == "content-encoding"),
+        "{removed:?}"
+    );
     // One that was signed has to be there, once, as it was.
     for change in ["2", ""] {
         let mut head = signed();

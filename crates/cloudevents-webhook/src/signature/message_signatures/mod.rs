@@ -28,7 +28,8 @@ const SIGNATURES: usize = 8;
 ///
 /// A signature counts when it covers every required component (unless set otherwise: the method, the authority, the path and the digest
 /// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
-/// is [`Coverage::Attributes`] when each `ce-` header and the content type are covered, too.
+/// is [`Coverage::Attributes`] when each `ce-` header, the content type and the content
+/// coding are covered, too.
 ///
 /// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to
 /// this one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
@@ -160,7 +161,7 @@ impl MessageSignatures {
         let attributes_covered = request
             .headers
             .keys()
-            .filter(|name| name.as_str().starts_with("ce-") || *name == http::header::CONTENT_TYPE)
+            .filter(|name| makes_event(name))
             .all(|name| components.iter().any(|component| component.is_field(name.as_str())));
         let coverage = match (body_covered, attributes_covered) {
             (true, true) => Coverage::Attributes,
@@ -178,6 +179,12 @@ impl MessageSignatures {
         let id = id.filter(|id| !id.is_empty()).map(Into::into);
         Ok(Verified { coverage, id, signed_at: Some(signed_at) })
     }
+}
+
+/// Whether a header is part of an event in binary mode: the content coding decides what the data are.
+fn makes_event(name: &HeaderName) -> bool {
+    let content = [http::header::CONTENT_TYPE, http::header::CONTENT_ENCODING];
+    content.contains(name) || name.as_str().starts_with("ce-")
 }
 
 impl Verify for MessageSignatures {

@@ -1,9 +1,9 @@
 //! Signing.
 
-use super::{Component, DIGEST, ID, INPUT, SIGNATURE, base};
+use super::{Component, DIGEST, ID, INPUT, SIGNATURE, base, makes_event};
 use crate::signature::{Coverage, Sign, SignatureError, SigningKey, set, unix_seconds};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use http::{HeaderName, header, request::Parts};
+use http::{HeaderName, request::Parts};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom, SystemRandom},
@@ -11,9 +11,9 @@ use ring::{
 use sfv::{BareItem, InnerList, Integer, Item, Key, Parameters};
 use std::time::SystemTime;
 
-/// Signs as RFC 9421 has it: method, authority, path, query, the digest of the body, the content type and every `ce-` header, so that
-/// binary mode can be relied on. The id of the delivery is in the header `webhook-id`, which is signed, too. The nonce is another one for
-/// each attempt.
+/// Signs as RFC 9421 has it: method, authority, path, query, the digest of the body, the content type, the content coding and every `ce-`
+/// header, so that binary mode can be relied on. The id of the delivery is in the header `webhook-id`, which is signed, too. The nonce is
+/// another one for each attempt.
 #[derive(Clone, Debug)]
 pub struct MessageSigner {
     id: Box<str>,
@@ -41,11 +41,7 @@ impl Sign for MessageSigner {
         if request.uri.query().is_some() {
             components.push(Component::Query);
         }
-        let signed = |name: &&HeaderName| {
-            **name == header::CONTENT_TYPE
-                || [DIGEST, ID].contains(&name.as_str())
-                || name.as_str().starts_with("ce-")
-        };
+        let signed = |name: &&HeaderName| makes_event(name) || [DIGEST, ID].contains(&name.as_str());
         let mut fields: Vec<HeaderName> = request.headers.keys().filter(signed).cloned().collect();
         fields.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         components.extend(fields.into_iter().map(Component::Field));
