@@ -56,8 +56,9 @@ pub struct KafkaReceiverOptions {
     /// this many bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be
     /// requested, besides as many of each partition that is held back.
     pub prefetch: Bounds,
-    /// How often watermarks are committed. After a crash, messages settled since the last commit are
-    /// delivered again. Zero commits as soon as a watermark moves. Default: 1 second.
+    /// How often watermarks are committed. After a crash, messages settled since the last commit are delivered again, and so are those
+    /// behind the first one that is not settled: see [`LogOptions::max_lead`]. Zero commits as soon as a watermark moves. Default: 1
+    /// second.
     pub commit_interval: Duration,
     /// How long a rebalance waits for deliveries of revoked partitions to be settled. Default: 1 second.
     pub rebalance_wait: Duration,

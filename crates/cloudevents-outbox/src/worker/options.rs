@@ -48,7 +48,8 @@ pub struct OutboxOptions {
     pub poll: Duration,
     /// How long to wait for attempts under way at the end. Default: 30 seconds.
     pub drain: Duration,
-    /// How long messages are kept after they ended; `None`: for ever.
+    /// How long messages are kept after they ended; `None`: for ever. Default: [`Retention::default`], a day for those that were delivered
+    /// and 30 days for dead letters.
     pub retention: Option<Retention>,
     /// Where the time comes from.
     pub clock: Clock,

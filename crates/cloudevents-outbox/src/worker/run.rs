@@ -18,7 +18,7 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
     }
 
     /// Runs until this future is ready. Then it takes no more messages, waits for attempts under way, and records their results.
-    /// Any future works: `ctrl_c()`, a channel, a timer.
+    /// Any future works: `shutdown_signal()` of `cloudevents-transport`, which also hears SIGTERM, a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         let mut run = pin!(self.future);
         tokio::select! {
