@@ -108,8 +108,8 @@ impl PostgresStore {
 ///
 /// In a handler with a limit of attempts, `?` counts one, also where the server only restarts. So that it does not, write
 /// `map_err(|error| if error.is_temporary() { Failure::unavailable(error) } else { error.into() })`, here and for [`complete`]. The
-/// program decides about a `tokio_postgres::Error` of its own statements: `is_closed`, and codes of the classes 08, 53 and 57, are about
-/// the server, and 40 is a deadlock or a conflict.
+/// program decides about a `tokio_postgres::Error` of its own statements: `is_closed`, and codes of the classes 08, 53, 57 and 58, are
+/// about the server, and 40 is a deadlock or a conflict.
 pub async fn enqueue(transaction: &impl GenericClient, entry: &Entry) -> Result<u64, Error> {
     let numbers = insert(transaction, &[entry.encode(SystemTime::now())?]).await?;
     Ok(numbers.first().copied().unwrap_or_default())

@@ -108,14 +108,14 @@ impl WebhookOptions {
 
     /// Accepts deliveries with a valid signature only.
     ///
-    /// Where the signature covers the body and not the attributes of binary mode, messages in binary mode get 415: anyone on the way
-    /// could have changed their type or source.
+    /// Where the signature covers the body and not the attributes or the content coding of binary mode, messages in binary mode get 415:
+    /// anyone on the way could have changed their type, source or data.
     pub fn signature(mut self, verifier: impl Verify + 'static) -> Self {
         self.signature = Some(Arc::new(verifier));
         self
     }
 
-    /// Accepts binary mode although its attributes are not signed.
+    /// Accepts binary mode although its attributes, or its content coding, are not signed.
     pub fn unsigned_attributes(mut self) -> Self {
         self.unsigned_attributes = true;
         self

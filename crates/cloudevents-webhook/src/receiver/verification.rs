@@ -81,7 +81,9 @@ fn check_coverage(
         Coverage::Body if options.unsigned_attributes || is_validation || !is_binary(read.parts()) => {
             return Ok(());
         }
-        Coverage::Body => "the signature does not cover attributes in binary mode: send structured mode",
+        Coverage::Body => {
+            "the signature does not cover the attributes or the content coding of binary mode: send structured mode"
+        }
         _ if options.unsigned_content => return Ok(()),
         _ => "the signature does not cover the event",
     };
