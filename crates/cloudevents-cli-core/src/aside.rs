@@ -201,7 +201,7 @@ mod tests {
         let aside = Aside::to(writer, ErrorFormat::Text, usize::MAX).unwrap();
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let reading = thread::spawn(move || {
-            thread::sleep(UNREAD * 2);
+            thread::sleep(UNREAD * 2); // later than `flush` would wait for
             read(reader, 3 * WAITING - 1)
         });
         aside.finish();

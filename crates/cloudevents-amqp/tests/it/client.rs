@@ -487,7 +487,7 @@ async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_lin
         within(delivery.accept()).await.unwrap();
     }
     let held = [next(&mut receiver).await, next(&mut receiver).await];
-    tokio::time::sleep(QUIET).await;
+    tokio::time::sleep(QUIET).await; // it looks at the link meanwhile
     broker.detach("orders");
     lost(&receiver).await;
     for delivery in held {
@@ -1048,7 +1048,7 @@ async fn what_is_held_for_long_stays_and_others_come_beside_it() {
     within(sender.send(&event(1))).await.unwrap();
     let mut receiver = receiver_from(&broker, "held").await;
     let held = next(&mut receiver).await;
-    tokio::time::sleep(HOLD * 3).await;
+    tokio::time::sleep(HOLD * 3).await; // the lock has to be renewed meanwhile
     within(sender.send(&event(2))).await.unwrap();
     let other = next(&mut receiver).await;
     assert_eq!(id(&other), "2");

@@ -102,7 +102,7 @@ async fn a_receiver_that_stops_grants_nothing_for_what_is_aborted() {
     let pause = Duration::from_millis(500);
     tokio::time::sleep(pause).await; // until it stops
     let limit = peer.link().limit;
-    tokio::time::sleep(pause).await;
+    tokio::time::sleep(pause).await; // more credit would come now
     assert_eq!(peer.link().limit, limit);
     within(held.accept()).await.unwrap();
     within(draining).await.unwrap().unwrap();
