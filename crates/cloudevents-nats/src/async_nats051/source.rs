@@ -213,7 +213,7 @@ impl QueueSource for Source {
         }
     }
 
-    /// What is of a consumer that is gone fails alone, and so does what comes no more.
+    /// What is of a consumer that is gone fails alone, and so does what was delivered for the last time: that depends on how often.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
         one.consumer == other.consumer && one.times == other.times
     }
