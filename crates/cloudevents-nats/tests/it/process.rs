@@ -67,7 +67,16 @@ impl Process {
         assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     }
 
-    /// SIGKILL: what the server has confirmed is in the file system.
+    /// SIGTERM: the server writes what it knows of its consumers before it ends.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGKILL: messages that the server has confirmed are in the file system. What it knows of its consumers is written up
+    /// to 100 ms later: a server that is killed may have forgotten what it delivered last.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
