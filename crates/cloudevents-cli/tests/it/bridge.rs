@@ -405,6 +405,45 @@ fn a_bridge_is_not_ready_while_its_new_settings_cannot_be_opened() {
     assert_eq!(status, Some(0), "{text}");
 }
 
+/// Where their new address is taken, they stay.
+#[cfg(unix)]
+#[test]
+fn metrics_move_with_their_address() {
+    let broker = Broker::start().unwrap();
+    let ends = format!("from: {}\nto: {}\n", broker.url("orders?dead-letter=rejected"), broker.url("to"));
+    let config = |metrics: &str| format!("{ends}metrics: {metrics}\n");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let [first, second] = [(); 2].map(|()| format!("127.0.0.1:{}", ports::free()));
+    let path = file("reload.yaml", config(&first));
+    let mut command = command(&["bridge", "--config", path.to_str().unwrap()]);
+    command.stdin(Stdio::null());
+    let mut bridge = Bridge::with_metrics(command);
+    let gone = |address: &str| {
+        let begin = Instant::now();
+        while TcpStream::connect(address).is_ok() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{address} is still served");
+            std::thread::sleep(Duration::from_millis(10)); // between two looks
+        }
+    };
+    std::fs::write(&path, config(&taken.local_addr().unwrap().to_string())).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("metrics cannot be served at");
+    assert_eq!(bridge.find_metrics(), first);
+    bridge.until(&["cloudevents_bridge_ready"], 1);
+    std::fs::write(&path, config(&second)).unwrap();
+    bridge.signal("-HUP");
+    assert_eq!(bridge.find_metrics(), second);
+    bridge.until(&["cloudevents_bridge_ready"], 1);
+    gone(&first);
+    std::fs::write(&path, &ends).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("bridge from");
+    gone(&second);
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+}
+
 /// Those that were read in between have never held.
 #[cfg(unix)]
 #[test]

@@ -172,17 +172,26 @@ impl Bridge {
 
     /// As `run`, with the standard input that the command has.
     pub(crate) fn watch(mut command: Command) -> Self {
-        command.args(["--metrics", "127.0.0.1:0"]).stderr(Stdio::piped());
+        command.args(["--metrics", "127.0.0.1:0"]);
+        Self::with_metrics(command)
+    }
+
+    /// Runs this command of a bridge, which says where its metrics are.
+    pub(crate) fn with_metrics(mut command: Command) -> Self {
+        command.stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let metrics = loop {
-            let mut line = String::new();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "it does not start");
-            if let Some(url) = line.trim().strip_prefix("state and metrics at http://") {
-                break url.strip_suffix("/metrics").unwrap().to_owned();
-            }
-        };
-        Self { child, errors, metrics }
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let mut bridge = Self { child, errors, metrics: String::new() };
+        bridge.find_metrics();
+        bridge
+    }
+
+    /// Waits until it says where its metrics are. Returns the address.
+    pub(crate) fn find_metrics(&mut self) -> &str {
+        let line = self.line("state and metrics at http://");
+        let (_, url) = line.rsplit_once("http://").unwrap();
+        self.metrics = url.strip_suffix("/metrics").unwrap().to_owned();
+        &self.metrics
     }
 
     /// A connection to what serves its state.

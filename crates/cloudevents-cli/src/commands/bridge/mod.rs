@@ -270,10 +270,22 @@ async fn run_once(
     let [mut from, mut to] = opened.links;
     let mut lost = (false, false);
     let status = bridge.status();
-    match (config.metrics, &*serving) {
-        (_, Some(serving)) => serving.show(status.clone()),
-        (Some(address), None) => *serving = Some(operate::serve(address, status.clone()).await?),
-        (None, None) => {}
+    if serving.as_ref().map(|serving| serving.address) != config.metrics {
+        let other = match config.metrics {
+            Some(address) => operate::serve(address, status.clone()).await.map(Some),
+            None => Ok(None),
+        };
+        match other {
+            Ok(other) => *serving = other,
+            Err(failure) if is_new => {
+                let report = Report::warning(failure.message()).kind("metrics");
+                console.report(&report.detail("those of the settings before stay where they are"));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let Some(serving) = &*serving {
+        serving.show(status.clone());
     }
     let mut members = json!({"from": opened.from, "to": opened.to});
     if let (Some(serving), Some(members)) = (&serving, members.as_object_mut()) {

@@ -27,6 +27,8 @@ const TIME: Duration = Duration::from_secs(5);
 
 /// A server that ends when this is dropped.
 pub(super) struct Serving {
+    /// As it is in the settings.
+    pub(super) address: SocketAddr,
     pub(super) url: String,
     status: watch::Sender<BridgeStatus>,
     task: JoinHandle<()>,
@@ -63,7 +65,7 @@ pub(super) async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<S
         };
         kit::http::serve(listener, &options, pending(), respond).await;
     });
-    Ok(Serving { url, status, task })
+    Ok(Serving { address, url, status, task })
 }
 
 fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes> {
