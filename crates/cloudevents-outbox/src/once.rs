@@ -4,7 +4,7 @@ use crate::{Begun, Inbox, InboxStore, Started};
 use cloudevents_core::{Error, EventKey};
 use cloudevents_transport::{Failure, Verdict};
 use std::time::{Duration, SystemTime};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{runtime::Handle, spawn, time::sleep};
 
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// the lease ends.
     ///
     /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease
-    /// ends. If the program crashes between them, or the store stays away for that long, the event is handled again: see
+    /// ends, also where this future is dropped. If the program crashes between them, or the store stays away for that long, the event is handled again: see
     /// [`once_with`](Self::once_with). Needs tokio's timer.
     ///
     /// ```
@@ -53,7 +53,12 @@ impl<S: InboxStore + Clone> Inbox<S> {
         let until = self.lease_ends();
         let Some(begun) = self.begin_once(key).await? else { return Ok(()) };
         handling.await.verdict()?;
-        self.record(begun.keep(), until).await.map(drop).map_err(Failure::unavailable)
+        let (inbox, started) = (self.clone(), begun.keep());
+        // In a task of its own: what was handled is recorded though this attempt may be dropped now.
+        match spawn(async move { inbox.record(started, until).await }).await {
+            Ok(recorded) => recorded.map(drop).map_err(Failure::unavailable),
+            Err(error) => Err(Failure::unavailable(error)),
+        }
     }
 
     /// Handles an event as [`once`](Self::once) does, with a handler that records it by itself, in the transaction that has its effects. So

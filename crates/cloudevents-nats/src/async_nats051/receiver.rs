@@ -70,7 +70,7 @@ pub struct NatsReceiverOptions {
     pub stream: Option<String>,
     /// The durable consumer, which is created if it does not exist. The URL option `consumer` takes
     /// precedence. Only for JetStream. Default: a new consumer of this receiver alone, which the server deletes
-    /// after five minutes without a connection, or `ack_wait` if that is more, and at once when the receiver is drained.
+    /// after five minutes without a connection, and at once when the receiver is drained.
     pub consumer: Option<String>,
     /// How long a delivery may take in a consumer that is created; the receiver renews this time while a
     /// delivery is held. The URL option `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.

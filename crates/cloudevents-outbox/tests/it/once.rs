@@ -197,6 +197,20 @@ async fn a_store_that_is_away_when_the_handler_has_succeeded_is_waited_for() {
     assert_eq!(inbox.duplicates(), 1);
 }
 
+/// Such as by a connection that is lost with the store, or a time limit: what was handled is recorded all the same.
+#[tokio::test(start_paused = true)]
+async fn what_was_handled_is_recorded_though_its_attempt_is_dropped() {
+    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(5)));
+    let begun = tokio::time::Instant::now();
+    let at = SystemTime::now();
+    let clock = Clock::new(move || at + begun.elapsed());
+    let inbox = Inbox::new(flaky, "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
+    timeout(Duration::from_secs(1), inbox.once(event(1).key(), async {})).await.unwrap_err();
+    sleep(Duration::from_secs(61)).await; // the lease ends
+    inbox.once(event(1).key(), never("handled twice")).await.unwrap();
+    assert_eq!(inbox.duplicates(), 1);
+}
+
 /// Until the lease has ended: then another delivery may have begun.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_stays_away_is_waited_for_until_the_lease_has_ended() {

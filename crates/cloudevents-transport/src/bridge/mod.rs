@@ -377,8 +377,9 @@ impl Passage {
             Done::PassedOver => (Fate::Left, Ended::Skipped),
             Done::Failed(error) => {
                 let failure = Failure::unavailable(error.clone());
+                // A wait that the target asks for takes the place of the pause, and it may ask for none.
                 let failure = match error.retry_after() {
-                    Some(after) => failure.after(after),
+                    Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
                     None => failure,
                 };
                 // A wait of the sender itself was no attempt.

@@ -30,7 +30,8 @@ pub struct BridgePolicy {
     /// stops reading; below it, other keys go on. Default: 64.
     pub parked: usize,
     /// The pauses between attempts. Its number of attempts does not apply: the bridge never gives a message
-    /// up because the target is unavailable. Default: one second, doubled up to 30 seconds.
+    /// up because the target is unavailable. Where the target asks for a wait (`Retry-After`), it gets that one, and the first pause at
+    /// least. Default: one second, doubled up to 30 seconds.
     pub retry: RetryPolicy,
     /// How long running sends and settlements may take when the bridge ends. Default: 30 seconds.
     pub drain: Duration,

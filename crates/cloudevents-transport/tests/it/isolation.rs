@@ -155,27 +155,31 @@ async fn until(condition: impl Fn() -> bool) {
 #[tokio::test(start_paused = true)]
 async fn letters_of_one_partition_do_not_stop_the_others() {
     let keys = keys().await;
-    let log = filled(&keys).await;
-    log.sink_declines(true);
-    let mut bounds = LogOptions::default().with_sink(log.sink());
-    bounds.waiting.messages = 100;
-    let (receiver, _) = log.receiver(DecodeOptions::strict(), bounds).unwrap();
-    let activity = receiver.activity();
-    let done = Mutex::new(0);
-    let handle = async |event: Event| match key(&event) == keys[0] {
-        true => Err(Failure::reject("as its key says")),
-        false => {
-            *done.lock().unwrap() += 1;
-            Ok(())
-        }
-    };
-    let watch = async {
-        until(|| *done.lock().unwrap() == 3 * EACH).await;
-        assert_eq!(activity.state(), RunState::Receiving);
-        log.sink_declines(false);
-        until(|| log.dead_letters().len() == EACH).await;
-    };
-    receiver.run(handle).until(watch).await.unwrap();
+    for waiting in
+        [Bounds { messages: 100, bytes: usize::MAX }, Bounds { messages: usize::MAX, bytes: 100 * SIZE }]
+    {
+        let log = filled(&keys).await;
+        log.sink_declines(true);
+        let mut bounds = LogOptions::default().with_sink(log.sink());
+        bounds.waiting = waiting;
+        let (receiver, _) = log.receiver(DecodeOptions::strict(), bounds).unwrap();
+        let activity = receiver.activity();
+        let done = Mutex::new(0);
+        let handle = async |event: Event| match key(&event) == keys[0] {
+            true => Err(Failure::reject("as its key says")),
+            false => {
+                *done.lock().unwrap() += 1;
+                Ok(())
+            }
+        };
+        let watch = async {
+            until(|| *done.lock().unwrap() == 3 * EACH).await;
+            assert_eq!(activity.state(), RunState::Receiving);
+            log.sink_declines(false);
+            until(|| log.dead_letters().len() == EACH).await;
+        };
+        receiver.run(handle).until(watch).await.unwrap();
+    }
 }
 
 /// What is held back everywhere shows as blocked.

@@ -98,8 +98,10 @@ impl Books {
     pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
         let shares = shares && self.accounts.iter().nth(1).is_some();
         // Letters that wait for the sink have a limit of their own.
-        let letters = options.waiting.messages.saturating_sub(self.waiting.messages);
-        let room = self.shared.as_ref().filter(|_| shares).map(|(in_flight, _)| room(in_flight).min(letters));
+        let Waiting { messages, bytes } = self.waiting;
+        let letters = room(options.waiting, Bounds { messages, bytes });
+        let shared = self.shared.as_ref().filter(|_| shares);
+        let room = shared.map(|(in_flight, _)| room(in_flight.bounds(), in_flight.used()).min(letters));
         for account in self.accounts.iter_mut() {
             if account.hold_back(options.max_lead, room)
                 && let Some((_, counters)) = &self.shared
@@ -264,9 +266,8 @@ fn far(now: Instant) -> Instant {
     now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
 }
 
-/// For how many more messages there is room, if they are as large as those that are in flight.
-fn room(in_flight: &InFlight) -> usize {
-    let (bounds, used) = (in_flight.bounds(), in_flight.used());
+/// For how many more messages there is room, if they are as large as those that are there.
+fn room(bounds: Bounds, used: Bounds) -> usize {
     let size = used.bytes.checked_div(used.messages).unwrap_or_default();
     let bytes = bounds.bytes.saturating_sub(used.bytes).checked_div(size).unwrap_or(usize::MAX);
     bounds.messages.saturating_sub(used.messages).min(bytes)

@@ -17,7 +17,10 @@ use cloudevents_transport::{
 };
 use std::{
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -329,6 +332,48 @@ async fn a_wait_that_a_sender_imposes_on_itself_does_not_tell_whether_its_target
         assert!(status.metrics().confirmed == 10 && status.is_ready(), "{status:?}");
     };
     bridge.run().until(watch).await.unwrap();
+}
+
+/// Such as `Retry-After: 0`, or a date that has passed by the clock of the bridge.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_names_no_wait_is_not_asked_without_a_pause() {
+    let (from, to) = (FakeQueue::new(), Hurried::default());
+    from.sender().send(Outgoing::from(event("a"))).await.unwrap();
+    let asked = Arc::clone(&to.0);
+    let bridge = Bridge::new(from.receiver(with()), Sender::new(to), policy()).unwrap();
+    let watch = async {
+        for number in 0..3_000 {
+            from.sender().send(Outgoing::from(event(number))).await.unwrap();
+            sleep(Duration::from_millis(10)).await; // others are accepted all the time
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((2..=31).contains(&asked), "{asked} times in half a minute");
+}
+
+/// Never accepts the event `a`, and asks for no wait.
+#[derive(Clone, Default)]
+struct Hurried(Arc<AtomicUsize>);
+
+impl Transmit for Hurried {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        sleep(Duration::from_millis(1)).await; // a round trip
+        let cloudevents_transport::Content::Message(message) = outgoing.content() else { panic!() };
+        if message.attribute("id", &with())?.unwrap() != "a" {
+            return Ok(Outcome::ready(Ok(Receipt::new())));
+        }
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(Error::new(ErrorKind::Refused).with_temporary(true).with_retry_after(Duration::ZERO))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 #[tokio::test(start_paused = true)]

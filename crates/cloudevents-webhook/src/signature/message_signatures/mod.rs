@@ -105,7 +105,8 @@ impl MessageSignatures {
         self
     }
 
-    /// Sets what a signature has to cover. The target URI counts as authority, path and query.
+    /// Sets what a signature has to cover. The target URI counts as authority, path and query. A header that a signer leaves unsigned can
+    /// be taken away: require those that the signer always sends, such as `content-encoding` where it always compresses.
     pub fn require(mut self, components: impl IntoIterator<Item = Component>) -> Self {
         self.required = components.into_iter().collect();
         self
