@@ -27,8 +27,8 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// the lease ends.
     ///
     /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease
-    /// ends, also where this future is dropped. If the program crashes between them, or the store stays away for that long, the event is handled again: see
-    /// [`once_with`](Self::once_with). Needs tokio's timer.
+    /// ends, also where this future is dropped. If the program crashes between them, or the store stays away for that long, the event is
+    /// handled again: see [`once_with`](Self::once_with). Needs tokio's timer.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -54,7 +54,8 @@ Examples:
   ce conformance run --consumer kafka://localhost:9092/to-consumer \\
       --echo kafka://localhost:9092/from-consumer
 
-Exit status: 0 conforms, 1 does not, 2 the testee could not be started.")]
+Exit status: 0 conforms, 1 does not, 2 the testee could not be started,
+or a report could not be written.")]
 pub(crate) struct Run {
     #[command(flatten)]
     select: Select,
