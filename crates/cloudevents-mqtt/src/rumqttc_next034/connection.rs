@@ -390,21 +390,23 @@ struct Pulse {
 }
 
 impl Pulse {
-    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or a half more.
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one, or up to a half more: a single half
+    /// without an answer may be a broker, or a client, that stood still for a moment.
     async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
         if keep_alive.is_zero() {
             return std::future::pending().await;
         }
-        let mut pinged = false;
+        let mut was_silent = false;
         loop {
             sleep(keep_alive.mul_f64(0.5)).await;
             let paused = self.paused.load(Ordering::Relaxed);
             let heard = self.heard.swap(false, Ordering::Relaxed);
-            if pinged && !heard && !paused {
+            let is_silent = !heard && !paused;
+            if was_silent && is_silent {
                 return disconnected(format_args!("the broker was silent for {keep_alive:?}"));
             }
             outbox.ping();
-            pinged = !paused;
+            was_silent = is_silent;
         }
     }
 }
@@ -525,3 +527,28 @@ fn lost(error: std::io::Error) -> Error {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    /// Whenever the broker was heard last.
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_is_lost_after_a_silence_of_one_to_one_and_a_half_keep_alives() {
+        let keep_alive = Duration::from_secs(30);
+        for seconds in 0..=60 {
+            let heard = Duration::from_secs(seconds).mul_f64(0.99);
+            let (pulse, outbox, begin) = (Pulse::default(), Outbox::new(None), Instant::now());
+            let hearing = async {
+                while begin.elapsed() < heard {
+                    sleep(Duration::from_millis(100).min(heard.saturating_sub(begin.elapsed()))).await;
+                    pulse.heard.store(true, Ordering::Relaxed);
+                }
+            };
+            let _ = tokio::join!(pulse.beat(keep_alive, &outbox), hearing);
+            let silent = begin.elapsed().saturating_sub(heard);
+            assert!(silent >= keep_alive && silent <= keep_alive.mul_f64(1.5), "{silent:?} after {heard:?}");
+        }
+    }
+}

@@ -48,7 +48,7 @@
 //! | memory | a receiver holds at most its bounds for deliveries, and as many waiting messages | `client::a_stalled_consumer_stops_reading_and_stays_connected` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect, the latter to its session | `client::a_sender_outlives_its_broker`, `client::a_session_is_resumed` |
 //! | rejected | goes to its own topic, or is dropped, as chosen when opening | `client::dead_letters_go_to_a_topic` |
-//! | silence | a broker that is silent for the Keep Alive is lost | `client::a_silent_broker_is_lost` |
+//! | silence | a broker that is silent for one to one and a half Keep Alives is lost | `client::a_silent_broker_is_lost` |
 //! | requests | a reply is matched by its correlation data | `client::a_request_gets_its_reply` |
 //! | version 3.1.1 | JSON documents only; binary mode is an error | `client::mqtt_3_has_structured_mode_only` |
 //! | secrets | users and passwords appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in` |
