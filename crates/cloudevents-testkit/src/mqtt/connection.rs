@@ -23,7 +23,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     select,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// The first reason code that is a refusal.
@@ -269,7 +269,11 @@ impl<'a> Client<'a> {
                         false => Fault::Io,
                     });
                 }
-                () = sleep_until(deadline) => return Err(Fault::Rule(DisconnectReasonCode::KeepAliveTimeout)),
+                () = sleep_until(deadline) => match timeout(Duration::ZERO, self.step(wire)).await {
+                    // It came in time, and waited for this thread.
+                    Ok(step) if !matches!(step, Ok(Step::Sent)) => step?,
+                    _ => return Err(Fault::Rule(DisconnectReasonCode::KeepAliveTimeout)),
+                },
                 step = self.step(wire) => step?,
             };
             match step {
