@@ -113,7 +113,7 @@ pub struct Claims {
     pub attempts: Option<u32>,
     /// How long something that must happen may take. A check that has not ended after three times as long failed.
     pub patience: Duration,
-    /// How long to watch for something that must not happen. Also the delay of retries.
+    /// How long to watch for something that must not happen. Also the delay of retries, but where others are to come first: three seconds.
     pub quiet: Duration,
 }
 
