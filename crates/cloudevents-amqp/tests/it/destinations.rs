@@ -1,14 +1,14 @@
 //! Messages to other addresses than the sender's own, and messages that are sent as they were received.
 
-use crate::tools::{event, events, id, next, receiver_from, send_bare, sender_to, strict, within};
-use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpSenderOptions, ReceivedMessage, SasPolicy, from_sections, receiver, sender,
+use crate::tools::{
+    Lasting, event, events, expired, id, next, receiver_from, send_bare, sender_to, strict, within,
 };
+use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, ReceivedMessage, from_sections, receiver, sender};
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_testkit::amqp::{Answer, Broker, BrokerOptions};
 use cloudevents_transport::{Outgoing, Raw, Received};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn messages_go_to_other_addresses() {
@@ -87,14 +87,12 @@ async fn each_address_gets_its_token() {
     options.tokens = true;
     let broker = Broker::with_options(options).unwrap();
     let mut options = AmqpSenderOptions::default();
-    let policy = SasPolicy::new("policy", "key").with_lifetime(Duration::from_secs(3));
-    options.connection.tokens = Some(Arc::new(policy));
+    options.connection.tokens = Some(Arc::new(Lasting::new(3)));
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     within(sender.send(Outgoing::from(event(1)).to("other"))).await.unwrap();
     let audiences = |broker: &Broker| broker.tokens().into_iter().map(|put| put.audience).collect::<Vec<_>>();
     assert_eq!(audiences(&broker), ["amqp://127.0.0.1/orders", "amqp://127.0.0.1/other"]);
-    // When each was renewed twice, the first ones have expired.
-    within(broker.has_tokens(6)).await;
+    expired(&broker).await;
     within(sender.send(Outgoing::from(event(2)).to("other"))).await.unwrap();
     assert_eq!((broker.queue("other").len(), sender.metrics().connects), (2, 1));
 }

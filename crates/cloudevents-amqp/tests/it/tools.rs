@@ -1,13 +1,16 @@
 //! Helpers for the tests of the client.
 
 use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, receiver, sender,
+    AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, SasPolicy, Token, Tokens, receiver, sender,
 };
-use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_core::{DecodeOptions, Error, Event, Payload};
 use cloudevents_testkit::amqp::{Broker, Queue};
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 /// How long an expected event may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,4 +87,38 @@ pub(crate) async fn lost(receiver: &Receiver) {
         }
     })
     .await;
+}
+
+/// Tokens that last for three seconds more than they say: the broker ends no link for a renewal that is a little late.
+#[derive(Debug)]
+pub(crate) struct Lasting(SasPolicy);
+
+impl Lasting {
+    const MORE: Duration = Duration::from_secs(3);
+
+    pub(crate) fn new(seconds: u64) -> Self {
+        let lifetime = Duration::from_secs(seconds) + Self::MORE;
+        Self(SasPolicy::new("policy", "key").with_lifetime(lifetime))
+    }
+}
+
+impl Tokens for Lasting {
+    fn token(
+        &self,
+        audience: String,
+        now: SystemTime,
+    ) -> Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + '_>> {
+        let token = self.0.sign(&audience, now);
+        let token = token.map(|token| Token { expires: token.expires - Self::MORE, ..token });
+        Box::pin(std::future::ready(token))
+    }
+}
+
+/// Waits until the tokens that were put until now have expired, so that the broker has ended the links for which there is no other.
+pub(crate) async fn expired(broker: &Broker) {
+    let last = broker.tokens().iter().filter_map(|put| put.expires).max().unwrap();
+    while SystemTime::UNIX_EPOCH + Duration::from_secs(last) > SystemTime::now() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await; // until a link has ended
 }

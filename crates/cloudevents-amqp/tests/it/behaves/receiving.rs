@@ -116,13 +116,13 @@ pub(super) const ALL: &[Behaviour] = &[
     }),
     ("a connection on which nothing happens is kept, as its client wants", |place| {
         place.run(async {
-            let idle = Duration::from_secs(1);
+            let idle = Duration::from_secs(6);
             let connecting = Connection::builder().container_id(name()).sasl_profile(SaslProfile::Anonymous);
             let connecting = connecting.idle_time_out(u32::try_from(idle.as_millis()).unwrap());
             let mut connection = connecting.open(place.url()).await.unwrap();
             let mut session = Session::begin(&mut connection).await.unwrap();
             // The client closes it by itself when it hears nothing for so long.
-            let closed = tokio::time::timeout(idle * 3, session.on_end()).await;
+            let closed = tokio::time::timeout(idle * 4 / 3, session.on_end()).await;
             assert!(closed.is_err(), "{closed:?}");
             Sender::attach(&mut session, name(), name()).await.unwrap();
         });

@@ -101,18 +101,17 @@ pub(super) const ALL: &[Behaviour] = &[
         client.open(2).unwrap();
     }),
     ("the broker sends heartbeats, and cuts a client off that sends none", |place| {
-        let mut client = place.tuned(100, LEAST, 1).unwrap();
+        let mut client = place.tuned(100, LEAST, 3).unwrap();
         let begin = Instant::now();
         assert_eq!(client.read_frame().unwrap(), AMQPFrame::Heartbeat);
-        assert!(begin.elapsed() < Duration::from_secs(2));
         while client.read_frame().is_ok() {}
-        assert!(begin.elapsed() > Duration::from_secs(1));
+        assert!(begin.elapsed() > Duration::from_secs(3));
     }),
     ("a client that sends heartbeats stays", |place| {
-        let mut client = place.tuned(100, LEAST, 1).unwrap();
+        let mut client = place.tuned(100, LEAST, 3).unwrap();
         let begin = Instant::now();
         // Longer than a silent client stays.
-        while begin.elapsed() < Duration::from_secs(4) {
+        while begin.elapsed() < Duration::from_secs(10) {
             assert_eq!(client.read_frame().unwrap(), AMQPFrame::Heartbeat);
             client.frame(&AMQPFrame::Heartbeat);
         }
