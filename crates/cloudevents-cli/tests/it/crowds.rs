@@ -27,6 +27,15 @@ fn peak(process: u32) -> usize {
         .map_or(0, |kib| kib.trim().parse::<usize>().unwrap() >> 10)
 }
 
+/// Lets this program have more descriptors than the usual 1,024, which are fewer than the crowds of tests that run at once.
+fn needs_descriptors() {
+    let process = std::process::id().to_string();
+    let raised = Command::new("prlimit").args(["--nofile=8192:", "--pid", &process]).status();
+    if !raised.is_ok_and(|status| status.success()) {
+        eprintln!("the limit of descriptors stays");
+    }
+}
+
 /// Opens this many connections, and writes to each until the peer takes no more.
 fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream> {
     let mut all = Vec::new();
@@ -54,25 +63,31 @@ fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream>
     all
 }
 
-/// `ce listen` at a free port until one event has come. What it reports goes to a file, so that no pipe fills.
-fn listening(scheme: &str, reports: &NamedTempFile) -> (Child, String, String) {
-    let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
-    let url = format!("{scheme}://{address}/events");
-    let mut child = command(&["listen", &url, "--count", "1"]);
-    let child =
-        child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(reports.reopen().unwrap()).spawn().unwrap();
-    while TcpStream::connect(&address).is_err() {
-        thread::sleep(Duration::from_millis(5)); // between two tries
+/// Waits until this command of `ce listen` does, and returns its address and its URL, too. The port is its own choice: at another one, a
+/// server of another test may answer. What it reports goes to a file, so that no pipe fills.
+fn listening(mut command: Command, reports: &NamedTempFile) -> (Child, String, String) {
+    command.env("CE_CONFIG", "").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.stderr(reports.reopen().unwrap()).spawn().unwrap();
+    loop {
+        let told = fs::read_to_string(reports.path()).unwrap();
+        let url = |line: &str| line.strip_prefix("listening at ")?.strip_suffix('\n').map(str::to_owned);
+        if let Some(url) = told.split_inclusive('\n').find_map(url) {
+            let address = url.split('/').nth(2).unwrap().to_owned();
+            return (child, address, url);
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "{told}");
+        thread::sleep(Duration::from_millis(5)); // between two looks
     }
-    (child, address, url)
 }
 
 /// Peaks of memory while a crowd of each kind is connected. Each time, an event comes through: while the crowd stays, unless all of it may
 /// keep its places.
 fn withstands(scheme: &str, bound: usize, crowds: &[(&str, &[u8], &[u8], usize)]) {
+    needs_descriptors();
     for (kind, head, unit, most) in crowds {
         let reports = NamedTempFile::new().unwrap();
-        let (mut child, address, url) = listening(scheme, &reports);
+        let any = format!("{scheme}://127.0.0.1:0/events");
+        let (mut child, address, url) = listening(command(&["listen", &any, "--count", "1"]), &reports);
         let all = crowd(&address, head, unit, *most);
         let reported = || {
             let all = fs::read_to_string(reports.path()).unwrap();
@@ -121,18 +136,8 @@ fn a_server_of_http_stays_within_its_bound() {
         ],
     );
     // While these are worked on, others may have to wait: only memory is looked at.
-    let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
-    let url = format!("http://{address}/events");
-    let mut child = command(&["listen", &url]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while TcpStream::connect(&address).is_err() {
-        thread::sleep(Duration::from_millis(5)); // between two tries
-    }
-    let mut stderr = child.stderr.take().unwrap();
-    let reported = thread::spawn(move || {
-        let mut reported = String::new();
-        stderr.read_to_string(&mut reported).unwrap();
-        reported
-    });
+    let reports = NamedTempFile::new().unwrap();
+    let (mut child, address, _) = listening(command(&["listen", "http://127.0.0.1:0/events"]), &reports);
     let all = crowd(&address, zipped.as_bytes(), &gzip_member.repeat(500), 1 << 17);
     let peak = peak(child.id());
     eprintln!("http, empty gzip members: {peak} MiB of 568");
@@ -140,7 +145,7 @@ fn a_server_of_http_stays_within_its_bound() {
     // What was not read to its end is no message that is not settled.
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     child.wait().unwrap();
-    let reported = reported.join().unwrap();
+    let reported = fs::read_to_string(reports.path()).unwrap();
     assert!(!reported.contains("not settled"), "{reported}");
 }
 
@@ -165,6 +170,7 @@ fn a_server_of_websockets_stays_within_its_bound() {
 /// Responses whose body or head does not end, to a client with 1,024 messages in flight.
 #[test]
 fn a_client_stays_within_its_bound() {
+    needs_descriptors();
     for (kind, head) in [
         ("a body that does not end", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
         (
@@ -215,25 +221,14 @@ fn a_client_stays_within_its_bound() {
     }
 }
 
-/// `ce listen` at a free port, with sixty descriptors.
+/// `ce listen` with sixty descriptors.
 fn limited(scheme: &str) -> (Child, String, String) {
-    let address = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
-    let url = format!("{scheme}://{address}/events");
-    let program = command(&["listen", &url, "--count", "1"]);
-    let child = Command::new("bash")
-        .args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .env("CE_CONFIG", "")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while TcpStream::connect(&address).is_err() {
-        thread::sleep(Duration::from_millis(5)); // between two tries
-    }
-    (child, address, url)
+    needs_descriptors();
+    let program = command(&["listen", &format!("{scheme}://127.0.0.1:0/events"), "--count", "1"]);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""]);
+    limited.arg(program.get_program()).args(program.get_args());
+    listening(limited, &NamedTempFile::new().unwrap())
 }
 
 /// The usual limit of descriptors, 1,024, is reached before that of connections.
