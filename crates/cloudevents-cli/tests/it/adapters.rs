@@ -1,9 +1,8 @@
 //! `spec-tests/adapters/matrix.sh --check`, with adapters whose toolchain is a shell script.
 
-use crate::program::file;
+use crate::program::{executable, file};
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -20,12 +19,14 @@ impl Adapters {
         let folder = ruby.parent().unwrap().to_owned();
         fs::write(folder.join("gem"), "#!/bin/sh\necho 'no network' >&2; exit 1\n").unwrap();
         for tool in ["ruby", "gem"] {
-            fs::set_permissions(folder.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
+            executable(&folder.join(tool));
         }
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec-tests/adapters");
         fs::create_dir(folder.join("adapters")).unwrap();
         for script in ["matrix.sh", "run.sh"] {
-            fs::copy(scripts.join(script), folder.join("adapters").join(script)).unwrap();
+            let copy = folder.join("adapters").join(script);
+            fs::copy(scripts.join(script), &copy).unwrap();
+            executable(&copy);
         }
         Self(folder)
     }

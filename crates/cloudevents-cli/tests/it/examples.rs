@@ -1,7 +1,7 @@
 //! Runs every example of every `--help` and of the README.
 
 use crate::catalog::SHOP;
-use crate::program::{GOOD, Listener, command};
+use crate::program::{GOOD, Listener, command, executable};
 use std::{
     collections::BTreeSet,
     fs,
@@ -121,6 +121,8 @@ impl World {
     fn start() -> Self {
         let folder =
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("examples-{}", std::process::id()));
+        // Numbers of processes come again.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("bin")).unwrap();
         let write = |name: &str, text: String| fs::write(folder.join(name), text).unwrap();
         for name in ["order.json", "one.json", "two.json"] {
@@ -284,10 +286,4 @@ impl Drop for World {
     fn drop(&mut self) {
         self.http.interrupt();
     }
-}
-
-#[cfg(unix)]
-fn executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }

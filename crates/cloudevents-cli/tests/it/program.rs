@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -80,10 +80,21 @@ pub(crate) fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let directory =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", std::process::id()));
+    // Numbers of processes come again.
+    let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
     let path = directory.join(name);
     fs::write(&path, text).unwrap();
     path
+}
+
+/// Makes this file one that can be executed. Another process writes it: what is open for writing cannot be executed, and a child of this
+/// process that is not yet the program that it is to become has open what this one had.
+#[cfg(unix)]
+pub(crate) fn executable(path: &Path) {
+    let written = path.with_extension("written");
+    fs::rename(path, &written).unwrap();
+    assert!(Command::new("install").args(["-m", "755"]).args([&written, path]).status().unwrap().success());
 }
 
 /// `ce listen`.
@@ -214,7 +225,9 @@ impl Bridge {
         loop {
             let metrics = self.get("/metrics");
             let values = metrics.lines().filter_map(|line| {
-                names.iter().find_map(|name| line.strip_prefix(name)?.trim().parse::<u64>().ok())
+                let (series, value) = line.rsplit_once(' ')?;
+                let name = series.split('{').next()?;
+                names.contains(&name).then_some(value)?.parse::<u64>().ok()
             });
             if values.sum::<u64>() >= least {
                 return;
