@@ -10,8 +10,8 @@ fn messages_stay_where_they_are_looked_at() {
     let queue = broker.queue("orders");
     let url = broker.url("orders");
     assert_eq!(crate::program::ce_with(&["send", &url], crate::program::GOOD).status, 0);
-    for _ in 0..2 {
-        let ran = crate::program::ce_with(&["listen", &url, "--peek", "--idle", "1"], "");
+    for end in [&["--idle", "5"][..], &["--count", "1", "--idle", "30"]] {
+        let ran = crate::program::ce_with(&[&["listen", &url, "--peek"], end].concat(), "");
         assert_eq!((ran.status, ran.out), (0, format!("{}\n", crate::program::GOOD)));
         assert_eq!((queue.len(), queue.unsettled()), (1, 0), "{}", ran.err);
     }

@@ -99,7 +99,7 @@ fn a_bridge_to_http_needs_no_flag() {
     assert_eq!(ce_with(&["send", &broker.url("orders?key=id")], GOOD).status, 0);
     let listener = Listener::start(&["--count", "1"]);
     let from = broker.url("orders?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "2"], "");
+    let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "5"], "");
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("the keys of Kafka records are left out").count(), 1, "{}", ran.err);
     assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
@@ -110,11 +110,11 @@ fn a_bridge_to_http_needs_no_flag() {
 #[test]
 fn a_bridge_that_its_group_has_not_let_in_is_not_idle() {
     let broker = broker(&["orders"]);
-    broker.rebalance_after(std::time::Duration::from_secs(3));
+    broker.rebalance_after(std::time::Duration::from_secs(6));
     assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
     let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
     let from = broker.url("orders?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &to, "--idle", "1"], "");
+    let ran = ce_with(&["bridge", &from, &to, "--idle", "4"], "");
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.err.ends_with("1 message moved, 0 refused\n"), "{}", ran.err);
 }
@@ -129,7 +129,7 @@ fn a_dry_run_of_letters_in_one_of_two_partitions_says_that_there_may_be_others()
     assert_eq!(ran.status, 0, "{}", ran.err);
     let to = format!("file:{}", crate::program::file("out.jsonl", "").display());
     let from = broker.url("rejected?group=g&reject=drop");
-    let ran = ce_with(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "2"], "");
+    let ran = ce_with(&["bridge", &from, &to, "--redrive", "--dry-run", "--idle", "5"], "");
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
     assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);

@@ -10,7 +10,7 @@ fn check(from: &str, rejected: &str) {
     let mut letters = Listener::at(rejected, &["-v"]);
     let joined = if from.contains('?') { '&' } else { '?' };
     let name = rejected.rsplit(['/', '=']).next().unwrap();
-    let listener = Listener::idle(&format!("{from}{joined}dead-letter={name}"), "3", &[]);
+    let listener = Listener::at(&format!("{from}{joined}dead-letter={name}"), &[]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let sender = cloudevents_kit::connect_sender(from).await.unwrap();
@@ -20,8 +20,9 @@ fn check(from: &str, rejected: &str) {
             .unwrap();
         sender.close().await.unwrap();
     });
-    assert_eq!(listener.end().status, 1, "{from}");
     letters.until("dead-letter-error: invalid-document");
+    listener.interrupt();
+    assert_eq!(listener.end().status, 1, "{from}");
     letters.interrupt();
     letters.end();
 }

@@ -87,7 +87,7 @@ fn programs_see_what_is_retained() {
         &broker.url("plant/a"),
         "-v",
         "--idle",
-        "1",
+        "5",
         "--error-format",
         "json",
     ]);

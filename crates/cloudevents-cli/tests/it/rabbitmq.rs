@@ -79,8 +79,8 @@ fn messages_stay_where_they_are_looked_at() {
     let url = broker.url("queue=orders");
     let events: Vec<_> = (0..5).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
     assert_eq!(ce_with(&["send", &url], events.join("\n")).status, 0);
-    for _ in 0..2 {
-        let ran = ce_with(&["listen", &url, "--peek", "--idle", "1"], "");
+    for end in [&["--idle", "5"][..], &["--count", "5", "--idle", "30"]] {
+        let ran = ce_with(&[&["listen", &url, "--peek"], end].concat(), "");
         assert_eq!(
             (ran.status, ran.out.lines().collect::<Vec<_>>()),
             (0, events.iter().map(String::as_str).collect())

@@ -64,7 +64,7 @@ fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
     let from = file("letters.jsonl", (0..1100).map(event).collect::<String>());
     let from = format!("file:{}", from.display());
     let begin = Instant::now();
-    let ran = ce(&["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "1"]);
+    let ran = ce(&["bridge", &from, "http://127.0.0.1:9/events", "--redrive", "--dry-run", "--idle", "3"]);
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
@@ -81,9 +81,9 @@ fn a_dry_run_shows_each_letter_however_many_it_may_hold_and_however_late_it_is_r
     );
     let settings = file("bridge.yaml", settings);
     let arguments =
-        ["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", "1"];
+        ["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", "2"];
     let mut child = command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(2)); // as a person who reads the first page
+    std::thread::sleep(Duration::from_secs(5)); // as a person who reads the first page
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
@@ -100,7 +100,7 @@ fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
         from.display()
     );
     let settings = file("bridge.yaml", settings);
-    for (idle, seconds) in [("600", 2), ("1", 4)] {
+    for (idle, seconds) in [("600", 2), ("2", 6)] {
         let arguments = ["--config", settings.to_str().unwrap(), "--redrive", "--dry-run", "--idle", idle];
         let mut bridge = Bridge::start(&arguments);
         std::thread::sleep(Duration::from_secs(seconds));
@@ -126,17 +126,18 @@ fn a_dry_run_whose_output_is_not_read_ends_by_a_signal() {
 fn a_limit_of_messages_holds_when_the_settings_are_read_again() {
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
-    assert_eq!(ce_with(&["send", &from], (0..8).map(event).collect::<String>()).status, 0);
+    assert_eq!(ce_with(&["send", &from], (0..16).map(event).collect::<String>()).status, 0);
     let (to, begun) = slow_hook(Duration::from_millis(500));
     let settings = file("bridge.yaml", format!("from: {from}?reject=drop\nto: {to}\nlimit: 1\n"));
-    let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap(), "--redrive", "-n", "4"]);
+    let mut bridge = Bridge::start(&["--config", settings.to_str().unwrap(), "--redrive", "-n", "12"]);
     begun.recv().unwrap();
     begun.recv().unwrap();
+    // It takes five seconds for the others.
     bridge.signal("-HUP");
     bridge.line("the settings were read again");
     let (status, text) = bridge.end();
     assert_eq!(status, Some(0), "{text}");
-    assert_eq!((begun.try_iter().count() + 2, broker.queue("rejected").len()), (4, 4), "{text}");
+    assert_eq!((begun.try_iter().count() + 2, broker.queue("rejected").len()), (12, 4), "{text}");
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn a_filtered_redrive_of_more_letters_than_it_may_hold_ends_and_says_so() {
         broker.url("orders")
     );
     let settings = file("bridge.yaml", settings);
-    let ran = ce(&["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--idle", "1"]);
+    let ran = ce(&["bridge", "--config", settings.to_str().unwrap(), "--redrive", "--idle", "4"]);
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.err.contains("no more than 5 messages can be held at once"), "{}", ran.err);
     assert_eq!(broker.queue("rejected").len(), 10);
@@ -167,7 +168,7 @@ fn a_filtered_redrive_of_more_letters_than_its_broker_sends_ends_and_says_so() {
         0
     );
     let ran =
-        ce(&["bridge", &from, &hook("204 No Content"), "--redrive", "--idle", "1", "--filter", "FALSE"]);
+        ce(&["bridge", &from, &hook("204 No Content"), "--redrive", "--idle", "4", "--filter", "FALSE"]);
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(
         ran.err.contains("5 messages were held until the end; there may be others at FROM"),
@@ -181,15 +182,19 @@ fn a_filtered_redrive_of_more_letters_than_its_broker_sends_ends_and_says_so() {
 #[test]
 fn a_redrive_that_holds_messages_at_its_end_says_that_there_may_be_others() {
     let broker = Broker::start().unwrap();
-    let from = broker.url("rejected");
-    assert_eq!(ce_with(&["send", &from], (0..3).map(event).collect::<String>()).status, 0);
-    let from = format!("{from}?reject=drop");
-    for (more, warnings) in [(&["--dry-run"][..], 1), (&["--filter", "FALSE"], 1), (&[], 0)] {
-        let to = hook("204 No Content");
-        let ran = ce(&[&["bridge", &from, &to, "--redrive", "--idle", "1"], more].concat());
+    let ends = |name: &str, more: &[&str], warnings| {
+        let from = broker.url(name);
+        assert_eq!(ce_with(&["send", &from], (0..3).map(event).collect::<String>()).status, 0);
+        let (from, to) = (format!("{from}?reject=drop"), hook("204 No Content"));
+        let ran = ce(&[&["bridge", &from, &to, "--redrive", "--idle", "4"], more].concat());
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert_eq!(ran.err.matches("3 messages were held until the end").count(), warnings, "{}", ran.err);
-    }
+    };
+    std::thread::scope(|all| {
+        all.spawn(|| ends("shown", &["--dry-run"], 1));
+        all.spawn(|| ends("filtered", &["--filter", "FALSE"], 1));
+        all.spawn(|| ends("moved", &[], 0));
+    });
 }
 
 /// A redrive by a timer would otherwise stay as a process of which nothing is known.
@@ -199,10 +204,10 @@ fn what_a_redrive_waits_for_is_said_once() {
     let from = broker.url("rejected");
     assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
     let to = hook("500 Internal Server Error");
-    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--idle", "1"]);
+    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--idle", "3"]);
     let line = bridge.line("waiting for another attempt at 2 messages");
     assert!(line.contains("the bridge is not idle before"), "{line}");
-    std::thread::sleep(Duration::from_secs(3)); // more looks
+    std::thread::sleep(Duration::from_secs(4)); // another look
     assert_eq!(bridge.child.try_wait().unwrap(), None);
     bridge.signal("-INT");
     let (status, text) = bridge.end();
@@ -217,7 +222,7 @@ fn a_bridge_whose_dead_letter_place_is_gone_is_not_idle_and_reports_the_letters(
     let broker = Broker::start().unwrap();
     let from = broker.url("rejected");
     let to = hook("400 Bad Request");
-    let mut bridge = Bridge::start(&[&format!("{from}?dead-letter=lost"), &to, "--redrive", "--idle", "3"]);
+    let mut bridge = Bridge::start(&[&format!("{from}?dead-letter=lost"), &to, "--redrive", "--idle", "6"]);
     broker.delete_queue("lost");
     assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
     bridge.line("waiting for the dead-letter place of 2 refused messages");

@@ -238,14 +238,14 @@ fn of_amqp() {
         ("", &["--peer", "java-4"], "cloudEvents:priority", "string"),
         ("?separator=underscore&strings=false", &["--peer", "java-4"], "cloudEvents_priority", "long"),
     ] {
-        let url = broker.url(&format!("orders{query}"));
+        let url = broker.url(&format!("others{query}"));
         let dry = ce_with(&[&["send", "--dry-run", &url], arguments].concat(), event);
         let properties = dry.lines()[0]["message"]["application-properties"].clone();
         let found = properties.as_array().unwrap().iter().find(|pair| pair[0] == name).unwrap();
         assert_eq!(found[1]["type"], ty, "{query} {arguments:?}");
         // What a client reads is of the same form.
         assert_eq!(ce_with(&[&["send", &url], arguments].concat(), event).status, 0);
-        let listened = ce(&["listen", "-v", url.split('?').next().unwrap(), "--idle", "1"]);
+        let listened = ce(&["listen", "-v", url.split('?').next().unwrap(), "--count", "1"]);
         assert!(listened.err.contains(&format!("\n  {name}: 3\n")), "{}", listened.err);
     }
 }

@@ -103,14 +103,13 @@ fn brokers_that_refuse_are_named_at_once() {
     let (one, two) = ("127.0.0.1:1", "127.0.0.1:9");
     let url = format!("kafka://{one},{two}/orders");
     for arguments in [&["send", url.as_str()][..], &["listen", url.as_str()]] {
-        let begin = Instant::now();
         let ran = ce(arguments);
         assert_eq!(ran.status, 3, "{}", ran.err);
         assert!(ran.err.contains("the brokers do not accept connections: "), "{}", ran.err);
         for broker in [one, two] {
             assert!(ran.err.contains(broker), "{}", ran.err);
         }
-        // The client alone reports after ten seconds or more.
-        assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+        // The client alone reports after ten seconds or more, and in other words.
+        assert!(!ran.err.contains("no answer in"), "{}", ran.err);
     }
 }

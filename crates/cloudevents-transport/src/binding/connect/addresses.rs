@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use tokio::net::{TcpListener, TcpSocket};
 
-    const LIMIT: Duration = Duration::from_secs(2);
+    const LIMIT: Duration = Duration::from_secs(10);
 
     /// An address at which nothing answers: as many connections wait as the system keeps.
     async fn dead() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
@@ -100,10 +100,10 @@ mod tests {
         assert_eq!(stream.peer_addr().unwrap(), alive.0);
         assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
         addresses.worked();
-        // From now on, it comes first.
+        // From now on, it comes first: the other one would take half the time.
         let begun = Instant::now();
         addresses.any(&[address, alive.0], LIMIT).await.unwrap();
-        assert!(begun.elapsed() < LIMIT / 4, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < LIMIT / 2, "{:?}", begun.elapsed());
         let error = addresses.any(&[address, address], LIMIT / 10).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
         assert_eq!(addresses.any(&[], LIMIT).await.unwrap_err().kind(), io::ErrorKind::NotFound);
