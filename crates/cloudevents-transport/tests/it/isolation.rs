@@ -182,6 +182,35 @@ async fn letters_of_one_partition_do_not_stop_the_others() {
     }
 }
 
+/// Nor does it hold its own back: small messages fit beside it.
+#[tokio::test(start_paused = true)]
+async fn a_large_letter_that_waits_holds_no_partition_back() {
+    let keys = keys().await;
+    let log = FakeLog::new(PARTITIONS);
+    let poison = keyed(0, &keys[0])
+        .into_builder()
+        .ty("poison")
+        .binary("application/octet-stream", vec![0_u8; 100 * SIZE]);
+    log.sender().send(&poison.build().unwrap()).await.unwrap();
+    log.sender().send_all((1..EACH).flat_map(|n| keys.iter().map(move |key| keyed(n, key)))).await.unwrap();
+    log.sink_declines(true);
+    let mut bounds = LogOptions::default().with_sink(log.sink());
+    bounds.waiting = Bounds { messages: usize::MAX, bytes: 1_000 * SIZE };
+    let (receiver, consumer) = log.receiver(DecodeOptions::strict(), bounds).unwrap();
+    let done = Mutex::new(0);
+    let handle = async |event: Event| {
+        if event.ty() == "poison" {
+            return Err(Failure::reject("as its type says"));
+        }
+        sleep(Duration::from_millis(10)).await;
+        assert!(held_back(&consumer).is_empty());
+        *done.lock().unwrap() += 1;
+        Ok(())
+    };
+    let all = until(|| *done.lock().unwrap() == PARTITIONS as usize * (EACH - 1));
+    receiver.run(handle).concurrency(100).until(all).await.unwrap();
+}
+
 /// What is held back everywhere shows as blocked.
 #[tokio::test(start_paused = true)]
 async fn where_all_partitions_are_held_back_it_is_blocked() {

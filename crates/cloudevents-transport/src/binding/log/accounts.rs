@@ -2,7 +2,7 @@
 
 use super::{ledger::Epoch, watermark::Watermark};
 use crate::{
-    Partition,
+    Bounds, Partition,
     binding::{Owner, Ownership},
 };
 use std::time::Duration;
@@ -24,7 +24,9 @@ pub(super) struct Account {
     pub(super) owner: Owner,
     pub(super) ownership: Ownership,
     /// Messages that are delivered and not settled, or on the way to the sink.
-    pub(super) outstanding: usize,
+    outstanding: usize,
+    /// Their bytes.
+    bytes: usize,
     /// Whether it is about to be revoked, so that nothing more is delivered.
     pub(super) leaving: bool,
     /// Nothing more of it is taken for now.
@@ -50,6 +52,21 @@ pub(super) struct Cut {
 }
 
 impl Account {
+    /// Messages that are delivered and not settled, or on the way to the sink.
+    pub(super) fn unsettled(&self) -> Bounds {
+        Bounds { messages: self.outstanding, bytes: self.bytes }
+    }
+
+    pub(super) fn delivered(&mut self, size: usize) {
+        self.outstanding = self.outstanding.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(size);
+    }
+
+    pub(super) fn returned(&mut self, size: usize) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+    }
+
     /// Whether a message that was taken after this number of cuts is still a message of the log.
     pub(super) fn has(&self, offset: u64, cuts: usize) -> bool {
         cuts == self.went_back
@@ -74,7 +91,10 @@ impl Account {
             from = cut.offset;
             holds
         });
+        // How large those were is not known: as large as the others.
+        let size = self.bytes.checked_div(self.outstanding).unwrap_or_default();
         self.outstanding = self.outstanding.saturating_sub(delivered);
+        self.bytes = self.outstanding.saturating_mul(size);
         self.marked = None;
     }
 
@@ -131,6 +151,7 @@ impl Accounts {
             ownership: owner.ownership(),
             owner,
             outstanding: 0,
+            bytes: 0,
             leaving: false,
             held_back: None,
         };

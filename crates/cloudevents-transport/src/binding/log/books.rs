@@ -99,10 +99,14 @@ impl Books {
         let shares = shares && self.accounts.iter().nth(1).is_some();
         // Letters that wait for the sink have a limit of their own.
         let Waiting { messages, bytes } = self.waiting;
-        let letters = room(options.waiting, Bounds { messages, bytes });
+        let letters = left(options.waiting, Bounds { messages, bytes });
         let shared = self.shared.as_ref().filter(|_| shares);
-        let room = shared.map(|(in_flight, _)| room(in_flight.bounds(), in_flight.used()).min(letters));
+        let room = shared.map(|(in_flight, _)| {
+            let used = in_flight.used();
+            fitting(left(in_flight.bounds(), used), used)
+        });
         for account in self.accounts.iter_mut() {
+            let room = room.map(|room| room.min(fitting(letters, account.unsettled())));
             if account.hold_back(options.max_lead, room)
                 && let Some((_, counters)) = &self.shared
             {
@@ -168,7 +172,7 @@ impl Books {
         let Some(account) = self.account(held) else {
             return Err(if closed { gone() } else { revoked(held) });
         };
-        account.outstanding = account.outstanding.saturating_sub(1);
+        account.returned(held.size);
         if closed {
             return Err(gone());
         }
@@ -234,14 +238,14 @@ impl Books {
     pub(super) fn delivered(&mut self, held: &Held) {
         self.outstanding = self.outstanding.saturating_add(1);
         if let Some(account) = self.account(held) {
-            account.outstanding = account.outstanding.saturating_add(1);
+            account.delivered(held.size);
         }
     }
 
     pub(super) fn returned(&mut self, held: &Held) {
         self.outstanding = self.outstanding.saturating_sub(1);
         if let Some(account) = self.account(held) {
-            account.outstanding = account.outstanding.saturating_sub(1);
+            account.returned(held.size);
         }
     }
 
@@ -266,9 +270,15 @@ fn far(now: Instant) -> Instant {
     now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
 }
 
-/// For how many more messages there is room, if they are as large as those that are there.
-fn room(bounds: Bounds, used: Bounds) -> usize {
-    let size = used.bytes.checked_div(used.messages).unwrap_or_default();
-    let bytes = bounds.bytes.saturating_sub(used.bytes).checked_div(size).unwrap_or(usize::MAX);
-    bounds.messages.saturating_sub(used.messages).min(bytes)
+fn left(bounds: Bounds, used: Bounds) -> Bounds {
+    Bounds {
+        messages: bounds.messages.saturating_sub(used.messages),
+        bytes: bounds.bytes.saturating_sub(used.bytes),
+    }
+}
+
+/// How many messages fit into this, if they are as large as those are on average.
+fn fitting(left: Bounds, those: Bounds) -> usize {
+    let size = those.bytes.checked_div(those.messages).unwrap_or_default();
+    left.bytes.checked_div(size).unwrap_or(usize::MAX).min(left.messages)
 }

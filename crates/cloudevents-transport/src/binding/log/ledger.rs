@@ -191,7 +191,8 @@ impl Ledger {
             }
         }
         let unsettled = |books: &Books| -> usize {
-            let of = |partition| books.accounts.of(partition).map_or(0, |account| account.outstanding);
+            let of =
+                |partition| books.accounts.of(partition).map_or(0, |account| account.unsettled().messages);
             partitions.iter().map(of).fold(0, usize::saturating_add)
         };
         books.threads = books.threads.saturating_add(1);
@@ -221,8 +222,9 @@ impl Ledger {
     /// behind it is an error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because
     /// the committed offset may not exist any more.
     pub fn take(&self, record: Record) -> Option<Incoming> {
-        let mut books = self.books();
         let Record { entry, epoch } = record;
+        let size = entry.received.size();
+        let mut books = self.books();
         let account = match epoch {
             Some(epoch) => books.accounts.under(epoch)?,
             None => books.accounts.of_mut(&entry.partition)?,
@@ -237,14 +239,13 @@ impl Ledger {
         let account = books.accounts.under(epoch)?;
         account.watermark.take(entry.offset);
         let (cuts, ownership) = (account.went_back, account.ownership.clone());
-        account.outstanding = account.outstanding.saturating_add(1);
+        account.delivered(size);
         books.outstanding = books.outstanding.saturating_add(1);
         if goes_back {
             self.0.notify(books);
         } else {
             drop(books);
         }
-        let size = entry.received.size();
         Some(self.deliver(Held { entry, epoch, cuts, ownership, attempt: 1, size, releases: 0 }))
     }
 
@@ -608,7 +609,7 @@ mod tests {
         assert!(ledger.redeliver().is_none() && ledger.due().is_none());
         let late = settle(held, Settlement::Accept).await.unwrap_err();
         assert_eq!((late.kind(), ledger.outstanding()), (ErrorKind::Revoked, 3));
-        assert_eq!(ledger.books().accounts.of(&partition).unwrap().outstanding, 3);
+        assert_eq!(ledger.books().accounts.of(&partition).unwrap().unsettled().messages, 3);
         for still in [kept, first] {
             settle(still, Settlement::Accept).await.unwrap();
         }
