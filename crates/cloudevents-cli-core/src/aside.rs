@@ -12,13 +12,17 @@ use std::{
 /// The most texts that wait to be written, as a rule. The oldest ones make room: what comes last says why the program ends.
 pub(crate) const WAITING: usize = 1024;
 
-/// How long standard error may be left unread at the end, and how long writing what waits may take in all.
+/// At the end: how long standard error may be left unread, and how long writing what waits may take in all.
 const UNREAD: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(10);
 
 /// Where texts go that a thread writes. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside(Arc<Shared>);
+pub(crate) struct Aside {
+    shared: Arc<Shared>,
+    /// How long standard error may be left unread at the end.
+    unread: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -47,7 +51,7 @@ impl Aside {
     fn to(mut out: impl Write + Send + 'static, errors: ErrorFormat, most: usize) -> Option<Self> {
         let state = Mutex::new(State { most, ..State::default() });
         let shared = Arc::new(Shared { state, ..Shared::default() });
-        let aside = Self(Arc::clone(&shared));
+        let aside = Self { shared: Arc::clone(&shared), unread: UNREAD };
         let write = move || {
             loop {
                 // If standard error is closed, nothing can be reported.
@@ -64,31 +68,31 @@ impl Aside {
 
     /// Writes a text. If too many wait, the oldest one is left out.
     pub(crate) fn write(&self, text: String) {
-        let mut state = self.0.state();
+        let mut state = self.shared.state();
         if state.waiting.len() >= state.most {
             state.waiting.pop_front();
             state.left_out = state.left_out.saturating_add(1);
         }
         state.waiting.push_back(text);
-        self.0.changed.notify_all();
+        self.shared.changed.notify_all();
     }
 
     /// Waits until everything is written, however long that takes.
     pub(crate) fn finish(&self) {
-        drop(self.0.changed.wait_while(self.0.state(), |state| state.is_busy()));
+        drop(self.shared.changed.wait_while(self.shared.state(), |state| state.is_busy()));
     }
 
     /// Waits until everything is written, as long as it is read, and for a limited time.
     pub(crate) fn flush(&self) {
         let end = Instant::now().checked_add(LAST);
-        let mut state = self.0.state();
+        let mut state = self.shared.state();
         while state.is_busy() && end.is_none_or(|end| Instant::now() < end) {
             let before = state.written;
             let unread = |state: &mut State| state.is_busy() && state.written == before;
             let (after, waited) = self
-                .0
+                .shared
                 .changed
-                .wait_timeout_while(state, UNREAD, unread)
+                .wait_timeout_while(state, self.unread, unread)
                 .unwrap_or_else(PoisonError::into_inner);
             if waited.timed_out() {
                 return;
@@ -177,13 +181,16 @@ mod tests {
     #[test]
     fn the_end_waits_for_a_reader_that_is_late_or_slow() {
         let (reader, writer) = io::pipe().unwrap();
-        let aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
+        let mut aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
+        // The reader takes longer in all, but never leaves it unread so long, however slow this machine is.
+        aside.unread = 4 * UNREAD;
+        let between = aside.unread / 50;
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let reading = thread::spawn(move || {
             thread::sleep(UNREAD / 4); // it is late
             let (mut reader, mut written, mut bytes) = (reader, 0, [0; 64 << 10]);
             loop {
-                thread::sleep(UNREAD / 50); // and slow
+                thread::sleep(between); // and slow
                 match io::Read::read(&mut reader, &mut bytes).unwrap() {
                     0 => return written,
                     read => written += read,
@@ -191,7 +198,7 @@ mod tests {
             }
         });
         aside.flush();
-        assert!(!aside.0.state().is_busy(), "everything is written");
+        assert!(!aside.shared.state().is_busy(), "everything is written");
         drop(reading); // the pipe stays open
     }
 
@@ -205,7 +212,7 @@ mod tests {
             read(reader, 3 * WAITING - 1)
         });
         aside.finish();
-        assert!(!aside.0.state().is_busy(), "everything is written");
+        assert!(!aside.shared.state().is_busy(), "everything is written");
         assert_eq!(reading.join().unwrap(), (Vec::from_iter(0..3 * WAITING), 0));
     }
 
@@ -216,7 +223,7 @@ mod tests {
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let begin = Instant::now();
         aside.flush();
-        assert!((UNREAD..5 * UNREAD).contains(&begin.elapsed()), "{:?}", begin.elapsed());
-        assert!(aside.0.state().is_busy());
+        assert!((UNREAD..LAST).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        assert!(aside.shared.state().is_busy());
     }
 }
