@@ -363,10 +363,11 @@ async fn a_worker_outlives_statements_that_the_server_cancels() {
         return;
     }
     let schema = schema().await;
+    // The tables are created by one that waits for the locks of other tests.
+    Outbox::new(store(&schema).await).enqueue(Entry::new("a", event(1))).await.unwrap();
     let mut impatient = config(&schema);
     impatient.options(format!("-csearch_path={schema} -cstatement_timeout=200"));
     let outbox = Outbox::new(PostgresStore::connect(impatient, NoTls).await.unwrap());
-    outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
     let mut other = client(&schema).await;
     let transaction = other.transaction().await.unwrap();
     transaction.batch_execute("LOCK TABLE ce_outbox IN ACCESS EXCLUSIVE MODE").await.unwrap();

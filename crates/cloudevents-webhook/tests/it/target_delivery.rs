@@ -304,7 +304,7 @@ async fn the_response_does_not_wait_for_a_store_that_hangs() {
     let (target, seen) = Target::accepting(with_token().idempotency(store)).await;
     let begin = Instant::now();
     assert_eq!(target.event("1").await.status, 204);
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
     // It is not recorded yet, and a duplicate is not handled.
     assert_eq!(target.event("1").await.status, 503);
     goes_on.add_permits(1);
