@@ -31,7 +31,7 @@ pub(super) const ALL: &[Behaviour] = &[
     ("a message without a reply is not answered", |place| {
         let mut client = place.client();
         client.subscribe(">", "1");
-        assert_eq!(client.received(), []);
+        client.received(); // what others say on a shared server
         let mut other = place.client();
         let subject = name();
         other.publish(&subject, "x");
