@@ -35,6 +35,8 @@ const DRAINED: usize = 64 << 10;
 const BODY: Duration = Duration::from_secs(2);
 /// The attempts that are kept.
 const ATTEMPTS: usize = 16;
+/// How long a token is good for that its source has given, before the source is called again.
+const IN_HAND: Duration = Duration::from_secs(1);
 
 /// Without a deadline.
 pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
@@ -258,7 +260,7 @@ impl Delivery {
         let mut left = options.timeout;
         let entry = &self.entry;
         let is_proven = || denied.is_some_and(|denied| entry.has_accepted_since(denied));
-        let mut turn = None;
+        let (mut turn, mut in_hand) = (None, None::<InHand>);
         loop {
             let admitted = Admitted::new(entry, entry.admitted(begin).await?);
             let grant = match entry.grant() {
@@ -297,12 +299,26 @@ impl Delivery {
                     Duration::ZERO,
                 ));
             }
+            // The last of the waits, before the place under the rate is taken: several that wait for it with their places would be sent at
+            // once. Before the wait for the rate, the token could expire in that.
+            let is_good = |in_hand: &InHand| in_hand.is_good_for(admitted.target());
+            let Some(InHand { token, .. }) = in_hand.take().filter(is_good) else {
+                let target = Arc::clone(admitted.target());
+                drop(admitted);
+                let begun = Instant::now();
+                match self.token(&target, within(left, latest)).await {
+                    Ok(token) => in_hand = Some(InHand { target, token, since: Instant::now() }),
+                    Err(failure) => return Ok(Err(failure)),
+                }
+                left = left.saturating_sub(begun.elapsed());
+                continue;
+            };
             entry.sends(interval);
             drop(turn);
             let was_accepted = is_proven();
             let begun = Instant::now();
-            let sent =
-                self.exchange(admitted.target(), grant.origin(), within(left, latest), may_renew).await;
+            let until = within(left, latest);
+            let sent = self.exchange(admitted.target(), token, grant.origin(), until, may_renew).await;
             // Unless another delivery was refused meanwhile.
             let is_proven = was_accepted && is_proven();
             match &sent {
@@ -336,6 +352,7 @@ impl Delivery {
     async fn exchange(
         &self,
         target: &Arc<Target>,
+        token: Option<Box<str>>,
         origin: &Origin,
         until: Instant,
         may_renew: bool,
@@ -348,7 +365,6 @@ impl Delivery {
             false => Some(Prepared::new(&self.outgoing, target, &self.shared).map_err(Failure::permanent)?),
         };
         let prepared = prepared.as_ref().unwrap_or(&self.prepared);
-        let token = self.token(target, until).await?;
         let Ready { parts, url, token } = prepared.attempt(target, token, origin, SystemTime::now())?;
         let response = client
             .request(Method::POST, &url)
@@ -399,6 +415,20 @@ impl Delivery {
             && token.zip(target.token.as_ref()).is_some_and(|(token, source)| source.refused(&token))
             && may_renew;
         Err(Failure { renewed, ..Failure::new(conclusion, error, Some(status)) })
+    }
+}
+
+/// What a target's source of tokens has given, if it has one.
+struct InHand {
+    target: Arc<Target>,
+    token: Option<Box<str>>,
+    since: Instant,
+}
+
+impl InHand {
+    /// Whether it is this target's, and no wait came between.
+    fn is_good_for(&self, target: &Arc<Target>) -> bool {
+        Arc::ptr_eq(&self.target, target) && self.since.elapsed() < IN_HAND
     }
 }
 

@@ -359,7 +359,7 @@ impl Entry {
         self.wait(interval, ahead, latest)?;
         match tokio::time::timeout_at(latest.into(), self.next.lock()).await {
             Ok(next) => Ok(Turn { _next: next, _waiting: waiting }),
-            Err(_) => Err(NotAdmitted::HeldBack(USED_UP, interval)),
+            Err(_) => Err(NotAdmitted::HeldBack(BEHIND, interval)),
         }
     }
 
@@ -398,6 +398,7 @@ impl Entry {
 const LATE: Duration = Duration::from_millis(10);
 
 const USED_UP: &str = "the rate that the target granted is used up";
+const BEHIND: &str = "those before it under the rate were not sent in time";
 
 /// The right to be the next delivery under the rate.
 pub(super) struct Turn<'a> {

@@ -20,6 +20,7 @@ mod message_signatures;
 mod providers;
 mod sender;
 mod sender_targets;
+mod sender_tokens;
 mod sender_waits;
 mod signatures;
 mod target_access;
