@@ -5,6 +5,7 @@ use super::{
     consumer::TURN,
     failure::failed,
     fetch,
+    position::Position,
     rebalance::{Group, add},
 };
 use cloudevents_core::Error;
@@ -45,17 +46,18 @@ pub(super) struct Commits {
 
 impl Commits {
     /// Starts the thread that commits, which ends when this is dropped. It looks for a broker with metadata of the first of these topics,
-    /// and for those that are unknown.
+    /// and for those that are unknown, or lack one of these partitions.
     pub(super) fn start(
         client: &Arc<BaseConsumer<Group>>,
         topics: Vec<String>,
+        partitions: Vec<(Partition, Position)>,
         interval: Duration,
     ) -> std::io::Result<Self> {
         let (lists, to_commit) = mpsc::channel();
         let client = Arc::clone(client);
         thread::Builder::new()
             .name("kafka commits".into())
-            .spawn(move || commit_all(&client, &topics, &to_commit))?;
+            .spawn(move || commit_all(&client, &topics, &partitions, &to_commit))?;
         Ok(Self { interval, lists, last: Instant::now(), requests: Vec::new(), failing_since: None })
     }
 
@@ -133,14 +135,19 @@ impl Commits {
 
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
 /// commits. While no broker can be reached, it looks for one.
-fn commit_all(client: &BaseConsumer<Group>, topics: &[String], lists: &mpsc::Receiver<Marks>) {
+fn commit_all(
+    client: &BaseConsumer<Group>,
+    topics: &[String],
+    partitions: &[(Partition, Position)],
+    lists: &mpsc::Receiver<Marks>,
+) {
     let mut looked = Instant::now();
     loop {
         if looked.elapsed() >= LOOK {
             if client.context().has_joined() && !client.context().misses_topics() {
                 client.context().state.look(client.client(), topics.first().map(String::as_str));
             }
-            fetch::look_for_unknown(client, topics);
+            fetch::look_for_unknown(client, topics, partitions);
             looked = Instant::now();
         }
         let marks = match lists.recv_timeout(LOOK) {

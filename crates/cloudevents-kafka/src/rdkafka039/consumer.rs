@@ -74,7 +74,7 @@ impl Consumer {
         }
         // What a pattern matches may come and go.
         let named = self.topics.iter().filter(|topic| !topic.starts_with('^')).cloned().collect();
-        match Commits::start(&client, named, self.commit_interval) {
+        match Commits::start(&client, named, self.partitions, self.commit_interval) {
             Ok(commits) => Polling { fetcher: self.fetcher, client, commits }.run(),
             Err(error) => {
                 handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));

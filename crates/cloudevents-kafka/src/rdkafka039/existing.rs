@@ -24,7 +24,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, timeout_at},
+};
 
 /// Creates a receiver over the program's own consumer, which has its own subscription or assignment,
 /// context and settings.
@@ -82,7 +85,8 @@ pub fn receiver_over<C: ConsumerContext + 'static>(
         interval: options.commit_interval.max(SHORTEST),
         due: Instant::now(),
         known: BTreeSet::new(),
-        marked: BTreeMap::new(),
+        marked: Marks::new(),
+        committing: None,
         paused: Vec::new(),
     };
     Ok(Receiver::new(LogReceiver::new(ledger, source), options.receiver))
@@ -90,6 +94,8 @@ pub fn receiver_over<C: ConsumerContext + 'static>(
 
 /// The minimum interval between commits.
 const SHORTEST: Duration = Duration::from_millis(10);
+
+type Marks = BTreeMap<Partition, u64>;
 
 struct Existing<C: ConsumerContext + 'static> {
     ledger: Ledger,
@@ -101,7 +107,9 @@ struct Existing<C: ConsumerContext + 'static> {
     /// The partitions that the ledger has.
     known: BTreeSet<Partition>,
     /// Marks that are not committed yet.
-    marked: BTreeMap<Partition, u64>,
+    marked: Marks,
+    /// The commit that is under way, with its marks. It takes a thread of the runtime until the broker answers, so there is one at a time.
+    committing: Option<JoinHandle<(Marks, Result<(), KafkaError>)>>,
     /// The partitions that the consumer does not fetch.
     paused: HeldBack,
 }
@@ -141,8 +149,9 @@ impl<C: ConsumerContext + 'static> Existing<C> {
         self.paused = wanted;
     }
 
-    /// Revokes the partitions that the consumer has not any more, and commits the marks of the others.
-    async fn commit_marks(&mut self) -> Result<(), Error> {
+    /// Revokes the partitions that the consumer has not any more, and begins to commit the marks of the others, unless a commit is under
+    /// way.
+    fn begin_commit(&mut self) -> Result<(), Error> {
         for mark in self.ledger.marks() {
             self.marked.insert(mark.partition, mark.offset);
         }
@@ -159,20 +168,26 @@ impl<C: ConsumerContext + 'static> Existing<C> {
             }
             stays
         });
-        if self.marked.is_empty() {
+        if self.marked.is_empty() || self.committing.is_some() {
             return Ok(());
         }
         let mut list = TopicPartitionList::new();
         self.marked.iter().for_each(|(partition, offset)| add(&mut list, partition, *offset));
-        let consumer = Arc::clone(&self.consumer);
+        let (consumer, marked) = (Arc::clone(&self.consumer), self.marked.clone());
         // The client reports no result for asynchronous commits.
-        let committed = tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync)).await;
-        match committed {
-            // No mark is added meanwhile. Until here, the next commit includes them, whether this one fails or is cancelled.
-            Ok(Ok(())) => self.marked.clear(),
-            Ok(Err(error)) => return Err(failed(error)),
-            Err(error) => return Err(Error::new(ErrorKind::Transport).with_detail(error.to_string())),
-        }
+        self.committing = Some(spawn_blocking(move || (marked, consumer.commit(&list, CommitMode::Sync))));
+        Ok(())
+    }
+
+    /// Waits for the commit that is under way, if one is. What was marked meanwhile, or not committed, is left to the next one.
+    async fn committed(&mut self) -> Result<(), Error> {
+        let Some(committing) = &mut self.committing else { return Ok(()) };
+        let ended = committing.await;
+        self.committing = None;
+        let (marks, result) =
+            ended.map_err(|error| Error::new(ErrorKind::Transport).with_detail(error.to_string()))?;
+        result.map_err(failed)?;
+        self.marked.retain(|partition, offset| marks.get(partition) != Some(offset));
         Ok(())
     }
 }
@@ -183,16 +198,19 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
         loop {
             self.pause();
             if self.due <= Instant::now() {
-                // Set before the commit, so that a cancelled commit is not retried without a pause.
                 self.due = Instant::now().checked_add(self.interval).unwrap_or(self.due);
-                if let Err(error) = self.commit_marks().await {
-                    if !is_passing(&error) {
-                        return Err(error);
-                    }
-                    tracing::warn!(%error, "a commit failed and is tried again");
-                }
+                told(self.begin_commit())?;
             }
-            match timeout_at(self.due, consumer.recv()).await {
+            let (due, is_committing) = (self.due, self.committing.is_some());
+            let received = tokio::select! {
+                biased;
+                committed = self.committed(), if is_committing => {
+                    told(committed)?;
+                    continue;
+                }
+                received = timeout_at(due, consumer.recv()) => received,
+            };
+            match received {
                 Ok(Ok(message)) => {
                     if let Some(record) = self.record(&message) {
                         return Ok(record);
@@ -210,7 +228,10 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
-        self.commit_marks().await
+        // It may lack marks.
+        told(self.committed().await)?;
+        self.begin_commit()?;
+        self.committed().await
     }
 }
 
@@ -236,6 +257,18 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-fn is_passing(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Transport)
+/// Logs the failure of a commit that the next one makes good.
+fn told(committed: Result<(), Error>) -> Result<(), Error> {
+    match committed {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Transport
+            ) =>
+        {
+            tracing::warn!(%error, "a commit failed and is tried again");
+            Ok(())
+        }
+        other => other,
+    }
 }

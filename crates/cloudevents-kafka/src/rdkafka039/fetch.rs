@@ -15,6 +15,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
+    metadata::MetadataTopic,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -99,23 +100,25 @@ pub(super) fn look_for_missing(
             let detail = format!("the topic `{topic}` does not exist");
             return missing(RDKafkaErrorCode::UnknownTopicOrPartition, detail);
         }
-        let count = known.partitions().len();
-        let is_there = |number: u32| usize::try_from(number).is_ok_and(|number| number < count);
-        let mut numbers = partitions.iter().map(|(partition, _)| partition);
-        let missed = numbers.find(|one| one.topic() == topic && !is_there(one.number()));
-        // With another error, it is not known how many there are.
-        if let (Some(partition), None) = (missed, code) {
-            let detail = format!(
-                "the topic `{topic}` has {count} partitions, and no partition {}",
-                partition.number()
-            );
+        if let Some(detail) = lacks(known, partitions) {
             return missing(RDKafkaErrorCode::UnknownPartition, detail);
         }
     }
     Ok(())
 }
 
-/// How long a topic that was there may be unknown: one that is deleted may be made again, and a broker that restarts may not know it yet.
+/// Which of the partitions the topic does not have.
+fn lacks(topic: &MetadataTopic, partitions: &[(Partition, Position)]) -> Option<String> {
+    let (name, count) = (topic.name(), topic.partitions().len());
+    let is_there = |number: u32| usize::try_from(number).is_ok_and(|number| number < count);
+    let mut numbers = partitions.iter().map(|(partition, _)| partition);
+    // With an error, it is not known how many there are.
+    let missed =
+        numbers.find(|one| topic.error().is_none() && one.topic() == name && !is_there(one.number()))?;
+    Some(format!("the topic `{name}` has {count} partitions, and no partition {}", missed.number()))
+}
+
+/// How long a topic that was there may be unknown, or lack a partition that was chosen: one that is deleted may be made again, and a broker that restarts may not know it yet.
 /// Also, how long the group has to assign its partitions again, once it is known.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
@@ -138,6 +141,13 @@ impl Unknown {
         self.lock().is_none()
     }
 
+    /// No broker has answered. What was noted counts from the next answer on.
+    fn unanswered(&self) {
+        if let Some(seen) = &mut *self.lock() {
+            seen.since = Instant::now();
+        }
+    }
+
     /// Notes whether all topics are known. Returns for how long that has been so, unless it is new.
     fn note(&self, all_known: bool) -> Option<Duration> {
         let mut seen = self.lock();
@@ -155,8 +165,12 @@ impl Unknown {
     }
 }
 
-/// Asks for these topics while one is unknown. It is an error if it is for long. Blocks for a second per topic at most.
-pub(super) fn look_for_unknown(client: &BaseConsumer<Group>, topics: &[String]) {
+/// Asks for these topics and partitions while one is unknown. It is an error if it is for long. Blocks for a second per topic at most.
+pub(super) fn look_for_unknown(
+    client: &BaseConsumer<Group>,
+    topics: &[String],
+    partitions: &[(Partition, Position)],
+) {
     let group = client.context();
     if group.unknown.is_over() {
         return;
@@ -167,14 +181,18 @@ pub(super) fn look_for_unknown(client: &BaseConsumer<Group>, topics: &[String]) 
         group.state.lost(&error);
     }
     for topic in topics {
-        let Ok(metadata) = client.fetch_metadata(Some(topic), LOOK) else { return };
-        let code = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
-        if is_unknown_topic(code) {
+        let Ok(metadata) = client.fetch_metadata(Some(topic), LOOK) else {
+            return group.unknown.unanswered();
+        };
+        let Some(known) = metadata.topics().first() else { continue };
+        let gone = match is_unknown_topic(known.error().map(RDKafkaErrorCode::from)) {
+            true => Some(format!("the topic `{topic}` does not exist any more")),
+            false => lacks(known, partitions),
+        };
+        if let Some(gone) = gone {
             if group.unknown.note(false).is_some_and(|time| time >= UNKNOWN_FOR) {
                 *group.unknown.lock() = Some(Seen { all_known: false, since: Instant::now() });
-                group
-                    .handover
-                    .fail(error.with_detail(format!("the topic `{topic}` does not exist any more")));
+                group.handover.fail(error.with_detail(gone));
             }
             return;
         }
@@ -227,7 +245,9 @@ fn judge(error: KafkaError, group: &Group) -> Step {
     if is_login(&error) {
         return group.refusals.are_final().map_or(Step::Other, Step::Error);
     }
-    if is_unknown_topic(error.rdkafka_error_code()) {
+    let code = error.rdkafka_error_code();
+    // A partition, where the topic was made again with fewer.
+    if is_unknown_topic(code) || code == Some(RDKafkaErrorCode::UnknownPartition) {
         group.misses(error);
         return Step::Other;
     }

@@ -9,7 +9,7 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
 
-const DROPPING: &str = "&reject=drop&session.timeout.ms=2500&heartbeat.interval.ms=300";
+const DROPPING: &str = "&reject=drop&session.timeout.ms=4000&heartbeat.interval.ms=300";
 
 async fn filled(partitions: u16, count: usize) -> Topic {
     let topic = Topic::new(partitions);
@@ -286,7 +286,7 @@ async fn a_consumer_of_the_programs_own() {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "2500")
+            .set("session.timeout.ms", "4000")
             .set("heartbeat.interval.ms", "300")
             .create()
             .unwrap();
@@ -350,6 +350,47 @@ async fn a_cancelled_commit_of_the_programs_own_consumer_loses_no_mark() {
     assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(3)]);
 }
 
+/// While the coordinator does not answer, one commit waits for it, and not one for each settlement: each takes a thread of the program's.
+#[test]
+fn commits_of_the_programs_own_consumer_do_not_pile_up() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).max_blocking_threads(8).enable_all().build().unwrap().block_on(async {
+        let broker = Broker::start().unwrap();
+        let topic = Topic::on(&broker, 1);
+        const COUNT: usize = 100;
+        soon(topic.sender().await.send_all((0..COUNT).map(|number| event(number, "k")))).await.unwrap();
+        let consumer: StreamConsumer = config(&topic.servers)
+            .set("group.id", topic.group())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&topic.name]).unwrap();
+        let mut options = KafkaReceiverOptions::default();
+        options.log = LogOptions::default().dropping_rejected();
+        options.commit_interval = Duration::ZERO;
+        let mut receiver = receiver_over(consumer, options).unwrap();
+        let mut held = Vec::new();
+        for _ in 0..COUNT {
+            held.push(next(&mut receiver).await);
+        }
+        broker.answer_after(Duration::from_secs(10)).unwrap();
+        // Each settlement drops what `next` waits for, and it begins anew.
+        for delivery in held {
+            delivery.accept().await.unwrap();
+            assert!(timeout(Duration::from_millis(20), receiver.next()).await.is_err());
+        }
+        timeout(Duration::from_secs(5), tokio::task::spawn_blocking(|| ()))
+            .await
+            .expect("a thread is free")
+            .unwrap();
+        broker.answer_after(Duration::ZERO).unwrap();
+        soon(receiver.drain(PATIENCE)).await.unwrap();
+        assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(COUNT as i64)]);
+    });
+}
+
 /// What moves to another member is not this one's any more, although nothing of it was settled meanwhile.
 #[tokio::test]
 async fn a_partition_that_leaves_the_programs_own_consumer_is_revoked() {
@@ -361,7 +402,7 @@ async fn a_partition_that_leaves_the_programs_own_consumer_is_revoked() {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "2500")
+            .set("session.timeout.ms", "4000")
             .set("heartbeat.interval.ms", "300")
             .create()
             .unwrap();

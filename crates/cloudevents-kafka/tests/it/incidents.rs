@@ -69,8 +69,9 @@ impl Venue for Place {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = KafkaReceiverOptions::from(options);
         options.config.set("socket.timeout.ms", self.silence());
+        // A session outlasts the stall that is to cost nothing, also of four seconds on a busy machine.
         let url = self.url(&format!(
-            "group={}&reject=drop&session.timeout.ms=2500&heartbeat.interval.ms=300",
+            "group={}&reject=drop&session.timeout.ms=5000&heartbeat.interval.ms=300",
             self.topic.group()
         ));
         receiver(&url, options).await

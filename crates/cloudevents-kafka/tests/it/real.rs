@@ -109,6 +109,18 @@ async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginnin
     assert_eq!(committed, [Some(ends[0])]);
 }
 
+/// Nothing more comes of it, and the client says so once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chosen_partition_that_is_gone_is_an_error() {
+    let Some(topic) = Topic::real(6).await else { return skipped() };
+    let more = "&partitions=5&topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200";
+    let mut receiver = topic.receiver_with(more, KafkaReceiverOptions::default()).await;
+    topic.make_again(3).await;
+    let error = tokio::time::timeout(2 * PATIENCE, receiver.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.to_string().contains("no partition 5"), "{error}");
+}
+
 /// Also what came before the client knew it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_is_added_is_read_from_its_beginning_by_a_group_that_starts_at_the_end() {

@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///   one. A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
 /// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
 ///   four partitions for every name that it sends to, although Kafka refuses names with other characters than `a-zA-Z0-9._-`.
+/// - What an idempotent producer sends again, as the response was lost, is stored again.
 /// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.

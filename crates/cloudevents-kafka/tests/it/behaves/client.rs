@@ -9,6 +9,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     message::{Header, Headers, OwnedHeaders, OwnedMessage},
+    metadata::MetadataPartition,
     producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
     types::RDKafkaErrorCode,
 };
@@ -55,13 +56,29 @@ impl Place {
         let Some(broker) = &self.embedded else {
             let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
             let new = NewTopic::new(topic, partitions.into(), TopicReplication::Fixed(1));
-            let created = run(admin.create_topics([&new], &AdminOptions::new())).unwrap();
-            return created.into_iter().try_for_each(|created| created.map(drop)).map_err(|(_, code)| code);
+            let created = run(admin.create_topics([&new], &AdminOptions::new())).unwrap().remove(0);
+            created.map_err(|(_, code)| code)?;
+            self.until_known(topic, partitions.into());
+            return Ok(());
         };
         broker.create_topic(topic, partitions).map_err(|error| {
             let source = std::error::Error::source(&error).unwrap();
             source.downcast_ref::<KafkaError>().unwrap().rdkafka_error_code().unwrap()
         })
+    }
+
+    /// Waits until clients see a topic of a real broker, which may confirm it earlier.
+    fn until_known(&self, topic: &str, partitions: usize) {
+        let (client, begin): (BaseConsumer, _) = (self.config().create().unwrap(), Instant::now());
+        let seen = || {
+            let metadata = client.fetch_metadata(Some(topic), PATIENCE).unwrap();
+            let led = |known: &&MetadataPartition| known.error().is_none() && known.leader() >= 0;
+            metadata.topics()[0].partitions().iter().filter(led).count()
+        };
+        while seen() < partitions {
+            assert!(begin.elapsed() < PATIENCE, "nobody sees {topic}");
+            std::thread::sleep(Duration::from_millis(20)); // between two looks
+        }
     }
 
     pub(super) fn producer(&self) -> Sending {

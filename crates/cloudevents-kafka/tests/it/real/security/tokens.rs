@@ -113,7 +113,10 @@ async fn tokens_are_renewed_before_they_expire() {
     // Four calls are more than 9 seconds, and the broker requires a valid token every 2 seconds.
     let identities = [Identity::new(8, 8, 4), Identity::new(8, 8, 4)];
     let sender = work_until(&topic, &listener, identities.each_ref(), 4).await;
-    assert_eq!(sender.metrics().disconnects, 0);
+    // Without a renewal, each call but the first follows a refusal, which ends a connection. One or two may end all the same: the client
+    // sends its token again 200 ms before the broker requires it, and a busy machine may take that long.
+    let disconnects = sender.metrics().disconnects;
+    assert!(disconnects < 3, "{disconnects} connections ended");
 }
 
 /// Here the client does not expect that its token will be refused, and has to replace it.
