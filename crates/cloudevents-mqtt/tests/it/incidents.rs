@@ -109,7 +109,7 @@ async fn a_session_with_a_backlog_is_resumed_over_a_slow_line() {
         let topic = Topic::new(&broker.url(""), "5", Patience::LONG);
         let open = async || {
             let mut options = MqttReceiverOptions::from(ReceiverOptions::default());
-            options.connection.connect_timeout = Duration::from_secs(3);
+            options.connection.connect_timeout = Duration::from_secs(5);
             receiver(&topic.url("&client=slow&reject=drop&session=10m"), options).await.unwrap()
         };
         open().await.drain(Duration::from_secs(10)).await.unwrap();
