@@ -1,6 +1,6 @@
-//! Acknowledges deliveries: `basic.ack`, neighbours together, and `basic.nack`.
+//! Counts deliveries, and acknowledges them: `basic.ack`, neighbours together, and `basic.nack`.
 
-use super::failure;
+use super::{failure, stream::Watched};
 use cloudevents_core::Error;
 use futures_util::task::noop_waker_ref;
 use lapin::{
@@ -8,21 +8,23 @@ use lapin::{
     options::{BasicAckOptions, BasicNackOptions},
 };
 use std::{
-    collections::VecDeque,
+    collections::BTreeSet,
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 /// Settles deliveries of one channel.
 pub(super) struct Settling {
     channel: Channel,
-    unsettled: Mutex<Unsettled>,
+    watched: Arc<Watched>,
+    /// Held while frames are handed over: one that includes all before it must not pass those.
+    order: Mutex<()>,
 }
 
 impl Settling {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self { channel, unsettled: Mutex::default() }
+    pub(super) fn new(channel: Channel, watched: Arc<Watched>) -> Self {
+        Self { channel, watched, order: Mutex::default() }
     }
 
     pub(super) fn channel(&self) -> &Channel {
@@ -31,16 +33,19 @@ impl Settling {
 
     /// Acknowledges these deliveries, neighbours together.
     pub(super) fn accept(&self, numbers: impl Iterator<Item = u64>) -> Result<(), Error> {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.settle(numbers, &mut |Ack { number, multiple }| {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let acks = self.watched.deliveries().settle(numbers.collect());
+        acks.into_iter().try_for_each(|Ack { number, multiple }| {
             hand_over(self.channel.basic_ack(number, BasicAckOptions { multiple }))
         })
     }
 
     /// Returns these deliveries to the queue, or gives them up.
     pub(super) fn refuse(&self, numbers: impl Iterator<Item = u64>, requeue: bool) -> Result<(), Error> {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.settle_one_by_one(numbers, &mut |Ack { number, .. }| {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers: Vec<u64> = numbers.collect();
+        self.watched.deliveries().forget(&numbers);
+        numbers.into_iter().try_for_each(|number| {
             hand_over(self.channel.basic_nack(number, BasicNackOptions { multiple: false, requeue }))
         })
     }
@@ -63,69 +68,61 @@ struct Ack {
     multiple: bool,
 }
 
-/// The deliveries of a channel, which are numbered from 1.
+/// The unsettled deliveries of a connection, all on the channel of its only consumer.
 #[derive(Debug, Default)]
-struct Unsettled {
-    /// How many deliveries are settled without a gap.
-    settled: u64,
-    /// Whether each of the following is settled. The first is not.
-    after: VecDeque<bool>,
+pub(super) struct Deliveries {
+    open: BTreeSet<u64>,
+    /// The number of the last delivery. The broker counts from 1.
+    last: u64,
+    /// How many may be open. None before something is consumed.
+    most: usize,
 }
 
-impl Unsettled {
+impl Deliveries {
+    /// How much more than the prefetch is taken. A quorum queue sends again what is unsettled when it has lost the consumer's node and sees
+    /// it again, over the same channel.
+    const MORE: usize = 8;
+
+    /// Takes deliveries from now on.
+    pub(super) fn take(&mut self, prefetch: u16) {
+        self.most = usize::from(prefetch).saturating_mul(Self::MORE);
+    }
+
+    /// The broker sends a delivery. An error ends the connection: lapin would keep whatever comes.
+    pub(super) fn begin(&mut self, number: u64) -> Result<(), Error> {
+        if number <= self.last {
+            let last = self.last;
+            return Err(failure::disconnected(format!(
+                "the broker numbers a delivery {number} after {last}"
+            )));
+        }
+        self.last = number;
+        self.open.insert(number);
+        if self.open.len() > self.most {
+            let most = self.most;
+            return Err(failure::disconnected(format!(
+                "the broker sends more than {most} unsettled messages, {} times the prefetch",
+                Self::MORE
+            )));
+        }
+        Ok(())
+    }
+
     /// Settles these deliveries with as few acknowledgements as possible.
-    fn settle(
-        &mut self,
-        numbers: impl Iterator<Item = u64>,
-        send: &mut dyn FnMut(Ack) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut numbers: Vec<u64> = numbers.collect();
-        numbers.iter().for_each(|number| self.mark(*number));
-        self.advance();
+    fn settle(&mut self, numbers: Vec<u64>) -> Vec<Ack> {
+        self.forget(&numbers);
         // All before this number are settled: those by these deliveries, the others earlier.
-        let (mut count, mut last) = (0_u32, 0);
-        numbers.retain(|number| {
-            let before = *number <= self.settled;
-            if before {
-                (count, last) = (count.saturating_add(1), last.max(*number));
-            }
-            !before
-        });
-        if count > 0 {
-            send(Ack { number: last, multiple: count > 1 })?;
-        }
-        numbers.into_iter().try_for_each(|number| send(Ack { number, multiple: false }))
+        let first = self.open.first().copied().unwrap_or(u64::MAX);
+        let (before, after): (Vec<u64>, Vec<u64>) = numbers.into_iter().partition(|number| *number < first);
+        let last = before.iter().max().map(|last| Ack { number: *last, multiple: before.len() > 1 });
+        let apart = after.into_iter().map(|number| Ack { number, multiple: false });
+        last.into_iter().chain(apart).collect()
     }
 
-    /// Settles these deliveries, each by itself.
-    fn settle_one_by_one(
-        &mut self,
-        mut numbers: impl Iterator<Item = u64>,
-        send: &mut dyn FnMut(Ack) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let sent = numbers.try_for_each(|number| {
-            self.mark(number);
-            send(Ack { number, multiple: false })
-        });
-        self.advance();
-        sent
-    }
-
-    fn mark(&mut self, number: u64) {
-        let Some(index) = number.checked_sub(self.settled.saturating_add(1)) else { return };
-        let Ok(index) = usize::try_from(index) else { return };
-        if index >= self.after.len() {
-            self.after.resize(index.saturating_add(1), false);
-        }
-        if let Some(settled) = self.after.get_mut(index) {
-            *settled = true;
-        }
-    }
-
-    fn advance(&mut self) {
-        while self.after.front() == Some(&true) {
-            self.after.pop_front();
-            self.settled = self.settled.saturating_add(1);
+    /// These deliveries are settled, each by itself.
+    fn forget(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            self.open.remove(number);
         }
     }
 }
@@ -133,39 +130,58 @@ impl Unsettled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
 
-    fn acks(unsettled: &mut Unsettled, numbers: &[u64]) -> Vec<(u64, bool)> {
-        let mut sent = Vec::new();
-        let send = &mut |ack: Ack| {
-            sent.push((ack.number, ack.multiple));
-            Ok(())
-        };
-        unsettled.settle(numbers.iter().copied(), send).unwrap();
-        sent
+    /// Deliveries with these numbers.
+    fn deliveries(numbers: impl Iterator<Item = u64>) -> Deliveries {
+        let mut deliveries = Deliveries::default();
+        deliveries.take(100);
+        for number in numbers {
+            deliveries.begin(number).unwrap();
+        }
+        deliveries
+    }
+
+    fn acks(deliveries: &mut Deliveries, numbers: &[u64]) -> Vec<(u64, bool)> {
+        deliveries.settle(numbers.to_vec()).iter().map(|ack| (ack.number, ack.multiple)).collect()
     }
 
     #[test]
     fn neighbours_are_acknowledged_together() {
-        let mut unsettled = Unsettled::default();
-        assert_eq!(acks(&mut unsettled, &[1, 2, 3]), [(3, true)]);
-        assert_eq!(acks(&mut unsettled, &[4]), [(4, false)]);
+        let mut deliveries = deliveries(1..=9);
+        assert_eq!(acks(&mut deliveries, &[1, 2, 3]), [(3, true)]);
+        assert_eq!(acks(&mut deliveries, &[4]), [(4, false)]);
         // 5 is open, so nothing behind it is acknowledged with others.
-        assert_eq!(acks(&mut unsettled, &[7, 6]), [(7, false), (6, false)]);
-        assert_eq!(acks(&mut unsettled, &[9, 5, 8]), [(9, true)]);
-        assert_eq!(unsettled.after.len(), 0);
+        assert_eq!(acks(&mut deliveries, &[7, 6]), [(7, false), (6, false)]);
+        assert_eq!(acks(&mut deliveries, &[9, 5, 8]), [(9, true)]);
+        assert_eq!(deliveries.open.len(), 0);
     }
 
     #[test]
     fn what_was_refused_is_settled() {
-        let mut unsettled = Unsettled::default();
-        let mut sent = Vec::new();
-        let send = &mut |ack: Ack| {
-            sent.push((ack.number, ack.multiple));
-            Ok(())
-        };
-        unsettled.settle_one_by_one([2, 1].into_iter(), send).unwrap();
-        assert_eq!(sent, [(2, false), (1, false)]);
-        assert_eq!(acks(&mut unsettled, &[4, 3]), [(4, true)]);
+        let mut deliveries = deliveries(1..=4);
+        deliveries.forget(&[2, 1]);
+        assert_eq!(acks(&mut deliveries, &[4, 3]), [(4, true)]);
+    }
+
+    #[test]
+    fn any_growing_numbers_are_deliveries() {
+        let mut deliveries = deliveries([5, 6, 1 << 46, u64::MAX].into_iter());
+        assert_eq!(acks(&mut deliveries, &[1 << 46, 5]), [(5, false), (1 << 46, false)]);
+        assert_eq!(acks(&mut deliveries, &[u64::MAX, 6]), [(6, false), (u64::MAX, false)]);
+    }
+
+    #[test]
+    fn a_broker_that_is_broken_is_not_believed() {
+        for (before, number) in [(0..0, 0), (1..2, 0), (1..2, 1), (1..801, 801)] {
+            let error = deliveries(before).begin(number).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Disconnected, "{number}: {error}");
+        }
+        // Nothing is consumed here.
+        assert!(Deliveries::default().begin(1).is_err());
+        let mut deliveries = deliveries(1..801);
+        deliveries.forget(&[700]);
+        assert!(deliveries.begin(801).is_ok());
     }
 
     /// Settles numbers in any order and grouping; a broker that understands the acknowledgements has settled
@@ -181,8 +197,7 @@ mod tests {
         };
         for _ in 0..200 {
             let mut open: Vec<u64> = (1..=40).collect();
-            let (mut unsettled, mut broker) =
-                (Unsettled::default(), (1..=40).collect::<std::collections::BTreeSet<u64>>());
+            let (mut unsettled, mut broker) = (deliveries(1..=40), (1..=40).collect::<BTreeSet<u64>>());
             while !open.is_empty() {
                 let count = 1 + next() as usize % open.len().min(7);
                 let group: Vec<u64> = (0..count).map(|_| open.remove(next() as usize % open.len())).collect();

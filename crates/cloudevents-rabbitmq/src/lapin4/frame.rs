@@ -4,7 +4,7 @@
 //! lapin reads them by recursion. A table may have a key twice, of which lapin keeps one. All are repaired
 //! without changing lengths, so that the event shows the mistake, or a foreign header has another name.
 
-use super::{options::Limit, refusal::RabbitRefusal, returns::NUMBER};
+use super::{refusal::RabbitRefusal, returns::NUMBER};
 use cloudevents_core::Error;
 use lapin::{
     protocol::{
@@ -18,6 +18,7 @@ use std::collections::HashSet;
 
 pub(super) const METHOD_FRAME: u8 = 1;
 pub(super) const HEADER_FRAME: u8 = 2;
+pub(super) const BODY_FRAME: u8 = 3;
 /// The last byte of every frame.
 #[cfg(test)]
 const FRAME_END: u8 = 0xce;
@@ -55,14 +56,11 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     Ok(Some(payload.saturating_add(OVERHEAD)))
 }
 
-/// Makes the properties of a whole frame readable. What is not understood stays as it is.
-///
-/// A message that the limit does not take is an error of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge): lapin would collect it.
-pub(super) fn repair(frame: &mut [u8], limit: &Limit) -> Result<(), Error> {
-    let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return Ok(()) };
-    limit.take(head.last_chunk().map_or(0, |size| u64::from_be_bytes(*size)))?;
+/// Makes the properties of a whole frame readable, and returns the size of the body. What is not understood stays as it is.
+pub(super) fn repair(frame: &mut [u8]) -> u64 {
+    let Some((head, rest)) = frame.split_at_mut_checked(BEFORE_PROPERTIES) else { return 0 };
     properties(rest);
-    Ok(())
+    head.last_chunk().map_or(0, |size| u64::from_be_bytes(*size))
 }
 
 /// The channel of a frame.
@@ -76,9 +74,16 @@ pub(super) fn returned(frame: &[u8]) -> Option<RabbitRefusal> {
     method.strip_prefix(&[0, 60, 0, 50])?;
     Some(match parse_class(method) {
         Ok((_, AMQPClass::Basic(AMQPMethod::Return(returned)))) => RabbitRefusal::returned(&returned),
-        // lapin ends the connection at what it cannot read.
+        // It may be any message.
         _ => RabbitRefusal::Unrecognized,
     })
+}
+
+/// The number of a delivery, if this whole frame is `basic.deliver`.
+pub(super) fn delivered(frame: &[u8]) -> Option<u64> {
+    let (METHOD_FRAME, Some(method)) = (*frame.first()?, frame.get(HEAD..)) else { return None };
+    let (consumer, rest) = method.strip_prefix(&[0, 60, 0, 60])?.split_first()?;
+    rest.get(usize::from(*consumer)..)?.first_chunk().map(|number| u64::from_be_bytes(*number))
 }
 
 /// The number that a message was published with, in a whole frame with its properties, which are readable.
@@ -224,6 +229,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lapin4::options::Limit;
     use cloudevents_core::ErrorKind;
     use lapin::types::{AMQPValue, FieldTable, parsing::parse_field_table};
 
@@ -243,7 +249,7 @@ mod tests {
         let mut frame = [head, payload, vec![FRAME_END]].concat();
         let before = frame.len();
         assert_eq!(length(&frame).unwrap(), Some(before));
-        repair(&mut frame, &Limit::new(1)).unwrap();
+        assert_eq!(repair(&mut frame), 1);
         assert_eq!(frame.len(), before);
         let (rest, table) = parse_field_table(&frame[BEFORE_PROPERTIES + 2..]).unwrap();
         assert_eq!(rest, [FRAME_END]);
@@ -314,6 +320,16 @@ mod tests {
     }
 
     #[test]
+    fn deliveries_have_their_number() {
+        let frame = |method: &[u8]| [&[METHOD_FRAME, 0, 1, 0, 0, 0, 0][..], method, &[FRAME_END]].concat();
+        let number = |number: u64| [&[0, 60, 0, 60, 1, b't'][..], &number.to_be_bytes(), &[0, 0, 0]].concat();
+        assert_eq!(delivered(&frame(&number(7))), Some(7));
+        assert_eq!(delivered(&frame(&number(u64::MAX))), Some(u64::MAX));
+        assert_eq!(delivered(&frame(&[0, 60, 0, 60, 9, b't'])), None);
+        assert_eq!(delivered(&frame(&[0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 1])), None);
+    }
+
+    #[test]
     fn what_is_too_large_is_an_error() {
         let frame = |size: u64| {
             let mut frame =
@@ -322,11 +338,12 @@ mod tests {
             frame
         };
         let limit = Limit::new(10);
-        assert!(repair(&mut frame(80), &limit).is_ok() && !limit.is_exceeded());
-        assert_eq!(repair(&mut frame(81), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
+        let take = |size| limit.take(repair(&mut frame(size)));
+        assert!(take(80).is_ok() && !limit.is_exceeded());
+        assert_eq!(take(81).unwrap_err().kind(), ErrorKind::TooLarge);
         // The next connection takes what RabbitMQ can send.
-        assert!(repair(&mut frame(512 << 20), &limit).is_ok());
-        assert_eq!(repair(&mut frame((512 << 20) + 1), &limit).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert!(take(512 << 20).is_ok());
+        assert_eq!(take((512 << 20) + 1).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(limit.check(&[0; 11]).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(length(&[3, 0, 1, 0x7f, 0, 0, 0]).unwrap_err().kind(), ErrorKind::Disconnected);
         assert_eq!(length(&[3, 0, 1, 0, 0, 0]).unwrap(), None);
@@ -336,8 +353,8 @@ mod tests {
         #[test]
         fn never_panics(mut bytes: Vec<u8>) {
             let _ = length(&bytes);
-            let _ = repair(&mut bytes, &Limit::new(u64::MAX));
-            let _ = (channel(&bytes), returned(&bytes), number(&bytes));
+            let _ = repair(&mut bytes);
+            let _ = (channel(&bytes), delivered(&bytes), returned(&bytes), number(&bytes));
         }
     }
 }

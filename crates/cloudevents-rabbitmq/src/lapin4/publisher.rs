@@ -268,7 +268,6 @@ impl Future for Answer {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Returned messages that lapin adds to a confirmation can be those of others.
         Poll::Ready(match ready!(self.confirmation.poll_unpin(context)) {
             Ok(Confirmation::Ack(_)) => match self.publication.as_ref().map_or(Ok(()), Publication::check) {
                 Ok(()) => Ok(Receipt::new().with_place(Arc::clone(&self.place))),

@@ -1,10 +1,10 @@
 //! Which of the published messages the broker returned.
 //!
-//! The broker returns a message that no queue gets before it confirms it, and without the number by which it confirms. lapin gives it to
-//! the next confirmation, which can be that of another message. And the broker may change what it returns: RabbitMQ's message interceptors
-//! set headers and the property `timestamp`. So each mandatory message is sent with a number of its own in a header, which the
-//! [socket](super::stream) reads before lapin does: when a confirmation is handled, it is known whether its message was returned. A
-//! returned message without such a number fails every message that is on its way, since it may be any of them.
+//! The broker returns a message that no queue gets before it confirms it, and without the number by which it confirms. lapin would keep it,
+//! and give it to the next confirmation, which can be that of another message. And the broker may change what it returns: RabbitMQ's
+//! message interceptors set headers and the property `timestamp`. So each mandatory message is sent with a number of its own in a header,
+//! which the [socket](super::stream) reads; it hands nothing of the message to lapin. When a confirmation is handled, it is known whether
+//! its message was returned. A returned message without such a number fails every message that is on its way, since it may be any of them.
 
 use super::refusal::RabbitRefusal;
 use std::{

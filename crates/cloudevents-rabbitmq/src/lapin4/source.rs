@@ -72,11 +72,12 @@ impl Linking {
         let prefetch = self.target.limit.prefetch(self.prefetch);
         let limits = channel.basic_qos(prefetch, BasicQosOptions::default()).await;
         limits.map_err(failure::refusal)?;
+        connected.watched.deliveries().take(prefetch);
         let tag = short("the consumer tag", &format!("cloudevents-{}", random()))?;
         let arguments = arguments(self.declare);
         let consumer = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), arguments).await;
         let consumer = consumer.map_err(failure::refusal)?;
-        let settling = Settling::new(channel);
+        let settling = Settling::new(channel, Arc::clone(&connected.watched));
         Ok(Source {
             consumer,
             kept: VecDeque::new(),
@@ -201,7 +202,7 @@ impl QueueSource for Source {
         }
     }
 
-    /// Only reading shows that the broker has cancelled the consumer. The prefetch bounds what comes before that.
+    /// Only reading shows that the broker has cancelled the consumer. The socket bounds what comes before that.
     async fn tend(&mut self) -> Error {
         loop {
             match self.read().await {

@@ -2,11 +2,12 @@
 //!
 //! lapin ends the connection when it cannot read the properties of a message. The broker then delivers the
 //! message again, to the same end. So properties are made readable here, in place: see
-//! [`frame`](super::frame). And returned messages are recognized here, before lapin handles their confirmations:
-//! see [`returns`](super::returns).
+//! [`frame`](super::frame). And returned messages end here, before lapin handles their confirmations: see
+//! [`returns`](super::returns). lapin reads whatever comes, so deliveries are counted here, too.
 
 use super::{
-    frame::{self, HEADER_FRAME, METHOD_FRAME, OVERHEAD},
+    acknowledge::Deliveries,
+    frame::{self, BODY_FRAME, HEADER_FRAME, METHOD_FRAME, OVERHEAD},
     options::Limit,
     refusal::RabbitRefusal,
     returns::Publications,
@@ -20,7 +21,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -51,6 +52,7 @@ pub(super) struct Watched {
     /// The messages on their way. lapin handles a confirmation only after the returned messages before it were
     /// recorded here.
     pub(super) publications: Arc<Publications>,
+    deliveries: Mutex<Deliveries>,
     /// Whether to end the connection now.
     cut: AtomicBool,
     reader: AtomicWaker,
@@ -62,10 +64,15 @@ impl Watched {
     pub(super) fn new() -> Self {
         Self {
             publications: Arc::default(),
+            deliveries: Mutex::default(),
             cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             ended: watch::Sender::new(None),
         }
+    }
+
+    pub(super) fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection without a farewell. lapin's thread ends with it.
@@ -97,7 +104,9 @@ pub(super) struct Socket {
     passing: Passing,
     /// The channel of a `basic.return` whose properties come next, and why the message was returned.
     returning: Option<(Option<u16>, RabbitRefusal)>,
-    /// A frame with a method or properties, as far as it was read. Then it is passed on.
+    /// The channel of a returned message whose body comes next, and how many bytes of that are to come.
+    returned: Option<(Option<u16>, u64)>,
+    /// A frame to look at, as far as it was read.
     kept: Vec<u8>,
     /// How much of the kept frame was passed on, once it is complete.
     passed: Option<usize>,
@@ -114,48 +123,74 @@ struct Passing {
 impl Socket {
     pub(super) fn new(inner: Box<dyn Stream>, watched: Arc<Watched>, limit: Arc<Limit>) -> Self {
         let passing = Passing::default();
-        Self { inner, watched, limit, passing, returning: None, kept: Vec::new(), passed: None }
+        let (returning, returned) = (None, None);
+        Self { inner, watched, limit, passing, returning, returned, kept: Vec::new(), passed: None }
     }
 
-    /// Looks at what was read. Returns how much of it to pass on; the rest is kept.
+    /// Looks at what was read, and removes what is not passed on. Returns how much is left; an unfinished frame is kept.
     fn look(&mut self, read: &mut [u8]) -> Result<usize, Error> {
-        let mut at = 0_usize;
+        let (mut at, mut left) = (0_usize, 0_usize);
         while let Some(rest) = read.get_mut(at..).filter(|rest| !rest.is_empty()) {
-            if self.passing.seen == 0 && matches!(rest.first(), Some(&(METHOD_FRAME | HEADER_FRAME))) {
-                match frame::length(rest)? {
-                    Some(length) if length <= rest.len() => {
-                        let Some(frame) = rest.get_mut(..length) else { break };
-                        self.look_at(frame)?;
-                        at = at.saturating_add(length);
-                        continue;
-                    }
-                    _ => {
-                        self.kept.extend_from_slice(rest);
-                        return Ok(at);
-                    }
+            let is_looked_at = match rest.first() {
+                Some(&(METHOD_FRAME | HEADER_FRAME)) => self.passing.seen == 0,
+                Some(&BODY_FRAME) => self.passing.seen == 0 && self.returned.is_some(),
+                _ => false,
+            };
+            let (count, is_passed) = if is_looked_at {
+                let Some(length) = frame::length(rest)?.filter(|length| *length <= rest.len()) else {
+                    self.kept.extend_from_slice(rest);
+                    break;
+                };
+                let Some(frame) = rest.get_mut(..length) else { break };
+                (length, self.look_at(frame)?)
+            } else {
+                (self.passing.pass(rest)?, true)
+            };
+            let end = at.saturating_add(count);
+            if is_passed {
+                if left < at {
+                    read.copy_within(at..end, left);
+                }
+                left = left.saturating_add(count);
+            }
+            at = end;
+        }
+        Ok(left)
+    }
+
+    /// Looks at a whole frame, and makes properties readable. Returns whether to pass it on.
+    fn look_at(&mut self, frame: &mut [u8]) -> Result<bool, Error> {
+        let publications = &self.watched.publications;
+        let here = frame::channel(frame);
+        match frame.first() {
+            Some(&METHOD_FRAME) => {
+                if let Some(number) = frame::delivered(frame) {
+                    self.watched.deliveries().begin(number)?;
+                }
+                let Some(why) = frame::returned(frame) else { return Ok(true) };
+                if let Some((_, before)) = self.returning.replace((here, why)) {
+                    publications.returned(None, before); // its properties never came
                 }
             }
-            at = at.saturating_add(self.passing.pass(rest)?);
-        }
-        Ok(at)
-    }
-
-    /// Looks at a whole frame with a method or properties, and makes properties readable.
-    fn look_at(&mut self, frame: &mut [u8]) -> Result<(), Error> {
-        let publications = &self.watched.publications;
-        if let Some(why) = frame::returned(frame)
-            && let Some((_, before)) = self.returning.replace((frame::channel(frame), why))
-        {
-            publications.returned(None, before); // its properties never came
-        }
-        if frame.first() == Some(&HEADER_FRAME) {
-            frame::repair(frame, &self.limit)?;
-            let here = frame::channel(frame);
-            if let Some((_, why)) = self.returning.take_if(|(channel, _)| *channel == here) {
+            Some(&HEADER_FRAME) => {
+                let size = frame::repair(frame);
+                let Some((_, why)) = self.returning.take_if(|(channel, _)| *channel == here) else {
+                    self.limit.take(size)?; // lapin would collect it
+                    return Ok(true);
+                };
                 publications.returned(frame::number(frame), why);
+                self.returned = (size > 0).then_some((here, size));
+            }
+            _ => {
+                let Some((_, rest)) = self.returned.as_mut().filter(|(channel, _)| *channel == here) else {
+                    return Ok(true);
+                };
+                let size = u64::try_from(frame.len().saturating_sub(OVERHEAD)).unwrap_or(u64::MAX);
+                *rest = rest.saturating_sub(size);
+                self.returned.take_if(|(_, rest)| *rest == 0);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Reads more of the kept frame.
@@ -165,8 +200,9 @@ impl Socket {
             let have = self.kept.len();
             if have >= wanted {
                 let mut frame = std::mem::take(&mut self.kept);
-                self.look_at(&mut frame).map_err(|error| self.broken(error))?;
-                (self.kept, self.passed) = (frame, Some(0));
+                if self.look_at(&mut frame).map_err(|error| self.broken(error))? {
+                    (self.kept, self.passed) = (frame, Some(0));
+                }
                 return Poll::Ready(Ok(()));
             }
             self.kept.resize(wanted, 0);
@@ -330,5 +366,79 @@ impl Reactor for Sockets {
 
     fn tcp_connect_addr(&self, _: SocketAddr) -> impl Future<Output = io::Result<Socket>> + Send + 'static {
         std::future::ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt;
+
+    fn frame(kind: u8, channel: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&[kind, 0, channel][..], &length, payload, &[0xce]].concat()
+    }
+
+    fn header(channel: u8, size: u64) -> Vec<u8> {
+        frame(HEADER_FRAME, channel, &[&[0, 60, 0, 0][..], &size.to_be_bytes(), &[0, 0]].concat())
+    }
+
+    /// What lapin reads of these bytes, which come in two pieces, and what becomes of a message that is on its way.
+    async fn read(bytes: &[u8], split: usize) -> (Vec<u8>, Result<(), RabbitRefusal>) {
+        let (mut peer, inner) = tokio::io::duplex(1 << 20);
+        let watched = Arc::new(Watched::new());
+        let publication = watched.publications.begin();
+        let mut socket = Socket::new(Box::new(inner), watched, Arc::new(Limit::new(1000)));
+        let (mut all, mut buffer) = (Vec::new(), [0; 1000]);
+        let (one, other) = bytes.split_at(split);
+        peer.write_all(one).await.unwrap();
+        let pieces = async move {
+            tokio::task::yield_now().await;
+            peer.write_all(other).await.unwrap();
+        };
+        let reading = async {
+            loop {
+                let polled = poll_fn(|context| Pin::new(&mut socket).poll_read(context, &mut buffer)).await;
+                match polled.unwrap() {
+                    0 => return,
+                    count => all.extend_from_slice(&buffer[..count]),
+                }
+            }
+        };
+        tokio::join!(reading, pieces);
+        (all, publication.check())
+    }
+
+    /// lapin would keep each one until a message is confirmed, however large it is and whether anything was sent.
+    #[tokio::test]
+    async fn returned_messages_do_not_reach_lapin() {
+        let returned = [&[0, 60, 0, 50, 1, 0x38, 8][..], b"NO_ROUTE", &[0], &[1, b'q']].concat();
+        let returned = frame(METHOD_FRAME, 1, &returned);
+        let confirmed = frame(METHOD_FRAME, 1, &[&[0, 60, 0, 80][..], &[0; 9]].concat());
+        let (delivered, other) = (header(2, 3), frame(3, 2, b"abc"));
+        let body = |payload: &[u8]| frame(3, 1, payload);
+        let sent = [
+            &confirmed[..],
+            &returned,
+            &header(1, 5),
+            &delivered,
+            &body(b"xx"),
+            &other,
+            &body(b"yyy"),
+            &returned,
+            &header(1, 0),
+            &confirmed,
+            &returned,
+            &header(1, 1 << 60),
+            &body(&[b'z'; 500]),
+            &body(&[b'z'; 500]),
+        ]
+        .concat();
+        let passed = [&confirmed[..], &delivered, &other, &confirmed].concat();
+        for split in 0..=sent.len() {
+            let unknown = Err(RabbitRefusal::Unrecognized);
+            assert_eq!(read(&sent, split).await, (passed.clone(), unknown), "{split}");
+        }
     }
 }
