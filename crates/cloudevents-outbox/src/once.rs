@@ -4,10 +4,17 @@ use crate::{Begun, Inbox, InboxStore, Started};
 use cloudevents_core::{Error, EventKey};
 use cloudevents_transport::{Failure, Verdict};
 use std::time::{Duration, SystemTime};
-use tokio::{runtime::Handle, spawn, time::sleep};
+use tokio::{
+    runtime::Handle,
+    spawn,
+    time::{sleep, timeout},
+};
 
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a delivery waits for the store to begin. It is less than most time limits of handlers, and than what stores wait for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pauses after which a store is asked again to record that an event was handled.
 const FIRST: Duration = Duration::from_millis(100);
@@ -22,9 +29,10 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// | was handled | succeeds, and the future is not awaited. [`duplicates`](Self::duplicates) counts it |
     /// | is being handled by another delivery, here or elsewhere | is tried again after a second at most, until the other one has ended or its lease has. The attempt does not count |
     ///
-    /// The attempt does not count either if the store does not answer. A handler that panics or is dropped, for example because its [time
-    /// limit](cloudevents_transport::Run::time_limit) has passed, gives the event up. If the program crashes, the event is given up when
-    /// the lease ends.
+    /// The attempt does not count either if the store fails, or does not answer within five seconds; a [time
+    /// limit](cloudevents_transport::Run::time_limit) has to be longer than that. A handler that panics or is dropped, for example because
+    /// its time limit has passed, gives the event up, also where the store begins with it afterwards. If the program crashes, or the answer
+    /// of the store is lost with its connection, the event is given up when the lease ends.
     ///
     /// The effects of the handler and the record of it are two steps here. A store that is away in between is asked again until the lease
     /// ends, also where this future is dropped. If the program crashes between them, or the store stays away for that long, the event is
@@ -110,18 +118,28 @@ impl<S: InboxStore + Clone> Inbox<S> {
 
     /// Returns `None` for an event that was handled.
     async fn begin_once(&self, key: EventKey) -> Result<Option<Beginning<S>>, Failure> {
-        match self.begin(key).await.map_err(Failure::unavailable)? {
-            Begun::First(started) => Ok(Some(Beginning { inbox: self.clone(), started, is_kept: false })),
-            Begun::Done => {
-                self.count_duplicate();
-                Ok(None)
+        let inbox = self.clone();
+        // In a task of its own: where this attempt has been dropped when the store begins, the event is given up.
+        let beginning = spawn(async move {
+            match inbox.begin(key).await.map_err(Failure::unavailable)? {
+                Begun::First(started) => Ok(Some(Beginning { inbox, started, is_kept: false })),
+                Begun::Done => Ok(None),
+                Begun::UnderWay(until) => {
+                    let left = until.duration_since(inbox.now()).unwrap_or_default();
+                    Err(Failure::unavailable("another delivery of the event is being handled")
+                        .after(left.min(LOOK)))
+                }
             }
-            Begun::UnderWay(until) => {
-                let left = until.duration_since(self.now()).unwrap_or_default();
-                Err(Failure::unavailable("another delivery of the event is being handled")
-                    .after(left.min(LOOK)))
-            }
+        });
+        let Ok(begun) = timeout(PATIENCE, beginning).await else {
+            let detail = format!("the store of the inbox did not answer within {PATIENCE:?}");
+            return Err(Failure::unavailable(detail));
+        };
+        let begun = begun.map_err(Failure::unavailable)??;
+        if begun.is_none() {
+            self.count_duplicate();
         }
+        Ok(begun)
     }
 }
 

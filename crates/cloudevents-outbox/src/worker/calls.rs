@@ -30,6 +30,10 @@ pub(super) struct Calls<S> {
     pub(super) settlements: Vec<Settlement>,
     /// An error that is not temporary.
     pub(super) fatal: Option<Error>,
+    /// The number of messages that were not settled in time at the end.
+    pub(super) given_up: usize,
+    /// Whether that time is over.
+    is_late: bool,
     claim_at: Instant,
     /// Whether something happened since the last claim began that it may have missed.
     has_news: bool,
@@ -78,6 +82,8 @@ impl<S: Store> Calls<S> {
             running: FuturesUnordered::new(),
             settlements: Vec::new(),
             fatal: None,
+            given_up: 0,
+            is_late: false,
             claim_at: now,
             has_news: false,
             claiming: Kind::default(),
@@ -182,13 +188,16 @@ impl<S: Store> Calls<S> {
                 self.settle_at = self.settling.again();
                 self.fail(error);
                 self.settlements.splice(..0, settlements);
+                if self.is_late {
+                    self.give_up();
+                }
                 Default::default()
             }
         }
     }
 
     pub(super) fn renew(&mut self, held: &HashMap<Ticket, Held>, options: &OutboxOptions) {
-        if self.renewing.is_running || held.is_empty() || Instant::now() < self.renew_at {
+        if self.is_late || self.renewing.is_running || held.is_empty() || Instant::now() < self.renew_at {
             return;
         }
         self.renewing.is_running = true;
@@ -251,21 +260,18 @@ impl<S: Store> Calls<S> {
         let times = [
             (can_claim && !self.claiming.is_running, self.claim_at),
             (!self.settlements.is_empty() && !self.settling.is_running, self.settle_at),
-            (holds && !self.renewing.is_running, self.renew_at),
+            (holds && !self.is_late && !self.renewing.is_running, self.renew_at),
             (can_claim && !self.pruning.is_running, self.prune_at),
         ];
         let soonest = times.into_iter().filter(|(is, _)| *is).map(|(_, time)| time).min();
         soonest.unwrap_or_else(|| later(Instant::now(), PRUNE))
     }
 
-    /// Whether results could not be recorded the last time.
-    pub(super) fn is_failing(&self) -> bool {
-        self.settling.failures > 0
-    }
-
-    /// Gives up on results that cannot be recorded.
+    /// Gives up on results that cannot be recorded: now, or when the call that is under way fails. Leases are not renewed any more.
     pub(super) fn give_up(&mut self) {
-        if self.is_failing() {
+        self.is_late = true;
+        if self.settling.failures > 0 && !self.settling.is_running {
+            self.given_up = self.given_up.saturating_add(self.settlements.len());
             self.settlements.clear();
         }
     }

@@ -82,8 +82,8 @@ struct Busy {
     /// How many messages may be held.
     window: usize,
     health: Health,
-    /// Until when the sender does not send by itself. The store does not know: other workers may.
-    held_back_until: Option<SystemTime>,
+    /// Until when the sender does not send by itself, whatever becomes of the clock. The store does not know: other workers may send.
+    held_back_until: Option<Instant>,
     /// Whether a message in order is under way.
     in_order: bool,
     /// The messages in order behind it.
@@ -123,16 +123,16 @@ impl Busy {
     /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows),
     /// or the sender holds back.
     fn is_resting(&self, now: SystemTime) -> bool {
-        (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back(now)
+        (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back()
     }
 
-    fn is_held_back(&self, now: SystemTime) -> bool {
-        self.held_back_until.is_some_and(|until| until > now)
+    fn is_held_back(&self) -> bool {
+        self.held_back_until.is_some_and(|until| until > Instant::now())
     }
 
     /// Whether it is held back, or was when it was last tried.
-    fn was_held_back(&self, now: SystemTime) -> bool {
-        self.held_back_until.is_some_and(|until| crate::millis::later(until, LONGEST_HOLD) > now)
+    fn was_held_back(&self) -> bool {
+        self.held_back_until.is_some_and(|until| later(until, LONGEST_HOLD) > Instant::now())
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn run<S: Store, R: Route>(
     loop {
         worker.start_calls();
         if worker.is_drained() {
-            return worker.fatal.map_or(Ok(()), Err);
+            return worker.ended();
         }
         let draining = worker.drain_until.is_some();
         let next = worker.next_time();
@@ -192,8 +192,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                 });
                 self.calls.claim(room, bytes, rooms, &self.options);
             }
-            let now = self.options.clock.now();
-            let held_back = self.targets.iter().filter(|(_, busy)| busy.was_held_back(now));
+            let held_back = self.targets.iter().filter(|(_, busy)| busy.was_held_back());
             self.calls.prune(held_back.map(|(target, _)| Arc::clone(target)), &self.options);
         }
         self.calls.settle(&self.options);
@@ -246,22 +245,24 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// Gives up on attempts that take too long at the end. Their leases end by themselves, as they may be delivered yet.
+    /// Gives up on attempts, and on results that cannot be recorded, at the end. Their leases end by themselves, as they may be delivered
+    /// yet.
     fn check_drain(&mut self) {
         if self.drain_until.is_some_and(|until| until <= Instant::now()) {
-            if !self.flights.is_empty() || self.calls.is_failing() {
-                let left = self.flights.len().saturating_add(self.calls.settlements.len());
-                let limit = self.options.drain;
-                let detail =
-                    format!("{left} messages were not settled within {limit:?}; they are sent again");
-                self.fatal = self.fatal.take().or(Some(Error::new(ErrorKind::Timeout).with_detail(detail)));
-            }
+            self.calls.given_up = self.calls.given_up.saturating_add(self.flights.len());
             self.flights.clear();
             self.calls.give_up();
             // What is left are calls of the store that are under way.
             let now = Instant::now();
             self.drain_until = Some(later(now, self.options.drain));
         }
+    }
+
+    fn ended(self) -> Result<(), Error> {
+        let (left, limit) = (self.calls.given_up, self.options.drain);
+        let detail = format!("{left} messages were not settled within {limit:?}; they are sent again");
+        let late = (left > 0).then(|| Error::new(ErrorKind::Timeout).with_detail(detail));
+        self.fatal.or(late).map_or(Ok(()), Err)
     }
 
     fn called(&mut self, done: Done) {
@@ -472,7 +473,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
         let overdue = judge::overdue(&tried, error, wait, &self.options, now);
         if let Some(busy) = self.targets.get_mut(&*flight.target) {
-            busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
+            busy.held_back_until = busy.held_back_until.max(Some(later(Instant::now(), wait)));
             // A backlog is not to be claimed and released each time.
             busy.window = FIRST;
             let shows = flight.ordered && !busy.refused.is_empty() && !busy.has_waited && !is_long;
@@ -551,12 +552,11 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
         if let Some(busy) = self.targets.get_mut(&*settlement.target) {
             busy.held = busy.held.saturating_sub(1);
-            let now = self.options.clock.now();
-            if busy.held == 0 && busy.window <= FIRST && !busy.is_held_back(now) {
+            if busy.held == 0 && busy.window <= FIRST && !busy.is_held_back() {
                 self.targets.remove(&*settlement.target);
             } else if self.targets.len() > self.forget_at {
                 // A target that is held back stays: it would be claimed again at once.
-                self.targets.retain(|_, busy| busy.held > 0 || busy.is_held_back(now));
+                self.targets.retain(|_, busy| busy.held > 0 || busy.is_held_back());
                 self.forget_at = self.targets.len().saturating_mul(2).max(IDLE);
             }
         }

@@ -46,7 +46,8 @@ pub struct OutboxOptions {
     /// found at once; all else waits for the next look: retries, what other programs enqueue, and what a worker that crashed has left.
     /// Default: 250 milliseconds.
     pub poll: Duration,
-    /// How long to wait for attempts under way at the end. Default: 30 seconds.
+    /// How long to wait for attempts under way at the end, and for a store that fails. Calls of the store that are under way then are
+    /// waited for. Default: 30 seconds.
     pub drain: Duration,
     /// How long messages are kept after they ended; `None`: for ever. Default: [`Retention::default`], a day for those that were delivered
     /// and 30 days for dead letters.

@@ -1,11 +1,11 @@
 //! What a sender holds back by itself, with many messages and many targets.
 
 use crate::{
-    tools::{Arrived, MINUTE, SECOND, event, id, sender},
+    tools::{Arrived, MINUTE, SECOND, at, event, id, sender},
     worker::{done, options, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_outbox::{Entry, Query, State};
+use cloudevents_outbox::{Clock, Entry, Query, State};
 use cloudevents_transport::{Receipt, Sender, binding::OwnWait};
 use std::{
     collections::HashMap,
@@ -131,4 +131,33 @@ async fn what_is_accepted_long_after_a_refusal_shows_nothing_about_it() {
         assert_eq!(arrived.ids(), ["0", "1"]);
         assert_eq!(outbox.metrics().dead, 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_for_a_moment_holds_no_later_message_back() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let mut options = options();
+    options.clock = Clock::new(move || {
+        let ahead = if begin.elapsed() < SECOND { 60 * MINUTE } else { Duration::ZERO };
+        at(0) + begin.elapsed() + ahead
+    });
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let wait = (10 * SECOND).saturating_sub(begin.elapsed());
+            arrived.note(&outgoing);
+            async move {
+                if wait > Duration::ZERO { Err(OwnWait::error("it waits", wait)) } else { Ok(Receipt::new()) }
+            }
+        })
+    };
+    outbox.enqueue(Entry::new("a", event(0))).await.unwrap();
+    let corrected = async {
+        arrived.until(1).await; // held back
+        sleep(SECOND).await;
+        outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+        sleep(2 * MINUTE).await;
+        assert!(arrived.ids().contains(&"1".to_owned()), "{:?}", arrived.ids());
+    };
+    outbox.run(to([("a", peer)]), options).until(corrected).await.unwrap();
 }

@@ -21,7 +21,7 @@ use std::{
     },
     time::{Duration, Instant, SystemTime},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 fn in_memory() -> Inbox<MemoryInbox> {
     Inbox::new(MemoryInbox::new(1000.try_into().unwrap()), "billing")
@@ -155,9 +155,18 @@ async fn a_consumer_that_is_killed_has_each_effect_once() {
     assert!(duplicates > 0, "nothing was delivered twice: the test shows nothing");
 }
 
-/// Has the store of another one away for a number of completions.
+/// A store that is away for a number of completions, and answers no beginning before this time.
 #[derive(Clone)]
-struct Flaky(MemoryInbox, Arc<AtomicU32>);
+struct Flaky {
+    inner: MemoryInbox,
+    failures: Arc<AtomicU32>,
+    silent_until: tokio::time::Instant,
+}
+
+fn flaky(failures: u32) -> Flaky {
+    let inner = MemoryInbox::new(10.try_into().unwrap());
+    Flaky { inner, failures: Arc::new(AtomicU32::new(failures)), silent_until: tokio::time::Instant::now() }
+}
 
 impl InboxStore for Flaky {
     async fn begin(
@@ -167,31 +176,32 @@ impl InboxStore for Flaky {
         now: SystemTime,
         lease: Duration,
     ) -> Result<Begun, Error> {
-        self.0.begin(consumer, key, now, lease).await
+        sleep_until(self.silent_until).await;
+        self.inner.begin(consumer, key, now, lease).await
     }
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        let left = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let left =
+            self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_ok() {
             return Err(Error::new(ErrorKind::Disconnected));
         }
-        self.0.complete(started, now).await
+        self.inner.complete(started, now).await
     }
 
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        self.0.abandon(started, now).await
+        self.inner.abandon(started, now).await
     }
 
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
-        self.0.forget(consumer, before, limit).await
+        self.inner.forget(consumer, before, limit).await
     }
 }
 
 /// The event was handled: that the store is away just then must not have it handled again.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_when_the_handler_has_succeeded_is_waited_for() {
-    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(5)));
-    let inbox = Inbox::new(flaky, "billing");
+    let inbox = Inbox::new(flaky(5), "billing");
     inbox.once(event(1).key(), async {}).await.unwrap();
     inbox.once(event(1).key(), never("handled twice")).await.unwrap();
     assert_eq!(inbox.duplicates(), 1);
@@ -200,11 +210,10 @@ async fn a_store_that_is_away_when_the_handler_has_succeeded_is_waited_for() {
 /// Such as by a connection that is lost with the store, or a time limit: what was handled is recorded all the same.
 #[tokio::test(start_paused = true)]
 async fn what_was_handled_is_recorded_though_its_attempt_is_dropped() {
-    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(5)));
     let begun = tokio::time::Instant::now();
     let at = SystemTime::now();
     let clock = Clock::new(move || at + begun.elapsed());
-    let inbox = Inbox::new(flaky, "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
+    let inbox = Inbox::new(flaky(5), "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
     timeout(Duration::from_secs(1), inbox.once(event(1).key(), async {})).await.unwrap_err();
     sleep(Duration::from_secs(61)).await; // the lease ends
     inbox.once(event(1).key(), never("handled twice")).await.unwrap();
@@ -214,15 +223,54 @@ async fn what_was_handled_is_recorded_though_its_attempt_is_dropped() {
 /// Until the lease has ended: then another delivery may have begun.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_stays_away_is_waited_for_until_the_lease_has_ended() {
-    let flaky = Flaky(MemoryInbox::new(10.try_into().unwrap()), Arc::new(AtomicU32::new(u32::MAX)));
     let begun = tokio::time::Instant::now();
     let at = SystemTime::now();
     let clock = Clock::new(move || at + begun.elapsed());
-    let inbox = Inbox::new(flaky, "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
+    let inbox = Inbox::new(flaky(u32::MAX), "billing").with_lease(Duration::from_secs(60)).with_clock(clock);
     let failure = inbox.once(event(1).key(), async {}).await.unwrap_err();
     assert!(
         failure.is_unavailable() && (60..=90).contains(&begun.elapsed().as_secs()),
         "{:?}",
         begun.elapsed()
     );
+}
+
+/// The store begins all the same: a file is locked meanwhile.
+#[tokio::test]
+async fn an_attempt_that_is_dropped_while_it_begins_gives_the_event_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let (inbox, handled) = (Inbox::new(SqliteStore::open(&file).unwrap(), "billing"), Cell::new(0));
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let dropped = inbox.once(event(1).key(), never("the file is locked"));
+    timeout(Duration::from_millis(100), dropped).await.unwrap_err();
+    other.execute_batch("ROLLBACK").unwrap();
+    let again = async {
+        while inbox.once(event(1).key(), async { handled.set(handled.get() + 1) }).await.is_err() {
+            sleep(Duration::from_millis(10)).await; // between two looks
+        }
+    };
+    // Otherwise, it would wait for the lease, which is five minutes.
+    timeout(Duration::from_secs(30), again).await.unwrap();
+    assert_eq!((handled.get(), inbox.duplicates()), (1, 0));
+}
+
+/// A server has failed over without a word, or a file is locked: no handler has run, though a time limit has passed again and again.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_uses_up_no_attempts() {
+    let (mut silent, begun) = (flaky(0), tokio::time::Instant::now());
+    silent.silent_until = begun + Duration::from_secs(60);
+    let (inbox, handled, queue) = (Inbox::new(silent, "billing"), Cell::new(0), FakeQueue::new());
+    queue.sender().send(&event(1)).await.unwrap();
+    let handle = async |event: Event| inbox.once(event.key(), async { handled.set(handled.get() + 1) }).await;
+    let done = async {
+        while handled.get() == 0 && queue.rejected().is_empty() {
+            sleep(Duration::from_millis(100)).await; // between two looks
+        }
+    };
+    let run = queue.receiver(DecodeOptions::strict()).run(handle).attempts(3);
+    let run = run.time_limit(Duration::from_secs(10)).until(done);
+    timeout(Duration::from_secs(600), run).await.unwrap().unwrap();
+    assert_eq!((handled.get(), queue.len(), queue.rejected().len()), (1, 0, 0));
 }

@@ -457,7 +457,8 @@ async fn a_store_that_fails_for_a_while_loses_nothing_and_sends_nothing_twice() 
     let inner = SqliteStore::in_memory().unwrap();
     let broken = Arc::new(AtomicBool::new(false));
     let error = Error::new(ErrorKind::Disconnected);
-    let outbox = Outbox::new(Flaky { inner, broken: Arc::clone(&broken), error }).with_clock(tokio_clock());
+    let flaky = Flaky { inner, broken: Arc::clone(&broken), error, takes: Duration::ZERO };
+    let outbox = Outbox::new(flaky).with_clock(tokio_clock());
     let arrived = Arrived::default();
     enqueue(&outbox, "a", 0..4).await;
     let peer = {
@@ -479,12 +480,36 @@ async fn a_store_that_fails_for_a_while_loses_nothing_and_sends_nothing_twice() 
     assert_eq!(outbox.counts().await.unwrap().delivered, 4);
 }
 
+/// A server says nothing, and each call takes as long as its driver waits.
+#[tokio::test(start_paused = true)]
+async fn draining_ends_though_the_store_does_not_answer() {
+    let (broken, arrived) = (Arc::new(AtomicBool::new(false)), Arrived::default());
+    let (inner, error) = (SqliteStore::in_memory().unwrap(), Error::new(ErrorKind::Timeout));
+    let flaky = Flaky { inner, broken: Arc::clone(&broken), error, takes: 30 * SECOND };
+    let outbox = Outbox::new(flaky).with_clock(tokio_clock());
+    enqueue(&outbox, "a", 0..4).await;
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            broken.store(true, Ordering::Relaxed); // while they are under way
+            arrived.note(&outgoing);
+            async { Ok(Receipt::new()) }
+        })
+    };
+    let begin = Instant::now();
+    let run = outbox.run(to([("a", peer)]), options()).until(arrived.until(4));
+    let ended = tokio::time::timeout(10 * MINUTE, run).await.unwrap().unwrap_err();
+    // The deadline, and the calls that have begun before it.
+    assert!(begin.elapsed() <= 61 * SECOND, "{:?}", begin.elapsed());
+    assert!(ended.detail().contains("4 messages were not settled within 30s"), "{ended}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_for_good_ends_the_worker() {
     let inner = SqliteStore::in_memory().unwrap();
     let broken = Arc::new(AtomicBool::new(true));
     let error = Error::new(ErrorKind::Transport).with_detail("no such table");
-    let outbox = Outbox::new(Flaky { inner, broken, error });
+    let outbox = Outbox::new(Flaky { inner, broken, error, takes: Duration::ZERO });
     let ended = outbox.run(to([]), options()).await.unwrap_err();
     assert_eq!(ended.detail(), "no such table");
 }
@@ -619,6 +644,7 @@ async fn no_attempt_begins_after_its_lease_has_ended() {
         inner: store.clone(),
         broken: Arc::clone(&broken),
         error: Error::new(ErrorKind::Disconnected),
+        takes: Duration::ZERO,
     };
     let (one, two) =
         (Outbox::new(away).with_clock(tokio_clock()), Outbox::new(store).with_clock(tokio_clock()));
@@ -650,31 +676,36 @@ async fn no_attempt_begins_after_its_lease_has_ended() {
     assert_eq!(*log.lock().unwrap(), ["A1", "B1", "B2", "B3", "B4"]);
 }
 
-/// A store that fails while it is broken.
+/// A store that fails while it is broken, after some time.
 struct Flaky {
     inner: SqliteStore,
     broken: Arc<AtomicBool>,
     error: Error,
+    takes: Duration,
 }
 
 impl Flaky {
-    fn store(&self) -> Result<&SqliteStore, Error> {
-        if self.broken.load(Ordering::Relaxed) { Err(self.error.clone()) } else { Ok(&self.inner) }
+    async fn store(&self) -> Result<&SqliteStore, Error> {
+        if !self.broken.load(Ordering::Relaxed) {
+            return Ok(&self.inner);
+        }
+        sleep(self.takes).await;
+        Err(self.error.clone())
     }
 }
 
 impl Store for Flaky {
     async fn enqueue(&self, messages: Vec<NewMessage>) -> Result<Vec<u64>, Error> {
-        self.store()?.enqueue(messages).await
+        self.store().await?.enqueue(messages).await
     }
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
-        self.store()?.claim(claim).await
+        self.store().await?.claim(claim).await
     }
     async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
-        self.store()?.renew(tickets, until).await
+        self.store().await?.renew(tickets, until).await
     }
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
-        self.store()?.settle(settlements, now).await
+        self.store().await?.settle(settlements, now).await
     }
     async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.inner.find(query).await
@@ -692,10 +723,10 @@ impl Store for Flaky {
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.store()?.give_up(held_back, deadline, now, limit).await
+        self.store().await?.give_up(held_back, deadline, now, limit).await
     }
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
-        self.store()?.prune(retention, now, limit).await
+        self.store().await?.prune(retention, now, limit).await
     }
     async fn targets(&self, after: Box<str>) -> Result<Vec<Target>, Error> {
         self.inner.targets(after).await
