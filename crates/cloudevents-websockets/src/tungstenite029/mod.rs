@@ -39,8 +39,8 @@
 //! | bad frames | end the connection with their status; a frame of the wrong kind (1003) is delivered as an error first | `hostile::each_bad_frame_has_its_status`, `server::a_frame_of_the_wrong_kind_ends_the_connection` |
 //! | malformed | a document that cannot be decoded is delivered as an error, and blocks no other | `server::a_malformed_document_surfaces_and_blocks_nothing` |
 //! | size | a message above the decoding [limit](cloudevents_core::Limits::bytes), also in fragments: status 1009 | `hostile::each_bad_frame_has_its_status` |
-//! | endless messages | status 1008 after [`WsConnection::message_deadline`] | `hostile::a_message_that_never_ends_is_given_up`, `hostile::a_flood_of_empty_fragments_blocks_no_other` |
-//! | silent peers | are pinged after [`WsConnection::keep_alive`], and given up after twice as long | `hostile::a_silent_peer_is_given_up`, `hostile::a_silent_server_is_given_up`, `hostile::a_quiet_peer_that_answers_is_kept` |
+//! | endless messages | status 1008 after [`WsConnection::message_deadline`] | `hostile::a_message_that_never_ends_is_given_up`, `socket::a_stalled_message_is_given_up_in_time`, `hostile::a_flood_of_empty_fragments_blocks_no_other` |
+//! | silent peers | are pinged after [`WsConnection::keep_alive`], and given up when the ping has had no answer for as long | `hostile::a_silent_peer_is_given_up`, `hostile::a_silent_server_is_given_up`, `socket::a_quiet_peer_that_answers_is_kept`, `socket::a_peer_is_pinged_before_it_is_given_up` |
 //! | pings | are answered, also while the program has no room; a peer that sends them and reads nothing is given up | `unread::pings_are_answered_whatever_the_program_does`, `hostile::a_flood_of_pings_without_reading_is_given_up` |
 //! | retry, release | come again from memory, as another attempt; lost with the process | contract `what_is_retried_comes_again` |
 //! | rejected | go to a sink or are dropped, as chosen when opening | `client::undecided_about_rejected_messages_it_does_not_start` |

@@ -72,7 +72,7 @@ pub(crate) struct Socket {
     /// The bytes that were read at the last tick.
     seen: u64,
     seen_at: Instant,
-    pinged: bool,
+    pinged_at: Option<Instant>,
     /// The message that is arriving, by its number, and since when.
     arriving: Option<(u64, Instant)>,
 }
@@ -92,7 +92,7 @@ impl Socket {
             tick: Box::pin(sleep(liveness.tick())),
             seen,
             seen_at: Instant::now(),
-            pinged: false,
+            pinged_at: None,
             arriving: None,
             liveness,
         }
@@ -284,7 +284,7 @@ impl Socket {
             self.tick.as_mut().reset(late.map_or(next, |late| late.min(next)));
             let read = self.stream.get_ref().frames().bytes();
             if read != self.seen || !reading || self.stream.get_ref().is_paused() {
-                (self.seen, self.seen_at, self.pinged) = (read, now, false);
+                (self.seen, self.seen_at, self.pinged_at) = (read, now, None);
             }
             // Pings of the peer wait behind messages for which there is no room. It is shown all the same that this side is alive (RFC
             // 6455, section 5.5.3), unless the peer reads as little.
@@ -292,13 +292,20 @@ impl Socket {
                 self.start(Message::Pong(Bytes::new()))?;
             }
             let silent = now.saturating_duration_since(self.seen_at);
-            if silent >= self.liveness.keep_alive.saturating_mul(2) {
-                return Err(failure::silent(silent));
+            if silent < self.liveness.keep_alive {
+                continue;
             }
-            if silent >= self.liveness.keep_alive && !self.pinged {
-                self.pinged = true;
-                // Behind what waits to be written: then the peer does not read, which ends the same way.
-                self.start(Message::Ping(Bytes::new()))?;
+            match self.pinged_at {
+                // The peer has all of its time to answer, also where this process was suspended before.
+                Some(pinged) if now.saturating_duration_since(pinged) >= self.liveness.keep_alive => {
+                    return Err(failure::silent(silent));
+                }
+                Some(_) => {}
+                None => {
+                    self.pinged_at = Some(now);
+                    // Behind what waits to be written: then the peer does not read, which ends the same way.
+                    self.start(Message::Ping(Bytes::new()))?;
+                }
             }
         }
         Ok(())
@@ -346,7 +353,7 @@ mod tests {
         *,
     };
     use cloudevents_transport::{Bounds, InFlight, Outcome};
-    use futures_util::FutureExt;
+    use futures_util::{FutureExt, StreamExt};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -414,5 +421,75 @@ mod tests {
             () = written => {}
         }
         assert!(second.now_or_never().is_none(), "nothing has read it");
+    }
+
+    /// A program that was suspended has not pinged, and so the peer had nothing to answer.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_is_pinged_before_it_is_given_up() {
+        let (mut socket, _commands, mut peer) = connection(Arriving::default().share(LIMIT)).await;
+        for answers in [true, false] {
+            assert!(socket.next(true).now_or_never().is_none());
+            tokio::time::advance(Duration::from_secs(5000)).await;
+            assert!(socket.next(true).now_or_never().is_none(), "it was given up");
+            let mut ping = [0; 2];
+            peer.read_exact(&mut ping).now_or_never().expect("no ping").unwrap();
+            assert_eq!(ping, [0x89, 0]);
+            if answers {
+                peer.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.unwrap();
+                // The next look finds the answer.
+                assert!(timeout(Duration::from_secs(600), socket.next(true)).await.is_err());
+            }
+        }
+        // It has all of its time to answer.
+        let begin = Instant::now();
+        let error = socket.next(true).await.unwrap_err();
+        assert!(error.detail().contains("silent"), "{error}");
+        assert_eq!(begin.elapsed().as_secs(), 1000);
+    }
+
+    /// Idle connections with pings and pongs are kept, however long; messages may wait between pings.
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_peer_that_answers_is_kept() {
+        let (mut socket, _commands, peer) = connection(Arriving::default().share(LIMIT)).await;
+        socket.liveness.message_deadline = Duration::from_secs(100);
+        let mut peer = WebSocketStream::from_raw_socket(peer, Role::Client, None).await;
+        let quiet = async {
+            pinged(&mut peer, 4).await;
+            // A pong in two pieces is no message that is late.
+            let pong = [0x8a, 0x82, 0, 0, 0, 0, b'a', b'b'];
+            peer.get_mut().write_all(&pong[..3]).await.unwrap();
+            sleep(Duration::from_secs(50)).await;
+            peer.get_mut().write_all(&pong[3..]).await.unwrap();
+            pinged(&mut peer, 2).await;
+            peer.send(Message::text("{}")).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            next = socket.next(true) => assert_eq!(next.unwrap(), Message::text("{}")),
+            () = quiet => unreachable!(),
+        }
+    }
+
+    /// Reads this many pings, and nothing else. The client library answers each while it reads on.
+    async fn pinged(peer: &mut WebSocketStream<DuplexStream>, pings: usize) {
+        for _ in 0..pings {
+            let message = peer.next().await;
+            assert!(matches!(message, Some(Ok(Message::Ping(_)))), "{message:?}");
+        }
+        // The answer to the last one.
+        assert!(timeout(Duration::from_secs(1), peer.next()).await.is_err());
+    }
+
+    /// At the deadline: not at the next look after the peer.
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_message_is_given_up_in_time() {
+        let (mut socket, _commands, mut peer) = connection(Arriving::default().share(LIMIT)).await;
+        socket.liveness.message_deadline = Duration::from_secs(300);
+        tokio::time::advance(Duration::from_secs(100)).await;
+        peer.write_all(&[0x01, 0x81, 0, 0, 0, 0, b'{']).await.unwrap();
+        let begin = Instant::now();
+        let error = socket.next(true).await.unwrap_err();
+        assert_eq!(failure::code(&error).unwrap().0, CloseCode::Policy);
+        assert_eq!(begin.elapsed().as_secs(), 300);
     }
 }
