@@ -25,8 +25,8 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-/// Short sessions: on the embedded broker, joining a group again takes as long as a session, less a second. A busy machine that stands still
-/// for two seconds loses none.
+/// Short sessions: on the embedded broker, joining a group again takes as long as a session, less a second. A busy machine that stands
+/// still for two seconds loses none.
 const SHORT: &str = "&session.timeout.ms=4000&heartbeat.interval.ms=300";
 
 #[tokio::test]

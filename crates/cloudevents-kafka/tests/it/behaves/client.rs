@@ -76,7 +76,7 @@ impl Place {
             metadata.topics()[0].partitions().iter().filter(led).count()
         };
         while seen() < partitions {
-            assert!(begin.elapsed() < PATIENCE, "nobody sees {topic}");
+            assert!(begin.elapsed() < PATIENCE, "{topic} stays unknown");
             std::thread::sleep(Duration::from_millis(20)); // between two looks
         }
     }
