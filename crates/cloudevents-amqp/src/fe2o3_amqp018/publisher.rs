@@ -28,7 +28,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -36,7 +36,7 @@ use std::{
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
     task::{JoinHandle, coop::unconstrained},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 /// How long to wait for credit before checking again.
@@ -45,6 +45,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The least bytes of a message in a frame: brokers may not require frames below 512 bytes (AMQP 1.0, part
 /// 2, section 2.7.1).
 const SMALLEST_FRAME: usize = 256;
+
+/// How many frames a connection carries. The client counts them, and the messages of each link, in 32 bits, and beyond these it takes each
+/// grant of the broker for none.
+pub(super) const MOST_FRAMES: u64 = 1 << 31;
+
+/// The bytes of a message by which its frames are counted. Nearly all brokers take larger frames. Over a connection with smaller ones, the
+/// last messages may have no answer, which replaces it, too.
+const FRAME: usize = 4096;
 
 /// How many links to other addresses are kept. Links with unconfirmed messages come on top.
 const OTHERS: usize = 64;
@@ -78,6 +86,7 @@ impl Connect for Linking {
             jobs,
             patience: self.target.options.connect_timeout,
             answers,
+            frames: AtomicU64::new(0),
             lost,
             hearing: Some(hearing).into(),
         }))
@@ -107,6 +116,8 @@ pub(super) struct Publisher {
     /// How long attaching a link may take.
     patience: Duration,
     pub(super) answers: Answers<Answer>,
+    /// About how many frames the messages had.
+    pub(super) frames: AtomicU64,
     /// Why the connection is lost.
     lost: watch::Sender<Option<Error>>,
     /// Returns the connection when all answers have arrived.
@@ -197,7 +208,18 @@ impl Publisher {
         Ok(lane)
     }
 
-    /// Forgets a link that the broker has detached.
+    /// Counts the frames of a message that was sent.
+    pub(super) fn carried(&self, answer: &Answer) {
+        let frames = (answer.size / FRAME).saturating_add(1);
+        self.frames.fetch_add(frames as u64, Ordering::Relaxed);
+    }
+
+    /// Whether it has to be replaced, for what the client has counted.
+    pub(super) fn is_worn(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) >= MOST_FRAMES
+    }
+
+    /// Forgets a link that the broker has detached, or gives no credit.
     pub(super) fn forget(&self, lane: &Arc<Lane>) {
         let mut others = self.others();
         if others.lanes.get(&*lane.address).is_some_and(|(_, known)| Arc::ptr_eq(known, lane)) {
@@ -306,6 +328,16 @@ impl Others {
     }
 }
 
+/// Why a link has sent nothing.
+pub(super) enum Unsent {
+    /// The sender was closed meanwhile.
+    Closed,
+    /// The broker's credit is used up by messages that were given up.
+    Clogged,
+    /// The message was not sent, or only in part, and brokers discard partial messages.
+    Failed(SendError),
+}
+
 /// A link to one address.
 pub(super) struct Lane {
     address: Arc<str>,
@@ -317,28 +349,39 @@ pub(super) struct Lane {
     _claim: Option<Claim>,
 }
 
-/// The sizes of the messages of a link that have no answer.
+/// The messages of a link that have no answer.
 #[derive(Default)]
 struct Unanswered {
     /// How many messages there are of each size.
     sizes: BTreeMap<usize, usize>,
     /// The size of the largest one when the broker ended the link because one is too large.
     too_large: Option<usize>,
+    /// Since when a message waits for credit, while none is sent or answered.
+    waits: Option<Instant>,
 }
 
 impl Unanswered {
     fn add(&mut self, size: usize) {
+        self.waits = None;
         let count = self.sizes.entry(size).or_default();
         *count = count.saturating_add(1);
     }
 
     fn remove(&mut self, size: usize) {
+        self.waits = None;
         if let Entry::Occupied(mut count) = self.sizes.entry(size) {
             match count.get().checked_sub(1) {
                 None | Some(0) => _ = count.remove(),
                 Some(rest) => _ = count.insert(rest),
             }
         }
+    }
+
+    /// How much longer to wait for credit: then none of the messages was answered within the limit. Without messages, it is the broker's
+    /// choice to take none.
+    fn patience(&mut self, limit: Duration) -> Duration {
+        let since = *self.waits.get_or_insert_with(Instant::now);
+        if self.sizes.is_empty() { Duration::MAX } else { limit.saturating_sub(since.elapsed()) }
     }
 
     /// Whether a message of this size is one for which the broker ended the link. The condition names no message, but one of those without
@@ -364,7 +407,7 @@ impl Lane {
         Ok(Self { address: address.into(), is_own, sender, unanswered, _claim: claim })
     }
 
-    /// Waits for credit and sends. Returns `None` if the sender was closed meanwhile and nothing was sent.
+    /// Waits for credit and sends. Messages have to be answered within the limit.
     ///
     /// Dropped before it returns, it has sent nothing: it waits only for credit. The channel to the session
     /// is not full, and tokio's budget does not delay sending.
@@ -372,17 +415,22 @@ impl Lane {
         self: &Arc<Self>,
         message: &Sendable<WireBody>,
         closed: &AtomicBool,
-    ) -> Result<Option<Answer>, SendError> {
+        limit: Duration,
+    ) -> Result<Answer, Unsent> {
         let mut place = self.sender.lock().await;
         while let Some(sender) = place.as_mut().filter(|_| !closed.load(Ordering::Acquire)) {
+            let patience = self.unanswered().patience(limit).min(LOOK_AGAIN);
             let sending = unconstrained(sender.send_batchable_ref(message));
             // The client checks for credit before it starts waiting; credit that arrives in between wakes
             // no task.
-            if let Ok(sent) = timeout(LOOK_AGAIN, sending).await {
-                return sent.map(|answer| Some(Answer::new(answer, self, encoded_size(&message.message))));
+            match timeout(patience, sending).await {
+                Ok(Ok(answer)) => return Ok(Answer::new(answer, self, encoded_size(&message.message))),
+                Ok(Err(error)) => return Err(Unsent::Failed(error)),
+                Err(_) if self.unanswered().patience(limit).is_zero() => return Err(Unsent::Clogged),
+                Err(_) => {}
             }
         }
-        Ok(None)
+        Err(Unsent::Closed)
     }
 
     fn unanswered(&self) -> MutexGuard<'_, Unanswered> {

@@ -5,7 +5,7 @@ use super::{
     extras, failure, forwarding,
     message::{WireBody, WireMessage, encode_with_room, to_wire},
     options::{AmqpConnection, Target},
-    publisher::{Answer, Linking, Publisher},
+    publisher::{Answer, Linking, Publisher, Unsent},
 };
 use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
@@ -24,10 +24,13 @@ use fe2o3_amqp::{
 use fe2o3_amqp_types::messaging::{self, MessageId};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The URL options of a sender, besides those of the connection.
 const OPTIONS: &[&str] = &["mode", "format", "separator", "strings", "timeout"];
+
+/// How long to wait before looking again whether all messages have an outcome.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Options of an [`AmqpSender`].
 ///
@@ -232,6 +235,23 @@ impl AmqpSender {
         Ok(encoded)
     }
 
+    /// The connection and its number. One that has carried as much as it may is replaced when all messages have an outcome: what is sent
+    /// over another one could arrive before them.
+    async fn link(&self) -> Result<(u64, Arc<Publisher>), Error> {
+        loop {
+            let (number, link) = self.links.get().await?;
+            if !link.is_worn() {
+                return Ok((number, link));
+            }
+            if link.answers.is_empty() {
+                let error = failure::disconnected("the client can count no further over this connection");
+                self.links.lost(number, &error);
+            } else {
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+
     /// Waits for room, a link and credit, then sends. Returns the future outcome.
     async fn send_within(
         &self,
@@ -242,7 +262,7 @@ impl AmqpSender {
         let permit = self.links.room(size).await;
         let mut again = false;
         loop {
-            let (number, link) = self.links.get().await?;
+            let (number, link) = self.link().await?;
             let error = match self.hand_over(&link, address, &sendable).await {
                 Ok(answer) => return Ok(link.answers.add(answer, permit)),
                 Err(NotSent::Message(error)) => return Err(error),
@@ -269,23 +289,35 @@ impl AmqpSender {
             ErrorKind::Disconnected => NotSent::Connection(error),
             _ => NotSent::Message(error),
         })?;
-        match lane.send(sendable, self.links.closed()).await {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(NotSent::Message(Error::new(ErrorKind::Closed))),
-            Err(SendError::MessageSizeExceeded(error)) => Err(NotSent::Message(too_large(&error))),
-            // The message was not sent, or only in part, and brokers discard partial messages.
-            Err(error) if !lane.is_own => {
-                link.forget(&lane);
-                Err(NotSent::Publisher(failure::send_elsewhere(error)))
+        let unsent = match lane.send(sendable, self.links.closed(), self.options.timeout).await {
+            Ok(answer) => {
+                link.carried(&answer);
+                return Ok(answer);
             }
-            Err(error) => Err(NotSent::Connection(failure::send(error))),
+            Err(unsent) => unsent,
+        };
+        let error = match unsent {
+            Unsent::Closed => return Err(NotSent::Message(Error::new(ErrorKind::Closed))),
+            Unsent::Failed(SendError::MessageSizeExceeded(error)) => {
+                return Err(NotSent::Message(too_large(&error)));
+            }
+            Unsent::Failed(error) if lane.is_own => failure::send(error),
+            Unsent::Failed(error) => failure::send_elsewhere(error),
+            Unsent::Clogged => {
+                failure::disconnected("the broker confirms none of as many messages as it gives credit for")
+            }
+        };
+        if lane.is_own {
+            return Err(NotSent::Connection(error));
         }
+        link.forget(&lane);
+        Err(NotSent::Publisher(error))
     }
 
     /// Sends a request over a connection, and waits for its reply over the same one.
     async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
         let permit = self.links.room(outgoing.size()).await;
-        let (number, link) = self.links.get().await?;
+        let (number, link) = self.link().await?;
         let replies = link.replies(&self.options.sender.decoding).await?;
         let request = replies.begin()?;
         let id = request.number().to_string();
@@ -364,4 +396,38 @@ fn too_large(error: &MessageSizeExceeded) -> Error {
         "a message of {} bytes, and the broker takes no more than {}",
         error.size, error.max_size
     ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // It is a test.
+mod tests {
+    use super::*;
+    use crate::fe2o3_amqp018::publisher::MOST_FRAMES;
+    use cloudevents_core::Event;
+    use cloudevents_testkit::amqp::{Answer, Broker};
+    use std::sync::atomic::Ordering;
+
+    /// Nothing is lost, and what is sent meanwhile arrives behind what was sent before.
+    #[tokio::test]
+    async fn before_the_client_can_count_no_further_another_connection_is_made() {
+        let broker = Broker::start().unwrap();
+        let queue = broker.queue("orders");
+        queue.answer(Answer::Withhold);
+        let sender = AmqpSender::connect(&broker.url("orders"), AmqpSenderOptions::default()).await.unwrap();
+        let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        let enqueue = || sender.enqueue(Outgoing::from(&event));
+        let (_, link) = sender.links.now().unwrap();
+        link.frames.store(MOST_FRAMES - 1, Ordering::Relaxed);
+        drop(link);
+        let first = enqueue().await.unwrap();
+        let mut second = Box::pin(enqueue());
+        let waited = timeout(Duration::from_millis(300), &mut second).await;
+        assert!(waited.is_err() && sender.connectivity().losses() == 0);
+        queue.answer(Answer::Accept);
+        let ended = timeout(Duration::from_secs(30), async { (first.await, second.await.unwrap().await) });
+        let (first, second) = ended.await.unwrap();
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!((sender.connectivity().losses(), queue.len()), (1, 2));
+        sender.close().await.unwrap();
+    }
 }

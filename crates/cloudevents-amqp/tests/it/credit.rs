@@ -1,9 +1,14 @@
-//! Credit with peers that say more, and send less, than the embedded broker: a scripted peer, in frames.
+//! Credit that is used up, and with peers that say more, and send less, than the embedded broker: a scripted peer, in frames.
 
-use crate::tools::{PATIENCE, id, next, strict, within};
-use cloudevents_amqp::fe2o3_amqp018::receiver;
-use cloudevents_testkit::logged::Logged;
-use cloudevents_transport::Bounds;
+use crate::tools::{PATIENCE, event, id, next, strict, within};
+use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
+use cloudevents_core::ErrorKind;
+use cloudevents_testkit::{
+    amqp::{Answer, Broker, BrokerOptions},
+    logged::Logged,
+};
+use cloudevents_transport::{Bounds, Outgoing};
+use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use fe2o3_amqp_types::{
     definitions::{Handle, Role, SenderSettleMode},
     performatives::{Attach, Flow, Performative, Transfer},
@@ -145,6 +150,80 @@ async fn a_receiver_requests_unsettled_messages() {
     assert_eq!(attach.snd_settle_mode, SenderSettleMode::Unsettled);
 }
 
+/// No more is given, so that these are the last messages of the link. They are fewer than end a connection by their number.
+#[tokio::test]
+async fn a_broker_whose_credit_is_used_up_without_answers_gets_another_connection() {
+    const CREDIT: usize = 4;
+
+    for address in ["orders", "others"] {
+        let mut options = BrokerOptions::default();
+        options.credit = CREDIT as u32;
+        let broker = Broker::with_options(options).unwrap();
+        let mut options = AmqpSenderOptions::default();
+        options.timeout = Duration::from_millis(500);
+        options.sender.enqueue_timeout = Duration::from_millis(100);
+        let sender = sender(&broker.url("orders"), options).await.unwrap();
+        let send = || within(sender.send(Outgoing::from(&event("x")).to(address)));
+        send().await.unwrap(); // now the credit is known
+        broker.queue(address).answer(Answer::Withhold);
+        let (mut unconfirmed, mut sent) = (0, 0);
+        while unconfirmed < CREDIT {
+            let error = send().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+            unconfirmed += usize::from(error.to_string().contains("did not confirm"));
+            sent += 1;
+            assert!(sent < 100, "nothing replaces the link: {unconfirmed}");
+        }
+        // To another address, another link is enough.
+        assert_eq!(sender.connectivity().losses(), u64::from(address == "orders"));
+        broker.queue(address).answer(Answer::Accept);
+        within(async { while send().await.is_err() {} }).await;
+    }
+}
+
+/// A fault of the client: senders make another connection before. Once it is repaired, they need not.
+#[tokio::test]
+async fn the_client_has_no_credit_beyond_32_bits() {
+    const END: u32 = u32::MAX - 5;
+
+    for (frames, messages) in [(END, 0), (0, END)] {
+        let broker = Broker::start().unwrap();
+        let builder = Connection::builder().container_id("bare").sasl_profile(SaslProfile::Anonymous);
+        let mut connection = builder.open(broker.url("orders").as_str()).await.unwrap();
+        let session = Session::builder().next_outgoing_id(frames);
+        let mut session = session.begin(&mut connection).await.unwrap();
+        let sender = fe2o3_amqp::Sender::builder().name("bare").target("orders");
+        let mut sender = sender.initial_delivery_count(messages).attach(&mut session).await.unwrap();
+        for _ in 0..5 {
+            within(sender.send("x")).await.unwrap();
+        }
+        let sixth = tokio::time::timeout(Duration::from_secs(1), sender.send("x")).await;
+        assert!(sixth.is_err(), "{sixth:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_goes_on_beyond_32_bits() {
+    let first = u32::MAX - 5;
+    let peer = Peer::start_at(first, |link| {
+        let mut out = Vec::new();
+        while link.has_credit() {
+            out.extend(link.message());
+        }
+        out
+    });
+    let peer = peer.await;
+    let mut options = strict();
+    options.prefetch = Some(4);
+    let mut receiver = receiver(&peer.url, options).await.unwrap();
+    for number in 0..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), first.wrapping_add(number).to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
 struct Peer {
     url: String,
     link: Arc<Mutex<Link>>,
@@ -165,13 +244,18 @@ struct Link {
 impl Peer {
     /// Starts a peer with one link per connection. `grant` returns what to send when credit has come.
     async fn start(grant: impl Fn(&mut Link) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::start_at(0, grant).await
+    }
+
+    /// Each link counts from there.
+    async fn start_at(first: u32, grant: impl Fn(&mut Link) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("amqp://{}/orders", listener.local_addr().unwrap());
         let link = Arc::new(Mutex::new(Link::default()));
         let peer = Self { url, link: Arc::clone(&link) };
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                *link.lock().unwrap() = Link::default();
+                *link.lock().unwrap() = Link { sent: first, limit: first, ..Link::default() };
                 let served = tokio::time::timeout(PATIENCE * 2, serve(&mut stream, &link, &grant)).await;
                 println!("the connection ended: {served:?}");
             }
@@ -186,7 +270,7 @@ impl Peer {
 
 impl Link {
     fn has_credit(&self) -> bool {
-        self.sent < self.limit
+        self.limit.wrapping_sub(self.sent).cast_signed() > 0
     }
 
     /// The next message, an event whose id is its number.
@@ -197,7 +281,7 @@ impl Link {
             b"\x00\x53\x73\xc0\x25\x07\x40\x40\x40\x40\x40\x40\xa3\x1capplication/cloudevents+json";
         let payload = [content_type, &b"\x00\x53\x75\xa0"[..], &[u8::try_from(body.len()).unwrap()], &body];
         let out = transfer(self.sent, |transfer| transfer.settled = Some(self.settles), &payload.concat());
-        self.sent += 1;
+        self.sent = self.sent.wrapping_add(1);
         out
     }
 
@@ -284,15 +368,18 @@ async fn serve(
         }
         let mut performative = serde_amqp::from_slice(&body).unwrap();
         match &mut performative {
-            Performative::Begin(begin) => begin.remote_channel = Some(0),
+            Performative::Begin(begin) => {
+                (begin.remote_channel, begin.next_outgoing_id) = (Some(0), link.lock().unwrap().sent);
+            }
             Performative::Attach(attach) => {
-                link.lock().unwrap().attach = Some(attach.clone());
-                (attach.role, attach.initial_delivery_count) = (Role::Sender, Some(0));
+                let mut link = link.lock().unwrap();
+                link.attach = Some(attach.clone());
+                (attach.role, attach.initial_delivery_count) = (Role::Sender, Some(link.sent));
             }
             Performative::Flow(Flow { delivery_count: Some(count), link_credit: Some(credit), .. }) => {
                 let out = {
                     let mut link = link.lock().unwrap();
-                    link.limit = *count + *credit;
+                    link.limit = count.wrapping_add(*credit);
                     grant(&mut link)
                 };
                 stream.write_all(&out).await?;

@@ -65,6 +65,11 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Answers<F> {
         let _ = self.sent.send(None);
     }
 
+    /// Whether every message has an outcome.
+    pub fn is_empty(&self) -> bool {
+        self.confirms.is_empty()
+    }
+
     /// Whether the connection is lost.
     pub fn has_ended(&self) -> bool {
         self.confirms.has_ended()
