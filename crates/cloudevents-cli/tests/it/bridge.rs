@@ -442,9 +442,16 @@ fn metrics_move_with_their_address() {
             std::thread::sleep(Duration::from_millis(10)); // between two looks
         }
     };
-    std::fs::write(&path, config(&taken.local_addr().unwrap().to_string())).unwrap();
+    let taken = config(&taken.local_addr().unwrap().to_string());
+    std::fs::write(&path, &taken).unwrap();
     bridge.signal("-HUP");
     bridge.line("metrics cannot be served at");
+    assert_eq!(bridge.find_metrics(), first);
+    bridge.until(&["cloudevents_bridge_ready"], 1);
+    // The last settings whose ends were opened, though their address is taken.
+    std::fs::write(&path, taken.replace("rejected", "rejected&deadletter=x")).unwrap();
+    bridge.signal("-HUP");
+    bridge.line("the old ones hold again");
     assert_eq!(bridge.find_metrics(), first);
     bridge.until(&["cloudevents_bridge_ready"], 1);
     std::fs::write(&path, config(&second)).unwrap();
@@ -452,6 +459,13 @@ fn metrics_move_with_their_address() {
     assert_eq!(bridge.find_metrics(), second);
     bridge.until(&["cloudevents_bridge_ready"], 1);
     gone(&first);
+    let everywhere = second.replace("127.0.0.1", "0.0.0.0");
+    for same_port in [&everywhere, &second] {
+        std::fs::write(&path, config(same_port)).unwrap();
+        bridge.signal("-HUP");
+        assert_eq!(bridge.find_metrics(), same_port);
+        bridge.until(&["cloudevents_bridge_ready"], 1);
+    }
     std::fs::write(&path, &ends).unwrap();
     bridge.signal("-HUP");
     bridge.line("bridge from");

@@ -128,8 +128,9 @@ pub(super) struct Unknown(Mutex<Option<Seen>>);
 
 struct Seen {
     all_known: bool,
-    /// Since when, or when the receiver last got an error because of it.
-    since: Instant,
+    /// For how long, or since the receiver last got an error because of it. Only while brokers answer.
+    lasted: Duration,
+    looked: Instant,
 }
 
 impl Unknown {
@@ -141,22 +142,24 @@ impl Unknown {
         self.lock().is_none()
     }
 
-    /// No broker has answered. What was noted counts from the next answer on.
+    /// No broker has answered.
     fn unanswered(&self) {
         if let Some(seen) = &mut *self.lock() {
-            seen.since = Instant::now();
+            seen.looked = Instant::now();
         }
     }
 
     /// Notes whether all topics are known. Returns for how long that has been so, unless it is new.
     fn note(&self, all_known: bool) -> Option<Duration> {
-        let mut seen = self.lock();
-        if let Some(seen) = &*seen
+        let (mut noted, now) = (self.lock(), Instant::now());
+        if let Some(seen) = &mut *noted
             && seen.all_known == all_known
         {
-            return Some(seen.since.elapsed());
+            seen.lasted = seen.lasted.saturating_add(now.duration_since(seen.looked));
+            seen.looked = now;
+            return Some(seen.lasted);
         }
-        *seen = Some(Seen { all_known, since: Instant::now() });
+        *noted = Some(Seen { all_known, lasted: Duration::ZERO, looked: now });
         None
     }
 
@@ -191,7 +194,8 @@ pub(super) fn look_for_unknown(
         };
         if let Some(gone) = gone {
             if group.unknown.note(false).is_some_and(|time| time >= UNKNOWN_FOR) {
-                *group.unknown.lock() = Some(Seen { all_known: false, since: Instant::now() });
+                *group.unknown.lock() = None;
+                group.unknown.begin();
                 group.handover.fail(error.with_detail(gone));
             }
             return;
@@ -275,5 +279,25 @@ mod tests {
         }
         // Many responses without a record, as of compacted topics, are no record that is too large: librdkafka goes on behind them.
         assert!(matches!(judged(RDKafkaErrorCode::MessageSizeTooLarge), Step::Other));
+    }
+
+    #[test]
+    fn how_long_a_topic_is_unknown_counts_while_brokers_answer() {
+        let unknown = Unknown::default();
+        unknown.begin();
+        let later = |seconds| {
+            let mut noted = unknown.lock();
+            let seen = noted.as_mut().unwrap();
+            seen.looked = seen.looked.checked_sub(Duration::from_secs(seconds)).unwrap();
+        };
+        later(20);
+        unknown.note(false);
+        later(100);
+        unknown.unanswered();
+        later(12);
+        let lasted = unknown.note(false).unwrap().as_secs();
+        assert_eq!(lasted, 32);
+        unknown.note(true);
+        assert_eq!(unknown.note(true).unwrap().as_secs(), 0);
     }
 }

@@ -264,25 +264,18 @@ async fn run_once(
         }
         (Err(failure), _) => return Err(failure),
     };
-    *held = Some(Arc::clone(settings));
+    let is_first = held.replace(Arc::clone(settings)).is_none();
     let bridge: Moving = opened.bridge;
     let ends = opened.links.clone();
     let [mut from, mut to] = opened.links;
     let mut lost = (false, false);
     let status = bridge.status();
-    if serving.as_ref().map(|serving| serving.address) != config.metrics {
-        let other = match config.metrics {
-            Some(address) => operate::serve(address, status.clone()).await.map(Some),
-            None => Ok(None),
-        };
-        match other {
-            Ok(other) => *serving = other,
-            Err(failure) if is_new => {
-                let report = Report::warning(failure.message()).kind("metrics");
-                console.report(&report.detail("those of the settings before stay where they are"));
-            }
-            Err(failure) => return Err(failure),
+    if let Err(failure) = operate::serve_at(serving, config.metrics, &status).await {
+        if is_first {
+            return Err(failure);
         }
+        let report = Report::warning(failure.message()).kind("metrics");
+        console.report(&report.detail("what was served before the settings were read again still is"));
     }
     if let Some(serving) = &*serving {
         serving.show(status.clone());

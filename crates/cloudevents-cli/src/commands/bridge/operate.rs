@@ -47,8 +47,41 @@ impl Drop for Serving {
     }
 }
 
-/// Serves `/live`, `/ready` and `/metrics`.
-pub(super) async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<Serving, Failure> {
+/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all. If that fails, what was served before still is.
+pub(super) async fn serve_at(
+    serving: &mut Option<Serving>,
+    address: Option<SocketAddr>,
+    status: &BridgeStatus,
+) -> Result<(), Failure> {
+    if serving.as_ref().map(|serving| serving.address) == address {
+        return Ok(());
+    }
+    let Some(address) = address else {
+        *serving = None;
+        return Ok(());
+    };
+    // One of them may be all addresses of the machine.
+    let before = match serving {
+        Some(before) if before.address.port() == address.port() => {
+            before.task.abort();
+            let _ = (&mut before.task).await;
+            Some(before.address)
+        }
+        _ => None,
+    };
+    match serve(address, status.clone()).await {
+        Ok(other) => *serving = Some(other),
+        Err(failure) => {
+            if let Some(before) = before {
+                *serving = serve(before, status.clone()).await.ok();
+            }
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<Serving, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(Status::Network, format!("metrics cannot be served at {address}: {error}"))
     };

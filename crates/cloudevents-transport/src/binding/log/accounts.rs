@@ -64,7 +64,8 @@ impl Account {
 
     pub(super) fn returned(&mut self, size: usize) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(size);
+        // What was cut off is counted by its average.
+        self.bytes = if self.outstanding == 0 { 0 } else { self.bytes.saturating_sub(size) };
     }
 
     /// Whether a message that was taken after this number of cuts is still a message of the log.
