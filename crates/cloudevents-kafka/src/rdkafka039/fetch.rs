@@ -118,7 +118,8 @@ fn lacks(topic: &MetadataTopic, partitions: &[(Partition, Position)]) -> Option<
     Some(format!("the topic `{name}` has {count} partitions, and no partition {}", missed.number()))
 }
 
-/// How long a topic that was there may be unknown, or lack a partition that was chosen: one that is deleted may be made again, and a broker that restarts may not know it yet.
+/// How long a topic that was there may be unknown, or lack a partition that was chosen: one that is deleted may be made again, and a broker
+/// that restarts may not know it yet.
 /// Also, how long the group has to assign its partitions again, once it is known.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 

@@ -109,7 +109,7 @@ async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginnin
     assert_eq!(committed, [Some(ends[0])]);
 }
 
-/// Nothing more comes of it, and the client says so once.
+/// Nothing more comes of it, and the client reports that once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chosen_partition_that_is_gone_is_an_error() {
     let Some(topic) = Topic::real(6).await else { return skipped() };
