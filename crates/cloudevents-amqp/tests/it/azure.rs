@@ -186,7 +186,7 @@ async fn without_a_token_there_is_no_link() {
     assert!(broker.queue("orders").is_empty());
 }
 
-/// A broker whose locks end after this time, with a message. A receiver that renews them has a shorter time in its options, so that it may be late.
+/// A broker with a message, whose locks end after this time. A receiver that renews them has a shorter one in its options: it may be late.
 async fn locking(milliseconds: u64) -> Broker {
     let mut options = BrokerOptions::default();
     options.locks = Some(Duration::from_millis(milliseconds));
