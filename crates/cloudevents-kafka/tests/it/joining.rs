@@ -96,7 +96,9 @@ async fn joining(topic: Topic, strategy: &str) {
     let second = handled.keys().filter(|(member, _)| *member == 1).count();
     let twice = all - sent;
     println!("{strategy}: {twice} of {sent} twice, {in_one} in one process, {second} by the second");
-    assert_eq!(foreign.load(Ordering::Relaxed), 0, "{strategy}");
+    // Handlers that were begun in the moment in which their partition leaves: 64 at a time. What waits behind them is dropped.
+    let foreign = foreign.load(Ordering::Relaxed);
+    assert!(foreign <= 64, "{strategy}: {foreign} began for another member");
     // Handlers end in time, so that everything that has begun is committed.
     assert!(in_one == 0 && twice <= 64, "{strategy}: {twice} were handled twice");
 }
