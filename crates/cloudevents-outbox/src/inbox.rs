@@ -4,11 +4,12 @@ use crate::{Clock, millis::later};
 use cloudevents_core::{Error, EventKey};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
+use tokio::time::Instant;
 
 /// Where an [`Inbox`] keeps the keys of events.
 pub trait InboxStore: Send + Sync + 'static {
@@ -93,6 +94,8 @@ pub struct Inbox<S> {
     lease: Duration,
     clock: Clock,
     duplicates: Arc<AtomicU64>,
+    /// When the store last answered.
+    answered: Arc<Mutex<Option<Instant>>>,
 }
 
 impl<S: InboxStore> Inbox<S> {
@@ -104,6 +107,7 @@ impl<S: InboxStore> Inbox<S> {
             lease: Duration::from_secs(300),
             clock: Clock::system(),
             duplicates: Arc::default(),
+            answered: Arc::default(),
         }
     }
 
@@ -133,6 +137,19 @@ impl<S: InboxStore> Inbox<S> {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the store has answered a call within this time.
+    pub(crate) fn answers(&self, within: Duration) -> bool {
+        let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.is_some_and(|answered| answered.elapsed() < within)
+    }
+
+    fn heard<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        if answer.is_ok() {
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        answer
+    }
+
     /// When a lease that begins now ends.
     pub(crate) fn lease_ends(&self) -> SystemTime {
         later(self.now(), self.lease)
@@ -144,17 +161,17 @@ impl<S: InboxStore> Inbox<S> {
 
     /// Begins to handle an event.
     pub async fn begin(&self, key: EventKey) -> Result<Begun, Error> {
-        self.store.begin(Arc::clone(&self.consumer), key, self.clock.now(), self.lease).await
+        self.heard(self.store.begin(Arc::clone(&self.consumer), key, self.clock.now(), self.lease).await)
     }
 
     /// Records that the event is handled. Returns `false` if the lease has ended and another delivery began or ended handling.
     pub async fn complete(&self, started: Started) -> Result<bool, Error> {
-        self.store.complete(started, self.clock.now()).await
+        self.heard(self.store.complete(started, self.clock.now()).await)
     }
 
     /// Records that the event was not handled, so that its next delivery is the first again.
     pub async fn abandon(&self, started: Started) -> Result<bool, Error> {
-        self.store.abandon(started, self.clock.now()).await
+        self.heard(self.store.abandon(started, self.clock.now()).await)
     }
 
     /// Deletes the keys of this consumer's events that were completed, or abandoned, longer ago than this, and returns their number. An

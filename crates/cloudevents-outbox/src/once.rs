@@ -13,7 +13,7 @@ use tokio::{
 /// How long a delivery waits at most until it looks again whether another delivery of its event has ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a delivery waits for the store to begin. It is less than most time limits of handlers, and than what stores wait for.
+/// How long a delivery waits for a store that answers nothing. It is less than most time limits of handlers, and than what stores wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pauses after which a store is asked again to record that an event was handled.
@@ -29,7 +29,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
     /// | was handled | succeeds, and the future is not awaited. [`duplicates`](Self::duplicates) counts it |
     /// | is being handled by another delivery, here or elsewhere | is tried again after a second at most, until the other one has ended or its lease has. The attempt does not count |
     ///
-    /// The attempt does not count either if the store fails, or does not answer within five seconds; a [time
+    /// The attempt does not count either if the store fails, or answers nothing for five seconds; a [time
     /// limit](cloudevents_transport::Run::time_limit) has to be longer than that. A handler that panics or is dropped, for example because
     /// its time limit has passed, gives the event up, also where the store begins with it afterwards. If the program crashes, or the answer
     /// of the store is lost with its connection, the event is given up when the lease ends.
@@ -120,7 +120,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
     async fn begin_once(&self, key: EventKey) -> Result<Option<Beginning<S>>, Failure> {
         let inbox = self.clone();
         // In a task of its own: where this attempt has been dropped when the store begins, the event is given up.
-        let beginning = spawn(async move {
+        let mut beginning = spawn(async move {
             match inbox.begin(key).await.map_err(Failure::unavailable)? {
                 Begun::First(started) => Ok(Some(Beginning { inbox, started, is_kept: false })),
                 Begun::Done => Ok(None),
@@ -131,9 +131,16 @@ impl<S: InboxStore + Clone> Inbox<S> {
                 }
             }
         });
-        let Ok(begun) = timeout(PATIENCE, beginning).await else {
-            let detail = format!("the store of the inbox did not answer within {PATIENCE:?}");
-            return Err(Failure::unavailable(detail));
+        let begun = loop {
+            match timeout(PATIENCE, &mut beginning).await {
+                Ok(begun) => break begun,
+                // Others are before this one.
+                Err(_) if self.answers(PATIENCE) => {}
+                Err(_) => {
+                    let detail = format!("the store of the inbox has answered nothing for {PATIENCE:?}");
+                    return Err(Failure::unavailable(detail));
+                }
+            }
         };
         let begun = begun.map_err(Failure::unavailable)??;
         if begun.is_none() {

@@ -214,8 +214,13 @@ impl Publisher {
         self.frames.fetch_add(frames as u64, Ordering::Relaxed);
     }
 
-    /// Whether it has to be replaced, for what the client has counted.
-    pub(super) fn is_worn(&self) -> bool {
+    /// It carries no more.
+    pub(super) fn use_up(&self) {
+        self.frames.store(MOST_FRAMES, Ordering::Relaxed);
+    }
+
+    /// Whether it has to be replaced.
+    pub(super) fn is_used_up(&self) -> bool {
         self.frames.load(Ordering::Relaxed) >= MOST_FRAMES
     }
 

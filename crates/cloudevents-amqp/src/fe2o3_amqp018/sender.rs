@@ -235,16 +235,17 @@ impl AmqpSender {
         Ok(encoded)
     }
 
-    /// The connection and its number. One that has carried as much as it may is replaced when all messages have an outcome: what is sent
-    /// over another one could arrive before them.
+    /// The connection and its number. One that is used up is replaced when all messages have an outcome: what is sent over another one
+    /// could arrive before them.
     async fn link(&self) -> Result<(u64, Arc<Publisher>), Error> {
         loop {
             let (number, link) = self.links.get().await?;
-            if !link.is_worn() {
+            if !link.is_used_up() {
                 return Ok((number, link));
             }
             if link.answers.is_empty() {
-                let error = failure::disconnected("the client can count no further over this connection");
+                let error =
+                    failure::disconnected("the credit or the counters of this connection are used up");
                 self.links.lost(number, &error);
             } else {
                 sleep(LOOK_AGAIN).await;
@@ -304,7 +305,12 @@ impl AmqpSender {
             Unsent::Failed(error) if lane.is_own => failure::send(error),
             Unsent::Failed(error) => failure::send_elsewhere(error),
             Unsent::Clogged => {
-                failure::disconnected("the broker confirms none of as many messages as it gives credit for")
+                let detail = "the broker confirms none of as many messages as it gives credit for";
+                if lane.is_own {
+                    link.use_up();
+                    return Err(NotSent::Publisher(failure::disconnected(detail)));
+                }
+                failure::disconnected(detail)
             }
         };
         if lane.is_own {

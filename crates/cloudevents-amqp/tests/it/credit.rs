@@ -16,7 +16,7 @@ use fe2o3_amqp_types::{
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -179,6 +179,49 @@ async fn a_broker_whose_credit_is_used_up_without_answers_gets_another_connectio
         broker.queue(address).answer(Answer::Accept);
         within(async { while send().await.is_err() {} }).await;
     }
+}
+
+/// Over another connection, what follows could arrive before it.
+#[tokio::test]
+async fn used_up_credit_leaves_the_connection_to_what_is_under_way_to_other_addresses() {
+    const LIMIT: Duration = Duration::from_secs(4);
+
+    let mut options = BrokerOptions::default();
+    options.credit = 4;
+    let broker = Broker::with_options(options).unwrap();
+    let mut options = AmqpSenderOptions::default();
+    options.timeout = LIMIT;
+    let sender = sender(&broker.url("orders"), options).await.unwrap();
+    let send = async |address: &str| sender.send(Outgoing::from(&event("x")).to(address)).await;
+    for address in ["orders", "others"] {
+        within(send(address)).await.unwrap(); // now the credit is known
+        broker.queue(address).answer(Answer::Withhold);
+    }
+    let elsewhere = async {
+        tokio::time::sleep(Duration::from_secs(1)).await; // while the fifth waits for credit
+        let mut connectivity = sender.connectivity();
+        let (sent, sending) = (Instant::now(), send("others"));
+        let replaced = async {
+            while connectivity.losses() == 0 {
+                connectivity.changed().await;
+            }
+            sent.elapsed()
+        };
+        let (result, replaced) = tokio::join!(sending, replaced);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(replaced >= LIMIT, "{replaced:?}");
+    };
+    let all = async {
+        tokio::join!(
+            send("orders"),
+            send("orders"),
+            send("orders"),
+            send("orders"),
+            send("orders"),
+            elsewhere
+        )
+    };
+    tokio::time::timeout(PATIENCE, all).await.unwrap();
 }
 
 /// A fault of the client: senders make another connection before. Once it is repaired, they need not.

@@ -143,6 +143,13 @@ impl Unknown {
         self.lock().is_none()
     }
 
+    /// The receiver has an error because of it.
+    fn told(&self) {
+        if let Some(seen) = &mut *self.lock() {
+            seen.lasted = Duration::ZERO;
+        }
+    }
+
     /// No broker has answered.
     fn unanswered(&self) {
         if let Some(seen) = &mut *self.lock() {
@@ -195,8 +202,7 @@ pub(super) fn look_for_unknown(
         };
         if let Some(gone) = gone {
             if group.unknown.note(false).is_some_and(|time| time >= UNKNOWN_FOR) {
-                *group.unknown.lock() = None;
-                group.unknown.begin();
+                group.unknown.told();
                 group.handover.fail(error.with_detail(gone));
             }
             return;

@@ -92,7 +92,7 @@ const CORE: &[&str] = &["confirmations_that_do_not_come"];
 
 /// It has the stream, which an operator has made, and no consumer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_replaced_by_an_empty_one() {
+async fn a_real_server_that_is_replaced_by_an_empty_one() {
     let (Some(server), Some(empty)) = (Process::start(), Process::start()) else { return };
     let subject = Subject::new(&server.url(), true, Patience::LONG);
     for process in [&server, &empty] {
@@ -104,7 +104,7 @@ async fn a_server_that_is_replaced_by_an_empty_one() {
 
 /// The server knows a delivery by its sequence number. In a stream that is made anew, another message has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_settlement_from_before_settles_no_message_of_another_stream() {
+async fn a_settlement_from_before_settles_no_message_of_another_stream_of_a_real_server() {
     for query in ["consumer=c&reject=drop", "consumer=c&reject=drop&double-ack=true", "reject=drop"] {
         let (Some(server), Some(empty)) = (Process::start(), Process::start()) else { return };
         let subject = Subject::new(&server.url(), true, Patience::LONG);
@@ -162,7 +162,7 @@ async fn incidents_of_jetstream_on_a_real_server() {
 /// it has are dead, as between the end of a member and its next look at them: `withdrawn` shows that with the client library alone. Members
 /// leave twice, so that two messages may come again there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn members_of_a_consumer_join_and_leave_under_load() {
+async fn members_of_a_consumer_of_a_real_server_join_and_leave_under_load() {
     let Some(server) = real() else { return };
     let subject = Subject::new(&server, true, Patience::LONG);
     create_stream(&server, &subject.name).await;

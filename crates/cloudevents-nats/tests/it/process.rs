@@ -25,6 +25,15 @@ impl Process {
 
     /// As [`start`](Self::start), with more arguments; the folder is empty, and there for files that they name.
     pub(crate) fn start_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
+        Self::start_bare(|folder| {
+            let mut all = vec!["--jetstream".into(), "--store_dir".into(), folder.display().to_string()];
+            all.extend(arguments(folder));
+            all
+        })
+    }
+
+    /// As [`start_with`](Self::start_with), without JetStream, unless the arguments have it.
+    pub(crate) fn start_bare(arguments: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
         let Ok(program) = std::env::var("CE_TEST_NATS_BIN") else {
             println!("skipped: CE_TEST_NATS_BIN is not set");
             return None;
@@ -45,8 +54,7 @@ impl Process {
     /// Returns when it accepts connections.
     pub(crate) fn restart(&mut self) {
         let child = Command::new(&self.program)
-            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--jetstream", "--store_dir"])
-            .arg(&self.store)
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
             .args(&self.more)
             .stderr(Stdio::null())
             .spawn()

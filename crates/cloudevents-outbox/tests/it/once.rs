@@ -21,7 +21,10 @@ use std::{
     },
     time::{Duration, Instant, SystemTime},
 };
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, sleep_until, timeout},
+};
 
 fn in_memory() -> Inbox<MemoryInbox> {
     Inbox::new(MemoryInbox::new(1000.try_into().unwrap()), "billing")
@@ -196,6 +199,68 @@ impl InboxStore for Flaky {
     async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
         self.inner.forget(consumer, before, limit).await
     }
+}
+
+/// Answers forty calls a second.
+#[derive(Clone)]
+struct Busy(MemoryInbox, Arc<Semaphore>);
+
+impl Busy {
+    async fn turn(&self) {
+        let _turn = self.1.acquire().await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+impl InboxStore for Busy {
+    async fn begin(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+        lease: Duration,
+    ) -> Result<Begun, Error> {
+        self.turn().await;
+        self.0.begin(consumer, key, now, lease).await
+    }
+
+    async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.turn().await;
+        self.0.complete(started, now).await
+    }
+
+    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.turn().await;
+        self.0.abandon(started, now).await
+    }
+
+    async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
+        self.0.forget(consumer, before, limit).await
+    }
+}
+
+/// It takes longer than it may be silent until it comes to the last of them.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_much_to_do_is_waited_for() {
+    const EVENTS: usize = 1_000;
+
+    let busy = Busy(MemoryInbox::new(EVENTS.try_into().unwrap()), Arc::new(Semaphore::new(4)));
+    let (inbox, handled) = (Inbox::new(busy, "billing"), AtomicU32::new(0));
+    let queue = FakeQueue::new();
+    queue.sender().send_all((0..EVENTS).map(event)).await.unwrap();
+    let handle = async |event: Event| {
+        let handling = async { handled.fetch_add(1, Ordering::Relaxed) };
+        inbox.once(event.key(), async { drop(handling.await) }).await
+    };
+    let begun = tokio::time::Instant::now();
+    let all = async {
+        while (handled.load(Ordering::Relaxed) as usize) < EVENTS {
+            sleep(Duration::from_millis(10)).await; // between two looks
+        }
+    };
+    queue.receiver(DecodeOptions::strict()).run(handle).concurrency(256).until(all).await.unwrap();
+    assert_eq!(handled.load(Ordering::Relaxed) as usize, EVENTS);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed()); // 2,000 calls
 }
 
 /// The event was handled: that the store is away just then must not have it handled again.

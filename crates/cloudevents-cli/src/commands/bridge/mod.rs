@@ -275,7 +275,11 @@ async fn run_once(
             return Err(failure);
         }
         let report = Report::warning(failure.message()).kind("metrics");
-        console.report(&report.detail("what was served before the settings were read again still is"));
+        let detail = match serving {
+            Some(_) => "what was served before the settings were read again still is",
+            None => "nothing is served",
+        };
+        console.report(&report.detail(detail));
     }
     if let Some(serving) = &*serving {
         serving.show(status.clone());
