@@ -15,7 +15,7 @@ use std::{
 /// memory.
 ///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// use cloudevents_core::EventKey;
 /// use cloudevents_outbox::{Inbox, MemoryInbox};
 ///

@@ -74,7 +74,7 @@ impl<S: InboxStore + Clone> Inbox<S> {
     ///
     /// The handler gets what `complete` of the module of the store takes ([`rusqlite041::complete`](crate::rusqlite041::complete),
     /// [`tokio_postgres07::complete`](crate::tokio_postgres07::complete)). If that returns `false`, the handler has to roll back and to
-    /// fail. A handler that succeeds without it leaves the event under way until the lease ends.
+    /// fail. A handler that succeeds without it leaves the event under way until the lease ends. Needs tokio's timer.
     ///
     /// ```
     /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
