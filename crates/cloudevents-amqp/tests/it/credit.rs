@@ -221,7 +221,8 @@ async fn used_up_credit_leaves_the_connection_to_what_is_under_way_to_other_addr
             elsewhere
         )
     };
-    tokio::time::timeout(PATIENCE, all).await.unwrap();
+    let (first, ..) = tokio::time::timeout(PATIENCE, all).await.unwrap();
+    assert_eq!(first.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 /// A fault of the client: senders make another connection before. Once it is repaired, they need not.
