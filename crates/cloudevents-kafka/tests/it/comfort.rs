@@ -4,7 +4,7 @@ use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, record
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
 use cloudevents_testkit::kafka::{Broker, Refusal};
-use cloudevents_transport::{OrderBy, Partition, binding::log::LogOptions};
+use cloudevents_transport::{OrderBy, Partition, Receiver, binding::log::LogOptions};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
@@ -276,25 +276,33 @@ async fn options_of_the_url() {
     }
 }
 
+/// So that members which end without a farewell leave soon.
+const SHORT_SESSION: &[(&str, &str)] = &[("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "300")];
+
+/// A receiver over a consumer that the program has made, with these settings.
+fn of_the_programs_own(topic: &Topic, settings: &[(&str, &str)], commit_interval: Duration) -> Receiver {
+    let mut config = config(&topic.servers);
+    config
+        .set("group.id", topic.group())
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest");
+    for (name, value) in settings {
+        config.set(*name, *value);
+    }
+    let consumer: StreamConsumer = config.create().unwrap();
+    consumer.subscribe(&[&topic.name]).unwrap();
+    let mut options = KafkaReceiverOptions::default();
+    options.log = LogOptions::default().dropping_rejected();
+    options.commit_interval = commit_interval;
+    receiver_over(consumer, options).unwrap()
+}
+
 #[tokio::test]
 async fn a_consumer_of_the_programs_own() {
     const COUNT: usize = 40;
     let topic = filled(2, COUNT).await;
-    let open = || {
-        let consumer: StreamConsumer = config(&topic.servers)
-            .set("group.id", topic.group())
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "4000")
-            .set("heartbeat.interval.ms", "300")
-            .create()
-            .unwrap();
-        consumer.subscribe(&[&topic.name]).unwrap();
-        let mut options = KafkaReceiverOptions::default();
-        options.log = LogOptions::default().dropping_rejected();
-        receiver_over(consumer, options).unwrap()
-    };
+    let open = || of_the_programs_own(&topic, SHORT_SESSION, Duration::from_secs(1));
     let receiver = open();
     let counters = receiver.counters();
     let all = async {
@@ -324,18 +332,7 @@ async fn a_cancelled_commit_of_the_programs_own_consumer_loses_no_mark() {
     let broker = Broker::start().unwrap();
     let topic = Topic::on(&broker, 1);
     soon(topic.sender().await.send_all((0..3).map(|number| event(number, "k")))).await.unwrap();
-    let consumer: StreamConsumer = config(&topic.servers)
-        .set("group.id", topic.group())
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap();
-    consumer.subscribe(&[&topic.name]).unwrap();
-    let mut options = KafkaReceiverOptions::default();
-    options.log = LogOptions::default().dropping_rejected();
-    options.commit_interval = Duration::ZERO;
-    let mut receiver = receiver_over(consumer, options).unwrap();
+    let mut receiver = of_the_programs_own(&topic, &[], Duration::ZERO);
     for expected in 0..3 {
         let delivery = next(&mut receiver).await;
         assert_eq!(number(&delivery), expected);
@@ -359,18 +356,7 @@ fn commits_of_the_programs_own_consumer_do_not_pile_up() {
         let topic = Topic::on(&broker, 1);
         const COUNT: usize = 100;
         soon(topic.sender().await.send_all((0..COUNT).map(|number| event(number, "k")))).await.unwrap();
-        let consumer: StreamConsumer = config(&topic.servers)
-            .set("group.id", topic.group())
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .create()
-            .unwrap();
-        consumer.subscribe(&[&topic.name]).unwrap();
-        let mut options = KafkaReceiverOptions::default();
-        options.log = LogOptions::default().dropping_rejected();
-        options.commit_interval = Duration::ZERO;
-        let mut receiver = receiver_over(consumer, options).unwrap();
+        let mut receiver = of_the_programs_own(&topic, &[], Duration::ZERO);
         let mut held = Vec::new();
         for _ in 0..COUNT {
             held.push(next(&mut receiver).await);
@@ -396,22 +382,7 @@ fn commits_of_the_programs_own_consumer_do_not_pile_up() {
 async fn a_partition_that_leaves_the_programs_own_consumer_is_revoked() {
     const COUNT: usize = 40;
     let topic = filled(2, COUNT).await;
-    let open = || {
-        let consumer: StreamConsumer = config(&topic.servers)
-            .set("group.id", topic.group())
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "4000")
-            .set("heartbeat.interval.ms", "300")
-            .create()
-            .unwrap();
-        consumer.subscribe(&[&topic.name]).unwrap();
-        let mut options = KafkaReceiverOptions::default();
-        options.log = LogOptions::default().dropping_rejected();
-        options.commit_interval = Duration::from_millis(100);
-        receiver_over(consumer, options).unwrap()
-    };
+    let open = || of_the_programs_own(&topic, SHORT_SESSION, Duration::from_millis(100));
     let (mut first, mut held) = (open(), Vec::new());
     for _ in 0..COUNT {
         held.push(next(&mut first).await);

@@ -158,17 +158,31 @@ async fn a_consumer_that_is_killed_has_each_effect_once() {
     assert!(duplicates > 0, "nothing was delivered twice: the test shows nothing");
 }
 
-/// A store that is away for a number of completions, and answers no beginning before this time.
+/// A store that is away for a number of completions, answers no beginning before this time, and takes its time for so many calls at once.
 #[derive(Clone)]
 struct Flaky {
     inner: MemoryInbox,
     failures: Arc<AtomicU32>,
     silent_until: tokio::time::Instant,
+    calls: Arc<Semaphore>,
+    takes: Duration,
 }
 
 fn flaky(failures: u32) -> Flaky {
-    let inner = MemoryInbox::new(10.try_into().unwrap());
-    Flaky { inner, failures: Arc::new(AtomicU32::new(failures)), silent_until: tokio::time::Instant::now() }
+    Flaky {
+        inner: MemoryInbox::new(1_000.try_into().unwrap()),
+        failures: Arc::new(AtomicU32::new(failures)),
+        silent_until: tokio::time::Instant::now(),
+        calls: Arc::new(Semaphore::new(1_000)),
+        takes: Duration::ZERO,
+    }
+}
+
+impl Flaky {
+    async fn call(&self) {
+        let _call = self.calls.acquire().await.unwrap();
+        sleep(self.takes).await;
+    }
 }
 
 impl InboxStore for Flaky {
@@ -180,10 +194,12 @@ impl InboxStore for Flaky {
         lease: Duration,
     ) -> Result<Begun, Error> {
         sleep_until(self.silent_until).await;
+        self.call().await;
         self.inner.begin(consumer, key, now, lease).await
     }
 
     async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.call().await;
         let left =
             self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_ok() {
@@ -193,6 +209,7 @@ impl InboxStore for Flaky {
     }
 
     async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        self.call().await;
         self.inner.abandon(started, now).await
     }
 
@@ -201,50 +218,12 @@ impl InboxStore for Flaky {
     }
 }
 
-/// Answers forty calls a second.
-#[derive(Clone)]
-struct Busy(MemoryInbox, Arc<Semaphore>);
-
-impl Busy {
-    async fn turn(&self) {
-        let _turn = self.1.acquire().await.unwrap();
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
-impl InboxStore for Busy {
-    async fn begin(
-        &self,
-        consumer: Arc<str>,
-        key: EventKey,
-        now: SystemTime,
-        lease: Duration,
-    ) -> Result<Begun, Error> {
-        self.turn().await;
-        self.0.begin(consumer, key, now, lease).await
-    }
-
-    async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        self.turn().await;
-        self.0.complete(started, now).await
-    }
-
-    async fn abandon(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
-        self.turn().await;
-        self.0.abandon(started, now).await
-    }
-
-    async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
-        self.0.forget(consumer, before, limit).await
-    }
-}
-
 /// It takes longer than it may be silent until it comes to the last of them.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_has_much_to_do_is_waited_for() {
     const EVENTS: usize = 1_000;
 
-    let busy = Busy(MemoryInbox::new(EVENTS.try_into().unwrap()), Arc::new(Semaphore::new(4)));
+    let busy = Flaky { calls: Arc::new(Semaphore::new(4)), takes: Duration::from_millis(100), ..flaky(0) };
     let (inbox, handled) = (Inbox::new(busy, "billing"), AtomicU32::new(0));
     let queue = FakeQueue::new();
     queue.sender().send_all((0..EVENTS).map(event)).await.unwrap();

@@ -47,7 +47,7 @@ impl Drop for Serving {
     }
 }
 
-/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all. If that fails, what was served before still is.
+/// Serves `/live`, `/ready` and `/metrics` at this address, or not at all. If that fails, what was served before still is, where it can be.
 pub(super) async fn serve_at(
     serving: &mut Option<Serving>,
     address: Option<SocketAddr>,

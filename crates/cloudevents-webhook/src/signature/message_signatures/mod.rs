@@ -28,8 +28,7 @@ const SIGNATURES: usize = 8;
 ///
 /// A signature counts when it covers every required component (unless set otherwise: the method, the authority, the path and the digest
 /// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
-/// is [`Coverage::Attributes`] when each `ce-` header, the content type and the content
-/// coding are covered, too.
+/// is [`Coverage::Attributes`] when each `ce-` header, the content type and the content coding are covered, too.
 ///
 /// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to
 /// this one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
