@@ -15,7 +15,7 @@ use tokio::sync::watch;
 ///
 /// ```
 /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
 /// # let queue = cloudevents_transport::fake::FakeQueue::new();
 /// # let sender = queue.sender();
 /// # let ctrl_c = || tokio::time::sleep(std::time::Duration::from_millis(50));

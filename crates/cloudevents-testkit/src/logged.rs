@@ -36,6 +36,8 @@ impl Logged {
         let subscriber = || tracing_subscriber::registry().with(Lines);
         // A test that has its own one sees nothing here, and fails.
         ONCE.call_once(|| drop(tracing::subscriber::set_global_default(subscriber())));
+        // A place that another test reached first, while the subscriber was being set, would stay silent for good.
+        tracing::callsite::rebuild_interest_cache();
         LINES.with_borrow_mut(String::clear);
         Self(())
     }
@@ -68,5 +70,21 @@ struct Line(String);
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let _ = write!(self.0, "{}={value:?} ", field.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::subscriber::Interest;
+
+    #[test]
+    fn a_place_that_was_reached_too_early_is_heard_from_the_next_begin_on() {
+        let place = || tracing::warn_span!("place");
+        Logged::begin();
+        // As a test leaves it that reaches it while the subscriber is being set.
+        place().metadata().unwrap().callsite().0.set_interest(Interest::never());
+        Logged::begin();
+        assert!(!place().is_disabled());
     }
 }

@@ -7,8 +7,7 @@ use cloudevents_kit::{self as kit, prelude::*};
 /// The example of the README, on a free port.
 #[tokio::test]
 async fn from_one_url_to_the_same() -> Result<(), Box<dyn std::error::Error>> {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let url = format!("http://{free}/events");
+    let url = format!("http://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
     let mut deliveries = kit::connect_receiver(&url).await?;
     let sender = kit::connect_sender(&url).await?;
     let sent = Event::builder()

@@ -66,14 +66,14 @@ fn what_cannot_be_read_is_an_error() {
 #[test]
 fn the_time_for_attributes_grows_with_their_number() {
     let message = structured(&Event::builder().id("1").source("/s").ty("t").build().unwrap());
-    let least = |times: [Duration; 3]| times.into_iter().min().unwrap();
+    let least = |times: [Duration; 5]| times.into_iter().min().unwrap();
     let times = |count: usize| {
         let each: Vec<_> = (0..count).map(|at| format!(r#"{{"exact": {{"a{at}": "x"}}}}"#)).collect();
         let text = format!(r#"[{{"any": [{}]}}]"#, each.join(","));
         let filters = Filters::parse(&text).unwrap();
         let read = least(std::array::from_fn(|_| elapsed(|| Filters::parse(&text).unwrap())));
-        let matched = elapsed(|| filters.matches_message(&message, &with()).unwrap());
-        (read, matched.min(elapsed(|| filters.matches_message(&message, &with()).unwrap())))
+        let matched = || elapsed(|| filters.matches_message(&message, &with()).unwrap());
+        (read, least(std::array::from_fn(|_| matched())))
     };
     let ((read, matched), (long_read, long_matched)) = (times(200), times(20_000));
     assert!(long_read < read * 1500, "{read:?} {long_read:?}");

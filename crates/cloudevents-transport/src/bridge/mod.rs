@@ -60,7 +60,7 @@ pub const HOPS: &str = "bridge-hops";
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
 /// # use cloudevents_core::{DecodeOptions, Event};
 /// # use cloudevents_transport::fake::FakeQueue;
 /// # let (from, to) = (FakeQueue::new(), FakeQueue::new());

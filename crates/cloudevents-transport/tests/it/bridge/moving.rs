@@ -665,7 +665,8 @@ async fn the_lag_is_the_age_of_the_last_confirmed_message() {
         let from = Receiver::new(One(Some(received(raw))), with());
         let status = run_with(from, FakeQueue::new().sender(), policy()).await;
         let lag = status.metrics().lag.unwrap();
-        assert!(least <= lag && lag < least + minute, "{lag:?}");
+        // Half a minute: the clock of the system may be set meanwhile.
+        assert!(least <= lag + minute / 2 && lag < least + minute, "{lag:?}");
         let mut page = PrometheusPage::new();
         status.add_to(&mut page);
         assert!(
