@@ -118,11 +118,11 @@ async fn the_receive_maximum_is_the_room_for_sending() {
     let fourth = tokio::time::timeout(Duration::from_millis(200), sender.enqueue(event(3)));
     assert!(fourth.await.is_err(), "the fourth message was sent");
     // What waits is sent when the broker is back, which then has room.
-    broker.answer(Answer::Accept);
     broker.disconnect_all();
     for outcome in outcomes {
         assert_eq!(within(outcome).await.unwrap_err().kind(), ErrorKind::Disconnected);
     }
+    broker.answer(Answer::Accept);
     within(sender.send_all((10..20).map(event))).await.unwrap();
     assert_eq!(broker.published().len(), 10);
 }

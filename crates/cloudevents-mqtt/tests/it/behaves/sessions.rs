@@ -154,13 +154,13 @@ pub(super) const ALL: &[Behaviour] = &[
     ("a client that sends nothing is lost, though messages come for it", |place| {
         let topic = name("t");
         let mut asks = Asks::new(&name("c"));
-        asks.connect.keep_alive = 1;
+        asks.connect.keep_alive = 3;
         let (mut silent, _) = place.connect(asks).unwrap();
         silent.subscribe(&topic, AtMostOnce);
         let lost = std::thread::spawn(move || silent.ended());
         let (mut other, begin) = (place.client(), std::time::Instant::now());
         while !lost.is_finished() {
-            assert!(begin.elapsed().as_secs() < 20, "it is not lost");
+            assert!(begin.elapsed().as_secs() < 30, "it is not lost");
             other.publish(&topic, AtMostOnce, "x");
         }
         lost.join().unwrap();
