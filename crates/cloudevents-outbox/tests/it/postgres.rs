@@ -367,7 +367,17 @@ async fn a_worker_outlives_statements_that_the_server_cancels() {
     Outbox::new(store(&schema).await).enqueue(Entry::new("a", event(1))).await.unwrap();
     let mut impatient = config(&schema);
     impatient.options(format!("-csearch_path={schema} -cstatement_timeout=200"));
-    let outbox = Outbox::new(PostgresStore::connect(impatient, NoTls).await.unwrap());
+    let connected = async {
+        loop {
+            match PostgresStore::connect(impatient.clone(), NoTls).await {
+                // What it looks at first may take too long for a busy machine, too.
+                Err(error) if error.is_temporary() => {}
+                connected => break connected.unwrap(),
+            }
+        }
+    };
+    let connected = tokio::time::timeout(Duration::from_secs(30), connected).await;
+    let outbox = Outbox::new(connected.expect("no statement is in time"));
     let mut other = client(&schema).await;
     let transaction = other.transaction().await.unwrap();
     transaction.batch_execute("LOCK TABLE ce_outbox IN ACCESS EXCLUSIVE MODE").await.unwrap();

@@ -775,6 +775,8 @@ async fn a_pause_that_a_target_requests_lasts_a_day_at_most() {
 async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     tracing::subscriber::set_global_default(Warnings).unwrap();
+    // A place that another test reached first, while the subscriber was being set, would stay silent for good.
+    tracing::callsite::rebuild_interest_cache();
     let peer = {
         let arrived = arrived.clone();
         sender(move |outgoing| {
