@@ -129,7 +129,10 @@ async fn a_slow_token_server_serves_a_later_attempt() {
     let hook = Target::new(target.url("/hook")).agreed(Rate::unlimited()).token_from(source);
     let sender = sender(hook, client(), options).unwrap();
     soon(sender.send(&event(1))).await.unwrap();
-    assert_eq!((bearers(&target), requests.load(Ordering::Relaxed)), (vec!["Bearer a".to_owned()], 1));
+    // An attempt that has it late may be cut, and made again.
+    let bearers = bearers(&target);
+    assert!(!bearers.is_empty() && bearers.iter().all(|bearer| bearer == "Bearer a"), "{bearers:?}");
+    assert_eq!(requests.load(Ordering::Relaxed), 1);
 }
 
 async fn accepting() -> TestTarget {
@@ -268,7 +271,9 @@ async fn whatever_a_token_server_responds() {
         (Respond::HangUp, "the request failed"),
     ] {
         let server = server([response.clone()]).await;
-        let source = tokens(&server).timeout(500 * MS);
+        // The others end by themselves.
+        let limit = if matches!(response, Respond::Silence) { 500 * MS } else { 10_000 * MS };
+        let source = tokens(&server).timeout(limit);
         let error = soon(source.token()).await.unwrap_err();
         assert!(error.to_string().contains(said) && error.is_temporary(), "{response:?}: {error}");
         let shown = format!("{error} {error:?} {source:?}");

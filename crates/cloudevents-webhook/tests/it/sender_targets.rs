@@ -60,7 +60,7 @@ async fn deliveries_under_way_use_the_credentials_that_a_target_is_added_again_w
     let (webhooks, sender, _) = open(hook("old"), options);
     let event = event("1");
     let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
-        target.wait_for(2).await; // the handshake, too
+        soon(target.wait_for(2)).await; // the handshake, too
         webhooks.add(hook("new")).unwrap();
     });
     sent.unwrap();
@@ -76,7 +76,7 @@ async fn deliveries_under_way_go_to_the_url_that_a_target_is_added_again_with() 
     let (webhooks, sender, _) = open(Target::new(before.url("/hook")).named("hook"), options);
     let event = event("1");
     let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
-        before.wait_for(2).await;
+        soon(before.wait_for(2)).await;
         webhooks.add(Target::new(after.url("/hook")).named("hook")).unwrap();
     });
     sent.unwrap();
@@ -93,7 +93,7 @@ async fn what_the_operator_does_reaches_deliveries_that_are_older_than_their_tar
         let (webhooks, sender, _) = open(hook(), options);
         let event = event("1");
         let (sent, ()) = tokio::join!(soon(sender.send(&event)), async {
-            target.wait_for(2).await;
+            soon(target.wait_for(2)).await;
             webhooks.add(hook()).unwrap();
             if disables {
                 return webhooks.disable("hook").unwrap();
@@ -114,11 +114,11 @@ async fn one_delivery_at_a_time_stays_one_when_the_target_is_added_again() {
     let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
     let hook = || Target::new(target.url("/hook")).named("hook");
     let mut options = options();
-    (options.per_target, options.retry) = (1, RetrySchedule::new([]));
+    (options.per_target, options.retry, options.timeout) = (1, RetrySchedule::new([]), 6000 * MS);
     let (webhooks, sender, _) = open(hook(), options);
     let (one, two) = (event("1"), event("2"));
     let (first, (second, under_way)) = tokio::join!(soon(sender.send(&one)), async {
-        target.wait_for(2).await;
+        soon(target.wait_for(2)).await;
         webhooks.add(hook()).unwrap();
         tokio::join!(soon(sender.send(&two)), async {
             sleep(500 * MS).await;
@@ -197,7 +197,7 @@ async fn a_callback_that_was_offered_holds_until_it_is_used() {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
         let mut options = with_callback();
-        options.timeout = Duration::from_millis(500);
+        options.timeout = 3000 * MS; // only a response that is lost takes it
         let (webhooks, _, _) = open(Target::new(url).named("hook"), options);
         for _ in 0..3 {
             let _ = soon(webhooks.register("hook")).await;
@@ -533,7 +533,7 @@ async fn what_was_accepted_before_a_refusal_shows_nothing_about_the_next_one() {
     let responses = before.into_iter().chain([refused(), refused(), accepted()]);
     let target = TestTarget::start(Respond::HangUp, responses).await;
     let mut options = patient();
-    options.retry = RetrySchedule::exponential(400 * MS, 400 * MS).with_jitter(0);
+    options.retry = RetrySchedule::exponential(2000 * MS, 2000 * MS).with_jitter(0);
     let (_, sender, kept) =
         open(Target::new(target.url("/hook")).token("token").agreed(Rate::unlimited()), options);
     let first = sender.enqueue(&event("1")).await.unwrap();

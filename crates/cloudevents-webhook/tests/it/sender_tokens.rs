@@ -114,7 +114,7 @@ async fn without_retries_no_request_begins_in_the_second_half_for_a_token_that_c
     let posts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&posts);
     let agree = async || {
-        sleep(5000 * MS).await;
+        sleep(7500 * MS).await;
         [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", "*"), ("allow", "POST")]
     };
     let deliver = async move || {
@@ -127,11 +127,12 @@ async fn without_retries_no_request_begins_in_the_second_half_for_a_token_that_c
     tokio::spawn(async move { axum::serve(listener, app).await });
     let tokens = Tokens::hanging();
     let mut options = options();
-    (options.retry, options.timeout) = (RetrySchedule::new([]), 12_000 * MS);
+    // A request may begin within ten seconds, and the token come within 13.75: each is seconds away from what has to be before or after it.
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 20_000 * MS);
     let (_, sender, _) = open(Target::new(url).token_from(tokens.clone()), options);
     let late = async {
         tokens.requested().await;
-        sleep(1500 * MS).await; // within its half of what is left, and behind the first half of all
+        sleep(4000 * MS).await; // within its half of what is left, and behind the first half of all
         tokens.give(Ok("a"));
     };
     let sent = event("1");

@@ -256,20 +256,19 @@ fn many_signatures_take_hardly_longer_than_one() {
         let (id, time) = (("webhook-id", "1"), ("webhook-timestamp", "1700000000"));
         request(&[id, time, ("webhook-signature", &value)])
     };
-    let quickest = |verifier: &dyn Verify, head: &Parts| {
-        let once = || {
+    // What else the machine does holds up both of a pair alike, unless it begins or ends between them: not in each of nine.
+    let differ = |verifier: &dyn Verify, one: Parts, many: Parts, factor: u32| {
+        let once = |head: &Parts| {
             let begun = std::time::Instant::now();
             assert_eq!(verifier.verify(head, &body, at(1_700_000_000)), Err(SignatureError::Mismatch));
             begun.elapsed()
         };
-        (0..5).map(|_| once()).min().unwrap()
+        (0..9).all(|_| once(&one) * factor <= once(&many))
     };
     let verifier = Stripe::new("whsec_test").unwrap();
-    let (one, many) = (quickest(&verifier, &stripe(1)), quickest(&verifier, &stripe(31)));
-    assert!(many < one * 5, "{one:?}, {many:?}");
+    assert!(!differ(&verifier, stripe(1), stripe(31), 5));
     let verifier = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let (one, many) = (quickest(&verifier, &standard(1)), quickest(&verifier, &standard(16)));
-    assert!(many < one * 5, "{one:?}, {many:?}");
+    assert!(!differ(&verifier, standard(1), standard(16), 5));
     // Each signature of a public key is a pass of its own, so four are checked, and not sixteen.
     let public = |count: usize| {
         let value = vec![format!("v1a,{}==", "A".repeat(86)); count].join(" ");
@@ -277,8 +276,7 @@ fn many_signatures_take_hardly_longer_than_one() {
         request(&[id, time, ("webhook-signature", &value)])
     };
     let verifier = StandardWebhooks::with_key(SigningKey::ed25519([7; 32]).unwrap().verifying_key());
-    let (one, many) = (quickest(&verifier, &public(1)), quickest(&verifier, &public(16)));
-    assert!(many < one * 10, "{one:?}, {many:?}");
+    assert!(!differ(&verifier, public(1), public(16), 10));
 }
 
 // From Slack's page "Verifying requests from Slack".
