@@ -1,6 +1,6 @@
 //! Peers that do what they should not: requests that are framed wrongly, never end, or come too late to be read.
 
-use crate::tools::{GOOD, PATIENCE, Wire, client, event, post, soon};
+use crate::tools::{GOOD, PATIENCE, Wire, client, event, is_late, post, soon};
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event, Payload};
 use cloudevents_http::{
@@ -192,11 +192,6 @@ async fn a_refusal_is_read_at_the_deadline_by_a_client_that_still_sends() {
     };
     // Whether all ends in time is up to the client, which is fast.
     let (_, ()) = soon(async { tokio::join!(deliveries.drain(Duration::ZERO), still_sends) }).await;
-}
-
-/// Whether this thread has stood still for so long that the server may have given up its clients.
-fn is_late(begin: Instant) -> bool {
-    begin.elapsed() > Duration::from_millis(900)
 }
 
 /// A client that goes on sending delays the end by a limited time, whoever was answered: it may read its response, and nothing is late.
@@ -398,9 +393,11 @@ async fn refused(address: SocketAddr, request: String, rest: usize, status: u16)
 async fn a_head_that_breaks_off_is_seen() {
     let seen = Arc::<Mutex<Vec<ErrorKind>>>::default();
     let mut options = HttpReceiverOptions::default();
-    options.header_deadline = Duration::from_millis(300);
     let refusals = Arc::clone(&seen);
     options.on_refusal = Some(Arc::new(move |error| refusals.lock().unwrap().push(error.kind())));
+    // Those that hang up must not be late before.
+    let (patient, mut hung_up) = receiver(options.clone()).await;
+    options.header_deadline = Duration::from_millis(300);
     let (address, mut deliveries) = receiver(options).await;
     let until = async |wanted: &[ErrorKind]| {
         let begin = Instant::now();
@@ -422,7 +419,7 @@ async fn a_head_that_breaks_off_is_seen() {
     used.answer().await.unwrap();
     assert!(used.answer().await.is_none(), "its deadline has come");
     until(&[]).await;
-    let mut half = Wire::connect(address).await;
+    let mut half = Wire::connect(patient).await;
     half.write("POST /events HT").await;
     half.finish().await;
     until(&[ErrorKind::Disconnected]).await;
@@ -432,6 +429,8 @@ async fn a_head_that_breaks_off_is_seen() {
     drop(quiet);
     // What is read together with the request before it.
     let mut pipelined = async |more: &str, finishes: bool| {
+        let (address, deliveries) =
+            if finishes { (patient, &mut hung_up) } else { (address, &mut deliveries) };
         let mut wire = Wire::connect(address).await;
         wire.write(GOOD.to_owned() + more).await;
         soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();

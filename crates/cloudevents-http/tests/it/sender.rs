@@ -1,6 +1,6 @@
 //! The sender, against servers of every temper.
 
-use crate::tools::{client, event, samples, serve, soon};
+use crate::tools::{PATIENCE, client, event, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
 use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message, Payload};
 use cloudevents_http::{
@@ -268,11 +268,11 @@ async fn redirects_are_not_followed() {
 async fn nobody_answers() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://alice:s3cret@{}/events?token=s3cret", listener.local_addr().unwrap());
-    let mut options = options();
-    options.timeout = Duration::from_millis(100);
-    let sender = sender(&url, options).unwrap();
+    let mut impatient = options();
+    impatient.timeout = Duration::from_millis(100);
+    let (sender, impatient) = (sender(&url, options()).unwrap(), sender(&url, impatient).unwrap());
     // Connections are taken by the system, and no program reads from them.
-    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    let error = soon(impatient.send(&event("1"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -482,7 +482,8 @@ async fn a_request_returns_the_event_of_the_response() {
     assert!(sender.capabilities().requests);
     let ask = async |id: &str| {
         let request = Outgoing::from(event(id)).header("traceparent", "00-1-2-01");
-        soon(sender.request(request, Duration::from_secs(1))).await
+        let limit = if id == "late" { Duration::from_secs(1) } else { PATIENCE };
+        soon(sender.request(request, limit)).await
     };
     let answer = ask("1").await.unwrap();
     assert_eq!((answer.id(), answer.ty(), answer.subject()), ("answer", "00-1-2-01", Some("1")));

@@ -4,7 +4,11 @@ use bytes::Bytes;
 use cloudevents_core::Event;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::Value;
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -18,6 +22,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// What must happen soon.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+/// Whether the test has stood still for so long that the server may have given up its clients, which it does after a second.
+pub(crate) fn is_late(begin: Instant) -> bool {
+    begin.elapsed() > Duration::from_millis(900)
 }
 
 /// Every sample event, by name.
