@@ -5,6 +5,7 @@ use axum::{Router, response::Response, routing::any};
 use cloudevents_avro::Avro;
 use cloudevents_core::{ErrorKind, Event, Message as CloudEvent};
 use cloudevents_protobuf::Protobuf;
+use cloudevents_testkit::ports;
 use cloudevents_transport::{
     Bounds, Confirmed, LossPolicy, Outgoing, Receiver, ReceiverOptions, Sender, SenderOptions, Settles,
 };
@@ -223,8 +224,10 @@ async fn what_is_in_flight_is_bounded() {
 /// A server that goes away and comes back: sender and receiver reconnect by themselves.
 #[tokio::test]
 async fn sender_and_receiver_outlive_their_server() {
-    let server = WsServer::bind("ws://127.0.0.1:0/?reject=drop", Default::default()).await.unwrap();
-    let (url, address) = (server.url(), server.local_addr());
+    // A port that the system does not hand out, also while no server has it.
+    let serving = format!("ws://127.0.0.1:{}/?reject=drop", ports::free());
+    let server = timeout(LONG, bind_again(&serving)).await.unwrap();
+    let url = server.url();
     let sender = sender(&url, Default::default()).await.unwrap();
     let mut deliveries = server.into_receiver();
     sender.send(&event("1")).await.unwrap();
@@ -235,7 +238,7 @@ async fn sender_and_receiver_outlive_their_server() {
     while state.losses() == 0 {
         timeout(LONG, state.changed()).await.unwrap();
     }
-    let again = timeout(LONG, bind_again(&format!("ws://{address}/?reject=drop"))).await.unwrap();
+    let again = timeout(LONG, bind_again(&serving)).await.unwrap();
     sender.send(&event("2")).await.unwrap(); // waits for the connection
     assert_eq!(next(&mut again.into_receiver()).await.id(), "2");
     assert_eq!((state.connects(), state.losses()), (2, 1));
@@ -253,7 +256,7 @@ async fn sender_and_receiver_outlive_their_server() {
 }
 
 /// A process that another test starts has copies of all sockets of this one, closed ones too, until it is another program.
-async fn bind_again(url: &str) -> WsServer {
+pub(crate) async fn bind_again(url: &str) -> WsServer {
     loop {
         match WsServer::bind(url, Default::default()).await {
             Err(error) if error.to_string().contains("in use") => tokio::task::yield_now().await,

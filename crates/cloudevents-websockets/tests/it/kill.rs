@@ -2,12 +2,13 @@
 //! in part or twice, and the other side goes on.
 
 use crate::{
-    client::{pairs, sender_url},
+    client::{bind_again, pairs, sender_url},
     tools::event,
 };
 use cloudevents_core::ErrorKind;
+use cloudevents_testkit::ports;
 use cloudevents_transport::Receiver;
-use cloudevents_websockets::{WsServer, WsServerOptions, tungstenite029::sender};
+use cloudevents_websockets::{WsServerOptions, tungstenite029::sender};
 use std::{
     env,
     io::{BufRead, BufReader},
@@ -68,8 +69,11 @@ async fn next(deliveries: &mut Receiver) -> usize {
 /// The sender reports what it could not write, and goes on when there is a server again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_outlives_servers_that_are_killed() {
-    let mut server = Other::start("kill::serving", "ws://127.0.0.1:0/?reject=drop");
-    let url = server.line().await;
+    // A port that the system does not hand out, also while no server has it.
+    let url = format!("ws://127.0.0.1:{}/", ports::free());
+    let serving = format!("{url}?reject=drop");
+    let mut server = Other::start("kill::serving", &serving);
+    assert_eq!(server.line().await, url);
     let sender = sender(&url, Default::default()).await.unwrap();
     let (mut number, mut handled) = (0, Vec::new());
     for _ in 0..3 {
@@ -88,14 +92,25 @@ async fn a_sender_outlives_servers_that_are_killed() {
         while let Some(id) = rest.recv().await {
             handled.push(id.parse().unwrap());
         }
-        server = Other::start("kill::serving", &format!("{url}?reject=drop"));
+        server = Other::start("kill::serving", &serving);
         assert_eq!(server.line().await, url);
     }
     assert!(handled.is_sorted_by(|one, other| one <= other), "{handled:?}");
     assert!(sender.connectivity().losses() >= 2);
     // What is sent after a restart arrives.
-    while timeout(PATIENCE, sender.send(&event(&number.to_string()))).await.unwrap().is_err() {}
-    while server.line().await != number.to_string() {}
+    let first = number;
+    let arrives = async {
+        loop {
+            // One more may be written to the connection that was lost.
+            number += usize::from(sender.send(&event(&number.to_string())).await.is_ok());
+            while let Ok(id) = server.lines.try_recv() {
+                if id.parse::<usize>().unwrap() >= first {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, arrives).await.unwrap();
     server.kill();
 }
 
@@ -125,7 +140,7 @@ async fn a_server_outlives_clients_that_are_killed() {
 #[tokio::test]
 async fn serving() {
     let Ok(url) = env::var(URL) else { return };
-    let server = WsServer::bind(&url, Default::default()).await.unwrap();
+    let server = timeout(PATIENCE, bind_again(&url)).await.unwrap();
     println!("report {}", server.url());
     let mut deliveries = server.into_receiver();
     loop {
