@@ -44,6 +44,8 @@ pub(super) struct Scene {
     repeats: u64,
     /// Whether the receiver has a connection of its own.
     connects: bool,
+    /// How many connections the sender and the receiver had lost when it was opened.
+    before: (u64, u64),
 }
 
 /// The numbers that came and how often, or why no more come.
@@ -78,7 +80,7 @@ impl Scene {
         let (sending, receiving) = (sender.connectivity(), receiver.connectivity());
         let (pace, paces) = watch::channel(Some(Duration::ZERO));
         let (came, seen) = watch::channel(Came::default());
-        let scene = Self {
+        let mut scene = Self {
             sender,
             sending,
             receiving,
@@ -91,17 +93,21 @@ impl Scene {
             unseen: AtomicU64::new(0),
             repeats: if venue.shows_each_loss() { 1 } else { 2 },
             connects: !venue.receiver_listens(),
+            before: (0, 0),
         };
         // Patience that is short, for the fault, may be too short for a busy machine.
         let begin = Instant::now();
         loop {
             match scene.outcomes(scene.send(1), LONG).await?.pop().map(|sent| sent.result) {
-                Some(Err(error)) if error.kind() == ErrorKind::Timeout && begin.elapsed() < LONG => {}
+                Some(Err(error))
+                    if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected)
+                        && begin.elapsed() < LONG => {}
                 Some(Err(error)) => return Err(error.into()),
                 _ => break,
             }
         }
         scene.all_arrive(LONG).await?;
+        scene.before = scene.losses();
         Ok(scene)
     }
 
@@ -154,11 +160,12 @@ impl Scene {
 
     /// Waits until the states of both show that their connections were lost. A protocol without connections has nothing to show.
     pub(super) async fn losses_are_seen(&self, limit: Duration) -> Result<(), Failure> {
-        let both = [("sender", &self.sending), ("receiver", &self.receiving)];
-        for (name, connectivity) in both.into_iter().take(if self.connects { 2 } else { 1 }) {
+        let (sending, receiving) = self.before;
+        let both = [("sender", &self.sending, sending), ("receiver", &self.receiving, receiving)];
+        for (name, connectivity, before) in both.into_iter().take(if self.connects { 2 } else { 1 }) {
             let mut changing = connectivity.clone();
             let lost = async {
-                while connectivity.losses() == 0
+                while connectivity.losses() == before
                     && !matches!(connectivity.state(), ConnectionState::Connectionless)
                 {
                     changing.changed().await;
