@@ -12,8 +12,9 @@ use std::{
 /// The most texts that wait to be written, as a rule. The oldest ones make room: what comes last says why the program ends.
 pub(crate) const WAITING: usize = 1024;
 
-/// At the end: how long standard error may be left unread, and how long writing what waits may take in all.
-const UNREAD: Duration = Duration::from_secs(1);
+/// At the end: how long standard error may be left unread, and how long writing what waits may take in all. A thread that is late on a busy
+/// machine looks like a reader that does not read.
+const UNREAD: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_secs(10);
 
 /// Where texts go that a thread writes. Clones share it.
@@ -183,11 +184,11 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let mut aside = Aside::to(writer, ErrorFormat::Text, WAITING).unwrap();
         // The reader takes longer in all, but never leaves it unread so long, however slow this machine is.
-        aside.unread = 4 * UNREAD;
+        aside.unread = Duration::from_secs(4);
         let between = aside.unread / 50;
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let reading = thread::spawn(move || {
-            thread::sleep(UNREAD / 4); // it is late
+            thread::sleep(Duration::from_millis(250)); // it is late
             let (mut reader, mut written, mut bytes) = (reader, 0, [0; 64 << 10]);
             loop {
                 thread::sleep(between); // and slow
@@ -208,7 +209,7 @@ mod tests {
         let aside = Aside::to(writer, ErrorFormat::Text, usize::MAX).unwrap();
         (0..3 * WAITING).for_each(|number| aside.write(line(number)));
         let reading = thread::spawn(move || {
-            thread::sleep(UNREAD * 2); // later than `flush` would wait for
+            thread::sleep(UNREAD + UNREAD / 4); // later than `flush` would wait for
             read(reader, 3 * WAITING - 1)
         });
         aside.finish();

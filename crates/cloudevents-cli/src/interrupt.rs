@@ -59,13 +59,14 @@ impl Interrupt {
                         process::exit(INTERRUPTED);
                     }
                     let (messages, told) = (watcher.0.in_flight.load(Ordering::SeqCst), notes.clone());
-                    for_a_moment(move || finishing(&told, messages));
+                    for_a_moment(1, move || finishing(&told, messages));
                     watcher.0.notify.notify_one();
                     let (watcher, notes) = (watcher.clone(), notes.clone());
                     tokio::spawn(async move {
                         tokio::time::sleep(WRITING).await;
                         if watcher.0.writing.load(Ordering::SeqCst) {
-                            for_a_moment(move || {
+                            // As long as what writes standard error aside waits for its reader: the program ends behind it.
+                            for_a_moment(3, move || {
                                 notes.say_last(&format!(
                                     "standard output is not read: it did not end within {WRITING:?} after Ctrl-C"
                                 ));
@@ -119,8 +120,8 @@ impl Interrupt {
 /// How long standard output may be written after Ctrl-C.
 const WRITING: Duration = Duration::from_secs(5);
 
-/// Runs this on a thread, and waits for it for a second at most: standard error may not be read, and the next signal has to be seen.
-fn for_a_moment(work: impl FnOnce() + Send + 'static) {
+/// Runs this on a thread, and waits for it for so many seconds at most: standard error may not be read, and the next signal has to be seen.
+fn for_a_moment(seconds: u64, work: impl FnOnce() + Send + 'static) {
     let (ended, end) = mpsc::channel();
     let worker = move || {
         work();
@@ -128,7 +129,7 @@ fn for_a_moment(work: impl FnOnce() + Send + 'static) {
     };
     // Without a thread, nothing is reported.
     if thread::Builder::new().name("note".to_owned()).spawn(worker).is_ok() {
-        let _ = end.recv_timeout(Duration::from_secs(1));
+        let _ = end.recv_timeout(Duration::from_secs(seconds));
     }
 }
 
