@@ -66,8 +66,10 @@ fn what_is_no_event_is_rejected() {
 fn listening_goes_on_when_the_broker_is_back() {
     let mut broker = Broker::start().unwrap();
     let url = broker.url("orders");
-    let listener = Listener::at(&url, &["--count", "1"]);
+    let mut listener = Listener::at(&url, &["--count", "1"]);
     broker.stop();
+    // A connection that is back before the loss was looked at is not reported.
+    listener.until("warning: the connection was lost; reconnecting");
     broker.restart().unwrap();
     assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
     let listened = listener.end();
@@ -77,8 +79,7 @@ fn listening_goes_on_when_the_broker_is_back() {
         "{}",
         listened.err
     );
-    let wanted = "warning: the connection was lost; reconnecting";
-    assert_eq!(listened.err.matches(wanted).count(), 1, "{}", listened.err);
+    assert!(!listened.err.contains("the connection was lost"), "once: {}", listened.err);
 }
 
 #[test]

@@ -36,9 +36,13 @@ fn run(
         .spawn()
         .unwrap();
     let (mut stdin, mut stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
-    let done = AtomicBool::new(false);
+    let (done, measured) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
+            // It may end soon behind its input.
+            while !measured.load(Ordering::Acquire) && !done.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
             let some = unit.repeat((1 << 16) / unit.len().max(1) + 1);
             // The program need not read all of it.
             let mut fed = stdin.write_all(head.as_bytes()).map_or(bytes, |()| 0);
@@ -58,6 +62,7 @@ fn run(
         let mut highest = 0;
         while !done.load(Ordering::Acquire) {
             highest = highest.max(peak(&child));
+            measured.store(highest > 0, Ordering::Release);
             if highest > most {
                 child.kill().unwrap();
             }

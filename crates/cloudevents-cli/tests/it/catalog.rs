@@ -413,7 +413,7 @@ fn registries_are_read() {
     // One that does not respond with a catalog, and one that is away.
     let ran = ce(&["catalog", "lint", &serve("[]")]);
     assert!(ran.status == 2 && ran.err.contains("a catalog is an object"), "{}", ran.err);
-    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = format!("127.0.0.1:{}", cloudevents_testkit::ports::free());
     let ran = ce(&["catalog", "list", &format!("http://{away}/")]);
     assert_eq!(ran.status, 3, "{}", ran.err);
     // Secrets of a URL are neither sent nor shown.

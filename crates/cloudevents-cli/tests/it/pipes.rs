@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn fifo(name: &str) -> PathBuf {
+pub(crate) fn fifo(name: &str) -> PathBuf {
     let path = file(name, "").with_extension("fifo");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     path

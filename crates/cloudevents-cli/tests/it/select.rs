@@ -97,7 +97,10 @@ fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {
     assert!(ran.err.contains("--drop-unmatched"), "{}", ran.err);
     // It may be on its way back.
     let orders = broker.queue("orders");
-    assert_eq!(orders.len() + orders.unsettled(), 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let back = orders.until(|orders| orders.len() == 1 && orders.unsettled() == 0);
+    let limited = async { tokio::time::timeout(std::time::Duration::from_secs(20), back).await };
+    assert!(runtime.block_on(limited).is_ok(), "{} and {}", orders.len(), orders.unsettled());
 }
 
 #[test]

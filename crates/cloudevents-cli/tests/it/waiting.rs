@@ -55,11 +55,13 @@ fn a_second_ctrl_c_stops() {
 fn a_second_ctrl_c_is_seen_while_standard_error_is_not_read() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", server.local_addr().unwrap());
-    let (reader, mut full) = std::io::pipe().unwrap();
-    let errors = full.try_clone().unwrap();
-    // A pipe has 64 KiB. This ends with the reader.
-    let filling = std::thread::spawn(move || while full.write_all(&[b'x'; 256]).is_ok() {});
-    let mut child = command(&["send", &url]).stdin(Stdio::piped()).stderr(errors).spawn().unwrap();
+    let (_reader, mut full) = std::os::unix::net::UnixStream::pair().unwrap();
+    // It takes no more before the program has begun.
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 256]).is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    let full = std::os::fd::OwnedFd::from(full);
+    let mut child = command(&["send", &url]).stdin(Stdio::piped()).stderr(full).spawn().unwrap();
     child.stdin.take().unwrap().write_all(GOOD.as_bytes()).unwrap();
     let (mut stream, _) = server.accept().unwrap();
     stream.read_exact(&mut [0]).unwrap();
@@ -85,8 +87,6 @@ fn a_second_ctrl_c_is_seen_while_standard_error_is_not_read() {
     }
     let _ = child.kill();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    drop(reader);
-    filling.join().unwrap();
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn verdicts(suite: &Suite, testee: &mut dyn Testee) -> Vec<(String, Verdict, Str
 
 fn consumer(read: impl FnMut(&Value) -> Vec<Arrived>) -> ConsumerTestee<impl Channel> {
     let channel = Consumer { published: VecDeque::new(), read };
-    ConsumerTestee::new(channel, "kafka", 7).start_limit(Duration::from_millis(50))
+    ConsumerTestee::new(channel, "kafka", 7)
 }
 
 fn short(found: &[(String, Verdict, String)]) -> Vec<(&str, Verdict)> {
@@ -214,6 +214,8 @@ fn a_consumer_that_stops_reading_has_crashed() {
         ended |= read.is_empty();
         if ended { Vec::new() } else { read }
     });
+    // The first start needs none of it, and the one behind the crash all of it.
+    testee = testee.start_limit(Duration::from_secs(3));
     let found = verdicts(&suite(), &mut testee);
     let crashed = Verdict::Crashed;
     assert_eq!(
@@ -225,7 +227,7 @@ fn a_consumer_that_stops_reading_has_crashed() {
 
 #[test]
 fn a_consumer_that_never_reads_does_not_start() {
-    let mut testee = consumer(|_: &Value| Vec::new());
+    let mut testee = consumer(|_: &Value| Vec::new()).start_limit(Duration::from_millis(50));
     let error =
         run(&suite(), &Selection::default(), &KnownFailing::default(), &mut testee, &mut Verdicts::default());
     let Err(RunError::NotStarted { breakdown, .. }) = error else { panic!("{error:?}") };
@@ -324,6 +326,7 @@ impl<F: FnMut(u64) -> Arrived> Channel for Endless<F> {
 
     fn receive(&mut self, _: Duration) -> Result<Option<Arrived>, ChannelError> {
         self.0 += 1;
+        std::thread::sleep(Duration::from_millis(1)); // between two messages
         Ok(Some((self.1)(self.0)))
     }
 }
@@ -334,7 +337,8 @@ fn a_producer_that_never_stops_is_judged() {
     let suite = Suite::produced("kafka", ["one", "two"].into_iter().zip(&events)).unwrap();
     let judged = |read: fn(u64) -> Arrived| {
         let testee = ProducerTestee::new(Endless(0, read), &suite);
-        verdicts(&suite, &mut testee.time_limit(Duration::from_millis(100)))
+        // The first messages are there at once, and have to be taken before it is over.
+        verdicts(&suite, &mut testee.time_limit(Duration::from_secs(3)))
     };
     let (passed, failed) = (Verdict::Passed, Verdict::Failed);
     let found = judged(|number| Arrived::Event(event(&(number % 2 + 1).to_string(), &[])));
