@@ -303,8 +303,8 @@ mod tests {
         unknown.unanswered();
         later(12);
         let lasted = unknown.note(false).unwrap().as_secs();
-        assert_eq!(lasted, 32);
+        assert!((32..37).contains(&lasted), "{lasted}"); // and what this test takes itself
         unknown.note(true);
-        assert_eq!(unknown.note(true).unwrap().as_secs(), 0);
+        assert!(unknown.note(true).unwrap().as_secs() < 5);
     }
 }

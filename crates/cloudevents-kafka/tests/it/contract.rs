@@ -1,11 +1,11 @@
 //! The contract of senders and receivers, over Kafka: on the embedded broker, and on a real one if
 //! `CE_TEST_KAFKA_URL` names it.
 
-use crate::broker::{Topic, record};
+use crate::broker::{Topic, event, record};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver, sender};
-use cloudevents_testkit::kafka::Broker;
+use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{
@@ -14,6 +14,9 @@ use cloudevents_transport::{
     },
 };
 use std::{sync::Arc, time::Duration};
+
+/// More than a sender has refused in the time of one request: there are up to five of its requests every 80 ms.
+const REFUSALS: usize = 200;
 
 struct Kafka {
     topic: Topic,
@@ -44,9 +47,18 @@ impl Venue for Kafka {
 
     async fn interrupt(&self) -> Result<(), Error> {
         let Some(broker) = &self.broker else { return Err(Error::new(ErrorKind::Unsupported)) };
+        // What is stored when the broker goes, and not answered, is sent again, and this broker stores it again. So from here on it stores
+        // nothing, and answers what it has stored: it does that before it answers other requests.
+        broker.refuse_next(Refusal::Storage, REFUSALS)?;
+        broker.ends(&self.topic.name)?;
         broker.go_away()?;
         tokio::time::sleep(self.claims().quiet).await; // down for a while
-        broker.come_back()
+        broker.come_back()?;
+        // The refusals that are left are for others: each of these has a request of its own.
+        let other = Topic::on(broker, 1).url("enable.idempotence=false&batch.num.messages=1");
+        let others = (0..REFUSALS).map(|number| event(number, "k"));
+        sender(&other, Default::default()).await?.send_all(others).await.unwrap();
+        Ok(())
     }
 
     async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {

@@ -80,7 +80,7 @@ pub(crate) async fn loses_nothing(topic: Topic) {
     while missing(&handled) > 0 {
         let delivery = next(&mut last).await;
         *handled.entry(number(&delivery)).or_default() += 1;
-        delivery.accept().await.unwrap();
+        drop(delivery.accept()); // it comes again if the session has ended meanwhile
     }
     let again: usize = handled.values().map(|times| times - 1).sum();
     println!("{rounds} rounds: {} events were handled, {again} of them again", handled.len());

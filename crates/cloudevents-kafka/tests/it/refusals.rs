@@ -4,18 +4,44 @@ use crate::broker::{Topic, event, event_with, next, soon};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{self, KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
 use cloudevents_testkit::kafka::{Broker, Refusal};
-use cloudevents_transport::Sender;
+use cloudevents_transport::{Outcome, Receipt, Sender};
 use std::time::Duration;
 
-/// Records that are handed over together are in one batch.
+/// Records would be in one batch if they were handed over together.
 const TOGETHER: &str = "linger.ms=300";
 
-/// Sends all, and returns whether each arrived, or else whether it was refused.
-async fn send_together(sender: &Sender, events: &[Event]) -> Vec<Result<(), (ErrorKind, bool)>> {
+/// Whether a record arrived, or else whether it was refused.
+type Sent = Result<(), (ErrorKind, bool)>;
+
+/// Sends all in one batch: what is handed over while there is no connection is sent together by the next one.
+async fn send_as_batch(broker: &Broker, sender: &Sender, events: &[Event]) -> Vec<Sent> {
+    broker.go_away().unwrap();
+    soon(async {
+        while sender.connectivity().state().is_connected() {
+            tokio::time::sleep(Duration::from_millis(10)).await; // between two looks
+        }
+    })
+    .await;
+    let outcomes = enqueue(sender, events).await;
+    broker.come_back().unwrap();
+    judge(sender, outcomes).await
+}
+
+/// Sends all, each as soon as it may be.
+async fn send_together(sender: &Sender, events: &[Event]) -> Vec<Sent> {
+    let outcomes = enqueue(sender, events).await;
+    judge(sender, outcomes).await
+}
+
+async fn enqueue(sender: &Sender, events: &[Event]) -> Vec<Outcome<Receipt>> {
     let mut outcomes = Vec::new();
     for event in events {
         outcomes.push(soon(sender.enqueue(event)).await.unwrap());
     }
+    outcomes
+}
+
+async fn judge(sender: &Sender, outcomes: Vec<Outcome<Receipt>>) -> Vec<Sent> {
     let mut results = Vec::new();
     for outcome in outcomes {
         let judged = |error| {
@@ -39,7 +65,7 @@ async fn a_batch_that_is_refused_condemns_no_record() {
         let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
         let events: Vec<_> = (0..4).map(|number| event_with(number, "k", format!("{number}"))).collect();
         broker.refuse_next(refusal, 1).unwrap();
-        assert_eq!(send_together(&sender, &events[..3]).await, [lost; 3]);
+        assert_eq!(send_as_batch(&broker, &sender, &events[..3]).await, [lost; 3]);
         assert_eq!(broker.ends(&topic.name).unwrap(), [0]);
         // Each that was in the batch is sent alone, and so the first is refused, and not with it those that are sent together with it.
         broker.refuse_next(refusal, 1).unwrap();
@@ -47,7 +73,7 @@ async fn a_batch_that_is_refused_condemns_no_record() {
         assert_eq!(results, [Err((refused, true)), Ok(()), Ok(()), Ok(())]);
         // Nothing is held against those that arrived.
         broker.refuse_next(refusal, 1).unwrap();
-        assert_eq!(send_together(&sender, &events[1..]).await, [lost; 3]);
+        assert_eq!(send_as_batch(&broker, &sender, &events[1..]).await, [lost; 3]);
         assert_eq!(broker.ends(&topic.name).unwrap(), [3]);
     }
 }
@@ -94,7 +120,7 @@ async fn what_waits_behind_a_record_that_is_sent_alone_arrives() {
     let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
     broker.refuse_next(Refusal::BatchTooLarge, 1).unwrap();
     let events: Vec<_> = (0..300).map(|number| event_with(number, "k", format!("{number}"))).collect();
-    assert!(send_together(&sender, &events[..2]).await.iter().all(Result::is_err));
+    assert!(send_as_batch(&broker, &sender, &events[..2]).await.iter().all(Result::is_err));
     let results = send_together(&sender, &events).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     let ids: Vec<_> = broker.messages(&topic.name).unwrap();
@@ -134,7 +160,8 @@ async fn a_producer_that_librdkafka_has_stopped_is_replaced() {
     let broker = Broker::start().unwrap();
     let (topic, rejected) = (Topic::on(&broker, 1), Topic::on(&broker, 1));
     soon(topic.sender().await.send(&event(1, "k"))).await.unwrap();
-    broker.refuse_next(Refusal::ProducerId, 1).unwrap();
+    // Until the last of them, at least 3.5 s pass: it is replaced after 0.5 s, 1 s and 2 s, up to twice as long each.
+    broker.refuse_next(Refusal::ProducerId, 3).unwrap();
     let sender = topic.sender().await;
     let refused = soon(async {
         loop {
@@ -148,7 +175,12 @@ async fn a_producer_that_librdkafka_has_stopped_is_replaced() {
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused:#}");
     assert!(format!("{refused:#}").contains("IDEMPOTENT_WRITE"), "{refused:#}");
     assert!(!sender.refuses_message(&refused));
-    soon(async { while sender.send(&event(3, "k")).await.is_err() {} }).await;
+    soon(async {
+        while sender.send(&event(3, "k")).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await; // between two tries
+        }
+    })
+    .await;
     soon(sender.close()).await.unwrap();
 
     broker.refuse_next(Refusal::ProducerId, 1).unwrap();

@@ -193,9 +193,7 @@ async fn answers_that_are_none_say_what_to_do() {
 
 #[tokio::test]
 async fn a_registry_that_is_down_is_worth_another_attempt() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let url = format!("http://127.0.0.1:{}", cloudevents_testkit::ports::free());
     let registry = HttpRegistry::new(&url, HttpRegistryOptions::default()).unwrap();
     let error = registry.schema(1).await.unwrap_err();
     assert_eq!((error.kind(), is_temporary(&error)), (ErrorKind::Disconnected, true), "{error:?}");
