@@ -318,8 +318,8 @@ mod tests {
         assert_eq!(notes.mark_below("$JS.ACK."), None);
     }
 
-    #[test]
-    fn a_connection_that_the_server_ends_says_why() {
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_the_server_ends_says_why() {
         let notes = Notes::new("_INBOX");
         forbid(&notes, "a");
         let text = "User Authentication Expired".to_owned();

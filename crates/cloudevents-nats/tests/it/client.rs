@@ -446,6 +446,7 @@ async fn a_forbidden_subject_is_refused_after_the_first_messages() {
 /// The connection ends before the server has said whether it takes a message: it may have it, so that it is not sent again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_may_have_is_not_sent_again() {
+    const SIZE: usize = 100_000;
     let server = with(|options| options.denied = vec!["secret.>".into()]);
     let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
     let url = format!("nats://{}/secret.plans", proxy.address());
@@ -453,13 +454,9 @@ async fn what_the_server_may_have_is_not_sent_again() {
     within(async { while sender.send(&event("1")).await.is_ok() {} }).await;
     proxy.stall(Flow::ToClient);
     let before = proxy.counts().to_server;
-    let sending = tokio::spawn(async move { sender.send(&event("2")).await });
-    within(async {
-        while proxy.counts().to_server == before {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    let sending = tokio::spawn(async move { sender.send(&large("2", SIZE)).await });
+    // More than what the message before may have left to be sent: its round trip ends with a line.
+    within(proxy.until(|counts| counts.to_server >= before + SIZE as u64)).await;
     proxy.end(End::Cut);
     proxy.resume();
     let error = within(sending).await.unwrap().unwrap_err();
@@ -599,14 +596,23 @@ async fn requests_that_are_answered_late_keep_the_connection() {
     let server = Server::start().unwrap();
     let client = async_nats::connect(server.url("")).await.unwrap();
     let mut asked = client.subscribe("prices").await.unwrap();
+    let mut asked_last = client.subscribe("last").await.unwrap();
     client.flush().await.unwrap();
+    let (replied, mut replies) = tokio::sync::mpsc::unbounded_channel();
+    let replying = client.clone();
     tokio::spawn(async move {
         while let Some(message) = asked.next().await {
-            let client = client.clone();
+            let (client, replied) = (replying.clone(), replied.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 client.publish(message.reply.unwrap(), "late".into()).await.unwrap();
+                replied.send(()).unwrap();
             });
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(message) = asked_last.next().await {
+            client.publish(message.reply.unwrap(), "in time".into()).await.unwrap();
         }
     });
     let sender = sender_to(&server, "prices").await;
@@ -618,7 +624,12 @@ async fn requests_that_are_answered_late_keep_the_connection() {
         for error in within(join_all(asks)).await {
             assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         }
-        tokio::time::sleep(Duration::from_millis(100)).await; // until the replies are there
+        for _ in 0..100 {
+            within(replies.recv()).await.unwrap();
+        }
+        // The late replies are there before this one, which is no event.
+        let last = sender.request(Outgoing::from(event("last")).to("last"), PATIENCE).await;
+        assert_eq!(last.unwrap_err().kind(), ErrorKind::NotACloudEvent);
     }
     sender.send(&event("after")).await.unwrap();
     assert_eq!(sender.connectivity().losses(), 0);

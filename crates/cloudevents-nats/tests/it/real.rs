@@ -524,7 +524,10 @@ async fn draining_releases_what_was_prefetched() {
     // Longer than the test waits: nothing comes again because its time is over.
     let mut receiver = stream.receiver("?consumer=c&ack-wait=10m").await;
     stream.sender("").await.send_all(events(100)).await.unwrap();
-    take(&mut receiver).await;
+    let first = next(&mut receiver).await;
+    // What the server would still send after it has read that no more is wanted comes again in ten minutes only.
+    stream.until_unsettled("c", 100).await;
+    first.accept().await.unwrap();
     receiver.drain(PATIENCE).await.unwrap();
     let mut second = stream.receiver("?consumer=c").await;
     let mut seen = BTreeSet::new();
