@@ -399,9 +399,9 @@ pub(super) const ALL: &[Behaviour] = &[
     ("a queue that expires goes when it has no consumer", |place| {
         let mut client = place.client();
         let (used, unused) = (name("q"), name("q"));
-        for queue in [&used, &unused] {
-            // Long enough that the consumer comes before.
-            client.declare_with(queue, [("x-expires", number(1000))]).unwrap();
+        // Long enough that the consumer comes before. The other one is there longer: when it is gone, this one would be.
+        for (queue, expires) in [(&used, 3000), (&unused, 4000)] {
+            client.declare_with(queue, [("x-expires", number(expires))]).unwrap();
         }
         client.consume(&used, "c").unwrap();
         // Every mandatory message comes back once the queue is gone.
