@@ -301,7 +301,9 @@ async fn connections_that_say_nothing_give_way() {
 async fn connections_that_wait_for_their_clients_give_way() {
     let stalled = GOOD.replace("content-length: 7", "content-length: 8");
     let dripping = GOOD.replace("content-length: 7", "content-length: 1000000");
-    let unread = "GET /other HTTP/1.1\r\nhost: test\r\n\r\n".repeat(1000);
+    let unread = GOOD.repeat(100);
+    // A few large responses fill the buffers of the system, which take many thousand small ones.
+    let large = Event::builder().id("1").source("/s").ty("t").text("x".repeat(1 << 20)).build().unwrap();
     for (kind, hostile, more) in [
         ("stalled", stalled, String::new()),
         ("dripping", dripping, "x".into()),
@@ -309,7 +311,14 @@ async fn connections_that_wait_for_their_clients_give_way() {
     ] {
         let mut options = HttpReceiverOptions::default();
         options.connections = 3;
-        let (address, _deliveries) = receiver(options).await;
+        let (address, mut deliveries) = receiver(options).await;
+        let large = large.clone();
+        let replying = tokio::spawn(async move {
+            while let Ok(Some(delivery)) = deliveries.next().await {
+                drop(delivery.reply(large.clone()));
+                drop(delivery.accept());
+            }
+        });
         let mut crowd = Vec::new();
         for _ in 0..3 {
             let mut wire = Wire::connect(address).await;
@@ -329,6 +338,7 @@ async fn connections_that_wait_for_their_clients_give_way() {
         let answer = post(address, GOOD.replace("/events", "/other")).await.unwrap();
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{kind}");
         assert!(begin.elapsed() < Duration::from_secs(15), "{kind}: {:?}", begin.elapsed());
+        replying.abort();
         crowd.iter().for_each(|task| task.abort());
     }
 }
