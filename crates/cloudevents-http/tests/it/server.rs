@@ -8,7 +8,10 @@ use cloudevents_http::{
     reqwest013::{HttpSenderOptions, RequestBuilderExt, sender},
 };
 use cloudevents_json::Json;
-use cloudevents_testkit::carrier::{Carrier, carrier_form};
+use cloudevents_testkit::{
+    carrier::{Carrier, carrier_form},
+    ports,
+};
 use cloudevents_transport::{Bounds, Receiver, Sender, UnreadablePolicy};
 use futures_util::FutureExt;
 use http::{Request, StatusCode};
@@ -21,7 +24,11 @@ use std::{
 };
 
 async fn receiver(options: HttpReceiverOptions) -> (SocketAddr, Receiver) {
-    let receiver = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
+    receiver_at(0, options).await
+}
+
+async fn receiver_at(port: u16, options: HttpReceiverOptions) -> (SocketAddr, Receiver) {
+    let receiver = HttpReceiver::bind(&format!("http://127.0.0.1:{port}/events"), options).await.unwrap();
     assert_eq!(receiver.url(), format!("http://{}/events", receiver.local_addr()));
     (receiver.local_addr(), receiver.into_receiver())
 }
@@ -327,7 +334,8 @@ async fn a_sender_that_does_not_wait() {
 
 #[tokio::test]
 async fn draining_answers_everybody() {
-    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    // A port that no other test is given when it is free.
+    let (address, mut deliveries) = receiver_at(ports::free(), HttpReceiverOptions::default()).await;
     let (mut held, mut waiting, mut idle) =
         (Wire::connect(address).await, Wire::connect(address).await, Wire::connect(address).await);
     idle.write(GOOD).await;
@@ -438,7 +446,8 @@ async fn draining_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn dropping_hangs_up() {
-    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    // A port that no other test is given when it is free.
+    let (address, mut deliveries) = receiver_at(ports::free(), HttpReceiverOptions::default()).await;
     let mut wire = Wire::connect(address).await;
     wire.write(GOOD).await;
     let delivery = soon(deliveries.next()).await.unwrap().unwrap();

@@ -4,6 +4,7 @@ use crate::tools::{Peer, event, serve};
 use axum::{Router, routing::any};
 use cloudevents_avro::Avro;
 use cloudevents_core::{DecodeOptions, ErrorKind, FormatId, Message as CloudEvent};
+use cloudevents_testkit::ports;
 use cloudevents_transport::{Bounds, ReceiverOptions};
 use cloudevents_websockets::{
     Subprotocol, WsServer, WsServerOptions,
@@ -190,7 +191,9 @@ async fn a_malformed_document_surfaces_and_blocks_nothing() {
 
 #[tokio::test]
 async fn draining_closes_as_going_away() {
-    let server = listen(ReceiverOptions::default()).await;
+    // A port that no other test is given when it is free.
+    let url = format!("ws://127.0.0.1:{}/events?reject=drop", ports::free());
+    let server = WsServer::bind(&url, ReceiverOptions::default().into()).await.unwrap();
     let mut peer = Peer::connect(&server.url(), Subprotocol::Json).await;
     let address = server.local_addr();
     let mut deliveries = server.into_receiver();
