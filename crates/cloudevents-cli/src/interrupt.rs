@@ -58,6 +58,10 @@ impl Interrupt {
                     if watcher.0.asked.swap(true, Ordering::SeqCst) {
                         process::exit(INTERRUPTED);
                     }
+                    // Between the two, the command may have become idle, and not have seen that it is asked to end.
+                    if watcher.0.idle.load(Ordering::SeqCst) {
+                        process::exit(watcher.0.status.load(Ordering::SeqCst).into());
+                    }
                     let (messages, told) = (watcher.0.in_flight.load(Ordering::SeqCst), notes.clone());
                     for_a_moment(1, move || finishing(&told, messages));
                     watcher.0.notify.notify_one();

@@ -487,6 +487,8 @@ async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_lin
         within(delivery.accept()).await.unwrap();
     }
     let held = [next(&mut receiver).await, next(&mut receiver).await];
+    // What is settled is not on its way any more, and would come again.
+    until(&queue, |queue| queue.len() + queue.unsettled() == 10).await;
     tokio::time::sleep(QUIET).await; // it looks at the link meanwhile
     broker.detach("orders");
     lost(&receiver).await;

@@ -206,8 +206,14 @@ fn a_client_stays_within_its_bound() {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
-            child.stdin.take().unwrap().write_all(events.as_bytes()).unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(events.as_bytes()).unwrap();
             let begin = Instant::now();
+            // It does not end before it was measured.
+            while peak(child.id()) == 0 {
+                assert!(begin.elapsed() < Duration::from_secs(90), "{kind}: it cannot be measured");
+            }
+            drop(stdin);
             while child.try_wait().unwrap().is_none() {
                 highest.fetch_max(peak(child.id()), Ordering::Relaxed);
                 assert!(begin.elapsed() < Duration::from_secs(90), "{kind}: it does not end");
@@ -258,7 +264,10 @@ fn waiting(address: &str) -> usize {
     let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     // Those that listen have the state 0A, and these connections instead of bytes that were not read.
     let listens = |fields: &Vec<&str>| fields[1] == format!("0100007F:{port:04X}") && fields[3] == "0A";
-    usize::from_str_radix(fields.clone().find(listens).unwrap()[4].split_once(':').unwrap().1, 16).unwrap()
+    // The system writes the file in pieces, between which lines may move: one that is not found is to be looked for again.
+    let waiting =
+        |fields: Vec<&str>| usize::from_str_radix(fields[4].split_once(':').unwrap().1, 16).unwrap();
+    fields.clone().find(listens).map_or(usize::MAX, waiting)
 }
 
 /// However many wait for their clients.

@@ -24,7 +24,7 @@ struct Served {
 
 impl Served {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--body-deadline", "2"])
+        let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--body-deadline", "5"])
             .args(arguments)
             .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)])
             .stdin(Stdio::null())
@@ -342,7 +342,10 @@ fn post(url: &str, headers: &[(&str, &str)], body: &str) -> u16 {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    write!(stream, "POST /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").unwrap();
+    let request = format!(
+        "POST /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response.split(' ').nth(1).unwrap().parse().unwrap()

@@ -266,7 +266,9 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn nobody_answers() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // One that no other test is given once it is closed.
+    let port = cloudevents_testkit::ports::free();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let url = format!("http://alice:s3cret@{}/events?token=s3cret", listener.local_addr().unwrap());
     let mut impatient = options();
     impatient.timeout = Duration::from_millis(100);

@@ -117,8 +117,12 @@ impl Topic {
             let client: BaseConsumer = config(&topic.servers).create().unwrap();
             let seen = || {
                 let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
-                let led = |known: &&MetadataPartition| known.error().is_none() && known.leader() >= 0;
-                metadata.topics()[0].partitions().iter().filter(led).count()
+                // A leader may still be about to create the partition.
+                let answers = |known: &&MetadataPartition| {
+                    known.error().is_none()
+                        && client.fetch_watermarks(&topic.name, known.id(), PATIENCE).is_ok()
+                };
+                metadata.topics()[0].partitions().iter().filter(answers).count()
             };
             while seen() < partitions {
                 std::thread::sleep(Duration::from_millis(20));

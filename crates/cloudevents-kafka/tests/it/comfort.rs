@@ -9,7 +9,8 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
 
-const DROPPING: &str = "&reject=drop&session.timeout.ms=4000&heartbeat.interval.ms=300";
+const DROPPING: &str =
+    "&reject=drop&session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300";
 
 async fn filled(partitions: u16, count: usize) -> Topic {
     let topic = Topic::new(partitions);
@@ -277,7 +278,8 @@ async fn options_of_the_url() {
 }
 
 /// So that members which end without a farewell leave soon.
-const SHORT_SESSION: &[(&str, &str)] = &[("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "300")];
+const SHORT_SESSION: &[(&str, &str)] =
+    &[("session.timeout.ms", "4000"), ("max.poll.interval.ms", "8000"), ("heartbeat.interval.ms", "300")];
 
 /// A receiver over a consumer that the program has made, with these settings.
 fn of_the_programs_own(topic: &Topic, settings: &[(&str, &str)], commit_interval: Duration) -> Receiver {

@@ -74,7 +74,8 @@ impl Venue for Kafka {
 
 /// With short sessions: on the embedded broker, joining a group again takes as long as a session, less a
 /// second. A busy machine that stands still for two seconds loses none.
-const DROPPING: &str = "&reject=drop&session.timeout.ms=3000&heartbeat.interval.ms=300";
+const DROPPING: &str =
+    "&reject=drop&session.timeout.ms=3000&max.poll.interval.ms=5000&heartbeat.interval.ms=300";
 
 /// Kafka supports all of it.
 fn all_hold(report: &Report) {
@@ -122,7 +123,7 @@ async fn on_three_partitions_eagerly_with_a_dead_letter_topic() {
             topic: Topic::new(3),
             sending: "&enable.idempotence=false&max.in.flight.requests.per.connection=1",
             receiving: "&dead-letter=rejected&partition.assignment.strategy=range\
-                        &session.timeout.ms=3000&heartbeat.interval.ms=300",
+                        &session.timeout.ms=3000&max.poll.interval.ms=5000&heartbeat.interval.ms=300",
             broker: None,
         })
     };

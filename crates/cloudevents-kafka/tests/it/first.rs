@@ -24,13 +24,13 @@ async fn open(topic: &Topic, option: &str) -> Receiver {
     // The consumer group protocol has no such settings.
     let short = match option.contains("group.protocol") {
         true => "",
-        false => "&session.timeout.ms=4000&heartbeat.interval.ms=300",
+        false => "&session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300",
     };
     topic.receiver_with(&format!("&{option}=latest{short}"), KafkaReceiverOptions::default()).await
 }
 
 /// Waits until the group has committed this.
-async fn committed(topic: &Topic, wanted: i64) {
+pub(crate) async fn committed(topic: &Topic, wanted: i64) {
     soon(async {
         while topic.committed_and_ends().await.0 != [Some(wanted)] {
             sleep(Duration::from_millis(20)).await;
@@ -99,7 +99,7 @@ async fn what_comes_to_a_new_topic_is_not_skipped_by_a_group_that_starts_at_the_
     send(&old, 0..3).await;
     let url = format!(
         "kafka://{}/%5E{}?group={}&offset=latest&reject=drop&topic.metadata.refresh.interval.ms=500\
-         &session.timeout.ms=4000&heartbeat.interval.ms=300",
+         &session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300",
         old.servers,
         old.name,
         old.group()
@@ -126,7 +126,7 @@ async fn a_group_that_starts_at_the_end_never_reads_what_it_was_to_skip() {
     let url = format!(
         "kafka://{}/{},{}?group=g&offset=latest&reject=drop&partition.assignment.strategy=range\
          &topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200\
-         &session.timeout.ms=4000&heartbeat.interval.ms=300",
+         &session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300",
         old.servers, old.name, goes.name
     );
     let receiver = soon(KafkaReceiver::connect(&url, KafkaReceiverOptions::default())).await.unwrap();

@@ -61,7 +61,9 @@ async fn a_consumer_that_is_killed_loses_nothing() {
 pub(crate) async fn loses_nothing(topic: Topic) {
     let rounds: usize = std::env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     // A killed process stays in the group until its session ends.
-    let url = topic.url("group=g&reject=drop&session.timeout.ms=1500&heartbeat.interval.ms=200");
+    let url = topic.url(
+        "group=g&reject=drop&session.timeout.ms=1500&max.poll.interval.ms=3000&heartbeat.interval.ms=200",
+    );
     let sender = topic.sender().await;
     let mut handled = BTreeMap::<usize, usize>::new();
     for round in 0..rounds {

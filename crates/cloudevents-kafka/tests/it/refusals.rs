@@ -100,7 +100,7 @@ async fn a_broker_that_cannot_store_refuses_no_record() {
     let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
     broker.refuse_next(Refusal::Storage, 5).unwrap();
     let events: Vec<_> = (0..3).map(|number| event_with(number, "k", format!("{number}"))).collect();
-    assert_eq!(send_together(&sender, &events).await, [Ok(()); 3]);
+    assert_eq!(send_as_batch(&broker, &sender, &events).await, [Ok(()); 3]);
     let ids: Vec<_> = broker.messages(&topic.name).unwrap();
     let ids: Vec<_> = ids.iter().map(|kept| kept.header("ce_id").unwrap().to_vec()).collect();
     assert_eq!(ids, [b"0", b"1", b"2"]);

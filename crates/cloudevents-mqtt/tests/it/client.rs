@@ -375,6 +375,7 @@ async fn a_session_is_resumed() {
     within(sender.send_all(events(3))).await.unwrap();
     let first = next(&mut receiver).await;
     let second = next(&mut receiver).await;
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 3)).await;
     within(first.accept()).await.unwrap();
     until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 2)).await;
     broker.stop();

@@ -202,16 +202,25 @@ async fn a_real_broker_that_stops_and_starts_under_load_loses_nothing() {
     let url = format!("mqtt://127.0.0.1:{}/load", broker.port);
     let mut receiver = receiver(&format!("{url}?client=load&session=1h&qos=1"), strict()).await.unwrap();
     let sender = sender(&url, Default::default()).await.unwrap();
-    const COUNT: usize = 3000;
+    // How many are sent is open until the broker has stopped for the last time: it writes each to the disk.
+    let (over, is_over) = tokio::sync::watch::channel(false);
+    let (count, how_many) = tokio::sync::watch::channel(usize::MAX);
     let sending = tokio::spawn(async move {
-        for number in 0..COUNT {
+        for number in 0.. {
             // What has failed may have arrived, or not: it is sent again.
             while within(sender.send(&event(number))).await.is_err() {}
+            if *is_over.borrow() {
+                // The receiver learns of the end while one more is on its way.
+                count.send_replace(number + 2);
+                while within(sender.send(&event(number + 1))).await.is_err() {}
+                return number + 2;
+            }
         }
+        usize::MAX
     });
     let receiving = tokio::spawn(async move {
         let mut seen = BTreeSet::new();
-        while seen.len() < COUNT {
+        while seen.len() < *how_many.borrow() {
             let delivery = next(&mut receiver).await;
             seen.insert(id(&delivery).parse::<usize>().unwrap());
             let _ = within(delivery.accept()).await; // one that was revoked comes again
@@ -223,8 +232,9 @@ async fn a_real_broker_that_stops_and_starts_under_load_loses_nothing() {
         broker.stop();
         broker.restart().await;
     }
-    tokio::time::timeout(Duration::from_secs(100), sending).await.unwrap().unwrap();
+    over.send_replace(true);
+    let count = tokio::time::timeout(Duration::from_secs(100), sending).await.unwrap().unwrap();
     let (seen, losses) = tokio::time::timeout(Duration::from_secs(100), receiving).await.unwrap().unwrap();
-    assert!(seen.into_iter().eq(0..COUNT));
+    assert!(seen.into_iter().eq(0..count));
     assert!(losses > 0, "the broker did not stop under load");
 }

@@ -297,13 +297,13 @@ async fn what_waits_for_a_slow_consumer_is_bounded_by_bytes() {
     let url = format!("nats://{}/orders?in-flight-bytes=1000000", proxy.address());
     let mut receiver = receiver(&url, strict()).await.unwrap();
     let sender = sender_to(&server, "orders").await;
-    for number in 0..100 {
+    for number in 0..200 {
         sender.send(&large(number, 1_000_000)).await.unwrap();
         tokio::task::yield_now().await;
     }
     sender.close().await.unwrap();
     // All of it comes before any of it is taken, except what sockets keep for a moment.
-    within(proxy.until(|counts| counts.to_client >= 100_000_000)).await;
+    within(proxy.until(|counts| counts.to_client >= 200_000_000)).await;
     within(async {
         while !logged.text().contains("messages are dropped") {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -317,8 +317,8 @@ async fn what_waits_for_a_slow_consumer_is_bounded_by_bytes() {
         seen.push(id(&delivery).parse::<u32>().unwrap());
         delivery.accept().await.unwrap();
     }
-    // 64 MiB, what is in flight, and what sockets kept on a busy machine.
-    assert!((67..85).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
+    // 64 MiB, what is in flight, and what sockets kept on a busy machine: up to 32 MB, twice.
+    assert!((67..140).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
 }
 
 /// The client keeps each header in a list of its own, in a table.

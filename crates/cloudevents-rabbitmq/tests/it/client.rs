@@ -453,6 +453,14 @@ async fn what_is_too_large_for_the_broker_is_an_error() {
     let connections = broker.connections();
     let error = within(unchecked.send(&large(3, 1001))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+    // The client has heard why the channel has ended.
+    let mut connectivity = unchecked.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
     within(unchecked.send(&event(4))).await.unwrap();
     assert_eq!((broker.connections(), unchecked.connectivity().losses()), (connections, 1));
     until(&queue, |queue| queue.len() == 2).await;
@@ -612,6 +620,14 @@ async fn a_channel_that_closed_for_a_message_that_is_too_large_is_not_the_end_of
     within(sender.send(&event(1))).await.unwrap();
     let error = within(sender.send(&large(2, 2_000))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+    // The client has heard why the channel has ended.
+    let mut connectivity = sender.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
     within(sender.send(&event(3))).await.unwrap();
     assert_eq!((queue.len(), broker.connections()), (2, 1));
 }

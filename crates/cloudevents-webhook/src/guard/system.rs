@@ -110,8 +110,11 @@ impl fmt::Debug for SystemResolver {
 mod tests {
     use super::*;
     use std::{
+        future::poll_fn,
         net::Ipv4Addr,
+        pin::pin,
         sync::atomic::{AtomicUsize, Ordering},
+        task::Poll,
         time::Instant,
     };
     use tokio::{
@@ -178,23 +181,38 @@ mod tests {
             );
             assert!(all.join_all().await.iter().all(Result::is_err));
         }
+        let begun = async {
+            while HANGING.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await; // between two looks
+            }
+        };
+        timeout(SILENT / 4, begun).await.unwrap();
         assert_eq!(HANGING.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn those_who_wait_for_a_name_get_one_answer_and_the_next_one_a_new_one() {
         static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+        static GATE: Mutex<()> = Mutex::new(());
         let resolver = SystemResolver::with(|host| {
             LOOKUPS.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(300));
+            drop(GATE.lock().unwrap());
             if host == "fine.example" { found() } else { Err(io::Error::other("no such name")) }
         });
+        // No lookup ends before both wait.
+        let resolve_twice = async |name| {
+            let gate = GATE.lock().unwrap();
+            let mut both = pin!(async { tokio::join!(resolver.resolve(name), resolver.resolve(name)) });
+            assert!(poll_fn(|cx| Poll::Ready(both.as_mut().poll(cx).is_pending())).await);
+            drop(gate);
+            both.await
+        };
         for lookups in 1..=2 {
-            let both = tokio::join!(resolver.resolve("fine.example"), resolver.resolve("fine.example"));
+            let both = resolve_twice("fine.example").await;
             assert_eq!((both.0.unwrap(), both.1.unwrap()), (found().unwrap(), found().unwrap()));
             assert_eq!(LOOKUPS.load(Ordering::Relaxed), lookups);
         }
-        let both = tokio::join!(resolver.resolve("bad.example"), resolver.resolve("bad.example"));
+        let both = resolve_twice("bad.example").await;
         assert_eq!(both.0.unwrap_err().to_string(), "no such name");
         assert_eq!(both.1.unwrap_err().to_string(), "no such name");
         assert_eq!(LOOKUPS.load(Ordering::Relaxed), 3);

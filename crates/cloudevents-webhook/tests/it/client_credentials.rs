@@ -17,7 +17,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -274,13 +274,14 @@ async fn whatever_a_token_server_responds() {
         // The others end by themselves.
         let limit = if matches!(response, Respond::Silence) { 500 * MS } else { 10_000 * MS };
         let source = tokens(&server).timeout(limit);
+        let begin = Instant::now();
         let error = soon(source.token()).await.unwrap_err();
         assert!(error.to_string().contains(said) && error.is_temporary(), "{response:?}: {error}");
         let shown = format!("{error} {error:?} {source:?}");
         assert!(!shown.contains("gX1fBat3bV") && !shown.contains("/token"), "{shown}");
-        // The error counts for a while.
+        // The error counts for a second.
         assert_eq!(soon(source.token()).await.unwrap_err().to_string(), error.to_string());
-        assert_eq!(server.requests().len(), 1, "{response:?}");
+        assert!(server.requests().len() == 1 || begin.elapsed() >= 1000 * MS, "{response:?}");
         if said.starts_with("429") {
             assert_eq!(error.retry_after(), Some(7000 * MS));
         }

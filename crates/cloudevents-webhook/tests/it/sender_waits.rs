@@ -293,7 +293,8 @@ async fn deliveries_keep_to_the_rate_after_a_pause() {
     assert_eq!(at.len(), 11);
     // A delivery every 100 ms, and one more that shows whether the pause is over.
     let (begin, end) = (at[2], at[10]);
-    assert!(end - begin >= 700 * MS, "{:?}", at.iter().map(|at| *at - begin).collect::<Vec<_>>());
+    // The first of them may be late by 10 ms without an effect on the others.
+    assert!(end - begin >= 690 * MS, "{:?}", at.iter().map(|at| *at - begin).collect::<Vec<_>>());
 }
 
 /// Consent ends the wait for it, and not a pause that the target requested meanwhile.
@@ -304,7 +305,7 @@ async fn consent_by_callback_does_not_end_a_pause_that_the_target_requests() {
     let mut options = options();
     (options.retry, options.timeout) = (RetrySchedule::new([]), 20_000 * MS);
     options.callback = Some("https://eventemitter.example.com/callback".into());
-    options.grant_lifetime = 2000 * MS;
+    options.grant_lifetime = 3000 * MS;
     let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
     let agree = |number: usize| {
         let offered = target.requests().into_iter().filter(|request| request.method == "OPTIONS").nth(number);
@@ -323,7 +324,7 @@ async fn consent_by_callback_does_not_end_a_pause_that_the_target_requests() {
         TargetState::Paused { reason: Reason::Throttled, .. }
     ));
     // Asked again, the target has not agreed yet: that pause is longer.
-    tokio::time::sleep(2000 * MS).await;
+    tokio::time::sleep(3000 * MS).await;
     soon(webhooks.register("hook")).await.unwrap();
     assert!(matches!(
         webhooks.state("hook"),
@@ -492,7 +493,7 @@ async fn without_retries_the_waits_of_an_attempt_leave_half_of_its_time_to_the_r
 async fn without_retries_waiting_for_room_is_a_wait_of_the_sender() {
     let target = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
     let mut options = options();
-    (options.retry, options.timeout, options.per_target) = (RetrySchedule::new([]), 2000 * MS, 1);
+    (options.retry, options.timeout, options.per_target) = (RetrySchedule::new([]), 5000 * MS, 1);
     options.sender.enqueue_timeout = 200 * MS;
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);
     let _first = sender.enqueue(&event("1")).await.unwrap();

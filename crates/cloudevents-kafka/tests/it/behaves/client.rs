@@ -72,8 +72,11 @@ impl Place {
         let (client, begin): (BaseConsumer, _) = (self.config().create().unwrap(), Instant::now());
         let seen = || {
             let metadata = client.fetch_metadata(Some(topic), PATIENCE).unwrap();
-            let led = |known: &&MetadataPartition| known.error().is_none() && known.leader() >= 0;
-            metadata.topics()[0].partitions().iter().filter(led).count()
+            // A leader may still be about to create the partition.
+            let answers = |known: &&MetadataPartition| {
+                known.error().is_none() && client.fetch_watermarks(topic, known.id(), PATIENCE).is_ok()
+            };
+            metadata.topics()[0].partitions().iter().filter(answers).count()
         };
         while seen() < partitions {
             assert!(begin.elapsed() < PATIENCE, "{topic} stays unknown");
@@ -104,6 +107,7 @@ impl Place {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", "6000")
+            .set("max.poll.interval.ms", "8000")
             .set("fetch.wait.max.ms", "20");
         settings.iter().for_each(|(name, value)| _ = config.set(*name, *value));
         config.create().unwrap()

@@ -205,7 +205,8 @@ impl World {
         let pauses = model.pauses.get(message.target).into_iter().flatten();
         let broken = pauses.filter(|pause| {
             let is_over = now + 2 * SKEW >= pause.until;
-            let knows_itself = pause.of == by && now >= pause.at;
+            // It may have begun an attempt in the same millisecond, and have looked at this answer behind another one.
+            let knows_itself = pause.of == by && now > pause.at;
             let knows = pause.stored.is_some_and(|stored| now > stored + patience) && !is_stale;
             !is_over && (knows_itself || knows)
         });
