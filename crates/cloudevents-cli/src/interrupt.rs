@@ -58,7 +58,7 @@ impl Interrupt {
                     if watcher.0.asked.swap(true, Ordering::SeqCst) {
                         process::exit(INTERRUPTED);
                     }
-                    // Between the two, the command may have become idle, and not have seen that it is asked to end.
+                    // Between the two, the command may have become idle, without a look at what was asked then.
                     if watcher.0.idle.load(Ordering::SeqCst) {
                         process::exit(watcher.0.status.load(Ordering::SeqCst).into());
                     }
@@ -111,11 +111,12 @@ impl Interrupt {
         done
     }
 
-    /// Runs `work` while idle: Ctrl-C exits at once with this status.
-    pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` while idle: Ctrl-C exits at once with this status. `None` when Ctrl-C was pressed before.
+    pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> Option<T> {
         self.0.status.store(status as u8, Ordering::SeqCst);
         self.0.idle.store(true, Ordering::SeqCst);
-        let done = work();
+        // Whoever was asked just before this was not seen to be idle, and is not woken.
+        let done = (!self.is_asked()).then(work);
         self.0.idle.store(false, Ordering::SeqCst);
         done
     }

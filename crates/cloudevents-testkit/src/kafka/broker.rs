@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///   ([`rebalance_after`](Self::rebalance_after)). A member that joins
 ///   later waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
 ///   rebalanced, commits are refused. A member whose session ends while it joins, as its machine stood still, gets no answer: it joins
-///   again `max.poll.interval.ms` later, so tests set that, too.
+///   again `max.poll.interval.ms` and three seconds later, so tests set that, too.
 ///
 /// ```
 /// use cloudevents_testkit::kafka::Broker;

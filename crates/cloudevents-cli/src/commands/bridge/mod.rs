@@ -165,11 +165,7 @@ pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure
         return ended;
     }
     let status = ended.unwrap_or_else(|failure| failure.tell(console)).max(console.remembered());
-    interrupt.idle(status, || {
-        if !interrupt.is_asked() {
-            console.finish();
-        }
-    });
+    interrupt.idle(status, || console.finish());
     Ok(status)
 }
 

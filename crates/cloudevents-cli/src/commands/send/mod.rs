@@ -367,7 +367,7 @@ fn file(
             if line.is_cut() {
                 break;
             }
-            interrupt.idle(console.remembered(), || events.next())
+            interrupt.idle(console.remembered(), || events.next()).flatten()
         } else {
             events.next()
         };
