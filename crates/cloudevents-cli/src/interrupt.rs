@@ -183,3 +183,18 @@ impl Signals {
         self.0.recv().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing would end its work: the signal was acted on before.
+    #[test]
+    fn whoever_is_asked_before_does_not_become_idle() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.idle(Status::Done, || 1), Some(1));
+        interrupt.0.asked.store(true, Ordering::SeqCst);
+        assert_eq!(interrupt.idle(Status::Done, || 1), None);
+        assert!(!interrupt.0.idle.load(Ordering::SeqCst));
+    }
+}
