@@ -19,7 +19,7 @@ use rustls::{
 };
 use std::{error::Error, fmt, net::Ipv4Addr, sync::Arc};
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
@@ -61,6 +61,26 @@ impl Authority {
         server: u16,
         client_certificates: bool,
     ) -> Result<u16, Box<dyn Error>> {
+        self.proxy(name, server, client_certificates, false).await
+    }
+
+    /// As [`terminate_as`](Self::terminate_as), before a server whose first line goes without TLS: NATS.
+    pub async fn terminate_greeting(
+        &self,
+        name: &str,
+        server: u16,
+        client_certificates: bool,
+    ) -> Result<u16, Box<dyn Error>> {
+        self.proxy(name, server, client_certificates, true).await
+    }
+
+    async fn proxy(
+        &self,
+        name: &str,
+        server: u16,
+        client_certificates: bool,
+        greets: bool,
+    ) -> Result<u16, Box<dyn Error>> {
         let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -80,7 +100,7 @@ impl Authority {
         let port = listener.local_addr()?.port();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(relay(acceptor.clone(), stream, server));
+                tokio::spawn(relay(acceptor.clone(), stream, server, greets));
             }
         });
         Ok(port)
@@ -93,8 +113,21 @@ impl fmt::Debug for Authority {
     }
 }
 
-async fn relay(acceptor: TlsAcceptor, stream: TcpStream, server: u16) {
-    let Ok(mut tls) = acceptor.accept(stream).await else { return };
-    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await else { return };
-    let _ = copy_bidirectional(&mut tls, &mut server).await;
+async fn relay(acceptor: TlsAcceptor, mut stream: TcpStream, server: u16, greets: bool) -> Option<()> {
+    let connect = TcpStream::connect((Ipv4Addr::LOCALHOST, server));
+    let mut tls;
+    let mut server;
+    if greets {
+        server = connect.await.ok()?;
+        let mut byte = 0;
+        while byte != b'\n' {
+            byte = server.read_u8().await.ok()?;
+            stream.write_u8(byte).await.ok()?;
+        }
+        tls = acceptor.accept(stream).await.ok()?;
+    } else {
+        tls = acceptor.accept(stream).await.ok()?;
+        server = connect.await.ok()?;
+    }
+    copy_bidirectional(&mut tls, &mut server).await.ok().map(drop)
 }

@@ -2,6 +2,8 @@
 
 use super::{Login, token::Tokens};
 use cloudevents_core::{Error, ErrorKind};
+#[cfg(not(feature = "tls"))]
+use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
     Endpoint, Host, Logins, Secret,
     binding::connect::{Addresses, Backoff},
@@ -47,8 +49,7 @@ pub struct AmqpConnection {
     /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
     /// something more often. `keep-alive` in a URL is half of it. Default: 60 seconds.
     pub idle_timeout: Duration,
-    /// Certificates for `amqps` URLs. Default: the authorities that browsers trust, and no client
-    /// certificate.
+    /// Certificates for `amqps` URLs; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -115,7 +116,7 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["hostname", "keep-alive", "name", "sasl"];
+const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "hostname", "keep-alive", "name", "sasl"];
 
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
@@ -136,6 +137,12 @@ impl Target {
             }
             other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `amqp` or `amqps`"))),
         };
+        #[cfg(feature = "tls")]
+        {
+            options.tls = options.tls.with_url(endpoint, "amqps")?;
+        }
+        #[cfg(not(feature = "tls"))]
+        CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `amqps`")?;
         let host = endpoint.host()?;
         let port = if tls { 5671 } else { 5672 };
         let address = endpoint.segments().collect::<Vec<_>>().join("/");

@@ -37,8 +37,16 @@ use Of::{Both, Listen, Send};
 /// Where the words of an option begin.
 const HANG: usize = 28;
 
+/// The commands that have an option, its name, and its meaning.
+type Row = (Of, &'static str, &'static str);
+
 /// The form of a URL, and its options.
-type Protocol = (&'static str, &'static [(Of, &'static str, &'static str)]);
+type Protocol = (&'static str, &'static [Row]);
+
+/// Of connections with TLS.
+const CA: Row = (Both, "ca", "with TLS: a file with the authorities to trust, and no others");
+const CERT: Row = (Both, "cert", "with TLS: a file with the client certificate");
+const KEY: Row = (Both, "cert-key", "with TLS: a file with its key, if `cert` has none");
 
 const PROTOCOLS: &[Protocol] = &[
     ("http://HOST/PATH, https://HOST/PATH", &[]),
@@ -59,6 +67,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "name", "the name of the client (client.id)"),
             (Both, "sasl", "plain (default with a user), scram-sha-256, scram-sha-512"),
             (Both, "tls", "encrypts the connection"),
+            CA,
+            CERT,
+            KEY,
             (Both, "NAME.NAME", "a setting of librdkafka, such as linger.ms"),
         ],
     ),
@@ -77,6 +88,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "name", "the name of the client (container id), random by default"),
             (Both, "keep-alive", "how long the broker may be silent"),
             (Both, "hostname", "the host name of the connection, if not that of the URL"),
+            CA,
+            CERT,
+            KEY,
         ],
     ),
     (
@@ -96,6 +110,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "sasl", "plain (default), external"),
             (Both, "name", "the name of the connection, random by default"),
             (Both, "keep-alive", "the interval of heartbeats"),
+            CA,
+            CERT,
+            KEY,
         ],
     ),
     (
@@ -113,6 +130,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Listen, "reject", "drop: rejected messages are dropped"),
             (Listen, "session", "how long the broker keeps the session"),
             (Listen, "prefetch", "the most unacknowledged messages, the Receive Maximum"),
+            CA,
+            CERT,
+            KEY,
         ],
     ),
     (
@@ -128,6 +148,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "name", "the name of the client"),
             (Both, "keep-alive", "the interval of pings"),
             (Both, "credentials", "a credentials file (.creds), or one with the seed of a key"),
+            CA,
+            CERT,
+            KEY,
         ],
     ),
     (
@@ -148,6 +171,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "name", "the name of the client"),
             (Both, "keep-alive", "the interval of pings"),
             (Both, "credentials", "a credentials file (.creds), or one with the seed of a key"),
+            CA,
+            CERT,
+            KEY,
             (Both, "domain", "the JetStream domain"),
         ],
     ),
@@ -157,6 +183,9 @@ const PROTOCOLS: &[Protocol] = &[
             (Send, "format", "json (default), avro, protobuf, or a list in order of preference"),
             (Send, "keep-alive", "how long the server may be silent"),
             (Send, "message-deadline", "how long one message may take to arrive"),
+            (Send, "ca", CA.2),
+            (Send, "cert", CERT.2),
+            (Send, "cert-key", KEY.2),
             (Send, "query.NAME", "the parameter NAME of the handshake"),
             (Listen, "role", "client: connect instead of listening, with the options of `ce send`"),
             (Listen, "reject", "drop: rejected messages are dropped"),
@@ -166,7 +195,7 @@ const PROTOCOLS: &[Protocol] = &[
 ];
 
 /// Of every protocol but HTTP and files.
-const COMMON: &[(Of, &str, &str)] = &[
+const COMMON: &[Row] = &[
     (Send, "losses", "what is not carried: refuse (default), log, allow"),
     (Send, "enqueue-timeout", "how long a message may wait to be sent"),
     (Send, "close-timeout", "how long closing may take"),
@@ -191,7 +220,7 @@ fn columns() -> Option<usize> {
 /// Lines of at most this many columns, of any length without.
 fn table(columns: Option<usize>) -> String {
     let mut text = String::new();
-    let mut add = |title: &str, options: &[(Of, &str, &str)]| {
+    let mut add = |title: &str, options: &[Row]| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", wrapped(title, 2, columns));
         for (of, name, words) in options {

@@ -18,7 +18,7 @@ pub(crate) struct Connecting {
     /// Accept any certificate of the server: only for tests.
     #[arg(long, short = 'k')]
     insecure: bool,
-    /// Also trust the certificates of this PEM file.
+    /// Trust the authorities of this PEM file, and not those of the system or of SSL_CERT_FILE.
     #[arg(long, value_name = "FILE")]
     cacert: Vec<PathBuf>,
     /// Client certificate, a PEM file, which may also hold the private key.
@@ -129,13 +129,17 @@ impl Connecting {
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             Failure::usage(format!("`{}` is not usable: {error}", path.display()))
         };
+        let mut trusted = Vec::new();
         for path in &self.cacert {
             let (_, pem) = crate::input::read(path)?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, error))?;
             if certificates.is_empty() {
                 return Err(Failure::usage(format!("`{}` has no certificate in PEM", path.display())));
             }
-            builder = builder.tls_certs_merge(certificates);
+            trusted.extend(certificates);
+        }
+        if !self.cacert.is_empty() {
+            builder = builder.tls_certs_only(trusted);
         }
         if let Some(path) = &self.cert {
             let mut pem = crate::input::read(path)?.1;

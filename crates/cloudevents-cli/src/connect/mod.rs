@@ -256,7 +256,7 @@ pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failur
     check_headers(sending)?;
     if let Some(name) = sending.connecting.given() {
         return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs"))
-            .help("options of the URL set up the connections of other protocols"));
+            .help("for the others, the options `ca`, `cert` and `cert-key` of the URL name certificates"));
     }
     if sending.batches {
         let words = format!("`{}` URLs do not support batches", crate::plain::plain(scheme));
@@ -310,9 +310,9 @@ pub(crate) fn report(error: &Error) -> Report {
     // The words of rustls, which every client passes on.
     let says = |words| error.detail().contains(words);
     report.help(if says("invalid peer certificate") {
-        "for `https` URLs, --cacert trusts the authority of the server, and --insecure accepts any certificate"
+        "for `https` URLs, --cacert trusts the authority of the server, as the variable SSL_CERT_FILE does, and --insecure accepts any certificate"
     } else if says("CertificateRequired") {
-        "the server requires a client certificate; for `https` URLs, set it with --cert"
+        "the server requires a client certificate; for `https` URLs, set it with --cert, and for others, with the option `cert` of the URL"
     } else {
         "check the URL, and whether a server listens there"
     })

@@ -12,6 +12,15 @@
 mod adapters;
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(all(
+    feature = "amqp",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "tls",
+    feature = "websockets"
+))]
+mod authorities;
 #[cfg(target_os = "linux")]
 mod bounded;
 #[cfg(feature = "amqp")]

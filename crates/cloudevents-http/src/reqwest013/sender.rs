@@ -392,11 +392,21 @@ fn without_proxy(builder: ClientBuilder, url: &Url) -> ClientBuilder {
 #[cold]
 fn no_client(error: reqwest::Error) -> Error {
     let cause = failed(ErrorKind::Transport, error);
+    let help = match std::env::var_os("SSL_CERT_FILE") {
+        None => {
+            "TLS needs authorities: install ca-certificates, or name a file that has some in SSL_CERT_FILE"
+                .into()
+        }
+        Some(file) => {
+            let file = std::path::Path::new(&file).display();
+            format!(
+                "TLS needs authorities: the variable SSL_CERT_FILE names `{file}`, which has to be a file with certificates in PEM"
+            )
+        }
+    };
     Error::new(ErrorKind::Transport)
         .with_detail(format!("no HTTP client can be made: {}", cause.detail()))
-        .with_help(
-            "TLS needs authorities: install ca-certificates, or name a file that has some in SSL_CERT_FILE",
-        )
+        .with_help(help)
         .with_source(cause)
 }
 

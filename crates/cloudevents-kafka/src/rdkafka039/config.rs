@@ -1,7 +1,7 @@
 //! Settings of librdkafka, and its log.
 
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, ReceiverOptions};
+use cloudevents_transport::{Endpoint, ReceiverOptions, binding::CertificateFiles};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ const PORT: u16 = 9092;
 ///
 /// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default), `scram-sha-256` or `scram-sha-512`. The option
 /// `tls` encrypts the connection; the broker is checked against the system's authorities, or those of the file that `SSL_CERT_FILE` or the
-/// option `ssl.ca.location` names. An option with a dot in its name is a setting of librdkafka.
+/// option `ca` names. `cert` and `cert-key` name a client certificate and its key. An option with a dot in its name is a setting of
+/// librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
     if endpoint.scheme() != "kafka" {
         return Err(endpoint.invalid("the scheme is not `kafka`"));
@@ -31,6 +32,18 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
         return Err(Error::new(ErrorKind::Unsupported)
             .with_detail("this build has no TLS for Kafka")
             .with_help("turn on the feature `tls` of cloudevents-kafka"));
+    }
+    let files = CertificateFiles::from_url(endpoint, tls, "add the option `tls`")?;
+    let identity = files.identity.as_ref();
+    for (name, file) in [
+        ("ssl.ca.location", files.authorities.as_ref()),
+        ("ssl.certificate.location", identity.map(|(certificate, _)| certificate)),
+        ("ssl.key.location", identity.map(|(_, key)| key)),
+    ] {
+        // A URL is text.
+        if let Some(file) = file.and_then(|file| file.to_str()) {
+            config.set(name, file);
+        }
     }
     let sasl = endpoint.user().is_some();
     match (sasl, tls) {
@@ -80,8 +93,9 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     if let Some(place) = config.get("ssl.ca.location").filter(|place| *place != "probe")
         && let Err(error) = std::fs::metadata(place)
     {
-        let detail =
-            format!("the authorities (`ssl.ca.location`, or SSL_CERT_FILE) are to be in `{place}`: {error}");
+        let detail = format!(
+            "the authorities (`ca`, `ssl.ca.location` or SSL_CERT_FILE) are to be in `{place}`: {error}"
+        );
         return Err(endpoint.invalid(&detail));
     }
     Ok(())
@@ -93,10 +107,10 @@ pub(super) fn understand_json(options: &mut ReceiverOptions) {
     *formats = cloudevents_json::with_json(std::mem::take(formats));
 }
 
-/// Refuses unknown options; librdkafka checks those with a dot.
+/// Refuses unknown options, beside those of certificates; librdkafka checks those with a dot.
 pub(super) fn check_options(endpoint: &Endpoint, known: &[&str]) -> Result<(), Error> {
     let dotted = endpoint.options().map(|(name, _)| name).filter(|name| name.contains('.'));
-    let all: Vec<_> = known.iter().copied().chain(dotted).collect();
+    let all: Vec<_> = known.iter().copied().chain(CertificateFiles::URL_OPTIONS).chain(dotted).collect();
     endpoint.check_options(&all)
 }
 
@@ -167,6 +181,7 @@ mod tests {
             "kafka://one/t?sasl=plain",
             "kafka://me@one/t",
             "kafka://one/t?ssl.ca.location=no-such.pem",
+            "kafka://one/t?ca=Cargo.toml",
         ] {
             assert_eq!(config(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
         }
@@ -184,6 +199,8 @@ mod tests {
         assert!(std::path::Path::new(place).exists(), "{place}");
         let named = config("kafka://one/t?tls&ssl.ca.location=Cargo.toml").unwrap();
         assert_eq!(named.get("ssl.ca.location"), Some("Cargo.toml"));
+        let error = config("kafka://one/t?tls&ca=Cargo.toml").unwrap_err();
+        assert!(error.detail().contains("`Cargo.toml`, which has no certificate in PEM"), "{error}");
         assert_eq!(config("kafka://one/t").unwrap().get("ssl.ca.location"), None);
     }
 }

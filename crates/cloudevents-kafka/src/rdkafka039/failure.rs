@@ -59,8 +59,8 @@ pub(super) fn failed(error: KafkaError) -> Error {
         ),
         Some(Code::SSL) => (
             ErrorKind::Refused,
-            "check that the broker speaks TLS there, and name a file with the authority of its certificate in the option `ssl.ca.location`; those of \
-             the system are trusted otherwise, or of SSL_CERT_FILE",
+            "check that the broker speaks TLS there, and name a file with the authority of its certificate in the option `ca`; those of the \
+             system are trusted otherwise, or of SSL_CERT_FILE",
         ),
         Some(
             Code::TopicAuthorizationFailed

@@ -3,6 +3,8 @@
 use super::login::Login;
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
+#[cfg(not(feature = "tls"))]
+use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
     Endpoint, Host, Logins, Secret,
     binding::connect::{Addresses, Backoff},
@@ -43,7 +45,7 @@ pub struct MqttConnection {
     /// lost. A broker may end a connection on which one message takes as long: choose a longer one for large messages over slow lines. The
     /// broker may require a shorter one. Default: 30 seconds.
     pub keep_alive: Duration,
-    /// Certificates for `mqtts` URLs. Default: the authorities that browsers trust, and no client certificate.
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `mqtts` URLs. Default: that of [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -111,7 +113,7 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["client", "keep-alive", "version"];
+const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "client", "keep-alive", "version"];
 
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the URL may have.
@@ -131,6 +133,12 @@ impl Target {
             }
             other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `mqtt` or `mqtts`"))),
         };
+        #[cfg(feature = "tls")]
+        {
+            options.tls = options.tls.with_url(endpoint, "mqtts")?;
+        }
+        #[cfg(not(feature = "tls"))]
+        CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `mqtts`")?;
         endpoint.host()?;
         let port = if tls { 8883 } else { 1883 };
         let topic = endpoint.segments().collect::<Vec<_>>().join("/");

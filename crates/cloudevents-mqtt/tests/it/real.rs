@@ -3,11 +3,12 @@
 use crate::tools::{event, events, id, large, next, strict, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{ReceivedPublish, receiver, sender};
+use cloudevents_testkit::tls::Authority;
 use cloudevents_transport::Outgoing;
 use std::{
     collections::BTreeSet,
     env, fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
     time::Duration,
 };
@@ -149,18 +150,24 @@ struct Mosquitto {
 
 impl Mosquitto {
     async fn start() -> Option<Self> {
+        Self::start_with(|_| String::new()).await
+    }
+
+    /// With more lines of its configuration; the folder is there for files that they name.
+    async fn start_with(lines: impl FnOnce(&Path) -> String) -> Option<Self> {
         let Ok(program) = env::var("CE_TEST_MQTT_BIN") else {
             println!("SKIPPED: CE_TEST_MQTT_BIN is not set");
             return None;
         };
-        let folder = env::temp_dir().join(format!("ce-mqtt-{}", process::id()));
-        fs::create_dir_all(&folder).unwrap();
         let port = cloudevents_testkit::ports::free();
+        let folder = env::temp_dir().join(format!("ce-mqtt-{}-{port}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
         let place = folder.display();
         let user = env::var("USER").unwrap_or_else(|_| "root".into());
         let config = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\nuser {user}\npersistence true\npersistence_location {place}/\n\
-             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n"
+             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n{}",
+            lines(&folder)
         );
         fs::write(folder.join("mosquitto.conf"), config).unwrap();
         let mut broker = Self { program, folder, port, running: None };
@@ -194,6 +201,32 @@ impl Drop for Mosquitto {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+#[tokio::test]
+async fn a_real_broker_and_its_client_know_each_other_by_the_files_of_the_url() {
+    let authority = Authority::new().unwrap();
+    let (its, client) = (authority.issue("127.0.0.1").unwrap(), authority.issue("client").unwrap());
+    let mut files = String::new();
+    let broker = Mosquitto::start_with(|folder| {
+        let file = |name: &str, pem: &str| {
+            let path = folder.join(name);
+            fs::write(&path, pem).unwrap();
+            path.display().to_string()
+        };
+        let authority = file("authority.pem", &authority.pem());
+        files = format!("ca={authority}&cert={}", file("client.pem", &(client.0 + &client.1)));
+        let (certificate, key) = (file("its.pem", &its.0), file("its.key", &its.1));
+        format!("cafile {authority}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\n")
+    });
+    let Some(broker) = broker.await else { return };
+    let url = format!("mqtts://127.0.0.1:{}/orders?{files}", broker.port);
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    within(sender(&url, Default::default()).await.unwrap().send(&event(1))).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "1");
+    let without = url.split("&cert=").next().unwrap();
+    let error = within(sender(without, Default::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use async_nats::{
     SubscribeError, SubscribeErrorKind, jetstream,
 };
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::binding::rustls023::advised;
 use std::fmt::Display;
 
 pub(super) fn connect(error: ConnectError) -> Error {
@@ -16,7 +17,7 @@ pub(super) fn connect(error: ConnectError) -> Error {
             refused(&error).with_help("the login of this user or account has expired")
         }
         ConnectErrorKind::TimedOut => Error::new(ErrorKind::Timeout).with_detail(error.to_string()),
-        _ => disconnected(error),
+        _ => advised(disconnected(&error), error),
     }
 }
 

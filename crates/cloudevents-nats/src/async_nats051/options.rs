@@ -43,8 +43,7 @@ pub struct NatsConnection {
     /// The interval of pings; `keep-alive` in a URL. A connection that leaves two of them unanswered is lost. Default: 20
     /// seconds.
     pub ping_interval: Duration,
-    /// Certificates for URLs with TLS. Default: the authorities that browsers trust, and no client
-    /// certificate.
+    /// Certificates for URLs with TLS; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
     pub tls: Tls,
 }
 
@@ -80,7 +79,7 @@ pub(super) struct Target {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["credentials", "keep-alive", "name"];
+const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "credentials", "keep-alive", "name"];
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["domain"];
@@ -109,6 +108,8 @@ impl Target {
             false => endpoint.check_options(&[OPTIONS, core].concat())?,
             true => endpoint.check_options(&[OPTIONS, JETSTREAM, jetstream].concat())?,
         }
+        options.tls =
+            options.tls.with_url(endpoint, if is_jetstream { "nats+jetstream+tls" } else { "nats+tls" })?;
         let host = endpoint.host()?;
         let subject = endpoint.segments().collect::<Vec<_>>().join("/");
         if subject.chars().any(|character| character.is_whitespace() || character.is_control()) {

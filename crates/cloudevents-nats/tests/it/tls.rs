@@ -42,3 +42,34 @@ async fn a_real_server_is_known_by_its_authority() {
     let error = sender(&url.replace("localhost", "127.0.0.1"), sending).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
 }
+
+#[tokio::test]
+async fn a_real_server_and_its_client_know_each_other_by_the_files_of_the_url() {
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.issue("localhost").unwrap();
+    let client = authority.issue("client").unwrap();
+    let mut files = String::new();
+    let process = Process::start_with(|folder| {
+        let file = |name: &str, pem: &str| {
+            let path = folder.join(name);
+            fs::write(&path, pem).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let authority = file("authority", &authority.pem());
+        files =
+            format!("ca={authority}&cert={}&cert-key={}", file("cert", &client.0), file("its", &client.1));
+        let (certificate, key) = (file("certificate", &certificate), file("key", &key));
+        ["--tlsverify", "--tlscacert", &authority, "--tlscert", &certificate, "--tlskey", &key]
+            .map(str::to_owned)
+            .to_vec()
+    });
+    let Some(process) = process else { return };
+    let port = process.url().rsplit_once(':').unwrap().1.to_owned();
+    let url = format!("nats+tls://localhost:{port}/orders?{files}");
+    let mut orders = receiver(&url, strict()).await.unwrap();
+    sender(&url, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap();
+    assert_eq!(id(&next(&mut orders).await), "1");
+    let without = url.split("&cert=").next().unwrap();
+    let error = sender(without, NatsSenderOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+}

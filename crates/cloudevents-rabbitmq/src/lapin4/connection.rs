@@ -59,6 +59,8 @@ impl Connected {
             let ended = watched.ended.borrow().clone();
             let error = failure::refusal(error);
             match ended {
+                // Of TLS, whose server sees the client's certificate when the handshake is over here.
+                Some(ended) if ended.detail().contains("received fatal alert") => ended,
                 Some(ended) if error.kind() == ErrorKind::Disconnected => {
                     ended.with_help("check that the port speaks AMQP 0.9.1, and whether it expects TLS")
                 }

@@ -2,6 +2,8 @@
 
 use super::login::Login;
 use cloudevents_core::{Error, ErrorKind};
+#[cfg(not(feature = "tls"))]
+use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
     Endpoint, Host, Logins, Secret,
     binding::connect::{Addresses, Backoff},
@@ -45,8 +47,7 @@ pub struct RabbitConnection {
     /// The interval of heartbeats, in whole seconds; `keep-alive` in a URL. A connection that is silent for two of
     /// them is lost. The broker may shorten it. Default: 30 seconds.
     pub heartbeat: Duration,
-    /// Certificates for `rabbitmqs` URLs. Default: the authorities that browsers trust, and no client
-    /// certificate.
+    /// Certificates for `rabbitmqs` URLs; `ca`, `cert` and `cert-key` in a URL. Default: that of [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -222,7 +223,7 @@ fn check_size(size: u64, most: u64) -> Result<(), Error> {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["keep-alive", "name", "sasl"];
+const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "keep-alive", "name", "sasl"];
 
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
@@ -247,6 +248,12 @@ impl Target {
                 );
             }
         };
+        #[cfg(feature = "tls")]
+        {
+            options.tls = options.tls.with_url(endpoint, "rabbitmqs")?;
+        }
+        #[cfg(not(feature = "tls"))]
+        CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `rabbitmqs`")?;
         let host = endpoint.host()?;
         let port = if tls { 5671 } else { 5672 };
         let mut segments = endpoint.segments();

@@ -1,12 +1,13 @@
 //! TLS and SASL EXTERNAL, with a proxy that terminates TLS before the broker.
 
-use crate::tools::{event, id, next, strict, within};
+use crate::tools::{event, id, name, next, strict, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{RabbitConnection, RabbitSenderOptions, Tls, receiver, sender};
 use cloudevents_testkit::{
     rabbitmq::{Broker, BrokerOptions},
     tls::Authority,
 };
+use std::env;
 
 /// What trusts the authority.
 fn trusting(authority: &Authority) -> Tls {
@@ -70,6 +71,26 @@ async fn external_is_whom_the_certificate_says() {
     let known = trusting(&authority).with_identity(certificate, key);
     within(sender(&url, with(known)).await.unwrap().send(&event(1))).await.unwrap();
     within(sender(&url, with(trusting(&authority)))).await.unwrap_err();
+}
+
+/// The broker has TLS of its own, and takes clients with a certificate of its authority.
+#[tokio::test]
+async fn a_real_broker_and_its_client_know_each_other_by_the_files_of_the_url() {
+    let (Ok(server), Ok(folder)) = (env::var("CE_TEST_RABBITMQ_TLS"), env::var("CE_TEST_CERTIFICATES"))
+    else {
+        println!("SKIPPED: CE_TEST_RABBITMQ_TLS is not set");
+        return;
+    };
+    let place = format!("{server}?queue={}&declare=classic&ca={folder}/authority.pem", name("tls"));
+    let url = format!("{place}&cert={folder}/client.crt&cert-key={folder}/client.key");
+    let opened = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    within(opened.send(&event(1))).await.unwrap();
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(id(&delivery), "1");
+    within(delivery.accept()).await.unwrap();
+    let error = within(sender(&place, RabbitSenderOptions::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
 }
 
 /// Debug output only shows that certificates and keys are set.

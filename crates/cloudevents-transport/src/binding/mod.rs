@@ -27,6 +27,7 @@ mod writing;
 pub use crate::{
     deadline::later,
     endpoint::{
+        certificates::CertificateFiles,
         normal_path, percent_decoded,
         rejected::{Rejecting, rejecting},
     },

@@ -1,5 +1,6 @@
 //! Connection URLs that do not print their secrets.
 
+pub(crate) mod certificates;
 pub(crate) mod rejected;
 pub(crate) mod transports;
 mod url_options;
@@ -225,6 +226,9 @@ impl fmt::Display for Endpoint {
 
 /// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
 const SHOWN: &[&str] = &[
+    "ca",
+    "cert",
+    "cert-key",
     "client",
     "consumer",
     "dead-letter",

@@ -3,6 +3,8 @@
 use super::failure;
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind, Formats};
+#[cfg(not(feature = "tls"))]
+use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
     Endpoint, Host, Secret,
     binding::connect::{Addresses, Backoff},
@@ -47,7 +49,7 @@ pub struct WsConnection {
     /// How long the peer may take to send the whole of one message, however many fragments it has; `message-deadline`
     /// in a URL. Default: 30 seconds.
     pub message_deadline: Duration,
-    /// Certificates for `wss` URLs. Default: the authorities that browsers trust, and no client certificate.
+    /// Certificates, `ca`, `cert` and `cert-key` in a URL, for `wss` URLs. Default: that of [`Tls`](super::Tls).
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -103,7 +105,7 @@ impl Liveness {
 }
 
 /// The URL options of the connection.
-const OPTIONS: &[&str] = &["format", "keep-alive", "message-deadline"];
+const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "format", "keep-alive", "message-deadline"];
 
 /// The options that are part of the query of the handshake.
 const QUERY: &str = "query.";
@@ -148,6 +150,12 @@ impl Target {
             }
             other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `ws` or `wss`"))),
         };
+        #[cfg(feature = "tls")]
+        {
+            options.tls = options.tls.with_url(endpoint, "wss")?;
+        }
+        #[cfg(not(feature = "tls"))]
+        CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `wss`")?;
         endpoint.host()?;
         let port = if tls { 443 } else { 80 };
         if let Some(names) = endpoint.option("format") {

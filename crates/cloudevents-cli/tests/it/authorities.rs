@@ -1,0 +1,214 @@
+//! Servers of every protocol with certificates of an authority that no system knows: who trusts it, by which variable and which option.
+
+use crate::program::{GOOD, Listener, Ran, command, file};
+use cloudevents_testkit::{amqp, mqtt, nats, ports, rabbitmq, tls::Authority};
+use std::{any::Any, io::Write, process::Stdio};
+use tokio::runtime::Runtime;
+
+/// A server behind a proxy with TLS, and the files that belong to it.
+struct Server {
+    /// Of what is sent to, without options of certificates; the last character is `?` or `&`.
+    url: String,
+    /// The certificate of its authority.
+    authority: String,
+    /// A certificate that it takes from a client, its key, and both.
+    client: [String; 3],
+    /// What has to live as long.
+    _lives: (Runtime, Box<dyn Any>),
+}
+
+const SCHEMES: [&str; 5] = ["amqps", "rabbitmqs", "mqtts", "nats+tls", "wss"];
+
+impl Server {
+    fn start(scheme: &str, client_certificates: bool) -> Self {
+        let (runtime, authority) = (Runtime::new().unwrap(), Authority::new().unwrap());
+        let (port, place, server): (u16, &str, Box<dyn Any>) = match scheme {
+            "amqps" => {
+                let broker = amqp::Broker::start().unwrap();
+                (broker.port(), "orders?separator=colon&", Box::new(broker))
+            }
+            "rabbitmqs" => {
+                let broker = rabbitmq::Broker::start().unwrap();
+                broker.queue("orders");
+                (broker.port(), "?queue=orders&", Box::new(broker))
+            }
+            "mqtts" => {
+                let broker = mqtt::Broker::start().unwrap();
+                (broker.port(), "orders?", Box::new(broker))
+            }
+            "nats+tls" => {
+                let server = nats::Server::start().unwrap();
+                (server.port(), "orders?", Box::new(server))
+            }
+            "wss" => {
+                let port = ports::free();
+                (port, "orders?", Box::new(Listener::at(&format!("ws://127.0.0.1:{port}/orders"), &[])))
+            }
+            other => unreachable!("{other}"),
+        };
+        let greets = scheme == "nats+tls";
+        let proxy = async {
+            match greets {
+                true => authority.terminate_greeting("127.0.0.1", port, client_certificates).await,
+                false => authority.terminate(port, client_certificates).await,
+            }
+        };
+        let port = runtime.block_on(proxy).unwrap();
+        let (certificate, key) = authority.issue("client").unwrap();
+        Self {
+            url: format!("{scheme}://127.0.0.1:{port}/{place}"),
+            authority: pem("authority.pem", &authority.pem()),
+            client: [
+                pem("client.pem", &certificate),
+                pem("client.key", &key),
+                pem("both.pem", &format!("{certificate}{key}")),
+            ],
+            _lives: (runtime, server),
+        }
+    }
+
+    /// Sends one event, with these options of the URL and these variables.
+    fn send(&self, options: &[(&str, &str)], variables: &[(&str, &str)]) -> Ran {
+        let options: Vec<_> = options.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        run(&["send", &format!("{}{}", self.url, options.join("&"))], variables)
+    }
+}
+
+fn pem(name: &str, text: &str) -> String {
+    file(name, text).to_str().unwrap().to_owned()
+}
+
+/// Runs it with an event on standard input.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut command = command(arguments);
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").envs(variables.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(GOOD.as_bytes()); // it need not read it
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn succeeded(what: &str, ran: &Ran) {
+    assert_eq!(ran.status, 0, "{what}: {}", ran.err);
+}
+
+fn failed(what: &str, ran: &Ran, status: i32, words: &[&str]) {
+    assert_eq!(ran.status, status, "{what}: {}", ran.err);
+    for words in words {
+        assert!(ran.err.contains(words), "{what} does not say {words:?}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("PRIVATE KEY-"), "{what}: {}", ran.err);
+}
+
+const HELP: &str = "help: name a file with the certificate of the server's authority in the option `ca` of the URL, or in the variable \
+                    SSL_CERT_FILE";
+
+#[test]
+fn servers_are_trusted_by_the_variable_and_by_the_option() {
+    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    for scheme in SCHEMES {
+        let server = Server::start(scheme, false);
+        let own = server.authority.as_str();
+        let folder = own.rsplit_once('/').unwrap().0;
+        failed(scheme, &server.send(&[], &[]), 3, &["invalid peer certificate: UnknownIssuer", HELP]);
+        succeeded(scheme, &server.send(&[], &[("SSL_CERT_FILE", own)]));
+        succeeded(scheme, &server.send(&[], &[("SSL_CERT_DIR", folder)]));
+        succeeded(scheme, &server.send(&[("ca", own)], &[]));
+        // What the URL names goes before what the variable names, and is all that is trusted.
+        succeeded(scheme, &server.send(&[("ca", own)], &[("SSL_CERT_FILE", &stranger)]));
+        let other = server.send(&[("ca", &stranger)], &[("SSL_CERT_FILE", own)]);
+        failed(scheme, &other, 3, &["invalid peer certificate: ", HELP]);
+        assert!(!other.err.contains("--cacert"), "{}", other.err);
+    }
+}
+
+#[test]
+fn clients_show_the_certificate_that_the_url_names() {
+    for scheme in SCHEMES {
+        let server = Server::start(scheme, true);
+        let ca = ("ca", server.authority.as_str());
+        let [certificate, key, both] = &server.client;
+        let words = ["CertificateRequired", "help: the server requires a client certificate", "`cert`"];
+        failed(scheme, &server.send(&[ca], &[]), 3, &words);
+        succeeded(scheme, &server.send(&[ca, ("cert", certificate), ("cert-key", key)], &[]));
+        succeeded(scheme, &server.send(&[ca, ("cert", both)], &[]));
+        // The authority may be the variable's.
+        succeeded(scheme, &server.send(&[("cert", both)], &[("SSL_CERT_FILE", ca.1)]));
+    }
+}
+
+#[test]
+fn events_are_received_over_them_as_well() {
+    for scheme in ["amqps", "rabbitmqs"] {
+        let server = Server::start(scheme, true);
+        let options = format!("ca={}&cert={}", server.authority, server.client[2]);
+        let url = format!("{}{options}", server.url);
+        succeeded(scheme, &run(&["send", &url], &[]));
+        let ran = run(&["listen", &url.replace("separator=colon&", ""), "--count", "1", "--idle", "30"], &[]);
+        assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")), "{scheme}: {}", ran.err);
+    }
+}
+
+/// The server is never asked.
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.issue("client").unwrap();
+    let other = authority.issue("other").unwrap().1;
+    let ca = pem("authority.pem", &authority.pem());
+    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
+    let other = pem("other.key", &other);
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let encrypted = pem("encrypted.key", encrypted);
+    let damaged = pem("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    for scheme in SCHEMES {
+        let send = |options: &str, variables: &[(&str, &str)]| {
+            run(&["send", &format!("{scheme}://127.0.0.1:9/orders?{options}")], variables)
+        };
+        for (options, words) in [
+            ("ca=absent.pem".to_owned(), &["the option `ca` names `absent.pem`, which cannot be read"][..]),
+            (format!("ca={key}"), &["`ca`", "client.key`", "has no certificate in PEM"]),
+            (format!("ca={damaged}"), &["`ca`", "damaged.pem`", "cannot be used"]),
+            ("ca=".into(), &["the option `ca` names no file"]),
+            (format!("cert={key}"), &["`cert`", "has no certificate in PEM"]),
+            (
+                format!("cert={certificate}"),
+                &["`cert`", "has no private key", "help: name the file of the key in the option `cert-key`"],
+            ),
+            (format!("cert={certificate}&cert-key={certificate}"), &["`cert-key`", "has no private key"]),
+            (format!("cert={certificate}&cert-key={encrypted}"), &["`cert-key`", "encrypted", "help: "]),
+            (
+                format!("cert={certificate}&cert-key={other}"),
+                &["other.key`", "is not of the certificate", "client.pem`"],
+            ),
+            (format!("cert-key={key}"), &["the option `cert-key` is without the option `cert`"]),
+        ] {
+            failed(&format!("{scheme} {options}"), &send(&options, &[]), 2, words);
+        }
+        for (variable, value, words) in [
+            (
+                "SSL_CERT_FILE",
+                "absent.pem",
+                "the variable SSL_CERT_FILE names `absent.pem`, which cannot be read",
+            ),
+            ("SSL_CERT_FILE", key.as_str(), "has no certificate in PEM"),
+            ("SSL_CERT_DIR", "absent", "the variable SSL_CERT_DIR names `absent`, where no certificate is"),
+        ] {
+            failed(&format!("{scheme} {variable}"), &send("", &[(variable, value)]), 2, &[words]);
+        }
+        let plain = match scheme {
+            "nats+tls" => "nats",
+            tls => tls.strip_suffix('s').unwrap(),
+        };
+        let ran = run(&["send", &format!("{plain}://127.0.0.1:9/orders?ca={ca}")], &[]);
+        let help = format!("help: the scheme with TLS is `{scheme}`");
+        failed(plain, &ran, 2, &["the option `ca` is for connections with TLS", &help]);
+    }
+    // Flags are for HTTP, and the variable is for it, too.
+    let ran = run(&["send", "amqps://127.0.0.1:9/orders", "--cacert", &ca], &[]);
+    failed("--cacert", &ran, 2, &["help: ", "`ca`, `cert` and `cert-key`"]);
+    let ran = run(&["send", "https://127.0.0.1:9/"], &[("SSL_CERT_FILE", "absent.pem")]);
+    failed("https", &ran, 3, &["help: ", "the variable SSL_CERT_FILE names `absent.pem`"]);
+}
