@@ -14,3 +14,4 @@ mod losses;
 mod published;
 mod shape;
 mod testee;
+mod workflows;
