@@ -1,4 +1,5 @@
-//! Hosted CI runs what the scripts in `.ci` offer: a part that no workflow names is never run, and a name that is no part fails every night.
+//! Hosted CI runs what the scripts in `.ci` offer: a part that no workflow names is never run, and a name that is no part fails every
+//! night.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
