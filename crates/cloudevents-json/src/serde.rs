@@ -32,8 +32,15 @@
 //! | written as | a document of the JSON event format | a structure of its own, described there |
 //! | can be read by | every CloudEvents SDK | this crate |
 //! | keeps | what JSON keeps | everything: what is read equals what was written |
-//! | serde formats | those of `serde_json`; binary ones, as JSON text | every format |
-//! | inside `flatten` and untagged enums | no | yes |
+//! | `serde_json` | the document itself | yes |
+//! | YAML, TOML, BSON, simd-json, and other formats of text | the document as a string | yes |
+//! | MessagePack, CBOR, postcard, bincode, and other binary formats | the document as a string | yes |
+//! | RON | writing fails | yes |
+//! | inside `flatten` and internally tagged enums | writing fails | yes; in YAML, reading fails |
+//! | inside untagged and adjacently tagged enums | yes, with numbers of machine types; not in postcard and bincode | yes; the same |
+//!
+//! What is written as a document or as a string is read from both, and from a map, such as one in a file of configuration. MessagePack that
+//! is configured as human-readable needs named members for [`typed`].
 //!
 //! **What JSON loses.** Extensions of the types Binary, URI, URI-reference and Timestamp become Strings (read them with
 //! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
@@ -65,56 +72,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod field;
 pub mod typed;
 
 pub use field::Field;
 
-use crate::Json;
-use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Event, Format, Limits};
-use field::Form;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-use serde_json::value::RawValue;
+use cloudevents_core::Event;
+use document::Document;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Serialises an event, or each of several, as a document of the JSON event format.
 ///
 /// With `serde_json`, the document becomes part of the output, and numbers keep their spelling. (A `serde_json::Value` respells
-/// numbers, and holds only numbers of machine types.) Serialisers of binary formats get the document as text.
+/// numbers, and holds only numbers of machine types.) All other serialisers get the document as text, also those of serde itself that write
+/// through one of `serde_json`: where they take no text, as inside `flatten`, writing fails.
 pub fn serialize<T: Field, S: Serializer>(field: &T, serializer: S) -> Result<S::Ok, S::Error> {
     field.write::<Document, S>(serializer)
 }
 
-/// Deserialises an event, or several, from documents of the JSON event format, strictly. There are no limits besides those of the
-/// deserialiser, so that every event that was stored is read again.
+/// Deserialises an event, or several, from documents of the JSON event format, from their text, or from maps, strictly. There are no limits
+/// besides those of the deserialiser, so that every event that was stored is read again.
 pub fn deserialize<'de, T: Field, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::read::<Document, D>(deserializer)
-}
-
-/// The form of this module.
-struct Document;
-
-impl Form for Document {
-    fn write<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = Vec::new();
-        // The losses are documented above.
-        let _ = Json::new().encode(event, &mut document).map_err(ser::Error::custom)?;
-        let document = String::from_utf8(document).map_err(ser::Error::custom)?;
-        if !serializer.is_human_readable() {
-            return serializer.serialize_str(&document);
-        }
-        RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
-    }
-
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-        let document = if deserializer.is_human_readable() {
-            Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?).into_string()
-        } else {
-            String::deserialize(deserializer)?
-        };
-        let with = DecodeOptions::strict().with_limits(Limits::unlimited());
-        Ok(Json::new().decode(Bytes::from(document), &with).map_err(de::Error::custom)?.value)
-    }
 }
 
 /// An event that serialises as a document of the JSON event format: see [the module](self) for what that loses. Text without a content

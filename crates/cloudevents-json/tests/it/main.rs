@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod codec;
+mod formats;
 mod message;
 mod oracle;
 mod problems;
