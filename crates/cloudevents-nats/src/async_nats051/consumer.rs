@@ -65,9 +65,6 @@ pub(super) struct Found {
     pub(super) consumer: Incarnation,
 }
 
-/// The most bytes of one request: what a server of 32 bits can read.
-const MOST_BYTES: usize = i32::MAX as usize;
-
 /// How long a consumer without a name is kept while no receiver is connected. A work queue keeps the next one out until then.
 const INACTIVE: Duration = Duration::from_secs(300);
 
@@ -168,7 +165,7 @@ impl Wanted {
         };
         let most = |most: i64, unless| usize::try_from(most).ok().filter(|most| *most > 0).unwrap_or(unless);
         let messages = most(config.max_batch, usize::MAX);
-        Ok((ack_wait, Bounds { messages, bytes: most(config.max_bytes, MOST_BYTES) }))
+        Ok((ack_wait, Bounds { messages, bytes: most(config.max_bytes, usize::MAX) }))
     }
 }
 

@@ -49,7 +49,8 @@ impl Connect for Linking {
     type Connection = Source;
 
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
-        // Besides messages, the reports of the server have to fit in.
+        // There is room for all that is requested. Besides, the reports of the server have to fit in, and what it may still send for a
+        // request that has ended without a report.
         let capacity = self.prefetch.saturating_mul(2).saturating_add(64);
         let connected = Connected::begin(&self.target, host, capacity).await?;
         let client = &connected.client;
@@ -72,8 +73,8 @@ impl Connect for Linking {
                 );
             });
         }
-        let inbox = Subject::from(client.new_inbox());
-        let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
+        let inbox = client.new_inbox();
+        let messages = client.subscribe(format!("{inbox}.*")).await.map_err(failure::subscribe)?;
         connected.has_inbox().await?;
         let next = format!("{api}.CONSUMER.MSG.NEXT.{stream}.{name}");
         // The server does nothing about a request that has no address for replies, and says whether it is allowed.
@@ -94,7 +95,7 @@ impl Connect for Linking {
         };
         Ok(Source {
             messages,
-            pull: Pull::new(next.into(), inbox, most, expires),
+            pull: Pull::new(next.into(), &inbox, most, expires),
             delete,
             info,
             renewed,
@@ -142,9 +143,10 @@ impl Source {
             }
             return Ok(None);
         };
-        self.pull.arrived(message.length);
+        let bytes = message.length;
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
         let message = ReceivedMessage::new(apart(message), Some(delivered));
+        self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message));
         let decoded = crate::decode_message(&message, &self.decoding);
         Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
     }

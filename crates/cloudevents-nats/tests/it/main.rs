@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod backlog;
 mod bad_input;
 mod behaves;
 mod client;
