@@ -9,9 +9,9 @@
 //! Without `CE_TEST_NATS_URL`, the server is the testkit's, in its own process, and JetStream is left out. The
 //! rates are those of client and server together, limited by the slower one.
 //!
-//! - `core Sender::send_all`: until everything is written; `publish, flush` publishes prepared messages and flushes once; `encode, publish,
-//!   flush` also encodes the events. `encode, publish, report` does what the sender does: it reports of each message that it was written,
-//!   by a task that flushes for all that wait, and at most 1,024 reports are awaited at a time.
+//! - `core Sender::send_all`: until the server has read everything; `publish, flush` publishes prepared messages and flushes once; `encode,
+//!   publish, flush` also encodes the events. `encode, publish, report` does what the sender does: it reports of each message that it was
+//!   written, by a task that flushes for all that wait, and at most 1,024 reports are awaited at a time.
 //! - `core Receiver`: `next`, the event, `accept`; `next` takes messages from the client's subscription, and
 //!   `next, decode` also decodes them.
 //! - `stream Sender::send_all`: 1,024 messages may be unconfirmed, as in `send_publish` and `encode,

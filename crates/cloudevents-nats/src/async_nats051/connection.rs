@@ -6,10 +6,7 @@ use super::{
     notes::{Notes, UNANSWERED},
     options::Target,
 };
-use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, Event, Message, Request, RequestError, Subject,
-    client::traits::Publisher, message::OutboundMessage,
-};
+use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, Message, Request, RequestError, Subject};
 use cloudevents_core::Error;
 use cloudevents_transport::Host;
 use futures_util::{
@@ -25,7 +22,18 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{net::lookup_host, runtime::Handle, task::JoinSet, time::timeout};
+use tokio::{
+    net::lookup_host,
+    runtime::Handle,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+/// How many messages a subscription holds on a connection that sends.
+pub(super) const ALONE: usize = 1;
+
+/// When to ask again whether the server has read everything.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// How long the client may take to pass on a report of the server that it has read.
 const REPORT: Duration = Duration::from_millis(10);
@@ -41,7 +49,6 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 pub(super) struct Connected {
     pub(super) client: Client,
     pub(super) notes: Notes,
-    checked: bool,
     /// Requests that were given up. The client keeps something of each until its reply comes, or the connection ends.
     late: Arc<Mutex<JoinSet<()>>>,
 }
@@ -90,20 +97,20 @@ impl Connected {
             connecting.await.map_err(|_| failure::disconnected("what the server says is not NATS"))?;
         let client = connected.map_err(failure::connect)?;
         once.connected.store(true, Ordering::Release);
-        Ok(Self { client, notes, checked: target.checked, late: Arc::default() })
+        Ok(Self { client, notes, late: Arc::default() })
     }
 
     /// Returns when the server has read everything that was sent over this connection: it returns a message
-    /// to its sender. The server answers a refusal in the same order, so that counts, too.
-    pub(super) async fn round_trip(&self) -> Result<(), Error> {
+    /// to its sender. The server answers a refusal in the same order, so that counts, too. Says whether the message came back.
+    pub(super) async fn round_trip(&self) -> Result<bool, Error> {
         let inbox = self.client.new_inbox();
         let mut echo = self.client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
         self.client.publish(inbox.clone(), bytes::Bytes::new()).await.map_err(failure::publish)?;
         tokio::select! {
             biased;
-            _ = self.notes.refused(&inbox, 0) => Ok(()),
+            _ = self.notes.refused(&inbox, 0) => Ok(false),
             echo = echo.next() => match echo {
-                Some(_) => Ok(()),
+                Some(_) => Ok(true),
                 None => Err(failure::disconnected("the connection was closed")),
             },
             error = self.notes.lost() => Err(error),
@@ -116,27 +123,29 @@ impl Connected {
         self.notes.no_inbox().now_or_never().map_or(Ok(()), Err)
     }
 
-    /// Returns an error if nothing was sent; then whether the server refuses messages to this subject, which it reports when they are lost
-    /// already: from such a report on, each message is followed by a round trip, until the server takes one; so is each that is
-    /// [checked](Target::checked).
-    pub(super) async fn publish(&self, message: OutboundMessage) -> Result<Result<(), Error>, Error> {
-        let mark = match self.checked {
-            true => Some(self.notes.count()),
-            false => self.notes.mark(&message.subject),
-        };
-        let mark = mark.map(|mark| (mark, message.subject.clone()));
-        self.client.publish_message(message).await.map_err(failure::publish)?;
-        let Some((mark, subject)) = mark else { return Ok(Ok(())) };
-        if self.round_trip().await.is_err() {
-            return Ok(Err(failure::unknown()));
-        }
-        // The client reports in another task than the one that has the message of the round trip.
-        match timeout(REPORT, self.notes.refused(&subject, mark)).await {
-            Ok(error) => Ok(Err(error)),
-            Err(_) => {
-                self.notes.allowed(&subject, mark);
-                Ok(Ok(()))
+    /// Returns when the server has read everything that was sent over this connection, and what it has refused of that is among the
+    /// [notes](Notes). Only where a subscription holds [one message](ALONE).
+    ///
+    /// The client reports errors of the server in another task than the one that hands over a message which comes back. What it drops is
+    /// reported in the order of these errors: so two messages come back where there is room for one.
+    pub(super) async fn heard(&self) -> Result<(), Error> {
+        let inbox = self.client.new_inbox();
+        let before = self.notes.dropped();
+        let _held = self.client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
+        let publish = async || self.client.publish(inbox.clone(), bytes::Bytes::new()).await;
+        publish().await.map_err(failure::publish)?;
+        let echoing = async {
+            loop {
+                publish().await.map_err(failure::publish)?;
+                sleep(ECHO).await; // its report may have had no room
             }
+        };
+        tokio::select! {
+            biased;
+            _ = self.notes.refused(&inbox, 0) => Ok(()),
+            () = self.notes.has_dropped(before) => Ok(()),
+            error = self.notes.lost() => Err(error),
+            failed = echoing => failed,
         }
     }
 

@@ -164,6 +164,11 @@ pub(super) fn unknown() -> Error {
     disconnected("the connection was closed; the server may have the message, or not")
 }
 
+/// The server has refused so many messages that the client cannot tell which.
+pub(super) fn refused_some() -> Error {
+    refused("the server has refused many messages, and it is not known whether this is one of them")
+}
+
 pub(super) fn transport(detail: impl Display) -> Error {
     Error::new(ErrorKind::Transport).with_detail(detail.to_string())
 }

@@ -38,7 +38,7 @@ struct Noted {
     count: u64,
     /// Messages that the server refused instead of an answer.
     unanswered: usize,
-    /// Messages that were dropped.
+    /// How often the client has reported that it dropped a message. It leaves out reports that it has no room for.
     dropped: u64,
 }
 
@@ -47,8 +47,6 @@ struct Noted {
 #[derive(Default)]
 struct Refusals {
     known: HashMap<String, (u64, String)>,
-    /// Whether some were forgotten: any subject may be forbidden.
-    forgotten: bool,
 }
 
 impl Notes {
@@ -88,12 +86,7 @@ impl Notes {
                 });
             }
             Event::SlowConsumer(_) => {
-                self.noted.send_modify(|noted| {
-                    if noted.dropped == 0 {
-                        tracing::warn!("messages are dropped: they arrive faster than they are taken");
-                    }
-                    noted.dropped = noted.dropped.saturating_add(1);
-                });
+                self.noted.send_modify(|noted| noted.dropped = noted.dropped.saturating_add(1));
             }
             _ => {}
         }
@@ -126,7 +119,7 @@ impl Notes {
         self.refusal_behind(subject, 0)
     }
 
-    /// Returns the error of the server about this subject when there is one behind this [mark](Self::mark).
+    /// Returns the error of the server about this subject when there is one behind this [mark](Self::count).
     pub(super) async fn refused(&self, subject: &str, mark: u64) -> Error {
         let mut changes = self.noted.subscribe();
         loop {
@@ -190,16 +183,15 @@ impl Notes {
         failure::no_inbox(refused.ok().and_then(|noted| noted.no_inbox.clone()).unwrap_or_default())
     }
 
-    /// Where the refusals of now end, if this subject may be among them: then only what the server says about the next message counts.
-    pub(super) fn mark(&self, subject: &str) -> Option<u64> {
-        let noted = self.noted.borrow();
-        let knows = |refusals: &Refusals| {
-            refusals.forgotten || (!refusals.known.is_empty() && refusals.known.contains_key(&quote(subject)))
-        };
-        let is_inbox = || quote(subject).starts_with(&*self.inbox);
-        let is_known = knows(&noted.subjects)
-            || (!noted.inboxes.known.is_empty() && is_inbox() && knows(&noted.inboxes));
-        is_known.then_some(noted.count)
+    /// How often the client has reported that it dropped a message.
+    pub(super) fn dropped(&self) -> u64 {
+        self.noted.borrow().dropped
+    }
+
+    /// Returns when it has done so more often than that.
+    pub(super) async fn has_dropped(&self, before: u64) {
+        let mut noted = self.noted.subscribe();
+        let _ = noted.wait_for(|noted| noted.dropped > before).await;
     }
 
     /// Where the refusals of now end.
@@ -207,19 +199,8 @@ impl Notes {
         self.noted.borrow().count
     }
 
-    /// Forgets the error about this subject, unless there is another one behind the mark.
-    pub(super) fn allowed(&self, subject: &str, mark: u64) {
-        let subject = quote(subject);
-        self.noted.send_if_modified(|noted| {
-            let Noted { subjects, inboxes, .. } = noted;
-            [subjects, inboxes].into_iter().fold(false, |changed, refusals| {
-                let is_old = refusals.known.get(&subject).is_some_and(|(number, _)| *number <= mark);
-                (is_old && refusals.known.remove(&subject).is_some()) || changed
-            })
-        });
-    }
-
-    fn refusal_behind(&self, subject: &str, mark: u64) -> Option<Error> {
+    /// The error of the server about this subject, if there was one behind this mark.
+    pub(super) fn refusal_behind(&self, subject: &str, mark: u64) -> Option<Error> {
         let noted = self.noted.borrow();
         if noted.count <= mark {
             return None;
@@ -239,7 +220,6 @@ impl Refusals {
             if let Some(oldest) = oldest.map(|(subject, _)| subject.clone()) {
                 self.known.remove(&oldest);
             }
-            self.forgotten = true;
         }
         self.known.insert(subject, (number, text));
     }
@@ -293,15 +273,13 @@ mod tests {
     #[test]
     fn a_refusal_counts_from_its_mark() {
         let notes = Notes::new("_INBOX");
-        assert_eq!(notes.mark("a"), None);
         forbid(&notes, "a");
-        let mark = notes.mark("a").unwrap();
+        let mark = notes.count();
         assert!(notes.refusal("a").is_some() && notes.refused("a", mark).now_or_never().is_none());
+        forbid(&notes, "b");
+        assert!(notes.refusal_behind("a", mark).is_none() && notes.refusal_behind("b", mark).is_some());
         forbid(&notes, "a");
-        notes.allowed("a", mark); // there is a newer one
         assert!(notes.refused("a", mark).now_or_never().is_some());
-        notes.allowed("a", notes.mark("a").unwrap());
-        assert_eq!((notes.mark("a"), notes.refusal("a").is_none()), (None, true));
     }
 
     #[test]
@@ -348,23 +326,16 @@ mod tests {
         notes.note(Event::ServerError(ServerError::Other(text.into())));
         assert!(notes.no_inbox().now_or_never().is_none());
         forbid(&notes, "acme.orders");
-        let mark = notes.mark("acme.orders").unwrap();
-        assert!(notes.mark("acme.other").is_none() && notes.refusal("acme.orders").is_some());
-        notes.allowed("acme.orders", mark);
-        assert_eq!((notes.mark("acme.orders"), notes.refusal("acme.orders").is_none()), (None, true));
+        assert!(notes.no_inbox().now_or_never().is_none() && notes.refusal("acme.orders").is_some());
     }
 
     #[test]
-    fn when_there_are_too_many_any_subject_may_be_forbidden() {
+    fn the_oldest_refusals_are_forgotten() {
         let notes = Notes::new("_INBOX");
         (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("_INBOX.{number}")));
-        (0..REMEMBERED).for_each(|number| forbid(&notes, &format!("t.{number}")));
-        assert!(
-            notes.mark("t.0").is_some() && notes.mark("other").is_none() && notes.mark("_INBOX.0").is_some()
-        );
-        forbid(&notes, "t.more");
-        assert!(notes.mark("t.0").is_some() && notes.mark("other").is_some());
-        assert!(notes.refusal("t.0").is_none() && notes.refusal("t.more").is_some());
+        (0..=REMEMBERED).for_each(|number| forbid(&notes, &format!("t.{number}")));
+        let knows = |subject: &str| notes.refusal(subject).is_some();
+        assert_eq!([knows("t.0"), knows("t.1"), knows("_INBOX.0")], [false, true, true]);
     }
 
     #[test]

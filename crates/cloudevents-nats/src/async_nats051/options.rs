@@ -74,8 +74,6 @@ pub(super) struct Target {
     pub(super) name: String,
     pub(super) login: Login,
     pub(super) options: NatsConnection,
-    /// Whether core NATS waits for each message until the server has read it, and has not refused it.
-    pub(super) checked: bool,
 }
 
 /// The URL options of the connection.
@@ -144,13 +142,12 @@ impl Target {
             name: name.unwrap_or_else(|| format!("cloudevents-{}", random())),
             login,
             options,
-            checked: false,
         })
     }
 
     /// Returns another subject of the same server, for dead letters.
     pub(super) fn at(&self, subject: &str) -> Self {
-        Self { subject: subject.to_owned(), checked: true, ..self.clone() }
+        Self { subject: subject.to_owned(), ..self.clone() }
     }
 
     /// The context of JetStream, in which a message has to be confirmed within this time, and as many as this

@@ -1,8 +1,15 @@
 //! A connection that sends, with the outcomes of what it sent.
 
-use super::{connection::Connected, failure, notes::Notes, options::Target, written::Written};
+use super::{
+    connection::{ALONE, Connected},
+    failure,
+    notes::Notes,
+    options::Target,
+    written::{Addressed, Written},
+};
 use async_nats::{
     HeaderMap, Request, Subject,
+    client::traits::Publisher as _,
     jetstream::{self, context::PublishAckFuture, message::PublishMessage},
     message::OutboundMessage,
 };
@@ -48,7 +55,7 @@ impl Connect for Linking {
     type Connection = Arc<Publisher>;
 
     async fn connect(&self, host: &Host) -> Result<Arc<Publisher>, Error> {
-        let connected = Connected::begin(&self.target, host, 1).await?;
+        let connected = Connected::begin(&self.target, host, ALONE).await?;
         let (outcomes, hearing) = if self.target.jetstream {
             connected.has_inbox().await?;
             let (answers, hearing) = Answers::new(self.timeout);
@@ -89,7 +96,7 @@ pub(super) struct Publisher {
 }
 
 enum Outcomes {
-    /// Core NATS: written to the connection.
+    /// Core NATS: read by the server, and not refused.
     Written(Arc<Written>),
     /// JetStream: stored in a stream, within this time.
     Acked(Box<jetstream::Context>, Answers<Answer>, Duration),
@@ -97,9 +104,7 @@ enum Outcomes {
 
 /// A message that was handed over to the client.
 pub(super) enum Sent {
-    Written,
-    /// The server refuses it, or may not have it.
-    Failed(Error),
+    Written(Addressed),
     Acked(Answer),
 }
 
@@ -109,9 +114,10 @@ impl Publisher {
         let Prepared { subject, reply, headers, payload } = prepared;
         match &self.outcomes {
             Outcomes::Written(_) => {
+                let addressed = Addressed::new(subject.clone(), reply.clone(), self.connected.notes.count());
                 let message = OutboundMessage { subject, reply, payload, headers };
-                let taken = self.connected.publish(message).await?;
-                Ok(taken.map_or_else(Sent::Failed, |()| Sent::Written))
+                self.connected.client.publish_message(message).await.map_err(failure::publish)?;
+                Ok(Sent::Written(addressed))
             }
             Outcomes::Acked(context, _, limit) => {
                 let publish = PublishMessage::build().payload(payload);
@@ -131,8 +137,7 @@ impl Publisher {
     /// Adds a message that was sent, with its place in flight.
     pub(super) fn add(&self, sent: Sent, place: Permit) -> Outcome<Receipt> {
         match (sent, &self.outcomes) {
-            (Sent::Written, Outcomes::Written(written)) => written.add(place),
-            (Sent::Failed(error), _) => Outcome::ready(Err(error)),
+            (Sent::Written(addressed), Outcomes::Written(written)) => written.add(addressed, place),
             (Sent::Acked(answer), Outcomes::Acked(_, answers, _)) => answers.add(answer, place),
             _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported))), // not of this link
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Bounds, Endpoint, Receiver, ReceiverOptions,
+    Bounds, Connectivity, Endpoint, Receiver, ReceiverOptions,
     binding::{
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
@@ -30,8 +30,11 @@ const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject"];
 /// Those that only core NATS has.
 const CORE: &[&str] = &["queue"];
 
-/// The most bytes that wait with core NATS, unless more may be in flight.
-const WAITING: usize = 64 << 20;
+/// How many messages wait with core NATS by default.
+const WAITING: usize = 65_536;
+
+/// The most bytes in memory that they have, unless more may be in flight: so many events of 1 KiB.
+const WAITING_BYTES: usize = 192 << 20;
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["stream", "consumer", "ack-wait", "deliver", "double-ack"];
@@ -60,7 +63,7 @@ pub struct NatsReceiverOptions {
     pub queue: QueueOptions,
     /// How many messages may be here before the program takes them, besides the bounds for deliveries in
     /// flight. The URL option `prefetch` takes precedence. Default: 256 for JetStream, whose server holds
-    /// back the others; 16,384 for core NATS, and 64 MiB, or as much as may be in flight if that is more: others are dropped.
+    /// back the others; 65,536 for core NATS, and 192 MiB of memory, or as much as may be in flight if that is more: others are dropped.
     pub prefetch: Option<usize>,
     /// The queue group, in which each message goes to one of the members. The URL option `queue` takes
     /// precedence. Only for core NATS. Default: none, so that each receiver gets each message.
@@ -148,14 +151,14 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
 /// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
 /// crash loses what is here. The server does not wait for a slow receiver: when the program takes messages
-/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 64 MiB wait
-/// (or as much as may be in flight if that is more), further ones are dropped, which is logged.
+/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages or 192 MiB of memory wait
+/// (or as much as may be in flight if that is more), further ones are dropped: that is logged, and counted
+/// ([`Metrics::dropped`](cloudevents_transport::Metrics::dropped)), as is what waits when the receiver ends.
 ///
-/// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as
-/// it has room for. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server
-/// waits for. Extend is `+WPI`, which the receiver also sends while a delivery is held. The attempt is the
-/// number of deliveries, less the releases of this receiver; deliveries that another receiver released or
-/// lost do count. Settlements stay possible after a reconnect.
+/// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as it has room for, of 16 MiB at
+/// most, and the next ones when these have come. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server
+/// waits for. Extend is `+WPI`, which the receiver also sends while a delivery is held. The attempt is the number of deliveries, less the
+/// releases of this receiver; deliveries that another receiver released or lost do count. Settlements stay possible after a reconnect.
 ///
 /// Rejected messages go to another subject (`dead-letter`) and are accepted once a stream has confirmed them
 /// there. Or they stay with the server (`reject=broker`): `+TERM`, with the reason for servers since 2.10.4,
@@ -200,7 +203,7 @@ impl NatsReceiver {
         let receiver = options.receiver.clone().with_url(&endpoint)?;
         runtime()?;
         let queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
-        let unless = if target.jetstream { 256 } else { 16_384 };
+        let unless = if target.jetstream { 256 } else { WAITING };
         let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
         let room = Room::new(receiver.in_flight, prefetch);
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
@@ -213,13 +216,16 @@ impl NatsReceiver {
             if target.subject.is_empty() {
                 return Err(endpoint.invalid("the subject is missing, which is the path"));
             }
+            let (reporter, _) = Connectivity::channel();
             let subscribing = Subscribing {
                 target: Arc::clone(&target),
                 group: endpoint.option("queue").map(str::to_owned).or(options.group),
                 decoding,
-                waiting: Bounds { messages: prefetch, bytes: receiver.in_flight.bytes.max(WAITING) },
+                waiting: Bounds { messages: prefetch, bytes: receiver.in_flight.bytes.max(WAITING_BYTES) },
+                reporter: reporter.clone(),
             };
-            QueueReceiver::open(Reconnect::new(subscribing, hosts, backoff), room, queue).await?
+            let reconnect = Reconnect::new(subscribing, hosts, backoff).reporting(reporter);
+            QueueReceiver::open(reconnect, room, queue).await?
         };
         Ok(Self { intake, options: receiver, target })
     }

@@ -128,9 +128,8 @@ fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Re
 /// Several messages are in flight at once, as many as [`NatsSenderOptions::in_flight`] allows. They are sent
 /// in the order in which they were enqueued.
 ///
-/// With **core NATS** (`nats`), the outcome is that the message was written to the connection. The server confirms nothing, and whether
-/// there is a subscriber is unknown: a message can be lost without an error. That this user may not publish to a subject is an error of
-/// kind [`Refused`](ErrorKind::Refused) as soon as the server has reported it, which is behind the first messages.
+/// With **core NATS** (`nats`), the outcome is that the server has read the message. Whether there is a subscriber is unknown: a message
+/// can be lost without an error. That this user may not publish to a subject is an error of kind [`Refused`](ErrorKind::Refused).
 /// [`request`](Sender::request) returns the reply of a subscriber; without one, it is an error of kind [`Refused`](ErrorKind::Refused) at
 /// once.
 ///

@@ -3,15 +3,15 @@
 use super::{
     connection::Connected,
     failure,
-    notes::Notes,
     options::Target,
     received::{self, ReceivedMessage},
 };
-use async_nats::{Event, Message, Subscriber};
+use async_nats::{Message, Statistics, Subscriber};
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Bounds, Host, Outcome, Received, ReceiverCapabilities, Settlement,
     binding::{
+        Reporter,
         connect::Connect,
         queue::{Arrived, QueueSource},
     },
@@ -21,9 +21,14 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::timeout;
+
+/// How long the server may take to read that a subscription ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -33,6 +38,8 @@ pub(super) struct Subscribing {
     pub(super) decoding: DecodeOptions,
     /// What waits here at most.
     pub(super) waiting: Bounds,
+    /// Counts what is dropped.
+    pub(super) reporter: Reporter,
 }
 
 impl Connect for Subscribing {
@@ -47,7 +54,7 @@ impl Connect for Subscribing {
         };
         let messages = subscribed.map_err(failure::subscribe)?;
         // Then the server has the subscription, and messages sent from now on arrive.
-        connected.round_trip().await?;
+        let came_back = connected.round_trip().await?;
         match connected.notes.refusal(&self.target.subject) {
             Some(error) => {
                 Err(error.with_help("the server does not let this user subscribe to this subject"))
@@ -58,10 +65,16 @@ impl Connect for Subscribing {
                 Ok(Subscription {
                     waiting: Waiting {
                         messages,
-                        notes: connected.notes.clone(),
                         bounds: self.waiting,
                         queue: VecDeque::new(),
                         bytes: 0,
+                        dropped: Dropped {
+                            statistics: connected.client.statistics(),
+                            others: came_back.into(),
+                            taken: 0,
+                            told: 0,
+                            reporter: self.reporter.clone(),
+                        },
                     },
                     connected,
                     lost,
@@ -84,29 +97,68 @@ pub(super) struct Subscription {
 /// Messages that wait for room. They are taken from the client at once, which bounds them by count alone.
 struct Waiting {
     messages: Subscriber,
-    notes: Notes,
     bounds: Bounds,
     queue: VecDeque<Message>,
     bytes: usize,
+    dropped: Dropped,
+}
+
+/// Counts what came over a connection and did not reach the machine. The client reports only some of what it drops.
+struct Dropped {
+    /// What came over the connection.
+    statistics: Arc<Statistics>,
+    /// Messages that are not of the subscription.
+    others: u64,
+    /// What the machine took.
+    taken: u64,
+    /// What was reported.
+    told: u64,
+    reporter: Reporter,
+}
+
+impl Dropped {
+    /// Reports what is neither taken nor waits here. Nothing waits in the client.
+    fn report(&mut self, waiting: usize) {
+        let came = self.statistics.in_messages.load(Ordering::Relaxed).saturating_sub(self.others);
+        let dropped = came.saturating_sub(self.taken).saturating_sub(waiting as u64);
+        if let Some(more @ 1..) = dropped.checked_sub(self.told) {
+            self.reporter.dropped(more);
+            self.told = dropped;
+        }
+    }
+}
+
+/// What is left when a receiver ends is dropped, too.
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.report(0);
+    }
 }
 
 impl Waiting {
     /// Takes what the client has, and drops what there is no room for. Ready when the client has ended.
     fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while let Some(message) = ready!(self.messages.poll_next_unpin(context)) {
-            if self.queue.len() >= self.bounds.messages || self.bytes >= self.bounds.bytes.max(1) {
-                self.notes.note(Event::SlowConsumer(0));
-                continue;
+        loop {
+            let Some(message) = ready!(self.poll_message(context)) else { return Poll::Ready(()) };
+            if self.queue.len() < self.bounds.messages && self.bytes < self.bounds.bytes.max(1) {
+                self.bytes = self.bytes.saturating_add(received::size(&message));
+                self.queue.push_back(received::apart(message));
             }
-            self.bytes = self.bytes.saturating_add(received::size(&message));
-            self.queue.push_back(received::apart(message));
         }
-        Poll::Ready(())
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let polled = self.messages.poll_next_unpin(context);
+        if polled.is_pending() {
+            self.dropped.report(self.queue.len());
+        }
+        polled
     }
 
     fn next(&mut self) -> Option<Message> {
         let message = self.queue.pop_front()?;
         self.bytes = self.bytes.saturating_sub(received::size(&message));
+        self.dropped.taken = self.dropped.taken.saturating_add(1);
         Some(message)
     }
 }
@@ -150,9 +202,13 @@ impl QueueSource for Subscription {
         .await
     }
 
-    /// In a queue group, others get what is sent from now on.
+    /// In a queue group, others get what is sent from now on. What the server has sent before it reads that is counted.
     async fn stop(&mut self) -> Result<(), Error> {
         let _ = self.waiting.messages.unsubscribe().await;
+        if let Ok(Ok(came_back)) = timeout(FAREWELL, self.connected.round_trip()).await {
+            let others = &mut self.waiting.dropped.others;
+            *others = others.saturating_add(came_back.into());
+        }
         Ok(())
     }
 

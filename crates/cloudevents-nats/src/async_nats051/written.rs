@@ -1,42 +1,68 @@
-//! Outcomes of core NATS: a message was written to the connection.
+//! Outcomes of core NATS: the server has read a message, and has not refused it.
 
 use super::{connection::Connected, failure};
+use async_nats::Subject;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Outcome, Receipt,
     binding::{Permit, confirms::Confirms},
 };
 use std::{
+    collections::VecDeque,
     pin::pin,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::Notify, time::sleep_until};
 
-/// Flushes once for all messages that wait for it.
+/// From so many refusals on, the client may have left out some: it has room for 128 that were not read.
+const MANY: u64 = 100;
+
+/// Asks the server once for all messages that wait for it.
 pub(super) struct Written {
     confirms: Confirms,
-    /// The number of the last message that was handed over.
-    last: AtomicU64,
+    /// The numbers of the messages that were handed over, in their order, and where they go.
+    sent: Mutex<VecDeque<(u64, Addressed)>>,
     wake: Notify,
     finished: AtomicBool,
 }
 
+/// Where a message goes.
+pub(super) struct Addressed {
+    subject: Subject,
+    reply: Option<Subject>,
+    /// How many refusals there were before.
+    mark: u64,
+}
+
+impl Addressed {
+    pub(super) fn new(subject: Subject, reply: Option<Subject>, mark: u64) -> Self {
+        Self { subject, reply, mark }
+    }
+}
+
 impl Written {
-    /// A message fails if it is not written within this limit.
+    /// A message fails if the server does not show within this limit that it has read it.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
             confirms: Confirms::new(limit),
-            last: AtomicU64::new(0),
+            sent: Mutex::default(),
             wake: Notify::new(),
             finished: AtomicBool::new(false),
         }
     }
 
     /// Adds a message that was handed over to the client.
-    pub(super) fn add(&self, place: Permit) -> Outcome<Receipt> {
-        let (number, outcome) = self.confirms.add(place);
-        self.last.fetch_max(number, Ordering::AcqRel);
+    pub(super) fn add(&self, addressed: Addressed, place: Permit) -> Outcome<Receipt> {
+        let outcome = {
+            let mut sent = self.sent();
+            let (number, outcome) = self.confirms.add(place);
+            sent.push_back((number, addressed));
+            outcome
+        };
         self.wake.notify_one();
         outcome
     }
@@ -47,7 +73,7 @@ impl Written {
         self.wake.notify_one();
     }
 
-    /// Resolves outcomes until [`finish`](Self::finish) was called and everything is written, or until the
+    /// Resolves outcomes until [`finish`](Self::finish) was called and the server has read everything, or until the
     /// connection is lost. Run it in one task.
     pub(super) async fn hear(&self, connected: &Connected) {
         /// A task whose runtime ends also ends the outcomes.
@@ -60,13 +86,13 @@ impl Written {
         }
 
         let _ended = Ended(&self.confirms);
-        let flushing = async {
+        let hearing = async {
             loop {
                 self.wake.notified().await;
                 while !self.confirms.is_empty() {
-                    let last = self.last.load(Ordering::Acquire);
-                    match self.flushed(connected).await {
-                        Ok(()) => self.confirms.resolve_to(last, &Ok(Receipt::new())),
+                    let last = self.sent().back().map(|(number, _)| *number).unwrap_or_default();
+                    match self.heard(connected).await {
+                        Ok(()) => self.resolve_to(last, connected),
                         Err(error) => return error,
                     }
                 }
@@ -76,16 +102,38 @@ impl Written {
             }
         };
         let error = tokio::select! {
-            error = flushing => error,
+            error = hearing => error,
             _ = connected.notes.lost() => failure::unknown(),
         };
         self.confirms.end(&error);
     }
 
-    /// Waits until the client has written what it has. Messages fail meanwhile that take too long; the client writes them all the same,
+    /// The server has read the messages up to this number, and what it has refused of them is noted.
+    fn resolve_to(&self, last: u64, connected: &Connected) {
+        let heard: Vec<_> = {
+            let mut sent = self.sent();
+            let end = sent.partition_point(|(number, _)| *number <= last);
+            sent.drain(..end).collect()
+        };
+        let first = heard.first().map_or(0, |(_, addressed)| addressed.mark);
+        let refusals = connected.notes.count().saturating_sub(first);
+        if refusals > 0 {
+            for (number, Addressed { subject, reply, mark }) in heard {
+                let of = |subject: &Subject| connected.notes.refusal_behind(subject, mark);
+                let refused = of(&subject).or_else(|| of(reply.as_ref()?));
+                let unknown = || (refusals >= MANY).then(failure::refused_some);
+                if let Some(error) = refused.or_else(unknown) {
+                    self.confirms.resolve(number, Err(error));
+                }
+            }
+        }
+        self.confirms.resolve_to(last, &Ok(Receipt::new()));
+    }
+
+    /// Waits until the server has read what it was sent. Messages fail meanwhile that take too long; the client sends them all the same,
     /// and goes on, unless they are more than it should keep.
-    async fn flushed(&self, connected: &Connected) -> Result<(), Error> {
-        let mut flushing = pin!(connected.client.flush());
+    async fn heard(&self, connected: &Connected) -> Result<(), Error> {
+        let mut hearing = pin!(connected.heard());
         // A close waits for the outcomes only.
         while !(self.confirms.is_empty() && self.finished.load(Ordering::Acquire)) {
             let due = async {
@@ -96,10 +144,14 @@ impl Written {
             };
             tokio::select! {
                 biased;
-                flushed = &mut flushing => return flushed.map_err(|_| failure::unknown()),
+                heard = &mut hearing => return heard.map_err(|_| failure::unknown()),
                 () = due => self.confirms.expire().inspect_err(|error| connected.notes.lose(error.clone()))?,
             }
         }
         Ok(())
+    }
+
+    fn sent(&self) -> MutexGuard<'_, VecDeque<(u64, Addressed)>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

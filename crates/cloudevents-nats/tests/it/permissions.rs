@@ -59,3 +59,23 @@ async fn settlements_that_a_real_server_forbids_fail() {
         assert!(error.to_string().contains("$JS.ACK."), "{query}: {error}");
     }
 }
+
+/// Core NATS: the server confirms nothing, and says before it has read more that it forbids a message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_a_real_server_forbids_fails() {
+    let Some(server) = denying("no.>").await else { return };
+    for _ in 0..20 {
+        let at = server.url().replace("nats://", "nats://alice:p@");
+        let sending = sender(&format!("{at}/no.a"), NatsSenderOptions::default()).await.unwrap();
+        let (one, other) = (sending.enqueue(&event("1")).await, sending.enqueue(&event("2")).await);
+        within(sending.close()).await.unwrap();
+        for outcome in [one.unwrap(), other.unwrap()] {
+            let error = outcome.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            assert!(error.to_string().contains(r#"Permissions Violation for Publish to "no.a""#), "{error}");
+        }
+        let sending = sender(&format!("{at}/yes.a"), NatsSenderOptions::default()).await.unwrap();
+        within(sending.send(&event("3"))).await.unwrap();
+        within(sending.close()).await.unwrap();
+    }
+}

@@ -62,6 +62,7 @@ impl BridgeStatus {
     pub fn received(&self) -> Metrics {
         let mut metrics = self.received.snapshot();
         (metrics.connects, metrics.disconnects) = (self.source.connects(), self.source.losses());
+        metrics.dropped = self.source.dropped();
         metrics
     }
 

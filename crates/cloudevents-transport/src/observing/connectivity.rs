@@ -2,8 +2,11 @@
 
 use crate::Host;
 use cloudevents_core::Error;
-use std::{fmt, sync::Arc};
-use tokio::sync::watch;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::Instant};
+
+/// How often it is logged at most that messages are dropped.
+const BETWEEN: Duration = Duration::from_secs(10);
 
 /// The state of a connection.
 #[derive(Clone, Debug)]
@@ -61,6 +64,8 @@ impl ConnectionState {
 /// reporter.lost(&Error::new(ErrorKind::Disconnected));
 /// assert_eq!(connectivity.state().error().unwrap().kind(), ErrorKind::Disconnected);
 /// assert_eq!((connectivity.connects(), connectivity.losses()), (1, 1));
+/// reporter.dropped(2);
+/// assert_eq!(connectivity.dropped(), 2);
 /// ```
 #[derive(Clone)]
 pub struct Connectivity {
@@ -73,11 +78,14 @@ pub struct Connectivity {
 #[derive(Clone)]
 pub struct Reporter(Arc<watch::Sender<Seen>>);
 
-/// The state, and counts of connections and losses.
+/// The state, and counts of connections, losses and messages that were dropped.
 struct Seen {
     state: ConnectionState,
     connects: u64,
     losses: u64,
+    dropped: u64,
+    /// When it was logged last that some were dropped.
+    logged: Option<Instant>,
 }
 
 impl Connectivity {
@@ -92,7 +100,7 @@ impl Connectivity {
     /// without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
-        let (send, _) = watch::channel(Seen { state, connects: 0, losses: 0 });
+        let (send, _) = watch::channel(Seen { state, connects: 0, losses: 0, dropped: 0, logged: None });
         let reporter = Reporter(Arc::new(send));
         let connectivity = reporter.connectivity();
         (reporter, connectivity)
@@ -111,6 +119,11 @@ impl Connectivity {
     /// How many connections were lost.
     pub fn losses(&self) -> u64 {
         self.watched.borrow().losses
+    }
+
+    /// How many messages came and were dropped, as [`Metrics::dropped`](crate::Metrics::dropped) counts them.
+    pub fn dropped(&self) -> u64 {
+        self.watched.borrow().dropped
     }
 
     /// Waits until the state has changed since the last call. Never returns if there will be no change.
@@ -134,6 +147,7 @@ impl fmt::Debug for Connectivity {
             .field("state", &seen.state)
             .field("connects", &seen.connects)
             .field("losses", &seen.losses)
+            .field("dropped", &seen.dropped)
             .finish()
     }
 }
@@ -172,6 +186,30 @@ impl Reporter {
     pub fn failed(&self, error: &Error) {
         tracing::error!(error = format_args!("{error:#}"), "not connected, and not trying again");
         self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
+    }
+
+    /// Reports that so many messages which came were dropped, and do not come again: there was no room for them, or the receiver has ended.
+    /// The first ones are logged at once, with all others every ten seconds at most.
+    pub fn dropped(&self, messages: u64) {
+        if messages == 0 {
+            return;
+        }
+        let (mut all, mut is_logged) = (0, false);
+        self.change(|seen| {
+            seen.dropped = seen.dropped.saturating_add(messages);
+            let now = Instant::now();
+            is_logged = seen.logged.is_none_or(|last| now.saturating_duration_since(last) >= BETWEEN);
+            if is_logged {
+                seen.logged = Some(now);
+            }
+            all = seen.dropped;
+        });
+        if is_logged {
+            tracing::warn!(
+                dropped = all,
+                "messages are dropped: they come faster than they are taken, or the receiver has ended"
+            );
+        }
     }
 
     /// Returns an observer of this state.

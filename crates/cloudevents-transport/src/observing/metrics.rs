@@ -112,6 +112,9 @@ metrics! {
     /// ([`LossPolicy`](crate::LossPolicy)); what a format or binary mode cannot hold of an event, such as the type URL of a payload, is
     /// not counted.
     lossy
+    /// Messages that came and were dropped, because there was no room for them or because the receiver ended, and that do not come again:
+    /// those of protocols that keep none, such as core NATS. They are not among the received ones.
+    dropped
     /// Connections made, including the first one.
     connects
     /// Lost connections.

@@ -382,7 +382,9 @@ impl Receiver {
 
     /// The numbers of received messages and of settlements.
     pub fn metrics(&self) -> Metrics {
-        self.context.counters.snapshot()
+        let mut metrics = self.context.counters.snapshot();
+        metrics.dropped = self.connectivity().dropped();
+        metrics
     }
 
     /// The counters behind [`metrics`](Self::metrics), for reading them while the receiver is in use.

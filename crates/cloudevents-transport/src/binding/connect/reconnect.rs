@@ -63,6 +63,18 @@ impl<C: Connect> Reconnect<C> {
         Self { connect, hosts, backoff, reporter, good: 0, failed: 0, connected: None, refused: None }
     }
 
+    /// Returns it with this reporter of its state, which the binding may have, too.
+    pub fn reporting(mut self, reporter: Reporter) -> Self {
+        self.reporter = reporter;
+        self
+    }
+
+    /// What reports its state.
+    #[cfg(feature = "queue")]
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
     /// Tries every host once. For opening, where an error should be returned immediately.
     ///
     /// If several hosts fail, it returns a temporary error if there is one.

@@ -209,7 +209,7 @@ impl Receive for QueueReceiver {
     }
 
     fn is_held_up(&self) -> bool {
-        !self.here.has_room() && self.incoming.as_ref().is_none_or(|incoming| incoming.is_empty())
+        !self.here.has_room() && self.incoming.as_ref().is_none_or(|incoming| incoming.len() == 0)
     }
 }
 

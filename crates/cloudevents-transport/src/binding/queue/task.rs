@@ -14,6 +14,7 @@ use crate::{
         receive::BoxFuture,
     },
     deadline::later,
+    observing::connectivity::Reporter,
     receiving::dead_letter::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -181,6 +182,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         stopped: &mut oneshot::Receiver<Handover>,
     ) -> Result<Option<C::Connection>, Error> {
         let (outlive, forgets, here) = (self.tags_outlive(), self.forgets(), self.here.clone());
+        let reporter = reconnect.reporter().clone();
         if !outlive {
             // The broker delivers the messages of the lost connection again.
             self.owner = Owner::new();
@@ -202,7 +204,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 biased;
                 handover = &mut *stopped, if !self.stopping => {
                     self.stopping = true;
-                    drop(handover); // with the untaken messages, whose tokens request the release
+                    self.release(handover.ok(), &reporter);
                     away.as_mut().reset(later(Instant::now(), AWAY));
                 }
                 () = &mut away, if self.stopping && !forgets => return Ok(None),
@@ -301,7 +303,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Asked => self.asked(&mut asked, source).await?,
                 Step::Stop(handover) => {
                     self.stopping = true;
-                    drop(handover); // with the untaken messages, whose tokens request the release
+                    self.release(handover, reconnect.reporter());
                     if self.is_lost {
                         return Err(Error::new(ErrorKind::Disconnected));
                     }
@@ -328,6 +330,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 }
             }
         }
+    }
+
+    /// Drops the untaken messages, whose tokens request the release. Where nothing is settled, that is their end.
+    fn release(&self, handover: Option<Handover>, reporter: &Reporter) {
+        if self.forgets() {
+            reporter.dropped(handover.as_ref().map_or(0, |untaken| untaken.len() as u64));
+        }
+        drop(handover);
     }
 
     /// Has no more messages delivered, and ends all waiting.

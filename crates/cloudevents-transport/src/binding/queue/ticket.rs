@@ -120,8 +120,8 @@ pub(super) trait Intake: Send {
     /// Returns the next message; `None` if the task has ended.
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;
 
-    /// Whether there is none to take now.
-    fn is_empty(&self) -> bool;
+    /// How many there are to take now.
+    fn len(&self) -> usize;
 }
 
 pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Receiver<Held<T>>);
@@ -131,8 +131,8 @@ impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
         self.0.poll_recv(context).map(|held| held.map(Held::incoming))
     }
 
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
