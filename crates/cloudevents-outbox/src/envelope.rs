@@ -38,6 +38,12 @@ struct Envelope {
     correlation: Option<String>,
 }
 
+/// Of an [`Envelope`] of any version.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
 /// Writes a message as text. The expiry is left out, because the store keeps it as a time.
 pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
     let (event, document) = match outgoing.content() {
@@ -86,10 +92,15 @@ pub(crate) fn read(text: &str, expires_after: Option<Duration>) -> Result<Outgoi
     let unreadable = |detail: String| {
         Error::new(ErrorKind::InvalidDocument).with_detail(format!("in the store: {detail}"))
     };
-    let envelope: Envelope = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    if envelope.v != VERSION {
-        return Err(unreadable(format!("version {} of the text is not known here", envelope.v)));
-    }
+    let envelope: Envelope = match serde_json::from_str(text) {
+        Ok(Envelope { v, .. }) if v != VERSION => return Err(unknown(v)),
+        Ok(envelope) => envelope,
+        Err(error) => {
+            // A later version may have other members.
+            let later = serde_json::from_str::<Version>(text).ok().filter(|version| version.v > VERSION);
+            return Err(later.map_or_else(|| unreadable(error.to_string()), |version| unknown(version.v)));
+        }
+    };
     let message = match (envelope.event, envelope.document) {
         (Some(AsTyped(event)), None) => Message::Binary(event),
         (None, Some((format, batched, body))) => {
@@ -122,6 +133,13 @@ pub(crate) fn read(text: &str, expires_after: Option<Duration>) -> Result<Outgoi
         Some(after) => outgoing.expires_after(after),
         None => outgoing,
     })
+}
+
+/// The error for a text of another version: temporary for that of a later release, whose workers read it.
+fn unknown(version: u32) -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_detail(format!("in the store: version {version} of the text is not known here"))
+        .with_temporary(version > VERSION)
 }
 
 /// Strict options that know the JSON format.

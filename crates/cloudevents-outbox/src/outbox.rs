@@ -6,7 +6,7 @@ use crate::{
     worker::{self, Tally},
 };
 use cloudevents_core::Error;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::watch;
 
 /// Stores messages durably, and delivers them at least once. Clones share the store and the counters.
@@ -117,7 +117,8 @@ impl<S: Store> Outbox<S> {
     /// when their leases end. Messages that it had sent without recording the result are then sent again.
     ///
     /// Returns an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if attempts, or recording their results, took longer
-    /// than [`OutboxOptions::drain`] at the end, and errors of the store that are not temporary. Needs a tokio runtime with its timer.
+    /// than [`OutboxOptions::drain`] at the end, and errors of the store that are not temporary. What an operator can repair while the worker
+    /// runs is temporary: see [`is_ready`](Self::is_ready). Needs a tokio runtime with its timer.
     pub fn run<R: Route>(
         &self,
         route: R,
@@ -131,6 +132,13 @@ impl<S: Store> Outbox<S> {
     /// What the workers of this outbox have done.
     pub fn metrics(&self) -> OutboxMetrics {
         self.tally.snapshot()
+    }
+
+    /// Whether the workers of this outbox reach the store: the last claim, settlement and renewal of each has succeeded. A worker waits for
+    /// a store that fails, also where an operator has to repair it, such as a login that is refused. Targets that fail do not count: see
+    /// [`targets`](Self::targets).
+    pub fn is_ready(&self) -> bool {
+        self.tally.away.load(Ordering::Relaxed) == 0
     }
 
     /// Counts the messages of the store. May read all of them.

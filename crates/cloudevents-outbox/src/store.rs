@@ -4,6 +4,7 @@ use crate::{Attempt, Counts, Health, NewMessage, Query, Record, Target, envelope
 use cloudevents_core::Error;
 use cloudevents_transport::Outgoing;
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -88,7 +89,8 @@ pub trait Store: Send + Sync + 'static {
 /// have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
 /// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused.
 /// Of a target in an outage it takes one of those, and up to twice as many after each further pause, 32 at most; or one of the others, by
-/// turns; and pauses the target for the lease. It increments the attempts of each message, and makes it due when the lease ends.
+/// turns; and pauses the target for the lease. It makes each message due when the lease ends. A claim alone is no attempt: those that count
+/// are counted when they are settled.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
@@ -96,12 +98,17 @@ pub struct Claim {
     pub now: SystemTime,
     /// The most messages.
     pub limit: usize,
-    /// The maximum size of the messages' texts in bytes. One message always fits.
+    /// The maximum size of the messages' texts in bytes. A message fits if it takes at most half of what is left, so that large ones leave
+    /// room for smaller ones. One that does not fit is left out with those in order behind it, and other targets have their turn.
     pub bytes: usize,
+    /// Whether one message may be larger than that, and does not count.
+    pub may_exceed: bool,
     /// How long the messages are leased.
     pub lease: Duration,
     /// The maximum number of messages of a target, except for targets in `rooms`.
     pub per_target: usize,
+    /// After this number of messages, a target that is not in `rooms` gets one only: also in order, unless it was claimed before.
+    pub together: usize,
     /// The maximum numbers of messages of single targets, sorted by target.
     pub rooms: Vec<(Arc<str>, usize)>,
     /// The target after which to begin; the first one, if `None`.
@@ -111,19 +118,65 @@ pub struct Claim {
 impl Claim {
     /// Requests up to this number of messages: up to 64 MiB of them, and any number of a target.
     pub fn new(now: SystemTime, limit: usize, lease: Duration) -> Self {
-        Self { now, limit, bytes: 64 << 20, lease, per_target: limit, rooms: Vec::new(), after: None }
+        Self {
+            now,
+            limit,
+            bytes: 64 << 20,
+            may_exceed: true,
+            lease,
+            per_target: limit,
+            together: limit,
+            rooms: Vec::new(),
+            after: None,
+        }
     }
 
     /// Returns the maximum number of messages to claim of this target.
     pub fn room(&self, target: &str) -> usize {
-        let place = self.rooms.binary_search_by(|(name, _)| (**name).cmp(target)).ok();
-        place.and_then(|place| self.rooms.get(place)).map_or(self.per_target, |(_, room)| *room)
+        self.known_room(target).unwrap_or(self.per_target)
     }
 
-    /// How much to claim of this target, where so many messages of the claim are still free.
+    fn known_room(&self, target: &str) -> Option<usize> {
+        let place = self.rooms.binary_search_by(|(name, _)| (**name).cmp(target)).ok()?;
+        self.rooms.get(place).map(|(_, room)| *room)
+    }
+
+    /// How much to claim of this target, after so many messages of the claim.
     #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
-    pub(crate) fn share(&self, target: &str, health: &Health, left: usize) -> Share {
-        Share { room: self.room(target).min(left), left, outage: health.is_outage().then_some(health.pauses) }
+    pub(crate) fn share(&self, target: &str, health: &Health, claimed: usize) -> Share {
+        let left = self.limit.saturating_sub(claimed);
+        let known = self.known_room(target);
+        let is_single = known.is_none() && claimed >= self.together;
+        let room = known.unwrap_or(if is_single { self.per_target.min(1) } else { self.per_target });
+        Share { room: room.min(left), left, is_single, outage: health.is_outage().then_some(health.pauses) }
+    }
+}
+
+/// Whether a message of this size fits where so many bytes are left.
+pub(crate) fn fits(size: usize, left: usize) -> bool {
+    size <= left.saturating_sub(size)
+}
+
+/// The bytes that a claim has left.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+pub(crate) struct Bytes {
+    left: usize,
+    may_exceed: bool,
+}
+
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+impl Bytes {
+    pub(crate) fn of(claim: &Claim) -> Self {
+        Self { left: claim.bytes, may_exceed: claim.may_exceed }
+    }
+
+    /// Takes a message of this size, or returns `false`.
+    pub(crate) fn take(&mut self, size: usize) -> bool {
+        if fits(size, self.left) {
+            self.left = self.left.saturating_sub(size);
+            return true;
+        }
+        std::mem::take(&mut self.may_exceed)
     }
 }
 
@@ -132,6 +185,8 @@ impl Claim {
 pub(crate) struct Share {
     room: usize,
     left: usize,
+    /// Whether one message is enough, unless the first one in order was claimed before.
+    is_single: bool,
     /// The number of pauses, in an outage.
     outage: Option<u32>,
 }
@@ -148,6 +203,15 @@ impl Share {
         number.min(self.left)
     }
 
+    /// Of the messages in order that are due, with their tickets of before, as many as may be taken.
+    pub(crate) fn of_line(&self, tickets: &mut dyn Iterator<Item = Ticket>) -> usize {
+        let Some(first) = tickets.next() else { return 0 };
+        match self.is_single && self.outage.is_none() && first.claim == 0 {
+            true => self.in_order().min(1),
+            false => tickets.count().saturating_add(1).min(self.in_order()),
+        }
+    }
+
     /// How many messages to take of those in order that are due, and of the others.
     pub(crate) fn take(&self, in_order: usize, others: usize) -> (usize, usize) {
         match self.outage {
@@ -156,16 +220,23 @@ impl Share {
             Some(pauses) if others > 0 && (in_order == 0 || !pauses.is_multiple_of(2)) => (0, 1),
             Some(_) => (in_order, 0),
             // Half of the room for messages in order, so that neither kind waits for the other.
-            None => {
-                let rest = self.room.saturating_sub(in_order.min(self.room.div_ceil(2)));
-                (in_order, others.min(rest).min(self.left.saturating_sub(in_order)))
-            }
+            None => (in_order, others.min(self.rest(in_order))),
         }
     }
 
-    /// Whether so many messages are as many as there is room for, so that more may be due.
-    pub(crate) fn is_full(&self, taken: usize) -> bool {
-        taken >= self.outage.map_or(self.room, |_| self.room.min(1))
+    /// The most messages beside so many in order.
+    fn rest(&self, in_order: usize) -> usize {
+        let rest = self.room.saturating_sub(in_order.min(self.room.div_ceil(2)));
+        rest.min(self.left.saturating_sub(in_order))
+    }
+
+    /// Whether so many messages in order, or so many others, are as many as there is room for, so that more may be due.
+    pub(crate) fn is_full(&self, in_order: usize, others: usize) -> bool {
+        if self.room == 0 || self.outage.is_some() {
+            return in_order.saturating_add(others) >= self.room.min(1);
+        }
+        let most = if self.is_single { 1 } else { self.in_order() };
+        in_order >= most || others >= self.rest(in_order)
     }
 }
 
@@ -199,7 +270,8 @@ pub struct ClaimedMessage {
     pub target: Arc<str>,
     /// Whether the message is in order with others of the target.
     pub ordered: bool,
-    /// The number of this attempt, from 1. Attempts during an outage of the target do not count.
+    /// The number of this attempt, from 1. Attempts during an outage of the target do not count, nor do claims that ended without a
+    /// settlement.
     pub attempt: u32,
     /// When the message was due at first, or was last replayed.
     pub started: SystemTime,
@@ -223,8 +295,19 @@ impl ClaimedMessage {
 pub struct Ticket {
     /// The number of the message.
     pub number: u64,
-    /// Changes when the message is claimed, settled or replayed. If it has changed, the message has another owner.
+    /// Grows when the message is claimed, settled or replayed. If it has changed, the message has another owner.
+    ///
+    /// A claim adds a [random number](Ticket::random_step), so that it names one claim alone: a database that fails over or is restored
+    /// may lose its last transactions, and then gives the same number to another message, or a lost claim once more.
     pub claim: u64,
+}
+
+impl Ticket {
+    /// What a claim adds to [`claim`](Self::claim): from 1 to 2^36, so that a message can be claimed more than 100 million times.
+    pub fn random_step() -> u64 {
+        let random = RandomState::new().hash_one(SystemTime::now());
+        (random >> 28).saturating_add(1)
+    }
 }
 
 /// What came of a claimed message.
@@ -240,6 +323,18 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// The new health of the target, if it changed.
     pub health: Option<Health>,
+}
+
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+impl Settlement {
+    /// Whether there was an attempt that counts.
+    pub(crate) fn counts(&self) -> bool {
+        match self.step {
+            Step::Delivered | Step::Dead(_) => self.attempt.is_some(),
+            Step::Retry { counts, .. } => counts,
+            Step::Release => false,
+        }
+    }
 }
 
 /// What came of settlements.
@@ -262,7 +357,7 @@ pub enum Step {
     Retry {
         /// When.
         due: SystemTime,
-        /// Whether the attempt counts. During an outage of the target it does not.
+        /// Whether the attempt counts. During an outage of the target it does not, nor if there was none.
         counts: bool,
     },
     /// It is a dead letter, for this reason.

@@ -4,6 +4,7 @@ use super::{failure::failed, number, rows};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
+    store::Bytes,
 };
 use cloudevents_core::Error;
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row};
@@ -17,7 +18,7 @@ const COLUMNS: &str = "number, claims, attempts, started, expires, due, octet_le
 
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, Error> {
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
-    let mut bytes = claim.bytes;
+    let mut bytes = Bytes::of(claim);
     for _ in 0..TARGETS {
         if claimed.messages.len() >= claim.limit {
             claimed.has_more = true;
@@ -28,45 +29,45 @@ pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, E
             claimed.next = None;
             return Ok(claimed);
         };
-        if !of_target(connection, claim, &target, &mut bytes, &mut claimed)? {
-            claimed.has_more = true;
-            return Ok(claimed);
-        }
+        of_target(connection, claim, &target, &mut bytes, &mut claimed)?;
         claimed.next = Some(target);
     }
     Ok(claimed)
 }
 
-/// Claims messages of a target. Returns `false` if there was no room for its bytes.
+/// Claims messages of a target, as far as their bytes fit.
 fn of_target(
     connection: &Connection,
     claim: &Claim,
     target: &Arc<str>,
-    bytes: &mut usize,
+    bytes: &mut Bytes,
     claimed: &mut Claimed,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let health = health(connection, target).map_err(failed)?;
     if health.is_disabled || health.pause_end(claim.now).is_some() {
-        return Ok(true);
+        return Ok(());
     }
     let is_outage = health.is_outage();
-    let left = claim.limit.saturating_sub(claimed.messages.len());
-    let share = claim.share(target, &health, left);
+    let share = claim.share(target, &health, claimed.messages.len());
     let mut due = in_order(connection, claim, target, share.in_order()).map_err(failed)?;
-    let (taken, most) = share.take(due.len(), left);
+    due.truncate(share.of_line(&mut due.iter().map(|(message, _)| message.ticket)));
+    let (taken, most) = share.take(due.len(), claim.limit);
     let others = unordered(connection, claim, target, most).map_err(failed)?;
     // In an outage, messages in order have their turn where there are no others.
     if taken > 0 || !others.is_empty() {
         due.truncate(taken);
     }
+    claimed.has_more |= share.is_full(due.len(), others.len());
     due.extend(others);
-    claimed.has_more |= share.is_full(due.len());
+    let mut is_behind = false;
     for (mut message, size) in due {
         message.health = health.clone();
-        if size > *bytes && !claimed.messages.is_empty() {
-            return Ok(false);
+        // Behind one in order that does not fit, no other one in order is taken.
+        if (is_behind && message.ordered) || !bytes.take(size) {
+            claimed.has_more = true;
+            is_behind |= message.ordered;
+            continue;
         }
-        *bytes = bytes.saturating_sub(size);
         take(connection, claim, &mut message).map_err(failed)?;
         if is_outage {
             let until = millis(later(claim.now, claim.lease));
@@ -77,7 +78,7 @@ fn of_target(
         }
         claimed.messages.push(message);
     }
-    Ok(true)
+    Ok(())
 }
 
 fn next_target(connection: &Connection, after: &str) -> SqlResult<Option<Arc<str>>> {
@@ -138,12 +139,11 @@ fn unordered(
 /// Leases a message, and reads its body.
 fn take(connection: &Connection, claim: &Claim, message: &mut ClaimedMessage) -> SqlResult<()> {
     message.attempt = message.attempt.saturating_add(1);
-    message.ticket.claim = message.ticket.claim.saturating_add(1);
+    message.ticket.claim = message.ticket.claim.saturating_add(Ticket::random_step());
+    let (number, claims) = (super::row(message.ticket.number), super::row(message.ticket.claim));
     message.body = connection
-        .prepare_cached(
-            "UPDATE ce_outbox SET due = ?2, attempts = attempts + 1, claims = claims + 1 WHERE number = ?1 RETURNING body",
-        )?
-        .query_row((super::row(message.ticket.number), millis(later(claim.now, claim.lease))), |row| row.get(0))?;
+        .prepare_cached("UPDATE ce_outbox SET due = ?2, claims = ?3 WHERE number = ?1 RETURNING body")?
+        .query_row((number, millis(later(claim.now, claim.lease)), claims), |row| row.get(0))?;
     Ok(())
 }
 

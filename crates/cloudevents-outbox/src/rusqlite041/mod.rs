@@ -42,7 +42,7 @@ use crate::{
     Settlement, Store, Target, Ticket, millis::millis,
 };
 use cloudevents_core::{Error, ErrorKind};
-use failure::{failed, not_opened};
+use failure::{failed, not_opened, not_usable};
 use jobs::Jobs;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags,
@@ -95,7 +95,7 @@ impl SqliteStore {
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
-        schema::check(&connection)?;
+        schema::check(&connection).map_err(not_usable)?;
         Self::with_connection(connection)
     }
 
@@ -106,7 +106,7 @@ impl SqliteStore {
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
-        schema::check(&connection)?;
+        schema::check(&connection).map_err(not_usable)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         Ok(Self(Arc::new(Jobs::reading(connection))))
     }
@@ -119,6 +119,10 @@ impl SqliteStore {
     /// Creates a store over a connection of the program. Sets its journal mode to WAL, `synchronous` to `FULL`, and `temp_store` to
     /// `MEMORY`.
     pub fn with_connection(connection: Connection) -> Result<Self, Error> {
+        Self::over(connection).map_err(not_usable)
+    }
+
+    fn over(connection: Connection) -> Result<Self, Error> {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         // Else a statement that may use a partial index is planned again whenever a parameter is bound, which costs more than running it.

@@ -13,8 +13,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// The number of claims and settlements whose attempts are kept of each message: at least 32 attempts, unless messages were released.
-const KEPT: u64 = 64;
+/// The number of attempts that are kept of each message.
+const KEPT: i64 = 32;
 
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
@@ -76,22 +76,22 @@ fn is_stopped(connection: &Connection, target: &str, now: SystemTime) -> SqlResu
 /// Returns whether the lease was valid.
 fn step(connection: &Connection, settlement: &Settlement, now: SystemTime) -> SqlResult<bool> {
     let ticket = (row(settlement.ticket.number), row(settlement.ticket.claim));
-    let ended = "UPDATE ce_outbox SET state = ?3, ended = ?4, reason = ?5 WHERE number = ?1 AND claims = ?2 AND state = 0";
+    let ended = "UPDATE ce_outbox SET state = ?3, ended = ?4, reason = ?5, attempts = attempts + ?6
+                 WHERE number = ?1 AND claims = ?2 AND state = 0";
     // Another claim, so that the ticket ends: the same settlement or a renewal may follow.
-    let again = "UPDATE ce_outbox SET due = ?3, attempts = attempts - ?4, claims = claims + 1 WHERE number = ?1 AND claims = ?2 AND state = 0";
-    let changed = match &settlement.step {
-        Step::Delivered => {
-            connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, 1, millis(now), None::<&str>))?
-        }
-        Step::Dead(reason) => {
-            connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, 2, millis(now), reason))?
-        }
-        Step::Retry { due, counts } => {
-            let less = i32::from(!counts);
-            connection.prepare_cached(again)?.execute((ticket.0, ticket.1, millis(*due), less))?
-        }
-        Step::Release => connection.prepare_cached(again)?.execute((ticket.0, ticket.1, millis(now), 1))?,
+    let again = "UPDATE ce_outbox SET due = ?3, attempts = attempts + ?4, claims = claims + 1
+                 WHERE number = ?1 AND claims = ?2 AND state = 0";
+    let tried = settlement.counts();
+    let end = |state: i64, reason: Option<&str>| {
+        connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, state, millis(now), reason, tried))
     };
+    let repeat = |due| connection.prepare_cached(again)?.execute((ticket.0, ticket.1, millis(due), tried));
+    let changed = match &settlement.step {
+        Step::Delivered => end(1, None),
+        Step::Dead(reason) => end(2, Some(reason)),
+        Step::Retry { due, .. } => repeat(*due),
+        Step::Release => repeat(now),
+    }?;
     Ok(changed > 0)
 }
 
@@ -111,10 +111,14 @@ fn log(connection: &Connection, settlement: &Settlement) -> SqlResult<()> {
             &attempt.status,
             &attempt.detail,
         ))?;
-    if let Some(old @ 1..) = claim.checked_sub(KEPT) {
+    // Only attempts that fail make a log long.
+    if matches!(settlement.step, Step::Retry { .. }) {
         connection
-            .prepare_cached("DELETE FROM ce_outbox_attempts WHERE number = ?1 AND claim <= ?2")?
-            .execute((row(number), row(old)))?;
+            .prepare_cached(
+                "DELETE FROM ce_outbox_attempts WHERE number = ?1 AND claim <=
+                     (SELECT claim FROM ce_outbox_attempts WHERE number = ?1 ORDER BY claim DESC LIMIT 1 OFFSET ?2)",
+            )?
+            .execute((row(number), KEPT))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{LOCK, failure::failed, limit, number, rows};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
-    store::IN_ORDER,
+    store::{Bytes, IN_ORDER},
 };
 use cloudevents_core::Error;
 use std::{
@@ -74,7 +74,7 @@ pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Claimed, Err
 }
 
 async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result<Vec<Group>, Error> {
-    let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, claim.bytes, 0_usize);
+    let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, Bytes::of(claim), 0_usize);
     while looked < TARGETS {
         let most = claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked));
         let groups = candidates(client, claim, claimed.next.as_deref().unwrap_or(""), most).await?;
@@ -85,16 +85,15 @@ async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result
                 claimed.has_more = true;
                 return Ok(all);
             }
-            let left = claim.limit.saturating_sub(number);
-            let chosen = of_target(claim, &group, left, claimed);
-            let mut kept = Vec::new();
+            let chosen = of_target(claim, &group, number, claimed);
+            let (mut kept, mut is_behind) = (Vec::new(), false);
             for candidate in chosen.into_iter().filter_map(|place| group.candidates.get(place)) {
-                if candidate.size > bytes && number > 0 {
+                // Behind one in order that does not fit, no other one in order is taken.
+                if (is_behind && candidate.ordered) || !bytes.take(candidate.size) {
                     claimed.has_more = true;
-                    all.push(Group { target: group.target, health: group.health, candidates: kept });
-                    return Ok(all);
+                    is_behind |= candidate.ordered;
+                    continue;
                 }
-                bytes = bytes.saturating_sub(candidate.size);
                 number = number.saturating_add(1);
                 kept.push(Candidate { ..*candidate });
             }
@@ -109,24 +108,25 @@ async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result
     Ok(all)
 }
 
-/// Selects from what is due of a target, as places in the group.
-fn of_target(claim: &Claim, group: &Group, left: usize, claimed: &mut Claimed) -> Vec<usize> {
+/// Selects from what is due of a target, after so many messages of the claim, as places in the group.
+fn of_target(claim: &Claim, group: &Group, number: usize, claimed: &mut Claimed) -> Vec<usize> {
     let is_skipped = group.health.is_disabled || group.health.pause_end(claim.now).is_some();
     if is_skipped {
         return Vec::new();
     }
-    let share = claim.share(&group.target, &group.health, left);
+    let share = claim.share(&group.target, &group.health, number);
     let now = millis(claim.now);
     let places = |ordered: bool| {
         group.candidates.iter().enumerate().filter(move |(_, candidate)| candidate.ordered == ordered)
     };
-    let due = places(true).take(share.in_order()).take_while(|(_, candidate)| candidate.due <= now);
-    let mut chosen: Vec<usize> = due.map(|(place, _)| place).collect();
+    let due = || places(true).take_while(|(_, candidate)| candidate.due <= now);
+    let line = share.of_line(&mut due().map(|(_, candidate)| candidate.ticket));
+    let mut chosen: Vec<usize> = due().take(line).map(|(place, _)| place).collect();
     let others: Vec<usize> = places(false).map(|(place, _)| place).collect();
     let (in_order, rest) = share.take(chosen.len(), others.len());
     chosen.truncate(in_order);
+    claimed.has_more |= share.is_full(in_order, rest);
     chosen.extend(others.into_iter().take(rest));
-    claimed.has_more |= share.is_full(chosen.len());
     chosen
 }
 
@@ -200,11 +200,11 @@ async fn take(
         .map(|candidate| super::row(candidate.ticket.number))
         .collect();
     let until = millis(later(claim.now, claim.lease));
-    let update =
-        "UPDATE ce_outbox SET due = $2, attempts = attempts + 1, claims = claims + 1 WHERE number = ANY ($1)
+    let update = "UPDATE ce_outbox SET due = $2, claims = claims + $3 WHERE number = ANY ($1)
                   RETURNING number, claims, attempts, started, expires, ordered, body";
+    let step = super::row(Ticket::random_step());
     let rows = client
-        .query_typed(update, &[(&taken, Type::INT8_ARRAY), (&until, Type::INT8)])
+        .query_typed(update, &[(&taken, Type::INT8_ARRAY), (&until, Type::INT8), (&step, Type::INT8)])
         .await
         .map_err(failed)?;
     let mut rows: HashMap<u64, Row> =
@@ -255,7 +255,7 @@ fn message(row: &Row, chosen: &Group) -> Result<ClaimedMessage, tokio_postgres::
         ticket: Ticket { number: number(row.try_get("number")?), claim: number(row.try_get("claims")?) },
         target: Arc::clone(&chosen.target),
         ordered: row.try_get("ordered")?,
-        attempt: u32::try_from(attempts).unwrap_or(0),
+        attempt: u32::try_from(attempts).unwrap_or(0).saturating_add(1),
         started: time(row.try_get("started")?),
         expires: row.try_get::<_, Option<i64>>("expires")?.map(time),
         health: chosen.health.clone(),

@@ -2,9 +2,13 @@
 
 use cloudevents_core::{Error, ErrorKind};
 
-/// Temporary errors: deadlocks, statements that took too long or were canceled, and those of a server that restarts, fails over or is out
-/// of resources. All others are permanent.
+/// Errors that pass by themselves: deadlocks, statements that took too long or were canceled, and those of a server that restarts, fails
+/// over or is out of resources.
 const PASSES: &[&str] = &["08", "40", "53", "57", "58", "55P03", "25006", "25P03", "25P04"];
+
+/// Errors of the data of a call and of its syntax: it fails again, whatever an operator does. All others may be repaired, and are
+/// temporary for a store that was opened: a login that is refused, permissions that are missing, a table that has another name.
+const STAYS: &[&str] = &["22", "23", "42601"];
 
 pub(crate) fn failed(error: tokio_postgres::Error) -> Error {
     let Some(server) = error.as_db_error() else {
@@ -14,9 +18,24 @@ pub(crate) fn failed(error: tokio_postgres::Error) -> Error {
     };
     let code = server.code().code();
     let kind = if code.starts_with("28") { ErrorKind::Refused } else { ErrorKind::Transport };
-    let passes = PASSES.iter().any(|class| code.starts_with(class));
+    let stays = is_one_of(STAYS, code);
     let detail = format!("Postgres: {} ({code})", server.message());
-    Error::new(kind).with_detail(detail).with_temporary(passes).with_source(error)
+    Error::new(kind).with_detail(detail).with_temporary(!stays).with_source(error)
+}
+
+/// The error where a store is opened: whoever does that may have a wrong password or a wrong database.
+pub(crate) fn not_opened(error: Error) -> Error {
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+    let server = source.and_then(tokio_postgres::Error::as_db_error);
+    let passes = server.map(|server| is_one_of(PASSES, server.code().code()));
+    match passes {
+        Some(passes) => error.with_temporary(passes),
+        None => error,
+    }
+}
+
+fn is_one_of(classes: &[&str], code: &str) -> bool {
+    classes.iter().any(|class| code.starts_with(class))
 }
 
 /// An error of connecting: the server may be back later, unless it refuses the login.

@@ -39,7 +39,7 @@ use crate::{
     Settlement, Store, Target, Ticket, millis::millis,
 };
 use cloudevents_core::Error;
-use failure::failed;
+use failure::{failed, not_opened};
 use pool::Pool;
 use std::{
     fmt,
@@ -82,7 +82,7 @@ impl PostgresStore {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let pool = Pool::new(config, tls);
-        pool.run(async |client| create_tables(client).await).await?;
+        pool.run(async |client| create_tables(client).await).await.map_err(not_opened)?;
         Ok(Self(Arc::new(pool)))
     }
 
@@ -99,7 +99,7 @@ impl PostgresStore {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let pool = Pool::new(config, tls);
-        pool.run(async |client| schema::check(client).await).await?;
+        pool.run(async |client| schema::check(client).await).await.map_err(not_opened)?;
         Ok(Self(Arc::new(pool)))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, Row};
 
 /// The version of the tables.
 const VERSION: i64 = 1;
@@ -77,7 +77,7 @@ pub(super) async fn check(client: &impl GenericClient) -> Result<(), Error> {
 }
 
 async fn check_version(client: &impl GenericClient) -> Result<(), Error> {
-    let row = client.query_one("SELECT max(version) FROM ce_outbox_schema", &[]).await.map_err(failed)?;
+    let row = one(client, "SELECT max(version) FROM ce_outbox_schema").await?;
     match row.try_get::<_, Option<i64>>(0).map_err(failed)? {
         Some(VERSION) => Ok(()),
         other => Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
@@ -89,7 +89,7 @@ async fn check_version(client: &impl GenericClient) -> Result<(), Error> {
 
 /// Errors for a database that cannot store all text. What a target responds may be any, and an error of storing it would end all workers.
 async fn check_encoding(client: &impl GenericClient) -> Result<(), Error> {
-    let row = client.query_one("SELECT current_setting('server_encoding')", &[]).await.map_err(failed)?;
+    let row = one(client, "SELECT current_setting('server_encoding')").await?;
     match row.try_get(0).map_err(failed)? {
         // The second one stores whatever comes.
         "UTF8" | "SQL_ASCII" => Ok(()),
@@ -103,5 +103,12 @@ async fn check_encoding(client: &impl GenericClient) -> Result<(), Error> {
 async fn exist(client: &impl GenericClient) -> Result<bool, Error> {
     let sql =
         "SELECT to_regclass('ce_outbox_schema') IS NOT NULL AND to_regclass('ce_outbox_pauses') IS NOT NULL";
-    client.query_one(sql, &[]).await.map_err(failed)?.try_get(0).map_err(failed)
+    one(client, sql).await?.try_get(0).map_err(failed)
+}
+
+/// The row of a query. It has no name on the server, as all statements here: a pooler such as PgBouncer may give the next message of this
+/// client to another session, which does not know the name, or has another statement under it.
+async fn one(client: &impl GenericClient, sql: &str) -> Result<Row, Error> {
+    let row = client.query_typed(sql, &[]).await.map_err(failed)?.into_iter().next();
+    row.ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("Postgres: a query has no row"))
 }

@@ -13,8 +13,8 @@ use std::{
 };
 use tokio_postgres::{Client, Row, types::Type};
 
-/// The number of claims and settlements whose attempts are kept of each message: at least 32 attempts, unless messages were released.
-const KEPT: i64 = 64;
+/// The number of attempts that are kept of each message.
+const KEPT: i64 = 32;
 
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
@@ -25,10 +25,10 @@ const SETTLE: &str = "
 WITH s AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::integer[], $6::text[],
                          $7::bigint[], $8::bigint[], $9::text[], $10::text[])
-        AS s (number, claim, state, due, less, reason, at, latency, status, detail)
+        AS s (number, claim, state, due, tried, reason, at, latency, status, detail)
 ), settled AS (
     UPDATE ce_outbox o
-    SET state = s.state, due = coalesce(s.due, o.due), attempts = o.attempts - s.less, reason = s.reason,
+    SET state = s.state, due = coalesce(s.due, o.due), attempts = o.attempts + s.tried, reason = s.reason,
         claims = o.claims + CASE WHEN s.state = 0 THEN 1 ELSE 0 END,
         ended = CASE WHEN s.state <> 0 THEN $11 END
     FROM s WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0
@@ -72,12 +72,12 @@ pub(super) async fn settle(
     now: SystemTime,
 ) -> Result<Settled, Error> {
     let (numbers, claims) = super::columns(settlements.iter().map(|settlement| settlement.ticket));
-    let steps: Vec<_> = settlements.iter().map(|settlement| columns(&settlement.step, now)).collect();
+    let steps: Vec<_> = settlements.iter().map(|settlement| columns(settlement, now)).collect();
     let attempt = |settlement: &Settlement| settlement.attempt.clone();
     let logged: Vec<_> = settlements.iter().map(attempt).collect();
     let states: Vec<i16> = steps.iter().map(|(state, ..)| *state).collect();
     let dues: Vec<Option<i64>> = steps.iter().map(|(_, due, ..)| *due).collect();
-    let less: Vec<i32> = steps.iter().map(|(_, _, less, _)| *less).collect();
+    let tried: Vec<i32> = steps.iter().map(|(_, _, tried, _)| *tried).collect();
     let reasons: Vec<Option<&str>> = steps.iter().map(|(.., reason)| *reason).collect();
     let at: Vec<Option<i64>> = logged.iter().map(|log| log.as_ref().map(|log| millis(log.at))).collect();
     let latency: Vec<Option<i64>> =
@@ -92,7 +92,7 @@ pub(super) async fn settle(
                 (&claims, Type::INT8_ARRAY),
                 (&states, Type::INT2_ARRAY),
                 (&dues, Type::INT8_ARRAY),
-                (&less, Type::INT4_ARRAY),
+                (&tried, Type::INT4_ARRAY),
                 (&reasons, Type::TEXT_ARRAY),
                 (&at, Type::INT8_ARRAY),
                 (&latency, Type::INT8_ARRAY),
@@ -159,28 +159,31 @@ async fn stopped(
     rows.iter().map(|row| row.try_get::<_, &str>(0).map(Arc::from).map_err(failed)).collect()
 }
 
-/// State, time of the next attempt, attempts that do not count, reason.
-fn columns(step: &Step, now: SystemTime) -> (i16, Option<i64>, i32, Option<&str>) {
-    match step {
-        Step::Delivered => (1, None, 0, None),
-        Step::Dead(reason) => (2, None, 0, Some(reason)),
-        Step::Retry { due, counts } => (0, Some(millis(*due)), i32::from(!counts), None),
-        Step::Release => (0, Some(millis(now)), 1, None),
+/// State, time of the next attempt, attempts that count, reason.
+fn columns(settlement: &Settlement, now: SystemTime) -> (i16, Option<i64>, i32, Option<&str>) {
+    let tried = i32::from(settlement.counts());
+    match &settlement.step {
+        Step::Delivered => (1, None, tried, None),
+        Step::Dead(reason) => (2, None, tried, Some(reason)),
+        Step::Retry { due, .. } => (0, Some(millis(*due)), tried, None),
+        Step::Release => (0, Some(millis(now)), tried, None),
     }
 }
 
+/// Only attempts that fail make a log long.
 async fn shorten_logs(client: &Client, settlements: &[Settlement]) -> Result<(), Error> {
-    let long =
-        settlements.iter().map(|settlement| settlement.ticket).filter(|ticket| row(ticket.claim) > KEPT);
-    let (numbers, claims) = super::columns(long);
+    let is_long = |settlement: &&Settlement| {
+        settlement.attempt.is_some() && matches!(settlement.step, Step::Retry { .. })
+    };
+    let numbers: Vec<i64> =
+        settlements.iter().filter(is_long).map(|settlement| row(settlement.ticket.number)).collect();
     if numbers.is_empty() {
         return Ok(());
     }
-    let delete =
-        "DELETE FROM ce_outbox_attempts a USING unnest($1::bigint[], $2::bigint[]) AS s (number, claim)
-                  WHERE a.number = s.number AND a.claim <= s.claim - $3";
-    let values: &[_] =
-        &[(&numbers as _, Type::INT8_ARRAY), (&claims as _, Type::INT8_ARRAY), (&KEPT as _, Type::INT8)];
+    let delete = "DELETE FROM ce_outbox_attempts a USING unnest($1::bigint[]) AS s (number), LATERAL (
+                      SELECT claim FROM ce_outbox_attempts WHERE number = s.number ORDER BY claim DESC OFFSET $2 LIMIT 1) AS old
+                  WHERE a.number = s.number AND a.claim <= old.claim";
+    let values: &[_] = &[(&numbers as _, Type::INT8_ARRAY), (&KEPT as _, Type::INT8)];
     client.execute_typed(delete, values).await.map(drop).map_err(failed)
 }
 

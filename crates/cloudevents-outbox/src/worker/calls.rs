@@ -1,6 +1,6 @@
 //! Calls of the store: at most one of each kind at a time, and again later where they fail.
 
-use super::{FIRST, Held, OutboxOptions, Tally};
+use super::{Held, OutboxOptions, Tally};
 use crate::{Claim, Claimed, Settled, Settlement, Store, Ticket, millis};
 use cloudevents_core::Error;
 use cloudevents_transport::binding::{connect::Backoff, later};
@@ -8,7 +8,10 @@ use futures_util::{future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::HashMap,
     mem,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -97,23 +100,14 @@ impl<S: Store> Calls<S> {
         }
     }
 
-    pub(super) fn claim(
-        &mut self,
-        room: usize,
-        bytes: usize,
-        rooms: impl Iterator<Item = (Arc<str>, usize)>,
-        options: &OutboxOptions,
-    ) {
-        if self.claiming.is_running || Instant::now() < self.claim_at {
-            return;
-        }
+    pub(super) fn can_claim(&self) -> bool {
+        !self.claiming.is_running && self.claim_at <= Instant::now()
+    }
+
+    /// Claims, where the pass over all targets is.
+    pub(super) fn claim(&mut self, mut claim: Claim) {
         self.claiming.is_running = true;
         self.has_news = false;
-        let mut claim = Claim::new(options.clock.now(), room, options.lease);
-        claim.bytes = bytes;
-        claim.per_target = options.per_target.clamp(1, FIRST);
-        claim.rooms = rooms.collect();
-        claim.rooms.sort_unstable();
         claim.after = self.pass.after.clone();
         let (store, until) = (Arc::clone(&self.store), millis::later(claim.now, claim.lease));
         self.running.push(Box::pin(async move { Done::Claimed(until, store.claim(claim).await) }));
@@ -125,7 +119,7 @@ impl<S: Store> Calls<S> {
         result: Result<Claimed, Error>,
         options: &OutboxOptions,
     ) -> Option<Claimed> {
-        let claimed = match self.claiming.ended(result, "messages are not claimed") {
+        let claimed = match self.claiming.ended(result, "messages are not claimed", &self.tally.away) {
             Ok(claimed) => claimed,
             Err(error) => {
                 self.claim_at = self.claiming.again();
@@ -174,7 +168,7 @@ impl<S: Store> Calls<S> {
         settlements: Vec<Settlement>,
         result: Result<Settled, Error>,
     ) -> (Vec<Settlement>, Vec<Arc<str>>) {
-        match self.settling.ended(result, "results are not recorded") {
+        match self.settling.ended(result, "results are not recorded", &self.tally.away) {
             Ok(settled) => {
                 let lost = settlements.len().saturating_sub(settled.valid);
                 Tally::add(&self.tally.lost_leases, u64::try_from(lost).unwrap_or(0));
@@ -209,7 +203,7 @@ impl<S: Store> Calls<S> {
 
     /// Returns the leases that were renewed.
     pub(super) fn renewed(&mut self, result: Result<Vec<Ticket>, Error>) -> Vec<Ticket> {
-        self.renewing.ended(result, "leases are not renewed").unwrap_or_else(|error| {
+        self.renewing.ended(result, "leases are not renewed", &self.tally.away).unwrap_or_else(|error| {
             self.renew_at = self.renew_at.min(self.renewing.again());
             self.fail(error);
             Vec::new()
@@ -238,7 +232,9 @@ impl<S: Store> Calls<S> {
     }
 
     pub(super) fn pruned(&mut self, result: Result<(usize, usize), Error>) {
-        match self.pruning.ended(result, "old messages are not given up or deleted") {
+        // It is not repeated soon, and holds nothing up.
+        let unnoted = AtomicU64::new(0);
+        match self.pruning.ended(result, "old messages are not given up or deleted", &unnoted) {
             Ok((given_up, deleted)) => {
                 if given_up > 0 {
                     tracing::warn!(
@@ -285,11 +281,19 @@ impl<S: Store> Calls<S> {
 }
 
 impl Kind {
-    fn ended<T>(&mut self, result: Result<T, Error>, what: &str) -> Result<T, Error> {
+    /// `away` counts kinds of calls whose last one failed.
+    fn ended<T>(&mut self, result: Result<T, Error>, what: &str, away: &AtomicU64) -> Result<T, Error> {
         self.is_running = false;
         match &result {
-            Ok(_) => self.failures = 0,
+            Ok(_) if self.failures > 0 => {
+                tracing::info!(failures = self.failures, "it works again: {what}");
+                self.forget(away);
+            }
+            Ok(_) => {}
             Err(error) => {
+                if self.failures == 0 {
+                    away.fetch_add(1, Ordering::Relaxed);
+                }
                 self.failures = self.failures.saturating_add(1);
                 tracing::warn!(%error, failures = self.failures, "{what}");
             }
@@ -297,9 +301,24 @@ impl Kind {
         result
     }
 
+    fn forget(&mut self, away: &AtomicU64) {
+        if std::mem::take(&mut self.failures) > 0 {
+            away.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// When to try again.
     fn again(&self) -> Instant {
         later(Instant::now(), Backoff::default().delay(self.failures))
+    }
+}
+
+/// What ends is not away any more.
+impl<S> Drop for Calls<S> {
+    fn drop(&mut self) {
+        for kind in [&mut self.claiming, &mut self.settling, &mut self.renewing] {
+            kind.forget(&self.tally.away);
+        }
     }
 }
 

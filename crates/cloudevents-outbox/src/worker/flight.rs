@@ -1,7 +1,10 @@
 //! One attempt.
 
-use super::{OutboxOptions, judge::Tried};
-use crate::{ClaimedMessage, Health, Route, Settlement, Step, Ticket};
+use super::{
+    OutboxOptions,
+    judge::{self, Tried},
+};
+use crate::{ClaimedMessage, Health, Route, Settlement, Step, Ticket, millis};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Outgoing, Receipt};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -13,6 +16,9 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
+/// When a message of a later release is looked at again: by a worker that can read it, one hopes.
+const LEFT: Duration = Duration::from_secs(5);
+
 /// A leased message, before its attempt, under way or behind another one.
 pub(super) struct Flight {
     pub(super) ticket: Ticket,
@@ -23,7 +29,7 @@ pub(super) struct Flight {
     /// The place at the target, once the attempt begins.
     pub(super) destination: Option<Box<str>>,
     pub(super) attempt: u32,
-    started: SystemTime,
+    pub(super) started: SystemTime,
     message: ClaimedMessage,
 }
 
@@ -54,13 +60,22 @@ impl Flight {
         }
     }
 
-    /// The message to send, or why it is dead.
-    pub(super) fn outgoing(&mut self, now: SystemTime) -> Result<Outgoing, Box<str>> {
+    /// The message to send, or what becomes of it instead: it is dead, or left to a worker of a later release.
+    pub(super) fn outgoing(&mut self, now: SystemTime, options: &OutboxOptions) -> Result<Outgoing, Step> {
         let message = &self.message;
         if message.expires.is_some_and(|expires| expires <= now) {
-            return Err(crate::EXPIRED.into());
+            return Err(Step::Dead(crate::EXPIRED.into()));
         }
-        let outgoing = message.outgoing(now).map_err(|error| super::judge::reason(&error))?;
+        let outgoing = message.outgoing(now).map_err(|error| {
+            if !error.is_temporary() {
+                return Step::Dead(judge::reason(&error));
+            }
+            tracing::warn!(target = %self.target, number = self.ticket.number, %error, "a message is left to a worker of a later release");
+            match judge::overdue(&self.tried(false, false), &error, LEFT, options, now) {
+                Some(reason) => Step::Dead(reason),
+                None => Step::Retry { due: millis::later(now, LEFT), counts: false },
+            }
+        })?;
         self.destination = outgoing.destination().map(Box::from);
         Ok(outgoing)
     }

@@ -15,8 +15,8 @@ pub use run::Run;
 pub(crate) use options::Tally;
 
 use crate::{
-    Claimed, Health, Route, Settlement, Step, Store, Ticket,
-    store::{IN_ORDER, most_refused},
+    Claim, Claimed, Health, Route, Settlement, Step, Store, Ticket,
+    store::{IN_ORDER, fits, most_refused},
 };
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
@@ -43,6 +43,8 @@ struct Worker<S, R> {
     /// What is leased and not settled.
     held: HashMap<Ticket, Held>,
     bytes: usize,
+    /// One message that is larger than half of what was left then, and does not count.
+    oversize: Option<Ticket>,
     /// Targets with leased messages, and some that had.
     targets: HashMap<Arc<str>, Busy>,
     /// When to try the next message in order of these targets, behind refused ones: its sender held it back.
@@ -61,6 +63,10 @@ struct Worker<S, R> {
 /// beginning takes few places.
 const FIRST: usize = 4;
 
+/// The places that targets hold together which have delivered nothing yet: an eighth of all, and a few. Beyond that, each of them has one.
+const UNPROVEN: usize = 8;
+const FEW: usize = 16;
+
 /// The number of targets that the worker remembers while it holds no message of them and their senders do not wait.
 const IDLE: usize = 1024;
 
@@ -70,8 +76,9 @@ const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// A leased message.
 struct Held {
-    /// The size of its text.
+    /// The size of its text, as far as it counts.
     size: usize,
+    ordered: bool,
     /// When the lease ends, as far as this worker knows.
     until: SystemTime,
 }
@@ -79,6 +86,9 @@ struct Held {
 /// A target with leased messages, or that had some.
 struct Busy {
     held: usize,
+    /// How many of those are in order, and whether more of them may be due: they can be claimed when these are settled.
+    in_line: usize,
+    has_more: bool,
     /// How many messages may be held.
     window: usize,
     health: Health,
@@ -107,6 +117,8 @@ impl Busy {
         let (behind, refused) = (VecDeque::new(), Vec::new());
         Self {
             held: 0,
+            in_line: 0,
+            has_more: false,
             window: FIRST,
             health: Health::default(),
             held_back_until: None,
@@ -124,6 +136,11 @@ impl Busy {
     /// or the sender holds back.
     fn is_resting(&self, now: SystemTime) -> bool {
         (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back()
+    }
+
+    /// Whether it has delivered something since it last failed.
+    fn is_proven(&self) -> bool {
+        self.window > FIRST
     }
 
     fn is_held_back(&self) -> bool {
@@ -147,6 +164,7 @@ pub(crate) async fn run<S: Store, R: Route>(
         flights: FuturesUnordered::new(),
         held: HashMap::new(),
         bytes: 0,
+        oversize: None,
         targets: HashMap::new(),
         resumes: HashMap::new(),
         forget_at: IDLE,
@@ -181,22 +199,48 @@ pub(crate) async fn run<S: Store, R: Route>(
 impl<S: Store, R: Route> Worker<S, R> {
     fn start_calls(&mut self) {
         if self.drain_until.is_none() {
-            let room = self.options.in_flight.messages.max(1).saturating_sub(self.held.len());
-            let bytes = self.options.in_flight.bytes.max(1).saturating_sub(self.bytes);
-            if room > 0 && bytes > 0 {
-                let most = self.options.per_target.max(1);
-                let now = self.options.clock.now();
-                let rooms = self.targets.iter().map(|(target, busy)| {
-                    let window = if busy.is_resting(now) { 0 } else { busy.window.min(most) };
-                    (Arc::clone(target), window.saturating_sub(busy.held))
-                });
-                self.calls.claim(room, bytes, rooms, &self.options);
+            if self.calls.can_claim() && self.has_room() {
+                let claim = self.next_claim();
+                self.calls.claim(claim);
             }
             let held_back = self.targets.iter().filter(|(_, busy)| busy.was_held_back());
             self.calls.prune(held_back.map(|(target, _)| Arc::clone(target)), &self.options);
         }
         self.calls.settle(&self.options);
         self.calls.renew(&self.held, &self.options);
+    }
+
+    fn has_room(&self) -> bool {
+        self.held.len() < self.options.in_flight.messages.max(1)
+            && self.bytes < self.options.in_flight.bytes.max(1)
+    }
+
+    /// What to claim. Targets that have delivered nothing yet, or have failed since, hold few places together, and one each beyond that:
+    /// they may all hang.
+    fn next_claim(&self) -> Claim {
+        let messages = self.options.in_flight.messages.max(1);
+        let most = self.options.per_target.max(1);
+        let now = self.options.clock.now();
+        let unproven = self.targets.values().filter(|busy| !busy.is_proven()).map(|busy| busy.held);
+        let unproven: usize = unproven.fold(0, usize::saturating_add);
+        let together = messages.div_ceil(UNPROVEN).max(FEW).saturating_sub(unproven);
+        let rooms = self.targets.iter().map(|(target, busy)| {
+            let is_full = together == 0 && busy.held > 0 && !busy.is_proven();
+            let window = if is_full || busy.is_resting(now) { 0 } else { busy.window.min(most) };
+            (Arc::clone(target), window.saturating_sub(busy.held))
+        });
+        let mut claim = Claim::new(now, messages.saturating_sub(self.held.len()), self.options.lease);
+        claim.bytes = self.free_bytes();
+        claim.may_exceed = self.oversize.is_none();
+        claim.per_target = self.options.per_target.clamp(1, FIRST);
+        claim.together = together;
+        claim.rooms = rooms.collect();
+        claim.rooms.sort_unstable();
+        claim
+    }
+
+    fn free_bytes(&self) -> usize {
+        self.options.in_flight.bytes.max(1).saturating_sub(self.bytes)
     }
 
     fn is_drained(&self) -> bool {
@@ -207,9 +251,7 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     fn next_time(&self) -> Instant {
-        let can_claim = self.drain_until.is_none()
-            && self.held.len() < self.options.in_flight.messages.max(1)
-            && self.bytes < self.options.in_flight.bytes.max(1);
+        let can_claim = self.drain_until.is_none() && self.has_room();
         let next = self.calls.next_time(can_claim, !self.held.is_empty());
         self.resumes.values().copied().chain(self.drain_until).fold(next, Instant::min)
     }
@@ -298,18 +340,30 @@ impl<S: Store, R: Route> Worker<S, R> {
     fn accept(&mut self, claimed: Claimed, until: SystemTime) {
         let now = self.options.clock.now();
         let mut before: Option<Arc<str>> = None;
+        // They begin when those behind them are known: the first one may have to wait, and these with it.
+        let mut lines = Vec::new();
         for message in claimed.messages {
             // Of a target in an outage, the first message has the right to try it.
             let is_first = before.as_ref() != Some(&message.target);
             before = Some(Arc::clone(&message.target));
-            let size = message.body.len();
-            self.held.insert(message.ticket, Held { size, until });
+            let (size, ordered) = (message.body.len(), message.ordered);
+            let size = match fits(size, self.free_bytes()) || self.oversize.is_some() {
+                true => size,
+                false => {
+                    self.oversize = Some(message.ticket);
+                    0
+                }
+            };
+            self.held.insert(message.ticket, Held { size, ordered, until });
             self.bytes = self.bytes.saturating_add(size);
             let busy = self.targets.entry(Arc::clone(&message.target)).or_insert_with(Busy::new);
             if busy.held == 0 {
                 busy.health = message.health.clone();
             }
             busy.held = busy.held.saturating_add(1);
+            if ordered {
+                (busy.in_line, busy.has_more) = (busy.in_line.saturating_add(1), claimed.has_more);
+            }
             // A claim that was under way when the target requested a pause.
             let is_resting = busy.is_resting(now);
             let flight = Flight::new(message, is_first, now);
@@ -321,10 +375,13 @@ impl<S: Store, R: Route> Worker<S, R> {
                 if flight.ordered {
                     busy.refused_until = until.checked_sub(self.options.attempt_timeout);
                     busy.row = most_refused(busy.health.pauses.max(flight.attempt)).max(IN_ORDER);
+                    lines.push(flight);
+                } else {
+                    self.start(flight);
                 }
-                self.start(flight);
             }
         }
+        lines.into_iter().for_each(|first| self.start(first));
     }
 
     /// Starts an attempt, and for messages in order that cannot be tried the next one. After the end of its lease, another worker may have
@@ -340,19 +397,23 @@ impl<S: Store, R: Route> Worker<S, R> {
                 }
                 return;
             }
-            match flight.outgoing(now) {
+            match flight.outgoing(now, &self.options) {
                 Ok(outgoing) => {
                     let route = Arc::clone(&self.route);
                     self.flights.push(flight.begin(outgoing, route, &self.options));
                 }
-                Err(reason) => {
-                    if flight.ordered {
+                Err(step) => {
+                    let is_dead = matches!(step, Step::Dead(_));
+                    if flight.ordered && is_dead {
                         next = self.next_in_order(&flight.target);
                     }
                     if let Some(next) = &mut next {
                         next.probes = flight.probes.take();
                     }
-                    self.settle(flight.untried(Step::Dead(reason)));
+                    match is_dead {
+                        true => self.settle(flight.untried(step)),
+                        false => self.calls.settlements.push(flight.untried(step)),
+                    }
                     if flight.ordered && next.is_none() {
                         self.release_behind(&flight.target, None);
                     }
@@ -391,11 +452,11 @@ impl<S: Store, R: Route> Worker<S, R> {
         let now = self.options.clock.now();
         let random = flight.random();
         let landed = Instant::now();
-        let is_suspect = self.suspects.is_proven(&flight.target, number, begun, landed);
+        let is_suspect = self.suspects.is_proven(&flight, begun, landed);
         let tried = flight.tried(is_own_fault, is_suspect);
         let step = judge::judge(&tried, &result, &mut busy.health, &self.options, now, random);
         busy.window = match step {
-            Step::Delivered => busy.window.saturating_add(1).min(self.options.per_target.max(FIRST)),
+            Step::Delivered => busy.window.saturating_add(1).min(self.options.per_target.max(FIRST + 1)),
             Step::Retry { .. } => FIRST,
             _ => busy.window,
         };
@@ -547,11 +608,17 @@ impl<S: Store, R: Route> Worker<S, R> {
 
     /// Forgets a message that is settled.
     fn let_go(&mut self, settlement: &Settlement) {
-        if let Some(held) = self.held.remove(&settlement.ticket) {
-            self.bytes = self.bytes.saturating_sub(held.size);
-        }
+        let held = self.held.remove(&settlement.ticket);
+        self.bytes = self.bytes.saturating_sub(held.as_ref().map_or(0, |held| held.size));
+        self.oversize.take_if(|oversize| *oversize == settlement.ticket);
         if let Some(busy) = self.targets.get_mut(&*settlement.target) {
             busy.held = busy.held.saturating_sub(1);
+            if held.is_some_and(|held| held.ordered) {
+                busy.in_line = busy.in_line.saturating_sub(1);
+                if busy.in_line == 0 && std::mem::take(&mut busy.has_more) {
+                    self.calls.claim_soon();
+                }
+            }
             if busy.held == 0 && busy.window <= FIRST && !busy.is_held_back() {
                 self.targets.remove(&*settlement.target);
             } else if self.targets.len() > self.forget_at {

@@ -135,6 +135,8 @@ pub(crate) struct Tally {
     pub(crate) dead: AtomicU64,
     pub(crate) pauses: AtomicU64,
     pub(crate) lost_leases: AtomicU64,
+    /// The number of workers, and of their kinds of calls, whose last call of the store failed.
+    pub(crate) away: AtomicU64,
 }
 
 impl Tally {

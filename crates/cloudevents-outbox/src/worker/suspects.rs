@@ -1,7 +1,11 @@
 //! Messages that were refused for a reason that may concern all messages: a wrong token, for example.
 
 use super::flight::Flight;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time::Instant;
 
 /// The most messages that are remembered. With more, a message is refused once more before it is a dead letter.
@@ -20,6 +24,8 @@ pub(super) struct Suspects {
 }
 
 struct Suspect {
+    /// When the message was due at first. Another one may get its number, where the store has lost its last transactions.
+    started: SystemTime,
     destination: Option<Box<str>>,
     /// The last refusal at the place, of this message or of another one.
     refused: Instant,
@@ -41,9 +47,9 @@ enum Evidence {
 impl Suspects {
     /// Whether a refusal of this message now, in an attempt that was begun at this time, is its own fault, because its place had accepted a
     /// message then, which was begun after the last refusal: a moment ago, or also after this one was refused before that.
-    pub(super) fn is_proven(&self, target: &str, number: u64, begun: Instant, now: Instant) -> bool {
-        let suspect = self.targets.get(target).and_then(|target| target.get(&number));
-        suspect.is_some_and(|suspect| {
+    pub(super) fn is_proven(&self, flight: &Flight, begun: Instant, now: Instant) -> bool {
+        let suspect = self.targets.get(&flight.target).and_then(|target| target.get(&flight.ticket.number));
+        suspect.filter(|suspect| suspect.started == flight.started).is_some_and(|suspect| {
             suspect.accepted.is_some_and(|(first, last)| {
                 let is_fresh = now.saturating_duration_since(last) <= FRESH;
                 first <= begun && (is_fresh || suspect.evidence == Evidence::RefusedAlone)
@@ -72,7 +78,11 @@ impl Suspects {
             (suspect.accepted, suspect.refused) = (None, now);
         }
         let before = suspects.len();
+        if suspects.get(&number).is_some_and(|suspect| suspect.started != flight.started) {
+            suspects.remove(&number);
+        }
         suspects.entry(number).or_insert_with(|| Suspect {
+            started: flight.started,
             destination: destination.clone(),
             refused: now,
             accepted: None,

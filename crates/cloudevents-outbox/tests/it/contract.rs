@@ -34,6 +34,8 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     targets_take_turns(open().await).await;
     a_claim_covers_any_number_of_targets(open().await).await;
     claims_are_bounded_by_bytes(open().await).await;
+    large_messages_leave_room_for_small_ones(open().await).await;
+    targets_get_one_message_each_where_many_have_delivered_nothing(open().await).await;
     messages_in_order_wait_for_each_other(open().await).await;
     paused_and_disabled_targets_are_skipped(open().await).await;
     one_message_tries_a_target_in_an_outage(open().await).await;
@@ -157,7 +159,8 @@ async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
     assert_eq!(ids(&first), ["1"]);
     assert!(claim(&store, at(59), 10).await.is_empty());
     let second = claim(&store, at(60), 10).await;
-    assert_eq!((second[0].ticket.number, second[0].attempt), (first[0].ticket.number, 2));
+    // A claim of a worker that died is no attempt.
+    assert_eq!((second[0].ticket.number, second[0].attempt), (first[0].ticket.number, 1));
     // The first worker comes too late.
     let late = settlement(&first[0], Step::Delivered);
     assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap().valid, 0);
@@ -272,6 +275,55 @@ async fn claims_are_bounded_by_bytes(store: impl Store) {
     // One message always fits.
     request.bytes = 1;
     assert_eq!(ids(&store.claim(request).await.unwrap().messages), ["4"]);
+}
+
+async fn large_messages_leave_room_for_small_ones(store: impl Store) {
+    let large = |id: u64| {
+        let mut large = message_in_order("a", id, at(0));
+        large.body.push_str(&" ".repeat(10_000));
+        large
+    };
+    let small = message("b", 9, at(0));
+    let (large, size) = ([1, 2, 3, 4].map(large), 10_000 + message("a", 1, at(0)).body.len());
+    store.enqueue(large.into_iter().chain([small.clone()]).collect()).await.unwrap();
+    let mut request = Claim::new(at(0), 10, MINUTE);
+    (request.bytes, request.may_exceed) = (size * 2 - 1, false);
+    let claimed = store.claim(request.clone()).await.unwrap();
+    assert_eq!((ids(&claimed.messages), claimed.has_more, claimed.next), (vec!["9".into()], true, None));
+    // A small one in order does not pass a large one.
+    let small = message_in_order("a", 10, at(0));
+    store.enqueue(vec![small, message("b", 11, at(0))]).await.unwrap();
+    request.bytes = size * 3;
+    assert_eq!(ids(&store.claim(request.clone()).await.unwrap().messages), ["1", "2", "11"]);
+}
+
+async fn targets_get_one_message_each_where_many_have_delivered_nothing(store: impl Store) {
+    let of = |target: &str| {
+        let in_order = (1..=4).map(|id| message_in_order(target, id, at(0)));
+        in_order.chain((5..=9).map(|id| message(target, id, at(0)))).collect::<Vec<_>>()
+    };
+    let targets = ["a", "b", "c", "d"];
+    store.enqueue(targets.into_iter().flat_map(of).collect()).await.unwrap();
+    let mut request = Claim::new(at(0), 100, MINUTE);
+    (request.together, request.per_target, request.rooms) = (3, 4, vec![("c".into(), 6)]);
+    let claimed = store.claim(request.clone()).await.unwrap();
+    let of = |messages: &[ClaimedMessage], target: &str| {
+        let of_target: Vec<ClaimedMessage> =
+            messages.iter().filter(|message| *message.target == *target).cloned().collect();
+        ids(&of_target)
+    };
+    let found = targets.map(|target| of(&claimed.messages, target));
+    let expected: [&[&str]; 4] =
+        [&["1", "2", "3", "5", "6"], &["1"], &["1", "2", "3", "5", "6", "7"], &["1"]];
+    assert_eq!(
+        (found, claimed.has_more),
+        (expected.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()), true)
+    );
+    // The first one was claimed before: if it is refused, the next ones show whose fault that is.
+    let first = claimed.messages.iter().find(|message| &*message.target == "d").unwrap();
+    settle(&store, first, Step::Retry { due: at(1), counts: true }, at(1)).await;
+    (request.now, request.together) = (at(1), 0);
+    assert_eq!(of(&store.claim(request).await.unwrap().messages, "d"), ["1", "2", "3"]);
 }
 
 async fn messages_in_order_wait_for_each_other(store: impl Store) {

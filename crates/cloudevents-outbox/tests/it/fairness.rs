@@ -1,6 +1,6 @@
 //! A target that hangs delays no other target.
 
-use crate::tools::{MINUTE, SECOND, event, id, sender, tokio_clock};
+use crate::tools::{Arrived, MINUTE, SECOND, event, id, sender, tokio_clock};
 use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
@@ -99,6 +99,78 @@ async fn thirty_targets_that_hang_delay_no_other() {
     let after = p99(&latencies(2000, 30).await);
     println!("2000 targets: p99 {before:?}; while 30 of them hang {after:?}");
     assert!(after <= before.mul_f64(1.1), "{before:?} {after:?}");
+}
+
+/// More than the places of a worker, with four for each.
+#[tokio::test(start_paused = true)]
+async fn four_hundred_targets_that_hang_delay_no_other() {
+    const GOOD: usize = 10;
+    const EACH: usize = 20;
+    for in_order in [false, true] {
+        let outbox = Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(tokio_clock());
+        let entry = |target: String, id: usize| {
+            let entry = Entry::new(target, event(id));
+            if in_order { entry.in_order() } else { entry }
+        };
+        let hanging = (0..400).flat_map(|target| (0..8).map(move |id| (format!("hangs{target}"), id)));
+        let good = (0..GOOD).flat_map(|target| (0..EACH).map(move |id| (format!("works{target}"), id)));
+        let entries = hanging.chain(good).map(|(target, id)| entry(target, id));
+        outbox.enqueue_all(entries).await.unwrap();
+        let (begin, arrived) = (Instant::now(), Arrived::default());
+        let (hangs, works) = (sender(|_: Outgoing| std::future::pending()), arrived.sender());
+        let route = move |target: Arc<str>| {
+            let sender: Sender = if target.starts_with("hangs") { hangs.clone() } else { works.clone() };
+            async move { Ok(sender) }
+        };
+        let mut options = OutboxOptions::default();
+        (options.clock, options.drain) = (tokio_clock(), SECOND);
+        drop(outbox.run(route, options).until(arrived.until(GOOD * EACH)).await);
+        let latencies: Vec<Duration> = arrived.times().into_iter().map(|(_, at)| at - begin).collect();
+        let p99 = p99(&latencies);
+        println!("400 targets hang, in order: {in_order}; p99 {p99:?}");
+        assert!(p99 <= 5 * SECOND, "{p99:?}, in order: {in_order}");
+    }
+}
+
+/// Small messages to twenty targets, while one has large ones: a target that is as fast as it can, and one that hangs.
+#[tokio::test(start_paused = true)]
+async fn bytes_of_one_target_delay_no_other() {
+    const SMALL: usize = 20;
+    for (hangs, number, size) in [(false, 100, 4096), (true, 4, 16_384), (true, 1, 100_000)] {
+        let outbox = Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(tokio_clock());
+        let large = |id: usize| {
+            let event = cloudevents_core::Event::builder().id(format!("large {id}")).source("/s").ty("t");
+            Entry::new("a", event.text("x".repeat(size)).build().unwrap())
+        };
+        outbox.enqueue_all((0..number).map(large)).await.unwrap();
+        outbox.enqueue_all((0..SMALL).map(|id| Entry::new(format!("b{id}"), event(id)))).await.unwrap();
+        let (begin, arrived) = (Instant::now(), Arrived::default());
+        let peer = {
+            let arrived = arrived.clone();
+            sender(move |outgoing| {
+                let arrived = arrived.clone();
+                async move {
+                    if hangs && id(&outgoing).starts_with("large") {
+                        std::future::pending::<()>().await;
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                    arrived.note(&outgoing);
+                    Ok(Receipt::new())
+                }
+            })
+        };
+        let mut options = OutboxOptions::default();
+        (options.clock, options.drain, options.in_flight.bytes) = (tokio_clock(), SECOND, 65_536);
+        let all = SMALL + if hangs { 0 } else { number };
+        let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+        drop(outbox.run(route, options).until(arrived.until(all)).await);
+        let small = arrived.times().into_iter().filter(|(id, _)| !id.starts_with("large"));
+        let latest = small.map(|(_, at)| at - begin).max().unwrap();
+        println!("{number} messages of {size} bytes, hangs: {hangs}; the last small one after {latest:?}");
+        assert!(latest <= SECOND, "{latest:?}, {number} of {size}, hangs: {hangs}");
+        // Nor do the small ones delay the large ones for long.
+        assert!(begin.elapsed() < 10 * SECOND, "{:?}", begin.elapsed());
+    }
 }
 
 /// A target with a backlog of any size waits for its own messages only.

@@ -11,6 +11,7 @@
 mod contract;
 #[cfg(unix)]
 mod descriptors;
+mod failover;
 mod fairness;
 mod held_back;
 mod kill;

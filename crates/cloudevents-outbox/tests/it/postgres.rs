@@ -1,7 +1,7 @@
 //! The store in a real PostgreSQL server, which `.ci/brokers/postgres` starts. Each store has a schema of its own.
 
 use crate::{
-    contract, kill,
+    contract, failover, kill,
     tools::{Arrived, at, event, message},
 };
 use cloudevents_core::{ErrorKind, Event};
@@ -29,6 +29,9 @@ use tokio_postgres::{Client, Config, NoTls};
 
 /// The URL of the server.
 const URL: &str = "CE_TEST_POSTGRES_URL";
+
+/// The URL of a pooler of its connections.
+const POOLER: &str = "CE_TEST_PGBOUNCER_URL";
 
 /// The schema for the child that is killed.
 const SCHEMA: &str = "CE_TEST_KILL_SCHEMA";
@@ -210,6 +213,30 @@ async fn a_killed_program_loses_nothing_in_postgres() {
     }
 }
 
+async fn lose(schema: &str, lost: &str) {
+    let client = client(schema).await;
+    client.batch_execute(lost).await.unwrap();
+    if lost == failover::NO_MESSAGES {
+        client.batch_execute("ALTER TABLE ce_outbox ALTER number RESTART").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_failover_of_postgres_forgets_tickets() {
+    if there_is_one() {
+        let schema = schema().await;
+        failover::old_tickets_are_void(store(&schema).await, async |lost| lose(&schema, lost).await).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_new_after_a_failover_of_postgres_is_sent() {
+    if there_is_one() {
+        let schema = schema().await;
+        failover::what_is_new_is_sent(store(&schema).await, async |lost| lose(&schema, lost).await).await;
+    }
+}
+
 #[tokio::test]
 async fn tables_are_created_once() {
     if !there_is_one() {
@@ -347,6 +374,106 @@ async fn a_worker_outlives_its_connections() {
     outbox.run(route, options).until(cutting).await.unwrap();
     let distinct: std::collections::BTreeSet<_> = arrived.ids().into_iter().collect();
     assert_eq!(distinct.len(), EVENTS);
+}
+
+/// What an operator repairs is waited for, and the worker is not ready meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_outlives_what_an_operator_repairs() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    drop(store(&schema).await);
+    let operator = client(&schema).await;
+    let grant = format!(
+        "CREATE ROLE {schema} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {schema}; GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {schema}"
+    );
+    operator.batch_execute(&grant).await.unwrap();
+    let mut config = config(&schema);
+    config.user(&schema).application_name(&format!("{schema}_worker"));
+    let outbox = Outbox::new(PostgresStore::connect(config.clone(), NoTls).await.unwrap());
+    let ended = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{schema}_worker'"
+    );
+    let faults = [
+        (format!("ALTER ROLE {schema} NOLOGIN; {ended}"), format!("ALTER ROLE {schema} LOGIN")),
+        (format!("REVOKE ALL ON ce_outbox FROM {schema}"), format!("GRANT ALL ON ce_outbox TO {schema}")),
+        (
+            "ALTER TABLE ce_outbox RENAME TO elsewhere".to_owned(),
+            "ALTER TABLE elsewhere RENAME TO ce_outbox".to_owned(),
+        ),
+    ];
+    let arrived = Arrived::default();
+    let repairing = async {
+        let (mut number, patience) = (0, Duration::from_secs(30));
+        for (fault, repair) in faults {
+            operator.batch_execute(&fault).await.unwrap();
+            let noticing = async {
+                while outbox.is_ready() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            };
+            timeout(patience, noticing).await.expect(&fault);
+            // A program that opens its store then has a wrong configuration, as far as anyone can say.
+            if fault.contains("NOLOGIN") {
+                let refused = PostgresStore::connect(config.clone(), NoTls).await.unwrap_err();
+                assert_eq!((refused.kind(), refused.is_temporary()), (ErrorKind::Refused, false));
+            }
+            operator.batch_execute(&repair).await.unwrap();
+            number += 1;
+            while outbox.enqueue(Entry::new("a", event(number))).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+            timeout(patience, arrived.until(number)).await.expect(&repair);
+            assert!(outbox.is_ready(), "{repair}");
+        }
+    };
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(repairing).await.unwrap();
+    assert_eq!(arrived.len(), 3);
+    let drop = format!("DROP OWNED BY {schema}; DROP ROLE {schema}");
+    operator.batch_execute(&drop).await.unwrap();
+}
+
+/// PgBouncer gives each transaction another session, in transaction mode and with several sessions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_may_give_each_transaction_another_session() {
+    if !there_is_one() {
+        return;
+    }
+    let Ok(pooler) = env::var(POOLER) else {
+        println!("SKIPPED: {POOLER} is not set; .ci/brokers/postgres sets it where pgbouncer is installed");
+        return;
+    };
+    let direct = database("pooled", "").await;
+    let mut config: Config = pooler.parse().unwrap();
+    config.dbname(direct.get_dbname().unwrap());
+    // All sessions of the pooler are there, and take turns.
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("BEGIN").await.unwrap();
+        held.push(client);
+    }
+    for client in &held {
+        client.batch_execute("COMMIT").await.unwrap();
+    }
+    for _ in 0..5 {
+        let many = (0..8).map(|_| PostgresStore::connect(config.clone(), NoTls));
+        for opened in futures_util::future::join_all(many).await {
+            opened.unwrap();
+        }
+        PostgresStore::connect_existing(config.clone(), NoTls).await.unwrap();
+    }
+    let outbox = Outbox::new(PostgresStore::connect(config, NoTls).await.unwrap());
+    let arrived = Arrived::default();
+    outbox.enqueue_all((0..100).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(arrived.until(100)).await.unwrap();
+    assert_eq!(outbox.counts().await.unwrap().pending, 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What is particular to SQLite: statements for many rows, and transactions that calls share.
 
-use crate::tools::{at, message};
-use cloudevents_outbox::{Claim, Health, Query, Store, rusqlite041::SqliteStore};
+use crate::tools::{Arrived, at, event, message};
+use cloudevents_outbox::{
+    Claim, Entry, Health, Outbox, OutboxOptions, Query, Store, rusqlite041::SqliteStore,
+};
 
 /// More than a statement inserts.
 const MANY: usize = 45;
@@ -144,6 +146,32 @@ async fn a_full_disk_undoes_exactly_the_calls_that_fail() {
         expected.len() > 20,
         "a call that needs little room does not fail with one that needs much: {expected:?}"
     );
+}
+
+/// What an operator repairs is waited for: a table that has another name for a moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_outlives_what_an_operator_repairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let outbox = Outbox::new(SqliteStore::open(&path).unwrap());
+    let operator = rusqlite::Connection::open(&path).unwrap();
+    operator.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+    let arrived = Arrived::default();
+    let repairing = async {
+        operator.execute_batch("ALTER TABLE ce_outbox RENAME TO elsewhere").unwrap();
+        while outbox.is_ready() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        outbox.enqueue(Entry::new("a", event(1))).await.unwrap_err();
+        operator.execute_batch("ALTER TABLE elsewhere RENAME TO ce_outbox").unwrap();
+        outbox.enqueue(Entry::new("a", event(2))).await.unwrap();
+        arrived.until(1).await;
+        assert!(outbox.is_ready());
+    };
+    let peer = arrived.sender();
+    let route = move |_: std::sync::Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(repairing).await.unwrap();
+    assert_eq!(arrived.ids(), ["2"]);
 }
 
 /// Several processes of a service may start at once.

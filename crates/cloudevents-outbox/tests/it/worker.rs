@@ -266,7 +266,7 @@ async fn a_text_that_is_no_message_is_a_dead_letter() {
     let (outbox, arrived) = (outbox(), Arrived::default());
     let mut messages = Vec::new();
     for (id, body) in
-        [r#"{"v":2}"#, "", r#"{"v":1}"#, r#"{"v":1,"document":["json",false,"%"]}"#].iter().enumerate()
+        [r#"{"v":0}"#, "", r#"{"v":1}"#, r#"{"v":1,"document":["json",false,"%"]}"#].iter().enumerate()
     {
         let mut message = Entry::new("a", event(id)).in_order().encode(at(0)).unwrap();
         message.body = (*body).to_owned();
@@ -277,7 +277,77 @@ async fn a_text_that_is_no_message_is_a_dead_letter() {
     outbox.run(to([("a", arrived.sender())]), options()).until(done(&outbox)).await.unwrap();
     let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
     assert_eq!((dead.len(), arrived.ids()), (4, vec!["good".to_owned()]));
-    assert!(dead[0].reason.as_deref().unwrap().contains("version 2"), "{:?}", dead[0].reason);
+    assert!(dead[0].reason.as_deref().unwrap().contains("version 0"), "{:?}", dead[0].reason);
+}
+
+/// A newer worker has written it, or a newer program, while this one still runs.
+#[tokio::test(start_paused = true)]
+async fn a_text_of_a_later_release_is_left_to_a_worker_that_reads_it() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let later = |in_order: bool| {
+        let entry = Entry::new(if in_order { "in order" } else { "apart" }, event("later"));
+        let mut message = if in_order { entry.in_order() } else { entry }.encode(at(0)).unwrap();
+        message.body = message.body.replacen("\"v\":1", "\"v\":2,\"event\":7,\"new\":[]", 1);
+        message
+    };
+    let numbers = outbox.store().enqueue([false, true].map(later).to_vec()).await.unwrap();
+    outbox.enqueue(Entry::new("in order", event("behind")).in_order()).await.unwrap();
+    enqueue(&outbox, "apart", 0..1).await;
+    let mut options = options();
+    options.retry = options.retry.with_attempts(2).with_deadline(60 * MINUTE);
+    let route = || to([("apart", arrived.sender()), ("in order", arrived.sender())]);
+    let looking = async {
+        sleep(10 * MINUTE).await;
+        let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+        assert!(dead.is_empty(), "{dead:?}");
+        assert_eq!(arrived.ids(), ["0"]);
+        for number in numbers {
+            assert!(outbox.attempts(number).await.unwrap().is_empty());
+        }
+    };
+    outbox.run(route(), options.clone()).until(looking).await.unwrap();
+    // Where no such worker comes, the deadline is the end.
+    outbox.run(route(), options).until(done(&outbox)).await.unwrap();
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    let reasons: Vec<_> = dead.iter().filter_map(|record| record.reason.as_deref()).collect();
+    assert!(reasons.len() == 2 && reasons.iter().all(|reason| reason.contains("version 2")), "{reasons:?}");
+    assert_eq!(arrived.ids(), ["0", "behind"]);
+}
+
+/// A program that is stopped by force again and again, before its target has responded.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_uses_up_no_attempts() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..1).await;
+    let mut options = options();
+    options.retry = options.retry.with_attempts(3);
+    for _ in 0..5 {
+        let hangs = sender(|_: Outgoing| std::future::pending());
+        tokio::select! {
+            ended = outbox.run(to([("a", hangs)]), options.clone()) => panic!("{ended:?}"),
+            () = sleep(SECOND) => {}
+        }
+        sleep(options.lease).await;
+    }
+    let peer = fails_first(2, Error::new(ErrorKind::Refused).with_temporary(true), &arrived);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!(arrived.ids(), ["0"]);
+}
+
+/// It does not wait for the next look between the groups of messages that it claims.
+#[tokio::test(start_paused = true)]
+async fn messages_in_order_go_as_fast_as_their_target_answers() {
+    for apart in [0, 50] {
+        let (outbox, arrived) = (outbox(), Arrived::default());
+        let in_order = (0..1000).map(|id| Entry::new("a", event(id)).in_order());
+        let apart = (1000..1000 + apart).map(|id| Entry::new("a", event(id)));
+        let entries: Vec<_> = in_order.chain(apart).collect();
+        let number = entries.len();
+        outbox.enqueue_all(entries).await.unwrap();
+        let begin = Instant::now();
+        outbox.run(to([("a", arrived.sender())]), options()).until(arrived.until(number)).await.unwrap();
+        assert!(begin.elapsed() < SECOND, "{:?}", begin.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,6 +572,30 @@ async fn draining_ends_though_the_store_does_not_answer() {
     // The deadline, and the calls that have begun before it.
     assert!(begin.elapsed() <= 61 * SECOND, "{:?}", begin.elapsed());
     assert!(ended.detail().contains("4 messages were not settled within 30s"), "{ended}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_is_ready_while_it_reaches_its_store() {
+    let (inner, arrived) = (SqliteStore::in_memory().unwrap(), Arrived::default());
+    let broken = Arc::new(AtomicBool::new(false));
+    let error = Error::new(ErrorKind::Refused).with_temporary(true);
+    let outbox = Outbox::new(Flaky { inner, broken: Arc::clone(&broken), error, takes: Duration::ZERO });
+    let breaking = async {
+        sleep(SECOND).await;
+        assert!(outbox.is_ready());
+        broken.store(true, Ordering::Relaxed);
+        sleep(MINUTE).await;
+        assert!(!outbox.is_ready());
+        broken.store(false, Ordering::Relaxed);
+        enqueue(&outbox, "a", 0..1).await;
+        arrived.until(1).await;
+        assert!(outbox.is_ready());
+        broken.store(true, Ordering::Relaxed);
+        sleep(MINUTE).await;
+        assert!(!outbox.is_ready());
+    };
+    drop(outbox.run(to([("a", arrived.sender())]), options()).until(breaking).await);
+    assert!(outbox.is_ready(), "no worker is left");
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,14 +68,13 @@ impl Tables {
     fn lease(&mut self, claim: &Claim, worker: usize, number: u64, health: &Health) -> ClaimedMessage {
         let row = self.rows.get_mut(&number).unwrap();
         row.claims += 1;
-        row.attempts += 1;
         row.due = claim.now + claim.lease;
         row.leases.insert(worker, row.due);
         ClaimedMessage {
             ticket: Ticket { number, claim: row.claims },
             target: Arc::from(&*row.message.target),
             ordered: row.message.ordered,
-            attempt: row.attempts,
+            attempt: row.attempts + 1,
             started: row.started,
             expires: row.message.expires,
             health: health.clone(),
@@ -122,8 +121,12 @@ impl Tables {
                 numbers.truncate(if turn { 0 } else { numbers.len() });
                 places = usize::from(turn);
             }
+            let line = numbers.len();
             numbers.extend(rest.into_iter().map(|(_, number)| number).take(places));
-            claimed.has_more |= numbers.len() >= if is_outage { room.min(1) } else { room };
+            claimed.has_more |= match is_outage || room == 0 {
+                true => numbers.len() >= room.min(1),
+                false => line >= most.min(left) || numbers.len() - line >= places,
+            };
             for number in numbers {
                 let message = self.lease(claim, worker, number, &health);
                 claimed.messages.push(message);
@@ -147,9 +150,9 @@ impl Tables {
                     Step::Delivered => row.state = State::Delivered,
                     Step::Dead(reason) => (row.state, row.reason) = (State::Dead, reason.clone()),
                     Step::Retry { due, counts } => {
-                        (row.due, row.attempts) = (*due, row.attempts - u32::from(!counts));
+                        (row.due, row.attempts) = (*due, row.attempts + u32::from(*counts));
                     }
-                    _ => (row.due, row.attempts) = (now, row.attempts - 1),
+                    _ => row.due = now,
                 }
                 row.claims += 1;
                 world.settled(settlement.ticket.number, row);
