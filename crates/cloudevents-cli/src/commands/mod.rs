@@ -3,6 +3,7 @@
 mod bridge;
 mod completions;
 mod conformance;
+mod dropped;
 mod listen;
 mod man;
 mod refusals;

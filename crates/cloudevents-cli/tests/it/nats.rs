@@ -1,6 +1,6 @@
 //! `ce send` and `ce listen` with a NATS server in this process.
 
-use crate::program::{GOOD, Listener, ce_with};
+use crate::program::{Bridge, GOOD, Listener, Ran, ce_with};
 use cloudevents_testkit::nats::{Server, ServerOptions};
 
 #[test]
@@ -104,4 +104,36 @@ fn refusals_and_failures_are_told_apart() {
         let ran = ce_with(&arguments, GOOD);
         assert_eq!(ran.status, status, "{arguments:?}: {}", ran.err);
     }
+}
+
+/// The server does not wait, and keeps nothing: what came and was not moved is counted, wherever it was.
+#[test]
+fn what_a_bridge_drops_and_what_is_lost_with_it_is_counted() {
+    let server = Server::start().unwrap();
+    let hook = format!("http://127.0.0.1:{}/", cloudevents_testkit::ports::free()); // nothing listens there
+    let from = server.url("orders?reject=drop&prefetch=10&in-flight=5");
+    let bridge = Bridge::start(&[&from, &hook]);
+    assert_eq!(ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(500)).status, 0);
+    bridge.until(&["cloudevents_dropped_total"], 450);
+    bridge.signal("-INT");
+    let (status, said) = bridge.end();
+    let number = |end: &str| -> usize {
+        let line = said.lines().find(|line| line.starts_with("error: ") && line.contains(end));
+        let number = line.and_then(|line| line.trim_start_matches("error: ").split(' ').next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("{end}: {said}"))
+    };
+    let (dropped, lost) = (number("messages dropped"), number("messages lost"));
+    assert!(dropped >= 450 && dropped + lost == 500, "{said}");
+    assert_eq!(status, Some(3), "{said}");
+}
+
+#[test]
+fn what_comes_faster_than_it_is_printed_is_counted() {
+    let server = Server::start().unwrap();
+    let from = server.url("orders?prefetch=1&in-flight=1");
+    let listener = Listener::idle(&from, "2", &["--delay", "0.1"]);
+    assert_eq!(ce_with(&["send", &server.url("orders")], format!("{GOOD}\n").repeat(100)).status, 0);
+    let Ran { status, out, err } = listener.end();
+    let dropped = format!("error: {} messages dropped", 100 - out.lines().count());
+    assert!(status == 3 && err.contains(&dropped), "{dropped}: {err}");
 }

@@ -113,7 +113,8 @@ metrics! {
     /// not counted.
     lossy
     /// Messages that came and were dropped, because there was no room for them or because the receiver ended, and that do not come again:
-    /// those of protocols that keep none, such as core NATS. They are not among the received ones.
+    /// those of protocols that keep none, such as core NATS. They are not among the received ones. While a receiver is in use,
+    /// [`Connectivity::dropped`](crate::Connectivity::dropped) is their number, which [`Counters`] do not have.
     dropped
     /// Connections made, including the first one.
     connects

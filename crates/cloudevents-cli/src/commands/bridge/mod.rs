@@ -7,7 +7,7 @@ mod operate;
 mod reread;
 
 use crate::{
-    commands::refusals,
+    commands::{dropped, refusals},
     connect,
     console::Console,
     failure::{Failure, Status},
@@ -47,6 +47,7 @@ use tokio::{
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP reads the file again, does the same,
 /// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
 /// message, such as over WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
+/// The same applies to those that core NATS sends faster than TO takes them, beyond `prefetch`.
 /// What was read ahead of a pipe, 64 events at most and the buffer, is lost, too, and not in the number; what TO refuses of it is reported
 /// only.
 #[derive(Args, Clone, Debug)]
@@ -289,7 +290,7 @@ async fn run_once(
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
-    let (mut reloaded, mut released, mut is_closed) = (None, 0, None);
+    let (mut reloaded, mut stopped, mut is_closed) = (None, None, None);
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -300,7 +301,7 @@ async fn run_once(
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             settings = reread.next(Some(config), console) => reloaded = Some(settings),
         }
-        released = status.received().released;
+        stopped = Some(status.received());
     };
     let ended = {
         let mut running = pin!(bridge.run().until(until));
@@ -326,8 +327,12 @@ async fn run_once(
     }
     refusals.left_out().iter().for_each(|warning| console.report(warning));
     console.say(&summary(&status));
-    // What is released from now on does not come again.
-    let lost = status.received().released.saturating_sub(released);
+    let at_end = status.received();
+    let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
+    dropped::tell(dropped, console);
+    // What is released or dropped from the stop on does not come again.
+    let lost = at_end.released.saturating_sub(released);
+    let lost = lost.saturating_add(at_end.dropped.saturating_sub(dropped));
     if lost > 0 && !opened.keeps {
         let lost = count(usize::try_from(lost).unwrap_or(usize::MAX), "message");
         if shows_all {

@@ -6,7 +6,7 @@ mod place;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::refusals,
+    commands::{dropped, refusals},
     connect::{self, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -36,7 +36,8 @@ use tokio::task::JoinSet;
 /// cannot be read. Listening continues; the exit status will be 1.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
-/// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time.
+/// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time. What core NATS sends faster than it is
+/// printed, beyond `prefetch`, is dropped: the number is reported, and the exit status will be 3.
 ///
 /// Printed messages are removed from an AMQP queue. A Kafka URL without a group reads the whole topic in its
 /// own group, or only new messages with offset=latest, and does not affect other consumers.
@@ -252,6 +253,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         }
     }
     emit.flush()?;
+    // Before what is left is dropped, too, which is no error.
+    dropped::tell(connectivity.dropped(), console);
     if let Some(server) = &server {
         server.stop();
     }
