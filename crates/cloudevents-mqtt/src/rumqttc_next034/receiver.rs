@@ -186,7 +186,7 @@ impl MqttReceiver {
         let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
         runtime()?;
         if session::lingers(&target, qos) {
-            tracing::warn!(%target,
+            tracing::warn!(url = %target,
                 "name a `client`: over MQTT 3.1.1, the broker keeps the session of a receiver without one when the program ends without draining it");
         }
         let log = dead_letter::decided(&endpoint, &target, log).await?;

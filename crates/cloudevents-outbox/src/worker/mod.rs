@@ -464,10 +464,10 @@ impl<S: Store, R: Route> Worker<S, R> {
             busy.health.pause_end(now).map(|until| crate::millis::since(until, now)).unwrap_or_default();
         if busy.health.pauses > before.pauses {
             Tally::add(&self.tally.pauses, 1);
-            tracing::warn!(target = %flight.target, ?pause, reason = %busy.health.reason, "the target is unavailable");
+            tracing::warn!(to = %flight.target, ?pause, reason = %busy.health.reason, "the target is unavailable");
         }
         if busy.health.is_pause_requested(now) && !before.is_pause_requested(now) {
-            tracing::warn!(target = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
+            tracing::warn!(to = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
         }
         // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an
         // operator may have ended it meanwhile; this one counts, though it may be shorter.
@@ -531,7 +531,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let is_long = wait > LONGEST_HOLD;
         let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
         let tried = flight.tried(false, false);
-        tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
+        tracing::debug!(to = %flight.target, ?wait, %error, "the sender holds messages back");
         let overdue = judge::overdue(&tried, error, wait, &self.options, now);
         if let Some(busy) = self.targets.get_mut(&*flight.target) {
             busy.held_back_until = busy.held_back_until.max(Some(later(Instant::now(), wait)));
@@ -594,7 +594,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let counter = match &settlement.step {
             Step::Delivered => &self.tally.delivered,
             Step::Dead(reason) => {
-                tracing::warn!(target = %settlement.target, number, %reason, "a message is dead");
+                tracing::warn!(to = %settlement.target, number, %reason, "a message is dead");
                 &self.tally.dead
             }
             _ => &self.tally.retried,

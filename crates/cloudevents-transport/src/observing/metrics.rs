@@ -1,5 +1,6 @@
 //! Counters of sent, received and settled messages.
 
+use super::MESSAGES;
 use crate::Settlement;
 use cloudevents_core::{Error, ErrorKind, Repair};
 use std::{
@@ -182,7 +183,7 @@ impl Counters {
 
     pub(crate) fn invalid(&self, error: &Error) {
         add(&self.invalid, 1);
-        tracing::warn!(%error, "an invalid event was received");
+        tracing::warn!(target: MESSAGES, %error, "an invalid event was received");
     }
 
     /// Counts a message if it was repaired.

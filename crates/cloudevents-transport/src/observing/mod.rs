@@ -5,3 +5,6 @@ pub(crate) mod interceptor;
 pub(crate) mod metrics;
 pub(crate) mod prometheus;
 pub(crate) mod refusal;
+
+/// The target of log lines of what happens to a single message, for programs that see it in another way: as an error, or by an observer.
+pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";

@@ -11,7 +11,10 @@ use crate::{
     By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
     binding::{Ownership, receive::BoxFuture},
     deadline::later,
-    observing::interceptor::{around, tell},
+    observing::{
+        MESSAGES,
+        interceptor::{around, tell},
+    },
     panics::caught,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
@@ -352,11 +355,11 @@ impl Engine {
             Ended::Settled(Ok(false)) => self.undecided(&handling),
             Ended::Settled(Err(failure)) => {
                 self.counters.handler_failed();
-                tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed that has settled the message by itself");
+                tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed that has settled the message by itself");
                 self.undecided(&handling);
             }
             Ended::Rejected(failure) => {
-                tracing::info!(message = %self.name(&delivery), reason = %failure, "rejected");
+                tracing::info!(target: MESSAGES, delivery = %self.name(&delivery), reason = %failure, "rejected");
                 self.undecided(&handling);
                 drop(delivery.reject(failure));
             }
@@ -401,13 +404,13 @@ impl Engine {
         if self.giving_up.failed(&delivery, attempts, counts) {
             let attempt = delivery.attempt();
             self.giving_up.settled(attempts);
-            tracing::warn!(message = %self.name(&delivery), attempt, error = %failure, "a handler failed; the message is given up, and rejected");
+            tracing::warn!(delivery = %self.name(&delivery), attempt, error = %failure, "a handler failed; the message is given up, and rejected");
             drop(delivery.reject(format_args!("attempt {attempt}: {failure}")));
             return self.lanes.end(lane.clone());
         }
         if !delivery.is_current() {
             self.giving_up.lost(attempts);
-            tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
+            tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
             return self.lanes.end(lane.clone());
         }
         let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
@@ -416,13 +419,13 @@ impl Engine {
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {
             self.giving_up.settled(attempts);
-            tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
+            tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
             // What counts no attempt must not be counted by the broker either.
             drop(if counts { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
         }
-        tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
+        tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
         if counts {
             delivery.next_attempt(attempts.last_counted);
         }

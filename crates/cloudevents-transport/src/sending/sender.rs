@@ -473,7 +473,7 @@ impl Sender {
             }
             LossPolicy::Log => {
                 let event = self.event_of(outgoing).map(tracing::field::display);
-                tracing::warn!(event, message = ?outgoing, %detail, "a message is sent without what the protocol does not carry")
+                tracing::warn!(event, ?outgoing, %detail, "a message is sent without what the protocol does not carry")
             }
             LossPolicy::Allow => {}
         }

@@ -482,7 +482,7 @@ fn warn_of(target: &str, before: &TargetState, state: &TargetState) {
         return;
     }
     let pause = until.saturating_duration_since(now);
-    tracing::warn!(target, ?pause, %reason, "deliveries to the target pause");
+    tracing::warn!(to = target, ?pause, %reason, "deliveries to the target pause");
 }
 
 impl fmt::Debug for Entry {

@@ -81,7 +81,7 @@ impl Sink {
     pub(super) async fn put(&self, delivery: Undelivered) {
         let (target, id) = (Arc::clone(&delivery.target), delivery.id.clone());
         if let Err(error) = self.0.put(delivery).await {
-            tracing::error!(%error, %target, %id, "an undelivered event could not be stored");
+            tracing::error!(%error, to = %target, %id, "an undelivered event could not be stored");
         }
     }
 }
