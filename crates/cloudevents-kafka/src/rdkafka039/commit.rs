@@ -17,7 +17,7 @@ use rdkafka::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{Arc, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -54,7 +54,7 @@ impl Commits {
         interval: Duration,
     ) -> std::io::Result<Self> {
         let (lists, to_commit) = mpsc::channel();
-        let client = Arc::clone(client);
+        let client = Arc::downgrade(client);
         thread::Builder::new()
             .name("kafka commits".into())
             .spawn(move || commit_all(&client, &topics, &partitions, &to_commit))?;
@@ -134,9 +134,9 @@ impl Commits {
 }
 
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
-/// commits. While no broker can be reached, it looks for one.
+/// commits. While no broker can be reached, it looks for one. It keeps no client that the other thread drops.
 fn commit_all(
-    client: &BaseConsumer<Group>,
+    client: &Weak<BaseConsumer<Group>>,
     topics: &[String],
     partitions: &[(Partition, Position)],
     lists: &mpsc::Receiver<Marks>,
@@ -144,10 +144,11 @@ fn commit_all(
     let mut looked = Instant::now();
     loop {
         if looked.elapsed() >= LOOK {
+            let Some(client) = client.upgrade() else { return };
             if client.context().has_joined() && !client.context().misses_topics() {
                 client.context().state.look(client.client(), topics.first().map(String::as_str));
             }
-            fetch::look_for_unknown(client, topics, partitions);
+            fetch::look_for_unknown(&client, topics, partitions);
             looked = Instant::now();
         }
         let marks = match lists.recv_timeout(LOOK) {
@@ -155,6 +156,7 @@ fn commit_all(
             Err(mpsc::RecvTimeoutError::Timeout) => continue,
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         };
+        let Some(client) = client.upgrade() else { return };
         let mut list = TopicPartitionList::new();
         for (partition, (offset, _)) in &marks {
             add(&mut list, partition, *offset);
@@ -180,7 +182,9 @@ fn commit_all(
             }
         }
         drop(books);
-        group.handover.wake();
+        let handover = Arc::clone(&group.handover);
+        drop(client);
+        handover.wake();
     }
 }
 

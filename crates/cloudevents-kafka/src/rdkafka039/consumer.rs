@@ -117,6 +117,20 @@ impl Consumer {
     }
 }
 
+/// Closes the consumer, which commits what is settled, and leaves the group.
+fn close(client: Arc<BaseConsumer<Group>>) {
+    // rdkafka closes what is dropped, and logs an error where that was done before. The other thread may be waiting for a broker, and would
+    // drop it late.
+    let Err(client) = Arc::try_unwrap(client) else { return };
+    if let Err(error) = client.close_queue() {
+        tracing::warn!(%error, "the Kafka consumer could not be closed");
+        return;
+    }
+    while !client.closed() {
+        drop(client.poll(TURN));
+    }
+}
+
 /// A subscribed consumer.
 struct Polling {
     fetcher: Fetcher,
@@ -127,8 +141,8 @@ struct Polling {
 impl Polling {
     /// Runs until the receiver is dropped.
     fn run(mut self) {
-        let client = Arc::clone(&self.client);
-        let group = client.context();
+        let borrowed = Arc::clone(&self.client);
+        let group = borrowed.context();
         let (mut turns, mut held_back) = (Turns::default(), HeldBack::new());
         while !group.handover.is_stopped() {
             self.commits.commit(&self.client);
@@ -152,15 +166,9 @@ impl Polling {
             thread::park_timeout(self.commits.turn());
         }
         tracing::debug!("the Kafka consumer ends");
-        // The other thread may be waiting for a broker. Closing commits what is settled, and leaves the
-        // group.
-        if let Err(error) = self.client.close_queue() {
-            tracing::warn!(%error, "the Kafka consumer could not be closed");
-            return;
-        }
-        while !self.client.closed() {
-            drop(self.client.poll(TURN));
-        }
+        let Self { fetcher, client, commits } = self;
+        drop((fetcher, commits, borrowed));
+        close(client);
     }
 
     /// Pauses and resumes fetching. Returns whether to poll.
