@@ -8,8 +8,9 @@ use crate::{
 };
 use anstyle::Style;
 use std::{
-    cell::{Cell, OnceCell},
+    cell::Cell,
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+    sync::{Arc, OnceLock},
 };
 
 /// The output of commands. A clone is for another thread, and remembers an exit status of its own.
@@ -28,8 +29,8 @@ pub struct Console {
     remembered: Cell<Status>,
     /// Whether the last report had several lines: a blank line goes before the next one.
     apart: Cell<bool>,
-    /// Where standard error goes, unless it is written at once.
-    aside: OnceCell<Aside>,
+    /// Where standard error goes, unless it is written at once. All clones and notes share it.
+    aside: Arc<OnceLock<Aside>>,
 }
 
 impl Console {
@@ -58,7 +59,7 @@ impl Console {
             columns: width(io::stdout()),
             remembered: Cell::default(),
             apart: Cell::default(),
-            aside: OnceCell::new(),
+            aside: Arc::default(),
         }
     }
 
@@ -75,6 +76,11 @@ impl Console {
     /// Returns standard output, buffered.
     pub fn out(&self) -> BufWriter<StdoutLock<'static>> {
         BufWriter::with_capacity(64 << 10, io::stdout().lock())
+    }
+
+    /// Returns the form of reports.
+    pub(crate) fn format(&self) -> ErrorFormat {
+        self.errors
     }
 
     /// Returns the styles of standard output.
@@ -164,7 +170,7 @@ impl Console {
 
     /// Returns what writes notes from other threads.
     pub fn notes(&self) -> Notes {
-        Notes { errors: self.errors, quiet: self.quiet, aside: self.aside.get().cloned() }
+        Notes { errors: self.errors, quiet: self.quiet, aside: Arc::clone(&self.aside) }
     }
 
     /// Writes a line of text, or an object with `severity` `note` and these members, to standard error.
@@ -202,7 +208,7 @@ fn put(aside: Option<&Aside>, text: String) {
 pub struct Notes {
     errors: ErrorFormat,
     quiet: bool,
-    aside: Option<Aside>,
+    aside: Arc<OnceLock<Aside>>,
 }
 
 impl Notes {
@@ -217,13 +223,18 @@ impl Notes {
                 format!("{}\n", serde_json::json!({"severity": "note", "message": text}))
             }
         };
-        put(self.aside.as_ref(), line);
+        self.put(line);
+    }
+
+    /// Writes a text as it is, even with `--quiet`.
+    pub(crate) fn put(&self, text: String) {
+        put(self.aside.get(), text);
     }
 
     /// Writes the last line of the program, and what waits before it, if it is read.
     pub fn say_last(&self, text: &str) {
         self.say(text);
-        self.aside.iter().for_each(Aside::flush);
+        self.aside.get().into_iter().for_each(Aside::flush);
     }
 }
 

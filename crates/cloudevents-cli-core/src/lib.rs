@@ -18,6 +18,7 @@ pub mod http_text;
 pub mod input;
 pub mod json_view;
 pub mod lenient;
+pub mod logs;
 pub mod plain;
 pub mod progress;
 pub mod report;

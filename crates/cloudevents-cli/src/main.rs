@@ -8,7 +8,7 @@ mod settings;
 
 use cloudevents_cli_core::{
     built, catalog, clause, console, contract, emit, encoder, failure, global, held, http_text, input,
-    json_view, lenient, plain, progress, report, show, source, wire, yaml,
+    json_view, lenient, logs, plain, progress, report, show, source, wire, yaml,
 };
 use console::Console;
 use failure::Status;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Err(status) => return status.into(),
     };
     let console = Console::new(&cli.global);
+    logs::begin(&cli.global, &console);
     let status = match commands::run(cli.command, &console) {
         Ok(status) => status,
         Err(failure) => failure.tell(&console),

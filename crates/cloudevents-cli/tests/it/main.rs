@@ -50,6 +50,8 @@ mod kills;
 mod large;
 #[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod letters;
+#[cfg(all(feature = "kafka", feature = "mqtt", feature = "rabbitmq"))]
+mod logs;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "tls")]

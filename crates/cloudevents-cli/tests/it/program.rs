@@ -39,7 +39,9 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command.args(arguments);
     // No configuration file.
     command.env("CE_CONFIG", "");
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "HTTP_PROXY", "http_proxy"] {
+    for variable in
+        ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "HTTP_PROXY", "http_proxy", "RUST_LOG"]
+    {
         command.env_remove(variable);
     }
     command

@@ -1,0 +1,170 @@
+//! What the library logs, on standard error.
+
+use crate::{
+    console::{Console, Notes},
+    global::{ErrorFormat, Global},
+    plain::plain,
+    report::Report,
+};
+use std::{env, io, str::FromStr};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    fmt::layer,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+/// What the targets of the library begin with.
+const LIBRARY: &str = "cloudevents";
+
+/// At `warn` and below, these targets are left out: a command reports the same in its own words, or the library does.
+const SAID_ELSEWHERE: [&str; 4] = [
+    // Commands say that a connection is lost and that it is back, and why they end.
+    "cloudevents_transport::observing::connectivity",
+    // Commands say what they refuse, and what is sent again.
+    "cloudevents_transport::messages",
+    "cloudevents_mqtt::rumqttc_next034::dead_letter",
+    // What librdkafka says becomes an error, or a line of the library.
+    "cloudevents_kafka::librdkafka",
+];
+
+/// The value of `--log`: a level of the library, and levels by target.
+#[derive(Clone, Debug, Default)]
+pub struct Levels {
+    library: Option<LevelFilter>,
+    named: Vec<(String, LevelFilter)>,
+}
+
+impl FromStr for Levels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut levels = Self::default();
+        for part in text.split(',') {
+            match part.split_once('=') {
+                None => levels.library = Some(level(part)?),
+                Some((target, named)) => levels.named.push((target.to_owned(), level(named)?)),
+            }
+        }
+        Ok(levels)
+    }
+}
+
+fn level(text: &str) -> Result<LevelFilter, String> {
+    // It also reads numbers, and takes nothing for `error`.
+    let is_word = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
+    text.parse().ok().filter(|_| is_word).ok_or_else(|| {
+        "expected off, error, warn, info, debug or trace; for others than the library TARGET=LEVEL".to_owned()
+    })
+}
+
+/// From now on, what is logged goes to standard error: one line each, as JSON where reports are. The levels are those of `--log`, else of
+/// the variable `RUST_LOG`, else `warn` for the library and nothing of others; with `--quiet`, errors of the library only. A value of
+/// `RUST_LOG` that cannot be read is a warning, and has no effect.
+pub fn begin(global: &Global, console: &Console) {
+    let (notes, format) = (console.notes(), console.format());
+    let layer = layer().with_ansi(false).with_writer(move || Line { notes: notes.clone(), format });
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        ErrorFormat::Text => Box::new(layer),
+        ErrorFormat::Json => Box::new(layer.json().flatten_event(true).with_current_span(false)),
+    };
+    // Fails only where a program has called this before.
+    let _ = tracing_subscriber::registry().with(layer).with(targets(global, console)).try_init();
+}
+
+fn targets(global: &Global, console: &Console) -> Targets {
+    let usual = if global.quiet { LevelFilter::ERROR } else { LevelFilter::WARN };
+    match (&global.log, env::var("RUST_LOG")) {
+        (Some(levels), _) => {
+            let library = levels.library.unwrap_or(usual);
+            of(library, LevelFilter::OFF, levels.named.clone())
+        }
+        (None, Ok(text)) if !text.is_empty() && !global.quiet => match text.parse::<Targets>() {
+            Ok(given) => {
+                let all = given.default_level();
+                of(all.unwrap_or(usual), all.unwrap_or(LevelFilter::OFF), given)
+            }
+            Err(error) => {
+                console
+                    .report(&Report::warning("the variable RUST_LOG is ignored").detail(error.to_string()));
+                of(usual, LevelFilter::OFF, [])
+            }
+        },
+        _ => of(usual, LevelFilter::OFF, []),
+    }
+}
+
+/// What is named takes precedence.
+fn of(
+    library: LevelFilter,
+    others: LevelFilter,
+    named: impl IntoIterator<Item = (String, LevelFilter)>,
+) -> Targets {
+    let said = if library <= LevelFilter::WARN { &SAID_ELSEWHERE[..] } else { &[] };
+    Targets::new()
+        .with_default(others)
+        .with_target(LIBRARY, library)
+        .with_targets(said.iter().map(|target| (*target, LevelFilter::OFF)))
+        .with_targets(named)
+}
+
+/// Writes one line, which comes as a whole.
+struct Line {
+    notes: Notes,
+    format: ErrorFormat,
+}
+
+impl io::Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_end_matches('\n');
+        self.notes.put(match self.format {
+            // What a peer has sent may be in it.
+            ErrorFormat::Text => format!("{}\n", plain(text)),
+            ErrorFormat::Json => format!("{text}\n"),
+        });
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn levels(text: &str) -> Targets {
+        let log = Some(text.parse().unwrap());
+        let global = Global { log, ..Global::default() };
+        targets(&global, &Console::new(&global))
+    }
+
+    #[test]
+    fn a_level_is_for_the_library_and_others_have_names() {
+        let enabled = |text: &str, target: &str| {
+            let levels = levels(text);
+            let enabled =
+                [tracing::Level::ERROR, tracing::Level::WARN, tracing::Level::INFO, tracing::Level::DEBUG];
+            enabled.iter().filter(|level| levels.would_enable(target, level)).count()
+        };
+        let (ours, client) = ("cloudevents_nats::async_nats051::notes", "lapin::channel");
+        assert_eq!((enabled("warn", ours), enabled("warn", client)), (2, 0));
+        assert_eq!((enabled("debug", ours), enabled("debug", client)), (4, 0));
+        assert_eq!((enabled("lapin=info", ours), enabled("lapin=info", client)), (2, 3));
+        assert_eq!((enabled("off,lapin=warn", ours), enabled("off,lapin=warn", client)), (0, 2));
+        for said in SAID_ELSEWHERE {
+            assert_eq!((enabled("warn", said), enabled("info", said)), (0, 3));
+            assert_eq!(enabled(&format!("{said}=warn"), said), 2);
+        }
+    }
+
+    #[test]
+    fn what_is_no_level_is_refused() {
+        for wrong in ["", "loud", "1", "warn,", "lapin", "lapin=", "lapin=loud"] {
+            assert!(wrong.parse::<Levels>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What the library logs, on standard error.
+
+use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command};
+use cloudevents_testkit::{kafka, mqtt, rabbitmq};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::Stdio,
+};
+
+/// A receiver over this URL logs a warning when it is opened.
+fn warned(broker: &mqtt::Broker) -> String {
+    broker.url("orders?version=3.1.1&qos=1")
+}
+
+const WARNING: &str = "name a `client`: over MQTT 3.1.1, the broker keeps the session";
+
+/// Listens for an idle second, and returns standard error.
+fn listened(url: &str, arguments: &[&str], rust_log: Option<&str>) -> String {
+    let mut command = command(&[&["listen", url, "--idle", "1"], arguments].concat());
+    if let Some(levels) = rust_log {
+        command.env("RUST_LOG", levels);
+    }
+    String::from_utf8(command.output().unwrap().stderr).unwrap()
+}
+
+#[test]
+fn a_warning_has_a_time_a_level_and_a_place() {
+    let broker = mqtt::Broker::start().unwrap();
+    let text = listened(&warned(&broker), &[], None);
+    let line = text.lines().find(|line| line.contains(WARNING)).expect(&text);
+    let (time, rest) = line.split_once(' ').unwrap();
+    assert!(time.starts_with("20") && time.contains('T') && time.ends_with('Z'), "{line}");
+    assert!(rest.trim_start().starts_with("WARN cloudevents_mqtt::"), "{line}");
+    assert!(line.contains("url=mqtt://"), "{line}");
+
+    let text = listened(&warned(&broker), &["--error-format", "json"], None);
+    let lines: Vec<_> = text.lines().map(strict).collect();
+    let line = lines.iter().find(|line| line["level"] == "WARN").expect(&text);
+    assert!(line["message"].as_str().unwrap().starts_with(WARNING), "{line}");
+    assert!(line["target"].as_str().unwrap().starts_with("cloudevents_mqtt::"), "{line}");
+    assert!(line["timestamp"].as_str().unwrap().ends_with('Z') && line["url"].is_string(), "{line}");
+}
+
+#[test]
+fn the_option_precedes_the_variable() {
+    let broker = mqtt::Broker::start().unwrap();
+    let url = warned(&broker);
+    let has = |arguments: &[&str], rust_log: Option<&str>, words: &str| {
+        listened(&url, arguments, rust_log).contains(words)
+    };
+    let subscribed = "DEBUG cloudevents_mqtt::rumqttc_next034::session: subscribed";
+    assert!(!has(&["--log", "error"], None, WARNING));
+    assert!(!has(&["--quiet"], None, WARNING));
+    assert!(has(&["--quiet", "--log", "warn"], None, WARNING));
+    assert!(!has(&[], None, subscribed));
+    assert!(has(&["--log", "debug"], None, subscribed));
+    assert!(has(&[], Some("debug"), subscribed));
+    assert!(has(&[], Some("cloudevents_mqtt=debug"), subscribed));
+    assert!(!has(&["--log", "off"], Some("debug"), subscribed));
+    assert!(has(&[], Some("a=b=c"), "warning: the variable RUST_LOG is ignored"));
+    let ran = ce(&["listen", &url, "--log", "loud"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("expected off, error, warn, info, debug or trace"), "{}", ran.err);
+}
+
+/// A bridge reports in its own words what it refuses, and what it sends again.
+#[test]
+fn nothing_is_said_twice() {
+    let text = bridged("422", &[]);
+    assert_eq!(text.matches("was refused").count(), 1, "{text}");
+    assert!(!text.contains("cloudevents_transport"), "{text}");
+    let text = bridged("503", &[]);
+    assert_eq!(text.matches("will be sent again").count(), 1, "{text}");
+    assert!(!text.contains("handler failed"), "{text}");
+    let text = bridged("503", &["--log", "info"]);
+    assert!(
+        text.contains("a handler failed; the message is tried again delivery=1 of /s in orders"),
+        "{text}"
+    );
+}
+
+#[test]
+fn lines_of_json_have_each_member_once() {
+    for (status, wanted) in [("422", "rejected"), ("503", "a handler failed; the message is tried again")] {
+        let (_broker, from) = queue();
+        let target = Listener::start(&["--respond", status]);
+        let arguments = ["bridge", &from, &target.url, "--log", "trace", "--error-format", "json"];
+        let mut bridge = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines();
+        let line =
+            lines.find_map(|line| Some(strict(&line.unwrap())).filter(|line| line["message"] == wanted));
+        assert_eq!(line.expect("it ended without the line")["delivery"], "1 of /s in orders");
+        bridge.kill().unwrap();
+        bridge.wait().unwrap();
+        target.interrupt();
+        target.end();
+    }
+}
+
+/// A queue with one event, and its URL.
+fn queue() -> (rabbitmq::Broker, String) {
+    let broker = rabbitmq::Broker::start().unwrap();
+    broker.queue("orders");
+    assert_eq!(ce_with(&["send", &broker.url("queue=orders")], GOOD).status, 0);
+    let url = broker.url("queue=orders&reject=drop");
+    (broker, url)
+}
+
+/// Standard error of a bridge from a queue with one event to a target that answers with this status.
+fn bridged(status: &str, arguments: &[&str]) -> String {
+    let (_broker, from) = queue();
+    let target = Listener::start(&["--respond", status]);
+    let bridge = Bridge::run(command(&[&["bridge", &from, &target.url], arguments].concat()));
+    match status {
+        "422" => bridge.until(&["cloudevents_bridge_refused_total"], 1),
+        _ => bridge.until(&["cloudevents_bridge_failed_total"], 2),
+    }
+    bridge.signal("-TERM");
+    let (_, text) = bridge.end();
+    target.interrupt();
+    target.end();
+    text
+}
+
+/// A line of JSON, without duplicate members.
+fn strict(line: &str) -> Value {
+    cloudevents_json::codec::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// rdkafka closes a consumer that is dropped, and logs an error where that was done before.
+#[test]
+fn a_consumer_of_kafka_ends_without_an_error() {
+    let broker = kafka::Broker::start().unwrap();
+    broker.create_topic("orders", 1).unwrap();
+    assert_eq!(ce_with(&["send", &broker.url("orders")], GOOD).status, 0);
+    for url in ["orders", "orders?group=g&reject=drop"] {
+        let mut command = command(&["listen", &broker.url(url), "--count", "1"]);
+        let ran = command.env("RUST_LOG", "error,rdkafka=trace").output().unwrap();
+        let text = String::from_utf8(ran.stderr).unwrap();
+        assert!(text.contains("Consumer destroyed"), "the consumer was closed: {text}");
+        assert!(!text.contains("ERROR"), "{text}");
+    }
+}
+
+/// Lines of tests that read them are checked there, too: by `cloudevents_testkit::logged`.
+#[test]
+fn no_field_has_a_name_that_every_line_has() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = 0;
+    let mut folders = vec![crates.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && path.components().any(|part| part.as_os_str() == "src")
+            {
+                for fields in places(&fs::read_to_string(&path).unwrap()) {
+                    found += 1;
+                    let at = |name: &String| RESERVED.contains(&name.as_str());
+                    assert!(!fields.iter().any(at), "{}: {fields:?}", path.display());
+                    let mut once = fields.clone();
+                    once.sort();
+                    once.dedup();
+                    assert_eq!(once.len(), fields.len(), "{}: {fields:?}", path.display());
+                }
+            }
+        }
+    }
+    assert!(found > 100, "{found}");
+    let fields =
+        places(r#"tracing::warn!(target: "t", %a.b, ?c, d = f(1, ","), message = "x", "text {}", e);"#);
+    assert_eq!(fields, [["a.b", "c", "d", "message"]]);
+}
+
+/// What `tracing_subscriber::fmt().json()` writes by itself.
+const RESERVED: [&str; 11] = [
+    "message",
+    "level",
+    "target",
+    "timestamp",
+    "fields",
+    "filename",
+    "line_number",
+    "span",
+    "spans",
+    "threadId",
+    "threadName",
+];
+
+/// The names of the fields of each place that logs.
+fn places(source: &str) -> Vec<Vec<String>> {
+    let macros = ["trace!(", "debug!(", "info!(", "warn!(", "error!(", "event!(", "span!("];
+    let mut places = Vec::new();
+    for (at, _) in source.match_indices("tracing::") {
+        let rest = source[at..].trim_start_matches("tracing::");
+        let Some((_, arguments)) = rest.split_once('(') else { continue };
+        let called = &rest[..rest.len() - arguments.len()];
+        if macros.iter().any(|name| called.ends_with(name)) {
+            places.push(fields(arguments, called.ends_with("span!(")));
+        }
+    }
+    places
+}
+
+/// Splits arguments at commas, up to the text of an event, or behind the name of a span.
+fn fields(arguments: &str, is_span: bool) -> Vec<String> {
+    let (mut fields, mut depth, mut in_text, mut before) = (Vec::new(), 0, false, ' ');
+    let mut field = String::new();
+    for character in arguments.chars() {
+        match character {
+            '"' if before != '\\' => in_text = !in_text,
+            '(' | '[' | '{' if !in_text => depth += 1,
+            ')' | ']' | '}' if !in_text => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 || character == ',' && depth == 0 && !in_text {
+            let text = field.trim();
+            let is_text = text.starts_with('"');
+            if is_text && !is_span {
+                break;
+            }
+            let name = text.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
+            let is_metadata = ["target:", "parent:", "name:", "Level::", "tracing::Level"]
+                .iter()
+                .any(|start| text.starts_with(start));
+            if !name.is_empty() && !is_metadata && !is_text {
+                fields.push(name.to_owned());
+            }
+            field.clear();
+            if depth < 0 {
+                break;
+            }
+        } else {
+            field.push(character);
+        }
+        before = character;
+    }
+    fields
+}
