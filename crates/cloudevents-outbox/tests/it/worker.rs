@@ -899,7 +899,7 @@ async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
         assert!(*at - begin >= 60 * MINUTE, "{id} was sent {:?} after the start", *at - begin);
     }
     let warnings = WARNINGS.take();
-    let says = "the target requested a pause target=a pause=3600s number=1 reason=the peer refused this";
+    let says = "the target requested a pause to=a pause=3600s number=1 reason=the peer refused this";
     assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
 }
 

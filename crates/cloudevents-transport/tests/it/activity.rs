@@ -160,7 +160,7 @@ async fn an_outage_shows_and_failures_are_named() {
     ended.unwrap();
     let said = log.text();
     let first = said.lines().next().unwrap();
-    for part in ["message=0 of /tests", "attempt=1", "the database is away", "after=1s", "is tried again"] {
+    for part in ["delivery=0 of /tests", "attempt=1", "the database is away", "after=1s", "is tried again"] {
         assert!(first.contains(part), "{part}: {first}");
     }
 }
