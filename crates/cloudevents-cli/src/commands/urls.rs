@@ -203,12 +203,8 @@ const COMMON: &[Row] = &[
     (Send, "peer", "the implementation that reads the messages: go-2, java-4, ..."),
     (Listen, "lenient", "names of repairs that are made and reported, or all"),
     (Listen, "peer", "the implementation that wrote the messages: go-2, java-4, ..."),
-    (Listen, "attempts", "deliveries of a message before it is rejected"),
-    (Listen, "give-up-after", "how long a message is tried"),
-    (Listen, "time-limit", "how long a handler may take"),
     (Listen, "in-flight", "the most messages that are received and not settled"),
     (Listen, "in-flight-bytes", "their bytes"),
-    (Listen, "drain", "how long the end waits for what is in flight"),
 ];
 
 /// The columns of the terminal, where there is one.

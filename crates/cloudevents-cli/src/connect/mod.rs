@@ -172,6 +172,7 @@ async fn open_receiver(
         return file::receiver(path, options).await;
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
+    check_source(&endpoint)?;
     match endpoint.scheme() {
         "http" => http::receiver(&endpoint, options, on_refusal).await,
         #[cfg(feature = "amqp")]
@@ -187,6 +188,28 @@ async fn open_receiver(
         #[cfg(feature = "websockets")]
         "ws" | "wss" => websockets::receiver(&endpoint, options, on_refusal).await,
         _ => Err(unknown(&endpoint, "received from", &["http"])),
+    }
+}
+
+/// Options of receivers whose program has handlers, with what `ce` has in their place.
+const OF_HANDLERS: [(&str, &str); 4] = [
+    ("attempts", "`ce bridge` gives up no message: it tries until TO takes or refuses it"),
+    ("drain", "`drain` in a configuration file of `ce bridge` is the time for what is on its way at the end"),
+    ("give-up-after", "`ce bridge` gives up no message: it tries until TO takes or refuses it"),
+    ("time-limit", "`timeout` in a configuration file of `ce bridge` is the time for one message"),
+];
+
+/// Refuses options of a source that have no effect here.
+pub(crate) fn check_source(endpoint: &Endpoint) -> Result<(), Failure> {
+    // The query of a server of HTTP is its own.
+    let has = |name| !matches!(endpoint.scheme(), "http" | "https") && endpoint.option(name).is_some();
+    match OF_HANDLERS.iter().find(|(name, _)| has(name)) {
+        None => Ok(()),
+        Some((name, help)) => {
+            let words =
+                format!("the URL option `{name}` is for handlers of a program, and has no effect in `ce`");
+            Err(Failure::usage(words).help(*help))
+        }
     }
 }
 

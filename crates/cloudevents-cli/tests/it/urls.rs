@@ -74,6 +74,7 @@ fn the_list_of_options_is_that_of_the_code() {
                 known.remove("mode");
                 known.remove("format");
             }
+            known.retain(|name| command == "send" || !OF_HANDLERS.contains(&name.as_str()));
             let mut listed = listed(scheme, command);
             // Those of the peer and of the client library have a dot.
             listed.retain(|name| !name.contains('.'));
@@ -82,6 +83,24 @@ fn the_list_of_options_is_that_of_the_code() {
     }
     assert!(ce(&["help", "urls"]).out.contains("routing-key"));
     assert!(ce(&["man", "urls"]).out.contains("routing"));
+}
+
+const OF_HANDLERS: [&str; 4] = ["attempts", "drain", "give-up-after", "time-limit"];
+
+/// `ce` has no handlers: these would have no effect.
+#[test]
+fn options_of_handlers_are_refused() {
+    for scheme in SCHEMES {
+        for option in OF_HANDLERS {
+            let url = format!("{scheme}://127.0.0.1:9/t?{option}=1s");
+            for arguments in [&["listen", &url][..], &["bridge", &url, "http://127.0.0.1:9/", "--check"]] {
+                let ran = ce(arguments);
+                assert_eq!(ran.status, 2, "{arguments:?}: {}", ran.err);
+                let wanted = format!("error: the URL option `{option}` is for handlers of a program");
+                assert!(ran.err.starts_with(&wanted), "{arguments:?}: {}", ran.err);
+            }
+        }
+    }
 }
 
 #[test]

@@ -221,6 +221,7 @@ fn bounds(config: &Config, limit: usize) -> Bounds {
 fn check_source(config: &Config) -> Result<(), Failure> {
     // A file keeps what it has.
     let Some(from) = connect::endpoint(&config.from)? else { return Ok(()) };
+    connect::check_source(&from)?;
     let is_http = matches!(from.scheme(), "http" | "https");
     if from.scheme() == "kafka" && from.option("group").is_none() {
         return Err(Failure::usage("a bridge from Kafka needs a group, which keeps its position")
