@@ -51,10 +51,11 @@ fn named<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: Error| format!("{}; {}", error.detail(), error.help().unwrap_or_default()))
 }
 
-/// Says which repairs and which peers would read the input; `None` if none would. `reads` is called with some thirty choices.
-pub(crate) fn suggestion(
+/// Says which repairs would read the input, and which peers would read the same in it; `None` if none would. `reads` returns what it reads,
+/// and is called with some thirty choices.
+pub fn suggestion<T: PartialEq>(
     with: &DecodeOptions,
-    mut reads: impl FnMut(&DecodeOptions) -> bool,
+    mut reads: impl FnMut(&DecodeOptions) -> Option<T>,
 ) -> Option<String> {
     let mut tried = |leniency: Leniency| reads(&with.clone().with_leniency(with.leniency.union(leniency)));
     let all = |repairs: &mut dyn Iterator<Item = RepairKind>| {
@@ -62,22 +63,43 @@ pub(crate) fn suggestion(
     };
     // Repairs that guess nothing go first.
     let mut needed = all(&mut Leniency::all().repairs());
-    if !tried(needed) {
+    let mut read = tried(needed);
+    if read.is_none() {
         needed = all(&mut RepairKind::ALL.iter().copied());
-        if !tried(needed) {
-            return None;
-        }
+        read = Some(tried(needed)?);
     }
     for repair in RepairKind::ALL {
         let fewer = needed.without(*repair);
-        if tried(fewer) {
-            needed = fewer;
+        if let Some(same) = tried(fewer) {
+            (needed, read) = (fewer, Some(same));
         }
     }
+    // One that drops what the repairs keep is not where it came from.
     let peers: Vec<_> =
-        Peer::ALL.iter().filter(|peer| tried(peer.leniency())).map(|peer| peer.name()).collect();
+        Peer::ALL.iter().filter(|peer| tried(peer.leniency()) == read).map(|peer| peer.name()).collect();
     Some(match peers.as_slice() {
         [] => format!("--lenient={needed} reads it"),
         names => format!("--lenient={needed} reads it; it may be from {}", names.join(" or ")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_kit::{Format, json::Json};
+
+    fn suggested(name: &str) -> String {
+        let document = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","{name}":"x"}}"#);
+        let reads = |with: &DecodeOptions| {
+            Json::new().decode(document.clone().into(), with).ok().map(|decoded| decoded.value)
+        };
+        suggestion(&DecodeOptions::strict(), reads).unwrap()
+    }
+
+    /// Debezium's repair drops the attribute.
+    #[test]
+    fn a_peer_is_named_if_it_reads_the_same() {
+        assert_eq!(suggested("partitionKey"), "--lenient=lower-cased-name reads it");
+        assert_eq!(suggested("my_name"), "--lenient=dropped-name reads it; it may be from debezium-3");
+    }
 }

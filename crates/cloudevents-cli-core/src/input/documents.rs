@@ -48,7 +48,8 @@ impl Decoding {
     }
 
     fn suggest(&self, error: Error, format: &dyn Format, document: &Bytes) -> Error {
-        let reads = |with: &DecodeOptions| format.decode(document.clone(), with).is_ok();
+        let reads =
+            |with: &DecodeOptions| format.decode(document.clone(), with).ok().map(|decoded| decoded.value);
         match (suggestion(&self.options, reads), error.help().map(str::to_owned)) {
             (Some(repairs), Some(help)) => error.with_help(format!("{help}; {repairs}")),
             (Some(repairs), None) => error.with_help(repairs),

@@ -8,6 +8,7 @@ mod listen;
 mod man;
 mod refusals;
 mod send;
+mod suggested;
 mod testee;
 mod tour;
 mod urls;

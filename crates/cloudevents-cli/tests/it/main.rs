@@ -85,6 +85,8 @@ mod sending;
 mod settings;
 #[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "websockets"))]
 mod shown;
+#[cfg(feature = "rabbitmq")]
+mod suggested;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;

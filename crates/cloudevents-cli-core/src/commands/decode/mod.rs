@@ -117,7 +117,7 @@ fn decode(
         Err(refusal) => {
             emit.flush()?;
             let mut report = refusal.report.at(place);
-            if let Some(repairs) = suggestion(&with, |with| run(with).is_ok()) {
+            if let Some(repairs) = suggestion(&with, |with| run(with).ok()?.get("events").cloned()) {
                 report = report.help(repairs);
             }
             console.error(refusal.status, &report);

@@ -7,7 +7,7 @@ mod operate;
 mod reread;
 
 use crate::{
-    commands::{dropped, refusals},
+    commands::{dropped, refusals, suggested},
     connect,
     console::Console,
     failure::{Failure, Status},
@@ -225,6 +225,10 @@ async fn run_once(
             Fate::Confirmed => repairs(received, &decoding),
             _ => Vec::new(),
         };
+        let help = match fate {
+            Fate::Refused(_) => suggested::of(received, &decoding),
+            _ => None,
+        };
         let is_told = match fate {
             Fate::Failed(error) => outage.is_news(error),
             Fate::Refused(_) => true,
@@ -234,7 +238,7 @@ async fn run_once(
             outage.end();
         }
         if shows_all || !repairs.is_empty() || is_told {
-            let _ = lines.try_send((name(received), fate.clone(), repairs));
+            let _ = lines.try_send((name(received), fate.clone(), repairs, help));
         }
     };
     let (reports, mut reported) = mpsc::channel(LINES);
@@ -308,7 +312,7 @@ async fn run_once(
         loop {
             tokio::select! {
                 ended = &mut running => break ended,
-                Some((name, fate, repairs)) = printed.recv() => tell(&name, &fate, &repairs, console),
+                Some((name, fate, repairs, help)) = printed.recv() => tell(&name, &fate, &repairs, help, console),
                 Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
@@ -316,8 +320,8 @@ async fn run_once(
             }
         }
     };
-    while let Ok((name, fate, repairs)) = printed.try_recv() {
-        tell(&name, &fate, &repairs, console);
+    while let Ok((name, fate, repairs, help)) = printed.try_recv() {
+        tell(&name, &fate, &repairs, help, console);
     }
     while let Ok(report) = reported.try_recv() {
         console.report(&report);
@@ -462,7 +466,7 @@ fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
     message.repairs.iter().cloned().chain(inner).collect()
 }
 
-fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
+fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, console: &Console) {
     for repair in repairs {
         let event = repair.index().map(|index| format!(", event {index} of the batch")).unwrap_or_default();
         let detail = repair.cause().map_or("", |cause| cause.detail());
@@ -478,7 +482,10 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
         Fate::Confirmed => return,
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
-    console.report(&report);
+    console.report(&match help {
+        Some(help) => report.help(help),
+        None => report,
+    });
 }
 
 /// An error without its code, as the report has one of its own.

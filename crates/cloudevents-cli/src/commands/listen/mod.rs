@@ -126,7 +126,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let (opened, server) = match target {
         Some((opened, server)) => (opened, Some(server)),
         None => {
-            let options = ReceiverOptions::from(decoding);
+            let options = ReceiverOptions::from(decoding.clone());
             (connect::receiver_seeing(&command.url, options, on_refusal).await?, None)
         }
     };
@@ -230,7 +230,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 Settled::Accepted
             }
             (Err(error), _) => {
-                console.error(Status::No, &place::report(&error, &delivery, messages));
+                console.error(Status::No, &place::report(&error, &delivery, messages, &decoding));
                 Settled::Rejected(error.to_string())
             }
         };

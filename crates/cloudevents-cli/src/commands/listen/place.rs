@@ -1,12 +1,13 @@
 //! Where messages came from, and places in them.
 
 use crate::{
+    commands::suggested,
     console::Console,
     plain::plain,
     report::Report,
     source::{Place, Source},
 };
-use cloudevents_kit::{Delivery, Error, ErrorKind, Event, Message, transport::Partition};
+use cloudevents_kit::{DecodeOptions, Delivery, Error, ErrorKind, Event, Message, transport::Partition};
 use serde_json::{Map, Value, json};
 
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
@@ -100,18 +101,21 @@ pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) 
     }
 }
 
-/// Returns a report of the error with its place in the message.
-pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report {
+/// Returns a report of the error with its place in the message, and what would read it.
+pub(super) fn report(error: &Error, delivery: &Delivery, number: u64, decoding: &DecodeOptions) -> Report {
     let (place, offset) = place(error, delivery, number);
     let report = Report::of(error).at(&place).from(origin(delivery));
     let is_document =
         delivery.body().is_some_and(|body| body.trim_ascii_start().starts_with(b"{\"specversion\""));
     let report = match error.kind() {
         // MQTT 3.1.1 has no content type.
-        ErrorKind::NotACloudEvent if is_document => {
-            report.help("the payload looks like an event in JSON without its content type, as MQTT 3.1.1 sends it: try `version=3.1.1` in an `mqtt` URL")
+        ErrorKind::NotACloudEvent if is_document && retained(delivery).is_some() => {
+            report.help("the payload looks like an event in JSON without its content type, as MQTT 3.1.1 sends it: try `version=3.1.1` in the URL")
         }
-        _ => report,
+        _ => match suggested::of(delivery.received(), decoding) {
+            Some(repairs) => report.help(repairs),
+            None => report,
+        },
     };
     match offset {
         Some(offset) => report.up_to_end_of_line(offset),
