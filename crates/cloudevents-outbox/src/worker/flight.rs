@@ -70,7 +70,7 @@ impl Flight {
             if !error.is_temporary() {
                 return Step::Dead(judge::reason(&error));
             }
-            tracing::warn!(target = %self.target, number = self.ticket.number, %error, "a message is left to a worker of a later release");
+            tracing::warn!(to = %self.target, number = self.ticket.number, %error, "a message is left to a worker of a later release");
             match judge::overdue(&self.tried(false, false), &error, LEFT, options, now) {
                 Some(reason) => Step::Dead(reason),
                 None => Step::Retry { due: millis::later(now, LEFT), counts: false },
