@@ -1,8 +1,8 @@
 //! Headers that are not attributes.
 
 use crate::name;
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Outgoing;
+use cloudevents_core::Error;
+use cloudevents_transport::{Outgoing, binding::header_not_carried};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, CONTENT_TYPE},
@@ -60,16 +60,21 @@ impl Default for ClientHeaders {
 impl MessageHeaders {
     /// Adds the headers of a message to `headers`, where those of the sender already are.
     ///
-    /// Errors are of kind [`InvalidName`](ErrorKind::InvalidName): a name or value that no header may have, an attribute (`ce-*`) or
-    /// `Content-Type`. `headers` is unchanged then.
+    /// Errors are of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), for a header that [`lost`](Self::lost) names: senders have
+    /// applied their policy to it before. `headers` is unchanged then.
     pub fn add(&self, headers: &mut HeaderMap, outgoing: &Outgoing) -> Result<(), Error> {
         if outgoing.headers().len() == 0 {
             return Ok(());
         }
         let mut of_message = HeaderMap::new();
         for (name, value) in outgoing.headers() {
-            let (name, value) = header(name, value)?;
-            of_message.append(name, value);
+            match header(name, value) {
+                Ok(Some((name, value))) => {
+                    of_message.append(name, value);
+                }
+                Ok(None) => {}
+                Err(reason) => return Err(header_not_carried(name, reason)),
+            }
         }
         let is_own = |name: &HeaderName| {
             headers.contains_key(name)
@@ -88,6 +93,13 @@ impl MessageHeaders {
             }
         }
         Ok(())
+    }
+
+    /// The headers of a message that no request or response can have, by index, and why: a name or value that no header may have, an
+    /// attribute (`ce-*`) or `Content-Type`. Those that belong to an exchange are not among them: they are left out. For
+    /// [`Transmit::lost_headers`](cloudevents_transport::binding::Transmit::lost_headers).
+    pub fn lost(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        outgoing.lost_headers(|name, value| header(name, value).err())
     }
 
     /// Beside a client that adds the headers of these names; `None` if they are unknown.
@@ -130,16 +142,18 @@ impl MessageHeaders {
     }
 }
 
-/// Checks a header that is not an attribute.
-fn header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> {
-    let invalid = |what: &str| {
-        Error::new(ErrorKind::InvalidName).with_detail(format!("the header `{}` {what}", name.escape_debug()))
-    };
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("has no valid name"))?;
-    if name::kind(header.as_str()) == name::Kind::Attribute || header == CONTENT_TYPE {
-        return Err(invalid("would be an attribute").with_help("set the attribute of the event"));
+/// A header that is not an attribute; `None` for what is not added anyway. The error is why it cannot be a header.
+fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "a name of HTTP is one or more letters, digits and some signs of ASCII")?;
+    if name::kind(&plain(name.as_str())) == name::Kind::Attribute || name == CONTENT_TYPE {
+        return Err("over HTTP it would be an attribute of the event");
     }
-    Ok((header, HeaderValue::from_bytes(value).map_err(|_| invalid("has a value that no header may have"))?))
+    match HeaderValue::from_bytes(value) {
+        Ok(value) => Ok(Some((name, value))),
+        Err(_) if is_listed(&plain(name.as_str())) => Ok(None),
+        Err(_) => Err("a value of HTTP has no control characters"),
+    }
 }
 
 /// Whether a header, in lower case, stays in the exchange that it came with: by the table of [`MessageHeaders`], or because `Connection`

@@ -3,11 +3,12 @@
 use super::message::WireMessage;
 use crate::name;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Carries, Outgoing};
+use cloudevents_transport::{Carries, Outgoing, binding::header_not_carried};
 use fe2o3_amqp_types::{
     messaging::{Header, MessageAnnotations, MessageId, Priority, Properties, annotations::OwnedKey},
     primitives::{Binary, SimpleValue, Symbol, Value},
 };
+use std::collections::HashSet;
 
 /// The metadata that an AMQP message can carry.
 pub(super) const CARRIED: Carries = Carries::DESTINATION
@@ -22,6 +23,19 @@ pub(super) const CARRIED: Carries = Carries::DESTINATION
 /// The annotation that selects the partition in Azure Event Hubs and Service Bus. Other brokers pass it on.
 pub(super) const PARTITION_KEY: &str = "x-opt-partition-key";
 
+const TWICE: &str = "it is there twice, and the application properties of AMQP have each name once";
+
+/// Why a message does not carry a header of this name. Any value can be carried.
+fn lost(name: &str) -> Option<&'static str> {
+    name::attribute(name).is_some().then_some("over AMQP it would be an attribute of the event")
+}
+
+/// The headers that a message does not carry, and why. Of those with the same name, it carries the first.
+pub(super) fn lost_headers(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+    let mut seen = HashSet::new();
+    outgoing.lost_headers(|name, _| lost(name).or_else(|| (!seen.insert(name)).then_some(TWICE)))
+}
+
 /// Adds the key, the headers and other metadata. Values that are UTF-8 become strings, all others binary.
 pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), Error> {
     if let Some(key) = outgoing.record_key() {
@@ -33,12 +47,11 @@ pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), 
         annotations.insert(OwnedKey::from(Symbol::from(PARTITION_KEY)), Value::String(key.to_owned()));
     }
     for (name, value) in outgoing.headers() {
-        if name::attribute(name).is_some() {
-            return Err(Error::new(ErrorKind::InvalidName)
-                .with_detail(format!("the property `{}` would be an attribute", name.escape_debug()))
-                .with_help("set the attribute of the event"));
-        }
         let properties = message.application_properties.get_or_insert_default();
+        let is_there = properties.0.contains_key(name);
+        if let Some(reason) = lost(name).or(is_there.then_some(TWICE)) {
+            return Err(header_not_carried(name, reason));
+        }
         properties.0.insert(name.to_owned(), text_or_binary(value));
     }
     if outgoing.expiry().is_some() || outgoing.priority_level().is_some() {

@@ -360,6 +360,10 @@ impl Transmit for AmqpSender {
         capabilities
     }
 
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        extras::lost_headers(outgoing)
+    }
+
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
         let sendable = Sendable::from(self.encode(&outgoing)?);

@@ -43,6 +43,15 @@ mod examples;
 mod faulty_targets;
 #[cfg(unix)]
 mod files;
+#[cfg(all(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "websockets"
+))]
+mod foreign_headers;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

@@ -17,10 +17,10 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::timeout;
 
 /// A place of one protocol, with a receiver and a sender of it.
-struct End {
-    name: &'static str,
-    receiver: Receiver,
-    sender: Sender,
+pub(crate) struct End {
+    pub(crate) name: &'static str,
+    pub(crate) receiver: Receiver,
+    pub(crate) sender: Sender,
     /// Whether there is a binary mode. Without one, events become documents.
     binary: bool,
     /// What has to live as long.
@@ -29,10 +29,10 @@ struct End {
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-const ENDS: [&str; 7] = ["http", "kafka", "amqp", "rabbitmq", "nats", "mqtt", "websockets"];
+pub(crate) const ENDS: [&str; 7] = ["http", "kafka", "amqp", "rabbitmq", "nats", "mqtt", "websockets"];
 
 /// A new place of this protocol.
-async fn end(name: &'static str) -> End {
+pub(crate) async fn end(name: &'static str) -> End {
     let open = async |receiver: String, sender: String, broker: Box<dyn std::any::Any>| End {
         name,
         receiver: kit::connect_receiver(&receiver).await.unwrap(),

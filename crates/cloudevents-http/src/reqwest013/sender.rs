@@ -279,6 +279,10 @@ impl Transmit for HttpSender {
         capabilities
     }
 
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        MessageHeaders::lost(outgoing)
+    }
+
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let (request, length) = self.request(&outgoing)?;
         drop(outgoing);

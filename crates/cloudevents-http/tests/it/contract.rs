@@ -181,7 +181,7 @@ async fn a_request_returns_the_reply_of_the_handler() {
     let answering = async {
         let first = deliveries.next().await.unwrap().unwrap();
         let bad = first.reply(Outgoing::from(event("x")).header("ce-id", "y")).await;
-        assert_eq!(bad.unwrap_err().kind(), ErrorKind::InvalidName);
+        assert_eq!(bad.unwrap_err().kind(), ErrorKind::Inexact);
         let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
         let lossy = first.reply(event("x").into_builder().payload_only(any).build().unwrap()).await;
         assert_eq!(lossy.unwrap_err().kind(), ErrorKind::Inexact);

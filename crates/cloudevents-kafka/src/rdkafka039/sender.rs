@@ -15,7 +15,7 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Message, codec::
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
     Received, Sender, SenderCapabilities, SenderOptions,
-    binding::{Transmit, Writing},
+    binding::{Transmit, Writing, header_not_carried},
 };
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};
@@ -231,26 +231,32 @@ fn as_received(outgoing: &Outgoing, received: &Received) -> Result<Prepared, Err
     let key = || Some(Bytes::copy_from_slice(&received.key()?));
     let record = Record::new(received.whole_body()?).with_key(outgoing.record_key().cloned().or_else(key));
     let mut prepared = Prepared::of_record(&record);
-    received.origin().headers(&mut |name, value| prepared.push(name, value.as_deref()));
+    // The client panics because of a name with NUL, which this protocol's own messages do not have.
+    received.origin().headers(&mut |name, value| {
+        if !name.contains('\0') {
+            prepared.push(name, value.as_deref());
+        }
+    });
     add_headers(&mut prepared, outgoing)?;
     Ok(prepared)
 }
 
 fn add_headers(prepared: &mut Prepared, outgoing: &Outgoing) -> Result<(), Error> {
     for (name, value) in outgoing.headers() {
-        if name.starts_with(PREFIX) || name == CONTENT_TYPE {
-            return Err(attribute(name));
+        if let Some(reason) = lost(name) {
+            return Err(header_not_carried(name, reason));
         }
         prepared.push(name, Some(value));
     }
     Ok(())
 }
 
-#[cold]
-fn attribute(header: &str) -> Error {
-    Error::new(ErrorKind::InvalidName)
-        .with_detail(format!("the header `{}` would be an attribute", header.escape_debug()))
-        .with_help("set the attribute of the event")
+/// Why a record does not carry a header of this name. Any value can be carried.
+fn lost(name: &str) -> Option<&'static str> {
+    if name.starts_with(PREFIX) || name == CONTENT_TYPE {
+        return Some("over Kafka it would be an attribute of the event");
+    }
+    name.contains('\0').then_some("a name of Kafka's client has no NUL")
 }
 
 impl Transmit for KafkaSender {
@@ -259,6 +265,10 @@ impl Transmit for KafkaSender {
         let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(carries);
         (capabilities.orders, capabilities.receipts) = (Orders::Partition, true);
         capabilities
+    }
+
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        outgoing.lost_headers(|name, _| lost(name))
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {

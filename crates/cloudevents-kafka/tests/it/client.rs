@@ -569,7 +569,7 @@ async fn receipts_keys_and_headers() {
     let elsewhere = soon(sender.send(keyed(2).to(other.name.as_str()))).await.unwrap();
     assert_eq!((elsewhere.place(), elsewhere.offset()), (Some(&*other.name), Some(0)));
     let error = soon(sender.send(keyed(3).header("ce_id", "4"))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidName);
+    assert_eq!(error.kind(), ErrorKind::Inexact);
     assert_eq!(soon(sender.send(keyed(3).priority(1))).await.unwrap_err().kind(), ErrorKind::Inexact);
     let mut receiver = other.receiver().await;
     let delivery = next(&mut receiver).await;

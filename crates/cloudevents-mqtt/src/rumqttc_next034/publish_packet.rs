@@ -3,8 +3,8 @@
 use super::{Qos, received::ReceivedPublish, text};
 use crate::{MqttMessage, Version, name};
 use bytes::{BufMut, BytesMut};
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Carries, Content, Outgoing};
+use cloudevents_core::{Error, ErrorKind, Message};
+use cloudevents_transport::{Carries, Content, Outgoing, binding::header_not_carried};
 use std::time::Duration;
 
 /// The metadata that a message of MQTT 5 can carry.
@@ -71,26 +71,39 @@ impl<'a> Extras<'a> {
         };
         for (header, value) in outgoing.headers() {
             if attribute(header) {
-                // The sender has seen that it is lost, and is allowed to be.
-                if matches!(outgoing.content(), Content::Message(_)) && name::attribute(header).is_some() {
-                    continue;
-                }
-                return Err(Error::new(ErrorKind::InvalidName)
-                    .with_detail(format!(
-                        "the user property `{}` would be an attribute",
-                        header.escape_debug()
-                    ))
-                    .with_help("set the attribute of the event, or send the event in structured mode")
-                    .with_clause("MQTT-3.1.3.1-a"));
+                return Err(header_not_carried(header, ATTRIBUTE).with_clause("MQTT-3.1.3.1-a"));
             }
-            let Ok(text) = std::str::from_utf8(value) else {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_detail(format!("the user property `{}` has to be text", header.escape_debug())));
-            };
-            extras.headers.push((header, text));
+            match std::str::from_utf8(value) {
+                Ok(text) => extras.headers.push((header, text)),
+                Err(_) => return Err(header_not_carried(header, TEXT)),
+            }
         }
         Ok(extras)
     }
+}
+
+const ATTRIBUTE: &str = "over MQTT it would be an attribute of the event";
+const TEXT: &str = "a user property of MQTT is UTF-8 text without control characters";
+
+/// The headers that a message does not carry, and why.
+pub(super) fn lost_headers(
+    outgoing: &Outgoing,
+    writes_binary: bool,
+    prefixed: bool,
+) -> Vec<(usize, &'static str)> {
+    let is_binary = writes_binary && matches!(outgoing.content(), Content::Message(Message::Binary(_)));
+    outgoing.lost_headers(|name, value| {
+        let attribute = if prefixed { name::prefixed(name) } else { name::attribute(name) };
+        if is_binary && attribute.is_some() {
+            return Some(ATTRIBUTE);
+        }
+        if name.len().max(value.len()) > LONGEST {
+            return Some("a user property of MQTT has a name and a value of at most 65,535 bytes");
+        }
+        let is_text = |text: &str| text::check(text).is_ok();
+        let is_carried = is_text(name) && std::str::from_utf8(value).is_ok_and(is_text);
+        (!is_carried).then_some(TEXT)
+    })
 }
 
 /// Whole seconds, at least one: zero would be expired (MQTT 5.0, section 3.3.2.3.3).
@@ -373,10 +386,9 @@ mod tests {
         let with = |outgoing: &Outgoing| {
             Extras::of(outgoing, &message, None).map(|_| ()).map_err(|error| error.kind())
         };
-        // What the sender has found to be lost is left out.
-        let own = outgoing().header("traceparent", "1");
-        assert!(Extras::of(&own, &message, None).unwrap().headers.is_empty());
-        assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Unsupported));
+        // The sender has left out what is lost.
+        assert_eq!(with(&outgoing().header("traceparent", "1")), Err(ErrorKind::Inexact));
+        assert_eq!(with(&outgoing().header("x-a", [0xff])), Err(ErrorKind::Inexact));
         assert_eq!(with(&outgoing().header("x-a", "1")), Ok(()));
         // In structured mode, user properties are no attributes.
         let structured = MqttMessage::new("{}");

@@ -4,7 +4,7 @@ use super::{
     connection::{Terms, runtime},
     forwarding,
     options::{MqttConnection, Qos, Target},
-    publish_packet::{CARRIED, Extras, Prepared},
+    publish_packet::{self, CARRIED, Extras, Prepared},
     publisher::{Linking, Publisher, Slot},
     received::ReceivedPublish,
     topic::Topic,
@@ -330,6 +330,10 @@ impl Transmit for MqttSender {
                 capabilities
             }
         }
+    }
+
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        publish_packet::lost_headers(outgoing, self.writing.format().is_none(), self.options.prefixed)
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {

@@ -196,7 +196,7 @@ async fn what_brokers_may_end_the_connection_for_is_not_sent() {
     let named = |name: &str, value: &str| Outgoing::from(event(1)).header(name, value);
     for refused in [named("x-note", "a\tb"), named("x-note", "\u{ffff}"), named("x\nnote", "1")] {
         let error = within(sender.send(refused)).await.unwrap_err();
-        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::Unsupported, true));
+        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::Inexact, true));
     }
     let error = within(sender.send(Outgoing::from(event(1)).to("a\tb"))).await.unwrap_err();
     assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::InvalidString, true));

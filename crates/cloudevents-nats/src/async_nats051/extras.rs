@@ -5,10 +5,10 @@ use super::{
     received::{ReceivedMessage, is_foreign},
 };
 use crate::{MessageView, name};
-use async_nats::{HeaderMap, Subject};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Carries, Outgoing, Received};
+use cloudevents_core::Error;
+use cloudevents_transport::{Carries, Outgoing, Received, binding::header_not_carried};
 
 /// The metadata that a message of core NATS can carry.
 pub(super) const CARRIED: Carries =
@@ -17,13 +17,27 @@ pub(super) const CARRIED: Carries =
 /// The same for JetStream, whose confirmations take the place of replies.
 pub(super) const CARRIED_BY_JETSTREAM: Carries = CARRIED.without(Carries::REPLY_TO);
 
-/// Adds the headers. Those of the event and of NATS are refused.
+/// Why a message does not carry a header.
+pub(super) fn lost(name: &str, value: &[u8]) -> Option<&'static str> {
+    if name::attribute(name).is_some() || name.eq_ignore_ascii_case(name::CONTENT_TYPE) {
+        return Some("over NATS it would be an attribute of the event");
+    }
+    if !is_foreign(name) {
+        return Some("it would steer the server of NATS");
+    }
+    if name.parse::<HeaderName>().is_err() {
+        return Some("a name of NATS is visible ASCII without a colon");
+    }
+    let is_value = |text: &str| text.parse::<HeaderValue>().is_ok();
+    let is_carried = std::str::from_utf8(value).is_ok_and(is_value);
+    (!is_carried).then_some("a value of NATS is UTF-8 text without line breaks")
+}
+
+/// Adds the headers.
 pub(super) fn add(headers: &mut Option<HeaderMap>, outgoing: &Outgoing) -> Result<(), Error> {
     for (name, value) in outgoing.headers() {
-        if name::attribute(name).is_some() || name.eq_ignore_ascii_case(name::CONTENT_TYPE) {
-            return Err(Error::new(ErrorKind::InvalidName)
-                .with_detail(format!("the header `{}` would be an attribute", name.escape_debug()))
-                .with_help("set the attribute of the event"));
+        if let Some(reason) = lost(name, value) {
+            return Err(header_not_carried(name, reason));
         }
         append(headers.get_or_insert_default(), name, value)?;
     }
@@ -60,6 +74,7 @@ pub(super) fn as_received(received: &Received) -> Result<(Option<HeaderMap>, Byt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
     use cloudevents_transport::Raw;
 
     #[test]

@@ -18,7 +18,7 @@ use async_nats::{HeaderMap, HeaderValue, header};
 use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
+    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,
     binding::{
         Transmit, Writing,
@@ -270,10 +270,7 @@ impl NatsSender {
             }
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
-        if outgoing.headers().len() > 0 {
-            if !self.options.headers {
-                return Err(unsupported("this sender sends no headers", "use `headers=true`"));
-            }
+        if self.options.headers {
             extras::add(&mut headers, outgoing)?;
         }
         if let Some(stream) = self.options.stream.as_deref().filter(|_| self.target.jetstream) {
@@ -354,15 +351,18 @@ impl NatsSender {
 
 impl Transmit for NatsSender {
     fn capabilities(&self) -> SenderCapabilities {
-        if self.target.jetstream {
-            let mut capabilities =
-                SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED_BY_JETSTREAM);
-            capabilities.receipts = true;
-            return capabilities;
-        }
-        let mut capabilities = SenderCapabilities::plain(Confirmed::Written).carrying(extras::CARRIED);
-        capabilities.requests = true;
+        let (confirms, carried) = match self.target.jetstream {
+            true => (Confirmed::Accepted, extras::CARRIED_BY_JETSTREAM),
+            false => (Confirmed::Written, extras::CARRIED),
+        };
+        let carried = if self.options.headers { carried } else { carried.without(Carries::HEADERS) };
+        let mut capabilities = SenderCapabilities::plain(confirms).carrying(carried);
+        (capabilities.receipts, capabilities.requests) = (self.target.jetstream, !self.target.jetstream);
         capabilities
+    }
+
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        outgoing.lost_headers(extras::lost)
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {

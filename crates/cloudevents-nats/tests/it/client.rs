@@ -757,7 +757,29 @@ async fn messages_without_headers_reach_old_servers() {
     assert_eq!(id(&delivery), "1");
     assert!(delivery.headers().is_empty());
     let header = sender.send(Outgoing::from(event("1")).header("a", "b")).await.unwrap_err();
-    assert_eq!(header.kind(), ErrorKind::Unsupported);
+    assert_eq!(header.kind(), ErrorKind::Inexact);
+}
+
+/// As a log or a queue may bring it beside an event.
+#[tokio::test]
+async fn a_header_of_bytes_follows_the_policy() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let with = || Outgoing::from(event("1")).header("x-bin", b"\x00\xff").header("x-kept", "k");
+    let refusing = sender_to(&server, "orders").await;
+    let error = refusing.send(with()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inexact);
+    assert!(error.detail().contains("`x-bin`") && error.detail().contains("NATS"), "{error}");
+    for losses in ["log", "allow"] {
+        let url = format!("{}?losses={losses}", server.url("orders"));
+        let sender = sender(&url, NatsSenderOptions::default()).await.unwrap();
+        sender.send(with()).await.unwrap();
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), "1");
+        assert!(delivery.header("x-bin").is_none());
+        assert_eq!(delivery.header_text("x-kept").as_deref(), Some("k"));
+        assert_eq!(sender.metrics().lossy, 1);
+    }
 }
 
 #[tokio::test]
@@ -778,9 +800,9 @@ async fn what_goes_along_is_seen_by_other_clients() {
     );
     assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value, event("1"));
     // An attribute cannot be smuggled in as a header.
-    for name in ["ce-id", "Content-Type"] {
+    for name in ["ce-id", "Content-Type", "Nats-Rollup"] {
         let error = sender.send(Outgoing::from(event("1")).header(name, "2")).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidName, "{name}");
+        assert_eq!(error.kind(), ErrorKind::Inexact, "{name}");
     }
     let native = {
         let mut receiver = receiver_from(&server, "others").await;

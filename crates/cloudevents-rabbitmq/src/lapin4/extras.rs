@@ -3,12 +3,13 @@
 use super::{
     message::{Parts, header_name, text_or_bytes},
     options::short,
-    returns::NUMBER,
+    received::is_the_brokers,
 };
 use crate::name;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Carries, Outgoing};
+use cloudevents_transport::{Carries, Outgoing, binding::header_not_carried};
 use lapin::types::FieldTable;
+use std::collections::HashSet;
 
 /// The metadata that a message can carry.
 pub(super) const CARRIED: Carries = Carries::DESTINATION
@@ -43,20 +44,32 @@ pub(super) fn add(message: &mut Parts, outgoing: &Outgoing) -> Result<(), Error>
     Ok(())
 }
 
-fn add_header(headers: &mut FieldTable, name: &str, value: &[u8]) -> Result<(), Error> {
-    let wrong = |detail: String| Error::new(ErrorKind::InvalidName).with_detail(detail);
+const TWICE: &str = "it is there twice, and a table of RabbitMQ has each name once";
+
+/// Why a message does not carry a header of this name. Any value can be carried.
+fn lost(name: &str) -> Option<&'static str> {
     if name::prefixed(name).is_some() {
-        return Err(wrong(format!("the header `{}` would be an attribute", name.escape_debug()))
-            .with_help("set the attribute of the event"));
+        return Some("over RabbitMQ it would be an attribute of the event");
     }
-    if name == NUMBER {
-        return Err(
-            wrong(format!("the header `{NUMBER}` is the sender's own")).with_help("name it otherwise")
-        );
+    if is_the_brokers(name) {
+        return Some("RabbitMQ and its clients read it themselves");
     }
-    if headers.contains_key(name) {
-        return Err(wrong(format!("the header `{}` is there twice", name.escape_debug()))
-            .with_help("a table of AMQP 0.9.1 has each name once"));
+    (name.len() > LONGEST).then_some("a name of RabbitMQ has at most 255 bytes")
+}
+
+/// The longest name of a header, in bytes.
+const LONGEST: usize = 255;
+
+/// The headers that a message does not carry, and why. Of those with the same name, it carries the first.
+pub(super) fn lost_headers(outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+    let mut seen = HashSet::new();
+    outgoing.lost_headers(|name, _| lost(name).or_else(|| (!seen.insert(name)).then_some(TWICE)))
+}
+
+fn add_header(headers: &mut FieldTable, name: &str, value: &[u8]) -> Result<(), Error> {
+    let is_there = headers.contains_key(name);
+    if let Some(reason) = lost(name).or(is_there.then_some(TWICE)) {
+        return Err(header_not_carried(name, reason));
     }
     headers.insert(header_name(name)?, text_or_bytes(value));
     Ok(())

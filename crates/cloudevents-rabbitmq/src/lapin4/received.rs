@@ -12,7 +12,7 @@ use cloudevents_transport::Origin;
 use lapin::{
     BasicProperties,
     message::Delivery,
-    types::{AMQPValue, FieldTable, ShortString},
+    types::{AMQPValue, DecimalValue, FieldTable, ShortString},
 };
 use std::{
     any::Any,
@@ -162,6 +162,16 @@ impl Origin for ReceivedMessage {
         }
     }
 
+    fn headers_without_text<'a>(&'a self, each: &mut dyn FnMut(&'a str, &'static str)) {
+        for (name, value) in self.table().into_iter().flatten() {
+            match value {
+                AMQPValue::FieldArray(_) => each(name.as_str(), "an array of RabbitMQ"),
+                AMQPValue::FieldTable(_) => each(name.as_str(), "a table of RabbitMQ"),
+                _ => {}
+            }
+        }
+    }
+
     fn is_forwarded(&self, name: &str) -> bool {
         let spelling = Look::at(self).map_or(Spelling::Dash, |look| look.spelling);
         name != "content-type" && name::attribute(name, spelling).is_none() && !is_the_brokers(name)
@@ -212,9 +222,10 @@ impl fmt::Debug for ReceivedMessage {
 }
 
 /// Headers that a broker or a receiver sets, and that mean something else at another queue. `CC` and `BCC`
-/// would send the message to more queues; interceptors at the broker set `timestamp_in_ms` and `x-routed-by`.
+/// would send the message to more queues; interceptors at the broker set `timestamp_in_ms` and `x-routed-by`, shovels `x-shovelled`, and
+/// federations `x-received-from`.
 pub(super) fn is_the_brokers(name: &str) -> bool {
-    const PREFIXES: [&str; 7] = [
+    const PREFIXES: [&str; 8] = [
         "x-death",
         "x-first-death-",
         "x-last-death-",
@@ -222,8 +233,9 @@ pub(super) fn is_the_brokers(name: &str) -> bool {
         "x-acquired-count",
         "x-stream-",
         "x-mqtt-",
+        "x-shovelled",
     ];
-    matches!(name, ATTEMPT | NUMBER | "CC" | "BCC" | "timestamp_in_ms" | "x-routed-by")
+    matches!(name, ATTEMPT | NUMBER | "CC" | "BCC" | "timestamp_in_ms" | "x-routed-by" | "x-received-from")
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -238,9 +250,21 @@ fn text(value: &AMQPValue) -> Option<Cow<'_, [u8]>> {
         Field::Other(_) => match value {
             AMQPValue::Float(value) => Cow::Owned(value.to_string().into()),
             AMQPValue::Double(value) => Cow::Owned(value.to_string().into()),
+            AMQPValue::DecimalValue(value) => Cow::Owned(decimal(value).into()),
             _ => return None,
         },
     })
+}
+
+/// A decimal in plain notation, with as many digits after the point as its scale says.
+fn decimal(DecimalValue { scale, value }: &DecimalValue) -> String {
+    let scale = usize::from(*scale);
+    if scale == 0 {
+        return value.to_string();
+    }
+    let digits = format!("{value:0>width$}", width = scale.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    format!("{whole}.{fraction}")
 }
 
 #[cfg(test)]
@@ -266,6 +290,9 @@ mod tests {
             ("bytes", AMQPValue::ByteArray(vec![0xff].into())),
             ("ce-id", AMQPValue::LongString("1".into())),
             ("absent", AMQPValue::Void),
+            ("price", AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 5 })),
+            ("table", AMQPValue::FieldTable(FieldTable::default())),
+            ("list", AMQPValue::FieldArray(vec![].into())),
             ("x-death", AMQPValue::FieldArray(vec![].into())),
             ("x-stream-offset", AMQPValue::LongLongInt(42)),
         ]);
@@ -278,12 +305,15 @@ mod tests {
         let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), message);
         let headers = received.headers();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_deref())).collect();
-        let expected: [(&str, Option<&[u8]>); 8] = [
+        let expected: [(&str, Option<&[u8]>); 11] = [
             ("content-type", Some(b"text/plain")),
             ("absent", None),
             ("bytes", Some(b"\xff")),
             ("ce-id", Some(b"1")),
+            ("list", None),
             ("n", Some(b"-5")),
+            ("price", Some(b"0.05")),
+            ("table", None),
             ("text", Some(b"t")),
             ("x-death", None),
             ("x-stream-offset", Some(b"42")),
@@ -294,7 +324,11 @@ mod tests {
             .map(|(name, _)| *name)
             .filter(|name| received.origin().is_forwarded(name))
             .collect();
-        assert_eq!(forwarded, ["absent", "bytes", "n", "text"]);
+        assert_eq!(forwarded, ["absent", "bytes", "list", "n", "price", "table", "text"]);
+        let mut without_text = Vec::new();
+        received.origin().headers_without_text(&mut |name, what| without_text.push((name, what)));
+        let [array, table] = ["an array of RabbitMQ", "a table of RabbitMQ"];
+        assert_eq!(without_text, [("list", array), ("table", table), ("x-death", array)]);
         assert_eq!((received.body().unwrap(), received.topic()), ("body".into(), Some("orders")));
         assert_eq!((received.offset(), received.key()), (Some(42), None));
         assert_eq!(received.timestamp(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1500)));

@@ -355,6 +355,10 @@ impl Transmit for RabbitSender {
         SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED)
     }
 
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        extras::lost_headers(outgoing)
+    }
+
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
         let publish = self.encode(&outgoing)?;

@@ -16,11 +16,16 @@ use cloudevents_testkit::{
     rabbitmq::{Answer, Broker, BrokerOptions},
 };
 use cloudevents_transport::{
-    Bounds, Failure, Logins, Outgoing, RunState, Sender, binding::queue::QueueOptions,
+    Bounds, Bridge, Failure, Logins, LossPolicy, Outgoing, RunState, Sender, SenderOptions,
+    binding::queue::QueueOptions, bridge::BridgePolicy,
 };
 use futures_util::{
     FutureExt,
     future::{BoxFuture, join_all},
+};
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable},
 };
 use std::{
     error::Error as _,
@@ -176,14 +181,70 @@ async fn what_goes_along_with_a_message_arrives() {
     let native: &ReceivedMessage = delivery.native().unwrap();
     assert_eq!(*native.properties.priority(), Some(7));
     for (outgoing, kind) in [
-        (Outgoing::from(event(1)).header("ce-id", "2"), ErrorKind::InvalidName),
-        (Outgoing::from(event(1)).header("cloudEvents:x", "2"), ErrorKind::InvalidName),
-        (Outgoing::from(event(1)).header("a", "1").header("a", "2"), ErrorKind::InvalidName),
+        (Outgoing::from(event(1)).header("ce-id", "2"), ErrorKind::Inexact),
+        (Outgoing::from(event(1)).header("cloudEvents:x", "2"), ErrorKind::Inexact),
+        (Outgoing::from(event(1)).header("a", "1").header("a", "2"), ErrorKind::Inexact),
+        (Outgoing::from(event(1)).header("CC", "elsewhere"), ErrorKind::Inexact),
+        (Outgoing::from(event(1)).header("n".repeat(256), "1"), ErrorKind::Inexact),
         (Outgoing::from(event(1)).correlation(b"\xff"), ErrorKind::Unsupported),
         (Outgoing::from(event(1)).reply_to("a".repeat(256)), ErrorKind::TooLarge),
     ] {
         assert_eq!(within(sender.send(outgoing)).await.unwrap_err().kind(), kind);
     }
+}
+
+/// No protocol carries it on, not even this one: it is no text, and a message that is sent on has headers of text and bytes.
+#[tokio::test]
+async fn a_table_among_the_headers_is_lost_by_the_policy() {
+    let table = |entries: &[(&str, AMQPValue)]| {
+        let mut table = FieldTable::default();
+        for (name, value) in entries {
+            table.insert((*name).into(), value.clone());
+        }
+        table
+    };
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    let broker = Broker::start().unwrap();
+    broker.queue("orders");
+    let headers = table(&[
+        ("ce-specversion", text("1.0")),
+        ("ce-id", text("1")),
+        ("ce-source", text("/s")),
+        ("ce-type", text("t")),
+        ("x-list", AMQPValue::FieldArray(vec![AMQPValue::Void].into())),
+        ("x-number", AMQPValue::LongInt(-5)),
+        ("x-shovelled", AMQPValue::FieldArray(vec![AMQPValue::Void].into())),
+        ("x-table", AMQPValue::FieldTable(table(&[("a", text("1"))]))),
+    ]);
+    let mut receiver = receiver_from(&broker, "orders").await;
+    bare::publish_with(&broker.url(""), "orders", BasicProperties::default().with_headers(headers), b"")
+        .await;
+    let delivery = next(&mut receiver).await;
+    broker.queue("others");
+    let others = sender_to(&broker, "others").await;
+    let error = within(others.send(delivery.forward())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inexact);
+    assert_eq!(
+        error.detail(),
+        "the header `x-list` is not carried: its value is an array of RabbitMQ; the header `x-table` is not carried: its value is a table of RabbitMQ"
+    );
+    let mut policy = BridgePolicy::default();
+    policy.losses = LossPolicy::Allow;
+    let mut options = SenderOptions::default();
+    options.losses = LossPolicy::Allow;
+    drop((delivery, receiver));
+    let target = others.with_options(options);
+    let bridge = Bridge::new(receiver_from(&broker, "orders").await, target.clone(), policy).unwrap();
+    let stop = bridge.stopper();
+    let bridge = tokio::spawn(async move { bridge.run().await });
+    let arrived = next(&mut receiver_from(&broker, "others").await).await;
+    let names: Vec<_> = arrived.headers().iter().map(|(name, _)| (*name).to_owned()).collect();
+    let foreign: Vec<_> = names.iter().map(String::as_str).filter(|name| !name.starts_with("ce-")).collect();
+    assert_eq!((id(&arrived).as_str(), foreign), ("1", vec!["bridge-hops", "x-number"]));
+    within(arrived.accept()).await.unwrap();
+    stop.stop();
+    bridge.await.unwrap().unwrap();
+    assert_eq!(target.metrics().lossy, 1);
 }
 
 #[tokio::test]

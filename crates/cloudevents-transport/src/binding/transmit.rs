@@ -22,6 +22,16 @@ pub trait Transmit: Send + Sync + 'static {
     /// What the protocol can do. The sender reads it once, when it is created.
     fn capabilities(&self) -> SenderCapabilities;
 
+    /// The headers of the message that the protocol cannot carry with it: the index of each, in ascending order, and why, as in "a value of
+    /// NATS is text without line breaks". [`Outgoing::lost_headers`] makes it of a rule for one header.
+    ///
+    /// The sender applies its [`LossPolicy`](crate::LossPolicy) to them, so none of them comes to [`enqueue`](Self::enqueue). The default
+    /// is for a protocol that carries any header, or none.
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        let _ = outgoing;
+        Vec::new()
+    }
+
     /// Waits for room and hands the message over. The outcome resolves without being polled.
     ///
     /// If the future is dropped before it returns, nothing was sent. An error is about this message only,
@@ -63,6 +73,7 @@ pub trait Transmit: Send + Sync + 'static {
 
 /// [`Transmit`], dynamic.
 pub(crate) trait DynTransmit: Send + Sync {
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)>;
     fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>>;
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>>;
     fn connectivity(&self) -> Connectivity;
@@ -71,6 +82,10 @@ pub(crate) trait DynTransmit: Send + Sync {
 }
 
 impl<T: Transmit> DynTransmit for T {
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        Transmit::lost_headers(self, outgoing)
+    }
+
     fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>> {
         Box::pin(Transmit::enqueue(self, outgoing))
     }

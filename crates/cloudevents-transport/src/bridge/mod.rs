@@ -420,7 +420,7 @@ fn panicked() -> Error {
 async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
     let mut refused: Option<Error> = None;
     loop {
-        let (kind, failure) = match place.send(letter.outgoing_to(place.capabilities())).await {
+        let (kind, failure) = match place.send(letter.outgoing_to(place)).await {
             Ok(_) => {
                 letter.is_stored(refused);
                 return Ok(());

@@ -213,8 +213,9 @@ pub enum KeyRule {
 
 /// Which headers are carried, and under which names. Attributes are not among them, nor are headers without a value. The trace context
 /// (`traceparent` and `tracestate`) is carried unless it is named below, or the target cannot carry it: MQTT 3.1.1 has no headers, and over
-/// MQTT 5 it would be an attribute of an event in binary mode. Another header that the target cannot carry is a loss, which
-/// [`BridgePolicy`] and the options of its sender refuse or allow.
+/// MQTT 5 it would be an attribute of an event in binary mode. Another header that the target cannot carry, because of its name or its
+/// value, is a loss, which the options of its sender refuse or allow. So is a header whose value has no text form, such as a table of
+/// RabbitMQ.
 ///
 /// Over HTTP, in both directions, headers that belong to an exchange are never carried, whatever this rule says:
 /// `Host`, credentials, framing, forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A

@@ -273,12 +273,25 @@ impl Shaper {
                 && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
                 // It was not asked for.
-                && (!is_trace_context(name) || self.target.carries_header(outgoing, name))
+                && (!is_trace_context(name) || is_text(&value) && self.target.carries_header(outgoing, name))
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));
             }
         });
+        received.origin().headers_without_text(&mut |name, what| {
+            if !is_own(name, redrives)
+                && received.is_forwarded(name)
+                && let Some(name) = self.policy.headers.name(name).filter(|name| !is_trace_context(name))
+            {
+                outgoing.push_without_bytes(name, what);
+            }
+        });
     }
+}
+
+/// Whether a value could be one of the trace context, which every protocol carries.
+fn is_text(value: &[u8]) -> bool {
+    value.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// An event of a batch, with what else was received with it.

@@ -1,6 +1,6 @@
 //! A rejected message, and what its dead letter says about it.
 
-use crate::{Carries, Outgoing, Raw, Received, SenderCapabilities, bridge::is_trace_context};
+use crate::{Carries, Outgoing, Raw, Received, Sender, bridge::is_trace_context};
 use cloudevents_core::{Error, ErrorKind, Value};
 use std::sync::Arc;
 
@@ -108,23 +108,21 @@ impl DeadLetter {
 
     /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked
     /// for, goes without a report.
-    pub(crate) fn outgoing_to(&mut self, place: SenderCapabilities) -> Outgoing {
+    pub(crate) fn outgoing_to(&mut self, place: &Sender) -> Outgoing {
         let mut letter = self.outgoing();
-        if !place.carries.contains(Carries::KEY) && letter.record_key().is_some() {
+        if !place.capabilities().carries.contains(Carries::KEY) && letter.record_key().is_some() {
             letter.remove_key();
             self.lacks(KEY);
         }
-        let lost: Vec<String> = letter
-            .headers()
-            .filter(|(name, _)| !place.carries_header(&letter, name))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        for name in lost {
-            letter.remove_header(&name);
-            if !is_trace_context(&name) {
-                self.lacks(NOT_CARRIED);
-            }
+        let lost = place.lost_headers(&letter);
+        let lost: Vec<_> = lost.into_iter().map(|(index, _)| index).collect();
+        let is_asked_for = |(index, (name, _)): (usize, (&str, _))| {
+            !is_trace_context(name) && lost.binary_search(&index).is_ok()
+        };
+        if letter.headers().enumerate().any(is_asked_for) || !letter.headers_without_bytes().is_empty() {
+            self.lacks(NOT_CARRIED);
         }
+        letter.leave_out(&lost);
         letter
     }
 

@@ -39,6 +39,12 @@ pub trait Origin: Send + Sync + 'static {
     /// Values that are neither text nor bytes are passed in their text form.
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>));
 
+    /// Calls `each` with the name of every header whose value [`headers`](Self::headers) passes as none because it has no text form, and
+    /// with what the value is, such as "a table". Forwarding cannot copy it. Default: there is none.
+    fn headers_without_text<'a>(&'a self, each: &mut dyn FnMut(&'a str, &'static str)) {
+        let _ = each;
+    }
+
     /// Whether forwarding copies the header with this name. Attributes of the event and the content type are
     /// not copied, because the new message has its own. Headers that concern only this connection are not
     /// copied either.
@@ -311,6 +317,11 @@ impl Received {
             self.origin().headers(&mut |name, value| {
                 if let Some(value) = value.filter(|_| self.is_forwarded(name)) {
                     outgoing = outgoing.take().map(|outgoing| outgoing.header(name, value));
+                }
+            });
+            self.origin().headers_without_text(&mut |name, what| {
+                if let Some(outgoing) = outgoing.as_mut().filter(|_| self.is_forwarded(name)) {
+                    outgoing.push_without_bytes(name, what);
                 }
             });
         }

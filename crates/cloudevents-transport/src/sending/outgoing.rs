@@ -55,6 +55,8 @@ struct Extras {
     priority: Option<u8>,
     reply_to: Option<Box<str>>,
     correlation: Option<Bytes>,
+    /// Names of headers whose values have no bytes, and what these values are.
+    without_bytes: Vec<(Box<str>, &'static str)>,
 }
 
 /// Setters of what is sent with the message.
@@ -137,6 +139,29 @@ impl Outgoing {
         self.extras_mut().headers.push((name, value));
     }
 
+    /// Adds a header whose value has no bytes, such as a table: no protocol carries it, so it is a loss.
+    pub(crate) fn push_without_bytes(&mut self, name: &str, what: &'static str) {
+        self.extras_mut().without_bytes.push((name.into(), what));
+    }
+
+    /// Headers whose values have no bytes, and what these values are.
+    pub(crate) fn headers_without_bytes(&self) -> &[(Box<str>, &'static str)] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.without_bytes)
+    }
+
+    /// Leaves out these headers, in ascending order, and those whose values have no bytes.
+    pub(crate) fn leave_out(&mut self, headers: &[usize]) {
+        let Some(extras) = &mut self.extras else { return };
+        extras.without_bytes.clear();
+        let mut left_out = headers.iter().peekable();
+        let mut index = 0_usize;
+        extras.headers.retain(|_| {
+            let is_kept = left_out.next_if_eq(&&index).is_none();
+            index = index.saturating_add(1);
+            is_kept
+        });
+    }
+
     fn extras_mut(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
     }
@@ -169,6 +194,28 @@ impl Outgoing {
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &Bytes)> {
         let headers = self.extras.as_ref().map_or(&[][..], |extras| &extras.headers);
         headers.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// The headers for which this rule has a reason: the index of each, and why the protocol cannot carry it. For
+    /// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    /// use cloudevents_transport::Outgoing;
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// let outgoing = Outgoing::from(&event).header("a", "text").header("b", b"\xff");
+    /// let rule = |_: &str, value: &[u8]| str::from_utf8(value).err().map(|_| "a value is text");
+    /// assert_eq!(outgoing.lost_headers(rule), [(1, "a value is text")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lost_headers<'a>(
+        &'a self,
+        mut rule: impl FnMut(&'a str, &'a [u8]) -> Option<&'static str>,
+    ) -> Vec<(usize, &'static str)> {
+        let judged =
+            self.headers().enumerate().map(|(index, (name, value))| Some((index, rule(name, value)?)));
+        judged.flatten().collect()
     }
 
     /// The time after which the broker may drop the message.

@@ -257,7 +257,7 @@ impl Sender {
         async move {
             let counters = &self.state.counters;
             let after = self.intercept(&mut outgoing);
-            let replied = match self.check(&outgoing) {
+            let replied = match self.check(&mut outgoing) {
                 Ok(()) => {
                     counters.enqueued();
                     let mut unknown = Unknown(Some(counters));
@@ -404,7 +404,7 @@ impl Sender {
     async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;
         let after = self.intercept(&mut outgoing);
-        let begun = match self.check(&outgoing) {
+        let begun = match self.check(&mut outgoing) {
             Ok(()) => match within(limit, self.transmit.enqueue(outgoing)).await {
                 Some(begun) => begun,
                 None => Err(self.no_room(limit)),
@@ -431,45 +431,58 @@ impl Sender {
         tell(|| interceptor.sending(outgoing, self.capabilities))?
     }
 
-    /// Checks that the sender is open, and that the protocol carries all parts of the message. The check is
-    /// here for all bindings and also covers properties added later, because a binding that does not know a
-    /// property does not declare it.
-    fn check(&self, outgoing: &Outgoing) -> Result<(), Error> {
+    /// Checks that the sender is open, and that the protocol carries all parts of the message; what the policy allows to lose is taken off.
+    /// The check is here for all bindings and also covers properties added later, because a binding that does not know a property does not
+    /// declare it.
+    fn check(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
         if self.state.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
         let lost = outgoing.needs().without(self.capabilities.carries);
-        // Where no headers are carried, all of them are lost already.
-        let headers = outgoing.headers().filter(|_| !lost.intersects(Carries::HEADERS));
-        let mut headers =
-            headers.filter(|(name, _)| !self.capabilities.carries_header(outgoing, name)).peekable();
-        if lost.is_empty() && headers.peek().is_none() {
+        let headers = self.lost_headers(outgoing);
+        if lost.is_empty() && headers.is_empty() && outgoing.headers_without_bytes().is_empty() {
             return Ok(());
         }
-        self.lose(outgoing, lost, headers.map(|(name, _)| name))
+        self.lose(outgoing, lost, &headers)
     }
 
-    /// A message without these parts, and without these headers, which would be attributes of the event.
+    /// The headers of a message that the protocol cannot carry with it, by index, and why.
+    pub(crate) fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        if outgoing.headers().len() == 0 {
+            return Vec::new();
+        }
+        let capabilities = self.capabilities;
+        if !capabilities.carries.contains(Carries::HEADERS) {
+            return outgoing.lost_headers(|_, _| Some("no headers are carried there"));
+        }
+        let mut lost = self.transmit.lost_headers(outgoing);
+        if !capabilities.headers_apart {
+            lost.extend(outgoing.lost_headers(|name, _| {
+                let is_carried = capabilities.carries_header(outgoing, name);
+                (!is_carried).then_some("it would be an attribute of the event")
+            }));
+            lost.sort_by_key(|(index, _)| *index);
+            lost.dedup_by_key(|(index, _)| *index);
+        }
+        lost
+    }
+
+    /// A message without these parts and headers.
     #[cold]
-    fn lose<'a>(
+    fn lose(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &mut Outgoing,
         lost: Carries,
-        headers: impl Iterator<Item = &'a str>,
+        headers: &[(usize, &'static str)],
     ) -> Result<(), Error> {
-        let parts = (!lost.is_empty()).then(|| format!("the protocol does not carry: {lost}"));
-        let headers = headers
-            .map(|name| format!("the header `{}` would be an attribute of the event", name.escape_debug()));
-        let detail = parts.into_iter().chain(headers).collect::<Vec<_>>().join("; ");
+        let detail = what_is_lost(outgoing, lost, headers);
         // Sending to another address, or another message, would be an error and not a loss.
         if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
             return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
         }
         match self.state.options.losses {
             LossPolicy::Refuse => {
-                return Err(Error::new(ErrorKind::Inexact)
-                    .with_detail(detail)
-                    .with_help("leave it out, or allow losses in the options of the sender"));
+                return Err(Error::new(ErrorKind::Inexact).with_detail(detail).with_help(LEAVE_OUT));
             }
             LossPolicy::Log => {
                 let event = self.event_of(outgoing).map(tracing::field::display);
@@ -477,6 +490,7 @@ impl Sender {
             }
             LossPolicy::Allow => {}
         }
+        outgoing.leave_out(&headers.iter().map(|(index, _)| *index).collect::<Vec<_>>());
         self.state.counters.lossy();
         Ok(())
     }
@@ -501,6 +515,44 @@ impl Sender {
             None => timeout.with_detail(format!("there was no room for the message within {limit:?}")),
         }
     }
+}
+
+/// How many headers are named at most.
+const NAMED: usize = 8;
+
+/// Names the parts and the headers that are lost, each header with the reason.
+fn what_is_lost(outgoing: &Outgoing, lost: Carries, headers: &[(usize, &'static str)]) -> String {
+    let parts = lost.without(Carries::HEADERS);
+    let parts = (!parts.is_empty()).then(|| format!("the protocol does not carry: {parts}"));
+    let named = |(index, reason): &(usize, &'static str)| {
+        let (name, _) = outgoing.headers().nth(*index)?;
+        Some(not_carried(name, reason))
+    };
+    let without_bytes = outgoing.headers_without_bytes();
+    let more = headers.len().saturating_add(without_bytes.len()).saturating_sub(NAMED);
+    let headers = headers.iter().filter_map(named);
+    let without_bytes =
+        without_bytes.iter().map(|(name, what)| not_carried(name, &format!("its value is {what}")));
+    let headers = headers.chain(without_bytes).take(NAMED);
+    let more = (more > 0).then(|| format!("{more} more headers are not carried"));
+    parts.into_iter().chain(headers).chain(more).collect::<Vec<_>>().join("; ")
+}
+
+/// The error of a binding that is given a header which it does not carry, where no [`Sender`] has applied its policy before: in a reply,
+/// for example. It is of kind [`Inexact`](ErrorKind::Inexact). `reason` is one of
+/// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
+#[cold]
+pub fn header_not_carried(header: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Inexact).with_detail(not_carried(header, reason)).with_help(LEAVE_OUT)
+}
+
+const LEAVE_OUT: &str = "leave it out, or allow losses in the options of the sender";
+
+fn not_carried(header: &str, reason: &str) -> String {
+    // A name may be as long as a message.
+    let shown: String = header.chars().take(64).collect();
+    let rest = if shown.len() < header.len() { "…" } else { "" };
+    format!("the header `{}{rest}` is not carried: {reason}", shown.escape_debug())
 }
 
 async fn note(index: usize, outcome: Outcome<Receipt>, failed: &mut Vec<(usize, Error)>) {

@@ -204,6 +204,61 @@ async fn a_logged_loss_names_the_event_of_a_document_and_every_header() {
     }
 }
 
+/// Carries headers of text.
+#[derive(Clone, Default)]
+struct OfText(Arc<Mutex<Vec<Outgoing>>>);
+
+impl Transmit for OfText {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::HEADERS)
+    }
+
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        outgoing.lost_headers(|_, value| std::str::from_utf8(value).err().map(|_| "a value of ours is text"))
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        self.0.lock().unwrap().push(outgoing);
+        Ok(Outcome::ready(Ok(Receipt::new())))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_carried_goes_by_the_policy() {
+    let binding = OfText::default();
+    let with = |losses| {
+        let mut options = SenderOptions::default();
+        options.losses = losses;
+        Sender::new(binding.clone()).with_options(options)
+    };
+    let headed = || {
+        let outgoing = Outgoing::from(event(1)).header("a", "1").header("b\n", b"\xff");
+        outgoing.header("c", "2").header("d", b"\xfe").header("e", "3")
+    };
+    let error = with(LossPolicy::Refuse).send(headed()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inexact);
+    assert_eq!(
+        error.detail(),
+        "the header `b\\n` is not carried: a value of ours is text; the header `d` is not carried: a value of ours is text"
+    );
+    for losses in [LossPolicy::Log, LossPolicy::Allow] {
+        let sender = with(losses);
+        sender.send(headed()).await.unwrap();
+        let sent = binding.0.lock().unwrap().pop().unwrap();
+        assert_eq!(sent.headers().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "c", "e"]);
+        assert_eq!(sender.metrics().lossy, 1);
+    }
+    let many =
+        (0..20).fold(Outgoing::from(event(1)), |outgoing, _| outgoing.header("n".repeat(500), b"\xff"));
+    let error = with(LossPolicy::Refuse).send(many).await.unwrap_err();
+    assert!(error.detail().ends_with("12 more headers are not carried"), "{error}");
+    assert!(error.detail().len() < 2000, "{error}");
+}
+
 #[tokio::test]
 async fn key_and_headers_go_along_and_receipts_say_where() {
     let log = FakeLog::new(3);

@@ -234,6 +234,10 @@ impl Transmit for WebhookSender {
         capabilities
     }
 
+    fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)> {
+        MessageHeaders::lost(outgoing)
+    }
+
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let inner = &self.0;
         let entry = match outgoing.destination() {
