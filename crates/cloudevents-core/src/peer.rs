@@ -12,7 +12,7 @@ use core::{fmt, str::FromStr};
 ///
 /// | name | implementation | repairs |
 /// |---|---|---|
-/// | `camel-4` | Apache Camel | `assumed-json`, `content-type-name`, `raw-text`, `latin1-text` |
+/// | `camel-4` | Apache Camel | `assumed-json`, `foreign-prefix`, `raw-text`, `latin1-text` |
 /// | `dapr` | Dapr | `assumed-json` |
 /// | `debezium-3` | Debezium with its `CloudEventsConverter` | `assumed-json`, `dropped-name` |
 /// | `event-grid` | Azure Event Grid | `dropped-attribute`, `uri-fragment` |
@@ -23,9 +23,13 @@ use core::{fmt, str::FromStr};
 /// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text`, `latin1-text` |
 /// | `python-2` | sdk-python | `numeric-time` |
 /// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
-/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `content-type-name`, `raw-text` |
+/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `foreign-prefix`, `ignored-header`, `raw-text` |
 ///
 /// Repairs concern the protocols that have what they repair: `raw-text` headers of HTTP and NATS, `numeric-time` AMQP, and so on.
+///
+/// A peer reads no less than strict decoding does, and the same, but for two repairs that exist because strict decoding would read what the
+/// peer did not mean: with `raw-text`, a `%` or a quotation mark in a header of HTTP and NATS stands for itself; with
+/// `unprefixed-extension`, application properties of AMQP are extensions.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Peer, RepairKind};
@@ -106,7 +110,7 @@ impl Peer {
         match self {
             Self::Camel4 => strict
                 .with(Kind::AssumedJson)
-                .with(Kind::ContentTypeName)
+                .with(Kind::ForeignPrefix)
                 .with(Kind::RawText)
                 .with(Kind::Latin1Text),
             Self::Dapr => strict.with(Kind::AssumedJson),
@@ -120,8 +124,30 @@ impl Peer {
             Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText).with(Kind::Latin1Text),
             Self::Python2 => strict.with(Kind::NumericTime),
             Self::SmallRye4 => strict,
-            Self::Spring4 => strict.with(Kind::AssumedJson).with(Kind::ContentTypeName).with(Kind::RawText),
+            // Not `content-type-name`: its `contentType` is that of its own serializer, which is JSON beside any event.
+            Self::Spring4 => strict
+                .with(Kind::AssumedJson)
+                .with(Kind::ForeignPrefix)
+                .with(Kind::IgnoredHeader)
+                .with(Kind::RawText),
         }
+    }
+
+    /// Whether the peer writes messages without a body among its events: the tombstones of a log, which are no events, and which receivers
+    /// skip for it.
+    pub const fn leaves_tombstones(self) -> bool {
+        matches!(self, Self::Debezium3)
+    }
+
+    /// Whether the peer takes no status of HTTP but 200 for acceptance: a server answers it so, unless its options name another one.
+    pub const fn expects_ok(self) -> bool {
+        matches!(self, Self::EventGrid)
+    }
+
+    /// Whether the peer reads events in structured mode only, over every protocol: senders write JSON documents for it, unless their
+    /// options name a mode.
+    pub const fn takes_documents_only(self) -> bool {
+        matches!(self, Self::Dapr)
     }
 
     /// Whether the peer neither escapes text in headers of HTTP and NATS nor undoes escapes, so that text has to be sent to it as it is.

@@ -32,9 +32,12 @@ pub enum RepairKind {
     /// Empty parameters of a media type (`application/json;`) were left out, and tabs between parameters became spaces. HTTP allows both
     /// (RFC 9110, section 5.6.6), and `datacontenttype` neither (RFC 2045, section 5.1; clause CE-Type-System-f).
     EmptyParameter,
-    /// Attributes were read from properties with the prefix of another protocol: `ce-` over MQTT, which has none. Not in [`Leniency::all`].
+    /// Attributes were read from properties or headers with the prefix of another protocol: `ce-` over MQTT, which has none; `ce-` or
+    /// `cloudEvents:` over Kafka, whose own is `ce_`. There, the content type may be in `Content-Type` or `contentType`. Not in
+    /// [`Leniency::all`].
     ForeignPrefix,
-    /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored.
+    /// A header that must not be there (`ce-datacontenttype`), or that contradicts the content type, was ignored. In RabbitMQ, the property
+    /// was ignored where it contradicts the header of the attribute: frameworks set the property by themselves.
     IgnoredHeader,
     /// A header value that is not UTF-8 was read as ISO-8859-1, without undoing escapes. Not in [`Leniency::all`].
     Latin1Text,

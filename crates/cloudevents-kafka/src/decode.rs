@@ -77,6 +77,7 @@ fn open<'r>(
     let look = Look::at(record, with.leniency);
     let (media_type, detected) = match look.detect() {
         Err(error) if error.kind() == ErrorKind::NotACloudEvent => {
+            let error = with_help(error, record);
             let body = record.value_bytes().unwrap_or_default();
             let assumed = assume(&body, error, with)?;
             return Ok((look, Some(assumed), Opened::Document(FormatId::JSON, body)));
@@ -106,7 +107,7 @@ fn binary(
     }
     let mut prefixed = false;
     for (header, value) in record.headers() {
-        let Some(name) = name::attribute(header) else { continue };
+        let Some(name) = look.attribute(header) else { continue };
         if name == "datacontenttype" && media_type.is_some() {
             if std::mem::replace(&mut prefixed, true) {
                 return Err(twice());
@@ -146,6 +147,17 @@ fn prefixed_content_type(
         .with_detail("ce_datacontenttype and content-type differ")
         .with_clause("KAFKA-3.2.1-a");
     assembler.ignore_or_refuse(error)
+}
+
+/// Says which repair reads a record whose attributes have the prefix of another protocol.
+#[cold]
+fn with_help(error: Error, record: &impl RecordView) -> Error {
+    match record.headers().find_map(|(header, _)| name::foreign_prefix(header)) {
+        Some(prefix) => error.with_help(format!(
+            "the prefix `{prefix}` is that of another protocol; the repair `foreign-prefix` reads it"
+        )),
+        None => error,
+    }
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! Detects the content mode of a record.
 
 use crate::{
-    name::{self, CONTENT_TYPE},
+    name::{self, CONTENT_TYPE, PREFIX},
     value,
     wire::RecordView,
 };
@@ -42,13 +42,30 @@ pub(crate) struct Look<'r> {
     document: bool,
     /// Whether there is an attribute header.
     prefixed: bool,
+    /// The prefix of attribute headers. Names are case-sensitive, as in Kafka.
+    prefix: &'static str,
     /// Bytes of text that the attributes take, including the names of extensions.
     pub(crate) length: usize,
 }
 
 impl<'r> Look<'r> {
+    /// A foreign prefix counts only where there is no other mark.
     #[inline]
     pub(crate) fn at(record: &'r impl RecordView, leniency: Leniency) -> Self {
+        let look = Self::with_prefix(record, PREFIX, leniency);
+        if look.is_marked() || !leniency.allows(RepairKind::ForeignPrefix) {
+            return look;
+        }
+        let foreign = record.headers().find_map(|(header, _)| name::foreign_prefix(header));
+        match foreign {
+            // Where `ce-` stands for `ce_`, `Content-Type` stands for `content-type`.
+            Some(prefix) => Self::with_prefix(record, prefix, leniency.with(RepairKind::ContentTypeName)),
+            None => look,
+        }
+    }
+
+    #[inline]
+    fn with_prefix(record: &'r impl RecordView, prefix: &'static str, leniency: Leniency) -> Self {
         let mut look = Self {
             content_type: None,
             respelled: None,
@@ -56,12 +73,13 @@ impl<'r> Look<'r> {
             twice: false,
             document: false,
             prefixed: false,
+            prefix,
             length: 0,
         };
         let respells = leniency.allows(RepairKind::ContentTypeName);
         let (mut typed, mut named) = (false, None);
         for (header, value) in record.headers() {
-            if let Some(name) = name::attribute(header) {
+            if let Some(name) = look.attribute(header) {
                 look.prefixed = true;
                 if respells && name == "datacontenttype" {
                     named = named.or(value);
@@ -87,8 +105,10 @@ impl<'r> Look<'r> {
         match look.respelled {
             // The exact name takes precedence.
             Some(_) if typed => (look.respelled, look.differ) = (None, false),
+            // Under a foreign prefix, it is what a framework says of its own serializer.
             Some(value) if named.is_some() && !is_document(value) => {
                 look.differ |= named != Some(value);
+                look.differ &= !look.is_foreign();
                 look.respelled = None;
             }
             Some(value) => {
@@ -101,8 +121,22 @@ impl<'r> Look<'r> {
         look
     }
 
-    /// The repair, if the content type came under another spelling of its name.
+    /// The attribute that a header names.
+    #[inline]
+    pub(crate) fn attribute<'n>(&self, header: &'n str) -> Option<&'n str> {
+        header.strip_prefix(self.prefix)
+    }
+
+    /// Whether the attributes have the prefix of another protocol.
+    fn is_foreign(&self) -> bool {
+        self.prefix != PREFIX
+    }
+
+    /// The repair, if the attributes have a foreign prefix, or the content type came under another spelling of its name.
     pub(crate) fn repair(&self) -> Option<Repair> {
+        if self.is_foreign() {
+            return Some(Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent()));
+        }
         self.respelled?;
         Some(Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
     }

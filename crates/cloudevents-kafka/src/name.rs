@@ -6,11 +6,12 @@ pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// The prefix of every other attribute.
 pub(crate) const PREFIX: &str = "ce_";
 
-/// Returns the attribute that a header names: the part after `ce_`. Header names are case-sensitive, as in
-/// Kafka.
-#[inline]
-pub(crate) fn attribute(header: &str) -> Option<&str> {
-    header.strip_prefix(PREFIX)
+/// The prefixes of HTTP and AMQP, which some producers write here.
+const FOREIGN_PREFIXES: [&str; 2] = ["ce-", "cloudEvents:"];
+
+/// The prefix of another protocol with which a header begins.
+pub(crate) fn foreign_prefix(header: &str) -> Option<&'static str> {
+    FOREIGN_PREFIXES.into_iter().find(|prefix| header.starts_with(prefix))
 }
 
 /// Returns the header name of an attribute that the specification defines. Names for extensions must be

@@ -146,7 +146,7 @@ fn binary(
         assembler.ignore_or_refuse(spelled_differently())?;
     }
     assembler.reserve(look.length); // one allocation, of the right size
-    let mut named = false;
+    let (mut named, mut is_overruled) = (false, false);
     for (header, value) in message.headers() {
         let Some(name) = name::attribute(header, look.spelling) else { continue };
         match media_type {
@@ -154,7 +154,10 @@ fn binary(
                 return Err(twice());
             }
             Some(media_type) if name == "datacontenttype" => {
-                named_content_type(value, media_type, &mut assembler)?;
+                if !agrees(value, media_type, &mut assembler)? {
+                    value::read(name, value, &mut assembler)?;
+                    is_overruled = true;
+                }
             }
             _ => value::read(name, value, &mut assembler)?,
         }
@@ -163,7 +166,7 @@ fn binary(
     if look.mixed {
         return Err(mixed());
     }
-    if let Some(media_type) = media_type {
+    if let Some(media_type) = media_type.filter(|_| !is_overruled) {
         let piece = assembler.push(media_type)?;
         assembler.named("datacontenttype", Given::Text(piece))?;
     }
@@ -177,20 +180,17 @@ fn binary(
     assembler.finish(payload)
 }
 
-/// The binding's example has a header `ce-datacontenttype` beside the content type, so some write both. They must agree.
+/// The binding's example has a header `ce-datacontenttype` beside the content type, so some write both. They must agree. Where leniency
+/// ignores one of them, it is the property: frameworks set it by themselves, for their own serializer.
 #[cold]
-fn named_content_type(
-    value: Field<'_>,
-    media_type: &str,
-    assembler: &mut Assembler<'_>,
-) -> Result<(), Error> {
+fn agrees(value: Field<'_>, media_type: &str, assembler: &mut Assembler<'_>) -> Result<bool, Error> {
     if matches!(value, Field::Void) || value == Field::Bytes(media_type.as_bytes()) {
-        return Ok(());
+        return Ok(true);
     }
     let error = Error::new(ErrorKind::DuplicateAttribute)
         .with_attribute("datacontenttype")
         .with_detail("a header for datacontenttype and the content-type differ");
-    assembler.ignore_or_refuse(error)
+    assembler.ignore_or_refuse(error).map(|()| false)
 }
 
 #[cold]

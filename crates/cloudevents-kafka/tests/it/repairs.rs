@@ -1,7 +1,7 @@
 //! What other implementations write, and the repairs that read it.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, ErrorKind, Leniency, RepairKind};
+use cloudevents_core::{DecodeOptions, ErrorKind, Leniency, Peer, RepairKind};
 use cloudevents_kafka::{Record, decode};
 
 fn event() -> Record {
@@ -15,7 +15,7 @@ fn json() -> Record {
     Record::new(Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#))
 }
 
-/// Spring and Camel. KAFKA-3.2.1-a.
+/// KAFKA-3.2.1-a.
 #[test]
 fn a_content_type_under_another_spelling_of_its_name() {
     let named = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::ContentTypeName));
@@ -72,4 +72,56 @@ fn content_types_under_several_names_agree_or_are_refused() {
     assert_eq!(kinds(&prefixed, ignoring), ("text/xml".into(), vec![RepairKind::IgnoredHeader]));
     let agreeing = header(header(event(), "ce_datacontenttype", "text/xml"), "contentType", "text/xml");
     assert_eq!(kinds(&agreeing, named), ("text/xml".into(), vec![]));
+}
+
+/// Its `contentType` is that of its own serializer, which is JSON for any event.
+#[test]
+fn what_spring_says_of_its_serializer_is_not_about_the_event() {
+    let spring = DecodeOptions::strict().with_leniency(Peer::Spring4.leniency());
+    let untyped = event().with_header("contentType", Bytes::from("application/json"));
+    let typed = untyped.clone().with_header("ce_datacontenttype", Bytes::from("text/plain"));
+    for record in [untyped, typed] {
+        let strict = decode(&record, &DecodeOptions::strict()).unwrap();
+        let read = decode(&record, &spring).unwrap();
+        assert_eq!((read.value, read.repairs.len()), (strict.value, 0));
+    }
+}
+
+/// Camel, older releases of Spring and of the Go SDK: headers as over HTTP, or as over AMQP.
+#[test]
+fn attributes_with_the_prefix_of_another_protocol() {
+    for prefix in ["ce-", "cloudEvents:"] {
+        let named = |names: &[(&str, &'static str)]| {
+            let header = |record: Record, (name, value): &(&str, &'static str)| {
+                record.with_header(format!("{prefix}{name}"), Bytes::from(*value))
+            };
+            names.iter().fold(Record::new(Bytes::from_static(b"{\"n\":1}")), header)
+        };
+        let required = [("specversion", "1.0"), ("id", "s3"), ("source", "/shop"), ("type", "order.placed")];
+        let record = named(&required);
+        let error = decode(&record, &DecodeOptions::strict()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        assert!(error.help().unwrap().contains("`foreign-prefix`"), "{error}");
+        for peer in [Peer::Camel4, Peer::Go2, Peer::Spring4] {
+            let with = DecodeOptions::strict().with_leniency(peer.leniency());
+            for content_type in ["content-type", "Content-Type", "contentType"] {
+                let record = record.clone().with_header(content_type, Bytes::from("application/json"));
+                let decoded = decode(&record, &with).unwrap();
+                assert_eq!((decoded.value.id(), decoded.value.source().as_str()), ("s3", "/shop"));
+                assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "application/json");
+                let kinds: Vec<_> = decoded.repairs().iter().map(|repair| repair.kind()).collect();
+                assert_eq!(kinds, [RepairKind::ForeignPrefix], "{peer} {prefix} {content_type}");
+            }
+            // The attribute says what the payload is, whatever the serializer was.
+            let typed = named(&[&required[..], &[("datacontenttype", "text/plain")]].concat());
+            let typed = typed.with_header("contentType", Bytes::from("application/json"));
+            let decoded = decode(&typed, &with).unwrap();
+            assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
+        }
+        // What is marked as the binding has it is read so.
+        let both = event().with_header(format!("{prefix}id"), Bytes::from("another"));
+        let with = DecodeOptions::strict().with_leniency(Peer::Camel4.leniency());
+        let decoded = decode(&both, &with).unwrap();
+        assert_eq!((decoded.value.id(), decoded.repairs.len()), ("1", 0));
+    }
 }

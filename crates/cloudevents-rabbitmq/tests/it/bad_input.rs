@@ -94,6 +94,7 @@ fn an_attribute_stands_there_once() {
     );
     let repaired = decode(&typed("text/html"), &DecodeOptions::lenient()).unwrap();
     assert_eq!(repaired.repairs()[0].kind(), RepairKind::IgnoredHeader);
+    assert_eq!(repaired.value.datacontenttype().unwrap().as_str(), "text/html");
 }
 
 #[test]

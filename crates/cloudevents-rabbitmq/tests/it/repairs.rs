@@ -26,19 +26,33 @@ fn a_time_that_is_a_number() {
     assert_eq!(decoded.repairs()[0].kind(), RepairKind::NumericTime);
 }
 
-/// Spring.
 #[test]
 fn a_content_type_among_the_headers() {
+    let named = Leniency::strict().with(RepairKind::ContentTypeName);
     let message = message().with_header("contentType", "text/plain");
     let strict = decode(&message, &DecodeOptions::strict()).unwrap().value;
     assert!(strict.datacontenttype().is_none());
-    let decoded = decode(&message, &with(Peer::Spring4.leniency())).unwrap();
+    let decoded = decode(&message, &with(named)).unwrap();
     assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
     assert_eq!(decoded.repairs()[0].kind(), RepairKind::ContentTypeName);
     let property = message.with_content_type("text/xml");
-    let decoded = decode(&property, &with(Peer::Spring4.leniency())).unwrap();
+    let decoded = decode(&property, &with(named)).unwrap();
     assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/xml");
     assert!(decoded.repairs().is_empty());
+}
+
+/// Its property is that of its own serializer, which is JSON for any event.
+#[test]
+fn spring_says_what_the_payload_is_in_the_header_of_the_attribute() {
+    let message = message().with_content_type("application/json");
+    let text = message.clone().with_header("cloudEvents:datacontenttype", "text/plain");
+    let error = decode(&text, &DecodeOptions::strict()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DuplicateAttribute);
+    let decoded = decode(&text, &with(Peer::Spring4.leniency())).unwrap();
+    assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
+    assert_eq!(decoded.repairs()[0].kind(), RepairKind::IgnoredHeader);
+    let json = decode(&message, &with(Peer::Spring4.leniency())).unwrap();
+    assert_eq!(json.value.datacontenttype().unwrap().as_str(), "application/json");
 }
 
 #[test]

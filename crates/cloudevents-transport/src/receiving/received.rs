@@ -334,6 +334,9 @@ impl Received {
         let is_attribute = |repair: &Repair| match repair.kind() {
             RepairKind::UnprefixedExtension => repair.attribute() == Some(name),
             RepairKind::ContentTypeName => is_content_type(name),
+            RepairKind::ForeignPrefix => {
+                ["ce-", "cloudEvents:"].iter().any(|prefix| name.starts_with(prefix)) || is_content_type(name)
+            }
             RepairKind::IgnoredHeader if repair.attribute() == Some("datacontenttype") => {
                 is_content_type(name)
             }
