@@ -1,6 +1,7 @@
 //! Options for writing messages: mode, separator and types.
 
 use cloudevents_core::{Format, Mode, Peer};
+use cloudevents_json::Json;
 
 /// How to encode an event as an AMQP message: the mode and the separator in property names. A [`Mode`]
 /// alone suffices for the default separator.
@@ -54,7 +55,8 @@ impl<'a> Encoding<'a> {
     }
 
     /// Returns a copy that the peer reads: strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4) and
-    /// [`Python2`](Peer::Python2), and the separator `:` for all but the last. All of it is within the specification.
+    /// [`Python2`](Peer::Python2), and the separator `:` for all but the last; structured mode in JSON for those that
+    /// [take documents only](Peer::takes_documents_only). All of it is within the specification.
     ///
     /// ```
     /// use cloudevents_amqp::{AmqpValue, Encoding};
@@ -73,9 +75,14 @@ impl<'a> Encoding<'a> {
             Peer::Python2 => self.strings = true,
             _ => {}
         }
+        if peer.takes_documents_only() {
+            self.mode = Mode::Structured(&JSON);
+        }
         self
     }
 }
+
+const JSON: Json = Json::new();
 
 impl From<Separator> for Encoding<'_> {
     fn from(separator: Separator) -> Self {

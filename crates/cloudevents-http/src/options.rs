@@ -1,6 +1,7 @@
 //! How messages are written: the mode, and whether text is escaped.
 
 use cloudevents_core::{Format, Mode, Peer};
+use cloudevents_json::Json;
 
 /// How an event is written. A [`Mode`] converts into one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,8 +33,8 @@ impl<'a> Encoding<'a> {
         Self::new(Mode::Structured(format))
     }
 
-    /// Returns a copy that the peer reads in binary mode: [`raw`](Self::raw) for those that
-    /// [take raw text](Peer::takes_raw_text).
+    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode in
+    /// JSON for those that [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};
@@ -47,9 +48,14 @@ impl<'a> Encoding<'a> {
     /// ```
     pub fn for_peer(mut self, peer: Peer) -> Self {
         self.raw |= peer.takes_raw_text();
+        if peer.takes_documents_only() {
+            self.mode = Mode::Structured(&JSON);
+        }
         self
     }
 }
+
+const JSON: Json = Json::new();
 
 impl<'a> From<Mode<'a>> for Encoding<'a> {
     fn from(mode: Mode<'a>) -> Self {

@@ -4,8 +4,9 @@ use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
 use cloudevents_core::{
     Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Formats,
-    FoundAttributes, Item, Losses, MediaType, Repair, RepairKind, ResolvedName,
+    FoundAttributes, Item, Losses, MediaType, Peer, Repair, RepairKind, ResolvedName,
 };
+use std::sync::Arc;
 
 /// The JSON event format, and the codec of JSON payloads for [`EventData`](cloudevents_core::EventData).
 ///
@@ -97,6 +98,21 @@ pub fn with_json(formats: Formats) -> Formats {
         Some(_) => formats,
         None => formats.with(Json::new()),
     }
+}
+
+/// The format in which a sender writes events: the given one; without one, JSON for a peer that
+/// [takes documents only](Peer::takes_documents_only); else none, for binary mode. For bindings.
+///
+/// ```
+/// use cloudevents_core::{Format, FormatId, Peer};
+///
+/// let format = cloudevents_json::for_peer(None, Some(Peer::Dapr)).unwrap();
+/// assert_eq!(format.id(), FormatId::JSON);
+/// assert!(cloudevents_json::for_peer(None, Some(Peer::Go2)).is_none());
+/// ```
+pub fn for_peer(given: Option<Arc<dyn Format>>, peer: Option<Peer>) -> Option<Arc<dyn Format>> {
+    let json = || Arc::new(Json::new()) as Arc<dyn Format>;
+    given.or_else(|| peer.is_some_and(Peer::takes_documents_only).then(json))
 }
 
 /// Finds the format with this id in `formats`. JSON is always found. For bindings.

@@ -17,8 +17,8 @@ mod value;
 
 pub use data::{JsonBuilderExt, JsonEventExt, from_data};
 pub use format::{
-    Json, assume, decode, decode_batch, encode, encode_batch, encode_lossy, find, is_event, recognize,
-    with_json,
+    Json, assume, decode, decode_batch, encode, encode_batch, encode_lossy, find, for_peer, is_event,
+    recognize, with_json,
 };
 pub use lines::{LineReader, LineWriter};
 pub use problems::problems;

@@ -1,6 +1,7 @@
 //! How messages are written: version, mode and prefix.
 
 use cloudevents_core::{Format, Mode, Peer};
+use cloudevents_json::Json;
 
 /// The version of MQTT.
 ///
@@ -63,8 +64,8 @@ impl<'a> Encoding<'a> {
         self
     }
 
-    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2), and [`repeated`](Self::repeated) for
-    /// [`JavaScript10`](Peer::JavaScript10).
+    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2), [`repeated`](Self::repeated) for
+    /// [`JavaScript10`](Peer::JavaScript10), and structured mode in JSON for those that [take documents only](Peer::takes_documents_only).
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};
@@ -78,9 +79,14 @@ impl<'a> Encoding<'a> {
     pub fn for_peer(mut self, peer: Peer) -> Self {
         self.prefixed |= peer == Peer::Go2;
         self.repeated |= peer == Peer::JavaScript10;
+        if peer.takes_documents_only() {
+            self.mode = Mode::Structured(&JSON);
+        }
         self
     }
 }
+
+const JSON: Json = Json::new();
 
 impl From<Version> for Encoding<'_> {
     fn from(version: Version) -> Self {

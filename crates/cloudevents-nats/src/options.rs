@@ -40,8 +40,9 @@ impl<'a> Encoding<'a> {
         Self { without_headers: true, ..Self::structured(json) }
     }
 
-    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode
-    /// in JSON for [`Go2`](Peer::Go2), whose transport over NATS without JetStream reads no other.
+    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode in
+    /// JSON for those that [take documents only](Peer::takes_documents_only) and for [`Go2`](Peer::Go2), whose transport over NATS without
+    /// JetStream reads no other.
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};
@@ -65,7 +66,7 @@ const JSON: Json = Json::new();
 
 /// Whether the peer reads no binary mode over NATS.
 pub(crate) fn reads_structured_only(peer: Peer) -> bool {
-    peer == Peer::Go2
+    peer == Peer::Go2 || peer.takes_documents_only()
 }
 
 impl<'a> From<Mode<'a>> for Encoding<'a> {

@@ -175,7 +175,8 @@ impl AmqpSender {
         options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
-        let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         let mut encoding = options.encoding();
         if let Some(peer) = options.sender.peer {
             encoding = encoding.for_peer(peer);

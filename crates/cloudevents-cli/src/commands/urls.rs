@@ -203,6 +203,7 @@ const COMMON: &[Row] = &[
     (Send, "peer", "the implementation that reads the messages: go-2, java-4, ..."),
     (Listen, "lenient", "names of repairs that are made and reported, or all"),
     (Listen, "peer", "the implementation that wrote the messages: go-2, java-4, ..."),
+    (Listen, "not-cloudevents", "what is no event: deliver (default), skip, reject"),
     (Listen, "in-flight", "the most messages that are received and not settled"),
     (Listen, "in-flight-bytes", "their bytes"),
 ];

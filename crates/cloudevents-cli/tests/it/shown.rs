@@ -41,6 +41,7 @@ fn of_mqtt() {
         ("?prefix=ce-", &[], "5", 1, false),
         ("?peer=go-2", &[], "5", 1, false),
         ("", &["--peer", "javascript-10"], "5", 1, false),
+        ("", &["--peer", "dapr"], "5", 1, false),
         ("", &["--mode", "structured"], "5", 1, false),
         ("?version=3.1.1&qos=0", &[], "311", 0, false),
     ] {
@@ -125,9 +126,12 @@ fn of_kafka() {
 #[test]
 fn of_http() {
     let arguments = ["--id", "1", "--source", "/s", "--type", "t", "--no-time", "--subject", "café"];
-    for (more, mode) in
-        [(&[][..], "binary"), (&["--data", "{}"], "binary"), (&["--peer", "go-2"], "structured")]
-    {
+    for (more, mode) in [
+        (&[][..], "binary"),
+        (&["--data", "{}"], "binary"),
+        (&["--peer", "go-2"], "structured"),
+        (&["--peer", "dapr"], "structured"),
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/x?y=z", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {

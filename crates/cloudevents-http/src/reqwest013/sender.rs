@@ -197,7 +197,8 @@ impl HttpSender {
                 .map_err(no_client)?,
         };
         let in_flight = InFlight::new(options.in_flight);
-        let writing = Writing::given(options.format.clone(), options.sender.losses);
+        let format = cloudevents_json::for_peer(options.format.clone(), options.sender.peer);
+        let writing = Writing::given(format, options.sender.losses);
         let message_headers = match options.client {
             Some(_) => MessageHeaders::beside_client(options.client_headers.clone()),
             None => MessageHeaders::default(),

@@ -1,11 +1,12 @@
 //! The receiver that listens.
 
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve_until, exchange::Stage};
-use cloudevents_core::{Error, ErrorKind, Peer};
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverCapabilities,
     binding::{Incoming, Receive, later, normal_path},
 };
+use http::StatusCode;
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -46,7 +47,7 @@ pub async fn receiver(
 ///
 /// | settlement | response |
 /// |---|---|
-/// | accept | 204, or the status in the options |
+/// | accept | 204, or the status in the options; 200 for a peer that [expects it](cloudevents_core::Peer::expects_ok) |
 /// | retry | 503 with `Retry-After` |
 /// | release, or no room | 503 with `Retry-After` |
 /// | reject | 422 with the reason; for a message that cannot be decoded, in any mode, the [`rejection`](crate::Problem::rejection) of that: 400 or 415 with attribute and clause |
@@ -92,8 +93,12 @@ impl HttpReceiver {
         }
         endpoint.check_options(&["lenient", "peer"])?;
         options.receiver = options.receiver.with_url(&endpoint)?;
-        let peer = endpoint.option("peer").and_then(|name| name.parse::<Peer>().ok());
-        options.raw |= peer.is_some_and(Peer::takes_raw_text);
+        if let Some(peer) = options.receiver.peer {
+            options.raw |= peer.takes_raw_text();
+            if peer.expects_ok() && options.accepted == StatusCode::NO_CONTENT {
+                options.accepted = StatusCode::OK;
+            }
+        }
         if endpoint.hosts().len() > 1 || endpoint.user().is_some() {
             return Err(endpoint.invalid("one host is listened at, and there is no user"));
         }

@@ -39,7 +39,7 @@ pub struct HttpReceiverOptions {
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,
-    /// The status of acceptance. Default: 204.
+    /// The status of acceptance. Default: 204. In its place, a peer that [expects 200](cloudevents_core::Peer::expects_ok) gets 200.
     pub accepted: StatusCode,
     /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The
     /// option `peer` of a URL sets it for peers that need it. Default: no.

@@ -179,6 +179,26 @@ async fn a_malformed_message_is_the_senders_mistake_in_every_mode() {
     running.abort();
 }
 
+/// Azure's clients take any other status for a failure.
+#[tokio::test]
+async fn event_grid_is_answered_with_200() {
+    let url = |query: &str| format!("http://127.0.0.1:0/events{query}");
+    let mut accepted = HttpReceiverOptions::default();
+    accepted.accepted = StatusCode::ACCEPTED;
+    for (query, options, status) in [
+        ("?peer=event-grid", HttpReceiverOptions::default(), StatusCode::OK),
+        ("?peer=event-grid", accepted, StatusCode::ACCEPTED),
+        ("?peer=go-2", HttpReceiverOptions::default(), StatusCode::NO_CONTENT),
+    ] {
+        let listening = HttpReceiver::bind(&url(query), options).await.unwrap();
+        let mut wire = Wire::connect(listening.local_addr()).await;
+        let mut deliveries = listening.into_receiver();
+        wire.write(GOOD).await;
+        soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+        assert_eq!(wire.answer().await.unwrap().status, status, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn other_paths_and_methods() {
     let (address, _deliveries) = receiver(HttpReceiverOptions::default()).await;

@@ -165,7 +165,8 @@ impl KafkaSender {
             None => options.key.clone(),
         };
         let formats = cloudevents_json::with_json(common.decoding.formats.clone());
-        let writing = Writing::new(&endpoint, options.format.clone(), formats.clone(), common.losses)?;
+        let format = cloudevents_json::for_peer(options.format.clone(), common.peer);
+        let writing = Writing::new(&endpoint, format, formats.clone(), common.losses)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
         let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;

@@ -83,9 +83,12 @@ async fn modes_and_keys() {
     let batch = Message::batched(std::slice::from_ref(&sent), &Json::new()).unwrap().0;
     let error = soon(topic.sender().await.send(batch)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+    // Dapr hands on nothing but the value.
+    let dapr = soon(sender(&topic.url("peer=dapr"), Default::default())).await.unwrap();
+    soon(dapr.send(&sent)).await.unwrap();
     let kept = SHARED.messages(&topic.name).unwrap();
     let keys: Vec<_> = kept.iter().map(|message| message.key.as_deref()).collect();
-    assert_eq!(keys, [None, Some(&b"42"[..]), Some(&b"42"[..])]); // the first has no subject
+    assert_eq!(keys, [None, Some(&b"42"[..]), Some(&b"42"[..]), None]); // the first has no subject
     for message in kept {
         assert_eq!(message.header("content-type"), Some(&b"application/cloudevents+json"[..]));
     }
@@ -417,6 +420,43 @@ pub(crate) async fn handing_over(topic: Topic, strategy: &str) {
     soon(second.drain(PATIENCE)).await.unwrap();
 }
 
+/// Debezium writes one after each deletion. A tombstone that is marked as an event is one.
+#[tokio::test]
+async fn tombstones_are_skipped_by_the_peer_or_by_an_option() {
+    let tombstone = || Record::new(None).with_key(Bytes::from("k"));
+    let document = || Record::new(Bytes::from(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#));
+    let value = |text: &'static str| Record::new(Bytes::from(text)).with_key(Bytes::from("k"));
+    for (options, skipped, errors) in [
+        ("peer=debezium-3", 1, 1),
+        ("not-cloudevents=skip&lenient=assumed-json", 2, 0),
+        ("lenient=assumed-json", 0, 2),
+        ("peer=dapr", 0, 2),
+    ] {
+        let topic = Topic::new(1);
+        let url = topic.url(&format!("group=g&reject=drop&{options}"));
+        let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+        let last = document().with_header("content-type", Bytes::from("application/cloudevents+json"));
+        for record in [document(), tombstone(), value("text"), last] {
+            topic.produce(&record).await;
+        }
+        let mut found = 0;
+        for _ in 0..2 + errors {
+            let delivery = next(&mut receiver).await;
+            match delivery.event() {
+                Ok(event) => assert_eq!(event.id(), "1"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{options}");
+                    found += 1;
+                }
+            }
+            soon(delivery.accept()).await.unwrap();
+        }
+        assert_eq!((found, receiver.metrics().skipped), (errors, skipped), "{options}");
+        soon(receiver.drain(PATIENCE)).await.unwrap();
+        assert_eq!(SHARED.committed("g", &topic.name).unwrap(), [Some(4)]);
+    }
+}
+
 #[tokio::test]
 async fn dead_letters_keep_everything_and_say_why() {
     let (topic, rejected) = (Topic::new(1), Topic::new(1));
@@ -568,8 +608,10 @@ async fn receipts_keys_and_headers() {
     assert_eq!((first.partition(), first.offset(), second.offset()), (second.partition(), Some(0), Some(1)));
     let elsewhere = soon(sender.send(keyed(2).to(other.name.as_str()))).await.unwrap();
     assert_eq!((elsewhere.place(), elsewhere.offset()), (Some(&*other.name), Some(0)));
-    let error = soon(sender.send(keyed(3).header("ce_id", "4"))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Inexact);
+    for name in ["ce_id", "a\0"] {
+        let error = soon(sender.send(keyed(3).header(name, "4"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inexact);
+    }
     assert_eq!(soon(sender.send(keyed(3).priority(1))).await.unwrap_err().kind(), ErrorKind::Inexact);
     let mut receiver = other.receiver().await;
     let delivery = next(&mut receiver).await;

@@ -167,6 +167,7 @@ impl MqttSender {
         }
         let format =
             options.format.take().or_else(|| is_old.then(|| Arc::new(Json::new()) as Arc<dyn Format>));
+        let format = cloudevents_json::for_peer(format, options.sender.peer);
         let writing = Writing::new(endpoint, format, formats, options.sender.losses)?;
         if is_old && writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(endpoint.invalid("MQTT 3.1.1 has structured mode in JSON only"));

@@ -179,7 +179,8 @@ impl NatsSender {
             }
         }
         options.raw = endpoint.flag("raw")?.unwrap_or(options.raw);
-        let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         if writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(unsupported("structured messages of NATS are JSON documents", "use `format=json`")
                 .with_clause("NATS-3-b"));

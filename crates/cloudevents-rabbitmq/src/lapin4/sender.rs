@@ -177,7 +177,8 @@ impl RabbitSender {
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         let mut decoding = options.sender.decoding.clone();
         decoding.formats = formats.clone();
-        let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         options.declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
         options.mandatory = endpoint.flag("mandatory")?.unwrap_or(options.mandatory);
         options.max_message_size = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);

@@ -1,17 +1,18 @@
 //! URL options of receivers that all schemes share.
 
-use crate::{Endpoint, ReceiverOptions};
+use crate::{Endpoint, ReceiverOptions, UnreadablePolicy};
 use cloudevents_core::{Error, Leniency, Peer};
 
 impl ReceiverOptions {
     /// The URL options that [`with_url`](Self::with_url) reads.
-    pub const URL_OPTIONS: [&'static str; 8] = [
+    pub const URL_OPTIONS: [&'static str; 9] = [
         "attempts",
         "drain",
         "give-up-after",
         "in-flight",
         "in-flight-bytes",
         "lenient",
+        "not-cloudevents",
         "peer",
         "time-limit",
     ];
@@ -27,7 +28,8 @@ impl ReceiverOptions {
     /// | `in-flight-bytes` | [`in_flight.bytes`](crate::Bounds::bytes): the bytes of these |
     /// | `drain` | [`drain`](Self::drain): how long draining may take, such as `500ms`, `30s` or `5m` |
     /// | `lenient` | adds repairs to [`decoding`](Self::decoding): a list of their names, such as `numeric-time,raw-text`, or `all` |
-    /// | `peer` | adds the repairs that messages of a [`Peer`] need, such as `python-2` |
+    /// | `not-cloudevents` | [`not_cloudevents`](Self::not_cloudevents): `deliver`, `skip` or `reject` |
+    /// | `peer` | adds the repairs that messages of a [`Peer`] need, such as `python-2`; with one that [leaves tombstones](Peer::leaves_tombstones), they are [skipped](Self::tombstones) |
     ///
     /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl), for a value that is not a
     /// number, not a duration or not a known name.
@@ -64,8 +66,41 @@ impl ReceiverOptions {
         }
         let leniency = &mut self.decoding.leniency;
         *leniency = leniency.union(endpoint.leniency()?);
-        *leniency = leniency.union(endpoint.peer()?.map_or(Leniency::strict(), Peer::leniency));
-        Ok(self)
+        self.not_cloudevents = match endpoint.option("not-cloudevents") {
+            None => self.not_cloudevents,
+            Some("deliver") => UnreadablePolicy::Deliver,
+            Some("skip") => UnreadablePolicy::Skip,
+            Some("reject") => UnreadablePolicy::Reject,
+            Some(_) => {
+                return Err(
+                    endpoint.invalid("the option `not-cloudevents` is not `deliver`, `skip` or `reject`")
+                );
+            }
+        };
+        Ok(match endpoint.peer()? {
+            Some(peer) => self.with_peer(peer),
+            None => self,
+        })
+    }
+
+    /// Returns a copy for messages of this peer: with its repairs, and with its [tombstones](Self::tombstones) skipped, unless the program
+    /// has said what happens to these.
+    ///
+    /// ```
+    /// use cloudevents_core::Peer;
+    /// use cloudevents_transport::{ReceiverOptions, UnreadablePolicy};
+    ///
+    /// let options = ReceiverOptions::default().with_peer(Peer::Debezium3);
+    /// assert_eq!(options.tombstones, Some(UnreadablePolicy::Skip));
+    /// ```
+    pub fn with_peer(mut self, peer: Peer) -> Self {
+        self.peer = Some(peer);
+        let leniency = &mut self.decoding.leniency;
+        *leniency = leniency.union(peer.leniency());
+        if peer.leaves_tombstones() {
+            self.tombstones.get_or_insert(UnreadablePolicy::Skip);
+        }
+        self
     }
 }
 

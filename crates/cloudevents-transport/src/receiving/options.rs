@@ -1,7 +1,7 @@
 //! Options of receivers, and the policy for messages that they cannot decode.
 
 use crate::{Bounds, RetryPolicy};
-use cloudevents_core::DecodeOptions;
+use cloudevents_core::{DecodeOptions, Peer};
 use std::time::Duration;
 
 /// What happens to a message that cannot be decoded as an event because it is not a CloudEvent or is
@@ -44,10 +44,16 @@ pub struct ReceiverOptions {
     /// How messages are decoded: by the binding, and by the receiver when the program reads the events of a
     /// document.
     pub decoding: DecodeOptions,
+    /// The implementation that wrote the messages, if it differs from the specification: [`with_peer`](Self::with_peer) sets it, with what
+    /// follows from it. A server answers such a peer as it expects. Default: none.
+    pub peer: Option<Peer>,
     /// What happens to messages that are not CloudEvents. Default: [`Deliver`](UnreadablePolicy::Deliver).
     /// [`Receiver::run`](crate::Receiver::run) with a handler that takes events treats such a message as
     /// malformed.
     pub not_cloudevents: UnreadablePolicy,
+    /// What happens to messages that are not CloudEvents and have no body, as the tombstones of a log. `None`, the default: as
+    /// [`not_cloudevents`](Self::not_cloudevents).
+    pub tombstones: Option<UnreadablePolicy>,
     /// What [`Receiver::run`](crate::Receiver::run) does with malformed CloudEvents, and with events of a
     /// type other than the handler's. With [`Deliver`](UnreadablePolicy::Deliver), `run` releases the message
     /// and ends with the error. Handlers that take a [`Delivery`](crate::Delivery), and
@@ -75,7 +81,9 @@ impl Default for ReceiverOptions {
     fn default() -> Self {
         Self {
             decoding: DecodeOptions::default(),
+            peer: None,
             not_cloudevents: UnreadablePolicy::Deliver,
+            tombstones: None,
             malformed: UnreadablePolicy::Reject,
             in_flight: Bounds::default(),
             retry: RetryPolicy::default(),

@@ -59,6 +59,7 @@ pub struct Receiver {
 #[derive(Clone, Copy, Debug)]
 struct Options {
     not_cloudevents: UnreadablePolicy,
+    tombstones: Option<UnreadablePolicy>,
     malformed: UnreadablePolicy,
     retry: RetryPolicy,
     attempts: Option<u32>,
@@ -72,7 +73,9 @@ impl Receiver {
     pub fn new(binding: impl Receive, options: impl Into<ReceiverOptions>) -> Self {
         let ReceiverOptions {
             decoding,
+            peer: _, // its repairs are in `decoding`
             not_cloudevents,
+            tombstones,
             malformed,
             in_flight,
             retry,
@@ -92,6 +95,7 @@ impl Receiver {
             }),
             options: Options {
                 not_cloudevents,
+                tombstones,
                 malformed,
                 retry,
                 attempts,
@@ -258,7 +262,12 @@ impl Receiver {
             return None;
         }
         self.context.counters.not_a_cloud_event();
-        let policy = self.options.not_cloudevents;
+        let is_tombstone = || {
+            let origin = incoming.received.origin();
+            origin.has_whole_body() && origin.body().is_none()
+        };
+        let of_tombstones = self.options.tombstones.filter(|_| is_tombstone());
+        let policy = of_tombstones.unwrap_or(self.options.not_cloudevents);
         tracing::debug!(%error, ?policy, received = ?incoming.received, "not a CloudEvent");
         match policy {
             UnreadablePolicy::Deliver => None,

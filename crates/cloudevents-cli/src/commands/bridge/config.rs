@@ -120,6 +120,8 @@ pub(super) enum ModeName {
 pub(super) enum NotEvents {
     #[default]
     Refuse,
+    /// They are settled, and counted, and not sent.
+    Skip,
     Forward,
     Wrap,
 }

@@ -16,7 +16,7 @@ use cloudevents_kit::{
     sql::Expression,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal,
-        ReceiverOptions, Settles,
+        ReceiverOptions, Settles, UnreadablePolicy,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -78,6 +78,12 @@ pub(super) async fn open(
     policy.observer = Some(observer);
     let limit = policy.limit;
     let mut options = ReceiverOptions::from(decoding(config)?);
+    if let Some(peer) = config.from_peer {
+        options = options.with_peer(peer);
+    }
+    if config.not_cloudevents == NotEvents::Skip {
+        options.not_cloudevents = UnreadablePolicy::Skip;
+    }
     options.in_flight = bounds(config, limit);
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
@@ -162,7 +168,7 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
         (ModeName::Kept, None) => Form::Kept,
     };
     policy.foreign = match (config.not_cloudevents, &config.wrap) {
-        (NotEvents::Refuse, None) => Foreign::Refused,
+        (NotEvents::Refuse | NotEvents::Skip, None) => Foreign::Refused,
         (NotEvents::Forward, None) => Foreign::Forwarded,
         (NotEvents::Wrap, Some(wrap)) => Foreign::Wrapped(Wrap::new(wrap.source.clone(), wrap.ty.clone())),
         (NotEvents::Wrap, None) => {

@@ -60,7 +60,10 @@ fn has_no_headers(endpoint: &Endpoint) -> bool {
 /// The mode in which events are sent: the given one, or the one that the protocol has.
 pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
     let documents = endpoint.is_some_and(|endpoint| {
-        matches!(binding(endpoint), Some("mqtt3" | "websockets")) || has_no_headers(endpoint)
+        let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(command.peer);
+        matches!(binding(endpoint), Some("mqtt3" | "websockets"))
+            || has_no_headers(endpoint)
+            || peer.is_some_and(Peer::takes_documents_only)
     });
     command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
 }
