@@ -20,6 +20,7 @@ mod panics;
 mod receiving;
 mod running;
 mod sending;
+mod streak;
 mod sync;
 
 pub use binding::{connect::Logins, settle::Settlement};
@@ -44,6 +45,7 @@ pub use receiving::{
     extract::FromDelivery,
     failure::{Failure, Verdict},
     letter::DeadLetter,
+    letter_box::LetterBox,
     options::{ReceiverOptions, UnreadablePolicy},
     orders::Orders,
     partition::Partition,

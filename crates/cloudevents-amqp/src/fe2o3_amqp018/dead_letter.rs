@@ -31,6 +31,6 @@ struct DeadLetterAddress(AmqpSender);
 
 impl DeadLetterSink for DeadLetterAddress {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.0.enqueue(letter.as_received()).await?.await.map(drop)
+        self.0.enqueue(letter.as_received()).await?.await?.kept().map(drop)
     }
 }

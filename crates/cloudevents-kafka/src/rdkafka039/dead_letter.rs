@@ -78,6 +78,6 @@ impl DeadLetterSink for DeadLetterTopic {
                 "a rejected message stays in the topic of dead letters, which this receiver itself reads");
             return Ok(());
         }
-        self.sender.enqueue(letter.as_received()).await?.await.map(drop)
+        self.sender.enqueue(letter.as_received()).await?.await?.kept().map(drop)
     }
 }

@@ -41,6 +41,6 @@ impl DeadLetterSink for DeadLetterTopic {
             let topic = letter.received.topic();
             tracing::warn!(reason = %letter.reason, ?topic, "a message is sent to the dead letters");
         }
-        self.0.enqueue(letter.as_received()).await?.await.map(drop)
+        self.0.enqueue(letter.as_received()).await?.await?.kept().map(drop)
     }
 }

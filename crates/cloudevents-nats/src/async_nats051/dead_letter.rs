@@ -51,7 +51,7 @@ impl DeadLetterSink for DeadLetterSubject {
             Some(delivered) => message.header("dead-letter-stream", delivered.stream.as_bytes()),
             None => message, // it has no stream, or would be too large with headers
         };
-        self.0.enqueue(message).await?.await.map(drop)
+        self.0.enqueue(message).await?.await?.kept().map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The trait that a receiving binding implements, and the private mirror that makes it dynamic.
 
-use crate::{Connectivity, Counters, InFlight, Received, ReceiverCapabilities, binding::Token};
+use crate::{Connectivity, Counters, InFlight, LetterBox, Received, ReceiverCapabilities, binding::Token};
 use cloudevents_core::Error;
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -81,8 +81,8 @@ pub trait Receive: Send + 'static {
     }
 
     /// The rejected messages that the dead-letter sink does not have yet. Default: none.
-    fn letters(&self) -> InFlight {
-        InFlight::default()
+    fn letters(&self) -> LetterBox {
+        LetterBox::default()
     }
 
     /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at
@@ -125,7 +125,7 @@ pub(crate) trait DynReceive: Send {
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn is_held_up(&self) -> bool;
-    fn letters(&self) -> InFlight;
+    fn letters(&self) -> LetterBox;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
 
@@ -146,7 +146,7 @@ impl<T: Receive> DynReceive for T {
         Receive::is_held_up(self)
     }
 
-    fn letters(&self) -> InFlight {
+    fn letters(&self) -> LetterBox {
         Receive::letters(self)
     }
 

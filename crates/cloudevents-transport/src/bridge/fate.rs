@@ -1,5 +1,6 @@
 //! What happened to a message, and counters of it.
 
+use crate::{Received, streak::Streak};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     collections::BTreeMap,
@@ -18,9 +19,19 @@ use tokio::time::Instant;
 pub enum Fate {
     /// The target has it.
     Confirmed,
-    /// It is refused, and becomes a dead letter. Reading continues.
+    /// It is refused, and no dead-letter place of the program keeps it: it is rejected at the source, whose peer or broker decides about
+    /// it, or dropped, where the options of the source say so. Reading continues.
     Refused(Error),
-    /// The attempt failed, because the target or the dead-letter place is unavailable. It is tried again.
+    /// It is refused, and the dead-letter place has it. Reading continues.
+    DeadLetter(Error),
+    /// It is refused, and the dead-letter place does not take it now. It is kept until the place does.
+    Waiting {
+        /// Why it is refused.
+        refusal: Error,
+        /// Why the dead-letter place does not take it.
+        error: Error,
+    },
+    /// The attempt failed, because the target is unavailable. It is tried again.
     Failed(Error),
     /// It would be sent: the result of a dry run.
     WouldSend,
@@ -33,6 +44,10 @@ impl fmt::Display for Fate {
         match self {
             Self::Confirmed => f.write_str("confirmed"),
             Self::Refused(error) => write!(f, "refused: {error}"),
+            Self::DeadLetter(error) => write!(f, "a dead letter: {error}"),
+            Self::Waiting { refusal, error } => {
+                write!(f, "refused: {refusal}; its dead letter is not stored: {error}")
+            }
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::WouldSend => f.write_str("would be sent"),
             Self::Left => f.write_str("left"),
@@ -48,9 +63,9 @@ pub struct BridgeMetrics {
     pub confirmed: u64,
     /// Confirmed messages that the target reported as duplicates.
     pub duplicates: u64,
-    /// Refused messages, by the code of the error.
+    /// Refused messages, by the code of the error, without those whose dead letters are not stored yet.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Failed attempts, after which the message was tried again.
+    /// Failed attempts at the target or at the dead-letter place of the policy, after which the message was tried again.
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
@@ -67,9 +82,11 @@ impl BridgeMetrics {
     }
 }
 
-/// The counters behind [`BridgeMetrics`].
+/// The counters behind [`BridgeMetrics`], and what attempts have shown.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    /// Attempts at the target.
+    pub(super) attempts: Streak,
     confirmed: AtomicU64,
     duplicates: AtomicU64,
     failed: AtomicU64,
@@ -82,11 +99,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn count(&self, fate: &Fate) {
+    fn count(&self, fate: &Fate) {
         match fate {
             Fate::Confirmed => add(&self.confirmed),
-            Fate::Failed(_) => add(&self.failed),
-            Fate::Refused(error) => {
+            Fate::Failed(_) | Fate::Waiting { .. } => add(&self.failed),
+            Fate::Refused(error) | Fate::DeadLetter(error) => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = refused.entry(error.kind().code()).or_default();
                 *count = count.saturating_add(1);
@@ -95,14 +112,24 @@ impl Tally {
         }
     }
 
+    /// Counts a message that an attempt has ended for, and the progress.
+    pub(super) fn concluded(&self, received: &Received, fate: &Fate) {
+        self.count(fate);
+        match (fate, received.timestamp()) {
+            (Fate::Confirmed, Some(time)) => self.confirmed_of(time),
+            (Fate::Refused(_) | Fate::DeadLetter(_), _) => self.moved(),
+            _ => {}
+        }
+    }
+
     /// Records the time of a message that was confirmed now. A time in the future is no lag.
-    pub(super) fn confirmed_of(&self, time: SystemTime) {
+    fn confirmed_of(&self, time: SystemTime) {
         let lag = SystemTime::now().duration_since(time).unwrap_or_default();
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = Some((lag, Instant::now()));
     }
 
     /// A message was refused, which is progress, too.
-    pub(super) fn moved(&self) {
+    fn moved(&self) {
         if let Some((_, since)) = &mut *self.lag.lock().unwrap_or_else(PoisonError::into_inner) {
             *since = Instant::now();
         }

@@ -19,6 +19,7 @@ mod rate;
 mod redrive;
 mod renamed;
 mod shape;
+mod stall;
 mod status;
 mod template;
 
@@ -26,13 +27,16 @@ pub use fate::{BridgeMetrics, Fate};
 pub(crate) use policy::is_trace_context;
 pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
+pub use stall::Stall;
 pub use status::BridgeStatus;
 pub use template::Template;
 
 use crate::{
-    By, DeadLetter, Delivery, EventFilter, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    Activity, By, DeadLetter, Delivery, EventFilter, Failure, LetterBox, Outgoing, Receipt, Received,
+    Receiver, Sender, Settles, Stopper,
     binding::OwnWait,
     panics::caught,
+    receiving::letter_box::Listener,
     running::{Ended, Running},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -88,6 +92,10 @@ struct Passage {
     sender: Sender,
     rate: Option<Rate>,
     tally: Arc<Tally>,
+    /// The letters of the dead-letter place of the policy, and those of the place of the receiver.
+    letters: LetterBox,
+    rejected: LetterBox,
+    activity: Activity,
     stopper: Stopper,
     /// Whether a message that is left stays at the source only as long as it is not accepted: in a queue.
     is_queue: bool,
@@ -120,6 +128,9 @@ impl Bridge {
             shaper: Shaper::new(policy, sender.capabilities(), receiver.decoding().clone()),
             sender,
             tally: Arc::default(),
+            letters: LetterBox::of_a_place(),
+            rejected: receiver.letter_box(),
+            activity: receiver.activity(),
             stopper: receiver.stopper(),
             is_queue: receiver.capabilities().settles == Settles::Each,
             is_kept: receiver.capabilities().settles != Settles::Never,
@@ -135,8 +146,10 @@ impl Bridge {
             tally: Arc::clone(&self.passage.tally),
             received: self.receiver.counters(),
             in_flight: self.receiver.in_flight().clone(),
-            letters: self.receiver.letters(),
+            letters: self.passage.letters.clone(),
+            rejected: self.passage.rejected.clone(),
             activity: self.receiver.activity(),
+            is_asked: self.receiver.capabilities().redelivers == By::Peer,
             source: self.receiver.connectivity(),
             target: self.passage.sender.clone(),
             dead_letters: self.passage.policy().dead_letters.clone(),
@@ -155,6 +168,7 @@ impl Bridge {
     /// or an error of kind [`Timeout`](ErrorKind::Timeout) if ending takes longer than
     /// [`BridgePolicy::drain`]. Needs a tokio runtime with its timer.
     pub fn run(self) -> Running<impl Future<Output = Result<(), Error>>> {
+        let status = self.status();
         let Self { mut receiver, passage } = self;
         let stopper = receiver.stopper();
         let policy = passage.policy();
@@ -167,6 +181,9 @@ impl Bridge {
         // What a dry run shows stays in its partition, and would keep that at its share of the room.
         if !policy.redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
             receiver.isolate();
+        }
+        if passage.rejected.has_place() {
+            passage.rejected.listen(passage.listener());
         }
         let future = async move {
             if most == Some(0) {
@@ -198,7 +215,11 @@ impl Bridge {
                     (delivery, ended)
                 }
             };
-            let moved = receiver.drive(settings, attempt).await;
+            let moved = tokio::select! {
+                biased;
+                moved = receiver.drive(settings, attempt) => moved,
+                never = stall::watch(&status) => match never {},
+            };
             let drained = receiver.drain(drain).await;
             let closed = passage.sender.close().await;
             moved.and(drained).and(closed)
@@ -214,6 +235,8 @@ enum Done {
     Refused(Error),
     /// The message is in the dead-letter place of the policy.
     Stored(Error),
+    /// The message is refused, and the dead-letter place of the policy does not take it.
+    Unstored(Error, Error),
     Failed(Error),
     /// The message stays at the source: it is held until the bridge ends, or it would come again at once.
     Held(Fate),
@@ -263,6 +286,10 @@ impl Passage {
         }
     }
 
+    fn is_refused_again(&self, delivery: &Delivery, error: &Error) -> bool {
+        delivery.received().refusal().is_some() && self.refuses_message(error)
+    }
+
     /// Makes one attempt.
     async fn pass(&self, delivery: &Delivery) -> Done {
         let redrive = self.policy().redrive.as_ref();
@@ -291,6 +318,7 @@ impl Passage {
         if is_dry {
             return Done::Held(Fate::WouldSend);
         }
+        let attempt = self.tally.attempts.begin(self.activity.here_for());
         // What is rare is boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
@@ -299,6 +327,15 @@ impl Passage {
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
+        match &sent {
+            Ok(true) => attempt.succeeded(),
+            // A wait of the sender itself was no attempt. That a message is refused again, as its letter was not stored, shows nothing
+            // more.
+            Err(error) if OwnWait::of(error).is_none() && !self.is_refused_again(delivery, error) => {
+                attempt.failed(error);
+            }
+            _ => drop(attempt),
+        }
         match sent {
             Ok(true) => Done::Confirmed,
             Ok(false) => Done::Held(Fate::Left),
@@ -350,18 +387,26 @@ impl Passage {
         if self.policy().redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
             return Done::Held(Fate::Refused(error));
         }
+        delivery.received().is_refused(&error);
         let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
         for received in self.shaper.letters(delivery.received(), place.capabilities()) {
             let letter = DeadLetter::refused(received, &error, delivery.attempt());
-            match stored(letter, place).await {
-                Ok(()) => {}
+            let attempt = self.letters.begin();
+            match stored(letter.clone(), place).await {
+                Ok(()) => self.letters.stored(&letter, attempt),
                 // No attempt can store it. The peer would repeat the letters that are stored, with each request.
                 Err(failure) if self.is_with_peer && !is_outage(&failure) => {
                     tracing::warn!(received = ?delivery.received(), error = %failure,
                         "a refused message is left to its sender, because the dead-letter place takes it in no form");
                     return Done::Refused(error);
                 }
-                Err(failure) => return Done::Failed(failure),
+                Err(failure) => {
+                    // What is about this letter alone shows nothing about others.
+                    if is_outage(&failure) {
+                        self.letters.failed(&letter, attempt, &reason(&failure));
+                    }
+                    return Done::Unstored(error, failure);
+                }
             }
         }
         Done::Stored(error)
@@ -371,43 +416,76 @@ impl Passage {
     fn conclude(&self, delivery: &Delivery, done: Done) -> Ended {
         let (fate, ended) = match done {
             Done::Confirmed => (Fate::Confirmed, Ended::Accepted),
-            Done::Refused(error) => (Fate::Refused(error.clone()), Ended::Rejected(Failure::reject(error))),
-            Done::Stored(error) => (Fate::Refused(error), Ended::Accepted),
+            Done::Refused(error) => {
+                self.tally.set_down(false);
+                let ended = Ended::Rejected(Failure::reject(error.clone()));
+                if self.rejected.has_place() {
+                    // The listener hears what becomes of it.
+                    return ended;
+                }
+                (Fate::Refused(error), ended)
+            }
+            Done::Stored(error) => (Fate::DeadLetter(error), Ended::Accepted),
             Done::Held(fate) => (fate, Ended::Held),
             Done::PassedOver => (Fate::Left, Ended::Skipped),
+            Done::Unstored(refusal, error) => {
+                let ended = self.again(&error);
+                (Fate::Waiting { refusal, error: reason(&error) }, ended)
+            }
             Done::Failed(error) => {
-                let failure = Failure::unavailable(error.clone());
-                // A wait that the target asks for takes the place of the pause, and it may ask for none.
-                let failure = match error.retry_after() {
-                    Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
-                    None => failure,
-                };
-                // A wait of the sender itself was no attempt.
-                if OwnWait::of(&error).is_none() {
-                    self.tally.set_down(is_outage(&error) || error.is_temporary());
-                }
-                (Fate::Failed(error), Ended::Failed(failure))
+                let ended = self.again(&error);
+                (Fate::Failed(error), ended)
             }
         };
-        if let Fate::Confirmed | Fate::Refused(_) = fate {
+        if let Fate::Confirmed | Fate::DeadLetter(_) = fate {
             self.tally.set_down(false);
         }
-        self.observe(delivery, &fate);
+        let received = delivery.received();
+        self.tally.concluded(received, &fate);
+        tell(self.policy(), received, &fate);
         ended
     }
 
-    fn observe(&self, delivery: &Delivery, fate: &Fate) {
-        self.tally.count(fate);
-        match (fate, delivery.timestamp()) {
-            (Fate::Confirmed, Some(time)) => self.tally.confirmed_of(time),
-            (Fate::Refused(_), _) => self.tally.moved(),
-            _ => {}
+    /// The message is tried again.
+    fn again(&self, error: &Error) -> Ended {
+        let failure = Failure::unavailable(error.clone());
+        // A wait that the target asks for takes the place of the pause, and it may ask for none.
+        let failure = match error.retry_after() {
+            Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
+            None => failure,
+        };
+        // A wait of the sender itself was no attempt.
+        if OwnWait::of(error).is_none() {
+            self.tally.set_down(is_outage(error) || error.is_temporary());
         }
-        if let Some(observer) = &self.policy().observer
-            && caught(|| observer(delivery, fate)).is_err()
-        {
-            tracing::error!("an observer panicked");
-        }
+        Ended::Failed(failure)
+    }
+
+    /// Hears what becomes of what is rejected at the source.
+    fn listener(&self) -> Listener {
+        let (tally, policy) = (Arc::clone(&self.tally), self.policy().clone());
+        Box::new(move |letter, stored| {
+            let received = &letter.received;
+            // What the options of the receiver reject was not refused here.
+            let Some(refusal) = received.refusal().cloned() else { return };
+            let fate = match stored {
+                Ok(()) => Fate::DeadLetter(refusal),
+                Err(error) => Fate::Waiting { refusal, error: error.clone() },
+            };
+            if let Fate::DeadLetter(_) = fate {
+                tally.concluded(received, &fate);
+            }
+            tell(&policy, received, &fate);
+        })
+    }
+}
+
+/// Tells the observer of the policy.
+fn tell(policy: &BridgePolicy, received: &Received, fate: &Fate) {
+    if let Some(observer) = &policy.observer
+        && caught(|| observer(received, fate)).is_err()
+    {
+        tracing::error!("an observer panicked");
     }
 }
 
@@ -416,11 +494,17 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Transport).with_detail("what prepares or sends the message panicked")
 }
 
+/// What the place said, of an error of [`stored`].
+fn reason(failure: &Error) -> Error {
+    let said = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<Error>());
+    said.unwrap_or(failure).clone()
+}
+
 /// Returns when the place has the letter. What it cannot take is left out.
 async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
     let mut refused: Option<Error> = None;
     loop {
-        let (kind, failure) = match place.send(letter.outgoing_to(place)).await {
+        let (kind, failure) = match place.send(letter.outgoing_to(place)).await.and_then(Receipt::kept) {
             Ok(_) => {
                 letter.is_stored(refused);
                 return Ok(());

@@ -1,7 +1,9 @@
 //! The state of a bridge, for probes and metrics.
 
-use super::{BridgeMetrics, fate::Tally};
-use crate::{Activity, Connectivity, Counters, InFlight, Metrics, PrometheusPage, RunState, Sender};
+use super::{BridgeMetrics, Stall, fate::Tally};
+use crate::{
+    Activity, Connectivity, Counters, InFlight, LetterBox, Metrics, PrometheusPage, RunState, Sender,
+};
 use std::{fmt, sync::Arc};
 
 /// Observes a bridge from other tasks. Clones observe the same bridge.
@@ -10,28 +12,64 @@ pub struct BridgeStatus {
     pub(super) tally: Arc<Tally>,
     pub(super) received: Arc<Counters>,
     pub(super) in_flight: InFlight,
-    pub(super) letters: InFlight,
+    pub(super) letters: LetterBox,
+    pub(super) rejected: LetterBox,
     pub(super) activity: Activity,
     pub(super) source: Connectivity,
     pub(super) target: Sender,
     pub(super) dead_letters: Option<Sender>,
+    /// Whether the peer of the source keeps what is not accepted, and sends it again when it likes.
+    pub(super) is_asked: bool,
 }
 
 impl BridgeStatus {
-    /// Whether the bridge runs, both ends, and the dead-letter place, are connected, and messages are moved: those that the bridge holds as
-    /// they come, and the last attempt did not show the target to be unavailable.
+    /// Whether the bridge moves what it holds: it does not [stall](Self::stall), and the last attempt did not show the target to be
+    /// unavailable for now.
     ///
-    /// A bridge without [pending](Self::pending) messages is ready though its last attempts failed: only the next message shows whether the
-    /// target is back. This is so from HTTP, where the sender of a message makes the next attempt, and sends none to a server that is not
-    /// ready.
+    /// A bridge from a source that sends nothing to a server that is not ready, as HTTP, is ready without
+    /// [pending](Self::pending) messages though its last attempts failed: only the next message shows whether the target is back.
     pub fn is_ready(&self) -> bool {
-        let letters = self.dead_letters.as_ref();
+        let is_empty = self.pending() == 0;
+        match self.stall() {
+            None => is_empty || !self.tally.is_down(),
+            Some(Stall::Attempts(_)) => is_empty && self.is_asked,
+            Some(_) => false,
+        }
+    }
+
+    /// Why the bridge moves nothing; `None` while it moves what it holds, or holds nothing.
+    ///
+    /// What an attempt shows counts for a minute, and for as long as there are [pending](Self::pending) messages. A message that is refused
+    /// is a failed attempt here, too, though it becomes a dead letter: a target that refuses all is as good as none.
+    pub fn stall(&self) -> Option<Stall> {
         let state = self.activity.state();
-        self.source.state().is_connected()
-            && self.target.connectivity().state().is_connected()
-            && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
-            && !matches!(state, RunState::NotRunning | RunState::Disconnected)
-            && !(self.pending() > 0 && (self.tally.is_down() || state.is_stalled()))
+        if state == RunState::NotRunning {
+            return Some(Stall::NotRunning);
+        }
+        let away = |end: &Connectivity| {
+            let state = end.state();
+            (!state.is_connected()).then(|| state.error().cloned())
+        };
+        let is_away = (state == RunState::Disconnected).then_some(None);
+        if let Some(why) = away(&self.source).or(is_away) {
+            return Some(Stall::Source(why));
+        }
+        if let Some(why) = away(&self.target.connectivity()) {
+            return Some(Stall::Target(why));
+        }
+        let place = self.dead_letters.as_ref().and_then(|letters| away(&letters.connectivity()));
+        let waits = self.pending() > 0;
+        let refuses = || self.letters.refuses(waits);
+        let rejects = || self.rejected.refuses(self.waiting_letters() > 0);
+        if let Some(why) = place.or_else(refuses).or_else(rejects) {
+            return Some(Stall::DeadLetters(why));
+        }
+        let slowed = || (waits && state == RunState::Slowed).then(|| self.tally.attempts.failure());
+        if let Some(why) = self.tally.attempts.is_long(waits).or_else(slowed) {
+            return Some(Stall::Attempts(why));
+        }
+        let fails = || self.tally.attempts.failure().map_or(Stall::Room, |why| Stall::Attempts(Some(why)));
+        (waits && state == RunState::Blocked).then(fails)
     }
 
     /// The number of messages that are still to be moved: those on their way, those that wait for another attempt, and
@@ -45,7 +83,7 @@ impl BridgeStatus {
     /// The number of messages rejected at the source that its dead-letter sink does not have. After the end: those that it never got. They
     /// are at the source as before, unless it keeps nothing.
     pub fn waiting_letters(&self) -> usize {
-        self.letters.used().messages
+        self.rejected.waiting().used().messages
     }
 
     /// What it does now.
@@ -88,7 +126,7 @@ impl BridgeStatus {
         count("duplicates", help, &[], metrics.duplicates);
         count("failed", "Failed attempts, after which the message was tried again.", &[], metrics.failed);
         count("looped", "Messages refused because they had passed too many bridges.", &[], metrics.looped);
-        let help = "Refused messages, which became dead letters.";
+        let help = "Refused messages, but for those whose dead letters are not stored yet.";
         for (reason, value) in &metrics.refused {
             count("refused", help, &[("reason", reason)], *value);
         }
@@ -112,11 +150,10 @@ impl BridgeStatus {
         let longest = self.activity.longest_running().unwrap_or_default().as_millis();
         let help = "For how long the message has been on its way that was begun first of those that are.";
         gauge("longest_running_milliseconds", help, usize::try_from(longest).unwrap_or(usize::MAX));
-        let state = self.activity.state();
         gauge(
             "stalled",
-            "Whether nothing is moved, because the bridge does not run, an end is away, nothing succeeds, or there is no room.",
-            (state == RunState::NotRunning || state.is_stalled()).into(),
+            "Whether nothing is moved: the bridge does not run, an end or the dead-letter place is away, nothing succeeds, or there is no room.",
+            self.stall().is_some().into(),
         );
         if let Some(lag) = metrics.lag {
             let lag = usize::try_from(lag.as_millis()).unwrap_or(usize::MAX);
@@ -128,7 +165,7 @@ impl BridgeStatus {
         }
         gauge(
             "ready",
-            "Whether the bridge runs, both ends are connected, and what it holds is moved.",
+            "Whether the bridge runs, both ends are connected, and what it holds is moved, as far as known.",
             self.is_ready().into(),
         );
     }
@@ -141,6 +178,7 @@ impl fmt::Debug for BridgeStatus {
             .field("target", &self.target.connectivity().state())
             .field("state", &self.activity.state())
             .field("available", &!self.tally.is_down())
+            .field("stall", &self.stall())
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()
     }

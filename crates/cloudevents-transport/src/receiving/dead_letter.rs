@@ -3,6 +3,7 @@
 use crate::{
     DeadLetter, InFlight,
     binding::{Owner, Ownership, Resolver, receive::BoxFuture},
+    receiving::letter_box::LetterBox,
     running::retry::{SHORTEST_PAUSE, doubled},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -88,17 +89,25 @@ pub(crate) enum Rejected {
 pub(crate) struct Letters {
     /// Says to those that could not be stored that it is over.
     owner: Owner,
-    missing: InFlight,
+    missing: LetterBox,
 }
 
 impl Letters {
+    /// Letters of a receiver that does this with rejected messages.
+    pub(crate) fn of(rejected: &Rejected) -> Self {
+        match rejected {
+            Rejected::Sink(_) => Self { owner: Owner::default(), missing: LetterBox::of_a_place() },
+            _ => Self::default(),
+        }
+    }
+
     /// The receiver ends, and no letter is tried again.
     pub(crate) fn leave(&self) {
         self.owner.leave();
     }
 
     /// Those that the sink does not have yet.
-    pub(crate) fn missing(&self) -> InFlight {
+    pub(crate) fn missing(&self) -> LetterBox {
         self.missing.clone()
     }
 }
@@ -150,7 +159,8 @@ impl Sink {
         mut resolver: Resolver,
     ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
         let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
-        let (all, size) = (letters.missing(), letter.received.size());
+        let (place, size) = (letters.missing(), letter.received.size());
+        let all = place.waiting();
         all.count(size);
         let missing = Missing { all, size, letters: letters.owner.ownership(), is_stored: false };
         let over = over(message, &letters.owner);
@@ -158,7 +168,7 @@ impl Sink {
             let mut over = pin!(over.fuse());
             let (mut failures, mut less, mut refused) = (0_u32, letter.clone(), None);
             loop {
-                let (sink, again) = (Arc::clone(&sink), less.clone());
+                let (sink, again, attempt) = (Arc::clone(&sink), less.clone(), place.begin());
                 let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
                 let put = tokio::select! {
                     biased;
@@ -171,6 +181,7 @@ impl Sink {
                 let error = match put {
                     Ok(Ok(())) => {
                         less.is_stored(refused);
+                        place.stored(&letter, attempt);
                         return (Ok(()), resolver);
                     }
                     Ok(Err(error)) => error,
@@ -192,10 +203,9 @@ impl Sink {
                 // Later, the place may take it as it is.
                 (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
+                place.failed(&letter, attempt, &error);
                 failures = failures.saturating_add(1);
                 let pause = doubled(first, LONGEST, failures).max(SHORTEST_PAUSE);
-                tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, failures, ?pause,
-                    "a dead letter could not be stored and is tried again; the message is not settled");
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = &mut over => return (Err(error), resolver),

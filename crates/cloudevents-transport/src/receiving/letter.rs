@@ -91,7 +91,7 @@ impl DeadLetter {
     ///
     /// impl DeadLetterSink for Elsewhere {
     ///     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-    ///         self.0.send(letter.outgoing()).await.map(drop)
+    ///         self.0.send(letter.outgoing()).await?.kept().map(drop)
     ///     }
     /// }
     /// ```

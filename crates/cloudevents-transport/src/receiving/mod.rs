@@ -8,6 +8,7 @@ pub(crate) mod event_filter;
 pub(crate) mod extract;
 pub(crate) mod failure;
 pub(crate) mod letter;
+pub(crate) mod letter_box;
 pub(crate) mod options;
 pub(crate) mod orders;
 pub(crate) mod partition;

@@ -142,6 +142,8 @@ struct Stored<O: ?Sized> {
     event: Option<Box<Decoded<Event>>>,
     /// Why the document could not be decoded, once that was tried.
     invalid: OnceLock<ErrorKind>,
+    /// Why the target of a bridge refused it.
+    refused: OnceLock<Error>,
     origin: O,
 }
 
@@ -152,7 +154,8 @@ impl Received {
     /// nothing in the message marks it as a CloudEvent.
     #[inline] // The message is large, and moved.
     pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
-        Self(Arc::new(Stored { message, event: None, invalid: OnceLock::new(), origin }))
+        let (invalid, refused) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Stored { message, event: None, invalid, refused, origin }))
     }
 
     /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
@@ -183,6 +186,16 @@ impl Received {
     /// The document could not be decoded.
     pub(crate) fn is_invalid(&self, error: &Error) {
         let _ = self.0.invalid.set(error.kind()); // it is the same each time
+    }
+
+    /// The target of a bridge refused it, or the bridge did. Known to all clones.
+    pub(crate) fn is_refused(&self, error: &Error) {
+        let _ = self.0.refused.set(error.clone());
+    }
+
+    /// Why it was [refused](Self::is_refused).
+    pub(crate) fn refusal(&self) -> Option<&Error> {
+        self.0.refused.get()
     }
 
     /// The message and the repairs made while decoding it.

@@ -1,8 +1,8 @@
 //! Receiving events.
 
 use crate::{
-    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Interceptor, Metrics, OrderBy,
-    ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
+    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Interceptor, LetterBox, Metrics,
+    OrderBy, ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{Incoming, Receive, receive::DynReceive},
     deadline::later,
     panics::caught,
@@ -386,6 +386,10 @@ impl Receiver {
     /// The rejected messages of this receiver that the dead-letter sink does not have yet, to observe: each is tried again until it does.
     /// After the end: those that it never got.
     pub fn letters(&self) -> InFlight {
+        self.letter_box().waiting()
+    }
+
+    pub(crate) fn letter_box(&self) -> LetterBox {
         self.intake.letters()
     }
 

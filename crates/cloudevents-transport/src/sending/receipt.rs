@@ -1,5 +1,6 @@
 //! Receipts of sent messages.
 
+use cloudevents_core::{Error, ErrorKind};
 use std::sync::Arc;
 
 /// Where a sent message ended up. Protocols report different parts, or nothing, so every part is optional.
@@ -17,12 +18,13 @@ pub struct Receipt {
     partition: Option<u32>,
     offset: Option<u64>,
     duplicate: Option<bool>,
+    subscribed: Option<bool>,
 }
 
 impl Receipt {
     /// Creates a receipt without details: the peer has the message.
     pub const fn new() -> Self {
-        Self { place: None, partition: None, offset: None, duplicate: None }
+        Self { place: None, partition: None, offset: None, duplicate: None, subscribed: None }
     }
 
     /// Returns a copy with the topic, stream or queue.
@@ -49,6 +51,12 @@ impl Receipt {
         self
     }
 
+    /// Returns a copy that records whether the message had a subscriber.
+    pub fn with_subscribers(mut self, subscribed: bool) -> Self {
+        self.subscribed = Some(subscribed);
+        self
+    }
+
     /// The topic, stream or queue that has the message.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
@@ -67,5 +75,29 @@ impl Receipt {
     /// Whether the peer had the message before and dropped this copy.
     pub fn is_duplicate(&self) -> Option<bool> {
         self.duplicate
+    }
+
+    /// Whether the message had a subscriber, a session or a queue that gets it. `Some(false)` says that the peer has accepted it and keeps
+    /// it for none: it is gone.
+    pub fn has_subscribers(&self) -> Option<bool> {
+        self.subscribed
+    }
+
+    /// The receipt of a message that has to be kept, as a dead letter has to. An error of kind [`Refused`](ErrorKind::Refused) if the
+    /// message [had no subscriber](Self::has_subscribers).
+    ///
+    /// ```
+    /// use cloudevents_transport::Receipt;
+    ///
+    /// assert!(Receipt::new().kept().is_ok());
+    /// assert!(Receipt::new().with_subscribers(false).kept().is_err());
+    /// ```
+    pub fn kept(self) -> Result<Self, Error> {
+        match self.subscribed {
+            Some(false) => Err(Error::new(ErrorKind::Refused).with_detail(
+                "the peer has accepted the message, and keeps it for none: nothing has subscribed",
+            )),
+            _ => Ok(self),
+        }
     }
 }

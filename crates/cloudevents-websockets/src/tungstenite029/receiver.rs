@@ -14,7 +14,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, InFlight, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Connectivity, Endpoint, LetterBox, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{
         Incoming, Receive, Rejecting,
         connect::{Connect, Reconnect},
@@ -234,7 +234,7 @@ impl Receive for WsReceiver {
         self.inner.is_held_up()
     }
 
-    fn letters(&self) -> InFlight {
+    fn letters(&self) -> LetterBox {
         self.inner.letters()
     }
 }

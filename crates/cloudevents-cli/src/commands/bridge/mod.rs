@@ -214,7 +214,7 @@ async fn run_once(
     let decoding = open::decoding(config)?;
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
-    let outage = LastReason::default();
+    let (outage, refusing) = (LastReason::default(), LastReason::default());
     let observer = move |received: &Received, fate: &Fate| {
         if let Fate::Failed(error) = fate
             && let Some(name) = connect::closed_for_good(&to, error)
@@ -231,11 +231,14 @@ async fn run_once(
         };
         let is_told = match fate {
             Fate::Failed(error) => outage.is_news(error),
-            Fate::Refused(_) => true,
+            Fate::Waiting { error, .. } => refusing.is_news(error),
+            Fate::Refused(_) | Fate::DeadLetter(_) => true,
             _ => false,
         };
-        if let Fate::Confirmed = fate {
-            outage.end();
+        match fate {
+            Fate::Confirmed => outage.end(),
+            Fate::DeadLetter(_) => refusing.end(),
+            _ => {}
         }
         if shows_all || !repairs.is_empty() || is_told {
             let _ = lines.try_send((name(received), fate.clone(), repairs, help));
@@ -352,7 +355,7 @@ async fn run_once(
     // What a dry run has shown is shown anew. What has no dead letter comes again.
     if !shows_all {
         let metrics = status.metrics();
-        let ended = metrics.confirmed.saturating_add(metrics.all_refused()).saturating_sub(letters as u64);
+        let ended = metrics.confirmed.saturating_add(metrics.all_refused());
         *left = left.map(|left| left.saturating_sub(ended));
     }
     let reloaded = reloaded.filter(|_| *left != Some(0));
@@ -396,8 +399,8 @@ impl LastRefusal {
     }
 }
 
-/// Why messages failed last, until one is confirmed: what keeps all of them from being sent is reported once, not for each message and
-/// attempt.
+/// Why messages failed last, or their dead letters, until one does not: what keeps all of them from being sent or stored is reported once,
+/// not for each message and attempt.
 #[derive(Default)]
 struct LastReason(Mutex<Option<String>>);
 
@@ -473,8 +476,17 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
         console.report(&Report::repair(repair).detail(format!("{name}{event}: {detail}")));
     }
     let report = match fate {
-        Fate::Refused(error) => {
+        Fate::DeadLetter(error) => {
             Report::warning(format!("{name} was refused: {}", words(error))).kind("dead-letter")
+        }
+        Fate::Refused(error) => {
+            Report::warning(format!("{name} was refused: {}", words(error))).kind("refused")
+        }
+        Fate::Waiting { refusal, error } => {
+            let (refusal, why) = (words(refusal), words(error));
+            Report::warning(format!("{name} was refused: {refusal}"))
+                .kind("refused")
+                .detail(format!("its dead letter is not stored, and is tried again: {why}"))
         }
         Fate::Failed(error) => {
             Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")

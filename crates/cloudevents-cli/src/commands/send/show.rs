@@ -107,6 +107,9 @@ pub(super) fn receipt(receipt: &Receipt) -> String {
     if receipt.is_duplicate() == Some(true) {
         words += ", a duplicate";
     }
+    if receipt.has_subscribers() == Some(false) {
+        words += ", without a subscriber: nothing gets it";
+    }
     words
 }
 

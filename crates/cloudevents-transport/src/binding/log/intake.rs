@@ -5,7 +5,7 @@ use super::{
     record::Record,
 };
 use crate::{
-    Connectivity, Counters, InFlight, ReceiverCapabilities,
+    Connectivity, Counters, InFlight, LetterBox, ReceiverCapabilities,
     binding::{Incoming, Receive},
     deadline::later,
 };
@@ -108,7 +108,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         self.connectivity.clone()
     }
 
-    fn letters(&self) -> InFlight {
+    fn letters(&self) -> LetterBox {
         self.ledger.letters()
     }
 

@@ -7,9 +7,9 @@ use super::{
     record::{Entry, Record},
 };
 use crate::{
-    Counters, DeadLetter, InFlight, Outcome, Partition, Settlement,
+    Counters, DeadLetter, InFlight, LetterBox, Outcome, Partition, Settlement,
     binding::{Incoming, Ownership, Resolver, Token},
-    receiving::dead_letter::Rejected,
+    receiving::dead_letter::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{
@@ -138,7 +138,8 @@ impl Ledger {
                 .with_detail("a log receiver needs a tokio runtime")
                 .with_source(error)
         })?;
-        let books = Mutex::default();
+        let books = Books { letters: Letters::of(&rejected), ..Books::default() };
+        let books = Mutex::new(books);
         Ok(Self(Arc::new(Shared {
             options,
             rejected,
@@ -350,7 +351,7 @@ impl Ledger {
     }
 
     /// The letters that the sink does not have yet.
-    pub(crate) fn letters(&self) -> InFlight {
+    pub(crate) fn letters(&self) -> LetterBox {
         self.books().letters.missing()
     }
 

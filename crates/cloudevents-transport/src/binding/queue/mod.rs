@@ -38,7 +38,7 @@ pub use options::{QueueOptions, Room};
 pub use source::{Arrived, QueueSource};
 
 use crate::{
-    By, Connectivity, Extends, InFlight, ReceiverCapabilities,
+    By, Connectivity, Extends, InFlight, LetterBox, ReceiverCapabilities,
     binding::{
         Incoming, Receive,
         connect::{Connect, Reconnect},
@@ -79,7 +79,7 @@ pub struct QueueReceiver {
     task: Option<JoinHandle<Result<(), Error>>>,
     /// The messages that are here, wherever: also what waits for a dead-letter sink, or for its time.
     here: InFlight,
-    letters: InFlight,
+    letters: LetterBox,
 }
 
 /// Messages on their way to the program.
@@ -204,7 +204,7 @@ impl Receive for QueueReceiver {
         self.connectivity.clone()
     }
 
-    fn letters(&self) -> InFlight {
+    fn letters(&self) -> LetterBox {
         self.letters.clone()
     }
 

@@ -106,6 +106,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         out: mpsc::Sender<Held<Tag<C>>>,
         here: InFlight,
     ) -> Self {
+        let letters = Letters::of(&rejected);
         let (sender, asks) = mpsc::unbounded_channel();
         let desk = Desk {
             asks: sender,
@@ -125,7 +126,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             asks,
             stopping: false,
             owner: Owner::new(),
-            letters: Letters::default(),
+            letters,
             here,
             later: BTreeMap::new(),
             number: 0,

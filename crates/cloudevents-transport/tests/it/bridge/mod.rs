@@ -5,4 +5,5 @@ mod memory;
 mod moving;
 mod redriving;
 mod simulation;
+mod stalling;
 mod world;

@@ -286,7 +286,8 @@ impl Transmit for Failing {
     }
 }
 
-/// Such as a webhook behind an ingress that answers 503 for it. What is no temporary failure, such as 404, is rather of the message.
+/// Such as a webhook behind an ingress that answers 503 for it. What is no temporary failure, such as 404, may be of the message, until
+/// every attempt of a minute has failed.
 #[tokio::test(start_paused = true)]
 async fn a_bridge_is_not_ready_while_its_target_fails_for_now_whatever_it_answers() {
     for (error, is_ready) in [
@@ -300,8 +301,10 @@ async fn a_bridge_is_not_ready_while_its_target_fails_for_now_whatever_it_answer
         let bridge = Bridge::new(from.receiver(with()), Sender::new(to.clone()), policy()).unwrap();
         let status = bridge.status();
         let watch = async {
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_secs(50)).await;
             assert_eq!(status.is_ready(), is_ready, "{error}: {status:?}");
+            sleep(Duration::from_secs(20)).await;
+            assert!(!status.is_ready(), "{error}: {status:?}");
             *to.0.lock().unwrap() = None;
             sleep(Duration::from_secs(60)).await;
             assert!(status.metrics().confirmed == 10 && status.is_ready(), "{error}: {status:?}");

@@ -1,0 +1,116 @@
+//! Letters that their place does not have yet, and whether it takes any.
+
+use crate::{
+    DeadLetter, InFlight,
+    panics::caught,
+    streak::{Attempt, LONG, Streak},
+};
+use cloudevents_core::Error;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+use tokio::time::Instant;
+
+/// The rejected messages that a dead-letter place does not have yet, and whether it takes any. Clones observe the same place.
+#[derive(Clone, Default)]
+pub struct LetterBox(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: InFlight,
+    streak: Streak,
+    /// Since when the place takes none, and when that was logged last.
+    refusing: Mutex<Option<(Instant, Instant)>>,
+    listener: OnceLock<Listener>,
+    has_place: bool,
+}
+
+/// Hears of each letter that is stored, and each time that one is not.
+pub(crate) type Listener = Box<dyn Fn(&DeadLetter, Result<(), &Error>) + Send + Sync>;
+
+impl LetterBox {
+    /// That of a place.
+    pub(crate) fn of_a_place() -> Self {
+        Self(Arc::new(Shared { has_place: true, ..Shared::default() }))
+    }
+
+    /// The letters that the place does not have yet, to observe.
+    pub fn waiting(&self) -> InFlight {
+        self.0.waiting.clone()
+    }
+
+    /// Whether rejected messages go to a place that the program has named, and not to the peer, to the broker, or nowhere.
+    pub(crate) fn has_place(&self) -> bool {
+        self.0.has_place
+    }
+
+    /// Reports letters to this function from now on. There is one.
+    pub(crate) fn listen(&self, listener: Listener) {
+        let _ = self.0.listener.set(listener);
+    }
+
+    /// Why the place takes nothing: why it has refused the last letter, or that it has not answered for a minute. `None` if it takes letters,
+    /// as far as known.
+    pub(crate) fn refuses(&self, waits: bool) -> Option<Option<Error>> {
+        if !waits {
+            return None;
+        }
+        self.0.streak.failure().map(Some).or_else(|| self.0.streak.is_long(true))
+    }
+
+    /// A letter is passed to the place.
+    pub(crate) fn begin(&self) -> Attempt<'_> {
+        self.0.streak.begin(None)
+    }
+
+    /// The place has the letter.
+    pub(crate) fn stored(&self, letter: &DeadLetter, attempt: Attempt<'_>) {
+        attempt.succeeded();
+        let refused = self.refusing().take();
+        if let Some((since, _)) = refused {
+            tracing::warn!(after = ?since.elapsed(), "dead letters are stored again");
+        }
+        self.tell(letter, Ok(()));
+    }
+
+    /// The place does not take the letter. That is logged at once and then once a minute, not for each letter.
+    pub(crate) fn failed(&self, letter: &DeadLetter, attempt: Attempt<'_>, error: &Error) {
+        attempt.failed(error);
+        if let Some(since) = self.is_to_be_logged() {
+            tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, lasts = ?since.elapsed(),
+                "a dead letter cannot be stored and is tried again; the message is not settled");
+        }
+        self.tell(letter, Err(error));
+    }
+
+    /// Since when the place takes nothing, if that is to be logged now.
+    fn is_to_be_logged(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut refusing = self.refusing();
+        if refusing.is_some_and(|(_, logged)| now.saturating_duration_since(logged) < LONG) {
+            return None;
+        }
+        let since = refusing.map_or(now, |(since, _)| since);
+        *refusing = Some((since, now));
+        Some(since)
+    }
+
+    fn tell(&self, letter: &DeadLetter, stored: Result<(), &Error>) {
+        if let Some(listener) = self.0.listener.get()
+            && caught(|| listener(letter, stored)).is_err()
+        {
+            tracing::error!("an observer panicked");
+        }
+    }
+
+    fn refusing(&self) -> MutexGuard<'_, Option<(Instant, Instant)>> {
+        self.0.refusing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LetterBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LetterBox").field("waiting", &self.0.waiting.used()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Attempts at something, since the last one that succeeded.
+
+use cloudevents_core::Error;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// How long attempts go on without a success until that counts as standing still.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// A streak of attempts without a success.
+#[derive(Debug, Default)]
+pub(crate) struct Streak(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    running: usize,
+    /// When the first attempt was begun that no success has followed.
+    begun: Option<Instant>,
+    /// When the last one failed, and why, unless one has succeeded since.
+    failed: Option<(Instant, Error)>,
+}
+
+/// An attempt that runs. One that is dropped, or ends otherwise, shows nothing.
+#[must_use = "dropping it ends the attempt"]
+pub(crate) struct Attempt<'a>(&'a Streak);
+
+impl Streak {
+    /// An attempt begins. `here` is for how long there has been something to try without a break: what failed long before that shows
+    /// nothing any more.
+    pub(crate) fn begin(&self, here: Option<Duration>) -> Attempt<'_> {
+        let now = Instant::now();
+        let mut seen = self.seen();
+        let is_old = |failed: Duration| failed >= LONG && here.is_none_or(|here| here < failed);
+        if seen.running == 0
+            && seen.failed.as_ref().is_some_and(|(at, _)| is_old(now.saturating_duration_since(*at)))
+        {
+            (seen.begun, seen.failed) = (None, None);
+        }
+        seen.running = seen.running.saturating_add(1);
+        seen.begun.get_or_insert(now);
+        drop(seen);
+        Attempt(self)
+    }
+
+    /// Why the last attempt failed, unless one has succeeded since.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.seen().failed.as_ref().map(|(_, error)| error.clone())
+    }
+
+    /// Whether none has succeeded for long, as far as this is still so: something `waits`, or one has failed just now. With why the last
+    /// one failed; `None` in it if none has ended.
+    pub(crate) fn is_long(&self, waits: bool) -> Option<Option<Error>> {
+        let seen = self.seen();
+        let is_now = waits || seen.failed.as_ref().is_some_and(|(at, _)| at.elapsed() < LONG);
+        let is_long = is_now && seen.begun.is_some_and(|begun| begun.elapsed() >= LONG);
+        is_long.then(|| seen.failed.as_ref().map(|(_, error)| error.clone()))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt<'_> {
+    pub(crate) fn succeeded(self) {
+        let mut seen = self.0.seen();
+        seen.failed = None;
+        // Others may hang.
+        seen.begun = (seen.running > 1).then(Instant::now);
+    }
+
+    pub(crate) fn failed(self, error: &Error) {
+        self.0.seen().failed = Some((Instant::now(), error.clone()));
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut seen = self.0.seen();
+        seen.running = seen.running.saturating_sub(1);
+        if seen.running == 0 && seen.failed.is_none() {
+            seen.begun = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_core::ErrorKind;
+    use tokio::time::advance;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn error() -> Error {
+        Error::new(ErrorKind::Refused)
+    }
+
+    /// Twice: what is behind a success begins anew.
+    #[tokio::test(start_paused = true)]
+    async fn a_minute_without_a_success_is_long() {
+        let streak = Streak::default();
+        for _ in 0..2 {
+            for _ in 0..60 {
+                assert_eq!(streak.is_long(true), None);
+                streak.begin(None).failed(&error());
+                advance(SECOND).await;
+            }
+            let why = streak.is_long(false).unwrap().unwrap();
+            assert_eq!(
+                (why.kind(), streak.failure().unwrap().kind()),
+                (ErrorKind::Refused, ErrorKind::Refused)
+            );
+            streak.begin(None).succeeded();
+            assert!(streak.is_long(true).is_none() && streak.failure().is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ended_without_a_result_shows_nothing() {
+        let streak = Streak::default();
+        drop(streak.begin(None));
+        advance(LONG).await;
+        assert_eq!(streak.is_long(true), None);
+        let hangs = streak.begin(None);
+        advance(LONG).await;
+        assert_eq!(streak.is_long(true), Some(None));
+        assert_eq!(streak.is_long(false), None); // it was lost with its connection
+        // Another one succeeds, and this one still hangs.
+        streak.begin(None).succeeded();
+        assert_eq!(streak.is_long(true), None);
+        advance(LONG).await;
+        assert_eq!(streak.is_long(true), Some(None));
+        drop(hangs);
+        assert_eq!(streak.is_long(true), None);
+    }
+
+    /// A request each hour that fails tells nothing about the next one; a message that waited here for that hour does.
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_of_long_ago_counts_only_while_something_waits() {
+        let streak = Streak::default();
+        streak.begin(None).failed(&error());
+        advance(60 * LONG).await;
+        assert_eq!(streak.is_long(false), None);
+        let again = streak.begin(Some(61 * LONG));
+        assert!(streak.is_long(true).is_some());
+        drop(again);
+        let other = streak.begin(Some(SECOND));
+        assert!(streak.is_long(true).is_none() && streak.failure().is_none());
+        drop(other);
+    }
+}

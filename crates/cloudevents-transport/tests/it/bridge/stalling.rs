@@ -1,0 +1,495 @@
+//! Readiness, the gauge and the log of a bridge that moves nothing are those of the table in `docs/incidents.md`.
+
+use crate::event;
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_testkit::logged::Logged;
+use cloudevents_transport::{
+    Bounds, Bridge, Confirmed, Connectivity, DeadLetter, DeadLetterSink, OrderBy, Outcome, Outgoing,
+    PrometheusPage, Receipt, Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender,
+    SenderCapabilities, Settlement,
+    binding::{Incoming, Receive, Reporter, Settle, Token, Transmit, queue::QueueOptions},
+    bridge::{BridgePolicy, BridgeStatus, Stall},
+    fake::FakeQueue,
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::{sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One row of the table.
+struct Row {
+    /// At once, and after a minute.
+    ready: [bool; 2],
+    stalled: [bool; 2],
+    line: String,
+}
+
+fn row(state: &str) -> Row {
+    let table =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/incidents.md")).unwrap();
+    let found = table.lines().find(|line| line.starts_with(&format!("| {state} |")));
+    let cells: Vec<_> =
+        found.unwrap_or_else(|| panic!("no row `{state}`")).split('|').map(str::trim).collect();
+    let both = |cell: &str, yes: &str| {
+        let (first, then) = cell.split_once(", then ").unwrap_or((cell, cell));
+        [first == yes, then == yes]
+    };
+    Row { ready: both(cells[2], "200"), stalled: both(cells[3], "1"), line: cells[4].to_owned() }
+}
+
+/// What `/ready` and the gauges say. They never contradict each other.
+fn seen(status: &BridgeStatus) -> (bool, bool) {
+    let mut page = PrometheusPage::new();
+    status.add_to(&mut page);
+    let page = page.to_string();
+    let gauge = |name: &str| page.contains(&format!("\ncloudevents_bridge_{name} 1\n"));
+    assert_eq!(gauge("ready"), status.is_ready(), "{status:?}");
+    assert_eq!(gauge("stalled"), status.stall().is_some(), "{status:?}");
+    (status.is_ready(), gauge("stalled"))
+}
+
+/// How often the log has this.
+fn count(log: &Logged, words: &str) -> usize {
+    log.text().lines().filter(|line| line.contains(words)).count()
+}
+
+/// Breaks a bridge that runs, compares it with the row, repairs it, and does so a second time.
+async fn twice(state: &str, bridge: Bridge, mut set: impl AsyncFnMut(bool)) {
+    let (row, log, status) = (row(state), Logged::begin(), bridge.status());
+    assert!(matches!(status.stall(), Some(Stall::NotRunning)));
+    let watch = async {
+        sleep(SECOND).await;
+        assert_eq!(seen(&status), (true, false), "{state}, before: {status:?}");
+        for round in 1..=2 {
+            let before = count(&log, "the bridge moves nothing");
+            set(true).await;
+            sleep(2 * SECOND).await;
+            assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{state}, at once: {status:?}");
+            sleep(44 * SECOND).await;
+            assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{state}, before a minute: {status:?}");
+            sleep(24 * SECOND).await;
+            assert_eq!(seen(&status), (row.ready[1], row.stalled[1]), "{state}, after a minute: {status:?}");
+            sleep(140 * SECOND).await;
+            assert_eq!(seen(&status), (row.ready[1], row.stalled[1]), "{state}, for long: {status:?}");
+            let (begun, over) = ("the bridge moves nothing", "the bridge moves messages again");
+            let lines = count(&log, begun) - before;
+            if row.stalled[1] {
+                let last = log.text().lines().rfind(|line| line.contains(begun)).unwrap().to_owned();
+                assert!(last.contains(&row.line), "{state}: {}", log.text());
+                // At once, and once a minute.
+                assert!((3..=4).contains(&lines), "{state}: {lines}: {}", log.text());
+            } else {
+                assert_eq!((row.line.as_str(), lines), ("", 0), "{state}: {}", log.text());
+            }
+            set(false).await;
+            sleep(130 * SECOND).await;
+            assert_eq!(seen(&status), (true, false), "{state}, when it is over: {status:?}");
+            assert_eq!(count(&log, over), if row.stalled[1] { round } else { 0 }, "{state}: {}", log.text());
+            let lines = count(&log, begun);
+            sleep(70 * SECOND).await;
+            assert_eq!(count(&log, begun), lines, "{state}: {}", log.text());
+        }
+    };
+    timeout(3600 * SECOND, bridge.run().until(watch)).await.unwrap().unwrap();
+    assert!(matches!(status.stall(), Some(Stall::NotRunning)));
+    let stands = self::row("the bridge does not run");
+    assert_eq!(seen(&status), (stands.ready[0], stands.stalled[0]));
+}
+
+/// What an end does with each message.
+#[derive(Clone, Debug, Default)]
+enum Does {
+    #[default]
+    Takes,
+    Fails(Error),
+    Hangs,
+    TakesIts(Duration),
+}
+
+/// An end of a bridge that does as it is set.
+#[derive(Clone)]
+struct End {
+    does: Arc<Mutex<Does>>,
+    reporter: Reporter,
+    /// Whether its errors are about single messages.
+    of_messages: bool,
+}
+
+impl End {
+    fn new() -> Self {
+        let (reporter, _) = Connectivity::channel();
+        reporter.connected(None);
+        Self { does: Arc::default(), reporter, of_messages: false }
+    }
+
+    fn set(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+
+    fn sender(&self) -> Sender {
+        Sender::new(self.clone())
+    }
+
+    async fn take(&self) -> Result<(), Error> {
+        let does = self.does.lock().unwrap().clone();
+        match does {
+            Does::Takes => Ok(()),
+            Does::Fails(error) => Err(error),
+            Does::TakesIts(time) => {
+                sleep(time).await;
+                Ok(())
+            }
+            Does::Hangs => {
+                while matches!(*self.does.lock().unwrap(), Does::Hangs) {
+                    sleep(SECOND / 10).await;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Transmit for End {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (resolver, outcome) = Outcome::channel();
+        let end = self.clone();
+        tokio::spawn(async move { resolver.resolve(end.take().await.map(|()| Receipt::new())) });
+        Ok(outcome)
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.reporter.connectivity()
+    }
+
+    fn refuses_message(&self, _: &Error) -> Option<bool> {
+        Some(self.of_messages)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl DeadLetterSink for End {
+    async fn put(&self, _: DeadLetter) -> Result<(), Error> {
+        self.take().await
+    }
+}
+
+fn refused() -> Error {
+    Error::new(ErrorKind::Refused).with_detail("403 Forbidden")
+}
+
+fn refusing() -> End {
+    let to = End { of_messages: true, ..End::new() };
+    to.set(Does::Fails(refused()));
+    to
+}
+
+async fn send(from: &FakeQueue, count: usize) {
+    from.sender().send_all((0..count).map(event)).await.unwrap();
+}
+
+fn bridge(from: &FakeQueue, to: &End) -> Bridge {
+    Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), BridgePolicy::default()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_source_is_no_stall() {
+    let from = FakeQueue::new();
+    twice("the source is empty", bridge(&from, &End::new()), async |_| {}).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_away() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let set = async |away| {
+        match away {
+            true => to.reporter.lost(&Error::new(ErrorKind::Disconnected)),
+            false => to.reporter.connected(None),
+        }
+        to.set(if away { Does::Fails(Error::new(ErrorKind::Disconnected)) } else { Does::Takes });
+        send(&from, 3).await;
+    };
+    twice("the target is away", bridge(&from, &to), set).await;
+}
+
+/// Whatever it answers, and however many messages there are.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_fails_or_refuses_everything() {
+    let temporary = Error::new(ErrorKind::Refused).with_temporary(true);
+    let asks = temporary.clone().with_retry_after(100 * SECOND);
+    let for_now = "the target fails for now: no answer in time, 408, 425, 429 or 5xx";
+    for (state, error) in [
+        (for_now, temporary),
+        (for_now, asks),
+        (for_now, Error::new(ErrorKind::Timeout)),
+        (for_now, Error::new(ErrorKind::Unreachable)),
+        ("the target refuses everything: 401, 403, 404, 410", refused()),
+    ] {
+        for messages in [1, 20] {
+            let (from, to) = (FakeQueue::new(), End::new());
+            let set = async |fails| {
+                to.set(if fails { Does::Fails(error.clone()) } else { Does::Takes });
+                if fails {
+                    send(&from, messages).await;
+                }
+            };
+            twice(state, bridge(&from, &to), set).await;
+        }
+    }
+}
+
+/// One message of its own that fails is no stall while others are moved.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_takes_other_messages_is_no_stall() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|message| {
+        message.attribute("id", &DecodeOptions::strict()).unwrap().as_deref() == Some("0")
+    });
+    let mut policy = BridgePolicy::default();
+    policy.refuses_message = Some(|_| false);
+    policy.order = OrderBy::None;
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+    let (status, log) = (bridge.status(), Logged::begin());
+    let watch = async {
+        for _ in 0..40 {
+            send(&from, 2).await;
+            sleep(10 * SECOND).await;
+            assert_eq!(seen(&status), (true, false), "{status:?}");
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(count(&log, "the bridge moves"), 0, "{}", log.text());
+}
+
+/// All messages become dead letters.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_each_message() {
+    let (from, to, place) = (FakeQueue::new(), End { of_messages: true, ..End::new() }, FakeQueue::new());
+    let mut policy = BridgePolicy::default();
+    let letters = place.sender();
+    letters.send(event(0)).await.unwrap(); // so that it is connected
+    policy.dead_letters = Some(letters);
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+    let status = bridge.status();
+    let comes = async {
+        loop {
+            send(&from, 1).await;
+            sleep(SECOND).await;
+        }
+    };
+    let state = "the target refuses each message: 400, 409, 413, 415, 422, 431";
+    let set = async |fails| to.set(if fails { Does::Fails(refused()) } else { Does::Takes });
+    tokio::select! {
+        () = twice(state, bridge, set) => {}
+        () = comes => {}
+    }
+    let metrics = status.metrics();
+    assert_eq!((metrics.all_refused(), status.waiting_letters()), (place.len() as u64 - 1, 0));
+    assert!(metrics.all_refused() > 400 && metrics.confirmed > 250, "{metrics:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_hangs_or_is_slow() {
+    for (state, does) in [
+        ("the target answers nothing, and nothing ends the attempt", Does::Hangs),
+        ("the target is slow", Does::TakesIts(50 * SECOND)),
+    ] {
+        let (from, to) = (FakeQueue::new(), End::new());
+        let set = async |breaks| {
+            to.set(if breaks { does.clone() } else { Does::Takes });
+            if breaks {
+                send(&from, 5).await;
+            }
+        };
+        twice(state, bridge(&from, &to), set).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_place_of_the_bridge() {
+    for is_away in [true, false] {
+        let (from, to, place) = (FakeQueue::new(), refusing(), End::new());
+        let mut policy = BridgePolicy::default();
+        policy.dead_letters = Some(place.sender());
+        let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+        let state = match is_away {
+            true => "the dead-letter place of the bridge is away",
+            false => "the dead-letter place of the bridge is missing, full or forbidden",
+        };
+        let set = async |breaks| {
+            match (is_away, breaks) {
+                (true, true) => place.reporter.lost(&Error::new(ErrorKind::Disconnected)),
+                (true, false) => place.reporter.connected(None),
+                (false, true) => place.set(Does::Fails(refused())),
+                (false, false) => place.set(Does::Takes),
+            }
+            if breaks {
+                send(&from, 1).await;
+            }
+        };
+        twice(state, bridge, set).await;
+    }
+}
+
+/// Letters are counted, and named as such, when they are stored.
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_place_of_the_source() {
+    for (state, does) in [
+        ("the dead-letter place of the source is missing, full or forbidden", Does::Fails(refused())),
+        ("the dead-letter place of the source answers nothing", Does::Hangs),
+    ] {
+        let (from, to, place) = (FakeQueue::new(), refusing(), End::new());
+        let fates = Arc::new(Mutex::new(Vec::new()));
+        let mut policy = BridgePolicy::default();
+        policy.observer = Some(Arc::new({
+            let fates = Arc::clone(&fates);
+            move |_, fate: &_| fates.lock().unwrap().push(format!("{fate}"))
+        }));
+        let receiver =
+            from.receiver_with(DecodeOptions::strict(), QueueOptions::default().with_sink(place.clone()));
+        let bridge = Bridge::new(receiver, to.sender(), policy).unwrap();
+        let (status, log, fails) = (bridge.status(), Logged::begin(), matches!(does, Does::Fails(_)));
+        let mut letters = 0;
+        let set = async |breaks: bool| {
+            place.set(if breaks { does.clone() } else { Does::Takes });
+            let (stored, waiting) = (status.metrics().all_refused(), status.waiting_letters());
+            if breaks {
+                assert_eq!((stored, waiting), (letters, 0));
+                letters += 2;
+                send(&from, 2).await;
+            } else {
+                assert_eq!((stored, waiting), (letters - 2, 2));
+            }
+        };
+        twice(state, bridge, set).await;
+        let fates = std::mem::take(&mut *fates.lock().unwrap());
+        let is_letter = |fate: &&String| fate.starts_with("a dead letter: ");
+        assert_eq!(
+            (fates.iter().filter(is_letter).count(), status.metrics().all_refused()),
+            (4, 4),
+            "{fates:?}"
+        );
+        let waits =
+            |fate: &&String| fate.starts_with("refused: ") && fate.contains("its dead letter is not stored");
+        assert_eq!(fates.iter().filter(waits).count() > 0, fails, "{fates:?}");
+        let (refuses, stores) =
+            (count(&log, "a dead letter cannot be stored"), count(&log, "dead letters are stored again"));
+        assert_eq!(
+            (refuses >= 4 && refuses <= 10, stores),
+            (fails, if fails { 2 } else { 0 }),
+            "{}",
+            log.text()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_behind_messages_that_wait() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+    let mut policy = BridgePolicy::default();
+    policy.order = OrderBy::Key;
+    let bridge = Bridge::new(from.receiver(options), to.sender(), policy).unwrap();
+    let (status, log) = (bridge.status(), Logged::begin());
+    let row = row("there is no room behind messages that wait");
+    let watch = async {
+        for round in 1..=2 {
+            to.set(Does::Hangs);
+            from.sender().send_all((0..50).map(|number| crate::keyed(number, "a"))).await.unwrap();
+            while status.activity().state() != RunState::Blocked {
+                sleep(SECOND).await;
+            }
+            assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{status:?}");
+            sleep(6 * SECOND).await;
+            assert_eq!(count(&log, &row.line), round, "{}", log.text());
+            to.set(Does::Takes);
+            sleep(10 * SECOND).await;
+            assert_eq!(seen(&status), (true, false), "{status:?}");
+            assert_eq!(count(&log, "the bridge moves messages again"), round, "{}", log.text());
+        }
+    };
+    bridge.run().until(watch).await.unwrap();
+}
+
+/// A source with a connection, from which nothing comes.
+struct Silent(Reporter);
+
+impl Receive for Silent {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::queue()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        std::future::pending().await
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.0.connectivity()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away() {
+    let (reporter, _connectivity) = Connectivity::channel();
+    reporter.connected(None);
+    let receiver = Receiver::new(Silent(reporter.clone()), DecodeOptions::strict());
+    let bridge = Bridge::new(receiver, End::new().sender(), BridgePolicy::default()).unwrap();
+    let set = async |away| match away {
+        true => reporter.lost(&Error::new(ErrorKind::Disconnected)),
+        false => reporter.connected(None),
+    };
+    twice("the source is away", bridge, set).await;
+}
+
+/// Peers that send a request each second, and hold nothing between two.
+struct Requests;
+
+impl Receive for Requests {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::exchange()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        sleep(SECOND).await;
+        let message = cloudevents_core::Decoded::clean(event(1).into());
+        let received =
+            cloudevents_transport::Received::new(Ok(message), cloudevents_transport::Raw::default());
+        Ok(Some(Incoming::new(received, Token::new(Answer))))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+struct Answer;
+
+impl Settle for Answer {
+    fn settle(self: Box<Self>, _: Settlement) -> Outcome {
+        Outcome::done()
+    }
+}
+
+/// A server that is not ready would get no request that shows whether the target is back.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_all_requests() {
+    let to = End::new();
+    let receiver = Receiver::new(Requests, DecodeOptions::strict());
+    let bridge = Bridge::new(receiver, to.sender(), BridgePolicy::default()).unwrap();
+    let set = async |fails| to.set(if fails { Does::Fails(refused()) } else { Does::Takes });
+    twice("the source is HTTP, and the target refuses everything", bridge, set).await;
+}
