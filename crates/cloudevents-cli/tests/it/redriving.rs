@@ -260,3 +260,81 @@ fn refused_messages_without_a_letter_are_lost_where_the_source_keeps_no_message(
         }
     }
 }
+
+/// Who takes letters back has no other copy of them. They are there for the next redrive, and the first one ends all the same.
+#[test]
+fn letters_that_are_refused_again_stay_whatever_the_protocol_and_the_url_say() {
+    let takes_back = |from: &str, to: &str, status, words: &str| {
+        let ran = ce(&["bridge", from, to, "--redrive", "--idle", "3"]);
+        assert_eq!(ran.status, status, "{from}: {}", ran.err);
+        assert!(ran.err.contains(words), "{from}: {}", ran.err);
+        ran.err
+    };
+    // What is settled in order begins with the first letter that was refused.
+    let check = |from: &str, to: &str, left: usize| {
+        assert_eq!(ce_with(&["send", to], (0..4).map(event).collect::<String>()).status, 0, "{from}");
+        for option in ["reject=drop", ""] {
+            let end = if from.contains('?') { '&' } else { '?' };
+            let from = format!("{from}{end}{option}");
+            let from = from.trim_end_matches(['?', '&']);
+            let words = "2 refused";
+            let told = takes_back(from, &hook("422 Unprocessable Entity"), 1, words);
+            assert_eq!(told.matches("was refused again, and stays at FROM").count(), 2, "{from}: {told}");
+        }
+        takes_back(from, &hook("204 No Content"), 0, &format!("{left} messages moved, 0 refused"));
+        takes_back(from, &hook("204 No Content"), 0, "0 messages moved, 0 refused");
+    };
+    std::thread::scope(|all| {
+        all.spawn(|| {
+            let broker = Broker::start().unwrap();
+            check(&broker.url("rejected"), &broker.url("rejected"), 2);
+        });
+        #[cfg(feature = "rabbitmq")]
+        all.spawn(|| {
+            let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
+            broker.queue("rejected");
+            check(&broker.url("queue=rejected"), &broker.url("queue=rejected"), 2);
+        });
+        #[cfg(feature = "mqtt")]
+        all.spawn(|| {
+            let broker = cloudevents_testkit::mqtt::Broker::start().unwrap();
+            let (from, to) = (broker.url("rejected?client=c&session=1h"), broker.url("rejected"));
+            takes_back(&from, &hook("204 No Content"), 0, "0 messages moved"); // there is a session
+            check(&from, &to, 3);
+        });
+        #[cfg(feature = "kafka")]
+        all.spawn(|| {
+            let broker = cloudevents_testkit::kafka::Broker::start().unwrap();
+            broker.create_topic("rejected", 1).unwrap();
+            check(&broker.url("rejected?group=g"), &broker.url("rejected"), 3);
+        });
+    });
+}
+
+#[test]
+fn letters_that_are_refused_again_move_to_another_place_that_is_named() {
+    let broker = Broker::start().unwrap();
+    let (from, lost) = (broker.url("rejected"), broker.url("lost"));
+    let named = format!("{from}?dead-letter=lost");
+    for (number, arguments) in [vec![&*named], vec![&*from, "--dead-letter", &lost]].iter().enumerate() {
+        assert_eq!(ce_with(&["send", &from], (0..4).map(event).collect::<String>()).status, 0);
+        let to = hook("422 Unprocessable Entity");
+        let ran = ce(&[&["bridge", arguments[0], &to, "--redrive", "--idle", "3"], &arguments[1..]].concat());
+        assert_eq!(ran.status, 1, "{}", ran.err);
+        assert_eq!(ran.err.matches("was refused: ").count(), 2, "{}", ran.err);
+        let letters = (broker.queue("rejected").len(), broker.queue("lost").len());
+        assert_eq!(letters, (0, 2 * number + 2), "{}", ran.err);
+    }
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn a_redrive_from_what_keeps_no_letter_needs_a_place_for_what_is_refused_again() {
+    let server = cloudevents_testkit::nats::Server::start().unwrap();
+    let arguments = ["bridge", &server.url("letters"), &hook("204 No Content"), "--redrive", "--idle", "1"];
+    let ran = ce(&arguments);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("name another dead-letter place"), "{}", ran.err);
+    let ran = ce(&[&arguments[..], &["--dead-letter", &server.url("lost")]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+}

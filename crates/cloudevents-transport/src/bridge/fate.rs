@@ -31,6 +31,8 @@ pub enum Fate {
         /// Why the dead-letter place does not take it.
         error: Error,
     },
+    /// It is refused again, and stays in the dead-letter place that a [redrive](super::Redrive) reads.
+    Kept(Error),
     /// The attempt failed, because the target is unavailable. It is tried again.
     Failed(Error),
     /// It would be sent: the result of a dry run.
@@ -48,6 +50,7 @@ impl fmt::Display for Fate {
             Self::Waiting { refusal, error } => {
                 write!(f, "refused: {refusal}; its dead letter is not stored: {error}")
             }
+            Self::Kept(error) => write!(f, "refused again: {error}"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::WouldSend => f.write_str("would be sent"),
             Self::Left => f.write_str("left"),
@@ -63,7 +66,8 @@ pub struct BridgeMetrics {
     pub confirmed: u64,
     /// Confirmed messages that the target reported as duplicates.
     pub duplicates: u64,
-    /// Refused messages, by the code of the error, without those whose dead letters are not stored yet.
+    /// Refused messages, by the code of the error, without those whose dead letters are not stored yet. In a
+    /// [redrive](super::Redrive), those that stay where they are count, too.
     pub refused: BTreeMap<&'static str, u64>,
     /// Failed attempts at the target or at the dead-letter place of the policy, after which the message was tried again.
     pub failed: u64,
@@ -103,7 +107,7 @@ impl Tally {
         match fate {
             Fate::Confirmed => add(&self.confirmed),
             Fate::Failed(_) | Fate::Waiting { .. } => add(&self.failed),
-            Fate::Refused(error) | Fate::DeadLetter(error) => {
+            Fate::Refused(error) | Fate::DeadLetter(error) | Fate::Kept(error) => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = refused.entry(error.kind().code()).or_default();
                 *count = count.saturating_add(1);
@@ -117,7 +121,7 @@ impl Tally {
         self.count(fate);
         match (fate, received.timestamp()) {
             (Fate::Confirmed, Some(time)) => self.confirmed_of(time),
-            (Fate::Refused(_) | Fate::DeadLetter(_), _) => self.moved(),
+            (Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_), _) => self.moved(),
             _ => {}
         }
     }

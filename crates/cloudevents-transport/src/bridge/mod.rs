@@ -111,7 +111,8 @@ impl Bridge {
     /// Creates a bridge. The retry and drain settings of the policy take the place of the receiver's.
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): a size limit below
-    /// [`ALWAYS_FORWARDED`], no place for messages that wait, or a [filter](Redrive::filter) where what it leaves could not stay.
+    /// [`ALWAYS_FORWARDED`], no place for messages that wait, a redrive from a source that [keeps nothing](Settles::Never) without a place
+    /// for what is refused again, or its [filter](Redrive::filter) where what that leaves could not stay.
     pub fn new(receiver: Receiver, sender: Sender, policy: BridgePolicy) -> Result<Self, Error> {
         policy.check()?;
         let redrive = policy.redrive.as_ref();
@@ -122,6 +123,16 @@ impl Bridge {
             return Err(Error::new(ErrorKind::Unsupported)
                 .with_detail("the source cannot keep single messages, so that the letters which the filter leaves would be gone")
                 .with_help("take all letters back, and filter at the target"));
+        }
+        if redrive.is_some_and(|redrive| !redrive.rejects && !redrive.dry_run)
+            && receiver.capabilities().settles == Settles::Never
+            && policy.dead_letters.is_none()
+        {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail(
+                    "the source keeps no message, so that letters that are refused again would be gone",
+                )
+                .with_help("name another dead-letter place for them"));
         }
         let passage = Passage {
             rate: policy.rate.map(Rate::new),
@@ -178,8 +189,8 @@ impl Bridge {
         (settings.concurrency, settings.order, settings.waiting) =
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
-        // What a dry run shows stays in its partition, and would keep that at its share of the room.
-        if !policy.redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
+        // What a redrive holds stays in its partition, and would keep that at its share of the room.
+        if policy.redrive.is_none() {
             receiver.isolate();
         }
         if passage.rejected.has_place() {
@@ -384,11 +395,16 @@ impl Passage {
     /// Stores a refused message in the policy's dead-letter place. Without one, the receiver's is used, as is that of a peer for what the
     /// place takes in no form.
     async fn refused(&self, delivery: &Delivery, error: Error) -> Done {
-        if self.policy().redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
+        let redrive = self.policy().redrive.as_ref();
+        if redrive.is_some_and(|redrive| redrive.dry_run) {
             return Done::Held(Fate::Refused(error));
         }
         delivery.received().is_refused(&error);
-        let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
+        let Some(place) = &self.policy().dead_letters else {
+            // The receiver may drop what it rejects, or have no other place than the one that it reads.
+            let stays = redrive.is_some_and(|redrive| !redrive.rejects) && !self.is_with_peer;
+            return if stays { Done::Held(Fate::Kept(error)) } else { Done::Refused(error) };
+        };
         for received in self.shaper.letters(delivery.received(), place.capabilities()) {
             let letter = DeadLetter::refused(received, &error, delivery.attempt());
             let attempt = self.letters.begin();
@@ -437,7 +453,7 @@ impl Passage {
                 (Fate::Failed(error), ended)
             }
         };
-        if let Fate::Confirmed | Fate::DeadLetter(_) = fate {
+        if let Fate::Confirmed | Fate::DeadLetter(_) | Fate::Kept(_) = fate {
             self.tally.set_down(false);
         }
         let received = delivery.received();

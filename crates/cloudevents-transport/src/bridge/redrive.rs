@@ -8,9 +8,15 @@ pub const REPLAYS: &str = "dead-letter-replays";
 /// Settings of a bridge whose source is a dead-letter place.
 ///
 /// The [headers of the dead letter](crate::DeadLetter::headers) are not forwarded, whichever protocol it was rejected over. A count of
-/// replays takes their place, so that a message that is always refused is not replayed for ever. A message that is refused again is
-/// rejected as usual, so the receiver must have another dead-letter place than the one that it reads. Every message is settled when the
-/// target has confirmed it, so an interrupted redrive continues where it stopped.
+/// replays takes their place, so that a message that is always refused is not replayed for ever. Every message is settled when the target
+/// has confirmed it, so an interrupted redrive continues where it stopped.
+///
+/// **A message that is refused again stays where it is**, whatever the receiver does with rejected ones. It is held until the bridge ends.
+/// At the bounds of the receiver ([`ReceiverOptions::in_flight`](crate::ReceiverOptions::in_flight)) nothing more is read. A source that
+/// settles [in order](crate::Settles::InOrder) sends the messages behind it again to its next receiver, also those that were confirmed. The
+/// message moves only where another place is named: [`BridgePolicy::dead_letters`](super::BridgePolicy::dead_letters), or that of the
+/// receiver with [`rejects`](Self::rejects). Where the peer keeps what is rejected ([`By::Peer`](crate::By::Peer)), the message is
+/// rejected.
 ///
 /// ```
 /// use cloudevents_transport::bridge::{BridgePolicy, Redrive};
@@ -33,6 +39,9 @@ pub struct Redrive {
     /// stays as well, and a message for which the filter returns an error. A source that is not settled [one by one](crate::Settles::Each)
     /// and [keeps](crate::ReceiverCapabilities::keeps) nothing, as MQTT, core NATS or a pipe, is refused, unless this is a dry run.
     pub filter: Option<EventFilter>,
+    /// Whether a message that is refused again is rejected at the source, as without a redrive: then the receiver must have another
+    /// dead-letter place than the one that it reads. Default: `false`.
+    pub rejects: bool,
     /// Whether to send nothing: messages are prepared, observed, and held until the bridge ends, so one run
     /// shows as many messages as the bounds of the receiver allow, and of one partition of a log as many as it may be
     /// received ahead (`LogOptions::max_lead`).
@@ -41,6 +50,6 @@ pub struct Redrive {
 
 impl Default for Redrive {
     fn default() -> Self {
-        Self { replays: 3, messages: None, filter: None, dry_run: false }
+        Self { replays: 3, messages: None, filter: None, rejects: false, dry_run: false }
     }
 }

@@ -74,7 +74,7 @@ impl BridgeStatus {
 
     /// The number of messages that are still to be moved: those on their way, those that wait for another attempt, and
     /// [those without a dead letter](Self::waiting_letters). What stays as it is until the bridge ends does not count: what a dry run
-    /// shows, and what the filter of a redrive leaves in a queue.
+    /// shows, what the filter of a redrive leaves in a queue, and what is refused again.
     pub fn pending(&self) -> u64 {
         let here = self.received.snapshot().unsettled().saturating_sub(self.activity.held() as u64);
         here.saturating_add(self.waiting_letters() as u64)

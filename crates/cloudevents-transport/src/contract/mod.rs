@@ -32,6 +32,7 @@ mod draining;
 mod handling;
 mod outages;
 mod receiving;
+mod redriving;
 mod requesting;
 mod running;
 mod sending;
@@ -45,6 +46,7 @@ pub use draining::*;
 pub use handling::*;
 pub use outages::*;
 pub use receiving::*;
+pub use redriving::*;
 pub use requesting::*;
 pub use running::*;
 pub use sending::*;
@@ -308,4 +310,5 @@ all! {
     run_settles_by_what_handlers_return
     an_outage_gives_nothing_up
     attempts_are_bounded
+    a_redrive_keeps_what_is_refused_again
 }

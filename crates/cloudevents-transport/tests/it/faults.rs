@@ -84,7 +84,12 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (RejectReleases, &["what_is_rejected_does_not_come_again", "an_unwatched_outcome_settles"]),
     (
         ReleaseAccepts,
-        &["what_is_dropped_comes_again", "a_cancelled_run_loses_nothing", "capabilities_are_kept"],
+        &[
+            "what_is_dropped_comes_again",
+            "a_cancelled_run_loses_nothing",
+            "capabilities_are_kept",
+            "a_redrive_keeps_what_is_refused_again",
+        ],
     ),
     (MalformedIsSkipped, &["what_is_malformed_surfaces_and_blocks_nothing"]),
     (ForeignIsDelivered, &["what_is_foreign_goes_by_the_policy"]),

@@ -65,11 +65,12 @@ Examples:
   ce bridge 'amqp://localhost/orders?dead-letter=rejected' \\
       https://example.com/hook --catalog shop.xreg.json
   ce bridge --config bridge.yaml --check
-  ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' \\
-      https://example.com/hook --redrive --dry-run
+  ce bridge amqp://localhost/orders.rejected https://example.com/hook \\
+      --redrive --dry-run
 
-Exit status: 0 stopped, 1 an end refused the login or the address, 2 wrong usage
-or configuration, 3 the network failed.")]
+Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
+letters of a redrive again, 2 wrong usage or configuration, 3 the network
+failed.")]
 pub(crate) struct Bridge {
     /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,
@@ -124,7 +125,9 @@ pub(crate) struct Bridge {
     /// Serve /live, /ready and /metrics at this address.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
-    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle).
+    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (see --idle). A letter leaves FROM when TO
+    /// has taken it. One that TO refuses again stays at FROM, whatever `reject` says there, or moves to `dead-letter` or --dead-letter
+    /// if that names another place; the exit status is 1 then.
     #[arg(long)]
     redrive: bool,
     /// With --redrive: show what would be sent, and change nothing.
@@ -177,12 +180,12 @@ async fn bridge(
     console: &Console,
 ) -> Result<Status, Failure> {
     let mut settings = Arc::new(settings);
-    let mut state =
-        State { reread: Reread::watch(command, console), serving: None, held: None, left: command.count };
+    let reread = Reread::watch(command, console);
+    let mut state = State { reread, serving: None, held: None, left: command.count, refused: false };
     while let Some(next) = run_once(&settings, interrupt, console, &mut state).await? {
         settings = next;
     }
-    Ok(Status::Done)
+    Ok(if state.refused { Status::No } else { Status::Done })
 }
 
 /// What stays when the settings are read again.
@@ -193,6 +196,8 @@ struct State {
     held: Option<Arc<Settings>>,
     /// How many messages may still be taken back.
     left: Option<u64>,
+    /// Whether letters were refused again.
+    refused: bool,
 }
 
 /// Runs until the bridge ends. Returns the settings to go on with: those that were read again, or the ones that held before.
@@ -203,7 +208,7 @@ async fn run_once(
     state: &mut State,
 ) -> Result<Option<Arc<Settings>>, Failure> {
     let config = &settings.config;
-    let State { reread, serving, held, left } = state;
+    let State { reread, serving, held, left, refused } = state;
     let is_new = held.as_ref().is_some_and(|held| !Arc::ptr_eq(held, settings));
     if is_new {
         console.say("the settings were read again");
@@ -232,7 +237,7 @@ async fn run_once(
         let is_told = match fate {
             Fate::Failed(error) => outage.is_news(error),
             Fate::Waiting { error, .. } => refusing.is_news(error),
-            Fate::Refused(_) | Fate::DeadLetter(_) => true,
+            Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_) => true,
             _ => false,
         };
         match fate {
@@ -357,6 +362,7 @@ async fn run_once(
         let metrics = status.metrics();
         let ended = metrics.confirmed.saturating_add(metrics.all_refused());
         *left = left.map(|left| left.saturating_sub(ended));
+        *refused |= config.redrive.is_some() && metrics.all_refused() > 0;
     }
     let reloaded = reloaded.filter(|_| *left != Some(0));
     if letters > 0 && (reloaded.is_none() || !opened.keeps) {
@@ -487,6 +493,10 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
             Report::warning(format!("{name} was refused: {refusal}"))
                 .kind("refused")
                 .detail(format!("its dead letter is not stored, and is tried again: {why}"))
+        }
+        Fate::Kept(error) => {
+            let words = format!("{name} was refused again, and stays at FROM: {}", words(error));
+            Report::warning(words).kind("redrive")
         }
         Fate::Failed(error) => {
             Report::warning(format!("{name} will be sent again: {}", words(error))).kind("retry")

@@ -110,9 +110,9 @@ pub(super) async fn open(
         }
         policy.dead_letters = Some(letters);
     }
-    let Opened { mut receiver, url, notes } =
+    // Its notes are for a receiver that has no place for what it rejects.
+    let Opened { mut receiver, url, .. } =
         connect::receiver_seeing(&config.from, options, on_refusal).await?;
-    notes.iter().for_each(|note| console.report(note));
     match (filter.clone(), &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
@@ -179,9 +179,12 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     policy.headers = if config.headers.only_renamed { HeaderRule::none() } else { HeaderRule::all() };
     policy.headers.drop.clone_from(&config.headers.drop);
     policy.headers.rename = config.headers.rename.clone().into_iter().collect();
+    let from = connect::endpoint(&config.from)?;
     policy.redrive = config.redrive.as_ref().map(|rule| {
         let mut redrive = Redrive::default();
         redrive.dry_run = rule.dry_run;
+        // Where FROM has no such place, what is rejected may be dropped.
+        redrive.rejects = from.is_some_and(|from| from.option("dead-letter").is_some());
         redrive.replays = rule.replays.unwrap_or(redrive.replays);
         redrive
     });
@@ -234,7 +237,7 @@ fn check_source(config: &Config) -> Result<(), Failure> {
             .help("add `group=NAME` to the URL"));
     }
     let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
-    if !is_http && !decided && config.dead_letter.is_none() {
+    if !is_http && !decided && config.dead_letter.is_none() && config.redrive.is_none() {
         return Err(Failure::usage("there is no place for refused messages")
             .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
     }

@@ -58,8 +58,71 @@ async fn letters_lose_their_headers_and_count_their_replays() {
 async fn replays_have_a_limit() {
     let (from, to) = (letters(2, Some("3")).await, FakeQueue::new());
     run(from.receiver(DecodeOptions::strict()), &to, policy(Redrive::default())).await;
-    assert_eq!((to.len(), from.rejected().len()), (0, 2));
+    assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 2, 0));
+    let mut redrive = Redrive::default();
+    redrive.rejects = true;
+    run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
+    assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 0, 2));
     assert!(from.rejected()[0].1.contains("3 times"), "{:?}", from.rejected());
+}
+
+/// The receiver may drop what it rejects, and who takes letters back has no other copy.
+#[tokio::test(start_paused = true)]
+async fn what_the_target_refuses_again_stays_and_is_not_waited_for() {
+    for limit in [None, Some(4)] {
+        let (from, to) = (letters(10, None).await, FakeQueue::new());
+        to.refuse_if(|message| {
+            message.attribute("id", &DecodeOptions::strict()).is_ok_and(|id| id.as_deref() < Some("3"))
+        });
+        let mut redrive = Redrive::default();
+        redrive.messages = limit;
+        let mut policy = policy(redrive);
+        let kept = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&kept);
+        policy.observer = Some(Arc::new(move |_, fate| {
+            *seen.lock().unwrap() += usize::from(matches!(fate, Fate::Kept(_)));
+        }));
+        let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+        let status = bridge.status();
+        let watch = async {
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!((status.received().unsettled(), status.pending()), (3, 0));
+        };
+        bridge.run().until(watch).await.unwrap();
+        let moved = limit.map_or(7, |limit| limit as usize - 3);
+        assert_eq!((to.len(), from.len(), from.rejected().len()), (moved, 10 - moved, 0));
+        assert_eq!((*kept.lock().unwrap(), status.metrics().all_refused()), (3, 3));
+    }
+}
+
+/// Its position does not move past them, so that its group takes them back another time.
+#[tokio::test(start_paused = true)]
+async fn what_a_log_has_of_letters_that_are_refused_again_comes_again() {
+    let (from, to) = (FakeLog::new(1), FakeQueue::new());
+    from.sender().send_all((0..5).map(|number| keyed(number, "k"))).await.unwrap();
+    to.refuse_if(|message| {
+        message.attribute("id", &DecodeOptions::strict()).is_ok_and(|id| id.as_deref() == Some("2"))
+    });
+    let (receiver, _consumer) =
+        from.receiver(ReceiverOptions::default(), LogOptions::default().dropping_rejected()).unwrap();
+    run(receiver, &to, policy(Redrive::default())).await;
+    assert_eq!((to.len(), from.committed(0)), (4, 2));
+}
+
+#[tokio::test]
+async fn a_redrive_is_an_error_where_what_is_refused_again_would_be_gone() {
+    for (has_place, rejects, is_dry) in
+        [(false, false, false), (true, false, false), (false, true, false), (false, false, true)]
+    {
+        let from = FakeQueue::with_capabilities(ReceiverCapabilities::unsettled());
+        let mut redrive = Redrive::default();
+        (redrive.rejects, redrive.dry_run) = (rejects, is_dry);
+        let mut policy = policy(redrive);
+        policy.dead_letters = has_place.then(|| FakeQueue::new().sender());
+        let opened = Bridge::new(from.receiver(DecodeOptions::strict()), FakeQueue::new().sender(), policy);
+        let expected = (!has_place && !rejects && !is_dry).then_some(ErrorKind::Unsupported);
+        assert_eq!(opened.err().map(|error| error.kind()), expected, "{has_place}, {rejects}, {is_dry}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
