@@ -68,6 +68,8 @@ mod mtls;
 #[cfg(feature = "nats")]
 mod nats;
 mod network;
+#[cfg(feature = "amqp")]
+mod order;
 mod output;
 #[cfg(all(
     feature = "amqp",

@@ -5,8 +5,8 @@
 //!   a time, with growing pauses.
 //! - A message becomes a dead letter only if the target refuses the message itself
 //!   ([`Sender::refuses_message`]). The dead letter is unchanged, with reason, attempt and origin in headers.
-//! - Messages with the same key stay in order ([`BridgePolicy::order`]). A key that waits does not stop the
-//!   others.
+//! - Messages with the same key stay in order, and those without a key in that of their source: partition, topic or queue
+//!   ([`BridgePolicy::order`]). A key that waits does not stop the others.
 //! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.
 //!
 //! After a crash, messages that were in flight are sent again. From a queue, these are at most those within the

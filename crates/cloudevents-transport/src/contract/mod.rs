@@ -30,6 +30,7 @@ mod cancelling;
 mod carrying;
 mod draining;
 mod handling;
+mod ordering;
 mod outages;
 mod receiving;
 mod redriving;
@@ -44,6 +45,7 @@ pub use cancelling::*;
 pub use carrying::*;
 pub use draining::*;
 pub use handling::*;
+pub use ordering::*;
 pub use outages::*;
 pub use receiving::*;
 pub use redriving::*;
@@ -302,6 +304,7 @@ all! {
     draining_ends_at_the_deadline
     draining_loses_nothing
     run_is_concurrent_and_keeps_order
+    what_has_no_key_keeps_the_order_of_its_source
     stopping_lets_handlers_end
     what_came_along_is_shown_and_forwarded
     extending_is_what_the_capabilities_say

@@ -4,7 +4,7 @@ use super::{
     Activity, OrderBy, RunState,
     activity::Seen,
     giving_up::{Attempts, GivingUp, Limits},
-    lanes::{Lane, Lanes, Task},
+    lanes::{Lane, Lanes, Source, Task},
     pace::Pace,
 };
 use crate::{
@@ -226,7 +226,7 @@ impl Engine {
             report: None,
             look: None,
             here: None,
-            lanes: Lanes::new(settings.order.clone()),
+            lanes: Lanes::new(settings.order.clone(), Source::of(receiver.capabilities())),
             giving_up: GivingUp::new(limits, waits_here),
             // A peer that keeps its message waits for an answer: each gets one at once.
             pace: Pace::new(settings.retry, settings.give_up_after, concurrency, waits_here),

@@ -1,7 +1,7 @@
 //! Which message is handled next: the states of lanes.
 
 use super::OrderBy;
-use crate::{Delivery, Partition, panics::caught};
+use crate::{By, Delivery, Partition, ReceiverCapabilities, Settles, panics::caught};
 use cloudevents_core::ErrorKind;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::time::Instant;
@@ -16,6 +16,43 @@ pub(super) enum Lane {
     Partition(Option<Partition>),
     Key(Box<[u8]>),
     Value(String),
+    /// That of messages without a key, by the partition and the topic that they came from.
+    Source(Option<Partition>, Option<Box<str>>),
+}
+
+/// The lanes that a source itself has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A queue or a file: what it holds is in one order, whatever the topic of a message is.
+    Queue,
+    /// Partitions and topics.
+    Places,
+    /// Requests, each of which waits for its own answer.
+    Requests,
+}
+
+impl Source {
+    pub(super) fn of(capabilities: ReceiverCapabilities) -> Self {
+        match (capabilities.redelivers, capabilities.settles) {
+            (By::Peer, _) => Self::Requests,
+            (_, Settles::Each) => Self::Queue,
+            _ => Self::Places,
+        }
+    }
+
+    fn lane(self, delivery: &Delivery) -> Lane {
+        match self {
+            Self::Queue => Lane::Source(None, None),
+            Self::Places => {
+                let partition = delivery.partition().cloned();
+                // A session of MQTT has one partition for all that its filter selects.
+                let is_other = |topic: &&str| partition.as_ref().is_none_or(|known| known.topic() != *topic);
+                let topic = delivery.topic().filter(is_other).map(Into::into);
+                Lane::Source(partition, topic)
+            }
+            Self::Requests => Lane::Own,
+        }
+    }
 }
 
 /// A message that the engine holds, and what is known of its attempts.
@@ -34,6 +71,7 @@ pub(super) struct Task {
 /// Other messages of the lane are behind the first one.
 pub(super) struct Lanes {
     order: OrderBy,
+    source: Source,
     ready: VecDeque<Task>,
     waiting: BTreeMap<(Instant, u64), Task>,
     /// Messages behind the first ones, by lane. A lane with an order is here while it has a first message.
@@ -47,9 +85,10 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(order: OrderBy) -> Self {
+    pub(super) fn new(order: OrderBy, source: Source) -> Self {
         Self {
             order,
+            source,
             ready: VecDeque::new(),
             waiting: BTreeMap::new(),
             behind: HashMap::new(),
@@ -80,7 +119,7 @@ impl Lanes {
     }
 
     pub(super) fn add(&mut self, delivery: Delivery, attempts: super::giving_up::Attempts) {
-        let lane = lane(&self.order, &delivery);
+        let lane = lane(&self.order, self.source, &delivery);
         let task = Task { delivery, lane, attempts };
         match &task.lane {
             Lane::Own => self.ready.push_back(task),
@@ -192,14 +231,17 @@ impl Lanes {
     }
 }
 
-fn lane(order: &OrderBy, delivery: &Delivery) -> Lane {
+fn lane(order: &OrderBy, source: Source, delivery: &Delivery) -> Lane {
     match order {
         OrderBy::None => Lane::Own,
         OrderBy::Partition => Lane::Partition(delivery.partition().cloned()),
         OrderBy::Topic => Lane::Value(delivery.topic().unwrap_or_default().to_owned()),
         OrderBy::Key => match delivery.key() {
             Some(key) => Lane::Key(key.into()),
-            None => by_attribute(delivery, "partitionkey"),
+            None => match by_attribute(delivery, "partitionkey") {
+                Lane::Own => source.lane(delivery),
+                lane => lane,
+            },
         },
         OrderBy::Attribute(name) => by_attribute(delivery, name),
     }

@@ -65,7 +65,7 @@ use Fault::*;
 /// Each fault, and the checks that it breaks. Others may fail, too.
 const FAULTS: &[(Fault, &[&str])] = &[
     (LosesMessages, &["everything_arrives", "a_broker_that_stops_and_starts_loses_nothing"]),
-    (SwapsNeighbours, &["order_is_kept"]),
+    (SwapsNeighbours, &["order_is_kept", "what_has_no_key_keeps_the_order_of_its_source"]),
     (RewritesDocuments, &["documents_arrive_untouched", "every_mode_arrives_or_is_refused"]),
     (SendsTwice, &["everything_arrives", "a_dropped_send_arrives_once_or_never"]),
     (InventsReceipts, &["receipts_say_where"]),

@@ -3,6 +3,7 @@
 use crate::{event, events, filled, id, keyed, until_settled};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
+use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     By, Delivery, Failure, OrderBy, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
     binding::{Incoming, Receive, Token, log::LogOptions},
@@ -10,6 +11,7 @@ use cloudevents_transport::{
 };
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -211,7 +213,7 @@ impl Receive for Two {
 }
 
 /// A hundred messages that their peers keep until they are answered.
-struct Requests(u32);
+struct Requests(u32, Option<&'static str>);
 
 impl Receive for Requests {
     fn capabilities(&self) -> ReceiverCapabilities {
@@ -225,7 +227,7 @@ impl Receive for Requests {
             return Ok(None);
         }
         self.0 += 1;
-        let message = Message::from(keyed(self.0, "a"));
+        let message = Message::from(self.1.map_or_else(|| event(self.0), |key| keyed(self.0, key)));
         let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
         Ok(Some(Incoming::new(received, Token::unsettled())))
     }
@@ -238,13 +240,66 @@ impl Receive for Requests {
 /// Who waits for an answer gets one at once, also in an outage.
 #[tokio::test(start_paused = true)]
 async fn peers_that_keep_their_messages_do_not_wait_for_each_other() {
-    let (receiver, calls, begun) = (Receiver::new(Requests(0), options()), Cell::new(0), Instant::now());
+    let (receiver, calls, begun) =
+        (Receiver::new(Requests(0, Some("a")), options()), Cell::new(0), Instant::now());
     let handle = async |_: Event| -> Result<(), Failure> {
         calls.set(calls.get() + 1);
         Err("the database is away")?
     };
     receiver.run(handle).concurrency(1).await.unwrap();
     assert_eq!((calls.get(), begun.elapsed()), (100, Duration::ZERO));
+}
+
+/// Who reads a partition, a topic or a queue in its order gets it so; what has a key is beside it.
+#[tokio::test(start_paused = true)]
+async fn messages_without_a_key_keep_the_order_of_their_source_and_stop_no_key() {
+    for seed in 0..20 {
+        let (queue, log, mut rng) = (FakeQueue::new(), FakeLog::new(3), Rng(seed));
+        let key = |number: u64| (number % 3 == 0).then(|| (number % 2).to_string());
+        let events =
+            (0..60).map(|number| key(number).map_or_else(|| event(number), |key| keyed(number, &key)));
+        queue.sender().send_all(events.clone()).await.unwrap();
+        log.sender().send_all(events).await.unwrap();
+        let (of_log, _consumer) = log.receiver(options(), LogOptions::default().dropping_rejected()).unwrap();
+        for receiver in [queue.receiver(options()), of_log] {
+            let (counters, running, most) = (receiver.counters(), AtomicUsize::new(0), AtomicUsize::new(0));
+            let (seen, rng) = (Mutex::new(BTreeMap::<_, Vec<u64>>::new()), Mutex::new(&mut rng));
+            let handle = async |delivery: Delivery| -> Result<(), Failure> {
+                let number: u64 = id(&delivery).parse()?;
+                most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                let (pause, fails) = {
+                    let mut rng = rng.lock().unwrap();
+                    (rng.below(1000), rng.percent(10))
+                };
+                sleep(Duration::from_millis(pause)).await;
+                running.fetch_sub(1, Ordering::Relaxed);
+                if fails {
+                    return Err(Failure::unavailable("not yet"));
+                }
+                let lane = (delivery.partition().filter(|_| key(number).is_none()).cloned(), key(number));
+                seen.lock().unwrap().entry(lane).or_default().push(number);
+                Ok(())
+            };
+            let run = receiver.run(handle).in_order(OrderBy::Key).until(until_settled(counters, 60));
+            run.await.unwrap();
+            let seen = seen.into_inner().unwrap();
+            assert_eq!(seen.values().map(Vec::len).sum::<usize>(), 60, "seed {seed}");
+            for (lane, seen) in &seen {
+                assert!(seen.is_sorted(), "seed {seed}, {lane:?}: {seen:?}");
+            }
+            let most = most.into_inner();
+            assert!((2..=seen.len()).contains(&most), "seed {seed}: {most} at once of {} lanes", seen.len());
+        }
+    }
+}
+
+/// Each of them waits for its own answer, and none for another.
+#[tokio::test(start_paused = true)]
+async fn requests_without_a_key_are_handled_beside_each_other() {
+    let (receiver, begun) = (Receiver::new(Requests(0, None), options()), Instant::now());
+    let handle = async |_: Event| sleep(Duration::from_secs(1)).await;
+    receiver.run(handle).concurrency(100).in_order(OrderBy::Key).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
 }
 
 /// A message that fails after the source has ended goes back, and those behind it do not overtake it.

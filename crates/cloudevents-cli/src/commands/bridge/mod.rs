@@ -101,8 +101,9 @@ pub(crate) struct Bridge {
     /// What to do with events that the catalog does not allow: `reject`, or `log` and send them [default: reject].
     #[arg(long, value_name = "POLICY")]
     catalog_policy: Option<config::CatalogPolicy>,
-    /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`)
-    /// [default: key].
+    /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`). With `key`, messages with the same
+    /// key or `partitionkey` are in order, and those with neither keep that of their partition, topic or queue, one at a time [default:
+    /// key].
     #[arg(long, value_name = "ORDER")]
     order: Option<config::Order>,
     /// What to do with parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
@@ -116,7 +117,7 @@ pub(crate) struct Bridge {
     /// Write what this implementation reads at TO, such as java-4, where it differs from the specification.
     #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
     to_peer: Option<Peer>,
-    /// Maximum messages in flight to TO [default: 256].
+    /// Maximum messages in flight to TO: there are fewer while TO takes long to answer [default: 256].
     #[arg(long, value_name = "NUMBER")]
     limit: Option<std::num::NonZeroUsize>,
     /// Maximum messages per second.

@@ -4,8 +4,8 @@ use crate::{event, events};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Carries, Confirmed, Connectivity, Content, DeadLetter, DeadLetterSink, Outcome, Outgoing, Raw,
-    Receipt, Received, Receiver, ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
+    Bridge, Carries, Confirmed, Connectivity, Content, DeadLetter, DeadLetterSink, OrderBy, Outcome,
+    Outgoing, Raw, Receipt, Received, Receiver, ReceiverCapabilities, Sender, SenderCapabilities, Settlement,
     binding::{Incoming, Receive, Settle, Token, Transmit, queue::QueueOptions},
     bridge::{BridgePolicy, Fate},
     fake::FakeQueue,
@@ -299,6 +299,7 @@ async fn a_place_that_takes_a_message_in_no_form_is_no_outage() {
     from.sender().send_all([event(1), event(2)]).await.unwrap();
     let fates = Arc::new(Mutex::new(Vec::new()));
     let mut policy = BridgePolicy::default();
+    policy.order = OrderBy::None;
     policy.dead_letters = Some(Sender::new(Picky(place.sender(), |_| false)));
     policy.observer = Some(Arc::new({
         let fates = Arc::clone(&fates);

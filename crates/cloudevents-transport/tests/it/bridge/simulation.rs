@@ -225,8 +225,7 @@ fn check(world: &World, plan: &Plan, allowed: u64) -> u64 {
     for index in firsts.iter().copied() {
         let item = &state.items[index];
         let lane = match (&plan.order, &item.key) {
-            (OrderBy::Key, None) => continue,
-            (OrderBy::Key, Some(key)) => key.clone(),
+            (OrderBy::Key, Some(key)) => format!("of key {key}"),
             _ if plan.kind == Kind::Queue => String::new(),
             _ => item.partition.to_string(),
         };
