@@ -189,6 +189,7 @@ impl Bridge {
         (settings.concurrency, settings.order, settings.waiting) =
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
+        settings.follows = true;
         // What a redrive holds stays in its partition, and would keep that at its share of the room.
         if policy.redrive.is_none() {
             receiver.isolate();

@@ -21,10 +21,12 @@ pub const ALWAYS_FORWARDED: usize = 64 << 10;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BridgePolicy {
-    /// The number of messages on their way to the target at once. Default: 256.
+    /// The largest number of messages on their way to the target at once. It begins with few, and grows while the target answers soon; it
+    /// halves when the target does not answer in time, so that nothing is sent again only because it waited behind others. Default: 256.
     pub limit: usize,
     /// The order that is kept. Messages in order are sent one after the other: each waits for the confirm of
-    /// the one before. Default: [`OrderBy::Key`].
+    /// the one before. So a partition, topic or queue without keys is moved one message at a time, unless this is [`OrderBy::None`]:
+    /// then nothing has an order. Default: [`OrderBy::Key`].
     pub order: OrderBy,
     /// The number of messages that may wait for another attempt, each with its key. At this bound the bridge
     /// stops reading; below it, other keys go on. Default: 64.

@@ -312,6 +312,7 @@ impl Receiver {
         let Options { retry, attempts, give_up_after, drain, .. } = self.options;
         Settings {
             concurrency: CONCURRENCY,
+            follows: false,
             order: OrderBy::None,
             retry,
             attempts,

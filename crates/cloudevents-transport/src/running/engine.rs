@@ -6,6 +6,7 @@ use super::{
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Source, Task},
     pace::Pace,
+    window::{Window, is_time_limit},
 };
 use crate::{
     By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
@@ -38,6 +39,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Settings {
     /// The number of handlers that may run at once.
     pub(crate) concurrency: usize,
+    /// Whether fewer run at once as long as more would not end in time.
+    pub(crate) follows: bool,
     pub(crate) order: OrderBy,
     pub(crate) retry: RetryPolicy,
     /// A limit of attempts that the program sets.
@@ -188,6 +191,7 @@ struct Engine {
     lanes: Lanes,
     giving_up: GivingUp,
     pace: Pace,
+    window: Window,
     /// Whether the last message that was begun had not failed before.
     probed_untried: bool,
     /// Messages that stay as they are until the end.
@@ -230,6 +234,7 @@ impl Engine {
             giving_up: GivingUp::new(limits, waits_here),
             // A peer that keeps its message waits for an answer: each gets one at once.
             pace: Pace::new(settings.retry, settings.give_up_after, concurrency, waits_here),
+            window: Window::new(concurrency, settings.follows),
             probed_untried: false,
             held: Vec::new(),
             owners: Vec::new(),
@@ -245,7 +250,7 @@ impl Engine {
     /// Returns the next message to handle now.
     fn next(&mut self) -> Option<(Delivery, Handling)> {
         let now = Instant::now();
-        if self.handled.len() >= self.settings.concurrency || self.pace.next(now).is_some() {
+        if self.handled.len() >= self.window.size() || self.pace.next(now).is_some() {
             return None;
         }
         loop {
@@ -267,6 +272,7 @@ impl Engine {
             let handled =
                 Handled { since: now, attempt: delivery.attempt(), received: delivery.received().clone() };
             self.handled.insert(self.begun, handled);
+            self.window.begins(self.handled.len(), now);
             return Some((delivery, Handling { number: self.begun, lane, attempts }));
         }
     }
@@ -280,7 +286,7 @@ impl Engine {
             && self.lanes.takes_more()
             && match self.pace.is_slow() {
                 true => self.lanes.untried().is_none(),
-                false => handled < self.settings.concurrency,
+                false => handled < self.window.size(),
             }
             && self.lanes.waiting() < self.settings.waiting
             && self.reconnect.is_none_or(|at| at <= now)
@@ -346,6 +352,9 @@ impl Engine {
     /// An attempt has ended.
     fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
         let took = self.returned(&handling);
+        if !matches!(ended, Ended::Failed(_) | Ended::Fatal(_)) {
+            self.window.answered(took, Instant::now());
+        }
         match ended {
             Ended::Accepted => {
                 self.succeeded(&delivery, &handling, took);
@@ -375,7 +384,10 @@ impl Engine {
                 self.finish(Err(error), true);
                 return self.lanes.abandon(handling.lane);
             }
-            Ended::Failed(failure) => return self.failed(handling, delivery, failure),
+            Ended::Failed(failure) => {
+                self.follow(&failure, took);
+                return self.failed(handling, delivery, failure);
+            }
         }
         self.lanes.end(handling.lane);
     }
@@ -383,6 +395,17 @@ impl Engine {
     fn succeeded(&mut self, delivery: &Delivery, handling: &Handling, took: Duration) {
         self.giving_up.succeeded(delivery, &handling.attempts);
         self.pace.succeeded(took);
+    }
+
+    /// What reached its time limit may have waited for others that are under way.
+    fn follow(&mut self, failure: &Failure, took: Duration) {
+        if self.settings.follows
+            && failure.cause().downcast_ref().is_some_and(is_time_limit)
+            && self.window.timed_out(took, Instant::now())
+        {
+            let (most, at_once) = (self.settings.concurrency, self.window.size());
+            tracing::warn!(error = %failure, ?took, most, at_once, "messages are not taken in time; fewer are sent at once from now on");
+        }
     }
 
     /// The attempt tells nothing about other messages.
@@ -463,7 +486,7 @@ impl Engine {
     /// When to look again although nothing happens.
     fn wakes_at(&self) -> Option<Instant> {
         let now = Instant::now();
-        let has_place = self.handled.len() < self.settings.concurrency;
+        let has_place = self.handled.len() < self.window.size();
         let due = self.lanes.due().filter(|_| has_place);
         let due = due.map(|due| self.pace.next(now).map_or(due, |next| due.max(next)));
         let probe = self.pace.next(now).filter(|_| has_place);
@@ -484,7 +507,7 @@ impl Engine {
             RunState::Disconnected
         } else if self.pace.is_slow() {
             RunState::Slowed
-        } else if self.handled.len() >= self.settings.concurrency {
+        } else if self.handled.len() >= self.window.size() {
             if now.duration_since(self.moved) < BUSY { RunState::Busy } else { RunState::Blocked }
         } else if self.receives() && self.in_flight.has_room() && !is_held_up {
             RunState::Receiving
@@ -513,10 +536,10 @@ impl Engine {
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
-            RunState::Busy if self.handled.len() < self.settings.concurrency => BLOCKED,
+            RunState::Busy if self.handled.len() < self.window.size() => BLOCKED,
             RunState::Busy => BUSY,
             // While it slows down or ends, handlers may hang as well.
-            _ if self.handled.len() >= self.settings.concurrency => BUSY,
+            _ if self.handled.len() >= self.window.size() => BUSY,
             _ => return self.report = None,
         };
         let report = *self.report.get_or_insert_with(|| later(self.moved, patience).max(now));

@@ -12,6 +12,7 @@ pub(crate) mod retry_schedule;
 mod run;
 #[cfg(feature = "signal")]
 pub(crate) mod shutdown;
+mod window;
 
 pub use activity::{Activity, RunState};
 pub(crate) use engine::{Ended, Settings};

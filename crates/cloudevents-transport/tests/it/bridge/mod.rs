@@ -5,5 +5,6 @@ mod memory;
 mod moving;
 mod redriving;
 mod simulation;
+mod slow_targets;
 mod stalling;
 mod world;

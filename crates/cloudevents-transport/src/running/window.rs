@@ -1,0 +1,86 @@
+//! How many messages are under way at once.
+
+use cloudevents_core::{Error, ErrorKind};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// With so many it begins. It has doubled each time that all of them are answered, so that a fast target has as many as it may at once.
+const FIRST: usize = 4;
+
+/// The time limit of an attempt as long as none was reached: that of requests by default.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A peer may also say at once that something of its own was not in time.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Follows what a target answers in time. One that is slow keeps what it has no place for waiting, and what waits until its time limit is
+/// sent again, behind what the target still works on.
+///
+/// - An answer makes room for one more, until the first attempt reaches its time limit; from then on, for one more each time that all
+///   are answered.
+/// - An answer that took long makes no room: it has waited for others. That is a quarter of the way from the fastest answer to the time
+///   limit. What is begun until such an answer comes waits twice as long at most, and so keeps below the limit.
+/// - A time limit halves it, once for all that were under way together.
+pub(super) struct Window {
+    most: usize,
+    size: usize,
+    /// Answers since it has grown.
+    answers: usize,
+    fastest: Option<Duration>,
+    /// The time after which the latest attempt has reached its limit, if one has.
+    limit: Option<Duration>,
+    /// When it was halved last, and when it was full last.
+    halved: Option<Instant>,
+    full: Option<Instant>,
+}
+
+impl Window {
+    /// One that follows, up to this number, or that is always as large.
+    pub(super) fn new(most: usize, follows: bool) -> Self {
+        let size = if follows { FIRST.min(most) } else { most };
+        Self { most, size, answers: 0, fastest: None, limit: None, halved: None, full: None }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// An attempt begins, and so many are under way with it.
+    pub(super) fn begins(&mut self, under_way: usize, now: Instant) {
+        if under_way >= self.size {
+            self.full = Some(now);
+        }
+    }
+
+    /// An attempt was answered after this time.
+    pub(super) fn answered(&mut self, took: Duration, now: Instant) {
+        let fastest = *self.fastest.insert(self.fastest.map_or(took, |fastest| fastest.min(took)));
+        let rest = self.limit.unwrap_or(LIMIT).saturating_sub(fastest);
+        // Beside fewer others, it does not tell whether the target has room for more.
+        let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
+        if self.size >= self.most || !was_full || took > fastest.saturating_add(rest / 4) {
+            return;
+        }
+        self.answers = self.answers.saturating_add(1);
+        if self.limit.is_none() || self.answers >= self.size {
+            (self.size, self.answers) = (self.size.saturating_add(1), 0);
+        }
+    }
+
+    /// An attempt reached its time limit after this time. Returns whether it is halved.
+    pub(super) fn timed_out(&mut self, took: Duration, now: Instant) -> bool {
+        self.limit = Some(took.max(SHORTEST));
+        let begun = now.checked_sub(took);
+        let is_halved =
+            self.size > 1 && self.halved.is_none_or(|halved| begun.is_none_or(|begun| begun >= halved));
+        if is_halved {
+            (self.size, self.answers, self.halved) = (self.size / 2, 0, Some(now));
+        }
+        is_halved
+    }
+}
+
+/// Whether what an attempt failed of is its time limit, and not a wait of the sender itself.
+pub(super) fn is_time_limit(error: &Error) -> bool {
+    error.kind() == ErrorKind::Timeout && crate::binding::OwnWait::of(error).is_none()
+}
