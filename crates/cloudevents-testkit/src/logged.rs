@@ -1,17 +1,21 @@
 //! What a test logs.
 
-use std::{cell::RefCell, fmt::Write, sync::Once};
+use std::{cell::RefCell, fmt::Write, io, sync::Once};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
     Layer,
+    filter::LevelFilter,
+    fmt,
     layer::{Context, SubscriberExt},
 };
 
 thread_local! {
     static LINES: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The first line that is no JSON with each member once.
+    static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// What was logged at `warn` and above since the begin, by this thread, on which a test runs with its tasks.
@@ -33,17 +37,26 @@ impl Logged {
     /// Forgets what was logged before.
     pub fn begin() -> Self {
         static ONCE: Once = Once::new();
-        let subscriber = || tracing_subscriber::registry().with(Lines);
+        let json =
+            || fmt::layer().json().flatten_event(true).with_writer(|| Strict).with_filter(LevelFilter::INFO);
+        let subscriber = || tracing_subscriber::registry().with(Lines).with(json());
         // A test that has its own one sees nothing here, and fails.
         ONCE.call_once(|| drop(tracing::subscriber::set_global_default(subscriber())));
         // A place that another test reached first, while the subscriber was being set, would stay silent for good.
         tracing::callsite::rebuild_interest_cache();
         LINES.with_borrow_mut(String::clear);
+        FAULT.set(None);
         Self(())
     }
 
     /// The lines, each with its fields.
+    ///
+    /// # Panics
+    ///
+    /// If a line cannot be JSON: a field is there twice, or has the name of what every line has, such as its text.
     pub fn text(&self) -> String {
+        let fault = FAULT.with_borrow(Option::clone);
+        assert!(fault.is_none(), "a member is there twice: {}", fault.unwrap_or_default());
         LINES.with_borrow(String::clone)
     }
 }
@@ -64,6 +77,24 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
+/// Reads each line of JSON as those do who collect them.
+struct Strict;
+
+impl io::Write for Strict {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if cloudevents_json::codec::parse(line).is_err() {
+            FAULT.with_borrow_mut(|fault| {
+                _ = fault.get_or_insert_with(|| String::from_utf8_lossy(line).into_owned())
+            });
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct Line(String);
 
@@ -77,6 +108,15 @@ impl Visit for Line {
 mod tests {
     use super::*;
     use tracing::subscriber::Interest;
+
+    #[test]
+    #[should_panic(expected = "a member is there twice")]
+    fn a_field_with_the_name_of_the_text_is_a_fault() {
+        use tracing::warn as careless;
+        let logged = Logged::begin();
+        careless!(message = "one", "another");
+        logged.text();
+    }
 
     #[test]
     fn a_place_that_was_reached_too_early_is_heard_from_the_next_begin_on() {
