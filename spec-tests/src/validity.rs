@@ -31,6 +31,9 @@ pub enum Flag {
     /// The case needs the exact text of a time, with its offset and all its digits, or of a URI, which native types of many languages
     /// change.
     Verbatim,
+    /// The case is about lenient reading: which repairs there are and what they are called is a convention of those who repair, and no
+    /// document asks for any.
+    Lenient,
 }
 
 impl Validity {
@@ -51,6 +54,7 @@ impl Flag {
             Flag::ProducerRule => "producer-rule",
             Flag::Hostile => "hostile",
             Flag::Verbatim => "verbatim",
+            Flag::Lenient => "lenient",
         }
     }
 }

@@ -29,6 +29,7 @@ pub struct Selection {
     drafts: bool,
     strict: bool,
     verbatim: bool,
+    lenient: bool,
     clauses: Vec<String>,
     shard: Option<(usize, usize)>,
     packs: Vec<Pack>,
@@ -45,6 +46,7 @@ impl Default for Selection {
             drafts: false,
             strict: false,
             verbatim: false,
+            lenient: false,
             clauses: Vec::new(),
             shard: None,
             packs: Vec::new(),
@@ -104,6 +106,13 @@ impl Selection {
         self
     }
 
+    /// The profile `lenient`: what lenient reading repairs is repaired and reported as the cases say. No document asks for that, so the
+    /// base profile has warnings.
+    pub fn lenient(mut self, lenient: bool) -> Self {
+        self.lenient = lenient;
+        self
+    }
+
     /// Adds the cases that cite a clause. Without any, the cases of every clause run.
     pub fn clause(mut self, id: impl Into<String>) -> Self {
         self.clauses.push(id.into());
@@ -143,6 +152,7 @@ impl Selection {
             && case.disputed.is_none()
             && (self.strict || !case.has_flag(Flag::ProducerRule) && !case.has_flag(Flag::Hostile))
             && (self.verbatim || !case.has_flag(Flag::Verbatim))
+            && (self.lenient || !case.has_flag(Flag::Lenient))
     }
 
     /// The names of profiles that judge what this one does not judge of these cases.
@@ -155,6 +165,7 @@ impl Selection {
             ("may", of_level(Level::May)),
             ("strict", !self.strict && some(&is_strict)),
             ("verbatim", !self.verbatim && some(&|case| case.has_flag(Flag::Verbatim))),
+            ("lenient", !self.lenient && some(&|case| case.has_flag(Flag::Lenient))),
         ];
         profiles.into_iter().filter(|(_, judges)| *judges).map(|(name, _)| name).collect()
     }
@@ -233,8 +244,10 @@ impl Selection {
             Level::Should => Some("should"),
             _ => None,
         };
-        let names = [level, self.strict.then_some("strict"), self.verbatim.then_some("verbatim")];
-        let names: Vec<_> = names.into_iter().flatten().collect();
+        let flags = [(self.strict, "strict"), (self.verbatim, "verbatim"), (self.lenient, "lenient")];
+        let flags = flags.into_iter().map(|(is, name)| is.then_some(name));
+        let names = std::iter::once(level).chain(flags);
+        let names: Vec<_> = names.flatten().collect();
         if names.is_empty() { "base".to_owned() } else { names.join("+") }
     }
 
@@ -398,16 +411,17 @@ mod tests {
             let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [case]});
             Document::parse(&document.to_string()).unwrap().cases.remove(0)
         };
-        let (base, strict, verbatim) =
-            (Selection::default(), Selection::default().strict(true), Selection::default().verbatim(true));
+        let base = Selection::default;
+        let (strict, verbatim, lenient) = (base().strict(true), base().verbatim(true), base().lenient(true));
         for (flag, judged) in [
-            ("producer-rule", [false, true, false]),
-            ("hostile", [false, true, false]),
-            ("verbatim", [false, false, true]),
+            ("producer-rule", [false, true, false, false]),
+            ("hostile", [false, true, false, false]),
+            ("verbatim", [false, false, true, false]),
+            ("lenient", [false, false, false, true]),
         ] {
             let case = flagged(flag);
             assert_eq!(
-                [&base, &strict, &verbatim].map(|selection| selection.judges(&case)),
+                [&base(), &strict, &verbatim, &lenient].map(|selection| selection.judges(&case)),
                 judged,
                 "{flag}"
             );

@@ -42,6 +42,8 @@ pub enum MutantProfile {
     Strict,
     /// A conforming implementation may show it: the base profile must not fail it, and the profile `verbatim` must catch it.
     Verbatim,
+    /// A conforming implementation may show it: the base profile must not fail it, and the profile `lenient` must catch it.
+    Lenient,
     /// The fault goes against a recommendation.
     Should,
 }

@@ -82,7 +82,7 @@ pub fn self_test(suite: &Suite, testee: &mut dyn Testee) -> Result<SelfTest, Run
             _ => all,
         };
         let unfair = match mutant.profile {
-            MutantProfile::Verbatim => failures(suite, &base(), &mut recorded)?,
+            MutantProfile::Verbatim | MutantProfile::Lenient => failures(suite, &base(), &mut recorded)?,
             _ => Vec::new(),
         };
         let caught_in = |area: &str| {
@@ -105,7 +105,7 @@ fn base() -> Selection {
 }
 
 fn everything() -> Selection {
-    base().profile(Level::May).strict(true).verbatim(true)
+    base().profile(Level::May).strict(true).verbatim(true).lenient(true)
 }
 
 /// The ids of the cases that fail a run.

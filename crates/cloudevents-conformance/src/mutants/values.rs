@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Mutant;
-use super::MutantProfile::{Base, Should, Strict, Verbatim};
+use super::MutantProfile::{Base, Lenient, Should, Strict, Verbatim};
 use super::edit::{each_attribute, each_payload, events, is_op, reads_via, refuse};
 use crate::compare::bytes::{decode, encode};
 
@@ -324,7 +324,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer(
         "repairs-not-reported",
         &["http", "json", "kafka", "amqp", "protobuf", "cbor"],
-        Base,
+        Lenient,
         |_, answer| {
             if let Some(result) = answer.get_mut("result").and_then(Value::as_object_mut) {
                 result.remove("repairs");

@@ -54,6 +54,8 @@ enum Profile {
     Strict,
     /// Times keep their text: the offset and every digit.
     Verbatim,
+    /// Lenient reading repairs what the cases of it say, and reports it.
+    Lenient,
 }
 
 /// `2/4` as the second of four parts.
@@ -78,6 +80,7 @@ impl Select {
             .profile(level)
             .strict(has(Profile::Strict))
             .verbatim(has(Profile::Verbatim))
+            .lenient(has(Profile::Lenient))
             .drafts(self.drafts);
         for clause in &self.clause {
             selection = selection.clause(clause);

@@ -131,6 +131,7 @@ fn flag_words(flag: Flag) -> &'static str {
         Flag::ProducerRule => "breaks a rule for producers: judged in the profile `strict`",
         Flag::Hostile => "hostile: judged in the profile `strict`, but for crashes",
         Flag::Verbatim => "needs the text of a time: judged in the profile `verbatim`",
+        Flag::Lenient => "about repairs of lenient reading: judged in the profile `lenient`",
         _ => "flagged",
     }
 }
