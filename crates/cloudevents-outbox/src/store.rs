@@ -55,7 +55,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they
     /// have expired, or were [started](ClaimedMessage::started) longer than `deadline` ago: at most `limit` of them. Returns their number.
-    /// Messages that are not due, which those are that are leased, stay.
+    /// Messages that are not due, which those are that are leased, stay. Of a backlog of thousands, a call may look at a part, and the next
+    /// one at the next part, except for what has been due since before the deadline.
     fn give_up(
         &self,
         held_back: Vec<Arc<str>>,
@@ -307,6 +308,27 @@ impl Ticket {
     pub fn random_step() -> u64 {
         let random = RandomState::new().hash_one(SystemTime::now());
         (random >> 28).saturating_add(1)
+    }
+}
+
+/// How many pending messages a call to [`Store::give_up`] looks at. Of a backlog of targets that are paused, the next call goes on.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+pub(crate) const LOOKED_AT: usize = 10_000;
+
+/// How far such calls have come: the place of a message in the index of pending ones.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+#[derive(Clone)]
+pub(crate) struct Reached {
+    pub(crate) target: String,
+    pub(crate) ordered: bool,
+    pub(crate) due: i64,
+    pub(crate) number: i64,
+}
+
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+impl Default for Reached {
+    fn default() -> Self {
+        Self { target: String::new(), ordered: false, due: i64::MIN, number: i64::MIN }
     }
 }
 

@@ -8,13 +8,29 @@ use crate::{
 };
 use cloudevents_core::Error;
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
 /// Without the body: of what is due, only a part may have room.
 const COLUMNS: &str = "number, claims, attempts, started, expires, due, octet_length(body) AS size";
+
+/// The index is named: what the planner knows of the table would have it take another one, or none.
+const NEXT_TARGET: &str = "SELECT target FROM ce_outbox INDEXED BY ce_outbox_pending
+    WHERE state = 0 AND target > ?1 ORDER BY target LIMIT 1";
+static EARLIEST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS} FROM ce_outbox INDEXED BY ce_outbox_in_order
+         WHERE state = 0 AND ordered = 1 AND target = ?1 ORDER BY number LIMIT ?2"
+    )
+});
+static LONGEST_DUE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS} FROM ce_outbox INDEXED BY ce_outbox_pending
+         WHERE state = 0 AND ordered = 0 AND target = ?1 AND due <= ?2 ORDER BY due, number LIMIT ?3"
+    )
+});
 
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, Error> {
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
@@ -82,12 +98,8 @@ fn of_target(
 }
 
 fn next_target(connection: &Connection, after: &str) -> SqlResult<Option<Arc<str>>> {
-    connection
-        .prepare_cached(
-            "SELECT target FROM ce_outbox WHERE state = 0 AND target > ?1 ORDER BY target LIMIT 1",
-        )?
-        .query_row([after], |row| row.get::<_, Arc<str>>(0))
-        .optional()
+    let mut select = connection.prepare_cached(NEXT_TARGET)?;
+    select.query_row([after], |row| row.get::<_, Arc<str>>(0)).optional()
 }
 
 fn health(connection: &Connection, target: &str) -> SqlResult<Health> {
@@ -107,9 +119,7 @@ fn in_order(
     target: &Arc<str>,
     room: usize,
 ) -> SqlResult<Vec<(ClaimedMessage, usize)>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 1 AND target = ?1 ORDER BY number LIMIT ?2"
-    ))?;
+    let mut statement = connection.prepare_cached(&EARLIEST)?;
     let mut rows = statement.query((&**target, limit(room)))?;
     let mut due = Vec::new();
     while let Some(row) = rows.next()? {
@@ -127,10 +137,7 @@ fn unordered(
     target: &Arc<str>,
     room: usize,
 ) -> SqlResult<Vec<(ClaimedMessage, usize)>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 0 AND target = ?1 AND due <= ?2
-         ORDER BY due, number LIMIT ?3"
-    ))?;
+    let mut statement = connection.prepare_cached(&LONGEST_DUE)?;
     let rows = statement
         .query_map((&**target, millis(claim.now), limit(room)), |row| message(row, target, false))?;
     rows.collect()
@@ -177,6 +184,34 @@ mod tests {
 
     #[global_allocator]
     static COUNTING: heap::Counting = heap::Counting;
+
+    /// Also where the planner knows that most messages are pending, or that few are.
+    #[test]
+    fn claims_search_an_index_and_sort_nothing() {
+        for delivered in [0, 9000] {
+            let connection = Connection::open_in_memory().unwrap();
+            rusqlite041::create_tables(&connection).unwrap();
+            let entry = Entry::new("a", Event::builder().id("1").source("/s").ty("t").build().unwrap());
+            let message = entry.in_order().encode(SystemTime::now()).unwrap();
+            rusqlite041::insert(&connection, &vec![message; 10_000]).unwrap();
+            connection
+                .execute_batch(&format!(
+                    "UPDATE ce_outbox SET state = 1, ended = 1 WHERE number <= {delivered}; ANALYZE"
+                ))
+                .unwrap();
+            for sql in [NEXT_TARGET, &EARLIEST, &LONGEST_DUE] {
+                let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let mut rows = explain.raw_query();
+                while let Some(row) = rows.next().unwrap() {
+                    let plan: String = row.get("detail").unwrap();
+                    assert!(
+                        plan.starts_with("SEARCH ce_outbox USING"),
+                        "{delivered} delivered, {sql}: {plan}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_claim_reads_no_more_than_the_bytes_that_it_may_have() {

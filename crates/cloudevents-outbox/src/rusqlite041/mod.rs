@@ -39,7 +39,7 @@ pub use schema::create_tables;
 
 use crate::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settled,
-    Settlement, Store, Target, Ticket, millis::millis,
+    Settlement, Store, Target, Ticket, millis::millis, store::Reached,
 };
 use cloudevents_core::{Error, ErrorKind};
 use failure::{failed, not_opened, not_usable};
@@ -54,7 +54,7 @@ use std::{
     fmt,
     path::Path,
     slice,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -65,7 +65,7 @@ const BUSY: Duration = Duration::from_secs(30);
 /// The pause between two looks whether they have ended, where SQLite does not wait by itself.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A store in a file of SQLite. Clones share the connection.
+/// A store in a file of SQLite. Clones share the connection, and where the next call to give messages up begins.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,7 +80,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
 /// ```
 #[derive(Clone)]
-pub struct SqliteStore(Arc<Jobs>);
+pub struct SqliteStore(Arc<Jobs>, Arc<Mutex<Reached>>);
 
 impl SqliteStore {
     /// Opens the file, and creates it and the tables as needed.
@@ -108,7 +108,7 @@ impl SqliteStore {
         let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
         schema::check(&connection).map_err(not_usable)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        Ok(Self(Arc::new(Jobs::reading(connection))))
+        Ok(Self(Arc::new(Jobs::reading(connection)), Arc::default()))
     }
 
     /// Creates a store that is gone when the last clone is dropped, for tests.
@@ -135,7 +135,7 @@ impl SqliteStore {
         // Else a call that changes much in a transaction with others opens a file, and fails where the program has no descriptor left. It
         // comes after the tables: creating an index sorts all rows.
         connection.execute_batch("PRAGMA temp_store = MEMORY").map_err(failed)?;
-        Ok(Self(Arc::new(Jobs::new(connection))))
+        Ok(Self(Arc::new(Jobs::new(connection)), Arc::default()))
     }
 }
 
@@ -265,7 +265,13 @@ impl Store for SqliteStore {
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.0.run(move |connection| settle::give_up(connection, &held_back, deadline, now, limit)).await
+        let shared = Arc::clone(&self.1);
+        let work = move |connection: &Connection| {
+            // One after the other, as all calls.
+            let mut reached = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            settle::give_up(connection, &held_back, deadline, now, limit, &mut reached).map_err(failed)
+        };
+        self.0.run(work).await
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {

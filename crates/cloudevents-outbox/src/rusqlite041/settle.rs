@@ -4,6 +4,7 @@ use super::{failure::failed, number, read::conditions, row, rows};
 use crate::{
     EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},
+    store::{LOOKED_AT, Reached},
 };
 use cloudevents_core::Error;
 use rusqlite::{Connection, Result as SqlResult, params_from_iter};
@@ -205,31 +206,91 @@ pub(super) fn replay(
     Ok((u64::try_from(found.len()).unwrap_or(0), last))
 }
 
+/// The targets to which nothing is sent.
+const STOPPED: &str = "
+    SELECT target FROM ce_outbox_targets WHERE disabled = 1 OR paused_until > ?1
+    UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1
+    UNION SELECT value FROM json_each(?2) ORDER BY 1";
+
+/// What has been due since before the deadline, and was started then or earlier.
+const DUE_BEFORE: &str = "SELECT number FROM ce_outbox INDEXED BY ce_outbox_pending
+    WHERE state = 0 AND target = ?1 AND ordered = ?2 AND due < ?3 ORDER BY due, number LIMIT ?4";
+
+/// The next pending messages of a target, and whether to give them up.
+const NEXT: &str = "
+    SELECT number, ordered, due, due <= ?1 AND (started < ?2 OR ifnull(expires <= ?1, 0))
+    FROM ce_outbox INDEXED BY ce_outbox_pending
+    WHERE state = 0 AND target = ?3 AND (ordered, due, number) > (?4, ?5, ?6) ORDER BY ordered, due, number LIMIT ?7";
+
+/// Gives messages up: those that have been due since before the deadline, and some of the others. Changes how far it has come with these.
 pub(super) fn give_up(
     connection: &Connection,
     held_back: &[Arc<str>],
     deadline: Option<Duration>,
     now: SystemTime,
-    limit: usize,
-) -> Result<usize, Error> {
+    most: usize,
+    reached: &mut Reached,
+) -> SqlResult<usize> {
     let overdue = deadline.map_or(i64::MIN, |deadline| before(now, deadline));
-    connection
-        .prepare_cached(
-            "UPDATE ce_outbox SET state = 2, ended = ?1, reason = CASE WHEN expires <= ?1 THEN ?3 ELSE ?4 END
-             WHERE number IN (
-                 SELECT number FROM (
-                     SELECT target FROM ce_outbox_targets WHERE disabled = 1 OR paused_until > ?1
-                     UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1
-                     UNION SELECT value FROM json_each(?6))
-                 JOIN ce_outbox USING (target)
-                 WHERE state = 0 AND due <= ?1 AND (started < ?2 OR expires <= ?1) LIMIT ?5)",
-        )
-        .and_then(|mut update| {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let held_back = serde_json::Value::from_iter(held_back.iter().map(|target| &**target));
-            update.execute((millis(now), overdue, EXPIRED, OVERDUE, limit, held_back.to_string()))
-        })
-        .map_err(failed)
+    let now = millis(now);
+    let held_back = serde_json::Value::from_iter(held_back.iter().map(|target| &**target)).to_string();
+    let targets: Vec<String> = connection
+        .prepare_cached(STOPPED)?
+        .query_map((now, held_back), |row| row.get(0))?
+        .collect::<SqlResult<_>>()?;
+    let mut numbers: Vec<i64> = Vec::new();
+    let mut due_before = connection.prepare_cached(DUE_BEFORE)?;
+    for (target, ordered) in targets.iter().flat_map(|target| [(target, false), (target, true)]) {
+        let room = i64::try_from(most.saturating_sub(numbers.len())).unwrap_or(i64::MAX);
+        for number in due_before.query_map((target, ordered, overdue, room), |row| row.get(0))? {
+            numbers.push(number?);
+        }
+    }
+    late(connection, &targets, (overdue, now), most, reached, &mut numbers)?;
+    let mut update = connection.prepare_cached(
+        "UPDATE ce_outbox SET state = 2, ended = ?2, reason = CASE WHEN expires <= ?2 THEN ?3 ELSE ?4 END
+         WHERE number = ?1 AND state = 0",
+    )?;
+    numbers.iter().try_fold(0_usize, |given_up, number| {
+        Ok(given_up.saturating_add(update.execute((number, now, EXPIRED, OVERDUE))?))
+    })
+}
+
+/// Finds messages to give up among the next ones of the targets.
+fn late(
+    connection: &Connection,
+    targets: &[String],
+    (overdue, now): (i64, i64),
+    most: usize,
+    reached: &mut Reached,
+    numbers: &mut Vec<i64>,
+) -> SqlResult<()> {
+    if numbers.len() >= most {
+        return Ok(());
+    }
+    let from = std::mem::take(reached);
+    let mut next = connection.prepare_cached(NEXT)?;
+    let mut left = LOOKED_AT;
+    for target in targets.iter().filter(|target| **target >= from.target) {
+        let (ordered, due, number) = match *target == from.target {
+            true => (from.ordered, from.due, from.number),
+            false => (false, i64::MIN, i64::MIN),
+        };
+        let room = i64::try_from(left).unwrap_or(i64::MAX);
+        let mut rows = next.query((now, overdue, target, ordered, due, number, room))?;
+        while let Some(row) = rows.next()? {
+            let number = row.get(0)?;
+            if row.get(3)? {
+                numbers.push(number);
+            }
+            left = left.saturating_sub(1);
+            if left == 0 || numbers.len() >= most {
+                *reached = Reached { target: target.clone(), ordered: row.get(1)?, due: row.get(2)?, number };
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn prune(

@@ -1,6 +1,12 @@
 //! Claims.
 
-use super::{LOCK, failure::failed, limit, number, rows};
+use super::{
+    LOCK,
+    failure::failed,
+    limit,
+    marks::{Mark, Marks},
+    number, rows,
+};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
@@ -9,23 +15,35 @@ use crate::{
 use cloudevents_core::Error;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 use tokio_postgres::{Client, Row, types::Type};
 
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
+/// Above each target in UTF-8.
+static LAST: LazyLock<String> = LazyLock::new(|| char::MAX.to_string().repeat(257));
+
 /// Skips through the index from target to target, and finds what is due of each: as many messages in order as may be taken, and up to its
-/// room of others. A target without such messages has a row, too.
+/// room of others. A target without such messages has a row, too. So does one with a [mark](super::marks), without a look for its first
+/// message; the search for others ends there.
+///
+/// Targets are compared as a range where messages in order are sorted by target and number, so that the primary key has not the order
+/// that is wanted: it leads through all that was delivered.
 static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
     format!("
-WITH RECURSIVE t (target, place) AS (
-    (SELECT target, 1::bigint FROM ce_outbox WHERE state = 0 AND target > $1 ORDER BY target LIMIT 1)
+WITH RECURSIVE t (target, place, next, mark) AS (
+    SELECT $1::text COLLATE \"C\", 0::bigint, 1, NULL::integer
     UNION ALL
-    SELECT (SELECT o.target FROM ce_outbox o WHERE o.state = 0 AND o.target > t.target ORDER BY o.target LIMIT 1),
-           t.place + 1
-    FROM t WHERE t.target IS NOT NULL AND t.place < $2
+    SELECT coalesce(live.target, marked.target), t.place + 1,
+           t.next + CASE WHEN live.target IS NULL THEN 1 ELSE 0 END, CASE WHEN live.target IS NULL THEN t.next END
+    FROM t CROSS JOIN LATERAL (SELECT ($7::text[])[t.next] COLLATE \"C\" AS target) marked
+    LEFT JOIN LATERAL (
+        SELECT o.target FROM ce_outbox o
+        WHERE o.state = 0 AND o.target > t.target AND o.target < coalesce(marked.target, $8) ORDER BY o.target LIMIT 1
+    ) live ON true
+    WHERE t.target IS NOT NULL AND t.place < $2
 )
 SELECT t.target, {health},
        d.number, d.claims, d.due, d.ordered, d.size
@@ -35,15 +53,17 @@ LEFT JOIN ce_outbox_pauses p ON p.target = t.target
 LEFT JOIN unnest($3::text[], $4::bigint[]) AS r (target, room) ON r.target = t.target
 LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
-     WHERE o.state = 0 AND o.ordered AND o.target = t.target
-     ORDER BY o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN 1 << least(h.pauses - 1, 5)::int
+     WHERE o.state = 0 AND o.ordered AND o.target >= t.target AND o.target <= t.target
+         AND o.number >= coalesce(($11::bigint[])[t.mark], -1)
+     ORDER BY o.target, o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN 1 << least(h.pauses - 1, 5)::int
                                   ELSE greatest((coalesce(r.room, $5) + 1) / 2, {IN_ORDER}) END)
     UNION ALL
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
+         AND (o.due, o.number) >= (coalesce(($9::bigint[])[t.mark], -1), coalesce(($10::bigint[])[t.mark], -1))
      ORDER BY o.due, o.number LIMIT coalesce(r.room, $5))
 ) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, p.until), 0) <= $6
-WHERE t.target IS NOT NULL
+WHERE t.target IS NOT NULL AND t.place > 0
 ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
 ", health = rows::HEALTH)
 });
@@ -63,21 +83,72 @@ struct Group {
     candidates: Vec<Candidate>,
 }
 
+impl Group {
+    fn found(&self, taken: usize) -> Found {
+        let first = |ordered: bool| self.candidates.iter().find(|candidate| candidate.ordered == ordered);
+        let apart = first(false).map(|first| (first.due, super::row(first.ticket.number)));
+        let line = first(true).map(|first| super::row(first.ticket.number));
+        Found { target: Arc::clone(&self.target), apart, line, taken }
+    }
+}
+
+/// The first messages that a claim found of a target, for its [mark](super::marks), and the number of those that it took.
+pub(super) struct Found {
+    pub(super) target: Arc<str>,
+    pub(super) apart: Option<(i64, i64)>,
+    pub(super) line: Option<i64>,
+    pub(super) taken: usize,
+}
+
 /// Claims in a transaction.
-pub(super) async fn claim(client: &Client, claim: &Claim) -> Result<Claimed, Error> {
+pub(super) async fn claim(
+    client: &Client,
+    claim: &Claim,
+    marks: &Mutex<Marks>,
+) -> Result<(Claimed, Vec<Found>), Error> {
     // Claims come one after the other, so that none sees the messages in order that another takes as free.
     client.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(failed)?;
     let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
-    let chosen = choose(client, claim, &mut claimed).await?;
+    let mut found = Vec::new();
+    let chosen = choose(client, claim, marks, &mut claimed, &mut found).await?;
     take(client, claim, chosen, &mut claimed).await?;
-    Ok(claimed)
+    Ok((claimed, found))
 }
 
-async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result<Vec<Group>, Error> {
+/// Looks for the first messages of a target from its first entries on. Returns the number of entries that this has passed, too.
+pub(super) async fn look(
+    client: &Client,
+    target: &str,
+) -> Result<(u64, Option<(i64, i64)>, Option<i64>), Error> {
+    let apart = "SELECT due, number FROM ce_outbox WHERE state = 0 AND NOT ordered AND target = $1 ORDER BY due, number LIMIT 1";
+    let line = "SELECT number FROM ce_outbox WHERE state = 0 AND ordered AND target >= $1 AND target <= $1
+                ORDER BY target, number LIMIT 1";
+    let passed = "SELECT pg_stat_get_xact_tuples_returned('ce_outbox_pending'::regclass)
+                       + pg_stat_get_xact_tuples_returned('ce_outbox_in_order'::regclass)";
+    let values: &[_] = &[(&target as _, Type::TEXT)];
+    let apart = client.query_typed(apart, values).await.map_err(failed)?;
+    let line = client.query_typed(line, values).await.map_err(failed)?;
+    let passed = client.query_typed(passed, &[]).await.map_err(failed)?;
+    let apart =
+        apart.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose().map_err(failed)?;
+    let line = line.first().map(|row| row.try_get(0)).transpose().map_err(failed)?;
+    let passed = passed.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+    Ok((number(passed), apart, line))
+}
+
+async fn choose(
+    client: &Client,
+    claim: &Claim,
+    marks: &Mutex<Marks>,
+    claimed: &mut Claimed,
+    found: &mut Vec<Found>,
+) -> Result<Vec<Group>, Error> {
     let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, Bytes::of(claim), 0_usize);
     while looked < TARGETS {
         let most = claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked));
-        let groups = candidates(client, claim, claimed.next.as_deref().unwrap_or(""), most).await?;
+        let after = claimed.next.as_deref().unwrap_or("");
+        let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).after(after);
+        let groups = candidates(client, claim, after, most, &marks).await?;
         let is_last = groups.len() < most;
         looked = looked.saturating_add(groups.len());
         for group in groups {
@@ -98,6 +169,7 @@ async fn choose(client: &Client, claim: &Claim, claimed: &mut Claimed) -> Result
                 kept.push(Candidate { ..*candidate });
             }
             claimed.next = Some(Arc::clone(&group.target));
+            found.push(group.found(kept.len()));
             all.push(Group { target: group.target, health: group.health, candidates: kept });
         }
         if is_last {
@@ -130,7 +202,15 @@ fn of_target(claim: &Claim, group: &Group, number: usize, claimed: &mut Claimed)
     chosen
 }
 
-async fn candidates(client: &Client, claim: &Claim, after: &str, most: usize) -> Result<Vec<Group>, Error> {
+async fn candidates(
+    client: &Client,
+    claim: &Claim,
+    after: &str,
+    most: usize,
+    marks: &[(Arc<str>, Mark)],
+) -> Result<Vec<Group>, Error> {
+    let marked: Vec<&str> = marks.iter().map(|(target, _)| &**target).collect();
+    let of = |of: fn(&Mark) -> i64| -> Vec<i64> { marks.iter().map(|(_, mark)| of(mark)).collect() };
     let (targets, rooms): (Vec<&str>, Vec<i64>) =
         claim.rooms.iter().map(|(target, room)| (&**target, limit(*room))).unzip();
     let found = client
@@ -143,6 +223,11 @@ async fn candidates(client: &Client, claim: &Claim, after: &str, most: usize) ->
                 (&rooms, Type::INT8_ARRAY),
                 (&limit(claim.per_target), Type::INT8),
                 (&millis(claim.now), Type::INT8),
+                (&marked, Type::TEXT_ARRAY),
+                (&&**LAST, Type::TEXT),
+                (&of(|mark| mark.due), Type::INT8_ARRAY),
+                (&of(|mark| mark.number), Type::INT8_ARRAY),
+                (&of(|mark| mark.in_order), Type::INT8_ARRAY),
             ],
         )
         .await
@@ -172,7 +257,8 @@ fn candidate(row: &Row) -> Result<Option<Candidate>, tokio_postgres::Error> {
     }))
 }
 
-/// Leases what was selected, except for messages that another worker is settling at the moment.
+/// Leases what was selected, except for messages that another worker is settling at the moment. Statements by number say `state + 0`, so
+/// that they use no index of pending messages, which passes for a short one.
 async fn take(
     client: &Client,
     claim: &Claim,
@@ -180,18 +266,14 @@ async fn take(
     claimed: &mut Claimed,
 ) -> Result<(), Error> {
     let tickets = || chosen.iter().flat_map(|chosen| &chosen.candidates).map(|candidate| candidate.ticket);
-    let (numbers, claims) = super::columns(tickets());
+    let (numbers, _) = super::columns(tickets());
     if numbers.is_empty() {
         return Ok(());
     }
-    let lock =
-        "SELECT o.number FROM ce_outbox o JOIN unnest($1::bigint[], $2::bigint[]) AS c (number, claims)
-                ON c.number = o.number AND c.claims = o.claims WHERE o.state = 0 FOR UPDATE OF o SKIP LOCKED";
-    let locked = client
-        .query_typed(lock, &[(&numbers, Type::INT8_ARRAY), (&claims, Type::INT8_ARRAY)])
-        .await
-        .map_err(failed)?;
-    let free: HashSet<u64> = locked.iter().filter_map(|row| row.try_get(0).ok()).map(number).collect();
+    let lock = "SELECT number, claims FROM ce_outbox WHERE number = ANY ($1) AND state + 0 = 0 FOR UPDATE SKIP LOCKED";
+    let locked = client.query_typed(lock, &[(&numbers, Type::INT8_ARRAY)]).await.map_err(failed)?;
+    let ticket = |row: &Row| Ok(Ticket { number: number(row.try_get(0)?), claim: number(row.try_get(1)?) });
+    let free: HashSet<Ticket> = locked.iter().map(ticket).collect::<Result<_, _>>().map_err(failed)?;
     // Messages behind one that is being settled wait for it.
     let chosen: Vec<Group> = chosen.into_iter().map(|chosen| without_locked(chosen, &free)).collect();
     let taken: Vec<i64> = chosen
@@ -231,13 +313,13 @@ async fn take(
     Ok(())
 }
 
-fn without_locked(chosen: Group, free: &HashSet<u64>) -> Group {
+fn without_locked(chosen: Group, free: &HashSet<Ticket>) -> Group {
     let mut is_in_order = true;
     let candidates = chosen
         .candidates
         .into_iter()
         .filter(|candidate| {
-            let is_free = free.contains(&candidate.ticket.number);
+            let is_free = free.contains(&candidate.ticket);
             if candidate.ordered {
                 is_in_order &= is_free;
                 is_in_order

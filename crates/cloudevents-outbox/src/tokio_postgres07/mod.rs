@@ -25,6 +25,7 @@
 mod claim;
 mod failure;
 mod inbox;
+mod marks;
 mod pool;
 mod read;
 mod rows;
@@ -36,18 +37,20 @@ pub use schema::create_tables;
 
 use crate::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settled,
-    Settlement, Store, Target, Ticket, millis::millis,
+    Settlement, Store, Target, Ticket, millis::millis, store::Reached,
 };
+use claim::Found;
 use cloudevents_core::Error;
 use failure::{failed, not_opened};
+use marks::Marks;
 use pool::Pool;
 use std::{
     fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio_postgres::{
-    Config, GenericClient, Socket,
+    Client, Config, GenericClient, Socket,
     tls::{MakeTlsConnect, TlsConnect},
     types::Type,
 };
@@ -55,7 +58,7 @@ use tokio_postgres::{
 /// The key of the advisory lock that claims take: `ce_outbo` as bytes.
 const LOCK: i64 = 0x63_65_5f_6f_75_74_62_6f;
 
-/// A store in PostgreSQL. Clones share up to four connections, which are opened again when they are lost.
+/// A store in PostgreSQL. Clones share up to five connections, which are opened again when they are lost.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,7 +70,7 @@ const LOCK: i64 = 0x63_65_5f_6f_75_74_62_6f;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct PostgresStore(Arc<Pool>);
+pub struct PostgresStore(Arc<Pool>, Arc<Memory>);
 
 impl PostgresStore {
     /// Connects, and creates the tables as needed: see [`create_tables`].
@@ -83,7 +86,7 @@ impl PostgresStore {
     {
         let pool = Pool::new(config, tls);
         pool.run(async |client| create_tables(client).await).await.map_err(not_opened)?;
-        Ok(Self(Arc::new(pool)))
+        Ok(Self(Arc::new(pool), Arc::default()))
     }
 
     /// Connects to a database that has the tables, for tools that look into the store of a program. Creates nothing, so that the session
@@ -100,7 +103,35 @@ impl PostgresStore {
     {
         let pool = Pool::new(config, tls);
         pool.run(async |client| schema::check(client).await).await.map_err(not_opened)?;
-        Ok(Self(Arc::new(pool)))
+        Ok(Self(Arc::new(pool), Arc::default()))
+    }
+}
+
+/// What a store remembers from call to call.
+#[derive(Default)]
+struct Memory {
+    marks: Mutex<Marks>,
+    /// Where the next call to give messages up begins.
+    reached: Mutex<Reached>,
+}
+
+impl PostgresStore {
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.1.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Reached> {
+        self.1.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks for messages of a target that are before its mark.
+    async fn look(self, target: Arc<str>) {
+        let begun = Instant::now();
+        let found = self.0.transact(async |client| claim::look(client, &target).await).await;
+        if let Err(error) = &found {
+            tracing::debug!(%error, "messages that came late are not looked for");
+        }
+        self.marks().looked(&target, begun, found.ok());
     }
 }
 
@@ -177,11 +208,20 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
-        self.0.transact(async |client| claim::claim(client, &claim).await).await
+        let (claimed, found) =
+            self.0.transact(async |client| claim::claim(client, &claim, &self.1.marks).await).await?;
+        let mut marks = self.marks();
+        for Found { target, apart, line, taken } in found {
+            marks.claimed(&target, taken, apart, line);
+        }
+        if let Some(target) = marks.to_look_at() {
+            tokio::spawn(self.clone().look(target));
+        }
+        Ok(claimed)
     }
 
     async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
-        self.0.run(async |client| settle::renew(client, &tickets, until).await).await
+        self.0.transact(async |client| settle::renew(client, &tickets, until).await).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
@@ -198,13 +238,17 @@ impl Store for PostgresStore {
 
     async fn replay(&self, mut query: Query, now: SystemTime) -> Result<u64, Error> {
         let mut total = 0_u64;
+        self.marks().clear();
         loop {
             let part = &query;
             let (replayed, next) = self.0.run(async |client| settle::replay(client, part, now).await).await?;
             total = total.saturating_add(replayed);
             match next {
                 Some(next) => query.after = next,
-                None => return Ok(total),
+                None => {
+                    self.marks().clear();
+                    return Ok(total);
+                }
             }
         }
     }
@@ -216,11 +260,16 @@ impl Store for PostgresStore {
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.0.run(async |client| settle::give_up(client, &held_back, deadline, now, limit).await).await
+        let from = self.reached().clone();
+        let work =
+            async |client: &Client| settle::give_up(client, &held_back, deadline, now, limit, from).await;
+        let (given_up, reached) = self.0.transact(work).await?;
+        *self.reached() = reached;
+        Ok(given_up)
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
-        self.0.run(async |client| settle::prune(client, retention, now, limit).await).await
+        self.0.transact(async |client| settle::prune(client, retention, now, limit).await).await
     }
 
     async fn targets(&self, after: Box<str>) -> Result<Vec<Target>, Error> {

@@ -4,6 +4,7 @@ use super::{failure::failed, limit, number, read::Conditions, row, rows};
 use crate::{
     EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},
+    store::{LOOKED_AT, Reached},
 };
 use cloudevents_core::Error;
 use std::{
@@ -31,7 +32,7 @@ WITH s AS (
     SET state = s.state, due = coalesce(s.due, o.due), attempts = o.attempts + s.tried, reason = s.reason,
         claims = o.claims + CASE WHEN s.state = 0 THEN 1 ELSE 0 END,
         ended = CASE WHEN s.state <> 0 THEN $11 END
-    FROM s WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0
+    FROM s WHERE o.number = ANY ($1) AND o.number = s.number AND o.claims = s.claim AND o.state + 0 = 0
     RETURNING o.number, s.claim
 ), logged AS (
     INSERT INTO ce_outbox_attempts (number, claim, at, latency, status, detail)
@@ -50,7 +51,8 @@ pub(super) async fn renew(
     let (numbers, claims) = super::columns(tickets.iter().copied());
     let update =
         "UPDATE ce_outbox o SET due = $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (number, claim)
-                  WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0 RETURNING o.number, o.claims";
+                  WHERE o.number = ANY ($1) AND o.number = s.number AND o.claims = s.claim AND o.state + 0 = 0
+                  RETURNING o.number, o.claims";
     let renewed = client
         .query_typed(
             update,
@@ -274,35 +276,98 @@ pub(super) async fn replay(
     Ok((number(replayed), last.map(number)))
 }
 
+/// The targets to which nothing is sent.
+const STOPPED: &str = r#"
+    SELECT target COLLATE "C" AS target FROM ce_outbox_targets WHERE disabled OR paused_until > $1
+    UNION SELECT target COLLATE "C" FROM ce_outbox_pauses WHERE until > $1
+    UNION SELECT target COLLATE "C" FROM unnest($2::text[]) AS s (target)"#;
+
+/// Gives messages up: those that have been due since before the deadline, and some of the others. Returns how far it has come with these.
 pub(super) async fn give_up(
     client: &Client,
     held_back: &[Arc<str>],
     deadline: Option<Duration>,
     now: SystemTime,
     most: usize,
-) -> Result<usize, Error> {
-    let update =
-        "UPDATE ce_outbox SET state = 2, ended = $1, reason = CASE WHEN expires <= $1 THEN $3 ELSE $4 END
-                  WHERE number IN (
-                      SELECT o.number FROM (
-                          SELECT target FROM ce_outbox_targets WHERE disabled OR paused_until > $1
-                          UNION SELECT target FROM ce_outbox_pauses WHERE until > $1
-                          UNION SELECT * FROM unnest($6::text[])) t
-                      JOIN ce_outbox o USING (target)
-                      WHERE o.state = 0 AND o.due <= $1 AND (o.started < $2 OR o.expires <= $1)
-                      LIMIT $5 FOR UPDATE OF o SKIP LOCKED)";
+    reached: Reached,
+) -> Result<(usize, Reached), Error> {
     let overdue = deadline.map_or(i64::MIN, |deadline| millis(now.checked_sub(deadline).unwrap_or(time(0))));
     let held_back: Vec<&str> = held_back.iter().map(|target| &**target).collect();
+    let now = millis(now);
+    // What is due was started then or earlier.
+    let select = format!(
+        "SELECT o.number FROM ({STOPPED}) t CROSS JOIN (VALUES (false), (true)) k (ordered) CROSS JOIN LATERAL (
+             SELECT number FROM ce_outbox WHERE state = 0 AND target = t.target AND ordered = k.ordered AND due < $3
+             ORDER BY due, number LIMIT $4) o LIMIT $4"
+    );
     let values: &[_] = &[
-        (&millis(now) as _, Type::INT8),
+        (&now as _, Type::INT8),
+        (&held_back as _, Type::TEXT_ARRAY),
         (&overdue as _, Type::INT8),
+        (&limit(most) as _, Type::INT8),
+    ];
+    let rows = client.query_typed(&select, values).await.map_err(failed)?;
+    let mut numbers: Vec<i64> =
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)?;
+    let (others, reached) = late(client, (&held_back, overdue, now), &reached, most, numbers.len()).await?;
+    numbers.extend(others);
+    let update =
+        "UPDATE ce_outbox SET state = 2, ended = $1, reason = CASE WHEN expires <= $1 THEN $3 ELSE $4 END
+                  WHERE number IN (SELECT number FROM ce_outbox WHERE number = ANY ($2) AND state + 0 = 0 AND due <= $1
+                                   FOR UPDATE SKIP LOCKED)";
+    let values: &[_] = &[
+        (&now as _, Type::INT8),
+        (&numbers as _, Type::INT8_ARRAY),
         (&EXPIRED as _, Type::TEXT),
         (&OVERDUE as _, Type::TEXT),
-        (&limit(most) as _, Type::INT8),
-        (&held_back as _, Type::TEXT_ARRAY),
     ];
     let given_up = client.execute_typed(update, values).await.map_err(failed)?;
-    Ok(usize::try_from(given_up).unwrap_or(usize::MAX))
+    Ok((usize::try_from(given_up).unwrap_or(usize::MAX), reached))
+}
+
+/// The messages to give up among the next ones of the targets to which nothing is sent.
+async fn late(
+    client: &Client,
+    (held_back, overdue, now): (&[&str], i64, i64),
+    reached: &Reached,
+    most: usize,
+    known: usize,
+) -> Result<(Vec<i64>, Reached), Error> {
+    if known >= most {
+        return Ok((Vec::new(), reached.clone()));
+    }
+    let select = format!(
+        "SELECT t.target, o.ordered, o.due, o.number, o.due <= $1 AND (o.started < $3 OR coalesce(o.expires <= $1, false))
+         FROM (SELECT target FROM ({STOPPED}) s WHERE target >= $4 ORDER BY target) t CROSS JOIN LATERAL (
+             SELECT ordered, due, number, started, expires FROM ce_outbox
+             WHERE state = 0 AND target = t.target AND (ordered, due, number) >
+                 (t.target = $4 AND $5, CASE WHEN t.target = $4 THEN $6 ELSE -1 END, CASE WHEN t.target = $4 THEN $7 ELSE -1 END)
+             ORDER BY ordered, due, number LIMIT $8) o LIMIT $8"
+    );
+    let values: &[_] = &[
+        (&now as _, Type::INT8),
+        (&held_back as _, Type::TEXT_ARRAY),
+        (&overdue as _, Type::INT8),
+        (&reached.target as _, Type::TEXT),
+        (&reached.ordered as _, Type::BOOL),
+        (&reached.due as _, Type::INT8),
+        (&reached.number as _, Type::INT8),
+        (&limit(LOOKED_AT) as _, Type::INT8),
+    ];
+    let rows = client.query_typed(&select, values).await.map_err(failed)?;
+    let mut numbers = Vec::new();
+    for (place, row) in (1..).zip(&rows) {
+        if row.try_get(4).map_err(failed)? {
+            numbers.push(row.try_get(3).map_err(failed)?);
+        }
+        let is_enough = known.saturating_add(numbers.len()) >= most;
+        if is_enough || place == LOOKED_AT {
+            let target = row.try_get(0).map_err(failed)?;
+            let (ordered, due) = (row.try_get(1).map_err(failed)?, row.try_get(2).map_err(failed)?);
+            return Ok((numbers, Reached { target, ordered, due, number: row.try_get(3).map_err(failed)? }));
+        }
+    }
+    Ok((numbers, Reached::default()))
 }
 
 pub(super) async fn prune(

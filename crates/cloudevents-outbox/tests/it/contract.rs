@@ -54,6 +54,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     old_messages_are_deleted(open().await).await;
     overdue_messages_of_paused_targets_are_given_up(open().await).await;
     overdue_messages_that_a_sender_holds_back_are_given_up(open().await).await;
+    a_backlog_of_a_stopped_target_is_given_up_in_parts(open().await).await;
     no_message_is_claimed_twice_at_once(open().await).await;
     workers_share_a_store(open().await).await;
     check_inbox(open).await;
@@ -770,6 +771,23 @@ async fn overdue_messages_that_a_sender_holds_back_are_given_up(store: impl Stor
     store.enqueue((0..2).map(|id| message("other", id, at(40 * id))).collect()).await.unwrap();
     assert_eq!(store.give_up(held_back(), Some(MINUTE), at(61), 100).await.unwrap(), 1);
     assert_eq!(store.give_up(held_back(), Some(MINUTE), at(101), 100).await.unwrap(), 1);
+}
+
+/// A call looks at ten thousand messages.
+async fn a_backlog_of_a_stopped_target_is_given_up_in_parts(store: impl Store) {
+    let mut messages: Vec<_> = (0..10_000).map(|id| message("a", id, at(0))).collect();
+    let expiring = Outgoing::from(&event("expires")).expires_after(SECOND);
+    messages.push(Entry::new("a", expiring).in_order().encode(at(0)).unwrap());
+    store.enqueue(messages).await.unwrap();
+    let mut health = Health::default();
+    health.is_disabled = true;
+    store.set_health("a".into(), health).await.unwrap();
+    let give_up = async |now| store.give_up(Vec::new(), Some(MINUTE), now, 500).await.unwrap();
+    assert_eq!((give_up(at(0)).await, give_up(at(0)).await), (0, 0));
+    // From the first one on, and then those behind.
+    assert_eq!((give_up(at(2)).await, give_up(at(2)).await, give_up(at(2)).await), (0, 1, 0));
+    // What has been due since before the deadline does not wait for its turn.
+    assert_eq!((give_up(at(61)).await, give_up(at(61)).await), (500, 500));
 }
 
 async fn no_message_is_claimed_twice_at_once(store: impl Store + Clone) {

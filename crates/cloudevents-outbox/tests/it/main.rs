@@ -21,6 +21,7 @@ mod order;
 mod outages;
 mod pauses;
 mod postgres;
+mod postgres_scale;
 mod refusals;
 mod roundtrip;
 mod simulation;

@@ -39,7 +39,7 @@ const SCHEMA: &str = "CE_TEST_KILL_SCHEMA";
 static SCHEMAS: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether there is a server.
-fn there_is_one() -> bool {
+pub(crate) fn there_is_one() -> bool {
     let is_set = env::var(URL).is_ok();
     if !is_set {
         println!("SKIPPED: {URL} is not set; .ci/brokers/postgres starts a server and sets it");
@@ -47,20 +47,20 @@ fn there_is_one() -> bool {
     is_set
 }
 
-fn config(schema: &str) -> Config {
+pub(crate) fn config(schema: &str) -> Config {
     let mut config: Config = env::var(URL).unwrap().parse().unwrap();
     config.options(format!("-csearch_path={schema}")).application_name(schema);
     config
 }
 
-async fn client(schema: &str) -> Client {
+pub(crate) async fn client(schema: &str) -> Client {
     let (client, connection) = config(schema).connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
 /// A new schema.
-async fn schema() -> String {
+pub(crate) async fn schema() -> String {
     let name = format!("outbox_{}_{}", process::id(), SCHEMAS.fetch_add(1, Ordering::Relaxed));
     client("public").await.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
     name
