@@ -116,7 +116,9 @@ impl<S: Store> Outbox<S> {
     /// Several workers may run on one store, in several processes. A worker that crashes loses nothing: its messages are due again
     /// when their leases end. Messages that it had sent without recording the result are then sent again.
     ///
-    /// runs is temporary: see [`is_ready`](Self::is_ready). Needs a tokio runtime with its timer.
+    /// Returns an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if attempts, or recording their results, took longer
+    /// than [`OutboxOptions::drain`] at the end, and errors of the store that are not temporary. What an operator can repair while the
+    /// worker runs is temporary: see [`is_ready`](Self::is_ready). Needs a tokio runtime with its timer.
     pub fn run<R: Route>(
         &self,
         route: R,

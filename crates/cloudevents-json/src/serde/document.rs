@@ -47,8 +47,8 @@ impl Form for Document {
     }
 }
 
-/// Whether this is a serialiser of `serde_json` itself. All others write a raw value as a structure of its private name, and report success:
-/// those of other formats, and those that serde puts before one of `serde_json`, as for `flatten`.
+/// Whether this is a serialiser of `serde_json` itself. All others write a raw value as a structure of its private name, and report
+/// success: those of other formats, and those that serde puts before one of `serde_json`, as for `flatten`.
 fn takes_documents<S>() -> bool {
     // Only a name can be compared, because `S` may borrow. A name that changes makes text of documents, which is read as well.
     let name = type_name::<S>();

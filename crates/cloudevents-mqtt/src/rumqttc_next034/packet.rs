@@ -23,8 +23,8 @@ const PUBLISH: u8 = 0x30;
 pub(super) enum Packet {
     Welcome(Welcome),
     Publish(Arrived),
-    PubAck(u16, Option<MqttRefusal>),
-    PubRec(u16, Option<MqttRefusal>),
+    PubAck(u16, Taken),
+    PubRec(u16, Taken),
     PubRel(u16),
     PubComp(u16),
     /// The QoS that is granted, or why there is none: of the last filter, since each subscription has one.
@@ -32,6 +32,26 @@ pub(super) enum Packet {
     Pong,
     Goodbye(Error),
     Other,
+}
+
+/// What the broker says about a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    /// It has no subscriber, as far as the broker says that.
+    ByNone,
+    Refused(MqttRefusal),
+}
+
+impl Taken {
+    /// The reason code, from PUBACK or PUBREC.
+    fn new(code: u8, reason: Option<String>) -> Self {
+        match (MqttRefusal::new(code, reason), code) {
+            (Some(refusal), _) => Self::Refused(refusal),
+            (None, 0x10) => Self::ByNone,
+            (None, _) => Self::Yes,
+        }
+    }
 }
 
 /// An accepted connection, with the limits of the broker.
@@ -330,8 +350,8 @@ fn of_v3(packet: v4::Packet) -> Packet {
                 session_expiry: None,
             })
         }
-        v4::Packet::PubAck(ack) => Packet::PubAck(ack.pkid, None),
-        v4::Packet::PubRec(ack) => Packet::PubRec(ack.pkid, None),
+        v4::Packet::PubAck(ack) => Packet::PubAck(ack.pkid, Taken::Yes),
+        v4::Packet::PubRec(ack) => Packet::PubRec(ack.pkid, Taken::Yes),
         v4::Packet::PubRel(ack) => Packet::PubRel(ack.pkid),
         v4::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
         v4::Packet::SubAck(ack) => {
@@ -370,11 +390,11 @@ fn of_v5(packet: v5::Packet) -> Packet {
         }
         v5::Packet::PubAck(ack) => {
             let reason = ack.properties.and_then(|properties| properties.reason_string);
-            Packet::PubAck(ack.pkid, MqttRefusal::new(ack.reason as u8, reason))
+            Packet::PubAck(ack.pkid, Taken::new(ack.reason as u8, reason))
         }
         v5::Packet::PubRec(ack) => {
             let reason = ack.properties.and_then(|properties| properties.reason_string);
-            Packet::PubRec(ack.pkid, MqttRefusal::new(ack.reason as u8, reason))
+            Packet::PubRec(ack.pkid, Taken::new(ack.reason as u8, reason))
         }
         v5::Packet::PubRel(ack) => Packet::PubRel(ack.pkid),
         v5::Packet::PubComp(ack) => Packet::PubComp(ack.pkid),
@@ -521,7 +541,7 @@ mod tests {
         acknowledgement(&mut bytes, PUBACK, 258);
         bytes.extend_from_slice(&[0xd0, 0]);
         let packets = feed(&mut Reader::new(Version::V5, 1024), &bytes);
-        let [Packet::Publish(first), Packet::PubAck(258, None), Packet::Pong] = &packets[..] else {
+        let [Packet::Publish(first), Packet::PubAck(258, Taken::Yes), Packet::Pong] = &packets[..] else {
             panic!("{packets:?}");
         };
         assert_eq!(first.publish, publish(b"one", 3));

@@ -5,9 +5,8 @@ use super::{
     failure,
     options::{Qos, Target},
     outbox::Outbox,
-    packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, acknowledgement},
+    packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, Taken, acknowledgement},
     publish_packet::Prepared,
-    refusal::MqttRefusal,
     requests::{Request, Requests},
 };
 use crate::Version;
@@ -268,16 +267,15 @@ impl Publisher {
     }
 
     /// PUBACK, PUBCOMP, or the refusal of a message.
-    fn confirmed(&self, id: u16, refusal: Option<MqttRefusal>) {
-        let Some(number) = self.ids().release(id) else { return };
+    fn confirmed(&self, id: u16, taken: Taken) {
+        let Some((number, has_none)) = self.ids().release(id) else { return };
         self.free.add_permits(1);
-        self.confirms.resolve(
-            number,
-            match refusal {
-                None => Ok(Receipt::new()),
-                Some(refusal) => Err(refusal.into_error()),
-            },
-        );
+        let receipt = match taken {
+            Taken::Refused(refusal) => Err(refusal.into_error()),
+            Taken::Yes if !has_none => Ok(Receipt::new()),
+            Taken::Yes | Taken::ByNone => Ok(Receipt::new().with_subscribers(false)),
+        };
+        self.confirms.resolve(number, receipt);
         self.freed.notify_waiters();
     }
 }
@@ -294,10 +292,15 @@ impl Side for Sending<'_> {
     fn take(&mut self, packet: Packet) -> Result<(), Error> {
         let link = self.0;
         match packet {
-            Packet::PubAck(id, refusal) => link.confirmed(id, refusal),
-            Packet::PubRec(id, Some(refusal)) => link.confirmed(id, Some(refusal)),
-            Packet::PubRec(id, None) => link.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),
-            Packet::PubComp(id) => link.confirmed(id, None),
+            Packet::PubAck(id, taken) => link.confirmed(id, taken),
+            Packet::PubRec(id, refused @ Taken::Refused(_)) => link.confirmed(id, refused),
+            Packet::PubRec(id, taken) => {
+                if taken == Taken::ByNone {
+                    link.ids().has_none(id);
+                }
+                link.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id));
+            }
+            Packet::PubComp(id) => link.confirmed(id, Taken::Yes),
             Packet::PubRel(id) => link.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
             Packet::Publish(reply) => {
                 self.acknowledge(&reply);
@@ -323,8 +326,9 @@ impl Sending<'_> {
 
 /// Packet identifiers, from 1.
 struct Ids {
-    /// The number of the message that has this identifier, at the place of the identifier minus one.
-    slots: Vec<Option<u64>>,
+    /// The number of the message that has this identifier, at the place of the identifier minus one, and whether PUBREC said that it has no
+    /// subscriber.
+    slots: Vec<Option<(u64, bool)>>,
     used: usize,
     /// Where to look for a free one first.
     next: usize,
@@ -349,14 +353,22 @@ impl Ids {
 
     fn take(&mut self, id: u16, number: u64) {
         if let Some(slot) = usize::from(id).checked_sub(1).and_then(|place| self.slots.get_mut(place)) {
-            *slot = Some(number);
+            *slot = Some((number, false));
             self.used = self.used.saturating_add(1);
             self.next = if usize::from(id) < self.slots.len() { usize::from(id) } else { 0 };
         }
     }
 
-    /// Frees an identifier, and returns the number of its message.
-    fn release(&mut self, id: u16) -> Option<u64> {
+    /// The message with this identifier has no subscriber.
+    fn has_none(&mut self, id: u16) {
+        let slot = usize::from(id).checked_sub(1).and_then(|place| self.slots.get_mut(place));
+        if let Some(Some((_, has_none))) = slot {
+            *has_none = true;
+        }
+    }
+
+    /// Frees an identifier, and returns the number of its message, and whether it has no subscriber.
+    fn release(&mut self, id: u16) -> Option<(u64, bool)> {
         let number = self.slots.get_mut(usize::from(id).checked_sub(1)?)?.take()?;
         self.used = self.used.saturating_sub(1);
         Some(number)
@@ -380,10 +392,11 @@ mod tests {
         assert_eq!([(); 4].map(|()| take(&mut ids)), [Some(1), Some(2), Some(3), None]);
         assert_eq!(
             (ids.release(2), ids.release(2), ids.release(0), ids.release(9)),
-            (Some(2), None, None, None)
+            (Some((2, false)), None, None, None)
         );
         assert_eq!(take(&mut ids), Some(2));
-        ids.release(1);
+        ids.has_none(1);
+        assert_eq!(ids.release(1), Some((1, true)));
         ids.release(3);
         assert_eq!(take(&mut ids), Some(3)); // not the one that was used last
         assert_eq!(take(&mut ids), Some(1));

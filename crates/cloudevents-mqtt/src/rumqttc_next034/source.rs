@@ -6,7 +6,7 @@ use super::{
     failure,
     options::Qos,
     outbox::Outbox,
-    packet::{Arrived, PUBCOMP, PUBREL, Packet, acknowledgement},
+    packet::{Arrived, PUBCOMP, PUBREL, Packet, Taken, acknowledgement},
     received::received,
     topic::matches,
 };
@@ -246,7 +246,9 @@ impl Side for Receiving<'_> {
                 granted(self.inbox.partition.topic(), self.inbox.qos, code)?;
             }
             Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
-            Packet::PubRec(id, None) => self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),
+            Packet::PubRec(id, Taken::Yes | Taken::ByNone) => {
+                self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id))
+            }
             _ => {}
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::{options::Target, received::ReceivedMessage, sender::NatsSender};
 use cloudevents_core::Error;
 use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint,
-    binding::{Rejecting, Transmit, queue::QueueOptions, rejecting},
+    binding::{Rejecting, Transmit, place_checked, queue::QueueOptions, rejecting},
 };
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
@@ -33,7 +33,9 @@ pub(super) async fn decided(
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),
         Rejecting::To(subject) => {
-            queue.with_sink(DeadLetterSubject(NatsSender::to_subject(target.at(subject)).await?))
+            let sender = NatsSender::to_subject(target.at(subject)).await?;
+            place_checked(subject, sender.check().await)?;
+            queue.with_sink(DeadLetterSubject(sender))
         }
     })
 }

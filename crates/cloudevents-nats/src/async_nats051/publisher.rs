@@ -10,7 +10,11 @@ use super::{
 use async_nats::{
     HeaderMap, Request, Subject,
     client::traits::Publisher as _,
-    jetstream::{self, context::PublishAckFuture, message::PublishMessage},
+    jetstream::{
+        self,
+        context::{GetStreamByNameErrorKind, PublishAckFuture},
+        message::PublishMessage,
+    },
     message::OutboundMessage,
 };
 use bytes::Bytes;
@@ -28,6 +32,9 @@ use tokio::{task::JoinHandle, time::timeout};
 
 /// How long the client waits for an answer: longer than a message may take. What is answered too late is counted until it is.
 const ANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the server may take to find the stream of a subject.
+const CHECKED: Duration = Duration::from_secs(5);
 
 /// So many messages may be late whatever the bounds are, as for all protocols.
 const LATE: usize = 1024;
@@ -131,6 +138,18 @@ impl Publisher {
                 let acked = taken.map_err(|_| failure::unconfirmed())?.map_err(failure::acked)?;
                 Ok(Sent::Acked(answer(acked, self.connected.notes.clone(), subject, mark)))
             }
+        }
+    }
+
+    /// Whether a stream has this subject. An error of kind [`Refused`](ErrorKind::Refused) if none does; others say that this did not show.
+    pub(super) async fn check(&self, target: &Target, subject: &Subject) -> Result<(), Error> {
+        let context = target.context(self.connected.client.clone(), CHECKED, 1);
+        match context.stream_by_subject(subject.as_str()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => {
+                Err(failure::refused("no stream has this subject"))
+            }
+            Err(error) => Err(failure::disconnected(error)),
         }
     }
 

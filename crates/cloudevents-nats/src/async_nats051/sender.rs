@@ -391,6 +391,16 @@ impl Transmit for NatsSender {
         Ok(decoded.value)
     }
 
+    async fn check(&self) -> Result<(), Error> {
+        match &self.subject {
+            Template::Fixed(subject) if self.target.jetstream => {
+                let (_, link) = self.links.get().await?;
+                link.check(&self.target, subject).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn connectivity(&self) -> Connectivity {
         self.links.connectivity()
     }

@@ -211,6 +211,12 @@ impl Publisher {
         Ok(())
     }
 
+    /// Checks that a queue exists.
+    pub(super) async fn finds(&self, queue: &ShortString) -> Result<(), Error> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        declare_with(&self.connected, queue, options, FieldTable::default()).await
+    }
+
     /// Declares a queue, unless it was declared lately.
     pub(super) async fn declare(&self, queue: &ShortString, arguments: FieldTable) -> Result<(), Error> {
         let declared = lock(&self.names).get(&(Kind::Queue, queue.clone())).copied();
@@ -301,8 +307,17 @@ pub(super) async fn declare(
     queue: &ShortString,
     arguments: FieldTable,
 ) -> Result<(), Error> {
-    let channel = connected.channel().await?;
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    declare_with(connected, queue, options, arguments).await
+}
+
+async fn declare_with(
+    connected: &Connected,
+    queue: &ShortString,
+    options: QueueDeclareOptions,
+    arguments: FieldTable,
+) -> Result<(), Error> {
+    let channel = connected.channel().await?;
     let declared = channel.queue_declare(queue.clone(), options, arguments).await;
     if declared.is_ok() {
         let _ = timeout(FAREWELL, channel.close(200, fixed("OK"))).await;

@@ -349,6 +349,16 @@ impl RabbitSender {
     async fn check(&self, link: &Arc<Publisher>, exchange: &ShortString) -> Result<(), Error> {
         if link.knows(exchange) { Ok(()) } else { link.check(exchange).await }
     }
+
+    /// Whether what this destination names exists: an exchange, or else a queue. Whether an exchange has a queue for a message only shows
+    /// when it is sent.
+    pub(super) async fn exists(&self, destination: &Destination) -> Result<(), Error> {
+        let (_, link) = self.links.get().await?;
+        match destination.exchange.as_str() {
+            "" => link.finds(&destination.routing_key).await,
+            _ => self.check(&link, &destination.exchange).await,
+        }
+    }
 }
 
 impl Transmit for RabbitSender {
@@ -366,6 +376,10 @@ impl Transmit for RabbitSender {
         let size = outgoing.size();
         drop(outgoing);
         self.send_within(publish, size).await
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        if self.routing_key.is_some() { Ok(()) } else { self.exists(&self.destination).await }
     }
 
     fn connectivity(&self) -> Connectivity {

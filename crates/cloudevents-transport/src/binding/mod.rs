@@ -29,7 +29,7 @@ pub use crate::{
     endpoint::{
         certificates::CertificateFiles,
         normal_path, percent_decoded,
-        rejected::{Rejecting, rejecting},
+        rejected::{Rejecting, place_checked, rejecting},
     },
     in_flight::Permit,
     observing::connectivity::Reporter,

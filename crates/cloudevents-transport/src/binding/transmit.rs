@@ -53,6 +53,13 @@ pub trait Transmit: Send + Sync + 'static {
         async { Err(Error::new(ErrorKind::Unsupported).with_detail("the protocol has no replies")) }
     }
 
+    /// Whether the sender's own address takes messages, as far as that shows without sending one. An error of kind
+    /// [`Refused`](ErrorKind::Refused) says that it does not exist, and names it. The default, for protocols where that does not show, is a
+    /// success, as it is where this user may not find out.
+    fn check(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
     /// The state of the connection. The default is for protocols without a connection that outlives a
     /// message.
     fn connectivity(&self) -> Connectivity {
@@ -76,6 +83,7 @@ pub(crate) trait DynTransmit: Send + Sync {
     fn lost_headers(&self, outgoing: &Outgoing) -> Vec<(usize, &'static str)>;
     fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>>;
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>>;
+    fn check(&self) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn refuses_message(&self, error: &Error) -> Option<bool>;
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;
@@ -92,6 +100,10 @@ impl<T: Transmit> DynTransmit for T {
 
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>> {
         Box::pin(Transmit::request(self, outgoing, limit))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(Transmit::check(self))
     }
 
     fn connectivity(&self) -> Connectivity {

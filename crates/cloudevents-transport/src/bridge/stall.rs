@@ -22,8 +22,8 @@ pub enum Stall {
     /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. With why the last
     /// attempt failed; without, none has ended.
     Attempts(Option<Error>),
-    /// The dead-letter place is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason if that
-    /// is known.
+    /// The dead-letter place is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason if
+    /// that is known.
     DeadLetters(Option<Error>),
     /// There is no room: what was received waits for another attempt, or no attempt ends.
     Room,

@@ -77,6 +77,29 @@ pub fn rejecting<'e>(
     }
 }
 
+/// What a [check](crate::binding::Transmit::check) of a dead-letter place means for opening its receiver. That it is missing, or forbidden,
+/// is an error of kind [`Refused`](ErrorKind::Refused), which names it: no letter would be stored, and the receiver would stop at its
+/// bounds. Any other error may pass until there is a letter, and so is none.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+/// use cloudevents_transport::binding::place_checked;
+///
+/// let missing = place_checked("rejected", Err(Error::new(ErrorKind::Refused).with_detail("no such queue"))).unwrap_err();
+/// assert_eq!(missing.detail(), "the dead-letter place `rejected` takes nothing: no such queue");
+/// assert!(place_checked("rejected", Err(Error::new(ErrorKind::Timeout))).is_ok());
+/// ```
+pub fn place_checked(place: &str, checked: Result<(), Error>) -> Result<(), Error> {
+    match checked {
+        Err(error) if error.kind() == ErrorKind::Refused => {
+            let detail = format!("the dead-letter place `{place}` takes nothing: {}", error.detail());
+            let missing = Error::new(ErrorKind::Refused).with_detail(detail).with_source(error);
+            Err(missing.with_help("create it, or name another place"))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,8 +50,8 @@ impl LetterBox {
         let _ = self.0.listener.set(listener);
     }
 
-    /// Why the place takes nothing: why it has refused the last letter, or that it has not answered for a minute. `None` if it takes letters,
-    /// as far as known.
+    /// Why the place takes nothing: why it has refused the last letter, or that it has not answered for a minute. `None` if it takes
+    /// letters, as far as known.
     pub(crate) fn refuses(&self, waits: bool) -> Option<Option<Error>> {
         if !waits {
             return None;

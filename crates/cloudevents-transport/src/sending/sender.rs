@@ -257,7 +257,7 @@ impl Sender {
         async move {
             let counters = &self.state.counters;
             let after = self.intercept(&mut outgoing);
-            let replied = match self.check(&mut outgoing) {
+            let replied = match self.fits(&mut outgoing) {
                 Ok(()) => {
                     counters.enqueued();
                     let mut unknown = Unknown(Some(counters));
@@ -356,6 +356,15 @@ impl Sender {
         self.transmit.connectivity()
     }
 
+    /// Whether the address takes messages, as far as that shows without sending one: a queue of RabbitMQ, or a stream of JetStream with the
+    /// subject, exists. For a place that is needed later, such as one for dead letters.
+    ///
+    /// An error of kind [`Refused`](ErrorKind::Refused) names what is missing. Where the protocol does not show it, or this user may not
+    /// find out, it is a success. AMQP 1.0 shows it when the sender is opened.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.transmit.check().await
+    }
+
     /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
     /// messages may. Then a [`Bridge`](crate::Bridge) makes it a dead letter; all other messages it tries again.
     ///
@@ -404,7 +413,7 @@ impl Sender {
     async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;
         let after = self.intercept(&mut outgoing);
-        let begun = match self.check(&mut outgoing) {
+        let begun = match self.fits(&mut outgoing) {
             Ok(()) => match within(limit, self.transmit.enqueue(outgoing)).await {
                 Some(begun) => begun,
                 None => Err(self.no_room(limit)),
@@ -434,7 +443,7 @@ impl Sender {
     /// Checks that the sender is open, and that the protocol carries all parts of the message; what the policy allows to lose is taken off.
     /// The check is here for all bindings and also covers properties added later, because a binding that does not know a property does not
     /// declare it.
-    fn check(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
+    fn fits(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
         if self.state.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }

@@ -17,6 +17,7 @@ use cloudevents_kit::{
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal,
         ReceiverOptions, Settles, UnreadablePolicy,
+        binding::place_checked,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -103,6 +104,7 @@ pub(super) async fn open(
             )
             .help("name another place; `--losses log` accepts this"));
         }
+        place_checked(&connect::shown(url), letters.check().await).map_err(connect::failed)?;
         if !letters.capabilities().carries.contains(Carries::AS_RECEIVED) {
             let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again; \
                          over HTTP they are refused";
