@@ -31,7 +31,7 @@ fn cases() -> Vec<(&'static str, Headers, &'static [&'static str])> {
         ("a name beyond ASCII", one("x-größe", b"1"), &["kafka", "amqp", "rabbitmq", "mqtt"]),
         ("a name with NUL", one("x-\0", b"1"), &["amqp", "rabbitmq"]),
         ("no name", one("", b"1"), &["kafka", "amqp", "rabbitmq", "mqtt"]),
-        ("a long name", one(&"n".repeat(256), b"1"), &["http", "kafka", "amqp", "nats", "mqtt"]),
+        ("a long name", one(&"X".repeat(256), b"1"), &["http", "kafka", "amqp", "nats", "mqtt"]),
         ("a long value", one("x-long", &[b'v'; 70_000]), &["http", "kafka", "amqp", "rabbitmq", "nats"]),
         (
             "a name like that of an attribute",

@@ -25,8 +25,8 @@ pub(super) fn lost(name: &str, value: &[u8]) -> Option<&'static str> {
     if !is_foreign(name) {
         return Some("it would steer the server of NATS");
     }
-    if name.parse::<HeaderName>().is_err() {
-        return Some("a name of NATS is visible ASCII without a colon");
+    if name.is_empty() || name.parse::<HeaderName>().is_err() {
+        return Some("a name of NATS is one or more visible characters of ASCII without a colon");
     }
     let is_value = |text: &str| text.parse::<HeaderValue>().is_ok();
     let is_carried = std::str::from_utf8(value).is_ok_and(is_value);
