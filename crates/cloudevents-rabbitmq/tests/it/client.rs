@@ -240,7 +240,7 @@ async fn a_table_among_the_headers_is_lost_by_the_policy() {
     let arrived = next(&mut receiver_from(&broker, "others").await).await;
     let names: Vec<_> = arrived.headers().iter().map(|(name, _)| (*name).to_owned()).collect();
     let foreign: Vec<_> = names.iter().map(String::as_str).filter(|name| !name.starts_with("ce-")).collect();
-    assert_eq!((id(&arrived).as_str(), foreign), ("1", vec!["bridge-hops", "x-number"]));
+    assert_eq!((id(&arrived).as_str(), foreign), ("1", vec!["bridge-hops", "x-number", "x-publication"]));
     within(arrived.accept()).await.unwrap();
     stop.stop();
     bridge.await.unwrap().unwrap();
