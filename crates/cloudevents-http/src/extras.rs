@@ -146,7 +146,7 @@ impl MessageHeaders {
 fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| "a name of HTTP is one or more letters, digits and some signs of ASCII")?;
-    if name::kind(&plain(name.as_str())) == name::Kind::Attribute || name == CONTENT_TYPE {
+    if name::kind(name.as_str()) == name::Kind::Attribute || name == CONTENT_TYPE {
         return Err("over HTTP it would be an attribute of the event");
     }
     match HeaderValue::from_bytes(value) {

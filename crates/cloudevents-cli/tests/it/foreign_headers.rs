@@ -113,6 +113,10 @@ async fn a_header_that_a_target_cannot_carry_follows_the_policy() {
         let (target, sender) = (at.name, at.sender.clone());
         let mut arrived = arriving(at.receiver);
         for (number, (what, headers, carried)) in cases().into_iter().enumerate() {
+            // Over HTTP, it is one of the exchange, which is left out: a server may take it for an attribute.
+            if target == "http" && what == "an attribute over Kafka" {
+                continue;
+            }
             let is_carried = carried.contains(&target);
             for losses in [LossPolicy::Refuse, LossPolicy::Log, LossPolicy::Allow] {
                 let id = format!("{number}-{losses:?}");
