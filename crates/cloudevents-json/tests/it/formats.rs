@@ -198,7 +198,7 @@ fn fields_come_back_in_every_format() {
     assert!(refused(formats(&In { of: AsTyped(event()) })).is_empty());
 }
 
-/// Its members would stand among the others, where its extensions could not be told apart from them.
+/// Its members would stand among the others, which could be taken for its extensions.
 #[test]
 fn a_document_is_not_flattened() {
     let flat = formats(&Flat { number: 7, event: AsJson(event()) });
