@@ -1011,7 +1011,7 @@ def flags(one):
         found.add("producer-rule")
     if reads and one["expect"] and is_refusal(one["expect"][0]) and has_a_mapping_of_its_own(source):
         found.add("producer-rule")
-    if reads and any(is_refusal(outcome) for outcome in one["expect"]) and payload_extends_json(source):
+    if op == "decode" and any(is_refusal(outcome) for outcome in one["expect"]) and payload_extends_json(source):
         found.add("producer-rule")
     if HOSTILE.search(one["id"]) and refused(one):
         found.add("hostile")
