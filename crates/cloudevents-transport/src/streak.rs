@@ -105,7 +105,7 @@ mod tests {
         let streak = Streak::default();
         for _ in 0..2 {
             for _ in 0..60 {
-                assert_eq!(streak.is_long(true), None);
+                assert!(streak.is_long(true).is_none());
                 streak.begin(None).failed(&error());
                 advance(SECOND).await;
             }
@@ -124,18 +124,18 @@ mod tests {
         let streak = Streak::default();
         drop(streak.begin(None));
         advance(LONG).await;
-        assert_eq!(streak.is_long(true), None);
+        assert!(streak.is_long(true).is_none());
         let hangs = streak.begin(None);
         advance(LONG).await;
-        assert_eq!(streak.is_long(true), Some(None));
-        assert_eq!(streak.is_long(false), None); // it was lost with its connection
+        assert!(matches!(streak.is_long(true), Some(None)));
+        assert!(streak.is_long(false).is_none()); // it was lost with its connection
         // Another one succeeds, and this one still hangs.
         streak.begin(None).succeeded();
-        assert_eq!(streak.is_long(true), None);
+        assert!(streak.is_long(true).is_none());
         advance(LONG).await;
-        assert_eq!(streak.is_long(true), Some(None));
+        assert!(matches!(streak.is_long(true), Some(None)));
         drop(hangs);
-        assert_eq!(streak.is_long(true), None);
+        assert!(streak.is_long(true).is_none());
     }
 
     /// A request each hour that fails tells nothing about the next one; a message that waited here for that hour does.
@@ -144,7 +144,7 @@ mod tests {
         let streak = Streak::default();
         streak.begin(None).failed(&error());
         advance(60 * LONG).await;
-        assert_eq!(streak.is_long(false), None);
+        assert!(streak.is_long(false).is_none());
         let again = streak.begin(Some(61 * LONG));
         assert!(streak.is_long(true).is_some());
         drop(again);
