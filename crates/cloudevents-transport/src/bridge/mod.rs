@@ -214,8 +214,13 @@ impl Bridge {
                             // Formats, filters and the like may be the program's.
                             let passed = AssertUnwindSafe(passage.pass(&delivery)).catch_unwind().await;
                             let done = passed.unwrap_or_else(|_| Done::Failed(panicked()));
-                            if !matches!(done, Done::Failed(_) | Done::Held(Fate::Left) | Done::PassedOver)
-                                && let Some(place) = place
+                            if !matches!(
+                                done,
+                                Done::Failed(_)
+                                    | Done::Unstored(..)
+                                    | Done::Held(Fate::Left)
+                                    | Done::PassedOver
+                            ) && let Some(place) = place
                             {
                                 place.forget();
                                 passage.concluded(most);
