@@ -46,12 +46,13 @@ pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), 
             message.message_annotations.get_or_insert_with(|| MessageAnnotations::builder().build());
         annotations.insert(OwnedKey::from(Symbol::from(PARTITION_KEY)), Value::String(key.to_owned()));
     }
+    if let Some((index, reason)) = lost_headers(outgoing).first() {
+        let name = outgoing.headers().nth(*index).map_or("", |(name, _)| name);
+        return Err(header_not_carried(name, reason));
+    }
     for (name, value) in outgoing.headers() {
+        // It replaces the one of a message that is sent on as it was received: a bridge counts so.
         let properties = message.application_properties.get_or_insert_default();
-        let is_there = properties.0.contains_key(name);
-        if let Some(reason) = lost(name).or(is_there.then_some(TWICE)) {
-            return Err(header_not_carried(name, reason));
-        }
         properties.0.insert(name.to_owned(), text_or_binary(value));
     }
     if outgoing.expiry().is_some() || outgoing.priority_level().is_some() {

@@ -201,7 +201,13 @@ fn a_bridge_to_a_full_disk_leaves_whole_events() {
 fn what_is_lost_as_a_bridge_to_a_full_disk_ends_is_reported() {
     let path = file("out.jsonl", "");
     let from = format!("ws://127.0.0.1:{}/events", cloudevents_testkit::ports::free());
-    let bridge = Bridge::run(with_little_room(&["bridge", &format!("{from}?reject=drop"), &url(&path)]));
+    let bridge = Bridge::run(with_little_room(&[
+        "bridge",
+        "--order",
+        "none",
+        &format!("{from}?reject=drop"),
+        &url(&path),
+    ]));
     let events: Vec<_> = (0..20).map(event).collect();
     assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
     // All of them have been received.

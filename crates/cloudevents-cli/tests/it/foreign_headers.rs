@@ -180,7 +180,7 @@ async fn a_valid_event_is_no_dead_letter_where_losses_are_allowed() {
                 let mut arrived = arriving(to.receiver);
                 let fate = timeout(Duration::from_secs(60), fates.recv()).await.unwrap().unwrap();
                 match (losses, &fate) {
-                    (LossPolicy::Refuse, Fate::Refused(error)) => {
+                    (LossPolicy::Refuse, Fate::Refused(error) | Fate::DeadLetter(error)) => {
                         assert_eq!(error.kind(), ErrorKind::Inexact, "{pair}: {error}");
                         assert!(error.to_string().contains("`x-bin`"), "{pair}: {error}");
                         assert!(!error.to_string().contains("x-kept"), "{pair}: {error}");

@@ -271,7 +271,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     let listed: String = declined.map(|case| format!("{}  # no such API\n", case.id)).collect();
     let some = some(&listed.parse().unwrap());
     let badge: Value = serde_json::from_str(&badge(&some)).unwrap();
-    assert_eq!((some.is_success(), badge["color"].as_str()), (true, Some("yellow")), "{badge}");
+    assert_eq!((some.is_success(), badge["color"].as_str()), (true, Some("yellow")), "{badge}\n{some}");
     // Few of what there is passed, and what a client cannot carry shows, too.
     assert!(some.score.passed < some.score.all / 4 && some.score.inexpressible > 100, "{badge}");
     assert!(badge.to_string().contains("that its API cannot be given"), "{badge}");

@@ -596,6 +596,7 @@ async fn dead_letters_go_to_a_topic() {
 async fn a_dead_letter_does_not_expire_with_its_message() {
     let broker = Broker::start().unwrap();
     let url = format!("{}?client=c&dead-letter=rejected", broker.url("t"));
+    let _reader = receiver_from(&broker, "rejected", "reader").await;
     let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
     let sender = sender(&format!("{}?expiry=1h", broker.url("t")), Default::default()).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();

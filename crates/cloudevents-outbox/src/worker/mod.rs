@@ -1,5 +1,6 @@
 //! Workers: they claim messages, send them and settle them.
 
+mod busy;
 mod calls;
 mod clock;
 mod flight;
@@ -18,13 +19,14 @@ use crate::{
     Claim, Claimed, Health, Route, Settlement, Step, Store, Ticket,
     store::{IN_ORDER, fits, most_refused},
 };
+use busy::{Busy, FIRST};
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::binding::{OwnWait, later};
 use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -59,10 +61,6 @@ struct Worker<S, R> {
     fatal: Option<Error>,
 }
 
-/// The most messages of a target at a time, before one was delivered. Each delivery adds one, so that a target that hangs from the
-/// beginning takes few places.
-const FIRST: usize = 4;
-
 /// The places that targets hold together which have delivered nothing yet: an eighth of all, and a few. Beyond that, each of them has one.
 const UNPROVEN: usize = 8;
 const FEW: usize = 16;
@@ -81,76 +79,6 @@ struct Held {
     ordered: bool,
     /// When the lease ends, as far as this worker knows.
     until: SystemTime,
-}
-
-/// A target with leased messages, or that had some.
-struct Busy {
-    held: usize,
-    /// How many of those are in order, and whether more of them may be due: they can be claimed when these are settled.
-    in_line: usize,
-    has_more: bool,
-    /// How many messages may be held.
-    window: usize,
-    health: Health,
-    /// Until when the sender does not send by itself, whatever becomes of the clock. The store does not know: other workers may send.
-    held_back_until: Option<Instant>,
-    /// Whether a message in order is under way.
-    in_order: bool,
-    /// The messages in order behind it.
-    behind: VecDeque<Flight>,
-    /// The messages in order before it, which were refused. If the next one is accepted, that was their own fault.
-    refused: Vec<(Settlement, Error)>,
-    /// Whether one has waited for its sender to show that.
-    has_waited: bool,
-    /// The place where those were refused. What another place accepts says nothing about them.
-    refused_at: Option<Box<str>>,
-    /// Until when one that is refused is followed by the next one, whose attempt then ends before the lease, with which the store also
-    /// keeps the target for them.
-    refused_until: Option<SystemTime>,
-    /// How many may be refused in a row: more after each pause of the target, and after each attempt of the first one. What another place
-    /// accepts ends a pause, and says nothing about this row.
-    row: usize,
-}
-
-impl Busy {
-    fn new() -> Self {
-        let (behind, refused) = (VecDeque::new(), Vec::new());
-        Self {
-            held: 0,
-            in_line: 0,
-            has_more: false,
-            window: FIRST,
-            health: Health::default(),
-            held_back_until: None,
-            in_order: false,
-            behind,
-            refused,
-            has_waited: false,
-            refused_at: None,
-            refused_until: None,
-            row: IN_ORDER,
-        }
-    }
-
-    /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows),
-    /// or the sender holds back.
-    fn is_resting(&self, now: SystemTime) -> bool {
-        (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back()
-    }
-
-    /// Whether it has delivered something since it last failed.
-    fn is_proven(&self) -> bool {
-        self.window > FIRST
-    }
-
-    fn is_held_back(&self) -> bool {
-        self.held_back_until.is_some_and(|until| until > Instant::now())
-    }
-
-    /// Whether it is held back, or was when it was last tried.
-    fn was_held_back(&self) -> bool {
-        self.held_back_until.is_some_and(|until| later(until, LONGEST_HOLD) > Instant::now())
-    }
 }
 
 pub(crate) async fn run<S: Store, R: Route>(

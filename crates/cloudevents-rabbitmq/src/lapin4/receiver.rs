@@ -14,7 +14,6 @@ use cloudevents_transport::{
     binding::{
         Rejecting,
         connect::Reconnect,
-        place_checked,
         queue::{QueueOptions, QueueReceiver, Room},
         rejecting,
     },
@@ -246,9 +245,6 @@ impl RabbitReceiver {
         let publisher =
             RabbitSender::for_received(target.clone(), in_flight, letters.clone().zip(declare)).await?;
         let publisher = Arc::new(publisher);
-        if let Some(letters) = &letters {
-            place_checked(&letters.to_string(), publisher.exists(letters).await)?;
-        }
         let rejected = match (to, letters) {
             (Rejecting::ToBroker, _) => rejected.rejecting_to_broker(),
             (Rejecting::Dropped, _) => rejected.dropping_rejected(),

@@ -78,6 +78,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("notes", "what the client reports beside its results"),
             ("position", "how far a receiver is, should its consumer be gone"),
             ("pull", "messages of JetStream are requested"),
+            ("pull_simulation", "the answers of a server to requests, in any order"),
             ("subscription", "core NATS has no consumer"),
             ("tag", "the subject that settles a delivery says much about it"),
             ("template", "a subject may be made from attributes"),

@@ -34,7 +34,7 @@ pub use crate::{
     in_flight::Permit,
     observing::connectivity::Reporter,
     outcome::Resolver,
-    sending::sender::header_not_carried,
+    sending::lost::header_not_carried,
 };
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};

@@ -5,6 +5,7 @@ use super::{
     activity::Seen,
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Source, Task},
+    name::Name,
     pace::Pace,
     window::{Window, is_time_limit},
 };
@@ -16,11 +17,10 @@ use crate::{
         MESSAGES,
         interceptor::{around, tell},
     },
-    panics::caught,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
     time::{Instant, sleep_until},
@@ -571,31 +571,6 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.activity.set(Seen::default());
-    }
-}
-
-/// Names a message in the log: its event, and its place.
-struct Name<'a> {
-    received: &'a Received,
-    decoding: &'a DecodeOptions,
-}
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A format may be the program's.
-        let attribute = |name| {
-            caught(|| self.received.message().ok()?.attribute(name, self.decoding).ok()?).ok().flatten()
-        };
-        match (attribute("id"), attribute("source")) {
-            (Some(id), Some(source)) => write!(f, "{} of {}", id.escape_debug(), source.escape_debug())?,
-            _ => f.write_str("a message without an event")?,
-        }
-        match (self.received.partition(), self.received.topic()) {
-            (Some(partition), _) => write!(f, " in {partition}")?,
-            (None, Some(topic)) => write!(f, " in {}", topic.escape_debug())?,
-            (None, None) => {}
-        }
-        self.received.offset().map_or(Ok(()), |offset| write!(f, " at {offset}"))
     }
 }
 

@@ -5,6 +5,7 @@ mod engine;
 mod giving_up;
 mod guarded;
 mod lanes;
+mod name;
 mod order;
 mod pace;
 pub(crate) mod retry;

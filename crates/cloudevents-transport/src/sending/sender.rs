@@ -6,6 +6,7 @@ use crate::{
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
     observing::interceptor::tell,
+    sending::lost::{LEAVE_OUT, what_is_lost},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
 use std::{
@@ -524,44 +525,6 @@ impl Sender {
             None => timeout.with_detail(format!("there was no room for the message within {limit:?}")),
         }
     }
-}
-
-/// How many headers are named at most.
-const NAMED: usize = 8;
-
-/// Names the parts and the headers that are lost, each header with the reason.
-fn what_is_lost(outgoing: &Outgoing, lost: Carries, headers: &[(usize, &'static str)]) -> String {
-    let parts = lost.without(Carries::HEADERS);
-    let parts = (!parts.is_empty()).then(|| format!("the protocol does not carry: {parts}"));
-    let named = |(index, reason): &(usize, &'static str)| {
-        let (name, _) = outgoing.headers().nth(*index)?;
-        Some(not_carried(name, reason))
-    };
-    let without_bytes = outgoing.headers_without_bytes();
-    let more = headers.len().saturating_add(without_bytes.len()).saturating_sub(NAMED);
-    let headers = headers.iter().filter_map(named);
-    let without_bytes =
-        without_bytes.iter().map(|(name, what)| not_carried(name, &format!("its value is {what}")));
-    let headers = headers.chain(without_bytes).take(NAMED);
-    let more = (more > 0).then(|| format!("{more} more headers are not carried"));
-    parts.into_iter().chain(headers).chain(more).collect::<Vec<_>>().join("; ")
-}
-
-/// The error of a binding that is given a header which it does not carry, where no [`Sender`] has applied its policy before: in a reply,
-/// for example. It is of kind [`Inexact`](ErrorKind::Inexact). `reason` is one of
-/// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
-#[cold]
-pub fn header_not_carried(header: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::Inexact).with_detail(not_carried(header, reason)).with_help(LEAVE_OUT)
-}
-
-const LEAVE_OUT: &str = "leave it out, or allow losses in the options of the sender";
-
-fn not_carried(header: &str, reason: &str) -> String {
-    // A name may be as long as a message.
-    let shown: String = header.chars().take(64).collect();
-    let rest = if shown.len() < header.len() { "…" } else { "" };
-    format!("the header `{}{rest}` is not carried: {reason}", shown.escape_debug())
 }
 
 async fn note(index: usize, outcome: Outcome<Receipt>, failed: &mut Vec<(usize, Error)>) {

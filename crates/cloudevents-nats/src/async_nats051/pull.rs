@@ -5,6 +5,7 @@
 //! an earlier one, which may come late, changes nothing.
 
 #[cfg(test)]
+#[path = "pull_simulation.rs"]
 mod simulation;
 
 use super::{connection::Connected, failure};

@@ -1,0 +1,30 @@
+//! How a message is named in the log.
+
+use crate::{Received, panics::caught};
+use cloudevents_core::DecodeOptions;
+use std::fmt;
+
+/// Names a message in the log: its event, and its place.
+pub(super) struct Name<'a> {
+    pub(super) received: &'a Received,
+    pub(super) decoding: &'a DecodeOptions,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A format may be the program's.
+        let attribute = |name| {
+            caught(|| self.received.message().ok()?.attribute(name, self.decoding).ok()?).ok().flatten()
+        };
+        match (attribute("id"), attribute("source")) {
+            (Some(id), Some(source)) => write!(f, "{} of {}", id.escape_debug(), source.escape_debug())?,
+            _ => f.write_str("a message without an event")?,
+        }
+        match (self.received.partition(), self.received.topic()) {
+            (Some(partition), _) => write!(f, " in {partition}")?,
+            (None, Some(topic)) => write!(f, " in {}", topic.escape_debug())?,
+            (None, None) => {}
+        }
+        self.received.offset().map_or(Ok(()), |offset| write!(f, " at {offset}"))
+    }
+}
