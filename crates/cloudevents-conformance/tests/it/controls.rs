@@ -266,7 +266,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     };
     let unlisted = some(&KnownFailing::default());
     assert!(!unlisted.is_success() && unlisted.number(Verdict::Declined) > 200, "{unlisted}");
-    let declined = suite.cases().iter().filter(|case| case.validity() == Validity::Valid);
+    let declined = suite.cases().iter().filter(|case| case.validity() != Validity::Invalid);
     let declined = declined.filter(|case| !few.contains(&case.id.as_str()));
     let listed: String = declined.map(|case| format!("{}  # no such API\n", case.id)).collect();
     let some = some(&listed.parse().unwrap());

@@ -65,9 +65,10 @@ pub fn read(name: &str, value: &[u8], clauses: &Clauses, assembler: &mut Assembl
     if is_literal(value) {
         return assembler.text_named(AttributeName::of(name.as_bytes()), value);
     }
-    // No timestamp has a `%` or a quotation mark: in that of a peer without escapes, they are escapes all the same.
+    // No version and no timestamp has a `%` or a quotation mark: of a peer without escapes, they are escapes all the same.
     let leniency = assembler.decoding().leniency;
-    let leniency = if name == "time" { leniency.without(RepairKind::RawText) } else { leniency };
+    let has_none = matches!(name, "specversion" | "time");
+    let leniency = if has_none { leniency.without(RepairKind::RawText) } else { leniency };
     let (text, repair) = decode(value, clauses, leniency).map_err(|error| error.with_attribute(name))?;
     if let Some(repair) = repair {
         assembler.repaired(repair.with_attribute(name));
