@@ -84,6 +84,8 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         ("malformed.yaml", format!("{yaml}---\n{yaml}---\n{{oops\n"), "---\n{oops\n", 2),
     ] {
         let broker = mqtt::Broker::start().unwrap();
+        // A letter for which nobody subscribes is not stored.
+        let subscriber = Listener::at(&broker.url("rejected"), &[]);
         let (from, to) = (file(name, text), file("out.jsonl", ""));
         let [from, to] = [from, to].map(|path| format!("file:{}", path.display()));
         let ran = ce(&["bridge", &from, &to, "--dead-letter", &broker.url("rejected")]);
@@ -92,5 +94,7 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         let letters: Vec<_> = broker.published().iter().map(|letter| letter.payload.clone()).collect();
         let letters: Vec<_> = letters.iter().map(|letter| String::from_utf8_lossy(letter)).collect();
         assert_eq!(letters, [wanted], "{name}");
+        subscriber.interrupt();
+        subscriber.end();
     }
 }

@@ -204,7 +204,9 @@ fn what_a_redrive_waits_for_is_said_once() {
     let from = broker.url("rejected");
     assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
     let to = hook("500 Internal Server Error");
-    let mut bridge = Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--idle", "3"]);
+    // In order, the second message would wait behind the first one.
+    let mut bridge =
+        Bridge::start(&[&format!("{from}?reject=drop"), &to, "--redrive", "--order", "none", "--idle", "3"]);
     let line = bridge.line("waiting for another attempt at 2 messages");
     assert!(line.contains("the bridge is not idle before"), "{line}");
     std::thread::sleep(Duration::from_secs(4)); // another look
