@@ -306,6 +306,24 @@ async fn what_waits_when_a_receiver_ends_is_counted() {
     }
 }
 
+/// What was released comes again, and waits once more when the receiver ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_released_is_not_counted_as_dropped() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver(&format!("{}?in-flight=5", server.url("orders")), strict()).await.unwrap();
+    let sender = sender_to(&server, "orders").await;
+    sender.send_all(events(500)).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.push(next(&mut receiver).await);
+    }
+    drop(held);
+    drop(next(&mut receiver).await);
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    let metrics = receiver.metrics();
+    assert_eq!((metrics.received, metrics.released, metrics.dropped), (6, 6, 495), "{metrics}");
+}
+
 /// What waits is bounded by bytes, too, also while nothing is taken.
 #[tokio::test]
 async fn what_waits_for_a_slow_consumer_is_bounded_by_bytes() {

@@ -82,7 +82,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
             Settlement::Retry { after } if memory => {
                 let attempt = held.attempt.saturating_add(1);
-                self.at(after, Later::Again(Held { attempt, ..held }));
+                self.at(after, Later::Again(Held { attempt, was_taken: true, ..held }));
                 resolver.resolve(Ok(()));
                 return None;
             }
@@ -95,7 +95,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             Settlement::Release => {
                 let pause = if self.releases > RELEASES { PAUSE } else { Duration::ZERO };
                 if memory {
-                    self.at(pause, Later::Again(held));
+                    self.at(pause, Later::Again(Held { was_taken: true, ..held }));
                 } else if !pause.is_zero() && !self.stopping {
                     self.keep(held, pause, Settlement::Release);
                 } else {

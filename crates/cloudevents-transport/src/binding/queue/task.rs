@@ -333,12 +333,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Drops the untaken messages, whose tokens request the release. Where nothing is settled, that is their end.
+    /// Drops the untaken messages, whose tokens request the release. Where nothing is settled, that is their end; one that the program
+    /// had released is counted as that.
     fn release(&self, handover: Option<Handover>, reporter: &Reporter) {
+        let new = handover.map_or(0, |mut untaken| untaken.release());
         if self.forgets() {
-            reporter.dropped(handover.as_ref().map_or(0, |untaken| untaken.len() as u64));
+            reporter.dropped(new);
         }
-        drop(handover);
     }
 
     /// Has no more messages delivered, and ends all waiting.
@@ -391,7 +392,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.here.count(size);
             (messages, bytes) = (messages.saturating_add(1), bytes.saturating_add(size));
             let place = Counted { desk: Arc::clone(&self.desk), bytes: size };
-            self.hand_over(Held { place, tag, received, attempt, renewal: None });
+            self.hand_over(Held { place, tag, received, attempt, was_taken: false, renewal: None });
             let more = messages < most && bytes < left;
             next = if more { unconstrained(source.next()).now_or_never() } else { None };
         }

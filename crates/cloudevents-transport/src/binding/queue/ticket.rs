@@ -24,6 +24,8 @@ pub(super) struct Held<T> {
     pub(super) tag: T,
     pub(super) received: Received,
     pub(super) attempt: u32,
+    /// The program has had it, and is to have it again.
+    pub(super) was_taken: bool,
     /// The task renews the deadline of the message as long as it is there.
     pub(super) renewal: Option<Place>,
 }
@@ -122,6 +124,9 @@ pub(super) trait Intake: Send {
 
     /// How many there are to take now.
     fn len(&self) -> usize;
+
+    /// Releases all, and returns how many of them the program has never had.
+    fn release(&mut self) -> u64;
 }
 
 pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Receiver<Held<T>>);
@@ -134,13 +139,20 @@ impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
     fn len(&self) -> usize {
         self.0.len()
     }
+
+    fn release(&mut self) -> u64 {
+        self.0.close();
+        let mut new = 0_u64;
+        while let Ok(held) = self.0.try_recv() {
+            new = new.saturating_add(u64::from(!held.was_taken));
+            drop(held.incoming()); // its token requests the release
+        }
+        new
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> Drop for Untaken<T> {
     fn drop(&mut self) {
-        self.0.close();
-        while let Ok(held) = self.0.try_recv() {
-            drop(held.incoming()); // its token requests the release
-        }
+        self.release();
     }
 }
