@@ -24,8 +24,8 @@ use world::World;
 /// lane: `give_up_after` without a success, and ten attempts with pauses of up to five minutes.
 const BOUND: Duration = Duration::from_millis(2 * HOUR);
 
-/// The number of schedules in `.ci/long`.
-const LONG: u64 = 60_000;
+/// The seeds of which the pairs of faults are counted.
+const FIRST: u64 = 6_000;
 
 fn unavailable() -> Failure {
     Failure::unavailable("unavailable")
@@ -321,7 +321,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     match number("CE_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CE_SIM_SEEDS").unwrap_or(2000),
+        None => 0..number("CE_SIM_SEEDS").unwrap_or(200),
     }
 }
 
@@ -355,11 +355,11 @@ fn whatever_happens_together() {
     );
 }
 
-/// Each kind of fault meets each other one, in five hundred of the schedules of `.ci/long`. Faults of a log and of a queue do not meet.
+/// Each kind of fault meets each other one, in fifty of the first schedules, of which `.ci/long` runs ten times as many. Faults of a log and of a queue do not meet.
 #[test]
 fn every_pair_of_faults_meets() {
     let mut met = BTreeMap::<_, usize>::new();
-    (0..LONG).flat_map(|seed| Script::of(seed).pairs()).for_each(|pair| *met.entry(pair).or_default() += 1);
+    (0..FIRST).flat_map(|seed| Script::of(seed).pairs()).for_each(|pair| *met.entry(pair).or_default() += 1);
     let kinds: BTreeSet<_> = met.keys().flatten().copied().collect();
     assert_eq!(kinds.len(), 18, "{kinds:?}");
     for one in &kinds {
@@ -367,7 +367,7 @@ fn every_pair_of_faults_meets() {
             let apart = *other == "redeliver" && ["revoke", "truncate"].contains(one)
                 || *one == "redeliver" && ["revoke", "truncate"].contains(other);
             let times = met.get(&[*one, *other]).copied().unwrap_or_default();
-            assert!(apart || times >= 500, "{one} and {other} meet in {times} schedules");
+            assert!(apart || times >= 50, "{one} and {other} meet in {times} schedules");
         }
     }
 }
