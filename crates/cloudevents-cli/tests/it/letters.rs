@@ -84,7 +84,7 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         ("malformed.yaml", format!("{yaml}---\n{yaml}---\n{{oops\n"), "---\n{oops\n", 2),
     ] {
         let broker = mqtt::Broker::start().unwrap();
-        // A letter for which nobody subscribes is not stored.
+        // A letter without a subscriber has no place.
         let subscriber = Listener::at(&broker.url("rejected"), &[]);
         let (from, to) = (file(name, text), file("out.jsonl", ""));
         let [from, to] = [from, to].map(|path| format!("file:{}", path.display()));

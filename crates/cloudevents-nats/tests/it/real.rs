@@ -430,10 +430,12 @@ async fn a_rejected_message_is_stored_elsewhere_before_it_is_settled() {
     stream.until_unsettled("c", 0).await;
 
     // Where no stream takes it, rejecting fails, and the message stays in the stream.
-    let url = stream.url("x", "?consumer=d&deliver=new&dead-letter=nowhere");
+    let Some(place) = Stream::create().await else { return };
+    let url = stream.url("x", &format!("?consumer=d&deliver=new&dead-letter={}.x", place.name));
     let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
     options.queue.sink_backoff = Duration::from_millis(10);
     let mut orders = receiver(&url, options).await.unwrap();
+    place.context.delete_stream(&place.name).await.unwrap();
     sender.send(&event("2")).await.unwrap();
     let error = next(&mut orders).await.reject("no").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");

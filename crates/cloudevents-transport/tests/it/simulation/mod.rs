@@ -355,7 +355,8 @@ fn whatever_happens_together() {
     );
 }
 
-/// Each kind of fault meets each other one, in fifty of the first schedules, of which `.ci/long` runs ten times as many. Faults of a log and of a queue do not meet.
+/// Each kind of fault meets each other one, in fifty of the first schedules, of which `.ci/long` runs ten times as many. Faults of a log
+/// and of a queue do not meet.
 #[test]
 fn every_pair_of_faults_meets() {
     let mut met = BTreeMap::<_, usize>::new();
