@@ -38,7 +38,7 @@
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/it`. Those of the contract are in `cloudevents_transport::contract`.
+//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`.
 //! They run against the testkit's broker, or against the broker that `CE_TEST_AMQP_URL` names:
 //! `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and one on rhea.
 //!

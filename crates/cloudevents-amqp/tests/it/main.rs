@@ -8,24 +8,10 @@
     clippy::string_slice
 )]
 
-mod azure;
 mod bad_input;
-mod behaves;
-mod bodies;
-mod client;
-mod contract;
-mod credit;
-mod crosslang;
-mod destinations;
-mod incidents;
-mod kill;
 mod losses;
 mod memory;
 mod regression;
 mod repairs;
-mod requests;
 mod roundtrip;
-mod selector;
-mod tls;
-mod tools;
 mod vectors;

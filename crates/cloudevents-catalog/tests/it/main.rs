@@ -17,4 +17,3 @@ mod mistakes;
 mod property;
 mod protobuf;
 mod raw;
-mod registry;

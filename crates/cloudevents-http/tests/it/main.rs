@@ -8,23 +8,8 @@
     clippy::string_slice
 )]
 
-mod bad_input;
 mod body;
-mod compression;
-mod contract;
-mod extractors;
-mod hostile;
-mod incidents;
 mod losses;
-mod message_headers;
 mod pairs;
-mod problem;
-mod refusing;
-mod repairs;
-mod requests;
 mod roundtrip;
-mod samples;
-mod sender;
-mod server;
-mod tools;
 mod vectors;

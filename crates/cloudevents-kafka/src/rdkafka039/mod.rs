@@ -22,7 +22,7 @@
 //!
 //! # Guarantees
 //!
-//! Each guarantee names the tests that show it, in `tests/it`. `contract` is the test suite of
+//! Each guarantee names the tests that show it, in `tests/real`. `contract` is the test suite of
 //! `cloudevents-transport`; it runs with cooperative (the default) and eager rebalances and with the consumer group
 //! protocol of Kafka 4. All tests run on librdkafka's mock cluster; `real` and `contract` also run on
 //! Apache Kafka 4.1 where available (`.ci/brokers/kafka`).

@@ -9,24 +9,9 @@
 )]
 
 mod bad_input;
-mod behaves;
-mod broker;
-mod client;
-mod comfort;
-mod contract;
-mod crosslang;
-mod first;
-mod hostile;
-mod incidents;
-mod isolation;
-mod joining;
-mod kill;
+mod framing;
 mod losses;
 mod memory;
-mod mixing;
-mod real;
-mod refusals;
-mod registry;
 mod regression;
 mod repairs;
 mod roundtrip;

@@ -30,7 +30,7 @@
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/it`. Those of the contract are in `cloudevents_transport::contract`. They run against the testkit's
+//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`. They run against the testkit's
 //! broker, or against the broker that `CE_TEST_MQTT_URL` names: `.ci/brokers/mqtt` starts Mosquitto and HiveMQ.
 //!
 //! | | what | shown by |

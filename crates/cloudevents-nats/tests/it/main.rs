@@ -8,23 +8,8 @@
     clippy::string_slice
 )]
 
-mod backlog;
 mod bad_input;
-mod behaves;
-mod client;
-mod contract;
-mod credentials;
-mod crosslang;
-mod incidents;
-mod kill;
 mod memory;
-mod permissions;
-mod process;
-mod real;
 mod repairs;
 mod roundtrip;
-mod slow_consumer;
-mod tls;
-mod tools;
 mod vectors;
-mod withdrawn;

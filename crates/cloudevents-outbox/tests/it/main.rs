@@ -9,22 +9,19 @@
 )]
 
 mod contract;
-#[cfg(unix)]
-mod descriptors;
-mod failover;
 mod fairness;
 mod held_back;
-mod kill;
 mod memory;
 mod once;
 mod order;
 mod outages;
 mod pauses;
-mod postgres;
-mod postgres_scale;
 mod refusals;
 mod roundtrip;
 mod simulation;
 mod sqlite;
+#[path = "../shared/stores.rs"]
+mod stores;
+#[path = "../shared/tools.rs"]
 mod tools;
 mod worker;

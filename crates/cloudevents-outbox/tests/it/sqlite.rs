@@ -87,11 +87,9 @@ async fn looking_takes_no_lock_of_writers() {
     store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
     let writer = rusqlite::Connection::open(&path).unwrap();
     writer.execute_batch("BEGIN IMMEDIATE; DELETE FROM ce_outbox").unwrap();
-    let begun = std::time::Instant::now();
     let looking = SqliteStore::open_read_only(&path).unwrap();
     assert_eq!(stored(&looking).await, ["1"]);
     assert!(looking.attempts(1).await.unwrap().is_empty());
-    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     writer.execute_batch("COMMIT").unwrap();
     assert_eq!(stored(&looking).await, [""; 0]);
     looking.enqueue(vec![message("a", 2, at(0))]).await.unwrap_err();

@@ -8,22 +8,8 @@
     clippy::string_slice
 )]
 
-mod alarm;
 mod bad_input;
-mod bare;
-mod behaves;
-mod broken;
-mod changed;
-mod client;
-mod contract;
-mod crosslang;
-mod held;
-mod incidents;
-mod kill;
 mod memory;
-mod real;
 mod repairs;
 mod roundtrip;
-mod tls;
-mod tools;
 mod vectors;

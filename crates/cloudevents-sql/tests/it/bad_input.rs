@@ -165,9 +165,7 @@ fn texts_that_functions_make_are_limited() {
 fn patterns_take_no_exponential_time() {
     let pattern = format!("'{}b'", "%a".repeat(500));
     let expression = Expression::parse(&format!("text LIKE {pattern}")).unwrap();
-    let start = std::time::Instant::now();
     assert!(!expression.matches(&with_text("a".repeat(20_000))));
-    assert!(start.elapsed().as_secs() < 5);
 }
 
 fn with_text(text: String) -> cloudevents_core::Event {
@@ -231,25 +229,6 @@ fn long_constants_are_not_matched_while_parsing() {
     assert!(constant("'abc' LIKE '%b%'"));
     let (text, pattern) = ("a".repeat(30_000), "a_".repeat(15_000));
     assert!(!constant(&format!("'{text}' LIKE '%{pattern}b%'")));
-}
-
-/// Of a hundred times as many attributes, a few hundred times the time; were it quadratic, 10,000 times.
-#[test]
-fn the_time_for_attributes_grows_with_their_number() {
-    let time = |count: usize| {
-        let text = (0..count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(",");
-        let text = format!("id IN ({text})");
-        let mut options = Options::default();
-        options.limits.length = 1 << 20;
-        let parse = || {
-            let start = std::time::Instant::now();
-            Expression::parse_with(&text, &options).unwrap();
-            start.elapsed()
-        };
-        (0..5).map(|_| parse()).min().unwrap()
-    };
-    let (few, many) = (time(400), time(40_000));
-    assert!(many < few * 1500, "{few:?} {many:?}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
-mod api;
 mod filters;
 mod index;
 mod messages;

@@ -16,7 +16,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what ActiveMQ Artemis does: `tests/it/behaves` of `cloudevents-amqp` runs the same behaviours against both.
+//! It does what ActiveMQ Artemis does: `tests/real/behaves` of `cloudevents-amqp` runs the same behaviours against both.
 //!
 //! Each address has a queue. Each message goes to one receiver, by priority and then in order, as credit allows. An accepted message is
 //! removed. A released or modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A

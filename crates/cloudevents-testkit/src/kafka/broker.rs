@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// loopback interface and ends when it is dropped.
 ///
 /// It is librdkafka's mock cluster. It knows topics, partitions, keys, headers, compression, idempotent producers, offsets, consumer groups
-/// with every assignment strategy, and commits: `tests/it/behaves` of `cloudevents-kafka` runs the same behaviours against it and against
+/// with every assignment strategy, and commits: `tests/real/behaves` of `cloudevents-kafka` runs the same behaviours against it and against
 /// Apache Kafka. It is not Kafka:
 ///
 /// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to

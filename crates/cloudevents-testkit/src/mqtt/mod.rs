@@ -15,7 +15,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what MQTT 5.0 and 3.1.1 require and Eclipse Mosquitto does: `tests/it/behaves` of `cloudevents-mqtt` runs the same behaviours
+//! It does what MQTT 5.0 and 3.1.1 require and Eclipse Mosquitto does: `tests/real/behaves` of `cloudevents-mqtt` runs the same behaviours
 //! against both. What it does not have, it refuses with the reason code of MQTT 5, and over MQTT 3.1.1 by closing the connection.
 //!
 //! It has subscriptions with wildcards, No Local, Retain As Published, Retain Handling, shared subscriptions, QoS 0 to 2, retained

@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what nats-server does: `tests/it/behaves` of `cloudevents-nats` runs the same behaviours against both.
+//! It does what nats-server does: `tests/real/behaves` of `cloudevents-nats` runs the same behaviours against both.
 //!
 //! It speaks the text protocol of NATS 2.2 and later: `INFO`, `CONNECT`, `PING`, `PONG`, `SUB` with queue groups, `UNSUB` with a maximum,
 //! `PUB`, `HPUB`, `MSG`, `HMSG`, and the reply 503 to requests without a subscriber. It refuses invalid subjects, and checks those of

@@ -16,7 +16,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It does what RabbitMQ 3.10 does: `tests/it/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not
+//! It does what RabbitMQ 3.10 does: `tests/real/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not
 //! have, it refuses, mostly with the error 540 (not implemented), which ends the connection.
 //!
 //! It has

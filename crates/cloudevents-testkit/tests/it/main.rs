@@ -5,9 +5,8 @@
 
 mod chain;
 mod contract;
-mod fault_proxy;
 mod guarantees;
-mod incidents;
+mod lanes;
 mod leniency;
 mod lookup;
 mod losses;

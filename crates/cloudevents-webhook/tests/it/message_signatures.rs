@@ -6,7 +6,7 @@ use cloudevents_webhook::signature::{
 };
 use data_encoding::BASE64;
 use http::{HeaderName, Request, request::Parts};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const BODY: &[u8] = br#"{"hello": "world"}"#;
 
@@ -302,28 +302,4 @@ fn other_spellings_of_a_signed_id_are_no_other_deliveries() {
     head.headers.append("webhook-id", "2".parse().unwrap());
     let refused = verifier.verify(&head, b"hello", now());
     assert_eq!(refused, Err(SignatureError::Component("webhook-id".into())));
-}
-
-/// Anybody may send a signature that names as many components as there is room for in a head.
-#[test]
-fn a_signature_that_names_many_components_is_refused_soon() {
-    let key = SigningKey::ed25519([7; 32]).unwrap();
-    let verifier = MessageSignatures::new("partner.example", "2026", key.verifying_key());
-    let (now, seconds) = (UNIX_EPOCH + Duration::from_secs(1_800_000_000), 1_800_000_000);
-    let takes = |components: u32| {
-        let names: Vec<String> = (0..components).map(|number| format!("\"x{number}\"")).collect();
-        let input = format!("sig=({});created={seconds};keyid=\"2026\"", names.join(" "));
-        let (head, ()) = Request::post("https://partner.example/hook")
-            .header("signature-input", input)
-            .header("signature", "sig=:AAAA:")
-            .body(())
-            .unwrap()
-            .into_parts();
-        let begun = Instant::now();
-        verifier.verify(&head, b"{}", now).unwrap_err();
-        begun.elapsed()
-    };
-    // In pairs: what else the machine does holds up both of one alike, unless it begins or ends between them.
-    let pairs: Vec<_> = (0..5).map(|_| (takes(3000), takes(48_000))).collect();
-    assert!(pairs.iter().any(|(few, many)| *many < *few * 64), "16 times as many take longer: {pairs:?}");
 }

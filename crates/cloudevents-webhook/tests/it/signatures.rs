@@ -243,42 +243,6 @@ fn web_pubsub() {
     );
 }
 
-/// Many signatures in a header must not cost as many passes over the body.
-#[test]
-fn many_signatures_take_hardly_longer_than_one() {
-    let body = vec![b'x'; 4 << 20];
-    let wrong = "00".repeat(32);
-    let stripe = |count: usize| {
-        request(&[("stripe-signature", &format!("t=1700000000{}", format!(",v1={wrong}").repeat(count)))])
-    };
-    let standard = |count: usize| {
-        let value = vec!["v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; count].join(" ");
-        let (id, time) = (("webhook-id", "1"), ("webhook-timestamp", "1700000000"));
-        request(&[id, time, ("webhook-signature", &value)])
-    };
-    // What else the machine does holds up both of a pair alike, unless it begins or ends between them: not in each of nine.
-    let differ = |verifier: &dyn Verify, one: Parts, many: Parts, factor: u32| {
-        let once = |head: &Parts| {
-            let begun = std::time::Instant::now();
-            assert_eq!(verifier.verify(head, &body, at(1_700_000_000)), Err(SignatureError::Mismatch));
-            begun.elapsed()
-        };
-        (0..9).all(|_| once(&one) * factor <= once(&many))
-    };
-    let verifier = Stripe::new("whsec_test").unwrap();
-    assert!(!differ(&verifier, stripe(1), stripe(31), 5));
-    let verifier = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    assert!(!differ(&verifier, standard(1), standard(16), 5));
-    // Each signature of a public key is a pass of its own, so four are checked, and not sixteen.
-    let public = |count: usize| {
-        let value = vec![format!("v1a,{}==", "A".repeat(86)); count].join(" ");
-        let (id, time) = (("webhook-id", "1"), ("webhook-timestamp", "1700000000"));
-        request(&[id, time, ("webhook-signature", &value)])
-    };
-    let verifier = StandardWebhooks::with_key(SigningKey::ed25519([7; 32]).unwrap().verifying_key());
-    assert!(!differ(&verifier, public(1), public(16), 10));
-}
-
 // From Slack's page "Verifying requests from Slack".
 const SLACK_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const SLACK_BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";

@@ -24,7 +24,7 @@
 //!
 //! # Guarantees
 //!
-//! The tests named here are in `tests/it`. Those of the contract are in `cloudevents_transport::contract`. They run between
+//! The tests named here are in `tests/real`. Those of the contract are in `cloudevents_transport::contract`. They run between
 //! clients and a server of axum.
 //!
 //! | | what | shown by |

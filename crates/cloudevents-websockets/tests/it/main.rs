@@ -9,17 +9,5 @@
 )]
 
 mod bad_input;
-mod client;
-mod contract;
-mod hostile;
-mod incidents;
-mod kill;
-mod memory;
-mod real;
 mod roundtrip;
-mod server;
-mod tls;
-mod tools;
-mod unread;
-mod unsent;
 mod vectors;

@@ -16,15 +16,15 @@ use std::{
 /// Examples that need something that this test does not have, and why.
 const NOT_RUN: [(&str, &str); 11] = [
     ("outbox.db", "needs an outbox"),
-    ("postgresql:", "needs a database; tests/it/deliveries.rs has one, where CE_TEST_POSTGRES_URL is set"),
-    ("ce webhook check", "takes a minute; tests/it/webhook.rs runs it"),
+    ("postgresql:", "needs a database; tests/real/deliveries.rs has one, where CE_TEST_POSTGRES_URL is set"),
+    ("ce webhook check", "takes a minute; tests/real/webhook.rs runs it"),
     ("--official", "needs a checkout of the specification"),
-    ("--consumer", "needs a consumer; tests/it/consumer.rs has some"),
-    ("ce conformance listen", "needs a producer; tests/it/producer.rs has some"),
-    ("--site", "needs a folder of runs; tests/it/conformance.rs has one"),
+    ("--consumer", "needs a consumer; tests/real/consumer.rs has some"),
+    ("ce conformance listen", "needs a producer; tests/real/producer.rs has some"),
+    ("--site", "needs a folder of runs; tests/real/conformance.rs has one"),
     ("ce conformance selftest", "takes minutes; CI runs it in release mode"),
     ("cargo install", "needs a network"),
-    (" @", "needs a configuration file; tests/it/settings.rs has one"),
+    (" @", "needs a configuration file; tests/real/settings.rs has one"),
     ("ce webhook verify", "the signature of the example has no secret"),
 ];
 

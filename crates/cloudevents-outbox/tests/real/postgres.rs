@@ -1,7 +1,7 @@
 //! The store in a real PostgreSQL server, which `.ci/brokers/postgres` starts. Each store has a schema of its own.
 
 use crate::{
-    contract, failover, kill,
+    failover, kill, stores,
     tools::{Arrived, at, event, message},
 };
 use cloudevents_core::{ErrorKind, Event};
@@ -81,7 +81,7 @@ async fn store_at(schema: &str, port: u16) -> PostgresStore {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds_in_postgres() {
     if there_is_one() {
-        contract::check_all(async || store(&schema().await).await).await;
+        stores::check_all(async || store(&schema().await).await).await;
     }
 }
 

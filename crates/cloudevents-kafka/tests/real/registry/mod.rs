@@ -3,7 +3,6 @@
 mod avro;
 mod cache;
 mod frames;
-mod framing;
 mod http;
 mod json;
 mod protobuf;

@@ -1,0 +1,120 @@
+//! `cargo test` runs what has neither a socket nor a process nor real time. What has is in `tests/real`, a program of its own that
+//! `.ci/tests` runs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What a test of the other lane names.
+const MARKERS: &[&str] = &[
+    "TcpListener::bind",
+    "TcpStream::connect",
+    "UdpSocket::bind",
+    "axum::serve",
+    "HttpReceiver::bind",
+    "Broker::start",
+    "Server::start",
+    "FaultProxy::start",
+    "TestTarget::start",
+    "Command::new",
+    "current_exe()",
+    "CARGO_BIN_EXE",
+    "thread::sleep",
+    "std::time::Instant::now",
+    "CE_TEST_KAFKA",
+    "CE_TEST_AMQP",
+    "CE_TEST_RABBITMQ",
+    "CE_TEST_NATS",
+    "CE_TEST_MQTT",
+    "CE_TEST_POSTGRES",
+];
+
+/// The marker that a file may name, and why.
+const ALLOWED: &[(&str, &str, &str)] = &[
+    (
+        "cloudevents-conformance/tests/it/echo.rs",
+        "thread::sleep",
+        "a millisecond between the messages of a place that never ends",
+    ),
+    ("cloudevents-testkit/tests/it/lanes.rs", "", "it lists them"),
+    ("cloudevents-testkit/tests/it/published.rs", "Command::new", "what Cargo knows of the workspace"),
+    ("cloudevents-testkit/tests/it/workflows.rs", "Command::new", "a script that prints its usage"),
+    (
+        "cloudevents-transport/tests/it/simulation/mod.rs",
+        "std::time::Instant",
+        "it says which seeds take long, and nothing more",
+    ),
+];
+
+#[test]
+fn no_test_of_the_pure_lane_has_a_socket_a_process_or_real_time() {
+    let (mut files, mut wrong) = (0, Vec::new());
+    for tests in folders() {
+        for file in below(&tests.join("it")).into_iter().chain(below(&tests.join("shared"))) {
+            files += 1;
+            let text = fs::read_to_string(&file).unwrap();
+            for marker in MARKERS.iter().filter(|marker| text.contains(**marker)) {
+                let is_allowed =
+                    |(path, named, _): &(&str, &str, &str)| file.ends_with(path) && marker.contains(named);
+                if !ALLOWED.iter().any(is_allowed) {
+                    wrong.push(format!("{}: {marker}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(files > 150, "{files} files were read");
+    assert!(wrong.is_empty(), "these belong below tests/real: {wrong:#?}");
+}
+
+#[test]
+fn what_is_allowed_is_there() {
+    let crates = crates();
+    for (path, marker, reason) in ALLOWED {
+        let text = fs::read_to_string(crates.join(path)).unwrap_or_default();
+        assert!(!text.is_empty() && text.contains(marker), "{path} has no {marker:?} any more ({reason})");
+    }
+}
+
+/// Without `test = false`, `cargo test` would run them, too.
+#[test]
+fn the_real_lane_is_run_by_its_name_alone() {
+    let mut programs = 0;
+    for tests in folders() {
+        let manifest = fs::read_to_string(tests.join("../Cargo.toml")).unwrap();
+        let is_listed =
+            manifest.contains("[[test]]\nname = \"real\"\npath = \"tests/real/main.rs\"\ntest = false\n");
+        let is_there = tests.join("real/main.rs").exists();
+        assert_eq!(is_listed, is_there, "{}", tests.display());
+        programs += usize::from(is_there);
+        let others = fs::read_dir(&tests).unwrap().map(|entry| entry.unwrap().path());
+        for other in others.filter(|path| path.join("main.rs").exists()) {
+            assert!(other.ends_with("it") || other.ends_with("real"), "{} is in no lane", other.display());
+        }
+    }
+    assert!(programs > 10, "{programs}");
+}
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The folder `tests` of each crate that has one.
+fn folders() -> Vec<PathBuf> {
+    let all = fs::read_dir(crates()).unwrap().map(|entry| entry.unwrap().path().join("tests"));
+    all.filter(|tests| tests.is_dir()).collect()
+}
+
+/// The sources in a folder, however deep.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files.extend(below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
