@@ -10,7 +10,7 @@
 //! # Ok(()) }
 //! ```
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -31,6 +31,7 @@ impl Authority {
     /// Creates an authority with a new key.
     pub fn new() -> Result<Self, Box<dyn Error>> {
         let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, "authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
@@ -43,7 +44,9 @@ impl Authority {
     /// A certificate for this name or address, and its key, in PEM.
     pub fn issue(&self, name: &str) -> Result<(String, String), Box<dyn Error>> {
         let key = KeyPair::generate()?;
-        let params = CertificateParams::new(vec![name.to_owned()])?;
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        // OpenSSL takes a certificate with the name of its authority for a self-signed one.
+        params.distinguished_name.push(DnType::CommonName, name);
         Ok((params.signed_by(&key, &self.0)?.pem(), key.serialize_pem()))
     }
 
