@@ -50,13 +50,17 @@ impl Streak {
         self.seen().failed.as_ref().map(|(_, error)| error.clone())
     }
 
-    /// Whether none has succeeded for long, as far as this is still so: something `waits`, or one has failed just now. With why the last
-    /// one failed; `None` in it if none has ended.
-    pub(crate) fn is_long(&self, waits: bool) -> Option<Option<Error>> {
+    /// Whether none has succeeded for long, as far as this is still so. `here` is for how long there has been something to try without a
+    /// break, if there is something. With why the last one failed; `None` in it if none has ended.
+    pub(crate) fn is_long(&self, here: Option<Duration>) -> Option<Option<Error>> {
         let seen = self.seen();
-        let is_now = waits || seen.failed.as_ref().is_some_and(|(at, _)| at.elapsed() < LONG);
-        let is_long = is_now && seen.begun.is_some_and(|begun| begun.elapsed() >= LONG);
-        is_long.then(|| seen.failed.as_ref().map(|(_, error)| error.clone()))
+        let begun = seen.begun?;
+        let failed = seen.failed.as_ref();
+        // Failures of a moment show nothing a minute later.
+        let lasted = failed.is_some_and(|(at, _)| at.saturating_duration_since(begun) >= LONG);
+        let is_now = here.is_some() || failed.is_some_and(|(at, _)| at.elapsed() < LONG);
+        let waits = here.is_some_and(|here| here >= LONG) && begun.elapsed() >= LONG;
+        (waits || lasted && is_now).then(|| failed.map(|(_, error)| error.clone()))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -94,6 +98,7 @@ mod tests {
     use tokio::time::advance;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const HERE: Option<Duration> = Some(Duration::MAX);
 
     fn error() -> Error {
         Error::new(ErrorKind::Refused)
@@ -105,17 +110,19 @@ mod tests {
         let streak = Streak::default();
         for _ in 0..2 {
             for _ in 0..60 {
-                assert!(streak.is_long(true).is_none());
+                assert!(streak.is_long(HERE).is_none());
                 streak.begin(None).failed(&error());
                 advance(SECOND).await;
             }
-            let why = streak.is_long(false).unwrap().unwrap();
+            assert!(streak.is_long(HERE).is_some() && streak.is_long(None).is_none());
+            streak.begin(None).failed(&error());
+            let why = streak.is_long(None).unwrap().unwrap();
             assert_eq!(
                 (why.kind(), streak.failure().unwrap().kind()),
                 (ErrorKind::Refused, ErrorKind::Refused)
             );
             streak.begin(None).succeeded();
-            assert!(streak.is_long(true).is_none() && streak.failure().is_none());
+            assert!(streak.is_long(HERE).is_none() && streak.failure().is_none());
         }
     }
 
@@ -124,18 +131,32 @@ mod tests {
         let streak = Streak::default();
         drop(streak.begin(None));
         advance(LONG).await;
-        assert!(streak.is_long(true).is_none());
+        assert!(streak.is_long(HERE).is_none());
         let hangs = streak.begin(None);
         advance(LONG).await;
-        assert!(matches!(streak.is_long(true), Some(None)));
-        assert!(streak.is_long(false).is_none()); // it was lost with its connection
+        assert!(matches!(streak.is_long(HERE), Some(None)));
+        assert!(streak.is_long(None).is_none()); // it was lost with its connection
         // Another one succeeds, and this one still hangs.
         streak.begin(None).succeeded();
-        assert!(streak.is_long(true).is_none());
+        assert!(streak.is_long(HERE).is_none());
         advance(LONG).await;
-        assert!(matches!(streak.is_long(true), Some(None)));
+        assert!(matches!(streak.is_long(HERE), Some(None)));
         drop(hangs);
-        assert!(streak.is_long(true).is_none());
+        assert!(streak.is_long(HERE).is_none());
+    }
+
+    /// Neither when it is a minute old, nor when something comes then.
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_a_moment_are_not_long() {
+        let streak = Streak::default();
+        for _ in 0..5 {
+            streak.begin(None).failed(&error());
+            advance(SECOND / 10).await;
+        }
+        for _ in 0..700 {
+            advance(SECOND / 10).await;
+            assert!(streak.is_long(None).is_none() && streak.is_long(Some(SECOND)).is_none());
+        }
     }
 
     /// A request each hour that fails tells nothing about the next one; a message that waited here for that hour does.
@@ -144,12 +165,12 @@ mod tests {
         let streak = Streak::default();
         streak.begin(None).failed(&error());
         advance(60 * LONG).await;
-        assert!(streak.is_long(false).is_none());
+        assert!(streak.is_long(None).is_none());
         let again = streak.begin(Some(61 * LONG));
-        assert!(streak.is_long(true).is_some());
+        assert!(streak.is_long(HERE).is_some());
         drop(again);
         let other = streak.begin(Some(SECOND));
-        assert!(streak.is_long(true).is_none() && streak.failure().is_none());
+        assert!(streak.is_long(HERE).is_none() && streak.failure().is_none());
         drop(other);
     }
 }

@@ -235,6 +235,25 @@ fn a_bridge_whose_dead_letter_place_is_gone_is_not_idle_and_reports_the_letters(
     assert_eq!(broker.queue("rejected").len(), 2);
 }
 
+/// So it is with a place of the bridge's own. Without an order, both refused messages are tried.
+#[test]
+fn letters_that_a_place_of_the_bridge_has_not_taken_are_reported() {
+    let broker = Broker::start().unwrap();
+    broker.queue("lost");
+    let (from, lost) = (broker.url("orders"), broker.url("lost"));
+    let to = hook("400 Bad Request");
+    let mut bridge = Bridge::start(&[&from, &to, "--dead-letter", &lost, "--order", "none"]);
+    broker.delete_queue("lost");
+    assert_eq!(ce_with(&["send", &from], (1..=3).map(event).collect::<String>()).status, 0);
+    bridge.line("its dead letter is not stored");
+    bridge.until(&["cloudevents_bridge_failed_total"], 2);
+    bridge.signal("-INT");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(3), "{text}");
+    assert!(text.contains("error: no dead letter for 2 refused messages"), "{text}");
+    assert_eq!(broker.queue("orders").len(), 2);
+}
+
 /// The server has forgotten them: they are not where they were. So it is when the settings are read again.
 #[cfg(feature = "nats")]
 #[test]

@@ -423,10 +423,7 @@ impl Passage {
                     return Done::Refused(error);
                 }
                 Err(failure) => {
-                    // What is about this letter alone shows nothing about others.
-                    if is_outage(&failure) {
-                        self.letters.failed(&letter, attempt, &reason(&failure));
-                    }
+                    self.letters.failed(&letter, attempt, &reason(&failure));
                     return Done::Unstored(error, failure);
                 }
             }

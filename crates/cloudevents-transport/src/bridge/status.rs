@@ -65,11 +65,12 @@ impl BridgeStatus {
             return Some(Stall::DeadLetters(why));
         }
         let slowed = || (waits && state == RunState::Slowed).then(|| self.tally.attempts.failure());
-        if let Some(why) = self.tally.attempts.is_long(waits).or_else(slowed) {
+        let here = self.activity.here_for().filter(|_| waits);
+        if let Some(why) = self.tally.attempts.is_long(here).or_else(slowed) {
             return Some(Stall::Attempts(why));
         }
         let fails = || self.tally.attempts.failure().map_or(Stall::Room, |why| Stall::Attempts(Some(why)));
-        (waits && state == RunState::Blocked).then(fails)
+        (waits && self.activity.is_blocked()).then(fails)
     }
 
     /// The number of messages that are still to be moved: those on their way, those that wait for another attempt, and

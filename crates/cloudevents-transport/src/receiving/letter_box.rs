@@ -9,6 +9,7 @@ use cloudevents_core::Error;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -56,7 +57,7 @@ impl LetterBox {
         if !waits {
             return None;
         }
-        self.0.streak.failure().map(Some).or_else(|| self.0.streak.is_long(true))
+        self.0.streak.failure().map(Some).or_else(|| self.0.streak.is_long(Some(Duration::MAX)))
     }
 
     /// A letter is passed to the place.

@@ -64,6 +64,8 @@ pub(super) struct Seen {
     pub(super) held: usize,
     /// Since when there have been messages here.
     pub(super) here: Option<Instant>,
+    /// There was no room, and no message has ended since.
+    pub(super) blocked: bool,
 }
 
 impl Activity {
@@ -95,6 +97,11 @@ impl Activity {
     /// For how long there have been messages here, without a break.
     pub(crate) fn here_for(&self) -> Option<Duration> {
         self.seen().here.map(|here| here.elapsed())
+    }
+
+    /// Whether there was no room, and no message has ended since. An attempt that begins makes no room.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.seen().blocked
     }
 
     pub(super) fn set(&self, seen: Seen) {

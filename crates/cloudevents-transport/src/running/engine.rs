@@ -183,6 +183,8 @@ struct Engine {
     begun: u64,
     /// When a handler has ended last, or there was none; and when to report that none does.
     moved: Instant,
+    /// There was no room, and no message has ended since.
+    blocked: bool,
     report: Option<Instant>,
     /// When to look again whether there is room.
     look: Option<Instant>,
@@ -227,6 +229,7 @@ impl Engine {
             handled: BTreeMap::new(),
             begun: 0,
             moved: Instant::now(),
+            blocked: false,
             report: None,
             look: None,
             here: None,
@@ -353,6 +356,7 @@ impl Engine {
     fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
         let took = self.returned(&handling);
         if !matches!(ended, Ended::Failed(_) | Ended::Fatal(_)) {
+            self.blocked = false;
             self.window.answered(took, Instant::now());
         }
         match ended {
@@ -523,6 +527,7 @@ impl Engine {
         let (state, now) = (self.state(is_held_up), Instant::now());
         let is_empty = self.handled.is_empty() && self.lanes.is_empty();
         self.here = if is_empty { None } else { self.here.or(Some(now)) };
+        self.blocked = !is_empty && (self.blocked || state == RunState::Blocked);
         let oldest = self.handled.first_key_value().map(|(_, handled)| handled);
         self.activity.set(Seen {
             state,
@@ -531,6 +536,7 @@ impl Engine {
             waiting: self.lanes.waiting(),
             held: self.held.len(),
             here: self.here,
+            blocked: self.blocked,
         });
         // What is held outside may have been settled.
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
@@ -548,6 +554,10 @@ impl Engine {
         }
         let none_for = now.duration_since(self.moved);
         self.report = Some(later(now, none_for.max(patience)));
+        // A bridge says by itself that it moves nothing, and has no handlers.
+        if self.settings.follows {
+            return;
+        }
         let (running, waiting) = (self.handled.len(), self.lanes.waiting());
         match oldest {
             Some(Handled { since, attempt, received }) => tracing::warn!(

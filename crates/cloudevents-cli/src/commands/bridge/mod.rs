@@ -27,6 +27,7 @@ use open::Settings;
 use reread::Reread;
 use serde_json::json;
 use std::{
+    collections::HashSet,
     fmt::Write as _,
     path::PathBuf,
     pin::pin,
@@ -146,6 +147,31 @@ pub(crate) struct Bridge {
     idle: Option<u64>,
 }
 
+/// The refused messages whose letters no place has stored yet, by name.
+#[derive(Clone, Default)]
+struct Unstored(Arc<Mutex<HashSet<String>>>);
+
+impl Unstored {
+    fn see(&self, received: &Received, fate: &Fate) {
+        let mut unstored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match fate {
+            Fate::Waiting { .. } => {
+                unstored.insert(name(received));
+            }
+            Fate::Confirmed | Fate::Refused(_) | Fate::DeadLetter(_) | Fate::Kept(_)
+                if !unstored.is_empty() =>
+            {
+                unstored.remove(&name(received));
+            }
+            _ => {}
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
 /// Lines that wait to be printed. More are left out: printing must not hold up the bridge.
 const LINES: usize = 1024;
 
@@ -221,7 +247,10 @@ async fn run_once(
     let (closing, mut closed) = watch::channel(None);
     let to = config.to.clone();
     let (outage, refusing) = (LastReason::default(), LastReason::default());
+    let unstored = Unstored::default();
+    let seen = unstored.clone();
     let observer = move |received: &Received, fate: &Fate| {
+        seen.see(received, fate);
         if let Fate::Failed(error) = fate
             && let Some(name) = connect::closed_for_good(&to, error)
         {
@@ -357,7 +386,7 @@ async fn run_once(
             console.error(Status::Network, &report);
         }
     }
-    let letters = status.waiting_letters();
+    let letters = status.waiting_letters().max(unstored.len());
     // What a dry run has shown is shown anew. What has no dead letter comes again.
     if !shows_all {
         let metrics = status.metrics();

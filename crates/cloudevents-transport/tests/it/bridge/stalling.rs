@@ -105,6 +105,7 @@ enum Does {
     #[default]
     Takes,
     Fails(Error),
+    FailsAfter(Duration, Error),
     Hangs,
     TakesIts(Duration),
 }
@@ -138,6 +139,10 @@ impl End {
         match does {
             Does::Takes => Ok(()),
             Does::Fails(error) => Err(error),
+            Does::FailsAfter(time, error) => {
+                sleep(time).await;
+                Err(error)
+            }
             Does::TakesIts(time) => {
                 sleep(time).await;
                 Ok(())
@@ -316,8 +321,9 @@ async fn a_target_that_hangs_or_is_slow() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_place_of_the_bridge() {
-    for is_away in [true, false] {
-        let (from, to, place) = (FakeQueue::new(), refusing(), End::new());
+    // It is bad enough that it refuses the letters themselves.
+    for (is_away, of_messages) in [(true, false), (false, false), (false, true)] {
+        let (from, to, place) = (FakeQueue::new(), refusing(), End { of_messages, ..End::new() });
         let mut policy = BridgePolicy::default();
         policy.dead_letters = Some(place.sender());
         let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
@@ -390,6 +396,36 @@ async fn a_dead_letter_place_of_the_source() {
             log.text()
         );
     }
+}
+
+/// However long its attempts take: one that begins makes no room.
+#[tokio::test(start_paused = true)]
+async fn a_bridge_without_room_moves_nothing_until_a_message_has_moved() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+    let bridge = Bridge::new(from.receiver(options), to.sender(), BridgePolicy::default()).unwrap();
+    let (status, log) = (bridge.status(), Logged::begin());
+    let watch = async {
+        to.set(Does::FailsAfter(8 * SECOND, refused()));
+        send(&from, 50).await;
+        sleep(SECOND).await;
+        assert_eq!(seen(&status), (true, false), "{status:?}");
+        while status.stall().is_none() {
+            sleep(SECOND / 20).await;
+        }
+        for _ in 0..3000 {
+            assert_eq!(seen(&status), (false, true), "{status:?}");
+            sleep(SECOND / 20).await;
+        }
+        assert_eq!(count(&log, "the bridge moves messages again"), 0, "{}", log.text());
+        assert_eq!(count(&log, "there is no room"), 0, "{}", log.text());
+        to.set(Does::Takes);
+        sleep(100 * SECOND).await;
+        assert_eq!(seen(&status), (true, false), "{status:?}");
+        assert_eq!(count(&log, "the bridge moves messages again"), 1, "{}", log.text());
+    };
+    bridge.run().until(watch).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
