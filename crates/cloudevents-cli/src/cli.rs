@@ -34,7 +34,7 @@ Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
 else ~/.config/ce/config.yaml) sets defaults and names connections, such as @orders.
 
 Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input,
-3 the network failed.";
+3 the network or a peer failed, or messages were lost.";
 
 /// Parses the command line, with the defaults of the environment and the configuration file. Otherwise reports why it was
 /// refused, or prints the requested help, and returns the exit status.

@@ -41,9 +41,10 @@ use tokio::{
 
 /// Move events from one URL to another, and lose none.
 ///
-/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, no message is read and
-/// none becomes a dead letter. Only a message that TO refuses becomes one: over HTTP, with status 400, 409, 413, 415,
-/// 422 or 431. After a crash, messages in flight are sent again.
+/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, none becomes a dead letter: a message that fails is
+/// tried again, and those behind it in its order wait for it. No more is read when 64 messages that failed wait (`parked` in a
+/// configuration file), or when as many are held as may be in flight (`in-flight`). Only a message that TO refuses becomes a dead letter:
+/// over HTTP, with status 400, 409, 413, 415, 422 or 431. After a crash, messages in flight are sent again.
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP reads the file again, does the same,
 /// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
@@ -70,8 +71,8 @@ Examples:
       --redrive --dry-run
 
 Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
-letters of a redrive again, 2 wrong usage or configuration, 3 the network
-failed.")]
+letters of a redrive again, 2 wrong usage or configuration, 3 the network or a
+broker failed, messages were lost, or refused ones have no dead letter.")]
 pub(crate) struct Bridge {
     /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,

@@ -59,7 +59,8 @@ Examples:
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
 
 Exit status: 0 done, 1 a message was not an event, or breaks the contract of the catalog,
-2 wrong usage or a catalog with mistakes, 3 the network failed.")]
+2 wrong usage or a catalog with mistakes, 3 the network or a broker failed, or messages
+were lost.")]
 pub(crate) struct Listen {
     /// Listen at this URL: http://ADDRESS:PORT/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS,
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the

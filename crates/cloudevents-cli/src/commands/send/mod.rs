@@ -62,7 +62,7 @@ HTTP uses the proxies of the environment (http_proxy, https_proxy, all_proxy, no
 addresses. A proxy for http URLs sees headers, credentials and events.
 
 Exit status: 0 sent, 1 the peer refused an event or the input contains an invalid event,
-2 wrong usage or a catalog with mistakes, 3 the network failed.")]
+2 wrong usage or a catalog with mistakes, 3 the network or the peer failed.")]
 pub(crate) struct Send {
     /// Send to this URL: http://HOST/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC.
     /// Also file:PATH, `-` for standard output, and @NAME for a connection of the configuration file.
