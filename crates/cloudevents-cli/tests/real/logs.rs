@@ -1,13 +1,17 @@
 //! What the library logs, on standard error.
 
-use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command};
+use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_testkit::{kafka, mqtt, rabbitmq};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::Path,
     process::Stdio,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 /// A receiver over this URL logs a warning when it is opened.
@@ -98,6 +102,134 @@ fn lines_of_json_have_each_member_once() {
         target.interrupt();
         target.end();
     }
+}
+
+/// What `/ready`, the gauge and the log say, while nothing is moved and when it is over.
+#[test]
+fn a_target_that_refuses_everything_is_seen() {
+    let broker = rabbitmq::Broker::start().unwrap();
+    broker.queue("orders");
+    let events = |ids: [usize; 3]| ids.map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).join("\n");
+    assert_eq!(ce_with(&["send", &broker.url("queue=orders")], events([1, 2, 3])).status, 0);
+    let answers = Arc::new(Mutex::new("403 Forbidden"));
+    // Where no more may wait, it is no matter of a minute.
+    let settings = file("bridge.yaml", "parked: 2\norder: none\n");
+    let from = broker.url("queue=orders&reject=drop");
+    let arguments = ["bridge", &from, &target(&answers), "--config", settings.to_str().unwrap()];
+    let mut bridge = Bridge::run(command(&[&arguments[..], &["--error-format", "json"]].concat()));
+    let mut lines = Vec::new();
+    stands(&bridge, true);
+    let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.starts_with("every attempt at the target fails") && reason.contains("403"), "{line}");
+    assert_eq!((line["level"].as_str(), line["pending"].as_u64()), (Some("WARN"), Some(3)), "{line}");
+    *answers.lock().unwrap() = "204 No Content";
+    bridge.until(&["cloudevents_bridge_confirmed_total"], 3);
+    stands(&bridge, false);
+    until(&mut bridge, &mut lines, "the bridge moves messages again");
+    bridge.signal("-TERM");
+    end(bridge, &mut lines, Some(0));
+    assert_eq!(kinds(&lines, "retry").len(), 1, "{lines:?}");
+    assert!(kinds(&lines, "dead-letter").is_empty() && kinds(&lines, "refused").is_empty(), "{lines:?}");
+    is_said_once(&lines);
+}
+
+/// The same of a place that is deleted, and comes back: the letter is named as stored when it is.
+#[test]
+fn a_place_that_takes_nothing_is_seen() {
+    for of_the_bridge in [true, false] {
+        let broker = rabbitmq::Broker::start().unwrap();
+        broker.queue("orders");
+        broker.queue("dead");
+        let answers = Arc::new(Mutex::new("422 Unprocessable Entity"));
+        let (to, place) = (target(&answers), broker.url("queue=dead"));
+        let (own, own_place) = (broker.url("queue=orders"), broker.url("queue=orders&dead-letter=dead"));
+        let arguments = match of_the_bridge {
+            true => vec!["bridge", &own, &to, "--dead-letter", &place, "--error-format", "json"],
+            false => vec!["bridge", &own_place, &to, "--error-format", "json"],
+        };
+        let mut bridge = Bridge::run(command(&arguments));
+        let mut lines = Vec::new();
+        broker.delete_queue("dead");
+        assert_eq!(ce_with(&["send", &own], GOOD).status, 0);
+        stands(&bridge, true);
+        let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+        let reason = line["reason"].as_str().unwrap();
+        assert!(reason.starts_with("the dead-letter place takes nothing"), "{line}");
+        assert!(reason.contains("NO_ROUTE"), "{line}");
+        let refused = kinds(&lines, "refused");
+        assert!(refused[0]["message"].as_str().unwrap().contains("422"), "{lines:?}");
+        assert!(refused[0]["detail"].as_str().unwrap().contains("NO_ROUTE"), "{lines:?}");
+        assert!(refused.len() == 1 && kinds(&lines, "dead-letter").is_empty(), "{lines:?}");
+        let dead = broker.queue("dead");
+        until(&mut bridge, &mut lines, "the bridge moves messages again");
+        stands(&bridge, false);
+        bridge.signal("-TERM");
+        end(bridge, &mut lines, Some(0));
+        assert_eq!((dead.len(), kinds(&lines, "dead-letter").len()), (1, 1), "{lines:?}");
+        assert_eq!(kinds(&lines, "refused").len(), 1, "{lines:?}");
+        is_said_once(&lines);
+    }
+}
+
+/// A webhook that answers like this.
+fn target(answers: &Arc<Mutex<&'static str>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap());
+    let answers = Arc::clone(answers);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            // The events have no data.
+            while stream.by_ref().lines().next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let answer = *answers.lock().unwrap();
+            let _ = write!(
+                stream.into_inner(),
+                "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+        }
+    });
+    url
+}
+
+/// Waits until a bridge is stalled and not ready, or neither.
+fn stands(bridge: &Bridge, stalled: bool) {
+    let begin = Instant::now();
+    let gauge = format!("\ncloudevents_bridge_stalled {}\n", u8::from(stalled));
+    let status = if stalled { "HTTP/1.1 503 " } else { "HTTP/1.1 200 " };
+    while !bridge.get("/metrics").contains(&gauge) || !bridge.get("/ready").starts_with(status) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", bridge.get("/metrics"));
+        std::thread::sleep(Duration::from_millis(20)); // between two looks
+    }
+}
+
+/// Reads lines up to the one with this message.
+fn until(bridge: &mut Bridge, lines: &mut Vec<Value>, message: &str) -> Value {
+    loop {
+        let mut line = String::new();
+        assert!(bridge.errors.read_line(&mut line).unwrap() > 0, "it ended: {lines:?}");
+        lines.push(strict(line.trim_end()));
+        if let Some(line) = lines.last().filter(|line| line["message"] == message) {
+            return line.clone();
+        }
+    }
+}
+
+/// Waits until the bridge exits with this status, and reads the last lines.
+fn end(bridge: Bridge, lines: &mut Vec<Value>, status: Option<i32>) {
+    let (ended, text) = bridge.end();
+    lines.extend(text.lines().map(strict));
+    assert_eq!(ended, status, "{lines:?}");
+}
+
+fn kinds<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+/// No two lines of a short time say the same.
+fn is_said_once(lines: &[Value]) {
+    let said = lines.iter().map(|line| (line["kind"].as_str(), line["message"].as_str().unwrap()));
+    assert_eq!(said.collect::<BTreeSet<_>>().len(), lines.len(), "{lines:?}");
 }
 
 /// A queue with one event, and its URL.

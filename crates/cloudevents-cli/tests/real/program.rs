@@ -201,9 +201,10 @@ impl Bridge {
 
     /// Waits until it says where its metrics are. Returns the address.
     pub(crate) fn find_metrics(&mut self) -> &str {
-        let line = self.line("state and metrics at http://");
-        let (_, url) = line.rsplit_once("http://").unwrap();
-        self.metrics = url.strip_suffix("/metrics").unwrap().to_owned();
+        let line = self.line("/metrics");
+        let (before, _) = line.split_once("/metrics").unwrap();
+        let (_, address) = before.rsplit_once("http://").unwrap();
+        self.metrics = address.to_owned();
         &self.metrics
     }
 
