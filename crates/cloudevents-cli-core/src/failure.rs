@@ -59,6 +59,14 @@ impl Failure {
         }
     }
 
+    /// Says before the detail what it is about.
+    pub fn about(self, what: &str) -> Self {
+        match self {
+            Self::Told(status, report) => Self::Told(status, Box::new(report.about(what))),
+            Self::Pipe => Self::Pipe,
+        }
+    }
+
     /// Returns the message and its detail in one line.
     pub fn message(&self) -> String {
         match self {

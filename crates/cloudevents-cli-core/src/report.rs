@@ -133,6 +133,13 @@ impl Report {
         self
     }
 
+    /// Says before the detail what it is about.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        let separator = if self.detail.is_empty() { "" } else { ": " };
+        self.detail = format!("{what}{separator}{}", self.detail);
+        self
+    }
+
     /// Sets how to fix it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -47,6 +47,72 @@ fn a_letter_names_the_error_of_a_document() {
     check(&broker.url("queue=orders"), &broker.url("queue=rejected"));
 }
 
+/// A bridge would move nothing from the first letter on.
+#[test]
+fn a_place_that_is_missing_is_an_error_of_opening() {
+    let check = |from: &str, option: &str, place: &str, words: &str| {
+        let joined = if from.contains('?') { '&' } else { '?' };
+        let to = "http://127.0.0.1:9/events";
+        let named = format!("{from}{joined}dead-letter={option}");
+        for arguments in [vec![&*named, to], vec![from, to, "--dead-letter", place]] {
+            let ran = ce(&[&["bridge", "--error-format", "json", "--idle", "1"], &*arguments].concat());
+            assert_eq!(ran.status, 1, "{arguments:?}: {}", ran.err);
+            let errors = ran.errors();
+            let last = errors.last().unwrap();
+            let detail = last["detail"].as_str().unwrap();
+            assert_eq!((&last["kind"], &last["severity"]), (&"refused".into(), &"error".into()), "{last}");
+            assert!(detail.starts_with("the dead-letter place ") && detail.contains(option), "{last}");
+            assert!(detail.contains(words) && last["help"].is_string(), "{last}");
+            assert_eq!(ran.err.matches(words).count(), 1, "{}", ran.err);
+        }
+    };
+    let broker = rabbitmq::Broker::start().unwrap();
+    broker.queue("orders");
+    check(&broker.url("queue=orders"), "missing", &broker.url("queue=missing"), "no queue 'missing'");
+    let broker = kafka::Broker::start().unwrap();
+    for topic in ["orders", "missing"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    broker.forget_topic("missing").unwrap();
+    let code = "Broker: Unknown topic or partition";
+    check(&broker.url("orders?group=g"), "missing", &broker.url("missing"), code);
+    broker.forbid_topic("missing").unwrap();
+    check(
+        &broker.url("orders?group=g"),
+        "missing",
+        &broker.url("missing"),
+        "Broker: Topic authorization failed",
+    );
+}
+
+/// Over MQTT 5 and JetStream, and with `mandatory` of RabbitMQ, it is seen with each letter.
+#[test]
+fn a_place_that_never_says_whether_a_letter_is_stored_is_warned_of_once() {
+    let check = |from: &str, place: Option<&str>, wanted: usize| {
+        let to = "http://127.0.0.1:9/events";
+        let mut arguments = vec!["bridge", from, to, "--losses", "log", "--idle", "1"];
+        arguments.extend(place.into_iter().flat_map(|place| ["--dead-letter", place]));
+        let ran = ce(&arguments);
+        assert_eq!(ran.status, 0, "{from} {place:?}: {}", ran.err);
+        let words = "the dead-letter place does not report whether anything stores a letter";
+        assert_eq!(ran.err.matches(words).count(), wanted, "{from} {place:?}: {}", ran.err);
+    };
+    let server = nats::Server::start().unwrap();
+    let from = server.url("orders");
+    check(&format!("{from}?dead-letter=lost"), None, 1);
+    check(&from, Some(&server.url("lost")), 1);
+    let broker = mqtt::Broker::start().unwrap();
+    for (version, wanted) in [("3.1.1", 1), ("5", 0)] {
+        let at = |topic: &str| broker.url(&format!("{topic}?version={version}"));
+        check(&format!("{}&client=c&dead-letter=lost", at("orders")), None, wanted);
+        check(&from, Some(&at("lost")), wanted);
+    }
+    let broker = rabbitmq::Broker::start().unwrap();
+    broker.queue("lost");
+    check(&from, Some(&broker.url("queue=lost&mandatory=false")), 1);
+    check(&from, Some(&broker.url("queue=lost")), 0);
+}
+
 /// Nothing of the events around it, which are moved.
 #[test]
 fn a_letter_of_a_file_has_the_text_of_one_event() {
@@ -84,7 +150,7 @@ fn a_letter_of_a_file_has_the_text_of_one_event() {
         ("malformed.yaml", format!("{yaml}---\n{yaml}---\n{{oops\n"), "---\n{oops\n", 2),
     ] {
         let broker = mqtt::Broker::start().unwrap();
-        // A letter without a subscriber has no place.
+        // A letter without a subscriber is not stored.
         let subscriber = Listener::at(&broker.url("rejected"), &[]);
         let (from, to) = (file(name, text), file("out.jsonl", ""));
         let [from, to] = [from, to].map(|path| format!("file:{}", path.display()));

@@ -12,6 +12,7 @@ use cloudevents_transport::{
     binding::{
         Transmit,
         log::{DeadLetter, DeadLetterSink},
+        place_checked,
     },
 };
 use rdkafka::ClientConfig;
@@ -62,6 +63,11 @@ impl DeadLetterTopic {
             Producer::connect(config, topic.to_owned(), Bounds::default(), timeout, tokens).await?;
         let sender = KafkaSender::to_topic(topic, producer);
         Ok(Self { topic: topic.into(), sender, same_cluster: false })
+    }
+
+    /// Whether the topic takes letters, as far as that shows without one.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        place_checked(&self.topic, self.sender.check().await)
     }
 
     /// For messages of the same cluster: what comes from the topic itself, which a pattern may match, stays where it is. Otherwise it would

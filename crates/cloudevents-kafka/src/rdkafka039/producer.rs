@@ -34,13 +34,20 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 /// How often the thread checks whether it is still needed.
 const TURN: Duration = Duration::from_millis(100);
 
 /// The same interval while a task waits for room in librdkafka's queue.
 const SHORT_TURN: Duration = Duration::from_millis(1);
+
+/// How long a broker may take to create a topic.
+const CREATED: Duration = Duration::from_secs(3);
 
 type Client = BaseProducer<Reports>;
 
@@ -199,6 +206,25 @@ impl Producer {
                     }
                     _ => error,
                 }))
+            }
+        }
+    }
+
+    /// Whether there is such a topic, and this user may see it. Brokers that create topics do so within moments of the first request, and
+    /// say until then that there is none. Errors are of kind [`Refused`](ErrorKind::Refused) where it takes nothing; others say that this
+    /// did not show.
+    pub(super) async fn finds(&self, topic: &str) -> Result<(), Error> {
+        let begun = Instant::now();
+        loop {
+            let client = self.signals.client.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(client) = client else { return Err(Error::new(ErrorKind::Closed)) };
+            let name = topic.to_owned();
+            let looked = spawn_blocking(move || look(&client, &name)).await.map_err(|error| {
+                Error::new(ErrorKind::Transport).with_detail(error.to_string()).with_source(error)
+            })?;
+            match looked {
+                Err(error) if is_missing(&error) && begun.elapsed() < CREATED => sleep(TURN).await,
+                looked => return looked.map_err(failed),
             }
         }
     }
@@ -427,6 +453,18 @@ impl ProducerContext for Reports {
         };
         resolver.resolve(result);
     }
+}
+
+/// Asks for the metadata of a topic. Blocks for a while at most.
+fn look(client: &Client, topic: &str) -> Result<(), KafkaError> {
+    let metadata = client.client().fetch_metadata(Some(topic), LOOK)?;
+    let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
+    error.map_or(Ok(()), |error| Err(KafkaError::MetadataFetch(error.into())))
+}
+
+fn is_missing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::UnknownTopic | Code::UnknownTopicOrPartition))
 }
 
 /// Whether a record was not sent because the client was stopped.

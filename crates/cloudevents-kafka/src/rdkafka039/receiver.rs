@@ -332,9 +332,9 @@ async fn rejected(
         Rejecting::Dropped => log.dropping_rejected(),
         Rejecting::To(topic) => {
             let (config, limit) = (config.clone(), options.connect_timeout);
-            log.with_sink(
-                DeadLetterTopic::open(topic, config, limit, tokens.cloned()).await?.of_the_same_cluster(),
-            )
+            let letters = DeadLetterTopic::open(topic, config, limit, tokens.cloned()).await?;
+            letters.check().await?;
+            log.with_sink(letters.of_the_same_cluster())
         }
     })
 }

@@ -278,6 +278,10 @@ impl Transmit for KafkaSender {
         self.producer.enqueue(&topic, prepared).await
     }
 
+    async fn check(&self) -> Result<(), Error> {
+        self.producer.finds(&self.topic).await
+    }
+
     fn connectivity(&self) -> Connectivity {
         self.producer.connectivity()
     }

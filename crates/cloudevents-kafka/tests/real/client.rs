@@ -515,6 +515,28 @@ async fn dead_letters_keep_everything_and_say_why() {
     assert_eq!(second.header("dead-letter-reason"), Some(&b"no event"[..]));
 }
 
+/// The receiver would stop at its bounds instead, with the first letters.
+#[tokio::test]
+async fn a_topic_for_dead_letters_that_takes_nothing_is_an_error_of_opening() {
+    let (topic, rejected) = (Topic::new(1), Topic::new(1));
+    let url = topic.url(&format!("group={}&dead-letter={}", topic.group(), rejected.name));
+    let letters = soon(rejected.sender()).await;
+    let forget = || SHARED.forget_topic(&rejected.name).unwrap();
+    let forbid = || SHARED.forbid_topic(&rejected.name).unwrap();
+    for (change, code) in [(&forget as &dyn Fn(), "UnknownTopic"), (&forbid, "TopicAuthorizationFailed")] {
+        change();
+        let error = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap_err();
+        let named = format!("the dead-letter place `{}` takes nothing: {code}", rejected.name);
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.detail().starts_with(&named), "{error}");
+        let error = soon(letters.check()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    }
+    SHARED.remember_topic(&rejected.name).unwrap();
+    soon(letters.check()).await.unwrap();
+    soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+}
+
 /// Brokers and producers of Java allow more than a producer of librdkafka does by default.
 #[tokio::test]
 async fn the_topic_decides_how_large_a_dead_letter_is() {

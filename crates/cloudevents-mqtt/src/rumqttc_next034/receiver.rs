@@ -190,6 +190,9 @@ impl MqttReceiver {
                 "name a `client`: over MQTT 3.1.1, the broker keeps the session of a receiver without one when the program ends without draining it");
         }
         let log = dead_letter::decided(&endpoint, &target, log).await?;
+        if let (Version::V3, Some(place)) = (target.options.version, endpoint.option("dead-letter")) {
+            tracing::warn!(%place, "the dead-letter place does not report whether anything stores a letter");
+        }
         let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let terms = Terms {

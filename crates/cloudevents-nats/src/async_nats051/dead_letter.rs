@@ -35,6 +35,9 @@ pub(super) async fn decided(
         Rejecting::To(subject) => {
             let sender = NatsSender::to_subject(target.at(subject)).await?;
             place_checked(subject, sender.check().await)?;
+            if !target.jetstream {
+                tracing::warn!(place = %subject, "the dead-letter place does not report whether anything stores a letter");
+            }
             queue.with_sink(DeadLetterSubject(sender))
         }
     })

@@ -14,6 +14,7 @@ use cloudevents_transport::{
     binding::{
         Rejecting,
         connect::Reconnect,
+        place_checked,
         queue::{QueueOptions, QueueReceiver, Room},
         rejecting,
     },
@@ -245,6 +246,9 @@ impl RabbitReceiver {
         let publisher =
             RabbitSender::for_received(target.clone(), in_flight, letters.clone().zip(declare)).await?;
         let publisher = Arc::new(publisher);
+        if let (Rejecting::To(place), Some(destination)) = (&to, &letters) {
+            place_checked(place, publisher.exists(destination).await)?;
+        }
         let rejected = match (to, letters) {
             (Rejecting::ToBroker, _) => rejected.rejecting_to_broker(),
             (Rejecting::Dropped, _) => rejected.dropping_rejected(),

@@ -16,6 +16,7 @@ use cloudevents_transport::{Outgoing, Receiver};
 use futures_util::future::join_all;
 use lapin::{
     BasicProperties,
+    options::{QueueDeclareOptions, QueueDeleteOptions},
     types::{AMQPValue, FieldArray, FieldTable},
 };
 use std::{error::Error as _, time::Duration};
@@ -33,12 +34,17 @@ fn refusal(error: &cloudevents_core::Error) -> &RabbitRefusal {
     error.source().unwrap().downcast_ref().unwrap()
 }
 
-/// A receiver whose dead letters have no queue.
+/// A receiver whose dead letters have no queue: it is deleted when the receiver is open.
 async fn without_dead_letters(server: &str, queue: &str) -> Receiver {
     let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
     options.queue.sink_backoff = Duration::from_millis(50);
     let (server, missing) = (server.trim_end_matches('?'), name("missing"));
-    receiver(&format!("{server}?queue={queue}&dead-letter={missing}"), options).await.unwrap()
+    let (_connection, channel) = bare::channel(server).await;
+    let declare = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare(missing.as_str().into(), declare, FieldTable::default()).await.unwrap();
+    let receiver = receiver(&format!("{server}?queue={queue}&dead-letter={missing}"), options).await.unwrap();
+    channel.queue_delete(missing.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    receiver
 }
 
 #[tokio::test]

@@ -406,6 +406,22 @@ async fn dead_letters_keep_everything_and_say_why() {
     assert_eq!(id(&next(&mut again).await), "1");
 }
 
+/// The receiver would stop at its bounds instead, with the first letters.
+#[tokio::test]
+async fn a_place_for_dead_letters_that_is_missing_is_an_error_of_opening() {
+    let broker = Broker::start().unwrap();
+    broker.queue("orders");
+    for place in ["missing", "/exchanges/missing/key"] {
+        let url = broker.url(&format!("queue=orders&dead-letter={place}"));
+        let error = receiver(&url, DecodeOptions::strict().into()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        let named = format!("the dead-letter place `{place}` takes nothing: NOT_FOUND");
+        assert!(error.detail().starts_with(&named), "{error}");
+    }
+    let declared = broker.url("queue=orders&dead-letter=missing&declare=classic");
+    receiver(&declared, DecodeOptions::strict().into()).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_dead_letter_without_a_queue_is_tried_again() {
     let broker = Broker::start().unwrap();
@@ -413,8 +429,10 @@ async fn a_dead_letter_without_a_queue_is_tried_again() {
     within(sender.send(&event(1))).await.unwrap();
     let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
     options.queue.sink_backoff = Duration::from_millis(50);
+    broker.queue("missing");
     let url = broker.url("queue=orders&dead-letter=missing");
     let mut receiver = receiver(&url, options).await.unwrap();
+    broker.delete_queue("missing");
     let error = within(next(&mut receiver).await.reject("no")).await.unwrap_err();
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { .. }));
     let missing = broker.queue("missing");

@@ -114,6 +114,22 @@ async fn real_streams_are_refused() {
     assert!(error.to_string().contains("stream"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_places_for_dead_letters_that_are_missing_are_errors_of_opening() {
+    let Some(server) = real() else { return };
+    let (queue, missing) = (name("orders"), name("missing"));
+    let url = format!("{server}?queue={queue}&declare={}", queues());
+    sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    for place in [missing.clone(), format!("/exchanges/{missing}/key")] {
+        let opened = receiver(&format!("{server}?queue={queue}&dead-letter={place}"), strict()).await;
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        let named = format!("the dead-letter place `{place}` takes nothing: NOT_FOUND");
+        assert!(error.detail().starts_with(&named), "{error}");
+    }
+    receiver(&format!("{url}&dead-letter={missing}"), strict()).await.unwrap();
+}
+
 /// The broker closes the channel of all of them. LavinMQ takes larger messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_too_large_is_the_mistake_of_that_message_only() {

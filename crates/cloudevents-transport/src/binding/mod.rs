@@ -29,7 +29,7 @@ pub use crate::{
     endpoint::{
         certificates::CertificateFiles,
         normal_path, percent_decoded,
-        rejected::{Rejecting, place_checked, rejecting},
+        rejected::{Rejecting, place_checked, place_opened, rejecting},
     },
     in_flight::Permit,
     observing::connectivity::Reporter,

@@ -91,13 +91,32 @@ pub fn rejecting<'e>(
 /// ```
 pub fn place_checked(place: &str, checked: Result<(), Error>) -> Result<(), Error> {
     match checked {
-        Err(error) if error.kind() == ErrorKind::Refused => {
-            let detail = format!("the dead-letter place `{place}` takes nothing: {}", error.detail());
-            let missing = Error::new(ErrorKind::Refused).with_detail(detail).with_source(error);
-            Err(missing.with_help("create it, or name another place"))
-        }
+        Err(error) if error.kind() == ErrorKind::Refused => place_opened(place, Err(error)),
         _ => Ok(()),
     }
+}
+
+/// The same for a place whose sender cannot be opened where it takes nothing: the error names the place, and any other one is returned as
+/// it is.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+/// use cloudevents_transport::binding::place_opened;
+///
+/// let forbidden = Error::new(ErrorKind::Refused).with_detail("no rights").with_help("grant them");
+/// let forbidden = place_opened::<()>("rejected", Err(forbidden)).unwrap_err();
+/// assert_eq!(forbidden.detail(), "the dead-letter place `rejected` takes nothing: no rights");
+/// assert_eq!(forbidden.help(), Some("grant them"));
+/// ```
+pub fn place_opened<T>(place: &str, opened: Result<T, Error>) -> Result<T, Error> {
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::Refused => {
+            let detail = format!("the dead-letter place `{place}` takes nothing: {}", error.detail());
+            let help = error.help().map_or_else(|| "create it, or name another place".into(), str::to_owned);
+            Error::new(ErrorKind::Refused).with_detail(detail).with_help(help).with_source(error)
+        }
+        _ => error,
+    })
 }
 
 #[cfg(test)]

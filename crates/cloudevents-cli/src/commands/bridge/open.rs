@@ -96,7 +96,9 @@ pub(super) async fn open(
     note.iter().for_each(|note| console.report(note));
     leave_out_keys(config, &sender, &mut policy, console);
     if let Some(url) = &config.dead_letter {
-        let letters = connect::sender(url, &sending(config, limit)).await?;
+        let place = format!("the dead-letter place {}", connect::shown(url));
+        let letters = connect::sender(url, &sending(config, limit)).await;
+        let letters = letters.map_err(|failure| failure.about(&place))?;
         if !letters.capabilities().carries.contains(Carries::HEADERS) && config.losses.0 == LossPolicy::Refuse
         {
             return Err(Failure::usage(
@@ -109,6 +111,10 @@ pub(super) async fn open(
             let words = "the dead-letter place takes events only: messages that cannot be decoded stay at FROM, and are tried again; \
                          over HTTP they are refused";
             console.report(&Report::warning(words).kind("dead-letter"));
+        }
+        if never_reports(url, &letters)? {
+            let words = "the dead-letter place does not report whether anything stores a letter";
+            console.report(&Report::warning(words).kind("dead-letter").detail(connect::shown(url)));
         }
         policy.dead_letters = Some(letters);
     }
@@ -262,6 +268,14 @@ fn check_letters(config: &Config) -> Result<(), Failure> {
     let place = if url == "-" { "standard output takes" } else { "a file holds" };
     Err(Failure::usage(format!("{place} events only, and a message that is refused may be none"))
         .help("name a queue, a topic or an HTTP server for dead letters"))
+}
+
+/// Whether a place accepts letters that nothing gets, and never reports that.
+fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
+    let endpoint = connect::endpoint(url)?;
+    let has = |name: &str, value: &str| endpoint.as_ref().and_then(|at| at.option(name)) == Some(value);
+    let is_written = letters.capabilities().confirms == Confirmed::Written;
+    Ok(is_written || has("version", "3.1.1") || has("mandatory", "false"))
 }
 
 /// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.
