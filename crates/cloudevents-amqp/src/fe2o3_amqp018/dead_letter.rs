@@ -4,7 +4,7 @@ use super::{options::Target, sender::AmqpSender};
 use cloudevents_core::Error;
 use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint,
-    binding::{Rejecting, Transmit, queue::QueueOptions, rejecting},
+    binding::{Rejecting, Transmit, place_opened, queue::QueueOptions, rejecting},
 };
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
@@ -20,7 +20,8 @@ pub(super) async fn decided(
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),
         Rejecting::To(address) => {
-            queue.with_sink(DeadLetterAddress(AmqpSender::to_address(target.at(address)).await?))
+            let sender = AmqpSender::to_address(target.at(address)).await;
+            queue.with_sink(DeadLetterAddress(place_opened(address, sender)?))
         }
     })
 }

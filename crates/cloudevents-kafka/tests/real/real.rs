@@ -356,6 +356,26 @@ async fn dead_letters_that_are_too_large_lose_their_headers() {
     soon(receiver.drain(PATIENCE)).await.unwrap();
 }
 
+/// Brokers that create topics do so a moment after the first request for one.
+#[tokio::test]
+async fn a_missing_topic_for_dead_letters_is_an_error_of_opening_unless_the_broker_creates_it() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let creates = std::env::var("CE_KAFKA_CREATES_TOPICS").is_ok_and(|creates| !creates.is_empty());
+    let missing = format!("{}.rejected", topic.name);
+    let url = topic.url(&format!("group={}&dead-letter={missing}", topic.group()));
+    let opened = soon(receiver(&url, KafkaReceiverOptions::default())).await;
+    if creates {
+        opened.unwrap();
+        return;
+    }
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(
+        error.detail().starts_with(&format!("the dead-letter place `{missing}` takes nothing: ")),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_group_that_starts_at_the_end_skips_nothing_later() {
     for protocol in ["", "group.protocol=consumer&"] {

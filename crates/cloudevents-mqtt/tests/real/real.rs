@@ -86,6 +86,30 @@ async fn an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_mess
     assert_eq!(sender.connectivity().losses(), 0);
 }
 
+/// The broker confirms it with reason code 0x10 (MQTT 5.0, section 3.4.2.1).
+#[tokio::test]
+async fn a_dead_letter_that_has_no_subscriber_at_a_real_broker_is_not_stored() {
+    let (Some(url), Some(place)) = (topic("unheard"), topic("unheard-letters")) else { return };
+    let name = format!("real/{}/unheard-letters", process::id());
+    let mut options = strict();
+    options.log.sink_backoff = Duration::from_millis(50);
+    let from = format!("{url}?client=unheard-{}&dead-letter={name}", process::id());
+    let mut deliveries = receiver(&from, options).await.unwrap();
+    let sender = sender(&url, Default::default()).await.unwrap();
+    let to = |name: &str| Outgoing::from(event(1)).to(name);
+    let unheard = within(sender.send(to(&name))).await.unwrap();
+    assert_eq!((unheard.has_subscribers(), unheard.kept().is_err()), (Some(false), true));
+    let heard = within(sender.send(&event(1))).await.unwrap();
+    assert_ne!(heard.has_subscribers(), Some(false));
+    let error = within(next(&mut deliveries).await.reject("no")).await.unwrap_err();
+    assert!(error.to_string().contains("nothing has subscribed"), "{error}");
+    let mut letters = receiver(&place, strict()).await.unwrap();
+    let letter = next(&mut letters).await;
+    assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("no"));
+    within(letter.accept()).await.unwrap();
+    within(deliveries.drain(Duration::from_secs(10))).await.unwrap();
+}
+
 /// The broker sends what has waited before it confirms the subscription.
 #[tokio::test]
 async fn a_real_session_with_many_waiting_messages_is_resumed() {
