@@ -25,6 +25,7 @@ pub mod logged;
 pub mod mqtt;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod patience;
 pub mod ports;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
@@ -50,3 +51,5 @@ pub mod vectors;
 pub mod webhook;
 #[cfg(feature = "websockets")]
 pub mod websockets;
+
+pub use patience::patience;

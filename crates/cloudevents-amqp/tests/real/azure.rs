@@ -1,6 +1,6 @@
 //! Claims-based security, with a node `$cbs` that requires what Azure requires.
 
-use crate::tools::{Lasting, PATIENCE, event, expired, id, lost, next, sender_to, strict, within};
+use crate::tools::{Lasting, event, expired, id, lost, next, patience, sender_to, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{
     AmqpConnection, AmqpReceiverOptions, AmqpSenderOptions, SasPolicy, Token, Tokens, receiver, sender,
 };
@@ -221,7 +221,7 @@ async fn locks_are_renewed_while_deliveries_are_held() {
     renewed(&broker, 10).await; // longer than a lock
     assert_eq!(broker.queue("orders").unsettled(), 1);
     within(delivery.accept()).await.unwrap();
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
@@ -246,7 +246,7 @@ async fn locks_are_renewed_while_large_events_wait_for_slow_handlers() {
         sleep(Duration::from_millis(800)).await;
         within(delivery.accept()).await.unwrap();
     }
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
@@ -262,7 +262,7 @@ async fn renewing_locks_keeps_the_link_of_their_messages() {
     renewed(&broker, 12).await; // longer than a link may be idle
     assert_eq!((receiver.connectivity().losses(), broker.queue("orders").unsettled()), (0, 1));
     within(delivery.accept()).await.unwrap();
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
@@ -278,7 +278,7 @@ async fn locks_are_renewed_over_other_links_when_the_broker_has_ended_the_first(
     renewed(&broker, 10).await; // longer than a lock
     assert_eq!((receiver.connectivity().losses(), delivery.attempt()), (0, 1));
     within(delivery.accept()).await.unwrap();
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
@@ -293,7 +293,7 @@ async fn extending_renews_a_lock() {
         delivery.extend().unwrap();
     }
     within(delivery.accept()).await.unwrap();
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 

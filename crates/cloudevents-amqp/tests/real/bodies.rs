@@ -1,6 +1,6 @@
 //! A message that is sent again has the body that it came with, of any kind, or is not settled.
 
-use crate::tools::{PATIENCE, event, id, next, receiver_from, sender_to, strict, until, within};
+use crate::tools::{event, id, next, patience, receiver_from, sender_to, strict, until, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpReceiverOptions, AmqpSenderOptions, receiver, sender};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_testkit::amqp::Broker;
@@ -61,7 +61,7 @@ async fn dead_letters_keep_bodies_of_every_kind() {
         within(delivery.reject("no event")).await.unwrap();
     }
     assert_eq!(broker.queue("rejected").encoded_bodies(), expected());
-    within(deliveries.drain(PATIENCE)).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
@@ -178,7 +178,7 @@ async fn what_cannot_be_read_does_not_become_an_empty_dead_letter() {
     let after = next(&mut deliveries).await;
     assert_eq!(id(&after), "after");
     within(after.accept()).await.unwrap();
-    within(deliveries.drain(PATIENCE)).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
     until(&queue, |queue| (queue.len(), queue.unsettled()) == (1, 0)).await;
     assert!(broker.queue("rejected").is_empty());
     let elsewhere = sender_to(&broker, "elsewhere").await;
@@ -230,7 +230,7 @@ async fn real_bodies_of_another_client_are_kept() {
         within(elsewhere.send(delivery.forward())).await.unwrap();
         within(delivery.reject("no event")).await.unwrap();
     }
-    within(deliveries.drain(PATIENCE)).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
     assert_eq!(proton(forwarded, &["read", &count]).await, expected);
     assert_eq!(proton(rejected, &["read", &count]).await, expected);
 }

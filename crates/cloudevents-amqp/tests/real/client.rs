@@ -1,7 +1,7 @@
 //! Tests of the sender and the receiver beyond the contract.
 
 use crate::tools::{
-    PATIENCE, event, events, id, large, lost, next, receiver_from, send_bare, sender_to, strict, until,
+    event, events, id, large, lost, next, patience, receiver_from, send_bare, sender_to, strict, until,
     within,
 };
 use cloudevents_amqp::fe2o3_amqp018::{
@@ -367,7 +367,7 @@ async fn what_is_no_message_surfaces_and_blocks_nothing() {
     let after = next(&mut receiver).await;
     assert_eq!(id(&after), "after");
     within(after.accept()).await.unwrap();
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (0, 0));
     assert_eq!(queue.dead_letters()[0].description.as_deref(), Some("unreadable"));
 }
@@ -500,7 +500,7 @@ async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_lin
         assert_eq!(id(&delivery), number.to_string());
         within(delivery.accept()).await.unwrap();
     }
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (0, 0));
 }
 
@@ -627,7 +627,7 @@ async fn a_receiver_outlives_its_broker() {
         within(delivery.accept()).await.unwrap();
     }
     assert_eq!(seen, ["1", "2", "3"]);
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (0, 0));
 }
 
@@ -649,13 +649,13 @@ async fn settlements_that_are_asked_together_stay_apart() {
             3 => delivery.reject("other"),
             5 => delivery.release(),
             6 => delivery.retry(Duration::ZERO),
-            _ => delivery.retry(PATIENCE),
+            _ => delivery.retry(patience()),
         });
     }
     for outcome in outcomes {
         within(outcome).await.unwrap();
     }
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (3, 0));
     let reasons: Vec<_> = queue.dead_letters().into_iter().map(|dead| dead.description.unwrap()).collect();
     assert_eq!(reasons, ["one", "other"]);
@@ -695,7 +695,7 @@ async fn draining_releases_what_was_prefetched_and_retries_at_once() {
     within(next(&mut receiver).await.accept()).await.unwrap();
     within(next(&mut receiver).await.retry(Duration::from_secs(3600))).await.unwrap();
     until(&queue, |queue| queue.unsettled() == 19).await;
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (19, 0));
     let again = next(&mut receiver_from(&broker, "orders").await).await;
     assert_eq!((id(&again).as_str(), again.attempt()), ("1", 2));
@@ -739,7 +739,7 @@ async fn dead_letters_go_to_an_address() {
             Err(error) => within(delivery.reject(error)).await.unwrap(),
         }
     }
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled(), queue.dead_letters().len()), (0, 0, 0));
     let mut rejected = receiver_from(&broker, "rejected").await;
     let mut reasons = Vec::new();
@@ -779,7 +779,7 @@ async fn a_dead_letter_that_is_refused_is_tried_again() {
     letters.answer(Answer::Accept);
     until(&letters, |letters| letters.len() == 1).await;
     until(&queue, |queue| (queue.len(), queue.unsettled()) == (0, 0)).await;
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled(), queue.dead_letters().len()), (0, 0, 0));
 }
 

@@ -10,6 +10,7 @@ use cloudevents_amqp::fe2o3_amqp018::{
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::amqp::Broker;
+use cloudevents_testkit::patience;
 use cloudevents_transport::{
     Endpoint, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue, Verdict, check_all},
@@ -29,7 +30,7 @@ struct Address {
 impl Venue for Address {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(20);
+        claims.patience = patience();
         claims.attempts = self.memory.is_some().then_some(10);
         if self.memory.is_none() {
             // RabbitMQ before 4.0 only reports that a message was delivered before.

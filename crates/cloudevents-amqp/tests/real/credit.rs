@@ -1,6 +1,6 @@
 //! Credit that is used up, and with peers that say more, and send less, than the embedded broker: a scripted peer, in frames.
 
-use crate::tools::{PATIENCE, event, id, next, strict, within};
+use crate::tools::{event, id, next, patience, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
 use cloudevents_core::ErrorKind;
 use cloudevents_testkit::{
@@ -103,7 +103,7 @@ async fn a_receiver_that_stops_grants_nothing_for_what_is_aborted() {
     let peer = peer.await;
     let mut receiver = receiver(&peer.url, strict()).await.unwrap();
     let held = next(&mut receiver).await;
-    let draining = tokio::spawn(async move { receiver.drain(PATIENCE).await });
+    let draining = tokio::spawn(async move { receiver.drain(patience()).await });
     let begin = Instant::now();
     loop {
         let limit = peer.link().limit;
@@ -111,7 +111,7 @@ async fn a_receiver_that_stops_grants_nothing_for_what_is_aborted() {
         if peer.link().limit == limit {
             break;
         }
-        assert!(begin.elapsed() < PATIENCE, "it grants without end");
+        assert!(begin.elapsed() < patience(), "it grants without end");
     }
     within(held.accept()).await.unwrap();
     within(draining).await.unwrap().unwrap();
@@ -228,7 +228,7 @@ async fn used_up_credit_leaves_the_connection_to_what_is_under_way_to_other_addr
             elsewhere
         )
     };
-    let (first, ..) = tokio::time::timeout(PATIENCE, all).await.unwrap();
+    let (first, ..) = tokio::time::timeout(patience(), all).await.unwrap();
     assert_eq!(first.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
@@ -307,7 +307,7 @@ impl Peer {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 *link.lock().unwrap() = Link { sent: first, limit: first, ..Link::default() };
-                let served = tokio::time::timeout(PATIENCE * 2, serve(&mut stream, &link, &grant)).await;
+                let served = tokio::time::timeout(patience() * 2, serve(&mut stream, &link, &grant)).await;
                 println!("the connection ended: {served:?}");
             }
         });

@@ -5,15 +5,13 @@ use cloudevents_amqp::fe2o3_amqp018::{
 };
 use cloudevents_core::{DecodeOptions, Error, Event, Payload};
 use cloudevents_testkit::amqp::{Broker, Queue};
+pub(crate) use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use std::{
     pin::Pin,
     time::{Duration, SystemTime},
 };
-
-/// How long an expected event may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -53,11 +51,11 @@ pub(crate) fn id(delivery: &Delivery) -> String {
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
-    if tokio::time::timeout(PATIENCE, queue.until(wanted)).await.is_err() {
+    if tokio::time::timeout(patience(), queue.until(wanted)).await.is_err() {
         panic!("the queue stays {queue:?}");
     }
 }

@@ -79,7 +79,7 @@ fn of_schemas_with_many_references() {
 #[test]
 fn of_many_lists_and_many_definitions() {
     let listed = |last: usize| {
-        let all = (0..100).map(|at| json!({"enum": (0..3000).chain([last + at]).collect::<Vec<_>>()}));
+        let all = (0..100).map(|at| json!({"enum": (0..1000).chain([last + at]).collect::<Vec<_>>()}));
         schema("JsonSchema/draft-07", &json!({"allOf": all.collect::<Vec<_>>()}).to_string())
     };
     assert_ne!(changes(&listed(10_000), &listed(20_000)), []);
@@ -88,11 +88,11 @@ fn of_many_lists_and_many_definitions() {
             let rules = json!({"type": {"value": "t"}, "n": {"value": format!("{n}{at}")}});
             (format!("m{at}"), json!({"envelope": "CloudEvents/1.0", "envelopemetadata": rules}))
         };
-        let messages: serde_json::Map<String, Value> = (0..20_000).map(message).collect();
+        let messages: serde_json::Map<String, Value> = (0..5_000).map(message).collect();
         Catalog::parse(json!({"messagegroups": {"g": {"messages": messages}}}).to_string()).unwrap()
     };
     let changes = of_one_type("a").changes_since(&of_one_type("b"));
-    assert_eq!(changes.len(), 20_000);
+    assert_eq!(changes.len(), 5_000);
     assert_eq!(changes.last().unwrap().severity, Severity::Possible);
 }
 

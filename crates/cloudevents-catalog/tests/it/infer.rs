@@ -50,6 +50,9 @@ fn attributes_are_bounded() {
 }
 
 proptest! {
+    // Each has up to 24 events.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(8)))]
+
     /// A proposal has no mistakes, and every event that it was made of is valid by it.
     #[test]
     fn every_event_is_valid(events in prop::collection::vec((any::event_of_1_0(), any::<bool>()), 1..24)) {

@@ -8,6 +8,7 @@ use cloudevents_kit::{
         bridge::{BridgePolicy, Fate},
     },
 };
+use cloudevents_testkit::patience;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -92,7 +93,7 @@ fn arriving(mut receiver: Receiver) -> mpsc::UnboundedReceiver<(String, Headers)
 }
 
 async fn send(sender: &Sender, outgoing: Outgoing) -> Result<Receipt, Error> {
-    timeout(Duration::from_secs(60), sender.send(outgoing)).await.unwrap()
+    timeout(2 * patience(), sender.send(outgoing)).await.unwrap()
 }
 
 /// The headers that have arrived of those sent. HTTP writes names in lower case, and some protocols keep no order.
@@ -139,7 +140,7 @@ async fn a_header_that_a_target_cannot_carry_follows_the_policy() {
                     wrong.push(format!("{place}: {error}"));
                     continue;
                 }
-                let (came, with) = timeout(Duration::from_secs(60), arrived.recv()).await.unwrap().unwrap();
+                let (came, with) = timeout(2 * patience(), arrived.recv()).await.unwrap().unwrap();
                 let found = found(&headers, &with);
                 if came != id || (found == headers) != is_carried {
                     wrong.push(format!("{place}: came {came} with {with:?}"));
@@ -178,7 +179,7 @@ async fn a_valid_event_is_no_dead_letter_where_losses_are_allowed() {
                 let stop = bridge.stopper();
                 let bridge = tokio::spawn(async move { bridge.run().await });
                 let mut arrived = arriving(to.receiver);
-                let fate = timeout(Duration::from_secs(60), fates.recv()).await.unwrap().unwrap();
+                let fate = timeout(2 * patience(), fates.recv()).await.unwrap().unwrap();
                 match (losses, &fate) {
                     (LossPolicy::Refuse, Fate::Refused(error) | Fate::DeadLetter(error)) => {
                         assert_eq!(error.kind(), ErrorKind::Inexact, "{pair}: {error}");

@@ -5,6 +5,7 @@
 
 use crate::{process::Process, program::command};
 use cloudevents_kit::{self as kit, Event, Receiver, Sender};
+use cloudevents_testkit::patience;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -20,9 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::block_in_place;
-
-/// How long something may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The number of keys: each has a producer of its own, which sends one event after the other.
 const KEYS: usize = 8;
@@ -188,7 +186,7 @@ async fn survives(
     load.stop.store(true, Ordering::Relaxed);
     let mut sent = Vec::new();
     for producer in producers {
-        sent.push(tokio::time::timeout(PATIENCE, producer).await.unwrap().unwrap());
+        sent.push(tokio::time::timeout((6 * patience()), producer).await.unwrap().unwrap());
     }
     let ids =
         || sent.iter().enumerate().flat_map(|(key, count)| (0..*count).map(move |number| id(key, number)));
@@ -330,7 +328,7 @@ fn create_stream(port: u16) {
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "it takes too long: {what}");
+        assert!(begin.elapsed() < (6 * patience()), "it takes too long: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await; // between two tries
     }
 }
@@ -343,7 +341,7 @@ async fn ready<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
     loop {
         match attempt().await {
             Ok(done) => return done,
-            Err(error) => assert!(begin.elapsed() < PATIENCE, "{error}"),
+            Err(error) => assert!(begin.elapsed() < (6 * patience()), "{error}"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await; // between two tries
     }

@@ -11,6 +11,7 @@ use cloudevents_kit::{
     },
     websockets::WsServer,
 };
+use cloudevents_testkit::patience;
 use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq, tagged};
 use serde_json::Value;
 use std::{collections::BTreeSet, time::Duration};
@@ -113,7 +114,7 @@ async fn every_pair() {
         for to in ENDS {
             let (from, to) = (end(from).await, end(to).await);
             let pair = format!("{} to {}", from.name, to.name);
-            timeout(Duration::from_secs(120), one_pair(from, to)).await.unwrap_or_else(|_| panic!("{pair}"));
+            timeout(4 * patience(), one_pair(from, to)).await.unwrap_or_else(|_| panic!("{pair}"));
         }
     }
 }

@@ -635,7 +635,8 @@ mod tests {
     #[test]
     fn every_byte_of_a_published_document_counts() {
         for (id, notation, document) in published() {
-            for at in 0..document.len() {
+            // Without optimisation, some of them.
+            for at in (0..document.len()).step_by(if cfg!(debug_assertions) { 7 } else { 1 }) {
                 let mut other = document.clone();
                 other[at] ^= 1;
                 let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! What no server should stumble over: each refusal is typed, costs little, and the next request is served.
 
-use crate::tools::{GOOD, PATIENCE, Wire, post, serve, soon};
+use crate::tools::{GOOD, Wire, patience, post, serve, soon};
 use axum::{Router, routing};
 use cloudevents_core::{Data, DecodeOptions, ErrorKind, RepairKind};
 use cloudevents_http::{
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// What runs into the deadline gets this one; what must end before it gets [`PATIENCE`], however slow the machine is.
+/// What runs into the deadline gets this one; what must end before it gets [`patience`], however slow the machine is.
 const DEADLINE: Duration = Duration::from_millis(300);
 
 fn decoding() -> DecodeOptions {
@@ -195,7 +195,7 @@ async fn served(address: SocketAddr) {
 
 #[tokio::test]
 async fn extractors_refuse() {
-    let (patient, strict) = (extractors(PATIENCE).await, extractors(DEADLINE).await);
+    let (patient, strict) = (extractors(patience()).await, extractors(DEADLINE).await);
     for case in cases() {
         check(if case.stalls() { strict } else { patient }, &case).await;
     }
@@ -203,7 +203,7 @@ async fn extractors_refuse() {
 
 #[tokio::test]
 async fn every_extractor_refuses() {
-    let address = extractors(PATIENCE).await;
+    let address = extractors(patience()).await;
     for path in ["/optional", "/several", "/message"] {
         for case in cases().into_iter().filter(|case| !case.stalls() && case.code != "not-a-cloudevent") {
             let request =
@@ -226,7 +226,7 @@ async fn every_extractor_refuses() {
 
 #[tokio::test]
 async fn the_receiver_refuses() {
-    let (patient, strict) = (receiver(PATIENCE).await.0, receiver(DEADLINE).await.0);
+    let (patient, strict) = (receiver(patience()).await.0, receiver(DEADLINE).await.0);
     for case in cases() {
         // A document is decoded by whoever takes the delivery, who rejects it: the response is the same.
         check(if case.stalls() { strict } else { patient }, &case).await;
@@ -236,7 +236,7 @@ async fn the_receiver_refuses() {
 /// The connection goes on where the body was read.
 #[tokio::test]
 async fn the_next_request_on_the_same_connection() {
-    for address in [extractors(PATIENCE).await, receiver(PATIENCE).await.0] {
+    for address in [extractors(patience()).await, receiver(patience()).await.0] {
         let mut wire = Wire::connect(address).await;
         for case in cases().iter().filter(|case| !case.stalls() && case.status != 413) {
             wire.write(&case.request).await;
@@ -261,7 +261,7 @@ async fn a_slow_drip() {
             if let Some(answer) = wire.answer_within(Duration::from_millis(20)).await {
                 break answer;
             }
-            assert!(start.elapsed() < PATIENCE);
+            assert!(start.elapsed() < patience());
         };
         assert!(start.elapsed() >= DEADLINE);
         assert_eq!((answer.status.as_u16(), answer.problem("code")), (408, "timeout".into()));
@@ -272,7 +272,7 @@ async fn a_slow_drip() {
 
 #[tokio::test]
 async fn a_body_that_never_ends() {
-    for address in [extractors(PATIENCE).await, receiver(PATIENCE).await.0] {
+    for address in [extractors(patience()).await, receiver(patience()).await.0] {
         let mut wire = Wire::connect(address).await;
         wire.write(format!(
             "POST /events HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n{REQUIRED}\r\n"
@@ -294,7 +294,7 @@ async fn a_body_that_never_ends() {
 
 #[tokio::test]
 async fn a_sender_that_hangs_up_in_the_middle() {
-    for address in [extractors(PATIENCE).await, receiver(PATIENCE).await.0] {
+    for address in [extractors(patience()).await, receiver(patience()).await.0] {
         for headers in ["content-length: 10", "transfer-encoding: chunked"] {
             let mut wire = Wire::connect(address).await;
             wire.write(format!("POST /events HTTP/1.1\r\nhost: test\r\n{headers}\r\n{REQUIRED}\r\n")).await;
@@ -310,7 +310,7 @@ async fn a_sender_that_hangs_up_in_the_middle() {
 #[tokio::test]
 async fn a_hundred_thousand_headers() {
     let headers: String = (0..100_000).map(|n| format!("ce-a{n}: x\r\n")).collect();
-    for address in [extractors(PATIENCE).await, receiver(PATIENCE).await.0] {
+    for address in [extractors(patience()).await, receiver(patience()).await.0] {
         // hyper refuses before there is a request; it may hang up while the rest is still being written.
         if let Some(answer) =
             post(address, format!("POST /events HTTP/1.1\r\nhost: test\r\n{REQUIRED}{headers}\r\n")).await

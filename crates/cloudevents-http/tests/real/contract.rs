@@ -9,6 +9,7 @@ use cloudevents_http::{
     HttpReceiver,
     reqwest013::{HttpSenderOptions, Refusal, sender},
 };
+use cloudevents_testkit::patience;
 use cloudevents_transport::{
     Bounds, Confirmed, Content, Orders, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
     SenderCapabilities,
@@ -112,7 +113,7 @@ impl Venue for Broker {
         // Messages are posted side by side, and requests do not say how often they were made.
         claims.order = false;
         claims.counts_attempts = false;
-        claims.patience = Duration::from_secs(20);
+        claims.patience = patience();
         claims
     }
 

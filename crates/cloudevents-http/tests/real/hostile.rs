@@ -1,6 +1,6 @@
 //! Peers that do what they should not: requests that are framed wrongly, never end, or come too late to be read.
 
-use crate::tools::{GOOD, PATIENCE, Wire, client, event, is_late, post, soon};
+use crate::tools::{GOOD, Wire, client, event, is_late, patience, post, soon};
 use bytes::Bytes;
 use cloudevents_core::{ErrorKind, Event, Payload};
 use cloudevents_http::{
@@ -251,7 +251,7 @@ async fn as_many_attributes_as_the_model_allows() {
         delivery.accept().await.unwrap();
         received
     };
-    let (reply, received) = tokio::join!(sender.request(&event, PATIENCE), echo);
+    let (reply, received) = tokio::join!(sender.request(&event, patience()), echo);
     assert!(received.attributes().eq(event.attributes()), "{received:?}");
     assert!(reply.unwrap().attributes().eq(event.attributes()));
 
@@ -412,7 +412,7 @@ async fn a_head_that_breaks_off_is_seen() {
     let until = async |wanted: &[ErrorKind]| {
         let begin = Instant::now();
         while *seen.lock().unwrap() != wanted {
-            assert!(begin.elapsed() < PATIENCE, "{:?}", seen.lock().unwrap());
+            assert!(begin.elapsed() < patience(), "{:?}", seen.lock().unwrap());
             tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
         }
     };
@@ -489,7 +489,7 @@ async fn a_response_without_end_holds_no_place_for_long() {
                 assert_eq!(sender.send(&event(&id.to_string())).await.is_ok(), accepted);
             }
         };
-        tokio::time::timeout(PATIENCE, sent).await.unwrap();
+        tokio::time::timeout(patience(), sent).await.unwrap();
     }
 }
 

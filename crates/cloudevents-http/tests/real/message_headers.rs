@@ -1,6 +1,6 @@
 //! What requests consist of, byte for byte, when a message has headers that belong to an exchange.
 
-use crate::tools::{PATIENCE, Recorder, client, event};
+use crate::tools::{Recorder, client, event, patience};
 use cloudevents_core::{DecodeOptions, Message};
 use cloudevents_http::reqwest013::{HttpSenderOptions, sender};
 use cloudevents_json::Json;
@@ -184,7 +184,7 @@ async fn a_bridge_with_default_settings_passes_no_header_of_the_exchange() {
     for receiver in [queue.receiver(DecodeOptions::strict()), of_log] {
         let target = Recorder::start().await;
         let bridge = Bridge::new(receiver, to(&target), BridgePolicy::default()).unwrap();
-        tokio::time::timeout(PATIENCE, bridge.run().until(target.until(1))).await.unwrap().unwrap();
+        tokio::time::timeout(patience(), bridge.run().until(target.until(1))).await.unwrap().unwrap();
         check(&target, &target.requests()[0], &with_hops);
     }
 }

@@ -1,6 +1,6 @@
 //! The sender, against servers of every temper.
 
-use crate::tools::{PATIENCE, client, event, samples, serve, soon};
+use crate::tools::{client, event, patience, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
 use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message, Payload};
 use cloudevents_http::{
@@ -484,7 +484,7 @@ async fn a_request_returns_the_event_of_the_response() {
     assert!(sender.capabilities().requests);
     let ask = async |id: &str| {
         let request = Outgoing::from(event(id)).header("traceparent", "00-1-2-01");
-        let limit = if id == "late" { Duration::from_secs(1) } else { PATIENCE };
+        let limit = if id == "late" { Duration::from_secs(1) } else { patience() };
         soon(sender.request(request, limit)).await
     };
     let answer = ask("1").await.unwrap();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use cloudevents_core::Event;
+pub(crate) use cloudevents_testkit::patience;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::Value;
 use std::{
@@ -16,12 +17,9 @@ use tokio::{
     time::timeout,
 };
 
-/// How long something may take that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
 /// What must happen soon.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.expect("it takes too long")
+    timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Whether the test has stood still for so long that the server may have given up its clients, which it does after a second.

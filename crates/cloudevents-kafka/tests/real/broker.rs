@@ -7,6 +7,7 @@ use cloudevents_kafka::{
     rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, RecordExt, receiver, sender},
 };
 use cloudevents_testkit::kafka::Broker;
+pub(crate) use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::log::LogOptions};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -26,12 +27,9 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How long an expected event may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Waits for an expected event.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.expect("it takes too long")
+    timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// The embedded broker, shared by tests that do not disturb it.
@@ -116,11 +114,11 @@ impl Topic {
         let wait = move || {
             let client: BaseConsumer = config(&topic.servers).create().unwrap();
             let seen = || {
-                let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
+                let metadata = client.fetch_metadata(Some(&topic.name), patience()).unwrap();
                 // A leader may still be about to create the partition.
                 let answers = |known: &&MetadataPartition| {
                     known.error().is_none()
-                        && client.fetch_watermarks(&topic.name, known.id(), PATIENCE).is_ok()
+                        && client.fetch_watermarks(&topic.name, known.id(), patience()).is_ok()
                 };
                 metadata.topics()[0].partitions().iter().filter(answers).count()
             };
@@ -137,16 +135,16 @@ impl Topic {
         let read = move || {
             let client: BaseConsumer =
                 config(&topic.servers).set("group.id", topic.group()).create().unwrap();
-            let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
+            let metadata = client.fetch_metadata(Some(&topic.name), patience()).unwrap();
             let mut numbers: Vec<_> =
                 metadata.topics()[0].partitions().iter().map(|known| known.id()).collect();
             numbers.sort_unstable();
             let mut list = TopicPartitionList::new();
             numbers.iter().for_each(|number| _ = list.add_partition(&topic.name, *number));
-            let list = client.committed_offsets(list, PATIENCE).unwrap();
+            let list = client.committed_offsets(list, patience()).unwrap();
             let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
             let committed = list.elements().iter().map(|element| offset(element.offset())).collect();
-            let end = |number: &i32| client.fetch_watermarks(&topic.name, *number, PATIENCE).unwrap().1;
+            let end = |number: &i32| client.fetch_watermarks(&topic.name, *number, patience()).unwrap().1;
             (committed, numbers.iter().map(end).collect())
         };
         tokio::task::spawn_blocking(read).await.unwrap()

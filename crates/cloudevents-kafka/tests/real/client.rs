@@ -1,6 +1,6 @@
 //! The sender and the receiver, on the embedded broker.
 
-use crate::broker::{PATIENCE, SHARED, Topic, config, event, event_with, next, number, record, soon};
+use crate::broker::{SHARED, Topic, config, event, event_with, next, number, patience, record, soon};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, ErrorKind, Message, Mode};
 use cloudevents_json::Json;
@@ -41,7 +41,7 @@ async fn with_a_client_of_ones_own() {
     soon(producer.send_result(structured.to_future(&topic.name)).unwrap()).await.unwrap().unwrap();
     let base: BaseProducer = config(&topic.servers).create().unwrap();
     base.send(structured.to_base(&topic.name)).unwrap();
-    base.flush(PATIENCE).unwrap();
+    base.flush(patience()).unwrap();
     topic.produce(&record(&[("foreign", "yes")], b"x")).await;
 
     let consumer: BaseConsumer = config(&topic.servers).set("group.id", topic.group()).create().unwrap();
@@ -50,7 +50,7 @@ async fn with_a_client_of_ones_own() {
     consumer.assign(&list).unwrap();
     let with = DecodeOptions::strict();
     for expected in 0..3 {
-        let message = consumer.poll(PATIENCE).unwrap().unwrap();
+        let message = consumer.poll(patience()).unwrap().unwrap();
         let event = rdkafka039::decode(&message, &with).unwrap().value;
         assert_eq!((event.id(), event.data_bytes()), (sent.id(), sent.data_bytes()));
         let decoded = rdkafka039::decode_message(&message.detach(), &with).unwrap().value;
@@ -64,7 +64,7 @@ async fn with_a_client_of_ones_own() {
             (_, other) => panic!("{other:?}"),
         }
     }
-    let foreign = consumer.poll(PATIENCE).unwrap().unwrap();
+    let foreign = consumer.poll(patience()).unwrap().unwrap();
     assert_eq!(rdkafka039::decode(&foreign, &with).unwrap_err().kind(), ErrorKind::NotACloudEvent);
 }
 
@@ -235,7 +235,7 @@ async fn the_broker_goes_away_and_comes_back() {
         seen.insert(number(&delivery));
         delivery.accept().await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     let committed = broker.committed(&topic.group(), &topic.name).unwrap();
     let ends: Vec<_> =
         broker.ends(&topic.name).unwrap().into_iter().map(|end| (end > 0).then_some(end)).collect();
@@ -284,7 +284,7 @@ async fn a_stalled_receiver_stays_in_its_group() {
         assert_eq!((number(&delivery), delivery.attempt()), (expected, 1));
         delivery.accept().await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(500)]);
 }
 
@@ -294,7 +294,7 @@ async fn a_stalled_receiver_stays_in_its_group() {
 async fn a_rebalance_does_not_block_who_receives() {
     let topic = Topic::new(2);
     let mut options = KafkaReceiverOptions::default();
-    options.rebalance_wait = 2 * PATIENCE;
+    options.rebalance_wait = 2 * patience();
     let mut first = topic.receiver_with(SHORT, options.clone()).await;
     let sender = topic.sender().await;
     soon(sender.send_all((0..20).map(|number| event(number, &number.to_string())))).await.unwrap();
@@ -319,7 +319,7 @@ async fn a_rebalance_does_not_block_who_receives() {
         soon(sender.send(&event(20, "k"))).await.unwrap();
     };
     tokio::join!(receive, settle);
-    soon(first.drain(PATIENCE)).await.unwrap();
+    soon(first.drain(patience())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,7 +347,7 @@ pub(crate) async fn leaving(topic: &Topic) {
     for _ in 0..COUNT {
         next(&mut first).await.accept().await.unwrap();
     }
-    soon(first.drain(PATIENCE)).await.unwrap();
+    soon(first.drain(patience())).await.unwrap();
     soon(sender.send_all(events(COUNT))).await.unwrap();
     let (mut second, mut seen) =
         (topic.receiver_with(SHORT, KafkaReceiverOptions::default()).await, BTreeSet::new());
@@ -356,7 +356,7 @@ pub(crate) async fn leaving(topic: &Topic) {
         assert!(seen.insert(number(&delivery)) && number(&delivery) >= COUNT);
         delivery.accept().await.unwrap();
     }
-    soon(first.drain(PATIENCE)).await.unwrap(); // nothing is left to do
+    soon(first.drain(patience())).await.unwrap(); // nothing is left to do
     assert!(soon(first.next()).await.unwrap().is_none());
 }
 
@@ -416,8 +416,8 @@ pub(crate) async fn handing_over(topic: Topic, strategy: &str) {
         }
     };
     soon(all_committed).await;
-    soon(first.drain(PATIENCE)).await.unwrap();
-    soon(second.drain(PATIENCE)).await.unwrap();
+    soon(first.drain(patience())).await.unwrap();
+    soon(second.drain(patience())).await.unwrap();
 }
 
 /// Debezium writes one after each deletion. A tombstone that is marked as an event is one.
@@ -454,7 +454,7 @@ async fn tombstones_are_skipped_by_the_peer_or_by_an_option() {
             soon(delivery.accept()).await.unwrap();
         }
         assert_eq!((found, receiver.metrics().skipped), (errors, skipped), "{options}");
-        soon(receiver.drain(PATIENCE)).await.unwrap();
+        soon(receiver.drain(patience())).await.unwrap();
         assert_eq!(SHARED.committed(&group, &topic.name).unwrap(), [Some(4)]);
     }
 }
@@ -487,7 +487,7 @@ async fn dead_letters_keep_everything_and_say_why() {
     for (delivery, reason) in deliveries.into_iter().zip(["too late", "no event"]) {
         soon(delivery.reject(reason)).await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     assert_eq!(SHARED.committed("g", &topic.name).unwrap(), [Some(2)]);
 
     let kept = SHARED.messages(&rejected.name).unwrap();
@@ -548,7 +548,7 @@ async fn the_topic_decides_how_large_a_dead_letter_is() {
     let large = Record::new(Bytes::from(vec![b'x'; 1_020_000]));
     soon(producer.send_result(large.to_future(&topic.name)).unwrap()).await.unwrap().unwrap();
     soon(next(&mut receiver).await.reject("no event")).await.unwrap();
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     let kept = SHARED.messages(&rejected.name).unwrap();
     assert_eq!(kept[0].value.as_ref().map(Vec::len), Some(1_020_000));
     assert_eq!(kept[0].header("dead-letter-reason"), Some(&b"no event"[..]));

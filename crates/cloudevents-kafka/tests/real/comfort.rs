@@ -1,6 +1,6 @@
 //! Patterns, manual assignment, seeking, lag, and the program's own consumer; on the embedded broker.
 
-use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, record, soon};
+use crate::broker::{SHARED, Topic, config, event, next, number, patience, record, soon};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
 use cloudevents_testkit::kafka::{Broker, Refusal};
@@ -118,7 +118,7 @@ async fn a_dead_letter_that_is_received_and_rejected_stays_where_it_is() {
         assert_eq!(delivery.topic(), Some(&*place.name));
         soon(delivery.reject("no event")).await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     assert_eq!(SHARED.ends(&letters.name).unwrap(), [1]);
     assert_eq!(SHARED.committed(&topic.group(), &letters.name).unwrap(), [Some(1)]);
 }
@@ -140,7 +140,7 @@ async fn partitions_by_hand_are_read_from_there_and_committed() {
         assert!(seen.insert(place));
         delivery.accept().await.unwrap();
     }
-    soon(receiver_by_hand.drain(PATIENCE)).await.unwrap();
+    soon(receiver_by_hand.drain(patience())).await.unwrap();
     drop(receiver_by_hand);
     let committed = SHARED.committed(&topic.group(), &topic.name).unwrap();
     assert_eq!(committed, [Some(ends[0]), None, Some(ends[2])]);
@@ -193,7 +193,7 @@ pub(crate) async fn seeking(topic: &Topic, places: &[(Position, usize)]) {
     assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
     let elsewhere = Partition::new("elsewhere", 0);
     assert_eq!(soon(control.seek(&elsewhere, Position::End)).await.unwrap_err().kind(), ErrorKind::Revoked);
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
 }
 
 /// Kafka resets a position that does not exist, as after a log was truncated: here to the beginning.
@@ -215,7 +215,7 @@ async fn a_position_that_does_not_exist_skips_nothing() {
         assert_eq!(number(&delivery), expected);
         delivery.accept().await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(COUNT as i64)]);
 }
 
@@ -342,7 +342,7 @@ async fn a_cancelled_commit_of_the_programs_own_consumer_loses_no_mark() {
     broker.refuse_next(Refusal::Commit, 1).unwrap();
     assert!(timeout(Duration::from_millis(100), receiver.next()).await.is_err());
     broker.answer_after(Duration::ZERO).unwrap();
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(1)]);
 }
 
@@ -371,7 +371,7 @@ fn commits_of_the_programs_own_consumer_do_not_pile_up() {
             .expect("a thread is free")
             .unwrap();
         broker.answer_after(Duration::ZERO).unwrap();
-        soon(receiver.drain(PATIENCE)).await.unwrap();
+        soon(receiver.drain(patience())).await.unwrap();
         assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(COUNT as i64)]);
     });
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver, sender};
 use cloudevents_testkit::kafka::{Broker, Refusal};
+use cloudevents_testkit::patience;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{
@@ -30,7 +31,7 @@ struct Kafka {
 impl Venue for Kafka {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(30);
+        claims.patience = patience();
         claims.too_large = Some(2 << 20); // `message.max.bytes` is 1 MB by default
         claims.attempts = Some(10);
         claims

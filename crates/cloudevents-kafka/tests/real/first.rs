@@ -1,6 +1,6 @@
 //! The first position of a group, and those that do not exist any more.
 
-use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
+use crate::broker::{Topic, config, event, next, number, patience, soon};
 use cloudevents_core::ErrorKind;
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver};
 use cloudevents_testkit::kafka::{Broker, Refusal};
@@ -56,7 +56,7 @@ pub(crate) async fn beyond_the_end(topic: Topic, option: &str) {
         assert_eq!(number(&delivery), expected);
         delivery.accept().await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     committed(&topic, 20).await;
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn first_position(topic: Topic, option: &str) {
     send(&topic, 0..10).await;
     let mut receiver = open(&topic, option).await;
     committed(&topic, 10).await;
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     send(&topic, 10..15).await;
     let mut receiver = open(&topic, option).await;
     for expected in 10..15 {

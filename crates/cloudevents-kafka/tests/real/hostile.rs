@@ -1,6 +1,6 @@
 //! Records that our client would never write, from a producer that assembles the bytes by itself.
 
-use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
+use crate::broker::{Topic, config, event, next, number, patience, soon};
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_kafka::rdkafka039::{self, KafkaReceiverOptions};
 use rdkafka::{
@@ -39,8 +39,8 @@ pub(crate) fn left_out(topic: &Topic) {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&topic.name, 0, Offset::Beginning).unwrap();
     consumer.assign(&list).unwrap();
-    let owned = consumer.poll(PATIENCE).unwrap().unwrap().detach();
-    let borrowed = consumer.poll(PATIENCE).unwrap().unwrap();
+    let owned = consumer.poll(patience()).unwrap().unwrap().detach();
+    let borrowed = consumer.poll(patience()).unwrap().unwrap();
     let with = DecodeOptions::strict();
     for (event, record) in [
         (rdkafka039::decode(&borrowed, &with).unwrap().value, rdkafka039::record(&borrowed)),
@@ -173,7 +173,7 @@ fn produce(topic: &Topic, record: &[u8]) {
     request.extend(batch);
 
     let mut broker = TcpStream::connect(&topic.servers).unwrap();
-    broker.set_read_timeout(Some(PATIENCE)).unwrap();
+    broker.set_read_timeout(Some(patience())).unwrap();
     broker.write_all(&(request.len() as i32).to_be_bytes()).unwrap();
     broker.write_all(&request).unwrap();
     let mut length = [0; 4];

@@ -1,6 +1,6 @@
 //! What production does to connections, over Kafka: the embedded broker, and the one that `CE_TEST_KAFKA_URL` names.
 
-use crate::broker::{PATIENCE, Topic, event, event_with, next, number, soon};
+use crate::broker::{Topic, event, event_with, next, number, patience, soon};
 use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
 use cloudevents_testkit::{
@@ -241,7 +241,7 @@ async fn a_topic_that_is_unknown_for_a_moment_stops_nothing() {
             sleep(TURN).await
         }
     };
-    tokio::time::timeout(2 * PATIENCE, back).await.unwrap();
+    tokio::time::timeout(2 * patience(), back).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,7 +291,7 @@ async fn a_topic_that_stays_unknown_is_an_error() {
         next(&mut receiver).await.accept().await.unwrap();
     }
     broker.forget_topic(&goes.name).unwrap();
-    let error = tokio::time::timeout(2 * PATIENCE, receiver.next()).await.unwrap().unwrap_err();
+    let error = tokio::time::timeout(2 * patience(), receiver.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains(&format!("`{}`", goes.name)), "{error}");
 }

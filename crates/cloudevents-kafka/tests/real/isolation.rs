@@ -1,6 +1,6 @@
 //! A handler that hangs, or a key that is hot, stops no other partition; and positions that change while a commit is under way.
 
-use crate::broker::{PATIENCE, Topic, event, next, soon};
+use crate::broker::{Topic, event, next, patience, soon};
 use cloudevents_core::{DecodeOptions, Event};
 use cloudevents_kafka::{
     Record,
@@ -72,7 +72,7 @@ async fn all_others_go_on(receiver: Receiver) {
     let until = async |condition: &dyn Fn() -> bool| {
         let since = Instant::now();
         while !condition() {
-            assert!(since.elapsed() < PATIENCE * 2, "{:?}", done.lock().unwrap());
+            assert!(since.elapsed() < patience() * 2, "{:?}", done.lock().unwrap());
             sleep(Duration::from_millis(10)).await;
         }
     };
@@ -234,5 +234,5 @@ async fn what_was_taken_before_a_seek_is_let_go() {
     }
     let quiet = tokio::time::timeout(Duration::from_millis(500), receiver.next()).await;
     assert!(quiet.is_err());
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! A member joins under load: what moves to it is handled there, and what was settled in time is handled once.
 
-use crate::broker::{PATIENCE, Topic, event, soon};
+use crate::broker::{Topic, event, patience, soon};
 use cloudevents_core::Event;
 use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
 use cloudevents_transport::{Delivery, Receiver, Stopper};
@@ -48,7 +48,7 @@ async fn joining(topic: Topic, strategy: &str) {
     let options = || {
         let mut options = KafkaReceiverOptions::default();
         options.receiver.in_flight.messages = 512;
-        options.rebalance_wait = PATIENCE / 2; // handlers end long before, also on a busy machine
+        options.rebalance_wait = patience() / 2; // handlers end long before, also on a busy machine
         options
     };
     let timeouts = "&session.timeout.ms=6000&heartbeat.interval.ms=200";
@@ -67,7 +67,7 @@ async fn joining(topic: Topic, strategy: &str) {
     let until = async |count: usize| {
         let begun = Instant::now();
         while distinct() < count {
-            assert!(begun.elapsed() < PATIENCE * 2, "{strategy}: {} of {count} after a minute", distinct());
+            assert!(begun.elapsed() < patience() * 2, "{strategy}: {} of {count} after a minute", distinct());
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -78,7 +78,7 @@ async fn joining(topic: Topic, strategy: &str) {
     let by_second = || handled.lock().unwrap().keys().filter(|(member, _)| *member == 1).count();
     let begun = Instant::now();
     while by_second() == 0 {
-        assert!(begun.elapsed() < PATIENCE * 2, "{strategy}: the second has none after a minute");
+        assert!(begun.elapsed() < patience() * 2, "{strategy}: the second has none after a minute");
         if distinct() + COUNT / 4 > sent {
             send(sent..sent + COUNT / 4).await;
             sent += COUNT / 4;

@@ -1,6 +1,6 @@
 //! Members come and go while messages are poisoned, a handler hangs, and its partition is held back.
 
-use crate::broker::{PATIENCE, Topic, event, soon};
+use crate::broker::{Topic, event, patience, soon};
 use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{self, KafkaReceiverOptions};
 use cloudevents_transport::{
@@ -120,13 +120,13 @@ async fn mixing(topic: Topic, more: &str, takes_commits: bool) {
     let until = async |count: usize| {
         let begun = Instant::now();
         while done() < count {
-            assert!(begun.elapsed() < PATIENCE * 2, "{more}: {} of {count} after a minute", done());
+            assert!(begun.elapsed() < patience() * 2, "{more}: {} of {count} after a minute", done());
             sleep(Duration::from_millis(5)).await;
         }
     };
     // Where the commits of a drain are not taken, it takes all of its time.
     let short = Duration::from_secs(2);
-    let drain = if takes_commits { PATIENCE / 2 } else { short };
+    let drain = if takes_commits { patience() / 2 } else { short };
     let first = member(&topic, &world, more, drain).await;
     until(COUNT / 8).await;
     // It may be the one with the handler that hangs.

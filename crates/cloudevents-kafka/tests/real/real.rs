@@ -4,7 +4,7 @@
 mod security;
 
 use crate::{
-    broker::{PATIENCE, Topic, event, event_with, next, number, record, soon},
+    broker::{Topic, event, event_with, next, number, patience, record, soon},
     client::{handing_over, leaving},
     comfort::seeking,
     first::{beyond_the_end, first_position},
@@ -104,7 +104,7 @@ async fn a_topic_that_is_deleted_and_made_again_in_use_is_read_from_its_beginnin
         delivery.accept().await.unwrap();
     }
     assert!(came.into_iter().eq(20..25));
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
     let (committed, ends) = topic.committed_and_ends().await;
     assert_eq!(committed, [Some(ends[0])]);
 }
@@ -116,7 +116,7 @@ async fn a_chosen_partition_that_is_gone_is_an_error() {
     let more = "&partitions=5&topic.metadata.propagation.max.ms=0&topic.metadata.refresh.interval.ms=200";
     let mut receiver = topic.receiver_with(more, KafkaReceiverOptions::default()).await;
     topic.make_again(3).await;
-    let error = tokio::time::timeout(2 * PATIENCE, receiver.next()).await.unwrap().unwrap_err();
+    let error = tokio::time::timeout(2 * patience(), receiver.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("no partition 5"), "{error}");
 }
@@ -156,7 +156,7 @@ async fn a_position_that_retention_has_passed_goes_on_with_what_is_left() {
         for _ in 0..2 {
             next(&mut receiver).await.accept().await.unwrap();
         }
-        soon(receiver.drain(PATIENCE)).await.unwrap();
+        soon(receiver.drain(patience())).await.unwrap();
         topic.truncate(0, 15).await;
         let mut receiver = topic.receiver_with(offset, KafkaReceiverOptions::default()).await;
         for expected in 15..20 {
@@ -201,7 +201,7 @@ async fn a_second_static_member_takes_the_place_of_the_first() {
     // The second one has it.
     assert_eq!((number(&held), held.is_current()), (1, false));
     assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
-    soon(second.drain(PATIENCE)).await.unwrap();
+    soon(second.drain(patience())).await.unwrap();
     assert_eq!(topic.committed_and_ends().await.0, [Some(3)]);
 }
 
@@ -213,7 +213,7 @@ async fn a_backlog_at_connect_comes_once_and_in_order() {
     let payload = "x".repeat(100_000);
     let sender = topic.sender().await;
     let sends = (0..COUNT).map(|number| event_with(number, "k", payload.clone()));
-    tokio::time::timeout(4 * PATIENCE, sender.send_all(sends)).await.unwrap().unwrap();
+    tokio::time::timeout(4 * patience(), sender.send_all(sends)).await.unwrap().unwrap();
     let mut receiver = topic.receiver().await;
     for expected in 0..COUNT {
         let delivery = next(&mut receiver).await;
@@ -269,8 +269,8 @@ async fn partitions_that_go_away_are_committed() {
                 send(COUNT..COUNT + 8).await;
             }
         }
-        soon(first.drain(PATIENCE)).await.unwrap();
-        soon(second.drain(PATIENCE)).await.unwrap();
+        soon(first.drain(patience())).await.unwrap();
+        soon(second.drain(patience())).await.unwrap();
     }
 }
 
@@ -353,7 +353,7 @@ async fn dead_letters_that_are_too_large_lose_their_headers() {
         assert_eq!(letter.header("x").is_some(), size == 9850);
         soon(letter.accept()).await.unwrap();
     }
-    soon(receiver.drain(PATIENCE)).await.unwrap();
+    soon(receiver.drain(patience())).await.unwrap();
 }
 
 /// Brokers that create topics do so a moment after the first request for one.

@@ -1,7 +1,7 @@
 //! The sender and the receiver against the broker in memory.
 
 use crate::tools::{
-    PATIENCE, connected_again, event, events, id, large, lost, next, receiver_from, sender_to, strict, until,
+    connected_again, event, events, id, large, lost, next, patience, receiver_from, sender_to, strict, until,
     within,
 };
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
@@ -248,7 +248,7 @@ async fn a_dead_letter_that_is_too_large_loses_headers() {
             within(delivery.accept()).await.unwrap();
         }
         for mut receiver in [receiver, rejected] {
-            within(receiver.drain(PATIENCE)).await.unwrap();
+            within(receiver.drain(patience())).await.unwrap();
         }
     }
 }
@@ -468,7 +468,7 @@ async fn a_session_without_a_name_is_resumed() {
         }
         drop(held);
         // The session ends with the receiver.
-        within(receiver.drain(PATIENCE)).await.unwrap();
+        within(receiver.drain(patience())).await.unwrap();
         until(&broker, &name.unwrap(), |session| session.is_none()).await;
     }
 }
@@ -636,7 +636,7 @@ async fn what_the_dead_letter_topic_declines_is_not_settled() {
     let error = within(next(&mut receiver).await.reject("why")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
 }
 
@@ -719,7 +719,7 @@ async fn what_a_dropped_sender_enqueued_arrives() {
 async fn a_drained_receiver_has_left_its_session() {
     let broker = Broker::start().unwrap();
     let mut first = receiver_from(&broker, "t", "c").await;
-    within(first.drain(PATIENCE)).await.unwrap();
+    within(first.drain(patience())).await.unwrap();
     until(&broker, "c", |session| session.is_some_and(|session| !session.connected)).await;
     let sender = sender_to(&broker, "t").await;
     within(sender.send_all(events(100))).await.unwrap();
@@ -729,7 +729,7 @@ async fn a_drained_receiver_has_left_its_session() {
         assert_eq!(id(&delivery), expected.to_string());
         within(delivery.accept()).await.unwrap();
     }
-    within(second.drain(PATIENCE)).await.unwrap();
+    within(second.drain(patience())).await.unwrap();
     assert_eq!(second.connectivity().losses(), 0);
     assert!(within(first.next()).await.unwrap().is_none());
 }
@@ -749,7 +749,7 @@ async fn a_drain_says_that_an_acknowledgement_was_not_read() {
     within(proxy.refuse()).await;
     proxy.end(End::Reset);
     lost(&receiver).await;
-    let error = within(receiver.drain(PATIENCE)).await.unwrap_err();
+    let error = within(receiver.drain(patience())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
 }
@@ -774,7 +774,7 @@ async fn a_drain_over_the_next_connection_says_that_a_message_came_again() {
         if settles {
             within(next(&mut receiver).await.accept()).await.unwrap();
         }
-        let drained = within(receiver.drain(PATIENCE)).await;
+        let drained = within(receiver.drain(patience())).await;
         assert_eq!(drained.is_ok(), settles, "{drained:?}");
         assert_eq!(broker.session("c").unwrap().unacknowledged, usize::from(!settles));
     }
@@ -800,7 +800,7 @@ async fn a_drain_over_the_next_connection_is_clean_unless_what_was_accepted_came
         proxy.end(End::Reset);
         connected_again(&receiver).await;
         drop(held);
-        let drained = within(receiver.drain(PATIENCE)).await;
+        let drained = within(receiver.drain(patience())).await;
         assert_eq!(drained.is_ok(), !accepts, "{takes}: {drained:?}");
         assert_eq!(broker.session("c").unwrap().unacknowledged, 3);
     }
@@ -833,7 +833,7 @@ async fn a_drain_says_that_an_accepted_message_came_again_after_others() {
         tokio::time::sleep(Duration::from_millis(200)).await; // until nothing more is taken
         proxy.resume();
     };
-    let (drained, ()) = tokio::join!(within(receiver.drain(PATIENCE)), resume);
+    let (drained, ()) = tokio::join!(within(receiver.drain(patience())), resume);
     assert_eq!(drained.unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
 }
@@ -862,7 +862,7 @@ async fn a_drain_is_clean_when_the_session_is_gone() {
         }
     })
     .await;
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
 }
 
 /// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.

@@ -7,6 +7,7 @@ use crate::tools::publish_bare;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::Broker;
+use cloudevents_testkit::patience;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Report, Venue, Verdict, check_all, check_some},
@@ -40,7 +41,7 @@ impl Topic {
 impl Venue for Topic {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(60);
+        claims.patience = 2 * patience();
         claims.attempts = Some(10);
         claims.documents = self.version == "5"; // the other has JSON only
         // What is behind a message may be sent when that is acknowledged: a retry can come before.

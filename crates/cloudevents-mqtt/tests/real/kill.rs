@@ -1,6 +1,6 @@
 //! A killed consumer loses nothing: what it has not accepted is delivered again.
 
-use crate::tools::{PATIENCE, events, id, next, strict, within};
+use crate::tools::{events, id, next, patience, strict, within};
 use cloudevents_core::Event;
 use cloudevents_mqtt::rumqttc_next034::{receiver, sender};
 use cloudevents_testkit::{
@@ -71,7 +71,7 @@ async fn loses_nothing(topic: &str, client: &str) {
 /// Returns the events that the consumer's process reported as handled before it was killed, at least this many.
 async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
     let consuming = spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &url), kill_after));
-    timeout(PATIENCE, consuming).await.unwrap().unwrap().unwrap()
+    timeout(patience(), consuming).await.unwrap().unwrap().unwrap()
 }
 
 /// Not a test: the process that is killed.

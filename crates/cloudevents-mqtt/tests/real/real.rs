@@ -3,6 +3,7 @@
 use crate::tools::{event, events, id, large, next, strict, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_mqtt::rumqttc_next034::{ReceivedPublish, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_testkit::tls::Authority;
 use cloudevents_transport::Outgoing;
 use std::{
@@ -291,8 +292,8 @@ async fn a_real_broker_that_stops_and_starts_under_load_loses_nothing() {
         broker.restart().await;
     }
     over.send_replace(true);
-    let count = tokio::time::timeout(Duration::from_secs(100), sending).await.unwrap().unwrap();
-    let (seen, losses) = tokio::time::timeout(Duration::from_secs(100), receiving).await.unwrap().unwrap();
+    let count = tokio::time::timeout(4 * patience(), sending).await.unwrap().unwrap();
+    let (seen, losses) = tokio::time::timeout(4 * patience(), receiving).await.unwrap().unwrap();
     assert!(seen.into_iter().eq(0..count));
     assert!(losses > 0, "the broker did not stop under load");
 }

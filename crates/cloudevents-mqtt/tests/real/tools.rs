@@ -3,15 +3,13 @@
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::{Broker, SessionView};
+pub(crate) use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Endpoint, Receiver, Sender, binding::log::LogOptions};
 use rumqttc_v5::{
     AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions,
     mqttbytes::{QoS, v5::PublishProperties},
 };
 use std::time::Duration;
-
-/// How long an expected event may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -52,12 +50,12 @@ pub(crate) fn id(delivery: &Delivery) -> String {
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Waits until the session of this client is as wanted.
 pub(crate) async fn until(broker: &Broker, client: &str, wanted: impl Fn(Option<SessionView>) -> bool) {
-    if tokio::time::timeout(PATIENCE, broker.until(client, wanted)).await.is_err() {
+    if tokio::time::timeout(patience(), broker.until(client, wanted)).await.is_err() {
         panic!("the session stays {:?}", broker.session(client));
     }
 }

@@ -4,6 +4,7 @@
 use crate::tools::{create_stream, large, name, real, strict};
 use cloudevents_core::Event;
 use cloudevents_nats::async_nats051::{NatsSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, OrderBy};
 use std::{
     collections::BTreeMap,
@@ -11,9 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
-
-/// How long all of them may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Events with the keys `0` to `keys`, in turn.
 fn keyed(count: usize, keys: usize) -> Vec<Event> {
@@ -72,7 +70,7 @@ async fn check(events: Vec<Event>, query: &str, handlers: usize, takes: Duration
     };
     let connectivity = receiving.connectivity();
     let running = receiving.run(handle).concurrency(handlers).in_order(OrderBy::attribute("partitionkey"));
-    let ended = tokio::time::timeout(PATIENCE, running.until(all.notified())).await;
+    let ended = tokio::time::timeout((4 * patience()), running.until(all.notified())).await;
     let Seen { count: here, inverted, again, .. } = seen.into_inner().unwrap();
     println!(
         "{query}, {handlers} handlers: {here} in {:?}, {inverted} inverted, {again} again",

@@ -1,7 +1,7 @@
 //! Tests of the sender and the receiver of core NATS beyond the contract.
 
 use crate::tools::{
-    PATIENCE, event, events, id, large, lost, next, put_raw, receiver_from, sender_to, strict, take, within,
+    event, events, id, large, lost, next, patience, put_raw, receiver_from, sender_to, strict, take, within,
 };
 use async_nats::HeaderMap;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message, Payload};
@@ -35,7 +35,7 @@ fn with(change: impl FnOnce(&mut ServerOptions)) -> Server {
 async fn a_request_gets_its_reply() {
     let server = Server::start().unwrap();
     let asking = sender_to(&server, "prices").await;
-    let refused = asking.request(&event("1"), PATIENCE).await.unwrap_err();
+    let refused = asking.request(&event("1"), patience()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
 
     let (mut questions, replying) = (receiver_from(&server, "prices").await, sender_to(&server, "x").await);
@@ -48,7 +48,7 @@ async fn a_request_gets_its_reply() {
         next(&mut questions).await // left unanswered
     };
     let asked = async {
-        let answer: Event = asking.request(&event("2"), PATIENCE).await.unwrap();
+        let answer: Event = asking.request(&event("2"), patience()).await.unwrap();
         let late = asking.request(&event("3"), Duration::from_millis(50)).await.unwrap_err();
         (answer, late)
     };
@@ -193,7 +193,7 @@ async fn a_closed_receiver_ends_its_subscription() {
     let mut drained = receiver_from(&server, "orders").await;
     let dropped = receiver_from(&server, "orders").await;
     assert_eq!(server.subscriptions("orders"), 2);
-    drained.drain(PATIENCE).await.unwrap();
+    drained.drain(patience()).await.unwrap();
     drop(dropped);
     within(server.has_subscriptions("orders", 0)).await;
 }
@@ -208,7 +208,7 @@ async fn a_member_of_a_queue_group_that_drains_gets_no_more() {
     sender.send(&event("held")).await.unwrap();
     let held = next(&mut draining).await;
     let mut other = receiver(&url, strict()).await.unwrap();
-    let drained = tokio::spawn(async move { draining.drain(PATIENCE).await });
+    let drained = tokio::spawn(async move { draining.drain(patience()).await });
     within(server.has_subscriptions("jobs", 1)).await;
     sender.send_all(events(20)).await.unwrap();
     for number in 0..20 {
@@ -228,7 +228,7 @@ async fn a_member_that_drains_does_not_come_back_when_its_connection_is_lost() {
     sender_to(&server, "jobs").await.send(&event("held")).await.unwrap();
     let held = next(&mut draining).await;
     let mut connectivity = draining.connectivity();
-    let drained = tokio::spawn(async move { draining.drain(PATIENCE).await });
+    let drained = tokio::spawn(async move { draining.drain(patience()).await });
     within(server.has_subscriptions("jobs", 0)).await;
     proxy.end(End::Reset);
     within(async {
@@ -300,7 +300,7 @@ async fn what_waits_when_a_receiver_ends_is_counted() {
         let sender = sender_to(&server, "orders").await;
         sender.send_all(events(500)).await.unwrap();
         next(&mut receiver).await.accept().await.unwrap();
-        within(receiver.drain(PATIENCE)).await.unwrap();
+        within(receiver.drain(patience())).await.unwrap();
         let metrics = receiver.metrics();
         assert_eq!((metrics.received, metrics.dropped), (1, 499), "{metrics}");
     }
@@ -319,7 +319,7 @@ async fn what_was_released_is_not_counted_as_dropped() {
     }
     drop(held);
     drop(next(&mut receiver).await);
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     let metrics = receiver.metrics();
     assert_eq!((metrics.received, metrics.released, metrics.dropped), (6, 6, 495), "{metrics}");
 }
@@ -660,7 +660,7 @@ async fn requests_that_are_answered_late_keep_the_connection() {
             within(replies.recv()).await.unwrap();
         }
         // The late replies are there before this one, which is no event.
-        let last = sender.request(Outgoing::from(event("last")).to("last"), PATIENCE).await;
+        let last = sender.request(Outgoing::from(event("last")).to("last"), patience()).await;
         assert_eq!(last.unwrap_err().kind(), ErrorKind::NotACloudEvent);
     }
     sender.send(&event("after")).await.unwrap();
@@ -674,7 +674,7 @@ async fn a_message_that_is_too_large_is_not_sent() {
     let sender = sender_to(&server, "orders").await;
     let error = sender.send(&large("1", 1000)).await.unwrap_err();
     assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true));
-    let error = sender.request(&large("1", 1000), PATIENCE).await.unwrap_err();
+    let error = sender.request(&large("1", 1000), patience()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     sender.send(&large("2", 500)).await.unwrap();
     assert_eq!(id(&next(&mut receiver).await), "2");

@@ -6,7 +6,7 @@
 
 use crate::{
     process::Process,
-    tools::{PATIENCE, create_stream, name, put_raw},
+    tools::{create_stream, name, patience, put_raw},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
@@ -27,7 +27,7 @@ struct Subject {
 impl Venue for Subject {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = PATIENCE;
+        claims.patience = patience();
         claims.persistent = false; // a message is forgotten once it was sent
         claims.any_format = false; // NATS-3-b
         claims.too_large = Some(2 << 20);
@@ -61,7 +61,7 @@ struct Stream {
 impl Venue for Stream {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = PATIENCE;
+        claims.patience = patience();
         claims.any_format = false; // NATS-3-b
         claims.too_large = Some(2 << 20);
         claims.attempts = Some(10);

@@ -1,6 +1,6 @@
 //! A killed consumer of JetStream loses nothing: what it has not accepted is delivered again.
 
-use crate::tools::{PATIENCE, create_stream, events, id, name, next, real, strict, within};
+use crate::tools::{create_stream, events, id, name, next, patience, real, strict, within};
 use cloudevents_core::Event;
 use cloudevents_nats::async_nats051::{NatsSenderOptions, receiver, sender};
 use cloudevents_testkit::kill::{handled, handled_until_killed};
@@ -52,7 +52,7 @@ async fn a_killed_consumer_loses_nothing_on_a_real_server() {
 /// many.
 async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
     let consuming = spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &url), kill_after));
-    timeout(PATIENCE, consuming).await.unwrap().unwrap().unwrap()
+    timeout(patience(), consuming).await.unwrap().unwrap().unwrap()
 }
 
 /// Not a test: the process that is killed.

@@ -4,7 +4,7 @@
 use crate::{
     process::Process,
     tools::{
-        PATIENCE, create_stream, event, events, id, large, lost, name, next, put_raw, real, stream_config,
+        create_stream, event, events, id, large, lost, name, next, patience, put_raw, real, stream_config,
         strict, take, within,
     },
 };
@@ -164,7 +164,7 @@ async fn a_delivery_says_where_it_comes_from() {
         (delivery.offset(), delivery.attempt(), delivery.is_redelivered()),
         (receipt.offset(), 1, Some(false))
     );
-    assert!(delivery.timestamp().unwrap().elapsed().unwrap() < PATIENCE);
+    assert!(delivery.timestamp().unwrap().elapsed().unwrap() < patience());
     assert_eq!(delivery.reply_to(), None);
     let native = delivery.native::<ReceivedMessage>().unwrap().delivered.clone().unwrap();
     assert_eq!((&*native.stream, &*native.consumer, native.times), (&*stream.name, "c", 1));
@@ -188,7 +188,7 @@ async fn large_messages_are_fetched_within_the_bound_of_bytes() {
         tokio::time::sleep(Duration::from_millis(50)).await; // what a handler does
         delivery.accept().await.unwrap();
     }
-    receiver.drain(PATIENCE).await.unwrap();
+    receiver.drain(patience()).await.unwrap();
     stream.until_unsettled("c", 0).await;
 }
 
@@ -226,7 +226,7 @@ async fn a_message_that_looks_like_a_report_is_a_message() {
     }
     assert_eq!(take(&mut receiver).await.0, "last");
     assert_eq!(receiver.connectivity().losses(), 0);
-    receiver.drain(PATIENCE).await.unwrap();
+    receiver.drain(patience()).await.unwrap();
     stream.until_unsettled("c", 0).await;
 }
 
@@ -239,7 +239,7 @@ async fn a_retry_waits_in_the_server() {
     let delivery = next(&mut first).await;
     let since = std::time::Instant::now();
     delivery.retry(Duration::from_millis(500)).await.unwrap();
-    first.drain(PATIENCE).await.unwrap();
+    first.drain(patience()).await.unwrap();
     drop(first);
     let mut second = stream.receiver("?consumer=c").await;
     let again = next(&mut second).await;
@@ -248,7 +248,7 @@ async fn a_retry_waits_in_the_server() {
     // The first receiver may have got it once more while it was drained, on a busy machine.
     assert!(again.attempt() >= 2);
     again.accept().await.unwrap();
-    second.drain(PATIENCE).await.unwrap();
+    second.drain(patience()).await.unwrap();
     stream.until_unsettled("c", 0).await;
 }
 
@@ -279,7 +279,7 @@ async fn a_held_delivery_is_renewed() {
     held.extend().unwrap();
     assert!(tokio::time::timeout(Duration::from_secs(9), renewing.next()).await.is_err());
     held.accept().await.unwrap();
-    renewing.drain(PATIENCE).await.unwrap();
+    renewing.drain(patience()).await.unwrap();
     stream.until_unsettled("c", 0).await;
 }
 
@@ -439,7 +439,7 @@ async fn a_rejected_message_is_stored_elsewhere_before_it_is_settled() {
     sender.send(&event("2")).await.unwrap();
     let error = next(&mut orders).await.reject("no").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    orders.drain(PATIENCE).await.unwrap();
+    orders.drain(patience()).await.unwrap();
     let mut orders =
         receiver(&stream.url("x", "?consumer=d&deliver=new&reject=drop"), strict()).await.unwrap();
     assert_eq!(take(&mut orders).await.0, "2");
@@ -530,7 +530,7 @@ async fn draining_releases_what_was_prefetched() {
     // What the server would still send after it has read that no more is wanted comes again in ten minutes only.
     stream.until_unsettled("c", 100).await;
     first.accept().await.unwrap();
-    receiver.drain(PATIENCE).await.unwrap();
+    receiver.drain(patience()).await.unwrap();
     let mut second = stream.receiver("?consumer=c").await;
     let mut seen = BTreeSet::new();
     for _ in 1..100 {
@@ -550,7 +550,7 @@ async fn what_is_on_its_way_when_a_receiver_drains_is_released() {
     let mut receiver = receiver(&url, strict()).await.unwrap();
     let held = next(&mut receiver).await;
     stream.until_unsettled("c", 100).await;
-    let draining = tokio::spawn(async move { receiver.drain(PATIENCE).await });
+    let draining = tokio::spawn(async move { receiver.drain(patience()).await });
     let mut second = stream.receiver("?consumer=c").await;
     let mut seen = BTreeSet::from([id(&held)]);
     for _ in 1..100 {
@@ -642,7 +642,7 @@ async fn a_receiver_without_a_consumer_leaves_none() {
         let held = next(&mut looking).await;
         assert_eq!(id(&held), "0");
         held.release().await.unwrap();
-        looking.drain(PATIENCE).await.unwrap();
+        looking.drain(patience()).await.unwrap();
         let state = work.info().await.unwrap().state.clone();
         assert_eq!((state.consumer_count, state.messages), (0, 3));
     }
@@ -742,7 +742,7 @@ async fn a_retry_of_the_last_delivery_that_the_consumer_allows_is_an_error() {
     let config = pull::Config {
         durable_name: Some("c".into()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: 4 * PATIENCE,
+        ack_wait: 4 * patience(),
         max_deliver: 2,
         filter_subject: format!("{}.x", stream.name),
         ..pull::Config::default()
@@ -804,7 +804,7 @@ async fn a_receiver_goes_on_where_it_is_when_its_consumer_is_gone() {
         }
         // What is behind the first that was not settled comes again, and nothing else.
         assert_eq!(came, ["1", "2", "3", "after"], "{deliver}");
-        receiver.drain(PATIENCE).await.unwrap();
+        receiver.drain(patience()).await.unwrap();
 
         // A stream that was made anew is another one.
         let mut receiver = stream.receiver("?deliver=all&reject=drop").await;

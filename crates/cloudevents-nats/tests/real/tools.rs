@@ -5,12 +5,10 @@ use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
 pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::nats::Server;
+pub(crate) use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-/// How long an expected event may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -51,7 +49,7 @@ pub(crate) fn id(delivery: &Delivery) -> String {
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// Accepts the next delivery, and returns its id and its subject.

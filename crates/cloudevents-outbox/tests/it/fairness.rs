@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 /// The number of targets, which `CE_TEST_TARGETS` sets.
 fn targets() -> usize {
-    std::env::var("CE_TEST_TARGETS").map_or(10_000, |targets| targets.parse().unwrap())
+    std::env::var("CE_TEST_TARGETS").map_or(2_000, |targets| targets.parse().unwrap())
 }
 
 /// Each target that hangs has this many messages.

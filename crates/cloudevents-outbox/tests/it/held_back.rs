@@ -2,7 +2,7 @@
 
 use crate::{
     tools::{Arrived, MINUTE, SECOND, at, event, id, sender},
-    worker::{done, options, outbox, to},
+    worker::{done, for_hours, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Clock, Entry, Query, State};
@@ -32,7 +32,7 @@ async fn many_targets_that_are_held_back_are_not_tried_again_and_again() {
     let entries = (0..TARGETS).map(|id| Entry::new(format!("t{id:04}"), event(id)));
     outbox.enqueue_all(entries).await.unwrap();
     let route = move |_: Arc<str>| std::future::ready(Ok(sender.clone()));
-    outbox.run(route, options()).until(sleep(50 * SECOND)).await.unwrap();
+    outbox.run(route, for_hours()).until(sleep(50 * SECOND)).await.unwrap();
     let tries = tries.lock().unwrap();
     assert_eq!((tries.len(), tries.values().max()), (TARGETS, Some(&1)));
 }
@@ -44,7 +44,7 @@ async fn a_backlog_that_is_held_back_reaches_its_deadlines() {
         let entry = |id| Entry::new("a", event(id));
         let entries = (0..1000).map(|id| if in_order { entry(id).in_order() } else { entry(id) });
         outbox.enqueue_all(entries).await.unwrap();
-        let mut options = options();
+        let mut options = for_hours();
         options.retry = options.retry.with_deadline(60 * MINUTE);
         let route = move |_: Arc<str>| std::future::ready(Ok(sender.clone()));
         outbox.run(route, options).until(done(&outbox)).await.unwrap();
@@ -87,7 +87,7 @@ fn at_a_low_rate(arrived: &Arrived) -> Sender {
 async fn a_message_in_order_behind_a_refused_one_is_sent_when_the_rate_allows() {
     let (outbox, arrived) = (outbox(), Arrived::default());
     outbox.enqueue_all((0..3).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
-    outbox.run(to([("a", at_a_low_rate(&arrived))]), options()).until(sleep(5 * MINUTE)).await.unwrap();
+    outbox.run(to([("a", at_a_low_rate(&arrived))]), for_hours()).until(sleep(5 * MINUTE)).await.unwrap();
     let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
     assert_eq!((dead.len(), dead[0].id.as_deref()), (1, Some("0")));
     assert_eq!(arrived.ids(), ["1", "2"]);
@@ -98,9 +98,9 @@ async fn a_worker_that_stops_returns_messages_in_order_that_wait_behind_a_refuse
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     outbox.enqueue_all((0..3).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
     let low = at_a_low_rate(&arrived);
-    outbox.run(to([("a", low.clone())]), options()).until(sleep(10 * SECOND)).await.unwrap();
+    outbox.run(to([("a", low.clone())]), for_hours()).until(sleep(10 * SECOND)).await.unwrap();
     assert!(begin.elapsed() < 11 * SECOND, "{:?}", begin.elapsed());
-    outbox.run(to([("a", low)]), options()).until(sleep(2 * MINUTE)).await.unwrap();
+    outbox.run(to([("a", low)]), for_hours()).until(sleep(2 * MINUTE)).await.unwrap();
     assert_eq!(arrived.ids(), ["1", "2"]);
 }
 
@@ -127,7 +127,7 @@ async fn what_is_accepted_long_after_a_refusal_shows_nothing_about_it() {
             }
             async move { result }
         });
-        outbox.run(to([("a", corrected)]), options()).until(sleep(60 * MINUTE)).await.unwrap();
+        outbox.run(to([("a", corrected)]), for_hours()).until(sleep(60 * MINUTE)).await.unwrap();
         assert_eq!(arrived.ids(), ["0", "1"]);
         assert_eq!(outbox.metrics().dead, 0);
     }
@@ -136,7 +136,7 @@ async fn what_is_accepted_long_after_a_refusal_shows_nothing_about_it() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_wrong_for_a_moment_holds_no_later_message_back() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
-    let mut options = options();
+    let mut options = for_hours();
     options.clock = Clock::new(move || {
         let ahead = if begin.elapsed() < SECOND { 60 * MINUTE } else { Duration::ZERO };
         at(0) + begin.elapsed() + ahead

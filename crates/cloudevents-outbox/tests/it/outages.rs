@@ -2,7 +2,7 @@
 
 use crate::{
     tools::{Arrived, MINUTE, SECOND, event, id, sender},
-    worker::{done, enqueue, options, outbox, to},
+    worker::{done, enqueue, for_hours, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Entry, Outbox, OutboxOptions, Query, RetrySchedule, State, Store};
@@ -58,7 +58,7 @@ async fn dead(outbox: &Outbox<impl Store>) -> Vec<String> {
 }
 
 fn attempts(number: u32) -> OutboxOptions {
-    let mut options = options();
+    let mut options = for_hours();
     options.retry = options.retry.with_attempts(number).with_deadline(24 * 60 * MINUTE);
     options
 }
@@ -76,7 +76,7 @@ async fn without_a_deadline_attempts_are_the_end_of_messages_in_order() {
     for error in [Error::new(ErrorKind::Timeout), unsupported, panicked] {
         let (outbox, arrived) = (outbox(), Arrived::default());
         enqueue_in_order(&outbox, 0..6).await;
-        let mut options = options();
+        let mut options = for_hours();
         options.retry = RetrySchedule::exponential(SECOND, MINUTE).with_attempts(8);
         // More than the failures that begin an outage.
         let peer = fails_for(&["0", "1", "2", "3"], error, &arrived);
@@ -94,7 +94,7 @@ async fn without_a_deadline_attempts_are_the_end_of_messages_in_order() {
 async fn a_deadline_that_is_shorter_than_a_wait_is_no_limit_of_attempts() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     enqueue_in_order(&outbox, 0..5).await;
-    let mut options = options();
+    let mut options = for_hours();
     options.retry = OutboxOptions::default().retry.with_deadline(30 * MINUTE).with_jitter(0);
     let peer = away_until(begin + 25 * MINUTE, response(), &arrived);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_target_in_order_that_responds_with_failures_is_tried_again_by_the_pau
     const AWAY: Duration = Duration::from_secs(10 * 3600);
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     enqueue_in_order(&outbox, 0..5).await;
-    let mut options = options();
+    let mut options = for_hours();
     options.retry = OutboxOptions::default().retry;
     let peer = away_until(begin + AWAY, response(), &arrived);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
@@ -170,7 +170,7 @@ async fn an_operator_ends_the_pause_of_an_outage_for_the_message_that_tried_the_
             outbox.resume("a").await.unwrap();
             arrived.until(1).await;
         };
-        outbox.run(to([("a", peer)]), options()).until(resuming).await.unwrap();
+        outbox.run(to([("a", peer)]), for_hours()).until(resuming).await.unwrap();
         // The shortest pause by itself is of minutes.
         assert!(begin.elapsed() < 60 * MINUTE + SECOND, "{:?}", begin.elapsed());
     }
@@ -184,7 +184,7 @@ async fn a_message_that_its_target_responds_to_with_failures_is_dead_by_its_atte
         let entries =
             |id| if in_order { Entry::new("a", event(id)).in_order() } else { Entry::new("a", event(id)) };
         outbox.enqueue_all((0..5).map(entries)).await.unwrap();
-        let mut options = options();
+        let mut options = for_hours();
         options.retry = RetrySchedule::exponential(SECOND, 20 * MINUTE).with_jitter(0).with_attempts(9);
         let peer = fails_for(&["0"], response(), &arrived);
         outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();

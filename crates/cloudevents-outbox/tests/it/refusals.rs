@@ -3,7 +3,7 @@
 
 use crate::{
     tools::{Arrived, MINUTE, SECOND, at, event, id, sender, tokio_clock},
-    worker::{done, enqueue, options, outbox, to},
+    worker::{done, enqueue, for_hours, outbox, to},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
@@ -46,7 +46,7 @@ async fn refused_messages_at_the_head_do_not_cost_those_behind_them() {
         let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
         let number = refused + 5;
         outbox.enqueue_all((0..number).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
-        let mut options = options();
+        let mut options = for_hours();
         options.per_target = per_target;
         let poison = match refused {
             1 => |id| id < 1,
@@ -75,7 +75,7 @@ async fn after_an_outage_a_refused_head_does_not_hold_up_messages_without_an_ord
         (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], pauses_before, "gone".into());
         outbox.store().set_health("a".into(), outage).await.unwrap();
         let peer = refuses(|id| id == 0, begin + 10 * MINUTE, &arrived);
-        outbox.run(to([("a", peer)]), options()).until(arrived.until(9)).await.unwrap();
+        outbox.run(to([("a", peer)]), for_hours()).until(arrived.until(9)).await.unwrap();
         assert!(begin.elapsed() < 30 * MINUTE, "{:?}", begin.elapsed());
     }
 }
@@ -94,7 +94,7 @@ async fn a_pause_during_an_outage_with_refused_messages_at_the_head_ends_as_it_s
         outbox.resume("a").await.unwrap();
         done(&outbox).await;
     };
-    outbox.run(to([("a", peer)]), options()).until(operating).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(operating).await.unwrap();
     assert!(begin.elapsed() < 40 * MINUTE, "{:?}", begin.elapsed());
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![0, 1, 2, 3], 8));
 }
@@ -131,7 +131,7 @@ async fn an_attempt_is_not_judged_by_what_was_accepted_after_it_began() {
         enqueue(&outbox, "a", 1..3).await;
         done(&outbox).await;
     };
-    outbox.run(to([("a", peer)]), options()).until(later).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(later).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 3));
 }
 
@@ -160,7 +160,7 @@ async fn what_a_refusal_said_of_the_target_is_not_recorded_after_a_later_success
     };
     outbox.enqueue_all((0..2).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
     enqueue(&outbox, "a", 2..3).await;
-    outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(done(&outbox)).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 2));
     assert!(outbox.targets("").await.unwrap().is_empty(), "{:?}", outbox.targets("").await);
 }
@@ -173,8 +173,8 @@ async fn a_worker_whose_token_is_wrong_costs_no_message_in_order() {
     let (arrived, begin) = (Arrived::default(), Instant::now());
     one.enqueue_all((0..20).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
     let wrong = refuses(|_| true, begin, &arrived);
-    let first = one.run(to([("a", wrong)]), options()).until(done(&one));
-    let second = two.run(to([("a", arrived.sender())]), options()).until(done(&two));
+    let first = one.run(to([("a", wrong)]), for_hours()).until(done(&one));
+    let second = two.run(to([("a", arrived.sender())]), for_hours()).until(done(&two));
     let (first, second) = tokio::join!(first, second);
     first.and(second).unwrap();
     assert_eq!((dead(&one).await, arrived.len()), (vec![], 20));
@@ -200,7 +200,7 @@ async fn credentials_that_are_corrected_in_an_outage_cost_no_messages_in_order()
             }
         })
     };
-    let mut options = options();
+    let mut options = for_hours();
     options.poll = Duration::from_millis(1);
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 40));
@@ -241,8 +241,8 @@ async fn most_at_a_time(each: Duration, fourth: Duration) -> usize {
             }
         })
     };
-    let first = outbox.run(to([("a", peer.clone())]), options()).until(sleep(30 * MINUTE));
-    let second = other.run(to([("a", peer)]), options()).until(sleep(30 * MINUTE));
+    let first = outbox.run(to([("a", peer.clone())]), for_hours()).until(sleep(30 * MINUTE));
+    let second = other.run(to([("a", peer)]), for_hours()).until(sleep(30 * MINUTE));
     let (first, second) = tokio::join!(first, second);
     first.and(second).unwrap();
     under_way.1.load(Ordering::Relaxed)
@@ -266,7 +266,7 @@ async fn what_another_place_accepts_does_not_keep_rows_of_refused_messages_short
             }
         }
     };
-    outbox.run(to([("a", peer)]), options()).until(bills).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(bills).await.unwrap();
     assert_eq!(dead(&outbox).await, [0, 1, 2, 3, 4]);
 }
 
@@ -295,7 +295,7 @@ async fn slow_refusals_show_whose_fault_they_are() {
             () = sleep(30 * MINUTE) => {}
         }
     };
-    outbox.run(to([("a", peer)]), options()).until(end).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(end).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 4), "{:?}", begin.elapsed());
 }
 
@@ -317,7 +317,7 @@ async fn credentials_that_are_refused_once_more_later_cost_no_messages() {
             })
         };
         enqueue(&outbox, "a", 0..number).await;
-        let mut options = options();
+        let mut options = for_hours();
         options.retry = RetrySchedule::exponential(60 * MINUTE, 60 * MINUTE).with_jitter(0);
         let others = async {
             for other in 100..100 + usize::try_from(hours).unwrap() {
@@ -346,8 +346,8 @@ async fn refusals_after_a_success_begin_an_outage() {
         arrived.until(1).await;
         sleep(30 * MINUTE).await;
     };
-    outbox.run(to([("a", peer)]), options()).until(working).await.unwrap();
-    outbox.run(to([("a", corrected)]), options()).until(done(&outbox)).await.unwrap();
+    outbox.run(to([("a", peer)]), for_hours()).until(working).await.unwrap();
+    outbox.run(to([("a", corrected)]), for_hours()).until(done(&outbox)).await.unwrap();
     let dead = dead(&outbox).await;
     assert!(dead.len() <= 2 && arrived.len() == 21 - dead.len(), "{dead:?}");
 }
@@ -378,7 +378,7 @@ async fn a_clock_that_is_set_back_proves_nothing() {
             }
         })
     };
-    let mut options = options();
+    let mut options = for_hours();
     options.clock = clock;
     outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
     assert_eq!((dead(&outbox).await, arrived.ids()), (vec![], vec!["1".to_owned(), "0".to_owned()]));
@@ -390,7 +390,7 @@ async fn a_message_that_is_refused_among_rare_others_is_a_dead_letter() {
     let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
     let peer = refuses(|id| id == 0, begin, &arrived);
     enqueue(&outbox, "a", 0..1).await;
-    let mut options = options();
+    let mut options = for_hours();
     options.retry = RetrySchedule::exponential(60 * MINUTE, 60 * MINUTE).with_jitter(0);
     let others = async {
         for other in 1..6 {

@@ -29,6 +29,13 @@ pub(crate) fn options() -> OutboxOptions {
     options
 }
 
+/// For tests of many hours: the store is looked at each two seconds, in place of four times a second.
+pub(crate) fn for_hours() -> OutboxOptions {
+    let mut options = options();
+    options.poll = 2 * SECOND;
+    options
+}
+
 pub(crate) fn to<const N: usize>(senders: [(&str, Sender); N]) -> HashMap<String, Sender> {
     senders.into_iter().map(|(target, sender)| (target.to_owned(), sender)).collect()
 }

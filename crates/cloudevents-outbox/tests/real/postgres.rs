@@ -10,6 +10,7 @@ use cloudevents_outbox::{
     tokio_postgres07::{self, PostgresStore},
 };
 use cloudevents_testkit::fault_proxy::{FaultProxy, Flow};
+use cloudevents_testkit::patience;
 use std::{
     env, process,
     sync::{
@@ -109,7 +110,7 @@ async fn until_sessions(schema: &str, most: i64) {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    assert!(timeout(Duration::from_secs(10), few).await.is_ok(), "{} sessions", sessions().await);
+    assert!(timeout(patience(), few).await.is_ok(), "{} sessions", sessions().await);
 }
 
 /// A lock of somebody else holds up all statements, and callers give up.
@@ -509,7 +510,7 @@ async fn a_worker_outlives_statements_that_the_server_cancels() {
             }
         }
     };
-    let connected = tokio::time::timeout(Duration::from_secs(30), connected).await;
+    let connected = tokio::time::timeout(patience(), connected).await;
     let outbox = Outbox::new(connected.expect("no statement is in time"));
     let mut other = client(&schema).await;
     let transaction = other.transaction().await.unwrap();
@@ -543,7 +544,7 @@ async fn a_silent_connection_is_the_end_of_those_that_are_idle() {
     tokio::time::pause();
     assert_eq!(store.counts().await.unwrap_err().kind(), ErrorKind::Timeout);
     tokio::time::resume();
-    let counted = tokio::time::timeout(Duration::from_secs(10), store.counts()).await;
+    let counted = tokio::time::timeout(patience(), store.counts()).await;
     counted.expect("it waits for another silent connection").unwrap();
 }
 
@@ -584,7 +585,7 @@ async fn a_worker_that_stops_in_the_middle_of_a_claim_stops_no_other() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(10), waiting).await.expect("the claim does not wait for the lock");
+    timeout(patience(), waiting).await.expect("the claim does not wait for the lock");
     proxy.stall(Flow::Both);
     locking.execute("SELECT pg_advisory_unlock($1)", &[&lock]).await.unwrap();
     let claimed = timeout(Duration::from_secs(25), other.claim(claim())).await;
@@ -622,7 +623,7 @@ async fn a_worker_that_stops_reading_what_it_has_claimed_stops_no_other() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(10), writing).await.expect("the server does not wait for the client");
+    timeout(patience(), writing).await.expect("the server does not wait for the client");
     proxy.stall(Flow::Both);
     // Its first 32 messages are claimed again: that transaction is undone.
     let claim = Claim::new(at(10), 33, Duration::from_secs(60));
@@ -643,7 +644,7 @@ async fn an_event_whose_transaction_hangs_holds_up_no_other() {
     let Begun::First(started) = inbox.begin(event("1").key()).await.unwrap() else { panic!() };
     let transaction = client.transaction().await.unwrap();
     assert!(tokio_postgres07::complete(&transaction, &started).await.unwrap());
-    let again = timeout(Duration::from_secs(10), inbox.begin(event("1").key())).await;
+    let again = timeout(patience(), inbox.begin(event("1").key())).await;
     assert!(matches!(again.expect("it waits for the transaction").unwrap(), Begun::UnderWay(_)));
     transaction.commit().await.unwrap();
     assert_eq!(inbox.begin(event("1").key()).await.unwrap(), Begun::Done);
@@ -669,16 +670,14 @@ async fn an_event_whose_transaction_outlives_its_lease_holds_up_no_other() {
         all.spawn(async move { inbox.begin(key).await });
     }
     let before = SystemTime::now();
-    let other = timeout(Duration::from_secs(5), inbox.begin(event("2").key())).await;
+    let other = timeout(patience(), inbox.begin(event("2").key())).await;
     assert!(matches!(other.expect("it waits for a connection").unwrap(), Begun::First(_)));
-    for again in timeout(Duration::from_secs(5), all.join_all()).await.expect("they wait for the transaction")
-    {
+    for again in timeout(patience(), all.join_all()).await.expect("they wait for the transaction") {
         // Not at once: that would be asked without end.
         assert!(matches!(again.unwrap(), Begun::UnderWay(until) if until > before));
     }
     let ends = async { (inbox.abandon(started.clone()).await, inbox.complete(started.clone()).await) };
-    let (abandoned, completed) =
-        timeout(Duration::from_secs(5), ends).await.expect("it waits for the transaction");
+    let (abandoned, completed) = timeout(patience(), ends).await.expect("it waits for the transaction");
     assert!(abandoned.unwrap_err().is_temporary() && completed.unwrap_err().is_temporary());
     transaction.rollback().await.unwrap();
     assert!(inbox.complete(started.clone()).await.unwrap());
@@ -723,7 +722,7 @@ async fn an_event_is_given_up_though_the_transaction_of_its_handler_still_has_it
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(5), again).await.expect("it waits for the lease");
+    timeout(patience(), again).await.expect("it waits for the lease");
 }
 
 /// What a target responds is stored, whatever characters it has. Where that is impossible, nothing is sent.

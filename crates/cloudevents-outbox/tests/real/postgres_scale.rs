@@ -5,6 +5,7 @@ use crate::{
     tools::{MINUTE, at},
 };
 use cloudevents_outbox::{Claim, ClaimedMessage, Settlement, Step, Store, tokio_postgres07::PostgresStore};
+use cloudevents_testkit::patience;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
@@ -28,7 +29,7 @@ async fn read(client: &Client, schema: &str) -> i64 {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(20), ended).await.expect("sessions of the store are left");
+    timeout(patience(), ended).await.expect("sessions of the store are left");
     let read = "SELECT (SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_user_indexes WHERE schemaname = $1 AND relname = 'ce_outbox')::bigint
                      + (SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'ce_outbox')::bigint";
     client.query_one(read, &[&schema]).await.unwrap().get(0)
@@ -128,7 +129,7 @@ async fn a_session_that_holds_a_snapshot_does_not_slow_claims() {
                     sleep(Duration::from_millis(20)).await;
                 }
             };
-            timeout(Duration::from_secs(20), found).await.expect("what came late is not found");
+            timeout(patience(), found).await.expect("what came late is not found");
         }
         drop(store);
         let read = read(&client, &schema).await;

@@ -4,6 +4,7 @@
 use crate::tools::{event, id, large, name, next, real, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use std::{env, process::Command, time::Duration};
 use tokio::time::timeout;
 
@@ -43,12 +44,12 @@ async fn what_times_out_in_an_alarm_is_not_sent_when_it_ends() {
 
     // The sender works again, and what came before is what was handed over until the broker said that it takes nothing.
     let works = async { while sender.send(large(1_000, BYTES)).await.is_err() {} };
-    timeout(Duration::from_secs(30), works).await.unwrap();
+    timeout(patience(), works).await.unwrap();
     let mut receiver =
         receiver(&format!("{url}&reject=drop"), RabbitReceiverOptions::default()).await.unwrap();
     let mut came = 0;
     loop {
-        let delivery = timeout(Duration::from_secs(30), receiver.next()).await.unwrap().unwrap().unwrap();
+        let delivery = timeout(patience(), receiver.next()).await.unwrap().unwrap().unwrap();
         let is_last = delivery.event().unwrap().id() == "1000";
         delivery.accept().await.unwrap();
         if is_last {

@@ -1,6 +1,6 @@
 //! A broker that does not keep to what the receiver relies on: how it numbers deliveries, and how many it sends.
 
-use crate::tools::{PATIENCE, events, id, lost, next, sender_to, strict, until, within};
+use crate::tools::{events, id, lost, next, patience, sender_to, strict, until, within};
 use cloudevents_rabbitmq::lapin4::receiver;
 use cloudevents_testkit::rabbitmq::Broker;
 use cloudevents_transport::Receiver;
@@ -93,7 +93,7 @@ async fn the_number_of_a_delivery_is_not_the_size_of_anything() {
     }
     within(next(&mut receiver).await.accept()).await.unwrap();
     assert_eq!(receiver.connectivity().losses(), 0);
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert!(broker.queue("q").is_empty());
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     bare,
     tools::{
-        PATIENCE, event, events, id, name, next, queues, real, receiver_from, sender_to, strict, until,
+        event, events, id, name, next, patience, queues, real, receiver_from, sender_to, strict, until,
         within,
     },
 };
@@ -54,7 +54,7 @@ async fn a_dead_letter_that_the_broker_stamps_and_returns_is_not_settled() {
     let mut deliveries = without_dead_letters(&broker.url(""), "orders").await;
     let error = within(next(&mut deliveries).await.reject("no")).await.unwrap_err();
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { code: 312, .. }));
-    within(deliveries.drain(PATIENCE)).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
     assert_eq!(broker.queue("orders").len(), 1); // it is at the broker again
 }
 
@@ -110,7 +110,7 @@ async fn a_returned_message_that_cannot_be_recognized_is_no_success() {
     let first = next(&mut deliveries).await;
     assert_eq!(first.body().unwrap(), "foreign");
     within(first.reject("no")).await.unwrap_err();
-    within(deliveries.drain(PATIENCE)).await.unwrap();
+    within(deliveries.drain(patience())).await.unwrap();
     until(&broker.queue("orders"), |queue| queue.len() == 11).await; // it is at the broker again
 }
 
@@ -184,7 +184,7 @@ async fn real_dead_letters_that_are_returned_are_not_settled() {
         assert_eq!(stamped, std::env::var_os("CE_TEST_RABBITMQ_STAMPS").is_some());
         let error = within(delivery.reject("no")).await.unwrap_err();
         assert!(matches!(refusal(&error), RabbitRefusal::Returned { code: 312, .. }));
-        within(deliveries.drain(PATIENCE)).await.unwrap(); // it is at the broker again
+        within(deliveries.drain(patience())).await.unwrap(); // it is at the broker again
     }
     let error = within(sender.send(Outgoing::from(event(2)).to(name("missing")))).await.unwrap_err();
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { code: 312, .. }));

@@ -3,7 +3,7 @@
 use crate::{
     bare,
     tools::{
-        PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within,
+        event, events, id, large, lost, next, patience, receiver_from, sender_to, strict, until, within,
     },
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
@@ -437,7 +437,7 @@ async fn a_dead_letter_without_a_queue_is_tried_again() {
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { .. }));
     let missing = broker.queue("missing");
     until(&missing, |queue| queue.len() == 1).await;
-    within(receiver.drain(PATIENCE)).await.unwrap();
+    within(receiver.drain(patience())).await.unwrap();
     assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 

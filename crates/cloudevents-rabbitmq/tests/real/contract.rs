@@ -7,6 +7,7 @@
 use crate::tools::{name, queues, real};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::patience;
 use cloudevents_testkit::rabbitmq::Broker;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
@@ -30,7 +31,7 @@ struct Place {
 impl Venue for Place {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = Duration::from_secs(60);
+        claims.patience = 2 * patience();
         claims.attempts = Some(10);
         claims.too_large = Some(17 << 20);
         claims.releases_count = self.queues == QueueType::Quorum;

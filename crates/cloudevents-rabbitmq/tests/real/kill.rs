@@ -1,7 +1,7 @@
 //! A killed consumer loses nothing: what it has not accepted is delivered again.
 
 use crate::tools::{
-    PATIENCE, events, id, name, next, queues, real, receiver_from, sender_to, strict, until, within,
+    events, id, name, next, patience, queues, real, receiver_from, sender_to, strict, until, within,
 };
 use cloudevents_core::Event;
 use cloudevents_rabbitmq::lapin4::{RabbitSenderOptions, receiver, sender};
@@ -82,7 +82,7 @@ fn named(event: &Event, round: usize) -> Event {
 /// many.
 async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
     let consuming = spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &url), kill_after));
-    timeout(PATIENCE, consuming).await.unwrap().unwrap().unwrap()
+    timeout(patience(), consuming).await.unwrap().unwrap().unwrap()
 }
 
 /// Not a test: the process that is killed.

@@ -3,12 +3,10 @@
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
 pub(crate) use cloudevents_testkit::behaviours::name;
+pub(crate) use cloudevents_testkit::patience;
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use std::time::Duration;
-
-/// How long an expected event may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -52,11 +50,11 @@ pub(crate) fn id(delivery: &Delivery) -> String {
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+    tokio::time::timeout(patience(), future).await.expect("it takes too long")
 }
 
 pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
-    if tokio::time::timeout(PATIENCE, queue.until(wanted)).await.is_err() {
+    if tokio::time::timeout(patience(), queue.until(wanted)).await.is_err() {
         panic!("the queue stays {queue:?}");
     }
 }

@@ -15,6 +15,9 @@ fn requests() -> Vec<Value> {
     all
 }
 
+/// Without optimisation, one in so many requests is read in each way.
+const STEP: usize = if cfg!(debug_assertions) { 5 } else { 1 };
+
 fn decode(request: &Value, leniency: Leniency) -> Value {
     let mut request = request.clone();
     let members = request.as_object_mut().unwrap();
@@ -93,7 +96,7 @@ fn reads_otherwise(peer: Peer, request: &Value) -> Option<&'static str> {
 #[test]
 fn what_strict_decoding_reads_is_read_alike_with_any_peer() {
     let (mut compared, mut wrong) = (0, Vec::new());
-    for request in requests().iter().flat_map(with_foreign_headers) {
+    for request in requests().iter().step_by(STEP).flat_map(with_foreign_headers) {
         let strict = decode(&request, Leniency::strict());
         if strict.get("result").is_none() {
             continue;
@@ -108,7 +111,7 @@ fn what_strict_decoding_reads_is_read_alike_with_any_peer() {
             }
         }
     }
-    assert!(compared > 5000, "{compared}");
+    assert!(compared > 5000 / STEP, "{compared}");
     assert!(wrong.is_empty(), "{} of {compared}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -120,7 +123,7 @@ fn what_lenient_decoding_yields_is_strictly_valid() {
     let peers = Peer::ALL.iter().map(|peer| peer.leniency());
     let every: Vec<_> = [Leniency::all(), everything].into_iter().chain(each).chain(peers).collect();
     let (mut events, mut repaired) = (0, 0);
-    for request in requests() {
+    for request in requests().into_iter().step_by(STEP) {
         if decode(&request, everything).get("result").is_none() {
             // Fewer repairs read no more.
             continue;
@@ -139,7 +142,7 @@ fn what_lenient_decoding_yields_is_strictly_valid() {
             }
         }
     }
-    assert!(events > 10_000 && repaired > 500, "{events}, {repaired}");
+    assert!(events > 10_000 / STEP && repaired > 500 / STEP, "{events}, {repaired}");
 }
 
 /// The clause of each repair is one of the inventory.

@@ -1,14 +1,13 @@
 //! Each fault of the proxy does what it says, until it is ended, and no fault does it.
 
 use cloudevents_testkit::fault_proxy::{Counts, End, FaultProxy, Flow};
+use cloudevents_testkit::patience;
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long to watch for a byte that must not come.
 const QUIET: Duration = Duration::from_millis(200);
@@ -45,7 +44,7 @@ async fn connect(proxy: &FaultProxy, server: &TcpListener) -> (TcpStream, TcpStr
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap()
+    timeout(patience(), future).await.unwrap()
 }
 
 async fn passes(from: &mut TcpStream, to: &mut TcpStream) {

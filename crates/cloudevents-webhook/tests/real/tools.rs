@@ -2,6 +2,7 @@
 
 use axum::Router;
 use bytes::Bytes;
+use cloudevents_testkit::patience;
 use cloudevents_transport::Receiver;
 use cloudevents_webhook::receiver::{Webhook, WebhookOptions};
 use http::{HeaderMap, Method, StatusCode};
@@ -15,7 +16,7 @@ use tokio::{net::TcpListener, time::timeout};
 
 /// What must happen soon.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("it takes too long")
+    timeout(patience(), future).await.expect("it takes too long")
 }
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

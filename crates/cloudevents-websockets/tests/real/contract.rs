@@ -4,6 +4,7 @@
 
 use crate::tools::Hub;
 use cloudevents_core::Error;
+use cloudevents_testkit::patience;
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue, Verdict, check_all},
@@ -25,7 +26,7 @@ impl Venue for Path {
         // Documents are all there is, and a peer forgets what it has sent.
         (claims.binary, claims.persistent) = (false, false);
         claims.attempts = Some(10);
-        claims.patience = Duration::from_secs(60);
+        claims.patience = 2 * patience();
         claims
     }
 

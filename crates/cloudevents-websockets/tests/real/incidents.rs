@@ -3,6 +3,7 @@
 
 use crate::tools::Hub;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_testkit::patience;
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy},
     incidents::{Patience, Proxied, check_all},
@@ -166,7 +167,7 @@ async fn a_handshake_that_is_refused_for_a_while_is_tried_again() {
             connectivity.changed().await;
         }
     };
-    let error = tokio::time::timeout(Duration::from_secs(30), refused).await.unwrap();
+    let error = tokio::time::timeout(patience(), refused).await.unwrap();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     path.proxy.forward_to(hub.trim_start_matches("ws://").parse().unwrap());
     let again = async {
@@ -174,5 +175,5 @@ async fn a_handshake_that_is_refused_for_a_while_is_tried_again() {
             connectivity.changed().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), again).await.unwrap();
+    tokio::time::timeout(patience(), again).await.unwrap();
 }

@@ -6,6 +6,7 @@ use crate::{
     tools::event,
 };
 use cloudevents_core::ErrorKind;
+use cloudevents_testkit::patience;
 use cloudevents_testkit::ports;
 use cloudevents_transport::Receiver;
 use cloudevents_websockets::{WsServerOptions, tungstenite029::sender};
@@ -19,8 +20,6 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// The environment variable with the URL for the other process.
 const URL: &str = "CE_KILL_URL";
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Another process, and what it reports.
 struct Other {
@@ -48,7 +47,7 @@ impl Other {
     }
 
     async fn line(&mut self) -> String {
-        timeout(PATIENCE, self.lines.recv()).await.unwrap().unwrap()
+        timeout(patience(), self.lines.recv()).await.unwrap().unwrap()
     }
 
     /// SIGKILL.
@@ -60,7 +59,7 @@ impl Other {
 }
 
 async fn next(deliveries: &mut Receiver) -> usize {
-    let delivery = timeout(PATIENCE, deliveries.next()).await.unwrap().unwrap().unwrap();
+    let delivery = timeout(patience(), deliveries.next()).await.unwrap().unwrap().unwrap();
     let id = delivery.event().unwrap().id().parse().unwrap();
     delivery.accept().await.unwrap();
     id
@@ -80,7 +79,7 @@ async fn a_sender_outlives_servers_that_are_killed() {
         // What a server reports with its end counts for it alone: each one handles that many of what is sent to it.
         let enough = handled.len() + 20;
         while handled.len() < enough {
-            match timeout(PATIENCE, sender.send(&event(&number.to_string()))).await.unwrap() {
+            match timeout(patience(), sender.send(&event(&number.to_string()))).await.unwrap() {
                 Ok(_) => number += 1,
                 Err(error) => assert!(error.is_temporary(), "{error}"), // it was lost with the server: sent again
             }
@@ -110,7 +109,7 @@ async fn a_sender_outlives_servers_that_are_killed() {
             }
         }
     };
-    timeout(PATIENCE, arrives).await.unwrap();
+    timeout(patience(), arrives).await.unwrap();
     server.kill();
 }
 
@@ -120,10 +119,10 @@ async fn a_server_outlives_clients_that_are_killed() {
     let (url, mut connections) = pairs(WsServerOptions::default()).await;
     for round in 0..3 {
         let client = Other::start("kill::sending", sender_url(&url));
-        let (to_client, mut from_client) = timeout(PATIENCE, connections.recv()).await.unwrap().unwrap();
+        let (to_client, mut from_client) = timeout(patience(), connections.recv()).await.unwrap().unwrap();
         let mut number = 0;
         let mut killed = Some(client);
-        while let Some(delivery) = timeout(PATIENCE, from_client.next()).await.unwrap().unwrap() {
+        while let Some(delivery) = timeout(patience(), from_client.next()).await.unwrap().unwrap() {
             assert_eq!(delivery.event().unwrap().id(), number.to_string());
             delivery.accept().await.unwrap();
             number += 1;
@@ -132,7 +131,7 @@ async fn a_server_outlives_clients_that_are_killed() {
             }
         }
         assert!(killed.is_none(), "the connection ended before the client");
-        assert!(timeout(PATIENCE, to_client.send(&event("1"))).await.unwrap().is_err());
+        assert!(timeout(patience(), to_client.send(&event("1"))).await.unwrap().is_err());
     }
 }
 
@@ -140,7 +139,7 @@ async fn a_server_outlives_clients_that_are_killed() {
 #[tokio::test]
 async fn serving() {
     let Ok(url) = env::var(URL) else { return };
-    let server = timeout(PATIENCE, bind_again(&url)).await.unwrap();
+    let server = timeout(patience(), bind_again(&url)).await.unwrap();
     println!("report {}", server.url());
     let mut deliveries = server.into_receiver();
     loop {

@@ -3,6 +3,7 @@
 use crate::{server::listen, tools::Peer};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Payload};
+use cloudevents_testkit::patience;
 use cloudevents_testkit::{
     heap::{self, order},
     websockets::{Handshake, HostileServer},
@@ -70,7 +71,7 @@ fn measured<F: Future<Output = ()>>(run: impl FnOnce(String, Receiver) -> F) -> 
         runtime.block_on(async {
             let server = listen(scarce()).await;
             let url = server.url();
-            timeout(Duration::from_secs(60), run(url, server.into_receiver())).await.unwrap();
+            timeout(2 * patience(), run(url, server.into_receiver())).await.unwrap();
         });
     })
 }
@@ -185,7 +186,7 @@ fn of_clients(handshake: Handshake, sent: Vec<u8>, status: Option<u16>) -> heap:
                     tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
                 }
             };
-            timeout(Duration::from_secs(60), closed).await.unwrap();
+            timeout(2 * patience(), closed).await.unwrap();
             assert!(
                 server.close_codes().iter().all(|code| *code == Some(status)),
                 "{:?}",

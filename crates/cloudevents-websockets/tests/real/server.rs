@@ -4,6 +4,7 @@ use crate::tools::{Peer, event, serve};
 use axum::{Router, routing::any};
 use cloudevents_avro::Avro;
 use cloudevents_core::{DecodeOptions, ErrorKind, FormatId, Message as CloudEvent};
+use cloudevents_testkit::patience;
 use cloudevents_testkit::ports;
 use cloudevents_transport::{Bounds, ReceiverOptions};
 use cloudevents_websockets::{
@@ -131,7 +132,7 @@ async fn a_refused_handshake_is_the_last_of_its_connection() {
         stream.write_all(wrong.replace('\n', "\r\n").repeat(3).as_bytes()).await.unwrap();
         let mut response = String::new();
         let read = stream.read_to_string(&mut response);
-        tokio::time::timeout(Duration::from_secs(10), read).await.expect("it stays open").unwrap();
+        tokio::time::timeout(patience(), read).await.expect("it stays open").unwrap();
         let response = response.to_ascii_lowercase();
         assert_eq!(response.matches("http/1.1 4").count(), 1, "{response}");
         let connection = response.lines().find_map(|line| line.strip_prefix("connection: ")).unwrap();
@@ -204,7 +205,7 @@ async fn draining_closes_as_going_away() {
     assert_eq!(code, Some(1001));
     // A process that another test starts has a copy of the socket until it is another program.
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(20), refused).await.unwrap();
+    tokio::time::timeout(patience(), refused).await.unwrap();
 }
 
 #[tokio::test]
@@ -251,7 +252,7 @@ async fn beyond_its_connections_it_accepts_no_more() {
     let mut second = Box::pin(Peer::connect(&url, Subprotocol::Json));
     assert!(tokio::time::timeout(Duration::from_millis(200), &mut second).await.is_err());
     drop(first);
-    tokio::time::timeout(Duration::from_secs(10), second).await.unwrap();
+    tokio::time::timeout(patience(), second).await.unwrap();
 }
 
 /// One that has been silent for long may give way, and is upgraded before another one comes.
@@ -268,10 +269,10 @@ async fn a_connection_that_begins_late_does_not_give_way() {
     assert!(tokio::time::timeout(Duration::from_millis(200), &mut second).await.is_err());
     first.send(Message::text(DOCUMENT)).await;
     let mut deliveries = server.into_receiver();
-    let delivery = tokio::time::timeout(Duration::from_secs(10), deliveries.next()).await.unwrap();
+    let delivery = tokio::time::timeout(patience(), deliveries.next()).await.unwrap();
     delivery.unwrap().unwrap().accept().await.unwrap();
     drop(first);
-    tokio::time::timeout(Duration::from_secs(10), second).await.unwrap();
+    tokio::time::timeout(patience(), second).await.unwrap();
 }
 
 #[tokio::test]
@@ -291,7 +292,7 @@ async fn deadlines_without_end() {
     peer.write(rest).await.unwrap();
     let mut deliveries = server.into_receiver();
     for _ in 0..2 {
-        let delivery = tokio::time::timeout(Duration::from_secs(10), deliveries.next()).await.unwrap();
+        let delivery = tokio::time::timeout(patience(), deliveries.next()).await.unwrap();
         delivery.unwrap().unwrap().accept().await.unwrap();
     }
 }
@@ -373,7 +374,7 @@ async fn what_is_refused_is_seen() {
     options.message_deadline = Duration::from_millis(300);
     let server = listen(options).await;
     let mut is_seen = async |what: &str, kind| {
-        let error = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await;
+        let error = tokio::time::timeout(patience(), seen.recv()).await;
         let error = error.unwrap_or_else(|_| panic!("{what} is not seen")).unwrap();
         assert!(error.kind() == kind && error.detail().contains(what), "{what}: {error}");
     };

@@ -2,6 +2,7 @@
 
 use axum::{Router, extract::Path, response::Response, routing::any};
 use cloudevents_core::{Event, Message};
+use cloudevents_testkit::patience;
 use cloudevents_transport::{Receiver, Sender};
 use cloudevents_websockets::{Subprotocol, axum08::WsUpgrade};
 use futures_util::{SinkExt, StreamExt};
@@ -132,7 +133,7 @@ impl Peer {
 
     /// The next message.
     pub(crate) async fn next(&mut self) -> Option<tungstenite::Message> {
-        timeout(Duration::from_secs(10), self.0.next()).await.expect("nothing came").and_then(Result::ok)
+        timeout(patience(), self.0.next()).await.expect("nothing came").and_then(Result::ok)
     }
 
     /// Waits for the end of the connection, and returns the status with which the server has closed it.

@@ -1,5 +1,6 @@
 //! Links without the binding.
 
+use cloudevents_testkit::patience;
 use fe2o3_amqp::{
     Connection, Receiver, Sender, Session,
     connection::ConnectionHandle,
@@ -16,9 +17,6 @@ use std::time::Duration;
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
 
 pub(super) type Got = Delivery<Body<Value>>;
-
-/// How long a behaviour may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a broker is.
 pub(super) struct Place {
@@ -43,7 +41,7 @@ impl Place {
     }
 
     pub(super) fn run(&self, behaviour: impl Future<Output = ()>) {
-        let limited = async { tokio::time::timeout(PATIENCE, behaviour).await.expect("it takes too long") };
+        let limited = async { tokio::time::timeout(patience(), behaviour).await.expect("it takes too long") };
         self.runtime.block_on(limited);
     }
 

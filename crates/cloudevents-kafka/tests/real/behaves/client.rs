@@ -2,6 +2,7 @@
 
 pub(super) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::kafka::Broker;
+pub(super) use cloudevents_testkit::patience;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -19,9 +20,6 @@ use std::{
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
-
-/// How long an expected answer may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a broker is.
 pub(super) struct Place {
@@ -71,15 +69,15 @@ impl Place {
     fn until_known(&self, topic: &str, partitions: usize) {
         let (client, begin): (BaseConsumer, _) = (self.config().create().unwrap(), Instant::now());
         let seen = || {
-            let metadata = client.fetch_metadata(Some(topic), PATIENCE).unwrap();
+            let metadata = client.fetch_metadata(Some(topic), patience()).unwrap();
             // A leader may still be about to create the partition.
             let answers = |known: &&MetadataPartition| {
-                known.error().is_none() && client.fetch_watermarks(topic, known.id(), PATIENCE).is_ok()
+                known.error().is_none() && client.fetch_watermarks(topic, known.id(), patience()).is_ok()
             };
             metadata.topics()[0].partitions().iter().filter(answers).count()
         };
         while seen() < partitions {
-            assert!(begin.elapsed() < PATIENCE, "{topic} stays unknown");
+            assert!(begin.elapsed() < patience(), "{topic} stays unknown");
             std::thread::sleep(Duration::from_millis(20)); // between two looks
         }
     }
@@ -194,7 +192,7 @@ impl Sending {
     }
 
     pub(super) fn report(&self) -> Result<(i32, i64), RDKafkaErrorCode> {
-        self.reports.recv_timeout(PATIENCE).expect("no report comes")
+        self.reports.recv_timeout(patience()).expect("no report comes")
     }
 }
 
@@ -206,8 +204,8 @@ pub(super) fn next(consumer: &BaseConsumer) -> OwnedMessage {
 pub(super) fn try_next(consumer: &BaseConsumer) -> Result<OwnedMessage, KafkaError> {
     let begin = Instant::now();
     // A rebalance ends a call without a message.
-    while begin.elapsed() < PATIENCE {
-        if let Some(polled) = consumer.poll(PATIENCE) {
+    while begin.elapsed() < patience() {
+        if let Some(polled) = consumer.poll(patience()) {
             return polled.map(|message| message.detach());
         }
     }
@@ -237,7 +235,7 @@ pub(super) fn with_headers(fields: &[(&str, Option<&str>)]) -> OwnedHeaders {
 pub(super) fn committed(consumer: &BaseConsumer, topic: &str) -> Offset {
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, 0);
-    let list = consumer.committed_offsets(list, PATIENCE).unwrap();
+    let list = consumer.committed_offsets(list, patience()).unwrap();
     list.find_partition(topic, 0).unwrap().offset()
 }
 
@@ -245,7 +243,7 @@ pub(super) fn committed(consumer: &BaseConsumer, topic: &str) -> Offset {
 pub(super) fn until(consumers: &[&BaseConsumer], holds: impl Fn() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+        assert!(begin.elapsed() < patience(), "it takes too long");
         for consumer in consumers {
             if let Some(Err(error)) = consumer.poll(Duration::from_millis(20)) {
                 panic!("{error}");

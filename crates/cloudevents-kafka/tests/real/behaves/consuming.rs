@@ -1,12 +1,12 @@
 //! Reading from offsets.
 
-use super::client::{Behaviour, PATIENCE, assign, name, next, text, texts, try_next};
+use super::client::{Behaviour, assign, name, next, patience, text, texts, try_next};
 use rdkafka::{Message, Offset, consumer::Consumer, error::KafkaError, types::RDKafkaErrorCode};
 
 pub(super) const ALL: &[Behaviour] = &[
     ("a partition without messages begins and ends at 0", |place| {
         let (topic, consumer) = (place.topic(1), place.consumer(&name("group")));
-        assert_eq!(consumer.fetch_watermarks(&topic, 0, PATIENCE).unwrap(), (0, 0));
+        assert_eq!(consumer.fetch_watermarks(&topic, 0, patience()).unwrap(), (0, 0));
     }),
     ("a reader begins at an offset", |place| {
         let (topic, producer) = (place.topic(1), place.producer());
@@ -35,7 +35,7 @@ pub(super) const ALL: &[Behaviour] = &[
         producer.put_all(&topic, &["a", "b"]);
         let reader = place.reader(&topic, 0, Offset::Beginning);
         assert_eq!(texts(&reader, 2), ["a", "b"]);
-        reader.seek(&topic, 0, Offset::Offset(0), PATIENCE).unwrap();
+        reader.seek(&topic, 0, Offset::Offset(0), patience()).unwrap();
         assert_eq!(texts(&reader, 2), ["a", "b"]);
     }),
     ("the end of a partition is reported", |place| {
@@ -79,7 +79,7 @@ pub(super) const ALL: &[Behaviour] = &[
     }),
     ("metadata has the partitions of a topic", |place| {
         let (topic, consumer) = (place.topic(3), place.consumer(&name("group")));
-        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+        let metadata = consumer.fetch_metadata(Some(&topic), patience()).unwrap();
         let mut ids: Vec<_> = metadata.topics()[0].partitions().iter().map(|known| known.id()).collect();
         ids.sort_unstable();
         assert_eq!(ids, [0, 1, 2]);

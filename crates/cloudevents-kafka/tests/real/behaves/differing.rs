@@ -1,6 +1,6 @@
 //! Where the embedded broker is not Kafka: what it refuses, and what it does otherwise. Its documentation lists these.
 
-use super::client::{Behaviour, PATIENCE, name, run};
+use super::client::{Behaviour, name, patience, run};
 use rdkafka::{
     Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -16,23 +16,23 @@ pub(super) const ALL: &[Behaviour] = &[
     ("transactions are refused, so that no reader sees what was aborted", |place| {
         let topic = place.topic(1);
         let producer = place.producer_with(&[("transactional.id", &name("t"))]);
-        let begun = producer.transactional().init_transactions(PATIENCE).and_then(|()| {
+        let begun = producer.transactional().init_transactions(patience()).and_then(|()| {
             producer.transactional().begin_transaction()?;
             producer.post(BaseRecord::<(), str>::to(&topic).partition(0).payload("aborted"));
-            producer.transactional().commit_transaction(PATIENCE)
+            producer.transactional().commit_transaction(patience())
         });
         let code = begun.unwrap_err().rdkafka_error_code();
         assert_eq!(code, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed));
         // The producer does not try again.
         let (fatal, _) = producer.transactional().client().fatal_error().unwrap();
         assert_eq!(fatal, RDKafkaErrorCode::TransactionalIdAuthorizationFailed);
-        let (_, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+        let (_, end) = place.consumer("ends").fetch_watermarks(&topic, 0, patience()).unwrap();
         assert_eq!(end, 0);
     }),
     ("admin clients get no answer", |place| {
         let admin: AdminClient<DefaultClientContext> = place.config().create().unwrap();
         // The broker answers what is not of an admin.
-        admin.inner().fetch_metadata(None, PATIENCE).unwrap();
+        admin.inner().fetch_metadata(None, patience()).unwrap();
         let topic = name("new");
         let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
         let patience = AdminOptions::new().request_timeout(Some(Duration::from_secs(2)));
@@ -52,7 +52,7 @@ pub(super) const ALL: &[Behaviour] = &[
         let (topic, producer) = (name("topic"), place.producer_with(&[("allow.auto.create.topics", "true")]));
         producer.put(&topic, "x");
         let consumer = place.consumer(&name("group"));
-        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+        let metadata = consumer.fetch_metadata(Some(&topic), patience()).unwrap();
         assert_eq!(metadata.topics()[0].partitions().len(), 4);
     }),
     ("a message of any size is taken", |place| {
@@ -65,7 +65,7 @@ pub(super) const ALL: &[Behaviour] = &[
         for _ in 0..10 {
             producer.put(&topic, &long);
         }
-        let (begin, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+        let (begin, end) = place.consumer("ends").fetch_watermarks(&topic, 0, patience()).unwrap();
         assert!(begin > 0 && end == 10, "{begin} {end}");
     }),
     ("no offset is found by a time", |place| {
@@ -75,7 +75,7 @@ pub(super) const ALL: &[Behaviour] = &[
             .unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&topic, 0, Offset::Offset(1_600_000_000_000)).unwrap();
-        let found = place.consumer(&name("group")).offsets_for_times(list, PATIENCE).unwrap();
+        let found = place.consumer(&name("group")).offsets_for_times(list, patience()).unwrap();
         assert_eq!(found.find_partition(&topic, 0).unwrap().offset(), Offset::End);
     }),
 ];

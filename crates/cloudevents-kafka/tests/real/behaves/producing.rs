@@ -1,6 +1,7 @@
 //! What producers hear, and what arrives.
 
 use super::client::{Behaviour, headers, name, next, text, texts, with_headers};
+use cloudevents_testkit::patience;
 use rdkafka::{
     Message, Offset, consumer::Consumer, message::Timestamp, producer::BaseRecord, types::RDKafkaErrorCode,
 };
@@ -33,7 +34,7 @@ pub(super) const ALL: &[Behaviour] = &[
         }
         let ends: Vec<_> = (0..3)
             .map(|partition| {
-                place.consumer("ends").fetch_watermarks(&topic, partition, super::client::PATIENCE)
+                place.consumer("ends").fetch_watermarks(&topic, partition, super::client::patience())
             })
             .map(Result::unwrap)
             .collect();

@@ -10,6 +10,7 @@ use cloudevents_kafka::registry::{
     Cached,
     reqwest013::{HttpRegistry, HttpRegistryOptions},
 };
+use cloudevents_testkit::patience;
 use std::{
     collections::HashMap,
     future::Future,
@@ -24,7 +25,7 @@ use tokio::{
 
 /// How long an expected event may take.
 pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(30), future).await.expect("it takes too long")
+    timeout(patience(), future).await.expect("it takes too long")
 }
 
 /// A received request.

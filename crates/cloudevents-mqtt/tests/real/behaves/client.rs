@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 pub(super) use cloudevents_testkit::behaviours::name;
+use cloudevents_testkit::patience;
 use rumqttc_v5::mqttbytes::{
     QoS,
     v5::{
@@ -18,9 +19,6 @@ use std::{
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
-
-/// How long an expected packet may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a broker is.
 pub(super) struct Place(String);
@@ -49,7 +47,7 @@ impl Place {
     pub(super) fn open(&self) -> Client {
         let stream = TcpStream::connect(&self.0).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(patience())).unwrap();
         Client {
             stream,
             input: BytesMut::new(),

@@ -1,5 +1,6 @@
 //! A client that writes and reads lines, and waits in place.
 
+use cloudevents_testkit::patience;
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::TcpStream,
@@ -7,9 +8,6 @@ use std::{
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
-
-/// How long an expected line may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a server is.
 pub(super) struct Place(String);
@@ -34,7 +32,7 @@ impl Place {
     pub(super) fn open(&self) -> Client {
         let stream = TcpStream::connect(&self.0).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(patience())).unwrap();
         let reading = BufReader::new(stream.try_clone().unwrap());
         let mut client = Client { stream, reading, info: String::new() };
         client.info = client.line().unwrap();

@@ -6,6 +6,7 @@ use amq_protocol::{
     types::{AMQPValue, FieldTable},
 };
 pub(super) use cloudevents_testkit::behaviours::name;
+use cloudevents_testkit::patience;
 use std::{
     collections::VecDeque,
     io::{Read, Write},
@@ -14,9 +15,6 @@ use std::{
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
-
-/// How long an expected frame may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a broker is.
 pub(super) struct Place(String);
@@ -146,7 +144,7 @@ impl Client {
     ) -> Result<Self, Refused> {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(patience())).unwrap();
         stream.write_all(b"AMQP\0\0\x09\x01").unwrap();
         let mut client = Self {
             stream,
@@ -602,7 +600,7 @@ pub(super) fn until<T>(mut something: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = something() {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+        assert!(begin.elapsed() < patience(), "it takes too long");
     }
 }
 
