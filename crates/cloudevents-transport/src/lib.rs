@@ -29,7 +29,7 @@ pub use codec::AsyncCodec;
 pub use endpoint::{Endpoint, Host, Secret, transports::Transports};
 pub use in_flight::{Bounds, InFlight};
 pub use observing::{
-    connectivity::{ConnectionState, Connectivity},
+    connectivity::{ConnectionState, Connectivity, Missing},
     interceptor::{AfterHandling, AfterSend, Handling, Interceptor},
     metrics::{Counters, Metrics},
     prometheus::PrometheusPage,

@@ -51,6 +51,16 @@ impl ConnectionState {
     }
 }
 
+/// What was lost with a connection, and is still with the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// Messages that were on their way, and come again by themselves.
+    ComesAgain,
+    /// At least one message that ends each connection over which it comes, and was not found. Others come.
+    Unreadable,
+}
+
 /// Observes the state of a connection. Clones observe the same one.
 ///
 /// ```
@@ -65,7 +75,7 @@ impl ConnectionState {
 /// assert_eq!(connectivity.state().error().unwrap().kind(), ErrorKind::Disconnected);
 /// assert_eq!((connectivity.connects(), connectivity.losses()), (1, 1));
 /// reporter.dropped(2);
-/// assert_eq!(connectivity.dropped(), 2);
+/// assert_eq!((connectivity.dropped(), connectivity.missing()), (2, None));
 /// ```
 #[derive(Clone)]
 pub struct Connectivity {
@@ -84,6 +94,8 @@ struct Seen {
     connects: u64,
     losses: u64,
     dropped: u64,
+    /// What is missing, until this time unless it is reported again.
+    missing: Option<(Missing, Instant)>,
     /// When it was logged last that some were dropped.
     logged: Option<Instant>,
 }
@@ -100,7 +112,8 @@ impl Connectivity {
     /// without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
-        let (send, _) = watch::channel(Seen { state, connects: 0, losses: 0, dropped: 0, logged: None });
+        let seen = Seen { state, connects: 0, losses: 0, dropped: 0, missing: None, logged: None };
+        let (send, _) = watch::channel(seen);
         let reporter = Reporter(Arc::new(send));
         let connectivity = reporter.connectivity();
         (reporter, connectivity)
@@ -126,6 +139,13 @@ impl Connectivity {
         self.watched.borrow().dropped
     }
 
+    /// What was lost with a connection, and has not come again, as far as the binding knows it: those of JetStream do. While messages
+    /// [come again](Missing::ComesAgain), a receiver without messages has not received all that there is.
+    pub fn missing(&self) -> Option<Missing> {
+        let (missing, until) = self.watched.borrow().missing?;
+        (Instant::now() < until).then_some(missing)
+    }
+
     /// Waits until the state has changed since the last call. Never returns if there will be no change.
     pub async fn changed(&mut self) {
         if self.watched.changed().await.is_err() {
@@ -148,6 +168,7 @@ impl fmt::Debug for Connectivity {
             .field("connects", &seen.connects)
             .field("losses", &seen.losses)
             .field("dropped", &seen.dropped)
+            .field("missing", &self.missing())
             .finish()
     }
 }
@@ -212,6 +233,12 @@ impl Reporter {
         }
     }
 
+    /// Reports what was lost with a connection, for this long at most; `None` when all of it is here. A later report replaces it.
+    pub fn misses(&self, missing: Option<(Missing, Duration)>) {
+        let until = |(missing, long)| Some((missing, Instant::now().checked_add(long)?));
+        self.change(|seen| seen.missing = missing.and_then(until));
+    }
+
     /// Returns an observer of this state.
     pub fn connectivity(&self) -> Connectivity {
         Connectivity { watched: self.0.subscribe(), reports: Some(self.clone()) }
@@ -236,5 +263,24 @@ impl Reporter {
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.connectivity().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_missing_is_so_for_a_time() {
+        let (reporter, connectivity) = Connectivity::channel();
+        let long = Duration::from_secs(35);
+        reporter.misses(Some((Missing::ComesAgain, long)));
+        assert_eq!(connectivity.missing(), Some(Missing::ComesAgain));
+        tokio::time::advance(long).await;
+        assert_eq!(connectivity.missing(), None);
+        reporter.misses(Some((Missing::Unreadable, long)));
+        assert_eq!(connectivity.missing(), Some(Missing::Unreadable));
+        reporter.misses(None);
+        assert_eq!(connectivity.missing(), None);
     }
 }

@@ -29,6 +29,12 @@ pub trait Connect: Send + Sync + 'static {
         std::future::pending()
     }
 
+    /// Whether a message may have ended the last connection, and not the peer: then the next attempt waits as after the first failed one,
+    /// and later ones no longer. The default is no.
+    fn was_ended_by_message(&self) -> bool {
+        false
+    }
+
     /// Closes the connection of a sender that is [closed](super::Links::close): when everything that was sent over it has an outcome. The
     /// default drops it.
     fn close(connection: Self::Connection) -> impl Future<Output = Result<(), Error>> + Send + 'static {
@@ -110,11 +116,15 @@ impl<C: Connect> Reconnect<C> {
     /// [`Connect::connect`].
     ///
     /// If the previous connection lasted less than five seconds, or than the longest delay, it first waits as after a failed
-    /// attempt. So a peer that accepts connections and closes them is not called without a pause.
+    /// attempt. So a peer that accepts connections and closes them is not called without a pause. The pause does not grow where
+    /// [a message](Connect::was_ended_by_message) may have ended the connection.
     pub async fn open(&mut self) -> Result<C::Connection, Error> {
         if let Some(connected) = self.connected.take() {
             if connected.elapsed() < self.backoff.longest.min(LASTS) {
-                self.failed = self.failed.saturating_add(1);
+                self.failed = match self.connect.was_ended_by_message() {
+                    true => 1,
+                    false => self.failed.saturating_add(1),
+                };
                 sleep(self.backoff.delay(self.failed)).await;
             } else {
                 self.failed = 0;
@@ -280,6 +290,30 @@ mod tests {
         let begun = Instant::now();
         reconnect.open().await.unwrap();
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_behind_a_message_that_ends_its_connection_does_not_grow() {
+        struct Ended;
+
+        impl Connect for Ended {
+            type Connection = ();
+
+            async fn connect(&self, _: &Host) -> Result<(), Error> {
+                Ok(())
+            }
+
+            fn was_ended_by_message(&self) -> bool {
+                true
+            }
+        }
+
+        let mut reconnect = Reconnect::new(Ended, hosts("x://a/"), Backoff::default());
+        for _ in 0..12 {
+            let begun = Instant::now();
+            reconnect.open().await.unwrap();
+            assert!(begun.elapsed() <= Duration::from_millis(101), "{:?}", begun.elapsed());
+        }
     }
 
     #[tokio::test(start_paused = true)]
