@@ -1,6 +1,7 @@
-//! Messages that came faster than they were taken, from a peer that does not wait.
+//! Messages that came faster than they were taken, from a peer that does not wait, and those that could not be read.
 
 use crate::{console::Console, failure::Status, plain::count, report::Report};
+use cloudevents_kit::transport::{Connectivity, Missing};
 
 /// Reports how many were dropped, if any: then the exit status is that of the network.
 pub(super) fn tell(dropped: u64, console: &Console) {
@@ -10,6 +11,17 @@ pub(super) fn tell(dropped: u64, console: &Console) {
             .kind("dropped")
             .detail("they came faster than they were taken, and the source keeps none")
             .help("a larger `prefetch`, and `in-flight-bytes`, leave room for longer bursts");
+        console.error(Status::Network, &report);
+    }
+}
+
+/// Reports that a message is left which could not be read, if there is one: then the exit status is that of the network.
+pub(super) fn tell_unread(connectivity: &Connectivity, console: &Console) {
+    if connectivity.missing() == Some(Missing::Unreadable) {
+        let report = Report::new("a message of the source was not received")
+            .kind("unread")
+            .detail("its headers cannot be parsed: it ends each connection over which it comes")
+            .help("the log says which right the user lacks, with which it would be received as malformed");
         console.error(Status::Network, &report);
     }
 }

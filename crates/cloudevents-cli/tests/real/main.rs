@@ -101,6 +101,8 @@ mod suggested;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod unread;
 #[cfg(all(
     feature = "amqp",
     feature = "kafka",

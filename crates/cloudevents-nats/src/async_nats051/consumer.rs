@@ -51,6 +51,7 @@ pub(super) struct Wanted {
 }
 
 /// A consumer that exists.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) stream: String,
     /// How long a message may be held without a renewal.
@@ -63,6 +64,14 @@ pub(super) struct Found {
     pub(super) expires: Duration,
     /// Which one it is, among those that this receiver has had.
     pub(super) consumer: Incarnation,
+    /// The longest time after which it delivers a message again that was not settled.
+    pub(super) longest: Duration,
+    /// How many messages it has delivered that are not settled.
+    pub(super) unsettled: usize,
+    /// Up to where everything is settled.
+    pub(super) floor: u64,
+    /// The last message that it has delivered.
+    pub(super) delivered: u64,
 }
 
 /// How long a consumer without a name is kept while no receiver is connected. A work queue keeps the next one out until then.
@@ -109,8 +118,18 @@ impl Wanted {
         let most_times = u32::try_from(info.config.max_deliver).ok().filter(|most| *most > 0);
         let deliveries = most_times.unwrap_or(u32::MAX);
         let expires = Some(info.config.max_expires).filter(|most| !most.is_zero()).unwrap_or(Duration::MAX);
-        let consumer = position.consumer(info.created.into(), continues);
-        Ok(Found { stream, renewed: self.renewed(ack_wait), most, deliveries, expires, consumer })
+        Ok(Found {
+            stream,
+            renewed: self.renewed(ack_wait),
+            most,
+            deliveries,
+            expires,
+            consumer: position.consumer(info.created.into(), continues),
+            longest: info.config.backoff.iter().copied().max().unwrap_or(ack_wait),
+            unsettled: info.num_ack_pending,
+            floor: info.ack_floor.stream_sequence,
+            delivered: info.delivered.stream_sequence,
+        })
     }
 
     /// How long what is held may go without a renewal. Before 2.11.7, servers delete a consumer without a name that they hear nothing of,

@@ -54,6 +54,7 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod login;
+mod lost;
 mod message;
 mod notes;
 mod options;
@@ -67,6 +68,7 @@ mod source;
 mod subscription;
 mod tag;
 mod template;
+mod unparsed;
 mod written;
 
 pub use cloudevents_transport::binding::rustls023::Tls;

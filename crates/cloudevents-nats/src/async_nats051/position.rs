@@ -68,6 +68,16 @@ impl Position {
         Some((state.unsettled.first().copied().unwrap_or(state.next), state.known?))
     }
 
+    /// How many messages are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.state().unsettled.len()
+    }
+
+    /// The last message of the stream that was delivered, or was left out at the begin; 0 if none was.
+    pub(super) fn seen(&self) -> u64 {
+        self.state().next.saturating_sub(1)
+    }
+
     /// The stream was made anew: nothing is known of it.
     pub(super) fn forget(&self) {
         let mut state = self.state();

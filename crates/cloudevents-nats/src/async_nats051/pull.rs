@@ -57,6 +57,8 @@ pub(super) struct Pull {
     number: u64,
     /// When the next one may be made, if not now.
     pause: Option<Instant>,
+    /// Until when each has one message.
+    alone: Option<Instant>,
     /// Whether the last one has ended without a report.
     unreported: bool,
     /// Whether the next message is larger than what was requested.
@@ -98,6 +100,7 @@ impl Pull {
             open: None,
             number: 0,
             pause: None,
+            alone: None,
             unreported: false,
             exceeds: false,
             listening,
@@ -108,6 +111,16 @@ impl Pull {
     /// Allows this much more to arrive from now on, or one message where there is room for one without bytes.
     pub(super) fn allow(&mut self, room: Bounds) {
         self.room = Bounds { messages: room.messages, bytes: room.bytes.max(1) };
+    }
+
+    /// Requests one message at a time until then.
+    pub(super) fn alone(&mut self, until: Option<Instant>) {
+        self.alone = until;
+    }
+
+    /// Requests nothing for this long.
+    pub(super) fn hold(&mut self, long: Duration) {
+        self.pause = Some(after(long));
     }
 
     /// Requests messages, if there is room and no request. Cancel-safe.
@@ -135,7 +148,8 @@ impl Pull {
         }
         // What messages take besides leaves at least half of the room for their bytes.
         let fitting = room.bytes.checked_div(besides.saturating_mul(2)).unwrap_or(usize::MAX).max(1);
-        let batch = room.messages.min(most.messages).min(fitting);
+        let at_once = if self.alone.is_some_and(|until| now < until) { 1 } else { most.messages };
+        let batch = room.messages.min(at_once).min(fitting);
         let bytes = room.bytes.saturating_sub(batch.saturating_mul(*besides)).clamp(1, most.bytes.max(1));
         let is_for_any = std::mem::take(&mut self.exceeds);
         let expires = self.expires.as_nanos();
@@ -355,6 +369,22 @@ mod tests {
         assert_eq!(due(&mut pull), Some((1, None)));
         pull.arrived(ROOM.bytes * 2, ROOM.bytes * 2);
         assert_eq!(due(&mut pull), None, "there is no room, until something is settled");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_requested_one_by_one_for_a_while_and_not_at_all_while_it_is_held() {
+        let mut pull = any();
+        pull.allow(ROOM);
+        pull.hold(Duration::from_secs(5));
+        pull.alone(Some(after(Duration::from_secs(60))));
+        assert_eq!(due(&mut pull), None);
+        pull.wait().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(1));
+            pull.arrived(1, 1);
+        }
+        tokio::time::advance(Duration::from_secs(55)).await;
+        assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(48));
     }
 
     /// The server has no place for it, or no leader.

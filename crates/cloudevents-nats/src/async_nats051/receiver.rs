@@ -5,6 +5,7 @@ use super::{
     connection::runtime,
     consumer::{DeliverFrom, Wanted},
     dead_letter,
+    lost::Lost,
     options::{NatsConnection, Target, random},
     source,
     subscription::Subscribing,
@@ -167,12 +168,15 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 ///
-/// The client ends its connection when it cannot parse the headers of a message: a name that is not visible
-/// ASCII, a line without a colon, or bytes that are not UTF-8. With core NATS, such a message is lost. JetStream
-/// delivers it again, so set a limit of deliveries (`max_deliver`) on consumers whose publishers are not
-/// trusted. The server counts what was released, or lost in a crash or an outage, too, and stops delivering a message beyond the limit,
-/// without a word: set a high one. The retry of a last delivery, by the limit when the receiver connected, is sent, and is an error of kind
-/// [`Refused`](cloudevents_core::ErrorKind::Refused).
+/// The client ends its connection when it cannot parse the headers of a message: a name that is not visible ASCII, a line without a colon,
+/// or bytes that are not UTF-8. With core NATS, such a message is lost. With JetStream, the receiver then reads it from the stream, and
+/// delivers it as malformed, with its payload and its other headers; what was requested with it comes again after `ack_wait`. For that, the
+/// user has to be allowed to publish to `$JS.API.STREAM.MSG.GET.<stream>`. Otherwise, all others come, one by one, and
+/// [`Connectivity::missing`](cloudevents_transport::Connectivity::missing) shows that one does not.
+///
+/// A consumer may have a limit of deliveries (`max_deliver`). The server counts what was released, or lost in a crash or an outage, too,
+/// and stops delivering a message beyond the limit, without a word: set a high one. The retry of a last delivery, by the limit when the
+/// receiver connected, is sent, and is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused).
 pub struct NatsReceiver {
     intake: QueueReceiver,
     options: ReceiverOptions,
@@ -210,8 +214,11 @@ impl NatsReceiver {
         let hosts = target.hosts.clone();
         let decoding = receiver.decoding.clone();
         let intake = if target.jetstream {
-            let linking = linking(&endpoint, &target, options, decoding, prefetch)?;
-            QueueReceiver::open(Reconnect::new(linking, hosts, backoff), room, queue).await?
+            let (reporter, _) = Connectivity::channel();
+            let lost = Lost::new(reporter.clone());
+            let linking = linking(&endpoint, &target, options, decoding, prefetch, lost)?;
+            let reconnect = Reconnect::new(linking, hosts, backoff).reporting(reporter);
+            QueueReceiver::open(reconnect, room, queue).await?
         } else {
             if target.subject.is_empty() {
                 return Err(endpoint.invalid("the subject is missing, which is the path"));
@@ -243,6 +250,7 @@ fn linking(
     options: NatsReceiverOptions,
     decoding: DecodeOptions,
     prefetch: usize,
+    lost: Lost,
 ) -> Result<source::Linking, Error> {
     let given = |name: &str| endpoint.option(name).map(str::to_owned);
     let (stream, consumer) = (given("stream").or(options.stream), given("consumer").or(options.consumer));
@@ -277,6 +285,7 @@ fn linking(
         double_ack: double_ack.then_some(ack_wait),
         released: Arc::new(Released::default()),
         position: Arc::default(),
+        lost: Arc::new(lost),
         warning: Once::new(),
     })
 }

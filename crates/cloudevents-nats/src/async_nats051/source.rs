@@ -5,11 +5,12 @@ use super::{
     connection::Connected,
     consumer::{Found, Wanted},
     failure,
+    lost::{Lost, Place, Read, Reading, Unparsed},
     options::Target,
     position::Position,
     pull::Pull,
     received::{ReceivedMessage, apart},
-    tag::{Delivered, Origin, Tag},
+    tag::{Delivered, Origin, Tag, settling},
 };
 use async_nats::{Message, Request, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use cloudevents_transport::{
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use std::{
+    future::pending,
     sync::{Arc, Once},
     time::Duration,
 };
@@ -30,6 +32,9 @@ use tokio::task::coop::unconstrained;
 
 /// How long the server may take to forget requests.
 const FORGETTING: Duration = Duration::from_secs(5);
+
+/// How long no messages are requested while those that were lost are read from the stream.
+const READING: Duration = Duration::from_secs(5);
 
 /// Creates links.
 pub(super) struct Linking {
@@ -41,12 +46,17 @@ pub(super) struct Linking {
     pub(super) double_ack: Option<Duration>,
     pub(super) released: Arc<Released>,
     pub(super) position: Arc<Position>,
+    pub(super) lost: Arc<Lost>,
     /// For a warning about the consumer.
     pub(super) warning: Once,
 }
 
 impl Connect for Linking {
     type Connection = Source;
+
+    fn was_ended_by_message(&self) -> bool {
+        self.lost.is_by_message()
+    }
 
     async fn connect(&self, host: &Host) -> Result<Source, Error> {
         // There is room for all that is requested. Besides, the reports of the server have to fit in, and what it may still send for a
@@ -58,12 +68,13 @@ impl Connect for Linking {
         let notes = connected.notes.clone();
         let (api, name) = (self.target.api(), &self.wanted.name);
         // The replies of JetStream come to an inbox, too.
-        let Found { stream, renewed, most, deliveries, expires, consumer } = tokio::select! {
+        let found = tokio::select! {
             biased;
             error = notes.no_inbox() => return Err(error),
             error = notes.refused_below(&api, 0) => return Err(forbidden(error)),
             found = self.wanted.find(&context, &self.position) => found?,
         };
+        let Found { stream, renewed, most, deliveries, expires, consumer, .. } = found.clone();
         if deliveries < u32::MAX {
             self.warning.call_once(|| {
                 tracing::warn!(
@@ -93,15 +104,29 @@ impl Connect for Linking {
             consumer,
             deliveries,
         };
+        let mut pull = Pull::new(next.into(), &inbox, most, expires);
+        let plan = self.lost.connected(&found, &self.position);
+        pull.alone(plan.alone);
+        let place =
+            Place { api: format!("{api}.STREAM.MSG.GET.{stream}"), filter: self.wanted.subject.clone() };
+        let reading = plan.reads.then(|| self.lost.read(connected.clone(), place.clone()));
+        if reading.is_some() {
+            pull.hold(READING);
+        }
         Ok(Source {
             messages,
-            pull: Pull::new(next.into(), &inbox, most, expires),
+            pull,
+            lost: Arc::clone(&self.lost),
+            names: (stream, name.clone()),
+            place,
+            reading,
             delete,
             info,
             renewed,
             acknowledge,
             decoding: self.decoding.clone(),
             origin: None,
+            settles: None,
             connected,
         })
     }
@@ -117,6 +142,12 @@ pub(super) struct Source {
     connected: Connected,
     messages: Subscriber,
     pull: Pull,
+    lost: Arc<Lost>,
+    /// The stream and the consumer.
+    names: (String, String),
+    place: Place,
+    /// What was lost with the connection before, until it was read.
+    reading: Option<Reading>,
     /// Where the consumer is deleted, if it is this receiver's alone.
     delete: Option<Subject>,
     /// Where the state of the consumer is requested, for servers before 2.10.16.
@@ -127,6 +158,8 @@ pub(super) struct Source {
     decoding: DecodeOptions,
     /// The origin of the last message.
     origin: Option<Origin>,
+    /// The subject that settles the first message.
+    settles: Option<Subject>,
 }
 
 impl Source {
@@ -144,11 +177,57 @@ impl Source {
             return Ok(None);
         };
         let bytes = message.length;
+        if self.settles.is_none() {
+            self.settles = Some(subject.clone());
+        }
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
         let message = ReceivedMessage::new(apart(message), Some(delivered));
         self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message));
         let decoded = crate::decode_message(&message, &self.decoding);
         Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
+    }
+
+    /// Returns a message that was lost because the client cannot parse it, and that was read from the stream, or `None`.
+    fn read(&mut self, read: Option<Result<Read, Error>>) -> Option<Arrived<Tag>> {
+        let failed = match read {
+            Some(Ok(read)) => return self.lost.has_read(read).and_then(|found| self.unparsed(found)),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        self.reading = None;
+        self.pull.hold(Duration::ZERO);
+        if self.lost.has_ended(failed, &self.place.api) {
+            self.pull.alone(None);
+        }
+        None
+    }
+
+    /// Delivers it as what is malformed, as if it had come.
+    fn unparsed(&mut self, found: Unparsed) -> Option<Arrived<Tag>> {
+        let Unparsed { sequence, subject, headers, payload, length, stored, error } = found;
+        let (stream, consumer) = &self.names;
+        tracing::warn!(
+            stream,
+            consumer,
+            sequence,
+            error = format_args!("{error:#}"),
+            "a message ended the connection, because the client cannot parse it; it was read from the stream"
+        );
+        let reply = Subject::from(settling(self.settles.as_deref(), stream, consumer, sequence));
+        let mut delivered = Delivered::parse(&reply, &mut self.origin)?;
+        delivered.stored = stored;
+        let (tag, attempt) = self.acknowledge.delivered(&delivered, reply.clone());
+        let message = Message {
+            subject: subject.into(),
+            reply: Some(reply),
+            payload,
+            headers: Some(headers),
+            status: None,
+            description: None,
+            length,
+        };
+        let message = ReceivedMessage::new(message, Some(delivered));
+        Some(Arrived { received: Received::new(Err(error), message), tag, attempt })
     }
 
     /// Makes servers before 2.10.16 forget requests that were withdrawn, which they do when they count them. Otherwise the first released
@@ -171,6 +250,14 @@ impl Source {
         }
         self.acknowledge.double_ack = double_ack;
         Ok(())
+    }
+}
+
+/// What was read next. Does not return while nothing is to be read. Cancel-safe.
+async fn read_next(reading: &mut Option<Reading>) -> Option<Result<Read, Error>> {
+    match reading {
+        Some(reading) => reading.next().await,
+        None => pending().await,
     }
 }
 
@@ -202,6 +289,12 @@ impl QueueSource for Source {
             self.pull.request(&self.connected).await?;
             let message = tokio::select! {
                 biased;
+                read = read_next(&mut self.reading) => {
+                    if let Some(arrived) = self.read(read) {
+                        return Ok(arrived);
+                    }
+                    continue;
+                }
                 message = self.messages.next() => message,
                 waited = self.pull.wait() => {
                     waited?;
@@ -221,6 +314,7 @@ impl QueueSource for Source {
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
+        self.lost.settled(&tags, &how);
         self.acknowledge.settle(&self.connected, tags, how).await
     }
 

@@ -90,6 +90,19 @@ impl Delivered {
     }
 }
 
+/// The subject that settles a delivery which did not arrive: as that of one which did, if there is one. The server knows the delivery by
+/// the number of its message alone.
+pub(super) fn settling(known: Option<&str>, stream: &str, consumer: &str, sequence: u64) -> String {
+    let tokens: Vec<_> = known.unwrap_or_default().split('.').collect();
+    let (begin, end) = match tokens.as_slice() {
+        [_, _, domain, account, _, _, _, _, _, _, _, more @ ..] => {
+            (format!("{domain}.{account}."), more.iter().map(|token| format!(".{token}")).collect())
+        }
+        _ => (String::new(), String::new()),
+    };
+    format!("$JS.ACK.{begin}{stream}.{consumer}.1.{sequence}.{sequence}.0.0{end}")
+}
+
 /// The names in a delivery.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
@@ -115,6 +128,20 @@ mod tests {
             "$JS.ACK.hub.hash.ORDERS.billing.2.42.50.1700000000000000001.7.random.later.more",
         ] {
             assert_eq!(Delivered::parse(reply, &mut None).as_ref(), Some(&old), "{reply}");
+        }
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_settled_as_what_did() {
+        for (known, expected) in [
+            (None, "$JS.ACK.S.c.1.7.7.0.0"),
+            (Some("$JS.ACK.S.c.2.42.50.1700000000000000001.7"), "$JS.ACK.S.c.1.7.7.0.0"),
+            (Some("$JS.ACK.hub.hash.S.c.2.42.50.17.7"), "$JS.ACK.hub.hash.S.c.1.7.7.0.0"),
+            (Some("$JS.ACK.hub.hash.S.c.2.42.50.17.7.random"), "$JS.ACK.hub.hash.S.c.1.7.7.0.0.random"),
+        ] {
+            let subject = settling(known, "S", "c", 7);
+            assert_eq!(subject, expected);
+            assert_eq!(Delivered::parse(&subject, &mut None).unwrap().sequence, 7);
         }
     }
 

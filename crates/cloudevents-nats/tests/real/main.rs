@@ -24,4 +24,5 @@ mod real;
 mod slow_consumer;
 mod tls;
 mod tools;
+mod unparsed;
 mod withdrawn;

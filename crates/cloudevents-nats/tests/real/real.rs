@@ -711,29 +711,6 @@ async fn a_delivery_outlives_its_connection() {
     drop(process);
 }
 
-/// The client ends the connection at such a message. The consumer's limit of deliveries ends that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn headers_that_the_client_cannot_parse_end_with_max_deliver() {
-    let Some(stream) = Stream::create().await else { return };
-    let subject = format!("{}.x", stream.name);
-    let config = pull::Config {
-        durable_name: Some("c".into()),
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_millis(500),
-        max_deliver: 2,
-        filter_subject: subject.clone(),
-        ..pull::Config::default()
-    };
-    stream.context.create_consumer_on_stream(config, &stream.name).await.unwrap();
-    let mut receiver = stream.receiver("?consumer=c&prefetch=1").await;
-    let port = stream.server.rsplit_once(':').unwrap().1.parse().unwrap();
-    put_raw(port, &subject, b"NATS/1.0\r\nno colon\r\n\r\n", b"x").await;
-    stream.sender("").await.send(&event("1")).await.unwrap();
-    assert_eq!(take(&mut receiver).await.0, "1");
-    let losses = receiver.connectivity().losses();
-    assert!((1..=2).contains(&losses), "{losses}");
-}
-
 /// The server does not deliver it again, and says nothing to the receiver.
 #[tokio::test]
 async fn a_retry_of_the_last_delivery_that_the_consumer_allows_is_an_error() {

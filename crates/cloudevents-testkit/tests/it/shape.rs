@@ -75,6 +75,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-nats/src/async_nats051",
         &[
             ("consumer", "the consumer of JetStream, which the server keeps"),
+            ("lost", "what the client cannot parse ends its connection, and is read from the stream"),
             ("notes", "what the client reports beside its results"),
             ("position", "how far a receiver is, should its consumer be gone"),
             ("pull", "messages of JetStream are requested"),
@@ -82,6 +83,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("subscription", "core NATS has no consumer"),
             ("tag", "the subject that settles a delivery says much about it"),
             ("template", "a subject may be made from attributes"),
+            ("unparsed", "the client ends its connection at some headers"),
             ("written", "core NATS confirms nothing"),
         ],
     ),

@@ -143,7 +143,8 @@ pub(crate) struct Bridge {
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle, nor one with messages that wait for another
-    /// attempt, or refused ones that wait for their dead-letter place.
+    /// attempt, or refused ones that wait for their dead-letter place, nor while messages that were lost with a connection to JetStream
+    /// come again.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
 }
@@ -373,6 +374,9 @@ async fn run_once(
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
+    if reloaded.is_none() {
+        dropped::tell_unread(&from, console);
+    }
     // What is released or dropped from the stop on does not come again.
     let lost = at_end.released.saturating_sub(released);
     let lost = lost.saturating_add(at_end.dropped.saturating_sub(dropped));

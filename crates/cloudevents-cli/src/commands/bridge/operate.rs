@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cloudevents_kit::{
     self as kit,
     http::HttpReceiverOptions,
-    transport::{Connectivity, PrometheusPage, RunState, bridge::BridgeStatus},
+    transport::{Connectivity, Missing, PrometheusPage, RunState, bridge::BridgeStatus},
 };
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -122,8 +122,9 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     response
 }
 
-/// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; a message
-/// that could not be sent waits for another attempt, unless its sender has to make that. What is held until the end is not waited for.
+/// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; what was
+/// lost with a connection comes again; a message that could not be sent waits for another attempt, unless its sender has to make that.
+/// What is held until the end is not waited for.
 pub(super) async fn idle(
     status: &BridgeStatus,
     ends: &[Connectivity],
@@ -132,7 +133,7 @@ pub(super) async fn idle(
 ) {
     let Some(time) = time else { return pending().await };
     let look = || {
-        let is_here = ends.iter().all(|end| end.state().is_connected());
+        let is_here = ends.iter().all(|end| end.state().is_connected() && !comes_again(end));
         (is_here, status.received().received, status.metrics().confirmed)
     };
     let (mut before, mut is_told) = (look(), false);
@@ -153,7 +154,7 @@ pub(super) async fn idle(
                 _ => return,
             }
         }
-        if !is_told && let Some(report) = waiting(status) {
+        if !is_told && let Some(report) = waiting(status, ends.iter().any(comes_again)) {
             console.report(&report);
             is_told = true;
         }
@@ -182,11 +183,17 @@ fn messages(number: u64) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), "message")
 }
 
+fn comes_again(end: &Connectivity) -> bool {
+    end.missing() == Some(Missing::ComesAgain)
+}
+
 /// What a bridge waits for that moves nothing.
-fn waiting(status: &BridgeStatus) -> Option<Report> {
+fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<Report> {
     let activity = status.activity();
     let what = match (activity.running(), activity.waiting(), status.waiting_letters()) {
-        (1.., ..) | (0, 0, 0) => return None,
+        (1.., ..) => return None,
+        (0, 0, 0) if comes_again => "for what was lost with a connection, and comes again".to_owned(),
+        (0, 0, 0) => return None,
         (0, 0, letters) => format!("for the dead-letter place of {}", count(letters, "refused message")),
         (0, failed, _) => format!("for another attempt at {}", count(failed, "message")),
     };

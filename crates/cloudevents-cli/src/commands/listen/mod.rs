@@ -22,7 +22,7 @@ use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
     sql::Expression,
-    transport::{ConnectionState, ReceiverOptions},
+    transport::{ConnectionState, Missing, ReceiverOptions},
 };
 use faults::Faults;
 use outage::Outage;
@@ -173,6 +173,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             next = refusals::next(&mut receiver, &mut refusals, console) => next,
             () = idle(pause) => {
+                if connectivity.missing() == Some(Missing::ComesAgain) {
+                    continue;
+                }
                 if command.count.is_some() && !command.peek {
                     let words = format!("no message arrived for {}", count(usize::try_from(command.idle.unwrap_or_default()).unwrap_or(usize::MAX), "second"));
                     console.error(Status::No, &Report::new(words).kind("timeout"));
@@ -256,6 +259,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     emit.flush()?;
     // Before what is left is dropped, too, which is no error.
     dropped::tell(connectivity.dropped(), console);
+    dropped::tell_unread(&connectivity, console);
     if let Some(server) = &server {
         server.stop();
     }

@@ -1,0 +1,106 @@
+//! A stream of JetStream with a message that the client cannot parse: `ce bridge --idle` ends when all others have come.
+
+use crate::{
+    process::Process,
+    program::{Ran, ce},
+};
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
+
+/// How many events are before the message, and behind it.
+const EVENTS: usize = 30;
+
+/// A server whose user `alice` may not do this; without a password, a client is `root`.
+fn server(name: &str, denied: &str) -> Option<(Process, PathBuf)> {
+    let Some(program) = env::var_os("CE_TEST_NATS_BIN") else {
+        println!("skipped: CE_TEST_NATS_BIN is not set");
+        return None;
+    };
+    let folder = env::temp_dir().join(format!("ce-unread-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("users.conf");
+    let users = r#"{ user: root, password: p }, { user: alice, password: p, permissions: { publish: { deny: "DENIED" } } }"#;
+    let users =
+        format!("authorization {{ users = [ {} ] }}\nno_auth_user: root\n", users.replace("DENIED", denied));
+    fs::write(&config, users).unwrap();
+    let process = Process::of(&folder, move |port, folder| {
+        let mut command = Command::new(&program);
+        command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"]);
+        command.arg(folder).arg("--config").arg(folder.join("users.conf"));
+        command
+    });
+    let good = |id: usize| {
+        let headers =
+            format!("NATS/1.0\r\nce-specversion: 1.0\r\nce-id: {id}\r\nce-source: /s\r\nce-type: t\r\n\r\n");
+        headers.into_bytes()
+    };
+    let mut messages: Vec<_> = (0..2 * EVENTS).map(good).collect();
+    messages.insert(EVENTS, b"NATS/1.0\r\nce-id: \xff\xfe\r\n\r\n".to_vec());
+    fill(process.port(), &messages);
+    Some((process, folder))
+}
+
+/// Creates the stream `S`, with messages of these headers.
+fn fill(port: u16, messages: &[Vec<u8>]) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let body = r#"{"name":"S","subjects":["S.>"],"storage":"memory"}"#;
+    let mut said = b"CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB reply 1\r\n".to_vec();
+    said.extend(format!("PUB $JS.API.STREAM.CREATE.S reply {}\r\n{body}\r\n", body.len()).bytes());
+    says(&mut stream, &said, "did_create", 1);
+    said.clear();
+    for headers in messages {
+        said.extend(format!("HPUB S.x reply {0} {0}\r\n", headers.len()).bytes());
+        said.extend_from_slice(headers);
+        said.extend_from_slice(b"\r\n");
+    }
+    says(&mut stream, &said, "\"seq\":", messages.len());
+}
+
+/// Sends this, and waits for these words, so many times.
+fn says(stream: &mut TcpStream, said: &[u8], words: &str, times: usize) {
+    stream.write_all(said).unwrap();
+    let (mut heard, mut part) = (Vec::new(), [0; 4096]);
+    while String::from_utf8_lossy(&heard).matches(words).count() < times {
+        let read = stream.read(&mut part).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&part[..read]);
+    }
+}
+
+/// Moves everything to a file. Returns how it ended, and what is there.
+fn bridge(server: &(Process, PathBuf), user: &str) -> (Ran, String) {
+    let target = server.1.join("moved.jsonl");
+    let query = "consumer=c&ack-wait=2s&dead-letter=S.letters";
+    let from = format!("nats+jetstream://{user}:p@127.0.0.1:{}/S.x?{query}", server.0.port());
+    let ran = ce(&["bridge", &from, &format!("file:{}", target.display()), "--idle", "1", "--losses", "log"]);
+    (ran, fs::read_to_string(target).unwrap())
+}
+
+#[test]
+fn a_bridge_is_not_idle_before_everything_has_come_again() {
+    let Some(server) = server("found", "none.at.all") else { return };
+    let (ran, moved) = bridge(&server, "root");
+    assert_eq!(moved.lines().count(), 2 * EVENTS, "{}", ran.err);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let letter =
+        ce(&["listen", &format!("nats+jetstream://127.0.0.1:{}/S.letters", server.0.port()), "--peek"]);
+    assert!(letter.err.contains("1 "), "{} {}", letter.out, letter.err);
+}
+
+#[test]
+fn a_bridge_that_cannot_read_a_message_says_so_at_its_end() {
+    let Some(server) = server("denied", "$JS.API.STREAM.MSG.GET.>") else { return };
+    let (ran, moved) = bridge(&server, "alice");
+    assert_eq!(moved.lines().count(), 2 * EVENTS, "{}", ran.err);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains("a message of the source was not received"), "{}", ran.err);
+    assert!(ran.err.contains("$JS.API.STREAM.MSG.GET.S"), "{}", ran.err);
+}

@@ -1,0 +1,461 @@
+//! What was on its way when a connection was lost, among which may be a message that ended it.
+//!
+//! The client ends its connection at a message that it cannot parse. All that was requested with that one is lost on the line, and comes again
+//! after `ack_wait`, together with it. So what the consumer has delivered and this receiver has not seen is read from the stream behind a
+//! loss, in another form, and what cannot be parsed is delivered from there. Where that cannot be, messages are requested one by one: then
+//! each of them comes but that one.
+
+use super::{
+    connection::Connected,
+    consumer::Found,
+    failure,
+    position::{Incarnation, Position},
+    tag::Tag,
+    unparsed,
+};
+use async_nats::{HeaderMap, Request};
+use bytes::Bytes;
+use cloudevents_core::{Error, Timestamp, codec::decode_base64};
+use cloudevents_transport::{Missing, Settlement, binding::Reporter};
+use futures_util::{
+    StreamExt,
+    future::join_all,
+    stream::{BoxStream, unfold},
+};
+use serde_json::Value;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::time::Instant;
+
+/// How much later than `ack_wait` a message may come again.
+const LATER: Duration = Duration::from_secs(5);
+
+/// How many messages are read at once.
+const TOGETHER: u64 = 8;
+
+/// How many are read behind one loss. The others are read behind the next one.
+const MOST: usize = 4096;
+
+/// Where a message is first that came for the first time, counted from the last one that was delivered.
+const NEAR: u64 = 1024;
+
+/// How long the server may take for one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is known of the losses of one receiver.
+pub(super) struct Lost {
+    state: Mutex<State>,
+    reporter: Reporter,
+    /// For a warning that the stream cannot be read.
+    warning: Once,
+}
+
+#[derive(Default)]
+struct State {
+    /// The consumer that this is about, once there was a connection.
+    consumer: Option<Incarnation>,
+    /// What is still to be read, first and last sequence number.
+    unread: VecDeque<(u64, u64)>,
+    /// Up to where it was read, or is among that.
+    top: u64,
+    /// Those that the client cannot parse and that are not settled.
+    held: BTreeSet<u64>,
+    /// How many losses there were, each of which is at most about `ack_wait` behind the one before.
+    losses: u32,
+    /// When there was a connection again behind the last one.
+    since: Option<Instant>,
+    /// Until when messages are requested one by one.
+    alone: Option<Instant>,
+    /// Whether something was found over the last connection.
+    has_found: bool,
+}
+
+/// What a connection has to do about the loss of the one before.
+pub(super) struct Plan {
+    /// Whether to read what is [unread](Lost::read).
+    pub(super) reads: bool,
+    /// Until when to request one message at a time.
+    pub(super) alone: Option<Instant>,
+}
+
+/// A message of the stream that the client cannot parse.
+pub(super) struct Unparsed {
+    pub(super) sequence: u64,
+    pub(super) subject: String,
+    /// Those that can be parsed.
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Bytes,
+    /// How many bytes it has on the line.
+    pub(super) length: usize,
+    pub(super) stored: SystemTime,
+    /// What is wrong.
+    pub(super) error: Error,
+}
+
+/// Everything up to this number was read, which is such a message or none.
+pub(super) type Read = (u64, Option<Unparsed>);
+
+/// Reads a stream.
+pub(super) type Reading = BoxStream<'static, Result<Read, Error>>;
+
+/// Where and what to read.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// The subject of the request.
+    pub(super) api: String,
+    /// The subject of the messages, which may be empty.
+    pub(super) filter: String,
+}
+
+impl Lost {
+    pub(super) fn new(reporter: Reporter) -> Self {
+        Self { state: Mutex::default(), reporter, warning: Once::new() }
+    }
+
+    /// There is a connection, and this is the consumer.
+    pub(super) fn connected(&self, found: &Found, position: &Position) -> Plan {
+        let mut state = self.state();
+        let known = state.consumer.replace(found.consumer);
+        if known.is_none_or(|known| known.number != found.consumer.number) {
+            *state = State { consumer: state.consumer, ..State::default() };
+            return Plan { reads: false, alone: None };
+        }
+        state.has_found = false;
+        // What is unsettled at the server, and was not delivered here or settled since: of other receivers, or lost.
+        let is_complete = found.unsettled <= position.unsettled();
+        if is_complete && state.unread.is_empty() {
+            (state.losses, state.alone) = (0, None);
+            self.reporter.misses(None);
+            return Plan { reads: false, alone: None };
+        }
+        let (now, again) = (Instant::now(), found.longest.saturating_add(LATER));
+        let is_near = state
+            .since
+            .replace(now)
+            .is_some_and(|since| since.elapsed() <= again.saturating_add(found.longest));
+        state.losses = if is_near { state.losses.saturating_add(1) } else { 1 };
+        let was_alone = state.alone.is_some_and(|until| now < until);
+        // Some were not read, or what was read is not what ended the connection, as when the network is bad.
+        let usual = if state.unread.is_empty() { 3 } else { 1 };
+        if state.losses > usual {
+            state.alone = now.checked_add(again);
+        }
+        state.add(found.floor, position.seen(), found.delivered);
+        let missing = if was_alone { Missing::Unreadable } else { Missing::ComesAgain };
+        self.reporter.misses(Some((missing, again)));
+        Plan { reads: true, alone: state.alone }
+    }
+
+    /// Reads what is unread of the stream, some of it ahead. What was taken of it is to be [noted](Self::has_read).
+    pub(super) fn read(&self, connected: Connected, place: Place) -> Reading {
+        let begin = Reader {
+            unread: self.state().unread.clone(),
+            here: VecDeque::new(),
+            width: 1,
+            mark: connected.notes.count(),
+            connected,
+            place: Arc::new(place),
+        };
+        let read = unfold(begin, |mut reader| async move { Some((reader.next().await?, reader)) });
+        read.take(MOST).boxed()
+    }
+
+    /// Notes what was read. Returns the message if it is to be delivered.
+    pub(super) fn has_read(&self, (sequence, found): Read) -> Option<Unparsed> {
+        let mut state = self.state();
+        state.has_read(sequence);
+        let found = found.filter(|found| state.held.insert(found.sequence))?;
+        (state.losses, state.alone, state.has_found) = (0, None, true);
+        Some(found)
+    }
+
+    /// Everything was read, or as much as may be, or it failed. Returns whether messages need not be requested one by one.
+    pub(super) fn has_ended(&self, failed: Option<Error>, place: &str) -> bool {
+        let state = self.state();
+        if let Some(error) = failed
+            && state.losses > 1
+        {
+            self.warning.call_once(|| {
+                tracing::warn!(
+                    %error,
+                    subject = place,
+                    "a message may end each connection, because the client cannot parse its headers: to find it, allow the user to publish to this subject"
+                );
+            });
+        }
+        state.alone.is_none()
+    }
+
+    /// What releases a message has it come again, over a connection that it ends.
+    pub(super) fn settled(&self, tags: &[Tag], how: &Settlement) {
+        let mut state = self.state();
+        if state.held.is_empty() {
+            return;
+        }
+        for tag in tags {
+            let was_held = state.held.remove(&tag.sequence);
+            if was_held && matches!(how, Settlement::Release | Settlement::Retry { .. }) {
+                state.unread.push_front((tag.sequence, tag.sequence));
+            }
+        }
+    }
+
+    /// Whether such a message may have ended the last connection. With more losses in a row, it may be something else.
+    pub(super) fn is_by_message(&self) -> bool {
+        let state = self.state();
+        state.has_found || (2..=16).contains(&state.losses)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds what was delivered and not settled in order, and was not read. What is behind the last message that came is first: there is
+    /// what came for the first time.
+    fn add(&mut self, floor: u64, seen: u64, delivered: u64) {
+        let low = self.top.max(floor).min(delivered);
+        let middle = seen.max(delivered.saturating_sub(NEAR)).clamp(low, delivered);
+        self.top = self.top.max(delivered);
+        self.unread.push_front((middle.saturating_add(1), delivered));
+        self.unread.push_back((low.saturating_add(1), middle));
+        for (first, _) in &mut self.unread {
+            *first = (*first).max(floor.saturating_add(1));
+        }
+        self.unread.retain(|(first, last)| first <= last);
+    }
+
+    fn has_read(&mut self, sequence: u64) {
+        for (first, last) in &mut self.unread {
+            if (*first..=*last).contains(&sequence) {
+                *first = sequence.saturating_add(1);
+            }
+        }
+        self.unread.retain(|(first, last)| first <= last);
+    }
+}
+
+/// Reads a stream ahead.
+struct Reader {
+    unread: VecDeque<(u64, u64)>,
+    /// What was read and not taken.
+    here: VecDeque<Result<Read, Error>>,
+    /// How many requests are made at once: fewer where many numbers have no message.
+    width: u64,
+    connected: Connected,
+    place: Arc<Place>,
+    /// Where the refusals of the server ended before.
+    mark: u64,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<Read, Error>> {
+        while self.here.is_empty() {
+            self.fill().await?;
+        }
+        let next = self.here.pop_front()?;
+        if next.is_err() {
+            (self.unread, self.here) = Default::default();
+        }
+        Some(next)
+    }
+
+    /// Reads some messages. `None` if there is nothing to read.
+    async fn fill(&mut self) -> Option<()> {
+        let (first, last) = self.unread.pop_front()?;
+        let end = last.min(first.saturating_add(self.width.saturating_sub(1)));
+        let mut at = first;
+        let read = join_all((first..=end).map(|number| self.stored(number))).await;
+        for stored in read {
+            match stored {
+                Ok(Some((sequence, unparsed))) if sequence <= last => {
+                    // One may be the next of several numbers.
+                    if sequence >= at {
+                        at = sequence.saturating_add(1);
+                        self.here.push_back(Ok((sequence, unparsed)));
+                    }
+                }
+                Ok(_) => {
+                    at = last.saturating_add(1);
+                    self.here.push_back(Ok((last, None)));
+                    break;
+                }
+                Err(error) => {
+                    self.here.push_back(Err(error));
+                    return Some(());
+                }
+            }
+        }
+        let is_dense = at.saturating_sub(1) <= end;
+        self.width = if is_dense { self.width.saturating_mul(2).min(TOGETHER) } else { 1 };
+        if at <= last {
+            self.unread.push_front((at, last));
+        }
+        Some(())
+    }
+
+    /// The first message of the consumer from this number on, if there is one.
+    async fn stored(&self, number: u64) -> Result<Option<Read>, Error> {
+        let filter = if self.place.filter.is_empty() { ">" } else { &self.place.filter };
+        let request = serde_json::json!({ "seq": number, "next_by_subj": filter }).to_string();
+        let request = Request::new().payload(request.into());
+        let Connected { notes, .. } = &self.connected;
+        let reply = tokio::select! {
+            biased;
+            error = notes.refused_below(&self.place.api, self.mark) => return Err(error),
+            reply = self.connected.request(self.place.api.as_str().into(), request, PATIENCE) => reply?,
+        };
+        let stored: Value = serde_json::from_slice(&reply.payload)
+            .map_err(|_| failure::disconnected("what the server says of a message is not JSON"))?;
+        if let Some(error) = stored.get("error") {
+            return match error.get("code").and_then(Value::as_u64) {
+                Some(404) => Ok(None),
+                _ => Err(failure::refused(error)),
+            };
+        }
+        let text = |name: &str| stored.get("message")?.get(name)?.as_str();
+        let sequence = stored.get("message").and_then(|message| message.get("seq")).and_then(Value::as_u64);
+        let (Some(sequence), Some(subject)) = (sequence, text("subject")) else {
+            return Err(failure::disconnected("what the server says is not a message"));
+        };
+        let block = text("hdrs").map(decode_base64).transpose()?;
+        let (headers, wrong) = block.as_deref().map(unparsed::headers).unwrap_or_default();
+        let wrong = wrong.or_else(|| unparsed::subject(subject, block.is_some(), &reply.payload));
+        let Some(error) = wrong else { return Ok(Some((sequence, None))) };
+        let payload = text("data").map(decode_base64).transpose()?.unwrap_or_default();
+        let length = block.map_or(0, |block| block.len()).saturating_add(payload.len());
+        let subject = subject.to_owned();
+        let stored = text("time").and_then(|time| SystemTime::try_from(Timestamp::parse(time).ok()?).ok());
+        let stored = stored.unwrap_or(SystemTime::UNIX_EPOCH);
+        let found = Unparsed { sequence, subject, headers, payload: payload.into(), length, stored, error };
+        Ok(Some((sequence, Some(found))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::{Bounds, Connectivity};
+    use tokio::time::advance;
+
+    const WAIT: Duration = Duration::from_secs(30);
+
+    /// A consumer that has delivered up to here, of which so many messages are not settled.
+    fn found(delivered: u64, unsettled: usize) -> Found {
+        Found {
+            stream: "S".into(),
+            renewed: WAIT,
+            most: Bounds { messages: 100, bytes: usize::MAX },
+            deliveries: u32::MAX,
+            expires: Duration::MAX,
+            consumer: Incarnation { number: 1, made: 1 },
+            longest: WAIT,
+            unsettled,
+            floor: 0,
+            delivered,
+        }
+    }
+
+    fn lost() -> (Lost, Connectivity, Position) {
+        let (reporter, connectivity) = Connectivity::channel();
+        let lost = Lost::new(reporter);
+        let position = Position::default();
+        assert!(!lost.connected(&found(0, 0), &position).reads, "nothing was lost");
+        (lost, connectivity, position)
+    }
+
+    fn unparsed(sequence: u64) -> Read {
+        let found = Unparsed {
+            sequence,
+            subject: "s".into(),
+            headers: HeaderMap::new(),
+            payload: Bytes::new(),
+            length: 0,
+            stored: SystemTime::UNIX_EPOCH,
+            error: Error::new(cloudevents_core::ErrorKind::InvalidUtf8),
+        };
+        (sequence, Some(found))
+    }
+
+    fn tag(sequence: u64) -> Tag {
+        Tag { subject: "a".into(), sequence, consumer: Incarnation::default(), times: 1 }
+    }
+
+    #[test]
+    fn what_is_not_settled_is_read_once_and_what_came_last_is_read_first() {
+        let mut state = State::default();
+        state.add(10, 5000, 5256);
+        assert_eq!(state.unread, [(5001, 5256), (11, 5000)]);
+        (5001..=5256).for_each(|sequence| state.has_read(sequence));
+        state.has_read(20);
+        assert_eq!(state.unread, [(21, 5000)]);
+        state.add(30, 5300, 5310);
+        assert_eq!(state.unread, [(5301, 5310), (31, 5000), (5257, 5300)]);
+        // Nothing is known of what came.
+        let mut state = State::default();
+        state.add(0, 0, 5000);
+        assert_eq!(state.unread, [(3977, 5000), (1, 3976)]);
+        state.add(5000, 5000, 5000);
+        assert!(state.unread.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_again_and_not_found_is_requested_one_by_one() {
+        let (lost, connectivity, position) = lost();
+        let plan = lost.connected(&found(9, 9), &position);
+        assert!(plan.reads && plan.alone.is_none() && !lost.is_by_message());
+        assert_eq!(connectivity.missing(), Some(Missing::ComesAgain));
+        advance(WAIT).await;
+        assert!(lost.connected(&found(9, 9), &position).alone.is_some() && lost.is_by_message());
+        assert_eq!(connectivity.missing(), Some(Missing::ComesAgain));
+        assert!(!lost.has_ended(Some(Error::new(cloudevents_core::ErrorKind::Refused)), "api"));
+        // One alone has ended the connection.
+        advance(WAIT).await;
+        assert!(lost.connected(&found(9, 1), &position).alone.is_some());
+        assert_eq!(connectivity.missing(), Some(Missing::Unreadable));
+        // It is found at last.
+        assert!(lost.has_read(unparsed(7)).is_some() && lost.has_read(unparsed(7)).is_none());
+        assert!(lost.has_ended(None, "api") && lost.is_by_message());
+        position.delivered(7, SystemTime::UNIX_EPOCH);
+        lost.has_read((9, None));
+        let plan = lost.connected(&found(9, 1), &position);
+        assert!(!plan.reads && connectivity.missing().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_network_is_no_message() {
+        let (lost, connectivity, position) = lost();
+        for _ in 0..10 {
+            assert!(lost.connected(&found(9, 9), &position).alone.is_none());
+            lost.has_read((9, None));
+            assert!(lost.has_ended(None, "api"));
+            advance(3 * WAIT).await;
+            assert_eq!(connectivity.missing(), None);
+        }
+        // In short time, there may be one that this does not know.
+        let alone = [(); 5].map(|()| lost.connected(&found(9, 9), &position).alone.is_some());
+        assert_eq!(alone, [false, false, false, true, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_released_is_read_again() {
+        let (lost, _, position) = lost();
+        assert!(lost.connected(&found(9, 9), &position).reads);
+        assert!(lost.has_read(unparsed(5)).is_some());
+        lost.has_read((9, None));
+        lost.settled(&[tag(4), tag(5)], &Settlement::Release);
+        assert_eq!(lost.state().unread, [(5, 5)]);
+        position.delivered(5, SystemTime::UNIX_EPOCH);
+        assert!(lost.connected(&found(9, 1), &position).reads);
+        assert!(lost.has_read(unparsed(5)).is_some());
+        lost.settled(&[tag(5)], &Settlement::Accept);
+        assert!(lost.state().unread.is_empty());
+        // Another stream has other messages.
+        let other = Found { consumer: Incarnation { number: 2, made: 2 }, ..found(9, 9) };
+        assert!(!lost.connected(&other, &position).reads && lost.state().top == 0);
+    }
+}
