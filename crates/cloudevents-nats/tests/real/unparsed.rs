@@ -2,7 +2,7 @@
 
 use crate::{
     process::Process,
-    tools::{PATIENCE, create_stream, event, events, id, name, put_raw, real, stream_config, strict, within},
+    tools::{create_stream, event, events, id, name, patience, put_raw, real, stream_config, strict, within},
 };
 use async_nats::jetstream::{Context, consumer::pull};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
@@ -60,7 +60,7 @@ impl Came {
         let mut came = Self::default();
         let is_complete = |came: &Self| came.events.len() >= events && came.others.len() >= others;
         loop {
-            let pause = if is_complete(&came) { Duration::from_secs(1) } else { PATIENCE };
+            let pause = if is_complete(&came) { Duration::from_secs(1) } else { patience() };
             let Ok(next) = timeout(pause, receiver.next()).await else { break };
             let delivery = next.unwrap().unwrap();
             match delivery.event() {
