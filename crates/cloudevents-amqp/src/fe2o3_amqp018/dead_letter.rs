@@ -4,7 +4,7 @@ use super::{options::Target, sender::AmqpSender};
 use cloudevents_core::Error;
 use cloudevents_transport::{
     DeadLetter, DeadLetterSink, Endpoint,
-    binding::{Rejecting, Transmit, place_opened, queue::QueueOptions, rejecting},
+    binding::{Rejecting, Transmit, place_checked, place_opened, queue::QueueOptions, rejecting},
 };
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
@@ -20,8 +20,9 @@ pub(super) async fn decided(
         Rejecting::ToBroker => queue.rejecting_to_broker(),
         Rejecting::Dropped => queue.dropping_rejected(),
         Rejecting::To(address) => {
-            let sender = AmqpSender::to_address(target.at(address)).await;
-            queue.with_sink(DeadLetterAddress(place_opened(address, sender)?))
+            let sender = place_opened(address, AmqpSender::to_address(target.at(address)).await)?;
+            place_checked(address, sender.check().await)?;
+            queue.with_sink(DeadLetterAddress(sender))
         }
     })
 }

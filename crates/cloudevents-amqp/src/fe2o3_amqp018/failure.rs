@@ -92,6 +92,17 @@ fn unattached(error: &definitions::Error) -> Error {
     declined(error).unwrap_or_else(|| disconnected(says(error)))
 }
 
+/// The broker has ended a link, or its session has.
+pub(super) fn detached(error: DetachError) -> Error {
+    match error {
+        DetachError::RemoteDetachedWithError(error) | DetachError::RemoteClosedWithError(error) => {
+            unattached(&error)
+        }
+        DetachError::SessionStopped(reason) => disconnected(stopped(&reason)),
+        other => disconnected(other),
+    }
+}
+
 /// An error of the link, which then must be replaced.
 pub(super) fn send(error: SendError) -> Error {
     match error {

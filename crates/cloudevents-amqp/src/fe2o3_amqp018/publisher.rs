@@ -42,6 +42,9 @@ use tokio::{
 /// How long to wait for credit before checking again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How soon a broker detaches a link to an address that it does not have.
+const DETACHED: Duration = Duration::from_millis(500);
+
 /// The least bytes of a message in a frame: brokers may not require frames below 512 bytes (AMQP 1.0, part
 /// 2, section 2.7.1).
 const SMALLEST_FRAME: usize = 256;
@@ -206,6 +209,17 @@ impl Publisher {
             tokio::spawn(async move { unused.close().await });
         }
         Ok(lane)
+    }
+
+    /// Whether the broker keeps the link to the own address. Some attach one to an address that they do not have, and detach it at once. An
+    /// error of kind [`Refused`](ErrorKind::Refused) if there is none; others say that this did not show.
+    pub(super) async fn is_kept(&self) -> Result<(), Error> {
+        let mut place = self.own.sender.lock().await;
+        let Some(sender) = place.as_mut() else { return Err(Error::new(ErrorKind::Closed)) };
+        match timeout(DETACHED, sender.on_detach()).await {
+            Ok(error) => Err(failure::detached(error)),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Counts the frames of a message that was sent.

@@ -379,6 +379,10 @@ impl Transmit for AmqpSender {
         }
     }
 
+    async fn check(&self) -> Result<(), Error> {
+        self.links.get().await?.1.is_kept().await
+    }
+
     fn connectivity(&self) -> Connectivity {
         self.links.connectivity()
     }

@@ -762,6 +762,46 @@ async fn dead_letters_go_to_an_address() {
     assert_eq!(reasons[1], "given up after 2 attempts");
 }
 
+/// The receiver would stop at its bounds instead, with the first letters. The broker attaches the link all the same, and detaches it.
+#[tokio::test]
+async fn an_address_for_dead_letters_that_is_missing_is_an_error_of_opening() {
+    let broker = Broker::start().unwrap();
+    broker.queue("rejected");
+    let url = format!("{}?dead-letter=rejected", broker.url("orders"));
+    let letters = sender_to(&broker, "rejected").await;
+    within(letters.check()).await.unwrap();
+    broker.delete_queue("rejected");
+    let error = within(receiver(&url, AmqpReceiverOptions::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    let named = "the dead-letter place `rejected` takes nothing: ";
+    assert!(error.detail().starts_with(named) && error.detail().contains("amqp:not-found"), "{error}");
+    let elsewhere = sender_to(&broker, "rejected").await;
+    let error = within(elsewhere.check()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    broker.queue("rejected");
+    within(receiver(&url, AmqpReceiverOptions::default())).await.unwrap();
+}
+
+/// RabbitMQ 3 declares what is at `/queue`, and not what is at `/amq/queue`.
+#[tokio::test]
+async fn real_addresses_for_dead_letters_that_are_missing_are_errors_of_opening() {
+    let (Ok(server), Ok("rabbitmq")) =
+        (std::env::var("CE_TEST_AMQP_URL"), std::env::var("CE_TEST_AMQP_BROKER").as_deref())
+    else {
+        println!("SKIPPED: CE_TEST_AMQP_BROKER is not rabbitmq");
+        return;
+    };
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+    let open = async |place: String| {
+        let url = format!("{server}orders-{now}?dead-letter={place}");
+        receiver(&url, AmqpReceiverOptions::default()).await
+    };
+    let error = open(format!("/amq/queue/missing-{now}")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.detail().starts_with("the dead-letter place `/amq/queue/missing-"), "{error}");
+    open(format!("/queue/rejected-{now}")).await.unwrap();
+}
+
 /// The broker refuses what is sent there, and takes it in the end: nothing is settled before.
 #[tokio::test]
 async fn a_dead_letter_that_is_refused_is_tried_again() {

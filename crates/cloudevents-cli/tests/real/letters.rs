@@ -69,6 +69,10 @@ fn a_place_that_is_missing_is_an_error_of_opening() {
     let broker = rabbitmq::Broker::start().unwrap();
     broker.queue("orders");
     check(&broker.url("queue=orders"), "missing", &broker.url("queue=missing"), "no queue 'missing'");
+    let broker = amqp::Broker::start().unwrap();
+    broker.queue("missing");
+    broker.delete_queue("missing");
+    check(&broker.url("orders"), "missing", &broker.url("missing"), "amqp:not-found");
     let broker = kafka::Broker::start().unwrap();
     for topic in ["orders", "missing"] {
         broker.create_topic(topic, 1).unwrap();
