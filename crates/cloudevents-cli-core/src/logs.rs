@@ -29,6 +29,9 @@ const SAID_ELSEWHERE: [&str; 4] = [
     "cloudevents_kafka::librdkafka",
 ];
 
+/// And of a bridge, which says of each message whether its letter is stored, and of all why nothing is moved.
+pub const OF_A_BRIDGE: &[&str] = &["cloudevents_transport::letters"];
+
 /// The value of `--log`: a level of the library, and levels by target.
 #[derive(Clone, Debug, Default)]
 pub struct Levels {
@@ -61,8 +64,8 @@ fn level(text: &str) -> Result<LevelFilter, String> {
 
 /// From now on, what is logged goes to standard error: one line each, as JSON where reports are. The levels are those of `--log`, else of
 /// the variable `RUST_LOG`, else `warn` for the library and nothing of others; with `--quiet`, errors of the library only. A value of
-/// `RUST_LOG` that cannot be read is a warning, and has no effect.
-pub fn begin(global: &Global, console: &Console) {
+/// `RUST_LOG` that cannot be read is a warning, and has no effect. `said` are more targets that are left out at `warn` and below.
+pub fn begin(global: &Global, said: &[&'static str], console: &Console) {
     let (notes, format) = (console.notes(), console.format());
     let layer = layer().with_ansi(false).with_writer(move || Line { notes: notes.clone(), format });
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
@@ -70,10 +73,11 @@ pub fn begin(global: &Global, console: &Console) {
         ErrorFormat::Json => Box::new(layer.json().flatten_event(true).with_current_span(false)),
     };
     // Fails only where a program has called this before.
-    let _ = tracing_subscriber::registry().with(layer).with(targets(global, console)).try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(targets(global, said, console)).try_init();
 }
 
-fn targets(global: &Global, console: &Console) -> Targets {
+fn targets(global: &Global, said: &[&'static str], console: &Console) -> Targets {
+    let of = |library, others, named: Vec<(String, LevelFilter)>| of(library, others, said, named);
     let usual = if global.quiet { LevelFilter::ERROR } else { LevelFilter::WARN };
     match (&global.log, env::var("RUST_LOG")) {
         (Some(levels), _) => {
@@ -83,15 +87,19 @@ fn targets(global: &Global, console: &Console) -> Targets {
         (None, Ok(text)) if !text.is_empty() && !global.quiet => match text.parse::<Targets>() {
             Ok(given) => {
                 let all = given.default_level();
-                of(all.unwrap_or(usual), all.unwrap_or(LevelFilter::OFF), given)
+                of(
+                    all.unwrap_or(usual),
+                    all.unwrap_or(LevelFilter::OFF),
+                    given.into_iter().map(|(target, level)| (target.to_owned(), level)).collect(),
+                )
             }
             Err(error) => {
                 console
                     .report(&Report::warning("the variable RUST_LOG is ignored").detail(error.to_string()));
-                of(usual, LevelFilter::OFF, [])
+                of(usual, LevelFilter::OFF, Vec::new())
             }
         },
-        _ => of(usual, LevelFilter::OFF, []),
+        _ => of(usual, LevelFilter::OFF, Vec::new()),
     }
 }
 
@@ -99,13 +107,15 @@ fn targets(global: &Global, console: &Console) -> Targets {
 fn of(
     library: LevelFilter,
     others: LevelFilter,
+    more: &[&'static str],
     named: impl IntoIterator<Item = (String, LevelFilter)>,
 ) -> Targets {
-    let said = if library <= LevelFilter::WARN { &SAID_ELSEWHERE[..] } else { &[] };
+    let (said, more) =
+        if library <= LevelFilter::WARN { (&SAID_ELSEWHERE[..], more) } else { (&[][..], &[][..]) };
     Targets::new()
         .with_default(others)
         .with_target(LIBRARY, library)
-        .with_targets(said.iter().map(|target| (*target, LevelFilter::OFF)))
+        .with_targets(said.iter().chain(more).map(|target| (*target, LevelFilter::OFF)))
         .with_targets(named)
 }
 
@@ -139,7 +149,7 @@ mod tests {
     fn levels(text: &str) -> Targets {
         let log = Some(text.parse().unwrap());
         let global = Global { log, ..Global::default() };
-        targets(&global, &Console::new(&global))
+        targets(&global, OF_A_BRIDGE, &Console::new(&global))
     }
 
     #[test]
@@ -155,7 +165,7 @@ mod tests {
         assert_eq!((enabled("debug", ours), enabled("debug", client)), (4, 0));
         assert_eq!((enabled("lapin=info", ours), enabled("lapin=info", client)), (2, 3));
         assert_eq!((enabled("off,lapin=warn", ours), enabled("off,lapin=warn", client)), (0, 2));
-        for said in SAID_ELSEWHERE {
+        for said in SAID_ELSEWHERE.iter().chain(OF_A_BRIDGE) {
             assert_eq!((enabled("warn", said), enabled("info", said)), (0, 3));
             assert_eq!(enabled(&format!("{said}=warn"), said), 2);
         }

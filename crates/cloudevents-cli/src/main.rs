@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Err(status) => return status.into(),
     };
     let console = Console::new(&cli.global);
-    logs::begin(&cli.global, &console);
+    logs::begin(&cli.global, cli.command.said(), &console);
     let status = match commands::run(cli.command, &console) {
         Ok(status) => status,
         Err(failure) => failure.tell(&console),

@@ -17,6 +17,7 @@ mod webhook;
 use crate::{
     console::Console,
     failure::{Failure, Status},
+    logs,
 };
 use clap::Subcommand;
 use cloudevents_cli_core::commands::{catalog, convert, decode, encode, filter, inspect, sql, validate};
@@ -45,6 +46,13 @@ pub(crate) enum Command {
     Urls(urls::Urls),
     Completions(completions::Completions),
     Man(man::Man),
+}
+
+impl Command {
+    /// The targets of the log that it has words of its own for.
+    pub(crate) fn said(&self) -> &'static [&'static str] {
+        if matches!(self, Self::Bridge(_)) { logs::OF_A_BRIDGE } else { &[] }
+    }
 }
 
 /// Runs a command.

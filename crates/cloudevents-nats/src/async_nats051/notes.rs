@@ -16,6 +16,12 @@ pub(super) const UNANSWERED: usize = 1024;
 /// How long after an error of the server the connection ends, if it is because of that.
 const ENDING: Duration = Duration::from_secs(1);
 
+/// How often the same error of the server is logged.
+const LOGGED: Duration = Duration::from_secs(60);
+
+/// How the server quotes the beginning of a subject that acknowledges.
+const ACKNOWLEDGED: &str = "\"$JS.ACK.";
+
 /// What the client reports about its connection.
 #[derive(Clone)]
 pub(super) struct Notes {
@@ -34,6 +40,8 @@ struct Noted {
     no_inbox: Option<String>,
     /// The last error of the server that may end a connection.
     ending: Option<(Instant, String)>,
+    /// When errors of the server were logged.
+    logged: HashMap<String, Instant>,
     /// How many refusals there were, by which they are numbered.
     count: u64,
     /// Messages that the server refused instead of an answer.
@@ -67,8 +75,10 @@ impl Notes {
                 }));
             }
             Event::ServerError(error) => {
-                tracing::warn!(%error, "the NATS server reported an error");
                 let text = error.to_string();
+                if self.is_to_be_logged(&text) {
+                    tracing::warn!(%error, "the NATS server reported an error");
+                }
                 let Some(subject) = quoted(&text).map(str::to_owned) else {
                     // Those about a subject do not end the connection, and of the others not all.
                     self.noted.send_modify(|noted| noted.ending = Some((Instant::now(), text)));
@@ -90,6 +100,26 @@ impl Notes {
             }
             _ => {}
         }
+    }
+
+    /// Whether this error was not logged for a minute: what is forbidden may be tried again and again.
+    fn is_to_be_logged(&self, text: &str) -> bool {
+        // Each inbox, and each message to acknowledge, has a subject of its own.
+        let begins = [&*self.inbox, ACKNOWLEDGED].into_iter().find_map(|prefix| {
+            let (before, _) = text.split_once(prefix)?;
+            Some(format!("{before}{prefix}"))
+        });
+        let (what, now) = (begins.unwrap_or_else(|| text.to_owned()), Instant::now());
+        let mut is_news = false;
+        self.noted.send_if_modified(|noted| {
+            noted.logged.retain(|_, at| now.saturating_duration_since(*at) < LOGGED);
+            is_news = noted.logged.len() < REMEMBERED && !noted.logged.contains_key(&what);
+            if is_news {
+                noted.logged.insert(what, now);
+            }
+            false
+        });
+        is_news
     }
 
     /// The connection is lost, or has to be given up, for this reason. The first one counts.
@@ -294,6 +324,23 @@ mod tests {
         assert!(below("$JS.ACK.", 1));
         notes.allowed_below("$JS.ACK.", 2);
         assert_eq!(notes.mark_below("$JS.ACK."), None);
+    }
+
+    /// Each inbox is another one, and is forbidden like the others.
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_comes_again_is_logged_once_a_minute() {
+        let notes = Notes::new("_INBOX");
+        let text = |subject: &str| format!("Permissions Violation for Publish to {subject:?}");
+        for _ in 0..2 {
+            for subject in ["a", "b", "_INBOX.1", "$JS.ACK.S.c.1.1.1.1.0"] {
+                assert!(notes.is_to_be_logged(&text(subject)), "{subject}");
+            }
+            tokio::time::advance(LOGGED - Duration::from_secs(1)).await;
+            for subject in ["a", "b", "_INBOX.2", "$JS.ACK.S.c.1.2.2.1.0"] {
+                assert!(!notes.is_to_be_logged(&text(subject)), "{subject}");
+            }
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

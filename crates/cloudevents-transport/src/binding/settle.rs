@@ -276,6 +276,7 @@ impl Token {
         // Freed at the end in every case.
         let place = self.place.take();
         let releases = how == Settlement::Release;
+        let rejects = matches!(how, Settlement::Reject { .. });
         if let Some(place) = &place {
             place.context.counters.settled(&how);
         }
@@ -296,8 +297,11 @@ impl Token {
         };
         match &place {
             Some(place) => {
-                let count: fn(&Counters, Result<(), &Error>) =
-                    if releases { not_released } else { not_settled };
+                let count: fn(&Counters, Result<(), &Error>) = match () {
+                    () if releases => not_released,
+                    () if rejects => not_rejected,
+                    () => not_settled,
+                };
                 outcome.counted(&place.context.counters, count, None)
             }
             None => outcome,
@@ -308,6 +312,12 @@ impl Token {
 fn not_settled(counters: &Counters, result: Result<(), &Error>) {
     if let Err(error) = result {
         counters.settlement_failed(error);
+    }
+}
+
+fn not_rejected(counters: &Counters, result: Result<(), &Error>) {
+    if let Err(error) = result {
+        counters.rejection_failed(error);
     }
 }
 

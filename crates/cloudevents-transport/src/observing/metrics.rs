@@ -1,6 +1,6 @@
 //! Counters of sent, received and settled messages.
 
-use super::MESSAGES;
+use super::{LETTERS, MESSAGES};
 use crate::Settlement;
 use cloudevents_core::{Error, ErrorKind, Repair};
 use std::{
@@ -232,6 +232,12 @@ impl Counters {
             // The error says what becomes of the message.
             _ => tracing::warn!(%error, "a settlement failed"),
         }
+    }
+
+    /// Of a message that is rejected: its place does not take it, for example.
+    pub(crate) fn rejection_failed(&self, error: &Error) {
+        add(&self.settlements_failed, 1);
+        tracing::warn!(target: LETTERS, %error, "a settlement failed");
     }
 
     pub(crate) fn handler_failed(&self) {

@@ -8,3 +8,6 @@ pub(crate) mod refusal;
 
 /// The target of log lines of what happens to a single message, for programs that see it in another way: as an error, or by an observer.
 pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";
+
+/// The target of log lines of dead letters that are not stored, for programs that see them in another way: as those of a bridge.
+pub(crate) const LETTERS: &str = "cloudevents_transport::letters";

@@ -3,6 +3,7 @@
 use crate::{
     DeadLetter, InFlight,
     binding::{Owner, Ownership, Resolver, receive::BoxFuture},
+    observing::LETTERS,
     receiving::letter_box::LetterBox,
     running::retry::{SHORTEST_PAUSE, doubled},
 };
@@ -227,7 +228,7 @@ async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(
         if let Ok(put) = timeout(patience, &mut putting.0).await {
             return put;
         }
-        tracing::warn!(received = ?letter.received, reason = %letter.reason, waited = ?since.elapsed(),
+        tracing::warn!(target: LETTERS, received = ?letter.received, reason = %letter.reason, waited = ?since.elapsed(),
             "the dead-letter sink does not answer; the message is not settled");
         patience = patience.saturating_mul(2);
     }

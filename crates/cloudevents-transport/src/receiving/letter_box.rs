@@ -2,6 +2,7 @@
 
 use crate::{
     DeadLetter, InFlight,
+    observing::LETTERS,
     panics::caught,
     streak::{Attempt, LONG, Streak},
 };
@@ -70,7 +71,7 @@ impl LetterBox {
         attempt.succeeded();
         let refused = self.refusing().take();
         if let Some((since, _)) = refused {
-            tracing::warn!(after = ?since.elapsed(), "dead letters are stored again");
+            tracing::warn!(target: LETTERS, after = ?since.elapsed(), "dead letters are stored again");
         }
         self.tell(letter, Ok(()));
     }
@@ -79,7 +80,7 @@ impl LetterBox {
     pub(crate) fn failed(&self, letter: &DeadLetter, attempt: Attempt<'_>, error: &Error) {
         attempt.failed(error);
         if let Some(since) = self.is_to_be_logged() {
-            tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, lasts = ?since.elapsed(),
+            tracing::warn!(target: LETTERS, received = ?letter.received, reason = %letter.reason, %error, lasts = ?since.elapsed(),
                 "a dead letter cannot be stored and is tried again; the message is not settled");
         }
         self.tell(letter, Err(error));

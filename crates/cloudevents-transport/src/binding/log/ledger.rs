@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Counters, DeadLetter, InFlight, LetterBox, Outcome, Partition, Settlement,
     binding::{Incoming, Ownership, Resolver, Token},
+    observing::LETTERS,
     receiving::dead_letter::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -445,7 +446,7 @@ impl Ledger {
             Ok(()) => books.pass(&held),
             // Its runtime has ended, or somebody else has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
-                tracing::warn!(partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
+                tracing::warn!(target: LETTERS, partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
                 books.retry(held, self.0.options.sink_backoff);
                 Err(error)
             }),

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     By, DeadLetter, Extends, Outcome, Settlement, Settles,
     binding::{Ownership, Resolver, connect::Connect},
+    observing::LETTERS,
     receiving::dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -171,7 +172,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     /// Handles the result of the dead-letter sink. Returns what the protocol has to do now, if anything.
     pub(super) fn sunk(&mut self, (held, (sunk, resolver)): Sunk<Tag<C>>) -> Option<Now<Tag<C>>> {
         if let Err(error) = sunk {
-            tracing::warn!(received = ?held.received, %error, "the dead-letter sink declined a message");
+            tracing::warn!(target: LETTERS, received = ?held.received, %error, "the dead-letter sink declined a message");
             let after = self.options.sink_backoff;
             if self.can.redelivers == By::Memory {
                 self.at(after, Later::Again(held));
