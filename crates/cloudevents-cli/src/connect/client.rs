@@ -1,12 +1,12 @@
 //! Options of HTTP connections: certificates and addresses.
 
+use super::certificates::Certificates;
 use crate::failure::Failure;
 use clap::Args;
 use cloudevents_kit::transport::Endpoint;
 use reqwest::{Client, redirect::Policy};
 use std::{
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -18,18 +18,11 @@ pub(crate) struct Connecting {
     /// Accept any certificate of the server: only for tests.
     #[arg(long, short = 'k')]
     insecure: bool,
-    /// Trust the authorities of this PEM file, and not those of the system or of SSL_CERT_FILE.
-    #[arg(long, value_name = "FILE")]
-    cacert: Vec<PathBuf>,
-    /// Client certificate, a PEM file, which may also hold the private key.
-    #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
-    /// Private key of the client certificate, a PEM file.
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
     /// Connect to this address instead of the one of the host: example.com:443:127.0.0.1.
     #[arg(long, value_name = "HOST:PORT:ADDRESS")]
     resolve: Vec<Resolve>,
+    #[command(flatten)]
+    pub(crate) certificates: Certificates,
 }
 
 /// An address for a host and port.
@@ -59,22 +52,28 @@ impl FromStr for Resolve {
     }
 }
 
+impl From<Certificates> for Connecting {
+    fn from(certificates: Certificates) -> Self {
+        Self { certificates, ..Self::default() }
+    }
+}
+
 impl Connecting {
-    /// Returns the name of an option that is given, if there is one.
+    /// Returns the name of an option that only HTTP has, if one is given.
     pub(super) fn given(&self) -> Option<&'static str> {
-        [
-            ("--insecure", self.insecure),
-            ("--cacert", !self.cacert.is_empty()),
-            ("--cert", self.cert.is_some()),
-            ("--resolve", !self.resolve.is_empty()),
-        ]
-        .into_iter()
-        .find_map(|(name, given)| given.then_some(name))
+        [("--insecure", self.insecure), ("--resolve", !self.resolve.is_empty())]
+            .into_iter()
+            .find_map(|(name, given)| given.then_some(name))
     }
 
     /// Returns a client with these options; `None` if none is given.
     pub(super) fn client(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Option<Client>, Failure> {
-        if self.given().is_none() {
+        let has_tls = endpoint.scheme() == "https";
+        if self.insecure && !has_tls {
+            return Err(Failure::usage("--insecure is only for `https` URLs"));
+        }
+        let certificates = self.certificates.given().filter(|_| has_tls);
+        if self.given().or(certificates).is_none() {
             return Ok(None);
         }
         let mut builder = Client::builder()
@@ -100,64 +99,15 @@ impl Connecting {
             }
             builder = builder.resolve(host, SocketAddr::new(*address, *port));
         }
-        let only_resolve = !self.insecure && self.cacert.is_empty() && self.cert.is_none();
-        if endpoint.scheme() != "https" && !only_resolve {
-            let name = self.given().unwrap_or_default();
-            return Err(Failure::usage(format!("{name} is only for `https` URLs")));
+        if has_tls {
+            builder = self.certificates.in_client(builder)?;
         }
-        let builder = self.with_certificates(builder)?;
+        #[cfg(feature = "tls")]
+        let builder = builder.tls_danger_accept_invalid_certs(self.insecure);
         let built = builder.build();
         built
             .map(Some)
             .map_err(|error| Failure::usage(format!("the connection options are not usable: {error}")))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn with_certificates(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Failure> {
-        let _ = (&self.key, &self.cacert);
-        Ok(builder)
-    }
-
-    #[cfg(feature = "tls")]
-    fn with_certificates(
-        &self,
-        mut builder: reqwest::ClientBuilder,
-    ) -> Result<reqwest::ClientBuilder, Failure> {
-        use reqwest::{Certificate, Identity};
-        let unusable = |path: &PathBuf, error: reqwest::Error| {
-            let error =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            Failure::usage(format!("`{}` is not usable: {error}", path.display()))
-        };
-        let mut trusted = Vec::new();
-        for path in &self.cacert {
-            let (_, pem) = crate::input::read(path)?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, error))?;
-            if certificates.is_empty() {
-                return Err(Failure::usage(format!("`{}` has no certificate in PEM", path.display())));
-            }
-            trusted.extend(certificates);
-        }
-        if !self.cacert.is_empty() {
-            builder = builder.tls_certs_only(trusted);
-        }
-        if let Some(path) = &self.cert {
-            let mut pem = crate::input::read(path)?.1;
-            if let Some(key) = &self.key {
-                pem.push(b'\n');
-                pem.extend(crate::input::read(key)?.1);
-            }
-            let has = |label: &[u8]| memchr::memmem::find(&pem, label).is_some();
-            if !has(b"-----BEGIN CERTIFICATE-----") {
-                return Err(Failure::usage(format!("`{}` has no certificate in PEM", path.display())));
-            }
-            if !has(b"PRIVATE KEY-----") {
-                let words = format!("there is no private key for the certificate of `{}`", path.display());
-                return Err(Failure::usage(words).help("name its file with --key"));
-            }
-            builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(path, error))?);
-        }
-        Ok(builder.tls_danger_accept_invalid_certs(self.insecure))
     }
 }
 

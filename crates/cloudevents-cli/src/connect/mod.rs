@@ -3,6 +3,7 @@
 pub(crate) mod address;
 #[cfg(feature = "amqp")]
 mod amqp;
+pub(crate) mod certificates;
 mod client;
 mod file;
 pub(crate) mod http;
@@ -19,6 +20,7 @@ pub(crate) mod registry;
 #[cfg(feature = "websockets")]
 mod websockets;
 
+pub(crate) use certificates::Certificates;
 pub(crate) use client::Connecting;
 pub(crate) use file::{check_written, closed_for_good, path};
 
@@ -29,7 +31,7 @@ use crate::{
 use cloudevents_kit::{
     Error, ErrorKind, Peer, Receiver, Sender,
     http::reqwest013::{Refusal, SignRequest, Trace},
-    transport::{Endpoint, LossPolicy, OnRefusal, ReceiverOptions},
+    transport::{Endpoint, LossPolicy, OnRefusal, ReceiverOptions, binding::check_authorities},
 };
 use std::{error::Error as _, pin::Pin, time::Duration};
 use tokio::runtime::Builder;
@@ -123,7 +125,8 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
         return http::sender(&endpoint, sending);
     }
     check_broker(scheme, sending)?;
-    match scheme {
+    let endpoint = sending.connecting.certificates.in_url(endpoint)?;
+    match endpoint.scheme() {
         #[cfg(feature = "amqp")]
         "amqp" | "amqps" => amqp::sender(&endpoint, sending).await,
         #[cfg(feature = "kafka")]
@@ -149,23 +152,11 @@ pub(crate) struct Opened {
     pub(crate) notes: Vec<Report>,
 }
 
-/// Opens a receiver.
-pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Opened, Failure> {
-    open_receiver(url, options, None).await
-}
-
-/// As [`receiver`], with a function that sees what servers of HTTP and WebSockets refuse.
-pub(crate) async fn receiver_seeing(
+/// Opens a receiver, with a function that sees what servers of HTTP and WebSockets refuse.
+pub(crate) async fn receiver(
     url: &str,
     options: ReceiverOptions,
-    on_refusal: OnRefusal,
-) -> Result<Opened, Failure> {
-    open_receiver(url, options, Some(on_refusal)).await
-}
-
-async fn open_receiver(
-    url: &str,
-    options: ReceiverOptions,
+    certificates: &Certificates,
     on_refusal: Option<OnRefusal>,
 ) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
@@ -173,6 +164,7 @@ async fn open_receiver(
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     check_source(&endpoint)?;
+    let endpoint = certificates.in_url(endpoint)?;
     match endpoint.scheme() {
         "http" => http::receiver(&endpoint, options, on_refusal).await,
         #[cfg(feature = "amqp")]
@@ -278,8 +270,7 @@ pub(crate) fn older_consumers(
 pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
     check_headers(sending)?;
     if let Some(name) = sending.connecting.given() {
-        return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs"))
-            .help("for the others, the options `ca`, `cert` and `cert-key` of the URL name certificates"));
+        return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs")));
     }
     if sending.batches {
         let words = format!("`{}` URLs do not support batches", crate::plain::plain(scheme));
@@ -327,18 +318,45 @@ pub(crate) fn failed(error: Error) -> Failure {
 /// Returns a report of the error, with help if the peer is unreachable.
 pub(crate) fn report(error: &Error) -> Report {
     let report = Report::of(error);
+    if let Some(help) = help_with_tls(error) {
+        return report.help(help);
+    }
     if !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable) || error.help().is_some() {
         return report;
     }
+    report.help("check the URL, and whether a server listens there")
+}
+
+/// What to do about an error of TLS, in terms of flags, options of the URL and variables.
+pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
+    if let Some(help) = error.help() {
+        // Of a client that has them from the URL.
+        let in_flags =
+            [("ca", "--cacert"), ("cert", "--cert")].iter().fold(help.to_owned(), |help, (option, flag)| {
+                help.replace(
+                    &format!("in the option `{option}`"),
+                    &format!("with {flag}, in the option `{option}`"),
+                )
+            });
+        return Some(in_flags).filter(|flags| flags != help);
+    }
     // The words of rustls, which every client passes on.
     let says = |words| error.detail().contains(words);
-    report.help(if says("invalid peer certificate") {
-        "for `https` URLs, --cacert trusts the authority of the server, as the variable SSL_CERT_FILE does, and --insecure accepts any certificate"
+    let help = if says("UnknownIssuer") || says("BadSignature") {
+        "name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in the variable SSL_CERT_FILE"
     } else if says("CertificateRequired") {
-        "the server requires a client certificate; for `https` URLs, set it with --cert, and for others, with the option `cert` of the URL"
+        "the server requires a client certificate: name its file with --cert, in the option `cert` of the URL, and that of its key with --key"
+    } else if says("invalid peer certificate") {
+        "check the host of the URL, the clock of this machine, and the certificate of the server"
     } else {
-        "check the URL, and whether a server listens there"
-    })
+        return None;
+    };
+    Some(help.to_owned())
+}
+
+/// Checks the authorities that a variable names. For clients of HTTP: these trust those of the system instead, or none.
+pub(crate) fn authorities() -> Result<(), Failure> {
+    check_authorities().map_err(failed)
 }
 
 /// Returns the exit status of an error of sending or receiving.

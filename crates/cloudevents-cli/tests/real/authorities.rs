@@ -1,6 +1,6 @@
 //! Servers of every protocol with certificates of an authority that no system knows: who trusts it, by which variable and which option.
 
-use crate::program::{GOOD, Listener, Ran, command, file};
+use crate::program::{Bridge, GOOD, Listener, Ran, command, file};
 use cloudevents_testkit::{amqp, mqtt, nats, ports, rabbitmq, tls::Authority};
 use std::{any::Any, io::Write, process::Stdio};
 use tokio::runtime::Runtime;
@@ -102,8 +102,8 @@ fn failed(what: &str, ran: &Ran, status: i32, words: &[&str]) {
     assert!(!ran.err.contains("PRIVATE KEY-"), "{what}: {}", ran.err);
 }
 
-const HELP: &str = "help: name a file with the certificate of the server's authority in the option `ca` of the URL, or in the variable \
-                    SSL_CERT_FILE";
+const HELP: &str = "help: name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in \
+                    the variable SSL_CERT_FILE";
 
 #[test]
 fn servers_are_trusted_by_the_variable_and_by_the_option() {
@@ -120,7 +120,10 @@ fn servers_are_trusted_by_the_variable_and_by_the_option() {
         succeeded(scheme, &server.send(&[("ca", own)], &[("SSL_CERT_FILE", &stranger)]));
         let other = server.send(&[("ca", &stranger)], &[("SSL_CERT_FILE", own)]);
         failed(scheme, &other, 3, &["invalid peer certificate: ", HELP]);
-        assert!(!other.err.contains("--cacert"), "{}", other.err);
+        // A flag is for what the URL does not name.
+        succeeded(scheme, &run(&["send", &server.url, "--cacert", own], &[("SSL_CERT_FILE", &stranger)]));
+        let url = format!("{}ca={stranger}", server.url);
+        failed(scheme, &run(&["send", &url, "--cacert", own], &[]), 3, &["invalid peer certificate: "]);
     }
 }
 
@@ -206,9 +209,99 @@ fn files_that_cannot_be_used_are_named() {
         let help = format!("help: the scheme with TLS is `{scheme}`");
         failed(plain, &ran, 2, &["the option `ca` is for connections with TLS", &help]);
     }
-    // Flags are for HTTP, and the variable is for it, too.
-    let ran = run(&["send", "amqps://127.0.0.1:9/orders", "--cacert", &ca], &[]);
-    failed("--cacert", &ran, 2, &["help: ", "`ca`, `cert` and `cert-key`"]);
-    let ran = run(&["send", "https://127.0.0.1:9/"], &[("SSL_CERT_FILE", "absent.pem")]);
-    failed("https", &ran, 3, &["help: ", "the variable SSL_CERT_FILE names `absent.pem`"]);
+}
+
+/// Over HTTP and Kafka, too: their clients take it for none, or trust those of the system.
+#[test]
+fn a_variable_that_names_no_authorities_is_an_error_over_every_protocol() {
+    let [key, empty] = [("some.key", "-----BEGIN PRIVATE KEY-----\n"), ("empty.pem", "")]
+        .map(|(name, text)| pem(name, text));
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let https = "https://127.0.0.1:9/".to_owned();
+    let kafka = "kafka://127.0.0.1:9/orders?tls".to_owned();
+    let others = SCHEMES.map(|scheme| format!("{scheme}://127.0.0.1:9/orders?"));
+    for url in [https, kafka].iter().chain(&others) {
+        for (value, words) in [
+            ("absent.pem", "the variable SSL_CERT_FILE names `absent.pem`, which cannot be read"),
+            (folder, "which cannot be read"),
+            (&key, "which has no certificate in PEM"),
+            (&empty, "which has no certificate in PEM"),
+        ] {
+            // The system has some beside it.
+            let ran = run(&["send", url], &[("SSL_CERT_FILE", value), ("SSL_CERT_DIR", "/etc/ssl/certs")]);
+            // Most builds have none for Kafka.
+            if !ran.err.contains("no TLS for Kafka") {
+                failed(&format!("{url} {value}"), &ran, 2, &[words]);
+            }
+        }
+        let ran = run(&["send", url], &[("SSL_CERT_DIR", "absent")]);
+        if !ran.err.contains("no TLS for Kafka") {
+            failed(url, &ran, 2, &["the variable SSL_CERT_DIR names `absent`, where no certificate is"]);
+        }
+    }
+}
+
+/// Of a bridge: FROM, TO and the dead-letter place.
+#[test]
+fn flags_are_for_every_connection_of_a_command() {
+    let (from, place) = (Server::start("amqps", true), Server::start("rabbitmqs", false));
+    let (runtime, authority) = (Runtime::new().unwrap(), Authority::new().unwrap());
+    let target = Listener::start(&[]);
+    let port = target.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
+    let port = runtime.block_on(authority.terminate(port, false)).unwrap();
+    let to = format!("https://127.0.0.1:{port}/events");
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let all = pem("all.pem", &(authority.pem() + &read(&from.authority) + &read(&place.authority)));
+    let [certificate, key, _] = from.client.each_ref().map(String::as_str);
+    let flags = ["--cacert", &all, "--cert", certificate, "--key", key];
+    succeeded("send", &run(&[&["send", &from.url], &flags[..]].concat(), &[]));
+    let read_from = from.url.replace("separator=colon&", "");
+    let ends = ["bridge", &read_from, &to, "--dead-letter", &place.url];
+    let bridge = Bridge::run(command(&[&ends[..], &flags].concat()));
+    bridge.until(&["cloudevents_bridge_confirmed_total"], 1);
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    target.interrupt();
+    target.end();
+    succeeded("send", &run(&[&["send", &from.url], &flags[..]].concat(), &[]));
+    let ran = run(&[&["listen", &read_from, "--count", "1", "--idle", "30"], &flags[..]].concat(), &[]);
+    assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")), "{}", ran.err);
+    // An option of one URL goes before them.
+    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    let strange = format!("{}ca={stranger}", place.url);
+    let ran = run(&[&["bridge", &read_from, &to, "--dead-letter", &strange], &flags[..]].concat(), &[]);
+    failed(
+        "dead-letter",
+        &ran,
+        3,
+        &["the dead-letter place rabbitmqs://", "invalid peer certificate: ", HELP],
+    );
+}
+
+#[test]
+fn flags_that_cannot_be_used_are_named() {
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.issue("client").unwrap();
+    let ca = pem("authority.pem", &authority.pem());
+    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
+    let (amqps, https) = ("amqps://127.0.0.1:9/orders", "https://127.0.0.1:9/");
+    let drops = "amqps://127.0.0.1:9/orders?reject=drop";
+    for command in [&["send", amqps][..], &["send", https], &["listen", amqps], &["bridge", drops, https]] {
+        for (flags, words) in [
+            (&["--cacert", "absent.pem"][..], &["--cacert names `absent.pem`, which cannot be read"][..]),
+            (&["--cacert", &key], &["--cacert names `", "client.key`, which has no certificate in PEM"]),
+            (&["--cert", "absent.pem"], &["--cert names `absent.pem`, which cannot be read"]),
+            (&["--cert", &certificate], &["--cert names `", "has no private key", "help: ", "with --key"]),
+            (&["--cert", &certificate, "--key", "absent.key"], &["--key names `absent.key`, which cannot"]),
+        ] {
+            failed(&format!("{command:?} {flags:?}"), &run(&[command, flags].concat(), &[]), 2, words);
+        }
+    }
+    let many = run(&["send", amqps, "--cacert", &ca, "--cacert", &ca], &[]);
+    failed("--cacert", &many, 2, &["more than one --cacert", "help: "]);
+    let no_tls = ["bridge", "amqp://127.0.0.1:9/orders?reject=drop", "http://127.0.0.1:9/", "--cacert", &ca];
+    for command in [&no_tls[..], &["listen", "mqtt://127.0.0.1:9/orders", "--cacert", &ca]] {
+        failed("--cacert", &run(command, &[]), 2, &["--cacert is only for connections with TLS", "help: "]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What the library logs, on standard error.
 
 use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
-use cloudevents_testkit::{kafka, mqtt, rabbitmq};
+use cloudevents_testkit::{kafka, mqtt, nats, rabbitmq, tls::Authority};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
+use tokio::runtime::Runtime;
 
 /// A receiver over this URL logs a warning when it is opened.
 fn warned(broker: &mqtt::Broker) -> String {
@@ -170,6 +171,87 @@ fn a_place_that_takes_nothing_is_seen() {
         assert_eq!(kinds(&lines, "refused").len(), 1, "{lines:?}");
         is_said_once(&lines);
     }
+}
+
+/// Whose place the letters go to makes no difference.
+#[test]
+fn what_is_refused_is_one_line_a_message() {
+    for of_the_bridge in [true, false] {
+        let broker = rabbitmq::Broker::start().unwrap();
+        broker.queue("orders");
+        let dead = broker.queue("dead");
+        let to = target(&Arc::new(Mutex::new("400 Bad Request")));
+        let from = broker.url("queue=orders");
+        let events = (1..=40).map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).collect::<Vec<_>>();
+        assert_eq!(ce_with(&["send", &from], events.join("\n")).status, 0);
+        let (own_place, place) = (broker.url("queue=orders&dead-letter=dead"), broker.url("queue=dead"));
+        let ends = match of_the_bridge {
+            true => vec![&*from, &*to, "--dead-letter", &*place],
+            false => vec![&*own_place, &*to],
+        };
+        let ran = ce(&[&["bridge", "--error-format", "json", "--idle", "1"], &*ends].concat());
+        assert_eq!((ran.status, dead.len()), (0, 40), "{}", ran.err);
+        let lines = ran.errors();
+        let letters = kinds(&lines, "dead-letter");
+        let letters = letters.iter().filter(|line| line["message"].as_str().unwrap().contains("400"));
+        // Beside these: that it begins, and its end.
+        assert!(letters.count() == 40 && lines.len() <= 43, "{}", ran.err);
+        is_said_once(&lines);
+    }
+}
+
+/// Over core NATS, the server reports each attempt.
+#[test]
+fn a_place_that_is_forbidden_is_no_line_an_attempt() {
+    for of_the_bridge in [true, false] {
+        let mut options = nats::ServerOptions::default();
+        options.denied = vec!["dead".to_owned()];
+        let server = nats::Server::with_options(options).unwrap();
+        let (from, own_place) = (server.url("orders?reject=drop"), server.url("orders?dead-letter=dead"));
+        let (to, place) = (target(&Arc::new(Mutex::new("400 Bad Request"))), server.url("dead"));
+        let ends = match of_the_bridge {
+            true => vec!["bridge", &from, &to, "--losses", "log", "--dead-letter", &place],
+            false => vec!["bridge", &own_place, &to],
+        };
+        let mut bridge = Bridge::run(command(&[&ends[..], &["--error-format", "json"]].concat()));
+        let mut lines = Vec::new();
+        let events = (1..=5).map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).collect::<Vec<_>>();
+        assert_eq!(ce_with(&["send", &server.url("orders")], events.join("\n")).status, 0);
+        let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+        assert!(line["reason"].as_str().unwrap().contains("Permissions Violation"), "{line}");
+        // Meanwhile, there were more attempts than these.
+        let named = |line: &&Value| line.to_string().contains("Permissions Violation");
+        assert_eq!(lines.iter().filter(named).count(), 3, "{lines:?}");
+        bridge.signal("-TERM");
+        end(bridge, &mut lines, Some(3));
+        assert_eq!(lines.iter().filter(named).count(), 3, "{lines:?}");
+        is_said_once(&lines);
+    }
+}
+
+/// Once, not for each message and attempt.
+#[test]
+fn an_authority_that_is_not_known_is_said_with_what_to_do() {
+    let (runtime, authority) = (Runtime::new().unwrap(), Authority::new().unwrap());
+    let listener = Listener::start(&[]);
+    let port = listener.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
+    let port = runtime.block_on(authority.terminate(port, false)).unwrap();
+    let (_broker, from) = queue();
+    let to = format!("https://127.0.0.1:{port}/events");
+    let mut bridge = Bridge::run(command(&["bridge", &from, &to, "--error-format", "json"]));
+    let mut lines = Vec::new();
+    until(&mut bridge, &mut lines, "the bridge moves nothing");
+    let retries = kinds(&lines, "retry");
+    assert_eq!(retries.len(), 1, "{lines:?}");
+    assert!(retries[0]["message"].as_str().unwrap().contains("UnknownIssuer"), "{lines:?}");
+    let help = retries[0]["help"].as_str().unwrap();
+    for place in ["--cacert", "the option `ca`", "SSL_CERT_FILE"] {
+        assert!(help.contains(place), "{help}");
+    }
+    bridge.signal("-TERM");
+    end(bridge, &mut lines, Some(0));
+    listener.interrupt();
+    listener.end();
 }
 
 /// A webhook that answers like this.

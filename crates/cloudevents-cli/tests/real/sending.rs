@@ -400,7 +400,7 @@ fn options_that_mean_nothing_are_refused() {
         (&["--type", "t", "--lenient"], "--lenient is for files"),
         (&["--type", "t", "--from", "json"], "--from is for files"),
         (&["-k", path], "--insecure is only for `https` URLs"),
-        (&["--cacert", path, path], "--cacert is only for `https` URLs"),
+        (&["--cacert", path, path], "--cacert is only for connections with TLS"),
         (&["--resolve", "other:80:127.0.0.1", path], "--resolve: the URL is not of `other:80`"),
         (&["--retry-all", path], "--retry"),
         (&["--dry-run", "--rate", "1", path], "--rate"),

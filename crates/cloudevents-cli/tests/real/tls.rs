@@ -62,7 +62,11 @@ fn only_trusted_servers_are_sent_to() {
     for (options, problem) in [(&[][..], "UnknownIssuer"), (&["--cacert", &stranger], "BadSignature")] {
         let ran = server.send("127.0.0.1", options);
         refused(&ran, &format!("invalid peer certificate: {problem}"));
-        refused(&ran, "help: for `https` URLs, --cacert trusts the authority of the server");
+        refused(
+            &ran,
+            "help: name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in the \
+                       variable SSL_CERT_FILE",
+        );
     }
     sent(server.send("127.0.0.1", &["--cacert", &stranger, "--cacert", &server.cacert]));
     // The certificate has another name.
@@ -90,14 +94,14 @@ fn certificates_of_clients() {
     };
     let ran = send(&[]);
     refused(&ran, "CertificateRequired");
-    refused(&ran, "help: the server requires a client certificate; for `https` URLs, set it with --cert");
+    refused(&ran, "help: the server requires a client certificate: name its file with --cert");
     refused(&send(&["--cert", &stranger]), "alert");
     sent(send(&["--cert", &both]));
     sent(send(&["--cert", &certificate, "--key", &key]));
     for (options, words) in [
-        (&["--cert", &certificate][..], "help: name its file with --key"),
-        (&["--cert", &key], "client.key` has no certificate in PEM"),
-        (&["--cert", "absent.pem"], "`absent.pem` cannot be read"),
+        (&["--cert", &certificate][..], "help: name the file of the key with --key"),
+        (&["--cert", &key], "client.key`, which has no certificate in PEM"),
+        (&["--cert", "absent.pem"], "`absent.pem`, which cannot be read"),
     ] {
         let ran = send(options);
         assert_eq!(ran.status, 2, "{}", ran.err);

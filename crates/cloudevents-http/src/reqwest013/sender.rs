@@ -14,7 +14,7 @@ use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,
-    binding::{Permit, Resolver, Transmit, Writing},
+    binding::{Permit, Resolver, Transmit, Writing, check_authorities},
 };
 use http::{HeaderMap, HeaderName, Method, request::Parts};
 use reqwest::{Client, ClientBuilder, Request, Url, redirect::Policy};
@@ -169,8 +169,9 @@ pub struct HttpSender {
 }
 
 impl HttpSender {
-    /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or
-    /// [`Transport`](ErrorKind::Transport) when there can be no client.
+    /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), of kind
+    /// [`Unsupported`](ErrorKind::Unsupported) for a variable `SSL_CERT_FILE` or `SSL_CERT_DIR` that names no certificates, where a client
+    /// of your own does not decide, or [`Transport`](ErrorKind::Transport) when there can be no client.
     ///
     /// For `https`, the program turns on one of reqwest's TLS features. Without one, each send fails as
     /// [`Unreachable`](ErrorKind::Unreachable): "scheme is not http".
@@ -186,6 +187,9 @@ impl HttpSender {
             return Err(
                 Error::new(ErrorKind::InvalidUrl).with_detail("events are posted to `http` and `https` URLs")
             );
+        }
+        if options.client.is_none() && url.scheme() == "https" {
+            check_authorities()?;
         }
         let client = match options.client.clone() {
             Some(client) => client,

@@ -82,6 +82,9 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     }
     #[cfg(feature = "tls")]
     if tls && config.get("ssl.ca.pem").is_none() {
+        if config.get("ssl.ca.location").is_none() {
+            cloudevents_transport::binding::check_authorities()?;
+        }
         // Files are better known than folders, whose names are hashes that each OpenSSL makes in its own way.
         let system = openssl_probe::probe();
         let places = system.cert_file.iter().chain(&system.cert_dir);

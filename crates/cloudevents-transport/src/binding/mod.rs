@@ -27,7 +27,7 @@ mod writing;
 pub use crate::{
     deadline::later,
     endpoint::{
-        certificates::CertificateFiles,
+        certificates::{CertificateFiles, check_authorities},
         normal_path, percent_decoded,
         rejected::{Rejecting, place_checked, place_opened, rejecting},
     },

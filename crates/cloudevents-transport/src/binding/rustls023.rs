@@ -3,7 +3,7 @@
 use super::CertificateFiles;
 use crate::{
     Endpoint,
-    endpoint::certificates::{certificates, in_url},
+    endpoint::certificates::{VARIABLES, certificates, check_authorities, in_url, nowhere},
 };
 use cloudevents_core::{Error, ErrorKind};
 use rustls::{
@@ -65,6 +65,7 @@ impl Tls {
         self.files.authorities = files.authorities.or(self.files.authorities);
         self.files.identity = files.identity.or(self.files.identity);
         if has_tls && self.authorities.is_none() && self.files.authorities.is_none() {
+            check_authorities()?;
             let unsupported =
                 |error: Error| Error::new(ErrorKind::Unsupported).with_detail(error.detail().to_owned());
             of_system().map_err(unsupported)?;
@@ -136,10 +137,8 @@ impl Tls {
 
 /// The authorities that the variables name, or those of the system, or those that Mozilla trusts.
 fn of_system() -> Result<RootCertStore, Error> {
-    const FILE: &str = "SSL_CERT_FILE";
-    const FOLDERS: &str = "SSL_CERT_DIR";
-    if let Some(file) = env::var_os(FILE) {
-        certificates(&format!("the variable {FILE}"), Path::new(&file))?;
+    if let Some(file) = env::var_os(VARIABLES[0]) {
+        certificates(&format!("the variable {}", VARIABLES[0]), Path::new(&file))?;
     }
     let mut roots = RootCertStore::empty();
     // As others do, without those that are expired or damaged in their own way.
@@ -147,12 +146,9 @@ fn of_system() -> Result<RootCertStore, Error> {
     if !roots.is_empty() {
         return Ok(roots);
     }
-    for name in [FILE, FOLDERS] {
+    for name in VARIABLES {
         if let Some(place) = env::var_os(name) {
-            let place = Path::new(&place).display();
-            let detail =
-                format!("the variable {name} names `{place}`, where no certificate is that can be used");
-            return Err(Error::new(ErrorKind::Disconnected).with_detail(detail));
+            return Err(nowhere(name, Path::new(&place)));
         }
     }
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -3,6 +3,7 @@
 use crate::Endpoint;
 use cloudevents_core::{Error, ErrorKind};
 use std::{
+    env,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -98,6 +99,44 @@ pub(crate) fn certificates(named: &str, path: &Path) -> Result<Vec<u8>, Error> {
     let error = unusable(named, path, "which has no certificate in PEM");
     let help = "write it in PEM: `openssl x509 -inform der -in FILE -out FILE.pem`";
     Err(if is_der { error.with_help(help) } else { error })
+}
+
+/// The variables that name authorities for all connections of a program.
+pub(crate) const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// Checks the authorities that the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name, for bindings whose client takes what is not there for
+/// what is not named, and trusts others or none.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM, and, without
+/// such a variable, for folders that are not there.
+pub fn check_authorities() -> Result<(), Error> {
+    let [file, folders] = VARIABLES;
+    let unsupported = |error: Error| {
+        let unsupported = Error::new(ErrorKind::Unsupported).with_detail(error.detail().to_owned());
+        match error.help() {
+            Some(help) => unsupported.with_help(help.to_owned()),
+            None => unsupported,
+        }
+    };
+    if let Some(place) = env::var_os(file) {
+        return certificates(&format!("the variable {file}"), Path::new(&place))
+            .map(drop)
+            .map_err(unsupported);
+    }
+    match env::var_os(folders) {
+        Some(places) if !env::split_paths(&places).any(|place| place.is_dir()) => {
+            Err(unsupported(nowhere(folders, Path::new(&places))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// No authority is where this variable says.
+#[cold]
+pub(crate) fn nowhere(variable: &str, place: &Path) -> Error {
+    let place = place.display();
+    let detail = format!("the variable {variable} names `{place}`, where no certificate is that can be used");
+    Error::new(ErrorKind::Disconnected).with_detail(detail)
 }
 
 fn private_key(option: &str, path: &Path) -> Result<Vec<u8>, Error> {

@@ -3,7 +3,7 @@
 use super::Bridge;
 use crate::{
     catalog::{self, LenientCatalog},
-    connect::address,
+    connect::{Certificates, address},
     failure::Failure,
     lenient,
     plain::plain,
@@ -75,6 +75,8 @@ pub(super) struct Config {
     pub(super) idle: Option<u64>,
     #[serde(skip)]
     pub(super) redrive: Option<RedriveRule>,
+    #[serde(skip)]
+    pub(super) certificates: Certificates,
 }
 
 #[derive(Debug)]
@@ -269,6 +271,7 @@ impl Config {
         config.idle = command.idle.or(config.idle);
         config.redrive =
             command.redrive.then_some(RedriveRule { dry_run: command.dry_run, replays: command.replays });
+        config.certificates.clone_from(&command.certificates);
         Ok(config)
     }
 

@@ -8,7 +8,7 @@ mod reread;
 
 use crate::{
     commands::{dropped, refusals, suggested},
-    connect,
+    connect::{self, Certificates},
     console::Console,
     failure::{Failure, Status},
     interrupt::{Interrupt, finishing},
@@ -147,6 +147,8 @@ pub(crate) struct Bridge {
     /// come again.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+    #[command(flatten)]
+    certificates: Certificates,
 }
 
 /// The refused messages whose letters no place has stored yet, by name.
@@ -490,7 +492,11 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
         ConnectionState::Connecting { error: Some(error), .. } if !*lost => {
             *lost = true;
             let words = format!("the connection to {end} was lost; reconnecting");
-            console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
+            let report = Report::warning(words).kind(error.kind().code()).detail(error.detail());
+            console.report(&match connect::help_with_tls(error) {
+                Some(help) => report.help(help),
+                None => report,
+            });
         }
         ConnectionState::Connected { .. } if *lost => {
             *lost = false;
@@ -539,6 +545,10 @@ fn tell(name: &str, fate: &Fate, repairs: &[Repair], help: Option<String>, conso
         Fate::Confirmed => return,
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
+    let help = help.or_else(|| match fate {
+        Fate::Failed(error) | Fate::Waiting { error, .. } => connect::help_with_tls(error),
+        _ => None,
+    });
     console.report(&match help {
         Some(help) => report.help(help),
         None => report,

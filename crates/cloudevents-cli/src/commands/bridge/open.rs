@@ -45,9 +45,11 @@ pub(super) struct Settings {
 /// Reads the settings and the catalog, and checks them. Takes a while where commands for secrets, or registries, do.
 pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Settings, Failure> {
     let config = Config::of(command)?;
-    for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
+    let urls = || [&config.from, &config.to].into_iter().chain(&config.dead_letter);
+    for url in urls() {
         connect::endpoint(url)?;
     }
+    config.certificates.check(urls())?;
     connect::path(&config.from).map_or(Ok(()), |from| connect::check_written(from, &config.to))?;
     check_source(&config)?;
     check_letters(&config)?;
@@ -120,7 +122,7 @@ pub(super) async fn open(
     }
     // Its notes are for a receiver that has no place for what it rejects.
     let Opened { mut receiver, url, .. } =
-        connect::receiver_seeing(&config.from, options, on_refusal).await?;
+        connect::receiver(&config.from, options, &config.certificates, Some(on_refusal)).await?;
     match (filter.clone(), &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
@@ -222,6 +224,7 @@ fn sending(config: &Config, limit: usize) -> Sending {
         parallel: limit,
         losses: config.losses.0,
         peer: config.to_peer,
+        connecting: config.certificates.clone().into(),
         ..Sending::default()
     }
 }

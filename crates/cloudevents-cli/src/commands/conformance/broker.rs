@@ -1,7 +1,7 @@
 //! Implementations behind a broker: how each binding writes messages as they stand, and reads events.
 
 use crate::{
-    connect::{self, Sending},
+    connect::{self, Certificates, Sending},
     failure::{Failure, Status},
 };
 use cloudevents_conformance::{Arrived, Channel, ChannelError};
@@ -132,18 +132,25 @@ pub(super) struct Broker {
 
 impl Broker {
     /// The place where a producer writes.
-    pub(super) fn receiving(url: &str) -> Result<Self, Failure> {
+    pub(super) fn receiving(url: &str, certificates: &Certificates) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
-        let receiver = runtime.block_on(receiver(url))?;
+        let receiver = runtime.block_on(receiver(url, certificates))?;
         Ok(Self { sender: None, receiver, runtime })
     }
 
     /// The places where a consumer reads, and where it publishes what it has read.
-    pub(super) fn open(url: &str, echo: &str, write: Write, limit: Duration) -> Result<Self, Failure> {
+    pub(super) fn open(
+        url: &str,
+        echo: &str,
+        write: Write,
+        limit: Duration,
+        certificates: &Certificates,
+    ) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
-        let sending = Sending { timeout: limit, parallel: 1, ..Sending::default() };
+        let connecting = certificates.clone().into();
+        let sending = Sending { timeout: limit, parallel: 1, connecting, ..Sending::default() };
         let (sender, receiver) = runtime.block_on(async {
-            let receiver = receiver(echo).await?;
+            let receiver = receiver(echo, certificates).await?;
             Ok::<_, Failure>((connect::sender(url, &sending).await?, receiver))
         })?;
         Ok(Self { sender: Some((sender, write)), receiver, runtime })
@@ -194,9 +201,9 @@ pub(super) async fn next(receiver: &mut Receiver) -> Result<Arrived, ChannelErro
 }
 
 /// Opens the place where messages of the implementation arrive.
-pub(super) async fn receiver(url: &str) -> Result<Receiver, Failure> {
+pub(super) async fn receiver(url: &str, certificates: &Certificates) -> Result<Receiver, Failure> {
     let options = ReceiverOptions::from(cloudevents_kit::decoding());
-    Ok(connect::receiver(url, options).await?.receiver)
+    Ok(connect::receiver(url, options, certificates, None).await?.receiver)
 }
 
 fn arrived(delivery: &Delivery) -> Arrived {

@@ -4,7 +4,10 @@ use super::{
     broker::{Binding, Broker, Way},
     requests::Requests,
 };
-use crate::{connect, failure::Failure};
+use crate::{
+    connect::{self, Certificates},
+    failure::Failure,
+};
 use clap::Args;
 use cloudevents_conformance::{Channel, ConsumerTestee, Suite, Testee};
 use cloudevents_kit::transport::Endpoint;
@@ -29,6 +32,8 @@ pub(super) struct Consumer {
     /// A format that the consumer reads beside JSON, such as protobuf. May be repeated.
     #[arg(long, value_name = "FORMAT", requires = "consumer")]
     reads: Vec<String>,
+    #[command(flatten)]
+    certificates: Certificates,
 }
 
 impl Consumer {
@@ -46,6 +51,7 @@ impl Consumer {
         time_limit: Option<u64>,
         start_limit: Option<u64>,
     ) -> Result<Option<Box<dyn Testee>>, Failure> {
+        self.certificates.check(self.consumer.iter().chain(&self.echo))?;
         let (Some(url), Some(echo)) = (&self.consumer, &self.echo) else { return Ok(None) };
         let binding = Binding::of(url)?;
         if Binding::of(echo)?.name != binding.name {
@@ -59,13 +65,14 @@ impl Consumer {
         let limit = Duration::from_secs(time_limit.unwrap_or(10));
         Ok(Some(match binding.way {
             Way::Sender(write) => self.behind(
-                Broker::open(url, echo, write, limit)?,
+                Broker::open(url, echo, write, limit, &self.certificates)?,
                 binding,
                 limit,
                 start_limit.or(time_limit),
             ),
             Way::Requests => {
-                self.behind(Requests::open(url, echo, limit)?, binding, limit, start_limit.or(time_limit))
+                let requests = Requests::open(url, echo, limit, &self.certificates)?;
+                self.behind(requests, binding, limit, start_limit.or(time_limit))
             }
         }))
     }

@@ -6,7 +6,7 @@ use super::{
     run::{parsed, readable},
 };
 use crate::{
-    connect,
+    connect::{self, Certificates},
     console::Console,
     failure::{Failure, Status},
     input::{self, Reading},
@@ -55,6 +55,8 @@ pub(crate) struct Listen {
     start_limit: u64,
     #[command(flatten)]
     reports: Reports,
+    #[command(flatten)]
+    certificates: Certificates,
 }
 
 pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure> {
@@ -66,7 +68,8 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
     command.reports.begin(console, || judge(command, url, &events, console))?.status()
 }
 
-fn judge(command: &Listen, url: &str, events: &[Named], console: &Console) -> Result<Ended, Failure> {
+fn judge(command: &Listen, url: &String, events: &[Named], console: &Console) -> Result<Ended, Failure> {
+    command.certificates.check([url])?;
     let binding = Binding::of(url)?;
     let named = events.iter().map(|(name, event)| (name.as_str(), event));
     let suite = Suite::produced(binding.name, named).map_err(|error| Failure::usage(error.to_string()))?;
@@ -75,7 +78,7 @@ fn judge(command: &Listen, url: &str, events: &[Named], console: &Console) -> Re
         None => KnownFailing::default(),
     };
     let shown = connect::shown(url);
-    let mut producer = ProducerTestee::new(Broker::receiving(url)?, &suite)
+    let mut producer = ProducerTestee::new(Broker::receiving(url, &command.certificates)?, &suite)
         .name(format!("the producer of {shown}"))
         .time_limit(Duration::from_secs(command.time_limit))
         .start_limit(Duration::from_secs(command.start_limit));

@@ -1,7 +1,10 @@
 //! A consumer behind HTTP: messages are requests as they stand.
 
 use super::broker::{next, next_within, receiver};
-use crate::{connect, failure::Failure};
+use crate::{
+    connect::{self, Certificates},
+    failure::Failure,
+};
 use cloudevents_conformance::{Arrived, Channel, ChannelError};
 use cloudevents_kit::Receiver;
 use cloudevents_testkit::testee::message;
@@ -23,11 +26,19 @@ pub(super) struct Requests {
 
 impl Requests {
     /// The URLs that the consumer serves, and where it publishes what it has read: a server is started there.
-    pub(super) fn open(url: &str, echo: &str, limit: Duration) -> Result<Self, Failure> {
+    pub(super) fn open(
+        url: &str,
+        echo: &str,
+        limit: Duration,
+        certificates: &Certificates,
+    ) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
-        let receiver = runtime.block_on(receiver(echo))?;
-        let client = Client::builder().redirect(Policy::none()).no_proxy().timeout(limit).build();
-        let client = client.map_err(|error| Failure::usage(error.to_string()))?;
+        let receiver = runtime.block_on(receiver(echo, certificates))?;
+        let mut builder = Client::builder().redirect(Policy::none()).no_proxy().timeout(limit);
+        if url.starts_with("https:") {
+            builder = certificates.in_client(builder)?;
+        }
+        let client = builder.build().map_err(|error| Failure::usage(error.to_string()))?;
         Ok(Self { client, url: url.to_owned(), receiver, arrived: VecDeque::new(), runtime })
     }
 }

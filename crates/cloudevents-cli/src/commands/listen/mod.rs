@@ -7,7 +7,7 @@ mod place;
 use crate::{
     catalog::LenientCatalog,
     commands::{dropped, refusals},
-    connect::{self, Opened, address::UrlOptions},
+    connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
     emit::Emit,
@@ -101,6 +101,8 @@ pub(crate) struct Listen {
     faults: Faults,
     #[command(flatten)]
     address: UrlOptions,
+    #[command(flatten)]
+    certificates: Certificates,
 }
 
 impl Listen {
@@ -119,6 +121,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
     let terms = command.lenient_catalog.open(command.catalog.as_deref(), console)?.map(Terms::from);
     check_peek(command)?;
+    command.certificates.check([&command.url])?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     decoding.leniency = command.lenient.leniency();
@@ -128,7 +131,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         Some((opened, server)) => (opened, Some(server)),
         None => {
             let options = ReceiverOptions::from(decoding.clone());
-            (connect::receiver_seeing(&command.url, options, on_refusal).await?, None)
+            (connect::receiver(&command.url, options, &command.certificates, Some(on_refusal)).await?, None)
         }
     };
     let Opened { mut receiver, url, notes } = opened;
@@ -378,7 +381,12 @@ async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
 }
 
 fn reconnecting(error: &Error) -> Report {
-    Report::warning("the connection was lost; reconnecting").kind(error.kind().code()).detail(error.detail())
+    let report = Report::warning("the connection was lost; reconnecting");
+    let report = report.kind(error.kind().code()).detail(error.detail());
+    match connect::help_with_tls(error) {
+        Some(help) => report.help(help),
+        None => report,
+    }
 }
 
 fn network(error: &Error) -> Failure {

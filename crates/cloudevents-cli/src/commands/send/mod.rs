@@ -166,6 +166,7 @@ impl Send {
 }
 
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
+    command.connecting.certificates.check([&command.url])?;
     let endpoint = carrier::endpoint(command)?;
     let mode = carrier::mode(command, endpoint.as_ref());
     check(command, mode)?;

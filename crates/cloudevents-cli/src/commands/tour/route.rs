@@ -2,7 +2,7 @@
 
 use super::bindings::Binding;
 use crate::{
-    connect::{self, Opened, Sending},
+    connect::{self, Certificates, Opened, Sending},
     failure::{Failure, Status},
     report::Report,
 };
@@ -42,7 +42,8 @@ impl Route {
     /// Opens a receiver as `ce listen` does. Returns it and the URL to send to.
     pub(super) async fn receiver(url: &str) -> Result<(Receiver, String), Failure> {
         let Opened { receiver, url, .. } =
-            connect::receiver(url, ReceiverOptions::from(kit::decoding())).await?;
+            connect::receiver(url, ReceiverOptions::from(kit::decoding()), &Certificates::default(), None)
+                .await?;
         Ok((receiver, url))
     }
 

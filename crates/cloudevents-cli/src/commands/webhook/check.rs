@@ -7,7 +7,7 @@ use super::{
     verdict::{Finding, Rule, Verdict, junit},
 };
 use crate::{
-    connect,
+    connect::{self, Certificates},
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
@@ -53,6 +53,8 @@ pub(crate) struct Check {
     /// Also write the findings as JUnit.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    #[command(flatten)]
+    certificates: Certificates,
 }
 
 pub(super) fn run(command: &Check, console: &Console) -> Result<Status, Failure> {
@@ -61,13 +63,13 @@ pub(super) fn run(command: &Check, console: &Console) -> Result<Status, Failure>
 
 async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
     let url = url(&command.url)?;
+    command.certificates.check([&command.url])?;
     if !cfg!(feature = "tls") && url.scheme() == "https" {
         return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
     }
     let token = command.token_env.as_deref().map(secret).transpose()?;
     let signer = command.secret_env.as_deref().map(signer).transpose()?;
-    let mut probe = Probe::new(url, token, signer)
-        .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
+    let mut probe = Probe::new(url, token, signer, &command.certificates)?;
     let mut findings = Vec::new();
     let judged = judge(command, &mut probe, &mut findings).await?;
     if let Err(Stop(why)) = judged {

@@ -1,5 +1,9 @@
 //! Requests to the target that is checked, within limits.
 
+use crate::{
+    connect::Certificates,
+    failure::{Failure, Status},
+};
 use bytes::Bytes;
 use cloudevents_kit::{
     http::retry_after,
@@ -137,13 +141,19 @@ impl Probe {
         url: reqwest::Url,
         token: Option<String>,
         signer: Option<StandardSigner>,
-    ) -> reqwest::Result<Self> {
-        let client = reqwest::Client::builder()
+        certificates: &Certificates,
+    ) -> Result<Self, Failure> {
+        let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(1)
-            .connect_timeout(Duration::from_secs(10))
-            .build()?;
+            .connect_timeout(Duration::from_secs(10));
+        if url.scheme() == "https" {
+            builder = certificates.in_client(builder)?;
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
         Ok(Self {
             client,
             url,
