@@ -1,9 +1,9 @@
 //! What was on its way when a connection was lost, among which may be a message that ended it.
 //!
-//! The client ends its connection at a message that it cannot parse. All that was requested with that one is lost on the line, and comes again
-//! after `ack_wait`, together with it. So what the consumer has delivered and this receiver has not seen is read from the stream behind a
-//! loss, in another form, and what cannot be parsed is delivered from there. Where that cannot be, messages are requested one by one: then
-//! each of them comes but that one.
+//! The client ends its connection at a message that it cannot parse. All that was requested with that one is lost on the line, and comes
+//! again after `ack_wait`, together with it. So what the consumer has delivered and this receiver has not seen is read from the stream
+//! behind a loss, in another form, and what cannot be parsed is delivered from there. Where that cannot be, messages are requested one by
+//! one: then each of them comes but that one.
 
 use super::{
     connection::Connected,

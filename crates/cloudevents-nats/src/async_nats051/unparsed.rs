@@ -45,8 +45,8 @@ pub(super) fn headers(block: &[u8]) -> (HeaderMap, Option<Error>) {
     (headers, wrong.map(|(kind, what)| malformed(kind, what)))
 }
 
-/// What the client cannot parse of a subject, if there is something. `stored` is what the server shows of the message, in which bytes that are
-/// not UTF-8 are escaped as this character; what a publisher writes is there as it is.
+/// What the client cannot parse of a subject, if there is something. `stored` is what the server shows of the message, in which bytes that
+/// are not UTF-8 are escaped as this character; what a publisher writes is there as it is.
 pub(super) fn subject(subject: &str, has_headers: bool, stored: &[u8]) -> Option<Error> {
     let is_replaced = subject.contains('\u{fffd}')
         && stored.windows(6).any(|escape| escape.eq_ignore_ascii_case(br"\ufffd"));
