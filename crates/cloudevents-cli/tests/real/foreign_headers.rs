@@ -9,7 +9,7 @@ use cloudevents_kit::{
     },
 };
 use cloudevents_testkit::patience;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{sync::mpsc, time::timeout};
 
 type Headers = Vec<(String, Vec<u8>)>;

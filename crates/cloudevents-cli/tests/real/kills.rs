@@ -186,7 +186,7 @@ async fn survives(
     load.stop.store(true, Ordering::Relaxed);
     let mut sent = Vec::new();
     for producer in producers {
-        sent.push(tokio::time::timeout((6 * patience()), producer).await.unwrap().unwrap());
+        sent.push(tokio::time::timeout(6 * patience(), producer).await.unwrap().unwrap());
     }
     let ids =
         || sent.iter().enumerate().flat_map(|(key, count)| (0..*count).map(move |number| id(key, number)));

@@ -14,7 +14,7 @@ use cloudevents_kit::{
 use cloudevents_testkit::patience;
 use cloudevents_testkit::{amqp, kafka, mqtt, nats, rabbitmq, tagged};
 use serde_json::Value;
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 use tokio::time::timeout;
 
 /// A place of one protocol, with a receiver and a sender of it.

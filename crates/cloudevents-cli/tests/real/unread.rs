@@ -5,6 +5,7 @@ use crate::{
     program::{Ran, ce},
 };
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::{Read, Write},
     net::TcpStream,
@@ -84,11 +85,16 @@ fn bridge(server: &(Process, PathBuf), user: &str) -> (Ran, String) {
     (ran, fs::read_to_string(target).unwrap())
 }
 
+/// A message whose settlement was lost with a connection is moved once more.
+fn different(moved: &str) -> usize {
+    moved.lines().collect::<BTreeSet<_>>().len()
+}
+
 #[test]
 fn a_bridge_is_not_idle_before_everything_has_come_again() {
     let Some(server) = server("found", "none.at.all") else { return };
     let (ran, moved) = bridge(&server, "root");
-    assert_eq!(moved.lines().count(), 2 * EVENTS, "{}", ran.err);
+    assert_eq!(different(&moved), 2 * EVENTS, "{}", ran.err);
     assert_eq!(ran.status, 0, "{}", ran.err);
     let letter =
         ce(&["listen", &format!("nats+jetstream://127.0.0.1:{}/S.letters", server.0.port()), "--peek"]);
@@ -99,7 +105,7 @@ fn a_bridge_is_not_idle_before_everything_has_come_again() {
 fn a_bridge_that_cannot_read_a_message_says_so_at_its_end() {
     let Some(server) = server("denied", "$JS.API.STREAM.MSG.GET.>") else { return };
     let (ran, moved) = bridge(&server, "alice");
-    assert_eq!(moved.lines().count(), 2 * EVENTS, "{}", ran.err);
+    assert_eq!(different(&moved), 2 * EVENTS, "{}", ran.err);
     assert_eq!(ran.status, 3, "{}", ran.err);
     assert!(ran.err.contains("a message of the source was not received"), "{}", ran.err);
     assert!(ran.err.contains("$JS.API.STREAM.MSG.GET.S"), "{}", ran.err);

@@ -14,7 +14,7 @@ use cloudevents_transport::{
         a_receiver_outlives_its_broker, check_all,
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// More than a sender has refused in the time of one request: there are up to five of its requests every 80 ms.
 const REFUSALS: usize = 200;

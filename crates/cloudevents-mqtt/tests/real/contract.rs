@@ -18,7 +18,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 use tokio::task::spawn_blocking;
 

@@ -9,7 +9,6 @@ use rumqttc_v5::{
     AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions,
     mqttbytes::{QoS, v5::PublishProperties},
 };
-use std::time::Duration;
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()

@@ -50,8 +50,13 @@ impl Acknowledge {
     /// Notes a delivery. Returns what settles it, and which attempt it is.
     pub(super) fn delivered(&self, delivered: &Delivered, subject: Subject) -> (Tag, u32) {
         self.position.delivered(delivered.sequence, delivered.stored);
-        let tag =
-            Tag { subject, sequence: delivered.sequence, consumer: self.consumer, times: delivered.times };
+        let tag = Tag {
+            subject,
+            sequence: delivered.sequence,
+            consumer: self.consumer,
+            times: delivered.times,
+            is_unparsed: false,
+        };
         let attempt = self.released.attempt(key(&tag), delivered.times);
         (tag, attempt)
     }
@@ -74,7 +79,10 @@ impl Acknowledge {
                 )),
             }));
         }
-        let payload = payload(&how, self.has_reasons);
+        let payload = match how {
+            Settlement::Release if tags.iter().any(|tag| tag.is_unparsed) => later(),
+            _ => payload(&how, self.has_reasons),
+        };
         let refused = connected.notes.mark_below(SUBJECTS);
         match how {
             // It is sent all the same: an operator may have raised the limit, and servers do not report that.
@@ -180,6 +188,11 @@ fn payload(how: &Settlement, has_reasons: bool) -> Bytes {
     }
 }
 
+/// Releases a message that ends the connection over which it comes: not before the others are released, or the receiver has ended.
+fn later() -> Bytes {
+    payload(&Settlement::Retry { after: Duration::from_secs(1) }, true)
+}
+
 fn forbidden(error: Error) -> Error {
     error.with_help("allow the user to publish to `$JS.ACK.>`, or to what of it is of this consumer")
 }
@@ -278,6 +291,7 @@ mod tests {
             sequence: 7,
             consumer: Incarnation::default(),
             times: 1,
+            is_unparsed: false,
         };
         acknowledge.settle(&connected, vec![tag], Settlement::Accept).await.unwrap().await.unwrap();
         assert_eq!(acknowledge.position.first().map(|(first, _)| first), Some(8));

@@ -324,7 +324,7 @@ impl Reader {
         };
         let block = text("hdrs").map(decode_base64).transpose()?;
         let (headers, wrong) = block.as_deref().map(unparsed::headers).unwrap_or_default();
-        let wrong = wrong.or_else(|| unparsed::subject(subject, block.is_some(), &reply.payload));
+        let wrong = wrong.or_else(|| unparsed::subject(subject, block.is_some()));
         let Some(error) = wrong else { return Ok(Some((sequence, None))) };
         let payload = text("data").map(decode_base64).transpose()?.unwrap_or_default();
         let length = block.map_or(0, |block| block.len()).saturating_add(payload.len());
@@ -382,7 +382,7 @@ mod tests {
     }
 
     fn tag(sequence: u64) -> Tag {
-        Tag { subject: "a".into(), sequence, consumer: Incarnation::default(), times: 1 }
+        Tag { subject: "a".into(), sequence, consumer: Incarnation::default(), times: 1, is_unparsed: true }
     }
 
     #[test]

@@ -216,7 +216,8 @@ impl Source {
         let reply = Subject::from(settling(self.settles.as_deref(), stream, consumer, sequence));
         let mut delivered = Delivered::parse(&reply, &mut self.origin)?;
         delivered.stored = stored;
-        let (tag, attempt) = self.acknowledge.delivered(&delivered, reply.clone());
+        let (mut tag, attempt) = self.acknowledge.delivered(&delivered, reply.clone());
+        tag.is_unparsed = true;
         let message = Message {
             subject: subject.into(),
             reply: Some(reply),
@@ -310,7 +311,7 @@ impl QueueSource for Source {
 
     /// What is of a consumer that is gone fails alone, and so does what was delivered for the last time: that depends on how often.
     fn are_alike(one: &Tag, other: &Tag) -> bool {
-        one.consumer == other.consumer && one.times == other.times
+        (one.consumer, one.times, one.is_unparsed) == (other.consumer, other.times, other.is_unparsed)
     }
 
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {

@@ -18,6 +18,8 @@ pub(super) struct Tag {
     pub(super) consumer: Incarnation,
     /// How often the consumer has delivered it, this time included.
     pub(super) times: u32,
+    /// Whether the client ends the connection over which it comes.
+    pub(super) is_unparsed: bool,
 }
 
 /// Where a message of JetStream comes from, and how often it was delivered.

@@ -70,7 +70,7 @@ async fn check(events: Vec<Event>, query: &str, handlers: usize, takes: Duration
     };
     let connectivity = receiving.connectivity();
     let running = receiving.run(handle).concurrency(handlers).in_order(OrderBy::attribute("partitionkey"));
-    let ended = tokio::time::timeout((4 * patience()), running.until(all.notified())).await;
+    let ended = tokio::time::timeout(4 * patience(), running.until(all.notified())).await;
     let Seen { count: here, inverted, again, .. } = seen.into_inner().unwrap();
     println!(
         "{query}, {handlers} handlers: {here} in {:?}, {inverted} inverted, {again} again",

@@ -7,7 +7,6 @@ pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::nats::Server;
 pub(crate) use cloudevents_testkit::patience;
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) fn event(id: impl ToString) -> Event {

@@ -7,7 +7,7 @@ use crate::{
 use async_nats::jetstream::{Context, consumer::pull};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
 use cloudevents_testkit::logged::Logged;
-use cloudevents_transport::{Receiver, binding::queue::QueueOptions};
+use cloudevents_transport::Receiver;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 
@@ -240,6 +240,25 @@ async fn one_that_is_released_comes_again() {
     delivery.accept().await.unwrap();
     stream.send(0, 1).await;
     assert_eq!(id(&within(receiver.next()).await.unwrap().unwrap()), "0");
+}
+
+/// As a redrive does, whose target takes none of them. What is released with it is there for the next receiver, long before `ack_wait`.
+#[tokio::test]
+async fn one_that_is_held_until_the_end_keeps_back_no_other() {
+    let Some(stream) = Stream::create().await else { return };
+    let url = stream.url("?consumer=c&ack-wait=300s");
+    stream.send(0, 4).await;
+    stream.put(UNPARSED[0], b"poison").await;
+    let mut first = receiver(&url, strict()).await.unwrap();
+    let mut held = Vec::new();
+    while held.len() < 5 {
+        held.push(within(first.next()).await.unwrap().unwrap());
+    }
+    drop(held);
+    within(first.drain(patience())).await.unwrap();
+    let mut second = receiver(&url, strict()).await.unwrap();
+    let came = Came::all(&mut second, 4, 1).await;
+    assert_eq!((came.events.len(), came.others.len()), (4, 1));
 }
 
 /// Who may not read the stream does not find it: all others come, and the receiver says what to do.

@@ -13,10 +13,7 @@ use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue, Verdict, check_all},
 };
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
 
 struct Place {

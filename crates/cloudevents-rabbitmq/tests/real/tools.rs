@@ -6,7 +6,6 @@ pub(crate) use cloudevents_testkit::behaviours::name;
 pub(crate) use cloudevents_testkit::patience;
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
 use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
-use std::time::Duration;
 
 pub(crate) fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()

@@ -356,7 +356,11 @@ impl Passage {
         match sent {
             Ok(true) => Done::Confirmed,
             Ok(false) => Done::Held(Fate::Left),
-            Err(error) if self.refuses_message(&error) => Box::pin(self.refused(delivery, error)).await,
+            Err(error) if self.refuses_message(&error) => {
+                // It has answered. A message that cannot be shaped shows nothing about it.
+                self.tally.set_down(false);
+                Box::pin(self.refused(delivery, error)).await
+            }
             Err(error) => Done::Failed(error),
         }
     }
@@ -436,7 +440,6 @@ impl Passage {
         let (fate, ended) = match done {
             Done::Confirmed => (Fate::Confirmed, Ended::Accepted),
             Done::Refused(error) => {
-                self.tally.set_down(false);
                 let ended = Ended::Rejected(Failure::reject(error.clone()));
                 if self.rejected.has_place() {
                     // The listener hears what becomes of it.
@@ -456,7 +459,7 @@ impl Passage {
                 (Fate::Failed(error), ended)
             }
         };
-        if let Fate::Confirmed | Fate::DeadLetter(_) | Fate::Kept(_) = fate {
+        if let Fate::Confirmed = fate {
             self.tally.set_down(false);
         }
         let received = delivery.received();

@@ -9,6 +9,9 @@ use tokio::time::{Instant, sleep};
 /// How soon the log says that a bridge moves nothing, or moves messages again.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// How long it has to move nothing for that: a connection that is lost and made again at once is no stall.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Why a [`Bridge`](super::super::Bridge) moves nothing of what it holds. Its text says it in words.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -50,8 +53,13 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
     let mut stalled: Option<(Instant, Instant)> = None;
     loop {
         sleep(LOOK).await;
+        let mut stall = status.stall();
+        if stall.is_some() && stalled.is_none() {
+            sleep(MOMENT).await;
+            stall = status.stall();
+        }
         let now = Instant::now();
-        match (status.stall(), stalled) {
+        match (stall, stalled) {
             (None, None) => {}
             (None, Some((since, _))) => {
                 stalled = None;

@@ -10,7 +10,6 @@ use std::{
     future::Future,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 use tokio::{net::TcpListener, time::timeout};
 

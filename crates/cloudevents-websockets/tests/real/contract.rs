@@ -10,10 +10,7 @@ use cloudevents_transport::{
     contract::{Claims, Venue, Verdict, check_all},
 };
 use cloudevents_websockets::tungstenite029::{receiver, sender};
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 struct Path {
     hub: String,

@@ -17,10 +17,7 @@ use cloudevents_websockets::{
     WsServerOptions, listen,
     tungstenite029::{WsConnection, WsReceiverOptions, WsSenderOptions, receiver, sender},
 };
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

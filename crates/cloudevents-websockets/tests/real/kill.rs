@@ -14,7 +14,6 @@ use std::{
     env,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 use tokio::{sync::mpsc, time::timeout};
 

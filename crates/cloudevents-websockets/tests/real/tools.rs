@@ -9,7 +9,6 @@ use futures_util::{SinkExt, StreamExt};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 use tokio::{
     io::AsyncWriteExt,

@@ -12,7 +12,6 @@ use fe2o3_amqp_types::{
     messaging::{Body, Data, Message, Outcome, Source},
     primitives::Value,
 };
-use std::time::Duration;
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
 

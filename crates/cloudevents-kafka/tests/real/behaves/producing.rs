@@ -1,7 +1,6 @@
 //! What producers hear, and what arrives.
 
 use super::client::{Behaviour, headers, name, next, text, texts, with_headers};
-use cloudevents_testkit::patience;
 use rdkafka::{
     Message, Offset, consumer::Consumer, message::Timestamp, producer::BaseRecord, types::RDKafkaErrorCode,
 };

@@ -15,7 +15,6 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 use tokio::{
     net::TcpListener,

@@ -4,7 +4,6 @@ use cloudevents_testkit::patience;
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::TcpStream,
-    time::Duration,
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;

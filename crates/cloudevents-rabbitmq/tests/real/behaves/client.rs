@@ -11,7 +11,6 @@ use std::{
     collections::VecDeque,
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
 };
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;

@@ -8,7 +8,7 @@ use cloudevents_transport::{
     PrometheusPage, Receipt, Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender,
     SenderCapabilities, Settlement,
     binding::{Incoming, Receive, Reporter, Settle, Token, Transmit, queue::QueueOptions},
-    bridge::{BridgePolicy, BridgeStatus, Stall},
+    bridge::{BridgePolicy, BridgeStatus, HOPS, Stall},
     fake::FakeQueue,
 };
 use std::{
@@ -300,6 +300,32 @@ async fn a_target_that_refuses_each_message() {
     let metrics = status.metrics();
     assert_eq!((metrics.all_refused(), status.waiting_letters()), (place.len() as u64 - 1, 0));
     assert!(metrics.all_refused() > 400 && metrics.confirmed > 250, "{metrics:?}");
+}
+
+/// It never reached the target, which fails for the message before it.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_without_an_attempt_shows_nothing_about_the_target() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    to.set(Does::Fails(Error::new(ErrorKind::Refused).with_temporary(true)));
+    let mut policy = BridgePolicy::default();
+    policy.order = OrderBy::None;
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), to.sender(), policy).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        send(&from, 1).await;
+        sleep(SECOND).await;
+        for number in 1..50 {
+            assert_eq!(seen(&status), (false, false), "{number}: {status:?}");
+            let looped = Outgoing::from(event(number)).header(HOPS, "8");
+            from.sender().send(looped).await.unwrap();
+            sleep(SECOND).await;
+            assert_eq!(from.rejected().len(), number);
+        }
+        to.set(Does::Takes);
+        sleep(130 * SECOND).await;
+        assert_eq!((seen(&status), status.metrics().confirmed), ((true, false), 1));
+    };
+    bridge.run().until(watch).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
