@@ -19,13 +19,13 @@ use cloudevents_transport::{
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use std::{
     collections::VecDeque,
-    future::poll_fn,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{task::coop::unconstrained, time::timeout};
 
 /// How long the server may take to read that a subscription ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -117,10 +117,16 @@ struct Dropped {
 }
 
 impl Dropped {
-    /// Reports what is neither taken nor waits here. Nothing waits in the client.
-    fn report(&mut self, waiting: usize) {
-        let came = self.statistics.in_messages.load(Ordering::Relaxed).saturating_sub(self.others);
-        let dropped = came.saturating_sub(self.taken).saturating_sub(waiting as u64);
+    fn came(&self) -> u64 {
+        self.statistics.in_messages.load(Ordering::Relaxed)
+    }
+
+    /// Reports what is neither taken nor waits here, of all that came before the client was found to be empty.
+    fn report(&mut self, came: u64, waiting: usize) {
+        let here = self.taken.saturating_add(waiting as u64).saturating_add(self.others);
+        // The client counts a message before it passes it on. So the last one may be on its way while more come.
+        let is_passing = u64::from(self.came() != came);
+        let dropped = came.saturating_sub(here).saturating_sub(is_passing);
         if let Some(more @ 1..) = dropped.checked_sub(self.told) {
             self.reporter.dropped(more);
             self.told = dropped;
@@ -131,7 +137,7 @@ impl Dropped {
 /// What is left when a receiver ends is dropped, too.
 impl Drop for Dropped {
     fn drop(&mut self) {
-        self.report(0);
+        self.report(self.came(), 0);
     }
 }
 
@@ -148,9 +154,11 @@ impl Waiting {
     }
 
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        let polled = self.messages.poll_next_unpin(context);
+        let came = self.dropped.came();
+        // Without the runtime's budget, behind which messages would still wait in the client.
+        let polled = pin!(unconstrained(self.messages.next())).poll(context);
         if polled.is_pending() {
-            self.dropped.report(self.queue.len());
+            self.dropped.report(came, self.queue.len());
         }
         polled
     }

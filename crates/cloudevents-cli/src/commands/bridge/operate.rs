@@ -170,9 +170,9 @@ fn at_the_bound(held: u64) -> Report {
 
 /// The bound of the broker is not always known.
 fn held_until_the_end(held: u64) -> Report {
-    let held = messages(held);
+    let (held, verb) = (messages(held), if held == 1 { "was" } else { "were" });
     let words = format!(
-        "{held} were held until the end; there may be others at FROM, if its broker sends no more at once"
+        "{held} {verb} held until the end; there may be others at FROM, if its broker sends no more at once"
     );
     Report::warning(words)
         .kind("redrive")
