@@ -133,7 +133,12 @@ pub(super) async fn idle(
 ) {
     let Some(time) = time else { return pending().await };
     let look = || {
-        let is_here = ends.iter().all(|end| end.state().is_connected() && !comes_again(end));
+        let is_here = ends.iter().all(|end| match end.missing() {
+            Some(Missing::ComesAgain) => false,
+            // It ends each connection, and is not waited for.
+            Some(Missing::Unreadable) => true,
+            _ => end.state().is_connected(),
+        });
         (is_here, status.received().received, status.metrics().confirmed)
     };
     let (mut before, mut is_told) = (look(), false);

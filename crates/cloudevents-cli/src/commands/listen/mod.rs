@@ -22,13 +22,16 @@ use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
     sql::Expression,
-    transport::{ConnectionState, Missing, ReceiverOptions},
+    transport::{ConnectionState, Missing, ReceiverOptions, binding::later},
 };
 use faults::Faults;
 use outage::Outage;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::task::JoinSet;
+use std::{mem, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 /// Receive events and print them.
 ///
@@ -151,11 +154,17 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut failures = 0_u32;
     let mut connectivity = receiver.connectivity();
     let mut outage = Outage::new(command.reconnect_for.map(Duration::from_secs));
+    let (mut quiet, mut is_unread) = (Instant::now(), false);
     while command.count.is_none_or(|count| events < count) {
+        // A message that ends each connection, and cannot be received, is not waited for.
+        if !mem::take(&mut is_unread) {
+            quiet = Instant::now();
+        }
         let delivery = tokio::select! {
             biased;
             () = interrupt.asked() => break,
             () = connectivity.changed() => {
+                is_unread = connectivity.missing() == Some(Missing::Unreadable);
                 match connectivity.state() {
                     ConnectionState::Connecting { failed, error: Some(error) } => {
                         if outage.begin() {
@@ -175,7 +184,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 continue;
             }
             next = refusals::next(&mut receiver, &mut refusals, console) => next,
-            () = idle(pause) => {
+            () = idle(quiet, pause) => {
                 if connectivity.missing() == Some(Missing::ComesAgain) {
                     continue;
                 }
@@ -398,9 +407,9 @@ fn is_passing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Unreachable)
 }
 
-async fn idle(seconds: Option<u64>) {
+async fn idle(since: Instant, seconds: Option<u64>) {
     match seconds {
-        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+        Some(seconds) => sleep_until(later(since, Duration::from_secs(seconds))).await,
         None => std::future::pending().await,
     }
 }
