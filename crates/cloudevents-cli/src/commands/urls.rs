@@ -237,3 +237,20 @@ fn table(columns: Option<usize>) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_kit::transport::Endpoint;
+
+    /// In logs and errors. Settings of clients, parameters of a handshake and what names a secret are not.
+    #[test]
+    fn values_of_options_are_shown_but_those_that_may_be_secret() {
+        let rows = PROTOCOLS.iter().flat_map(|(_, rows)| *rows).chain(COMMON);
+        for (_, name, _) in rows {
+            let is_secret = ["credentials", "query.NAME", "NAME.NAME", "selector"].contains(name);
+            let url = Endpoint::parse(&format!("amqp://localhost/orders?{name}=value")).unwrap().to_string();
+            assert_eq!(url.ends_with("=***"), is_secret, "{url}");
+        }
+    }
+}

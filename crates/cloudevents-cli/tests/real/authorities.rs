@@ -241,6 +241,13 @@ fn a_variable_that_names_no_authorities_is_an_error_over_every_protocol() {
     }
 }
 
+/// The client of `http` is made for `https`, too.
+#[test]
+fn a_variable_that_names_no_authorities_has_the_same_status_without_tls() {
+    let ran = run(&["send", "http://127.0.0.1:9/"], &[("SSL_CERT_FILE", "absent.pem")]);
+    failed("http", &ran, 2, &["the variable SSL_CERT_FILE names `absent.pem`"]);
+}
+
 /// Of a bridge: FROM, TO and the dead-letter place.
 #[test]
 fn flags_are_for_every_connection_of_a_command() {

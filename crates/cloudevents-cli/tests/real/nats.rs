@@ -60,25 +60,29 @@ fn an_outage_ends_listening_when_that_is_requested() {
     assert!(begin.elapsed() < std::time::Duration::from_secs(15), "{:?}", begin.elapsed());
 }
 
-/// An outage has a beginning and an end.
+/// An outage has a beginning and an end, in both forms of reports.
 #[test]
 fn a_bridge_says_that_it_is_connected_again() {
-    let mut server = Server::start().unwrap();
-    let from = server.url("orders?reject=drop");
-    let mut child = crate::program::command(&["bridge", &from, "file:/dev/null", "--losses", "log"])
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    let mut until = |words: &str| assert!(lines.any(|line| line.unwrap().contains(words)), "{words}");
-    until("bridge from nats://");
-    server.stop();
-    until("the connection to FROM was lost; reconnecting");
-    server.restart().unwrap();
-    until("connected to FROM again");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    for form in ["text", "json"] {
+        let mut server = Server::start().unwrap();
+        let from = server.url("orders?reject=drop");
+        let bridge = ["bridge", &from, "file:/dev/null", "--losses", "log", "--error-format", form];
+        let mut child = crate::program::command(&bridge)
+            .stdin(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let mut until =
+            |words: &str| assert!(lines.any(|line| line.unwrap().contains(words)), "{form}: {words}");
+        until("bridge from nats://");
+        server.stop();
+        until("the connection to FROM was lost; reconnecting");
+        server.restart().unwrap();
+        until("connected to FROM again");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
 
 #[test]

@@ -401,19 +401,22 @@ fn without_proxy(builder: ClientBuilder, url: &Url) -> ClientBuilder {
 #[cold]
 fn no_client(error: reqwest::Error) -> Error {
     let cause = failed(ErrorKind::Transport, error);
-    let help = match std::env::var_os("SSL_CERT_FILE") {
-        None => {
+    let (kind, help) = match std::env::var_os("SSL_CERT_FILE") {
+        None => (
+            ErrorKind::Transport,
             "TLS needs authorities: install ca-certificates, or name a file that has some in SSL_CERT_FILE"
-                .into()
-        }
-        Some(file) => {
-            let file = std::path::Path::new(&file).display();
+                .into(),
+        ),
+        // As `check_authorities` says it of `https`.
+        Some(file) => (
+            ErrorKind::Unsupported,
             format!(
-                "TLS needs authorities: the variable SSL_CERT_FILE names `{file}`, which has to be a file with certificates in PEM"
-            )
-        }
+                "TLS needs authorities: the variable SSL_CERT_FILE names `{}`, which has to be a file with certificates in PEM",
+                std::path::Path::new(&file).display()
+            ),
+        ),
     };
-    Error::new(ErrorKind::Transport)
+    Error::new(kind)
         .with_detail(format!("no HTTP client can be made: {}", cause.detail()))
         .with_help(help)
         .with_source(cause)

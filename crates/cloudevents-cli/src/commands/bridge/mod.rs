@@ -500,7 +500,7 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
         }
         ConnectionState::Connected { .. } if *lost => {
             *lost = false;
-            console.say(&format!("connected to {end} again"));
+            console.announce(&format!("connected to {end} again"), json!({"kind": "connected"}));
         }
         _ => {}
     }

@@ -174,7 +174,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                             return Err(network(&error));
                         }
                     }
-                    ConnectionState::Connected { .. } if outage.end() => console.say("connected again"),
+                    ConnectionState::Connected { .. } if outage.end() => {
+                        console.announce("connected again", json!({"kind": "connected"}));
+                    }
                     _ => {}
                 }
                 continue;
