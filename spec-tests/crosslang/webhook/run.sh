@@ -33,4 +33,4 @@ node_peer node "the npm package"
 [ $# -gt 0 ] || set -- -p cloudevents-cli
 CE_TEST_PEERS=$(printf '%s\n' "${peers[@]}")
 export CE_TEST_PEERS
-cargo test --quiet --locked "$@" --test real webhook::over_webhook -- --nocapture
+cargo test --locked "$@" --test real webhook::over_webhook -- --nocapture

@@ -23,4 +23,4 @@ fi
 [ $# -gt 0 ] || set -- -p cloudevents-websockets
 CE_TEST_PEERS=$(printf '%s\n' "${peers[@]}")
 export CE_TEST_PEERS
-cargo test --quiet --locked "$@" --test real real::over_websockets -- --nocapture
+cargo test --locked "$@" --test real real::over_websockets -- --nocapture
