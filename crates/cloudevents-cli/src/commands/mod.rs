@@ -4,6 +4,7 @@ mod bridge;
 mod completions;
 mod conformance;
 mod dropped;
+mod idle;
 mod listen;
 mod man;
 mod refusals;

@@ -192,12 +192,17 @@ fn a_bridge_whose_messages_wait_for_their_turn_is_not_idle() {
 
 #[test]
 fn mistakes() {
-    let kafka = "kafka://localhost:9092/orders";
+    let (kafka, jetstream) = ("kafka://localhost:9092/orders", "nats+jetstream://localhost/orders");
     for (arguments, words) in [
         (vec!["bridge"], "FROM is missing"),
         (vec!["bridge", "amqp://localhost/a"], "TO is missing"),
         (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "there is no place for refused messages"),
         (vec!["bridge", kafka, "http://localhost/"], "a bridge from Kafka needs a group"),
+        (vec!["bridge", jetstream, "http://localhost/"], "a bridge from JetStream needs a consumer"),
+        (
+            vec!["bridge", jetstream, "http://localhost/", "--redrive"],
+            "a bridge from JetStream needs a consumer",
+        ),
         (
             vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],
             "the dead-letter place is FROM itself",
@@ -273,6 +278,17 @@ fn dead_letters_go_where_their_reason_can() {
     let ran = ce(&[&arguments[..], &["log"]].concat());
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.err.contains("messages that cannot be decoded stay at FROM"), "{}", ran.err);
+}
+
+/// A file has no place for them.
+#[test]
+fn refused_events_of_a_file_are_in_the_exit_status() {
+    let target = Listener::start(&["--respond", "422"]);
+    let from = format!("file:{}", file("refused.jsonl", [GOOD; 3].join("\n")).display());
+    let ran = ce(&["bridge", &from, &target.url, "--error-format", "json"]);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    let last: serde_json::Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["kind"], &last["moved"], &last["refused"]), (&"summary".into(), &0.into(), &3.into()));
 }
 
 #[test]

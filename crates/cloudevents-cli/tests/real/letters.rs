@@ -111,6 +111,7 @@ fn a_place_that_never_says_whether_a_letter_is_stored_is_warned_of_once() {
         check(&format!("{}&client=c&dead-letter=lost", at("orders")), None, wanted);
         check(&from, Some(&at("lost")), wanted);
     }
+    check(&from, Some(&broker.url("lost?qos=2")), 1);
     let broker = rabbitmq::Broker::start().unwrap();
     broker.queue("lost");
     check(&from, Some(&broker.url("queue=lost&mandatory=false")), 1);

@@ -48,11 +48,11 @@ fn listening_goes_on_when_the_server_is_back() {
     assert!(listened.err.contains("connected again"), "{}", listened.err);
 }
 
-/// Half a minute is the default.
+/// Half a minute is the default. An outage is no idle time.
 #[test]
 fn an_outage_ends_listening_when_that_is_requested() {
     let mut server = Server::start().unwrap();
-    let listener = Listener::at(&server.url("orders"), &["--reconnect-for", "1"]);
+    let listener = Listener::idle(&server.url("orders"), "1", &["--reconnect-for", "3"]);
     server.stop();
     let begin = std::time::Instant::now();
     let listened = listener.end();
@@ -140,4 +140,6 @@ fn what_comes_faster_than_it_is_printed_is_counted() {
     let Ran { status, out, err } = listener.end();
     let dropped = format!("error: {} messages dropped", 100 - out.lines().count());
     assert!(status == 3 && err.contains(&dropped), "{dropped}: {err}");
+    // While it lasts.
+    assert!(err.contains("WARN cloudevents_transport::dropped: messages are dropped"), "{err}");
 }

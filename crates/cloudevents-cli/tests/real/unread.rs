@@ -110,3 +110,25 @@ fn a_bridge_that_cannot_read_a_message_says_so_at_its_end() {
     assert!(ran.err.contains("a message of the source was not received"), "{}", ran.err);
     assert!(ran.err.contains("$JS.API.STREAM.MSG.GET.S"), "{}", ran.err);
 }
+
+/// As a receiver that was killed has left it.
+#[test]
+fn a_bridge_is_not_idle_before_everything_has_come_again_that_another_one_held() {
+    let Some(server) = server("killed", "none.at.all") else { return };
+    let mut other = TcpStream::connect(("127.0.0.1", server.0.port())).unwrap();
+    other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let config =
+        r#"{"durable_name":"c","ack_policy":"explicit","ack_wait":4000000000,"filter_subject":"S.x"}"#;
+    let create = format!(r#"{{"stream_name":"S","config":{config}}}"#);
+    let said = format!(
+        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nSUB reply 1\r\nPUB $JS.API.CONSUMER.DURABLE.CREATE.S.c reply {}\r\n{create}\r\n",
+        create.len()
+    );
+    says(&mut other, said.as_bytes(), "\"name\":\"c\"", 1);
+    let all = (2 * EVENTS + 1).to_string();
+    let said = format!("PUB $JS.API.CONSUMER.MSG.NEXT.S.c reply {}\r\n{all}\r\n", all.len());
+    says(&mut other, said.as_bytes(), "HMSG S.x", 2 * EVENTS + 1);
+    drop(other);
+    let (ran, moved) = bridge(&server, "root");
+    assert_eq!((ran.status, different(&moved)), (0, 2 * EVENTS), "{}", ran.err);
+}

@@ -121,6 +121,9 @@ impl Lost {
         let known = state.consumer.replace(found.consumer);
         if known.is_none_or(|known| known.number != found.consumer.number) {
             *state = State { consumer: state.consumer, ..State::default() };
+            // Of other receivers, or of one that was killed: nothing tells which.
+            let held = (found.unsettled > position.unsettled()).then_some(Missing::ComesAgain);
+            self.reporter.misses(held.map(|held| (held, found.longest.saturating_add(LATER))));
             return Plan { reads: false, alone: None };
         }
         state.has_found = false;
@@ -401,6 +404,18 @@ mod tests {
         assert_eq!(state.unread, [(3977, 5000), (1, 3976)]);
         state.add(5000, 5000, 5000);
         assert!(state.unread.is_empty());
+    }
+
+    /// By the server's word, it comes again after `ack_wait`, unless another receiver settles it.
+    #[tokio::test(start_paused = true)]
+    async fn what_another_one_holds_is_missing_until_it_can_have_come_again() {
+        let (reporter, connectivity) = Connectivity::channel();
+        let lost = Lost::new(reporter);
+        assert!(!lost.connected(&found(9, 4), &Position::default()).reads, "it was not lost here");
+        advance(WAIT).await;
+        assert_eq!(connectivity.missing(), Some(Missing::ComesAgain));
+        advance(LATER).await;
+        assert_eq!(connectivity.missing(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,10 +25,16 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::{task::coop::unconstrained, time::timeout};
+use tokio::{
+    task::coop::unconstrained,
+    time::{sleep, timeout},
+};
 
 /// How long the server may take to read that a subscription ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long the client may take to pass on a message before it is asked whether it has dropped it.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -70,11 +76,14 @@ impl Connect for Subscribing {
                         bytes: 0,
                         dropped: Dropped {
                             statistics: connected.client.statistics(),
+                            decided: 0,
                             others: came_back.into(),
                             taken: 0,
                             told: 0,
+                            asking: None,
                             reporter: self.reporter.clone(),
                         },
+                        connected: connected.clone(),
                     },
                     connected,
                     lost,
@@ -97,6 +106,7 @@ pub(super) struct Subscription {
 /// Messages that wait for room. They are taken from the client at once, which bounds them by count alone.
 struct Waiting {
     messages: Subscriber,
+    connected: Connected,
     bounds: Bounds,
     queue: VecDeque<Message>,
     bytes: usize,
@@ -107,12 +117,17 @@ struct Waiting {
 struct Dropped {
     /// What came over the connection.
     statistics: Arc<Statistics>,
+    /// Of these, how many the client has passed on or dropped, as far as that is certain. It counts a message before it does that, one
+    /// after the other, so the last one may be on its way.
+    decided: u64,
     /// Messages that are not of the subscription.
     others: u64,
     /// What the machine took.
     taken: u64,
     /// What was reported.
     told: u64,
+    /// Makes certain of the last one: a message of its own behind so many.
+    asking: Option<(u64, BoxFuture<'static, bool>)>,
     reporter: Reporter,
 }
 
@@ -121,23 +136,45 @@ impl Dropped {
         self.statistics.in_messages.load(Ordering::Relaxed)
     }
 
-    /// Reports what is neither taken nor waits here, of all that came before the client was found to be empty.
-    fn report(&mut self, came: u64, waiting: usize) {
-        let here = self.taken.saturating_add(waiting as u64).saturating_add(self.others);
-        // The client counts a message before it passes it on. So the last one may be on its way while more come.
-        let is_passing = u64::from(self.came() != came);
-        let dropped = came.saturating_sub(here).saturating_sub(is_passing);
+    /// Reports what is neither taken nor waits here, of all that came before the client was found to be empty. Says whether the last one
+    /// may be dropped, too.
+    fn look(&mut self, came: u64, waiting: usize) -> bool {
+        self.decided = self.decided.max(came.saturating_sub(1));
+        self.report(waiting);
+        self.among(came, waiting) > self.told
+    }
+
+    fn report(&mut self, waiting: usize) {
+        let dropped = self.among(self.decided, waiting);
         if let Some(more @ 1..) = dropped.checked_sub(self.told) {
             self.reporter.dropped(more);
             self.told = dropped;
         }
+    }
+
+    /// How many are neither taken nor wait here, of so many.
+    fn among(&self, came: u64, waiting: usize) -> u64 {
+        let here = self.taken.saturating_add(waiting as u64).saturating_add(self.others);
+        came.saturating_sub(here)
+    }
+
+    /// Ready when no message of its own is on its way.
+    fn poll_asking(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some((came, asking)) = &mut self.asking {
+            let came_back = u64::from(ready!(asking.as_mut().poll(context)));
+            self.others = self.others.saturating_add(came_back);
+            self.decided = self.decided.max(came.saturating_add(came_back));
+            self.asking = None;
+        }
+        Poll::Ready(())
     }
 }
 
 /// What is left when a receiver ends is dropped, too.
 impl Drop for Dropped {
     fn drop(&mut self) {
-        self.report(self.came(), 0);
+        self.decided = self.came().saturating_sub(self.asking.is_some().into());
+        self.report(0);
     }
 }
 
@@ -158,9 +195,20 @@ impl Waiting {
         // Without the runtime's budget, behind which messages would still wait in the client.
         let polled = pin!(unconstrained(self.messages.next())).poll(context);
         if polled.is_pending() {
-            self.dropped.report(came, self.queue.len());
+            self.look(came, context);
         }
         polled
+    }
+
+    fn look(&mut self, came: u64, context: &mut Context<'_>) {
+        while self.dropped.poll_asking(context).is_ready() && self.dropped.look(came, self.queue.len()) {
+            let connected = self.connected.clone();
+            let asking = async move {
+                sleep(SOON).await; // most are not dropped
+                connected.round_trip().await.unwrap_or_default()
+            };
+            self.dropped.asking = Some((came, asking.boxed()));
+        }
     }
 
     fn next(&mut self) -> Option<Message> {
@@ -212,6 +260,8 @@ impl QueueSource for Subscription {
 
     /// In a queue group, others get what is sent from now on. What the server has sent before it reads that is counted.
     async fn stop(&mut self) -> Result<(), Error> {
+        let asked = poll_fn(|context| self.waiting.dropped.poll_asking(context));
+        let _ = timeout(FAREWELL, asked).await;
         let _ = self.waiting.messages.unsubscribe().await;
         if let Ok(Ok(came_back)) = timeout(FAREWELL, self.connected.round_trip()).await {
             let others = &mut self.waiting.dropped.others;
@@ -234,5 +284,44 @@ impl QueueSource for Subscription {
     async fn close(self) -> Result<(), Error> {
         self.connected.close().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::Connectivity;
+    use std::future::ready;
+
+    /// The client counts a message before it passes it on.
+    #[tokio::test]
+    async fn the_last_message_is_not_dropped_before_it_is_certain() {
+        let (reporter, connectivity) = Connectivity::channel();
+        let statistics = Arc::new(Statistics::default());
+        let mut dropped = Dropped {
+            statistics: Arc::clone(&statistics),
+            decided: 0,
+            others: 1,
+            taken: 0,
+            told: 0,
+            asking: None,
+            reporter,
+        };
+        statistics.in_messages.store(11, Ordering::Relaxed); // ten, and another one
+        assert!(dropped.look(11, 9));
+        assert_eq!(connectivity.dropped(), 0);
+        assert!(!dropped.look(11, 10));
+        statistics.in_messages.store(22, Ordering::Relaxed);
+        assert!(dropped.look(22, 10));
+        assert_eq!(connectivity.dropped(), 10);
+        // The message of its own comes back behind it.
+        dropped.asking = Some((22, ready(true).boxed()));
+        statistics.in_messages.store(23, Ordering::Relaxed);
+        poll_fn(|context| dropped.poll_asking(context)).await;
+        assert!(!dropped.look(23, 10));
+        assert_eq!(connectivity.dropped(), 11);
+        dropped.taken = 10;
+        drop(dropped);
+        assert_eq!(connectivity.dropped(), 11);
     }
 }

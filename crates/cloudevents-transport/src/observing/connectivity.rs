@@ -3,7 +3,11 @@
 use crate::Host;
 use cloudevents_core::Error;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// How often it is logged at most that messages are dropped.
 const BETWEEN: Duration = Duration::from_secs(10);
@@ -96,8 +100,10 @@ struct Seen {
     dropped: u64,
     /// What is missing, until this time unless it is reported again.
     missing: Option<(Missing, Instant)>,
-    /// When it was logged last that some were dropped.
-    logged: Option<Instant>,
+    /// How many of the dropped ones the log has.
+    logged: u64,
+    /// Whether it is logged in a while how many they are by then.
+    logs_later: bool,
 }
 
 impl Connectivity {
@@ -112,7 +118,8 @@ impl Connectivity {
     /// without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
-        let seen = Seen { state, connects: 0, losses: 0, dropped: 0, missing: None, logged: None };
+        let seen =
+            Seen { state, connects: 0, losses: 0, dropped: 0, missing: None, logged: 0, logs_later: false };
         let (send, _) = watch::channel(seen);
         let reporter = Reporter(Arc::new(send));
         let connectivity = reporter.connectivity();
@@ -139,7 +146,8 @@ impl Connectivity {
         self.watched.borrow().dropped
     }
 
-    /// What was lost with a connection, and has not come again, as far as the binding knows it: those of JetStream do. While messages
+    /// What was lost with a connection, and has not come again, as far as the binding knows it: those of JetStream do. Also what a receiver
+    /// finds delivered and not settled when it begins, because another one holds it, or was killed. While messages
     /// [come again](Missing::ComesAgain), a receiver without messages has not received all that there is.
     pub fn missing(&self) -> Option<Missing> {
         let (missing, until) = self.watched.borrow().missing?;
@@ -210,26 +218,39 @@ impl Reporter {
     }
 
     /// Reports that so many messages which came were dropped, and do not come again: there was no room for them, or the receiver has ended.
-    /// The first ones are logged at once, with all others every ten seconds at most.
+    /// The first ones are logged at once, and how many they are by then every ten seconds at most.
     pub fn dropped(&self, messages: u64) {
-        if messages == 0 {
-            return;
+        if messages > 0 {
+            self.change(|seen| seen.dropped = seen.dropped.saturating_add(messages));
+            self.log_dropped(false);
         }
-        let (mut all, mut is_logged) = (0, false);
-        self.change(|seen| {
-            seen.dropped = seen.dropped.saturating_add(messages);
-            let now = Instant::now();
-            is_logged = seen.logged.is_none_or(|last| now.saturating_duration_since(last) >= BETWEEN);
-            if is_logged {
-                seen.logged = Some(now);
+    }
+
+    /// Logs how many were dropped, unless that is known, or too soon.
+    fn log_dropped(&self, is_later: bool) {
+        let runtime = Handle::try_current().ok();
+        let mut news = None;
+        self.0.send_if_modified(|seen| {
+            let is_soon = seen.logs_later && !is_later;
+            if !is_soon {
+                news = (seen.dropped > seen.logged).then_some(seen.dropped);
+                seen.logged = seen.dropped;
+                seen.logs_later = news.is_some() && runtime.is_some();
             }
-            all = seen.dropped;
+            false
         });
-        if is_logged {
-            tracing::warn!(
-                dropped = all,
-                "messages are dropped: they come faster than they are taken, or the receiver has ended"
-            );
+        let Some(dropped) = news else { return };
+        tracing::warn!(
+            target: "cloudevents_transport::dropped",
+            dropped,
+            "messages are dropped: they come faster than they are taken, or the receiver has ended"
+        );
+        if let Some(runtime) = runtime {
+            let later = self.clone();
+            runtime.spawn(async move {
+                sleep(BETWEEN).await;
+                later.log_dropped(true);
+            });
         }
     }
 

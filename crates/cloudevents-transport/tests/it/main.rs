@@ -6,6 +6,7 @@ mod activity;
 mod bridge;
 mod contract;
 mod delivery;
+mod dropped;
 mod faults;
 mod filter;
 mod giving_up;

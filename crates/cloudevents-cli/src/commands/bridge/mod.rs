@@ -50,8 +50,8 @@ use tokio::{
 /// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
 /// message, such as over WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 /// The same applies to those that core NATS sends faster than TO takes them, beyond `prefetch`.
-/// What was read ahead of a pipe, 64 events at most and the buffer, is lost, too, and not in the number; what TO refuses of it is reported
-/// only.
+/// What was read ahead of a pipe, 64 events at most and the buffer, is lost, too, and not in the number; what TO refuses of it has
+/// no dead letter without --dead-letter, as from a file: it is reported, and the exit status is 1.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -71,8 +71,9 @@ Examples:
       --redrive --dry-run
 
 Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
-letters of a redrive again, 2 wrong usage or configuration, 3 the network or a
-broker failed, messages were lost, or refused ones have no dead letter.")]
+letters of a redrive again or events of a file or a pipe, 2 wrong usage or
+configuration, 3 the network or a broker failed, messages were lost, or refused
+ones wait for their dead-letter place.")]
 pub(crate) struct Bridge {
     /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,
@@ -133,7 +134,8 @@ pub(crate) struct Bridge {
     /// if that names another place; the exit status is 1 then.
     #[arg(long)]
     redrive: bool,
-    /// With --redrive: show what would be sent, and change nothing.
+    /// With --redrive: show what would be sent, and settle nothing. A consumer that is not there is created, and the broker may count a
+    /// delivery.
     #[arg(long, requires = "redrive")]
     dry_run: bool,
     /// With --redrive: maximum number of times to replay a message [default: 3].
@@ -143,8 +145,8 @@ pub(crate) struct Bridge {
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle, nor one with messages that wait for another
-    /// attempt, or refused ones that wait for their dead-letter place, nor while messages that were lost with a connection to JetStream
-    /// come again.
+    /// attempt, or refused ones that wait for their dead-letter place, nor while messages of JetStream come again that were lost with a
+    /// connection or that another receiver holds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
     #[command(flatten)]
@@ -227,7 +229,7 @@ struct State {
     held: Option<Arc<Settings>>,
     /// How many messages may still be taken back.
     left: Option<u64>,
-    /// Whether letters were refused again.
+    /// Whether letters were refused again, or events of a file or a pipe that have no dead letter.
     refused: bool,
 }
 
@@ -372,7 +374,13 @@ async fn run_once(
         told.tell(&error, console);
     }
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    console.say(&summary(&status));
+    let members = json!({
+        "kind": "summary",
+        "moved": status.metrics().confirmed,
+        "refused": status.metrics().all_refused(),
+        "repaired": status.received().repaired,
+    });
+    console.announce(&summary(&status), members);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
@@ -399,7 +407,10 @@ async fn run_once(
         let metrics = status.metrics();
         let ended = metrics.confirmed.saturating_add(metrics.all_refused());
         *left = left.map(|left| left.saturating_sub(ended));
-        *refused |= config.redrive.is_some() && metrics.all_refused() > 0;
+        // The URL of a queue names their place, or says that they are dropped.
+        let is_told = config.redrive.is_some()
+            || config.dead_letter.is_none() && connect::endpoint(&config.from)?.is_none();
+        *refused |= is_told && metrics.all_refused() > 0;
     }
     let reloaded = reloaded.filter(|_| *left != Some(0));
     if letters > 0 && (reloaded.is_none() || !opened.keeps) {

@@ -15,7 +15,7 @@ use cloudevents_kit::{
     self as kit, DecodeOptions, Event, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal,
+        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         ReceiverOptions, Settles, UnreadablePolicy,
         binding::place_checked,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
@@ -97,6 +97,7 @@ pub(super) async fn open(
     let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, is_structured));
     note.iter().for_each(|note| console.report(note));
     leave_out_keys(config, &sender, &mut policy, console);
+    tell_missing_keys(config, console)?;
     if let Some(url) = &config.dead_letter {
         let place = format!("the dead-letter place {}", connect::shown(url));
         let letters = connect::sender(url, &sending(config, limit)).await;
@@ -116,7 +117,12 @@ pub(super) async fn open(
         }
         if never_reports(url, &letters)? {
             let words = "the dead-letter place does not report whether anything stores a letter";
-            console.report(&Report::warning(words).kind("dead-letter").detail(connect::shown(url)));
+            console.report(
+                &Report::warning(words)
+                    .kind("dead-letter")
+                    .detail(connect::shown(url))
+                    .help("over MQTT, brokers of version 5 report it with `qos=1`"),
+            );
         }
         policy.dead_letters = Some(letters);
     }
@@ -247,6 +253,10 @@ fn check_source(config: &Config) -> Result<(), Failure> {
         return Err(Failure::usage("a bridge from Kafka needs a group, which keeps its position")
             .help("add `group=NAME` to the URL"));
     }
+    if from.scheme().starts_with("nats+jetstream") && from.option("consumer").is_none() {
+        return Err(Failure::usage("a bridge from JetStream needs a consumer, which keeps its position")
+            .help("add `consumer=NAME` to the URL"));
+    }
     let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
     if !is_http && !decided && config.dead_letter.is_none() && config.redrive.is_none() {
         return Err(Failure::usage("there is no place for refused messages")
@@ -273,12 +283,12 @@ fn check_letters(config: &Config) -> Result<(), Failure> {
         .help("name a queue, a topic or an HTTP server for dead letters"))
 }
 
-/// Whether a place accepts letters that nothing gets, and never reports that.
+/// Whether a place accepts letters that nothing gets, and may never report that. With QoS 2, Mosquitto does not.
 fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     let endpoint = connect::endpoint(url)?;
     let has = |name: &str, value: &str| endpoint.as_ref().and_then(|at| at.option(name)) == Some(value);
     let is_written = letters.capabilities().confirms == Confirmed::Written;
-    Ok(is_written || has("version", "3.1.1") || has("mandatory", "false"))
+    Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
 /// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.
@@ -289,6 +299,18 @@ fn leave_out_keys(config: &Config, sender: &Sender, policy: &mut BridgePolicy, c
         let warning = Report::warning("the keys of Kafka records are left out: TO does not carry them");
         console.report(&warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it"));
     }
+}
+
+/// Notes that records have no key at the target, so that what is in order here has none there beyond a partition.
+fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> {
+    let Some(to) = connect::endpoint(&config.to)? else { return Ok(()) };
+    let has_keys = config.key.is_some() || to.option("key").is_some() || config.from.starts_with("kafka:");
+    if to.scheme() == "kafka" && !has_keys && config.order.0 != OrderBy::None {
+        let note =
+            Report::note("records are written without a key, so TO keeps no order across its partitions");
+        console.report(&note.kind("keys").help("add `key=partitionkey`, or another attribute, to the URL"));
+    }
+    Ok(())
 }
 
 /// Checks what the target can do.

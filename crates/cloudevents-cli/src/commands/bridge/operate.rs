@@ -1,6 +1,7 @@
 //! Probes and metrics of a running bridge, and its end when nothing comes.
 
 use crate::{
+    commands::idle::is_here,
     console::Console,
     failure::{Failure, Status},
     plain::count,
@@ -132,15 +133,7 @@ pub(super) async fn idle(
     console: &Console,
 ) {
     let Some(time) = time else { return pending().await };
-    let look = || {
-        let is_here = ends.iter().all(|end| match end.missing() {
-            Some(Missing::ComesAgain) => false,
-            // It ends each connection, and is not waited for.
-            Some(Missing::Unreadable) => true,
-            _ => end.state().is_connected(),
-        });
-        (is_here, status.received().received, status.metrics().confirmed)
-    };
+    let look = || (ends.iter().all(is_here), status.received().received, status.metrics().confirmed);
     let (mut before, mut is_told) = (look(), false);
     loop {
         sleep(time).await;
@@ -197,7 +190,9 @@ fn waiting(status: &BridgeStatus, comes_again: bool) -> Option<Report> {
     let activity = status.activity();
     let what = match (activity.running(), activity.waiting(), status.waiting_letters()) {
         (1.., ..) => return None,
-        (0, 0, 0) if comes_again => "for what was lost with a connection, and comes again".to_owned(),
+        (0, 0, 0) if comes_again => {
+            "for what was delivered before and not settled, and comes again".to_owned()
+        }
         (0, 0, 0) => return None,
         (0, 0, letters) => format!("for the dead-letter place of {}", count(letters, "refused message")),
         (0, failed, _) => format!("for another attempt at {}", count(failed, "message")),

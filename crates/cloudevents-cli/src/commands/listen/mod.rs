@@ -6,7 +6,7 @@ mod place;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::{dropped, refusals},
+    commands::{dropped, idle::is_here, refusals},
     connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -187,7 +187,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             next = refusals::next(&mut receiver, &mut refusals, console) => next,
             () = idle(quiet, pause) => {
-                if connectivity.missing() == Some(Missing::ComesAgain) {
+                if !is_here(&connectivity) {
                     continue;
                 }
                 if command.count.is_some() && !command.peek {
@@ -201,7 +201,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             Ok(Some(delivery)) => {
                 failures = 0;
                 if outage.end() {
-                    console.say("connected again");
+                    console.announce("connected again", json!({"kind": "connected"}));
                 }
                 delivery
             }
@@ -285,10 +285,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     }
     refusals.tell_rest(console);
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
-    console.say(&match filters.as_slice() {
+    let text = match filters.as_slice() {
         [] => format!("{received} received"),
         _ => format!("{received} received, {} left out", thousands(left_out)),
-    });
+    };
+    console.announce(&text, json!({"kind": "summary", "received": events, "left_out": left_out}));
     Ok(Status::Done)
 }
 
