@@ -19,7 +19,7 @@ use cloudevents_transport::{
     },
 };
 use fe2o3_amqp::link::{
-    DetachError, RecvError,
+    DetachError, LinkStateError, RecvError,
     delivery::{Delivery, DeliveryInfo},
     receiver::CreditMode,
 };
@@ -282,7 +282,10 @@ impl Source {
                 })
             }
             Err(error) => {
-                if let RecvError::MessageSizeExceeded(_) = error {
+                // The client waits for the broker to end the link, and fails at more of the message that comes first, as from RabbitMQ 3.
+                if let RecvError::MessageSizeExceeded(_)
+                | RecvError::LinkStateError(LinkStateError::IllegalState) = error
+                {
                     self.limit.exceeded();
                 }
                 Err(failure::receive(error))

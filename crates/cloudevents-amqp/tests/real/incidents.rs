@@ -89,7 +89,7 @@ async fn incidents_on_a_real_broker() {
 
 /// Some brokers send it though the link says how much it takes. It is the first message of each link then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_above_the_limit_of_a_link_stops_no_queue() {
+async fn real_brokers_that_send_more_than_a_link_takes_stop_no_queue() {
     let Ok(prefix) = std::env::var("CE_TEST_AMQP_URL") else {
         println!("SKIPPED: CE_TEST_AMQP_URL is not set");
         return;
