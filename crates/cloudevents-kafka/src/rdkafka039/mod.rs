@@ -56,7 +56,7 @@
 //! | failure | Messages that wait for a retry or for the dead-letter topic are bounded, and so are those settled ahead of a watermark. Failed commits are retried; `next` returns the error of a commit that cannot succeed, or has failed for 30 seconds. *bounds: `log_bounds` of cloudevents-transport; commits that fail: not shown on a broker* |
 //! | manual control | Patterns, partitions chosen without the group, seeking, a receiver over the program's own consumer. *`comfort`* |
 //! | cancelling | Dropped futures lose nothing. *`contract::a_cancelled_next_loses_nothing`, `a_cancelled_run_loses_nothing`* |
-//! | draining | Returns when everything is settled and committed, and the receiver has left its group: a program may end, and the next one receives at once. *`contract::draining_waits_for_settlements`, `draining_loses_nothing`, `client::a_drained_receiver_has_left_its_group`* |
+//! | draining | Returns when everything is settled and committed, and the receiver has left its group: a program may end, and the next one receives at once. An error if what is settled comes again. *`contract::draining_waits_for_settlements`, `draining_loses_nothing`, `client::a_drained_receiver_has_left_its_group`* |
 //! | dropping | Ends the thread, which commits what is settled and leaves the group. *`contract::stopping_lets_handlers_end`, `real::a_receiver_that_is_dropped_commits_and_leaves`* |
 //!
 //! Exactly-once processing and transactions are not supported, and no sender opens with `transactional.id`. A consumer that must not

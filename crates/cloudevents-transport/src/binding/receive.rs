@@ -80,6 +80,12 @@ pub trait Receive: Send + 'static {
         false
     }
 
+    /// How many messages are settled, and come again all the same if the receiver ends now: in a log, those behind one that is not settled.
+    /// Default: none.
+    fn settled_ahead(&self) -> usize {
+        0
+    }
+
     /// The rejected messages that the dead-letter sink does not have yet. Default: none.
     fn letters(&self) -> LetterBox {
         LetterBox::default()
@@ -125,6 +131,7 @@ pub(crate) trait DynReceive: Send {
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn is_held_up(&self) -> bool;
+    fn settled_ahead(&self) -> usize;
     fn letters(&self) -> LetterBox;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
@@ -144,6 +151,10 @@ impl<T: Receive> DynReceive for T {
 
     fn is_held_up(&self) -> bool {
         Receive::is_held_up(self)
+    }
+
+    fn settled_ahead(&self) -> usize {
+        Receive::settled_ahead(self)
     }
 
     fn letters(&self) -> LetterBox {

@@ -226,7 +226,30 @@ impl Token {
 
     /// Submits the settlement.
     pub fn settle(mut self, how: Settlement) -> Outcome {
-        self.submit(how)
+        self.submit(how, true)
+    }
+
+    /// Accepts what was not handled: it shows nowhere if it comes again.
+    pub(crate) fn pass_over(mut self) -> Outcome {
+        self.submit(Settlement::Accept, false)
+    }
+
+    /// Its place in a log: the assignment, and the offset.
+    pub(crate) fn place(&self) -> Option<(u64, u64)> {
+        match &self.duty {
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => Some(ticket.place()),
+            _ => None,
+        }
+    }
+
+    /// Whether what is behind it in a log is settled, or will be. That comes again unless this is settled, too.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        match &self.duty {
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => ticket.is_overtaken(),
+            _ => false,
+        }
     }
 
     /// Renews the deadline of the message; see [`Settle::extend`].
@@ -271,7 +294,7 @@ impl Token {
         }
     }
 
-    fn submit(&mut self, how: Settlement) -> Outcome {
+    fn submit(&mut self, how: Settlement, is_noticed: bool) -> Outcome {
         self.reclaim();
         // Freed at the end in every case.
         let place = self.place.take();
@@ -290,6 +313,8 @@ impl Token {
         let outcome = match std::mem::replace(&mut self.duty, Duty::None) {
             Duty::None => Outcome::done(),
             Duty::Binding(settle) => settle.settle(how),
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) if !is_noticed => ticket.pass_over(),
             #[cfg(feature = "log")]
             Duty::Log(ticket) => ticket.settle(how),
             Duty::Borrowed(borrowed) => borrowed.settle(how),
@@ -335,7 +360,7 @@ impl Drop for Token {
         if matches!(self.duty, Duty::Borrowed(_)) {
             self.duty = Duty::None; // which returns it to the lender
         } else if !matches!(self.duty, Duty::None) || self.place.is_some() {
-            drop(self.submit(Settlement::Release));
+            drop(self.submit(Settlement::Release, true));
         }
     }
 }

@@ -37,7 +37,7 @@ use crate::{
     binding::OwnWait,
     panics::caught,
     receiving::letter_box::Listener,
-    running::{Ended, Running},
+    running::{Ended, Running, both},
 };
 use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
@@ -46,11 +46,13 @@ use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};
 use std::{
     fmt,
+    future::pending,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -172,12 +174,14 @@ impl Bridge {
         self.receiver.stopper()
     }
 
-    /// Moves messages until the bridge is stopped, or the source has no more. Then it waits for running sends,
-    /// settles, drains the receiver and closes the sender.
+    /// Moves messages until the bridge is stopped, or the source has no more. Then it waits for running sends, settles, drains the receiver
+    /// and closes the sender. Of a log, what was received before the last message that is settled or on its way is sent, too, as otherwise
+    /// what is settled would come again.
     ///
     /// After a loss of a connection it waits for the next one. Only a permanent error of the receiver ends it,
     /// or an error of kind [`Timeout`](ErrorKind::Timeout) if ending takes longer than
-    /// [`BridgePolicy::drain`]. Needs a tokio runtime with its timer.
+    /// [`BridgePolicy::drain`], or if something that is settled comes again, but for what a redrive leaves. Needs a tokio runtime with its
+    /// timer.
     pub fn run(self) -> Running<impl Future<Output = Result<(), Error>>> {
         let status = self.status();
         let Self { mut receiver, passage } = self;
@@ -237,9 +241,12 @@ impl Bridge {
                 moved = receiver.drive(settings, attempt) => moved,
                 never = stall::watch(&status) => match never {},
             };
-            let drained = receiver.drain(drain).await;
+            let drained = match passage.policy().redrive {
+                None => receiver.drain(drain).await,
+                Some(_) => leave(&mut receiver, drain).await,
+            };
             let closed = passage.sender.close().await;
-            moved.and(drained).and(closed)
+            both(moved, drained).and(closed)
         };
         Running::new(future, stopper)
     }
@@ -340,7 +347,7 @@ impl Passage {
         let sent = match shaped {
             Shaped::One(outgoing) => match &self.rate {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin(false))).await,
+                Some(rate) => Box::pin(self.send_in_turn(outgoing, &mut rate.begin(false), delivery)).await,
             },
             Shaped::Several(all, passed) => Box::pin(self.send_all(all, delivery, passed)).await,
         };
@@ -365,12 +372,24 @@ impl Passage {
         }
     }
 
-    /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received.
-    async fn send_in_turn(&self, outgoing: Outgoing, turns: &mut Turns<'_>) -> Result<bool, Error> {
+    /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received, but for those
+    /// behind which something of a log was sent.
+    async fn send_in_turn(
+        &self,
+        outgoing: Outgoing,
+        turns: &mut Turns<'_>,
+        delivery: &Delivery,
+    ) -> Result<bool, Error> {
+        let goes_back = async {
+            self.stopper.stopped().await;
+            if self.rate.as_ref().is_some_and(|rate| rate.has_overtaken(delivery)) {
+                pending().await
+            }
+        };
         tokio::select! {
             biased;
-            () = turns.next() => {}
-            () = self.stopper.stopped(), if self.is_kept => return Ok(false),
+            () = goes_back, if self.is_kept => return Ok(false),
+            () = turns.next(delivery) => {}
         }
         self.sent(self.sender.send(outgoing).await)
     }
@@ -391,7 +410,7 @@ impl Passage {
             let outgoing = self.shaper.carry(outgoing, delivery.received(), passed);
             let sent = match &mut turns {
                 None => self.sent(self.sender.send(outgoing).await),
-                Some(turns) => self.send_in_turn(outgoing, turns).await,
+                Some(turns) => self.send_in_turn(outgoing, turns, delivery).await,
             };
             match sent.map_err(|error| error.with_index(index)) {
                 Ok(true) => {}
@@ -500,6 +519,15 @@ impl Passage {
             tell(&policy, received, &fate);
         })
     }
+}
+
+/// Drains it, but for what a redrive has left on purpose.
+async fn leave(receiver: &mut Receiver, deadline: Duration) -> Result<(), Error> {
+    let drained = receiver.drain_leaving(deadline).await;
+    if let Some(words) = receiver.settled_ahead() {
+        tracing::warn!("{words}");
+    }
+    drained
 }
 
 /// Tells the observer of the policy.

@@ -35,7 +35,8 @@ pub struct BridgePolicy {
     /// up because the target is unavailable. Where the target asks for a wait (`Retry-After`), it gets that one, and the first pause at
     /// least. Default: one second, doubled up to 30 seconds.
     pub retry: RetryPolicy,
-    /// How long running sends and settlements may take when the bridge ends. Default: 30 seconds.
+    /// How long running sends and settlements may take when the bridge ends, with those of a log that have to be sent before. Default: 30
+    /// seconds.
     pub drain: Duration,
     /// The mode and format of events. Default: [`Form::Kept`].
     pub form: Form,

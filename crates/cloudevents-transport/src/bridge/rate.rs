@@ -1,7 +1,8 @@
 //! A limit of messages per second.
 
+use crate::Delivery;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -27,6 +28,8 @@ struct State {
     batches: BTreeMap<u64, Arc<Notify>>,
     /// Whether the last time was one of a batch.
     was_batch: bool,
+    /// The last offset that had its time, of each assignment of a log.
+    last: HashMap<u64, u64>,
 }
 
 /// A message that needs times: several, if it is a batch that is split. The next time is for the batch that has begun first, so that it
@@ -64,14 +67,29 @@ impl Rate {
         Turns { rate: self, number: state.begun, is_batch }
     }
 
+    /// Whether a message behind this one in its log had its time.
+    pub(super) fn has_overtaken(&self, delivery: &Delivery) -> bool {
+        let Some((assignment, offset)) = delivery.place() else { return false };
+        self.lock().last.get(&assignment).is_some_and(|last| *last > offset)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Turns<'_> {
-    /// Waits for the next time. Dropping the future leaves it to others.
-    pub(super) async fn next(&mut self) {
+    /// Waits for the next time of this message. Dropping the future leaves it to others.
+    pub(super) async fn next(&mut self, delivery: &Delivery) {
+        self.turn().await;
+        if let Some((assignment, offset)) = delivery.place() {
+            let mut state = self.rate.lock();
+            let last = state.last.entry(assignment).or_insert(offset);
+            *last = offset.max(*last);
+        }
+    }
+
+    async fn turn(&mut self) {
         let first = Arc::new(Notify::new());
         self.rate.lock().waiting(self.is_batch).insert(self.number, Arc::clone(&first));
         let waits = Waits(self);
@@ -125,14 +143,14 @@ mod tests {
         let rate = Rate::new(NonZeroU32::new(100).unwrap());
         let begun = Instant::now();
         for _ in 0..201 {
-            rate.begin(false).next().await;
+            rate.begin(false).turn().await;
         }
         assert_eq!(begun.elapsed().as_millis() / 10, 200);
         // A pause does not save up more than a tenth of a second.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let begun = Instant::now();
         for _ in 0..111 {
-            rate.begin(false).next().await;
+            rate.begin(false).turn().await;
         }
         assert_eq!(begun.elapsed().as_millis() / 10, 100);
     }

@@ -2,11 +2,19 @@
 
 use super::{
     Failure, Venue, Verdict,
-    tools::{accept, each_once, ensure, event, events, is_quiet, next, number, receiver, settled, within},
+    tools::{
+        accept, each_once, ensure, event, event_with, events, is_quiet, next, number, receiver, settled,
+        within,
+    },
 };
-use cloudevents_core::ErrorKind;
+use crate::{By, OrderBy};
+use cloudevents_core::{ErrorKind, Event};
 use futures_util::future::join;
-use tokio::task::yield_now;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{task::yield_now, time::sleep};
 
 /// Draining returns after held deliveries were settled, and the receiver delivers no more messages.
 pub async fn draining_waits_for_settlements(venue: &impl Venue) -> Result<Verdict, Failure> {
@@ -78,5 +86,46 @@ pub async fn draining_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     }
     each_once(&seen, 20)?;
     ensure!(is_quiet(&mut second, claims).await?, "something came again that was accepted");
+    Ok(Verdict::Holds)
+}
+
+/// When `run` is stopped, nothing that it has handled comes again, though others were handled before those ahead of them. It ends without
+/// an error. The others go to the next receiver.
+pub async fn an_end_repeats_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const COUNT: usize = 24;
+    const SLOW: Duration = Duration::from_millis(5);
+    let claims = venue.claims();
+    let first = receiver(venue).await?;
+    if !claims.persistent || first.capabilities().redelivers == By::Peer {
+        return Ok(Verdict::NotClaimed);
+    }
+    let is_slow = |number: usize| number % 2 == 0 || number > 16;
+    let event = |number| match is_slow(number) {
+        true => event_with(number, "slow", Vec::new()),
+        false => event_with(number, &number.to_string(), Vec::new()),
+    };
+    let events: Result<Vec<_>, _> = (0..COUNT).map(event).collect();
+    within(claims.patience, venue.sender().await?.send_all(events?)).await??;
+    let (seen, stop) = (Mutex::new(Vec::new()), first.stopper());
+    let handle = async |event: Event| {
+        let number: usize = event.id().parse().map_err(|_| "an unexpected event")?;
+        if is_slow(number) {
+            sleep(SLOW).await;
+        }
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(number);
+        if seen.iter().filter(|number| !is_slow(**number)).count() == 8 {
+            stop.stop();
+        }
+        Ok::<_, &str>(())
+    };
+    within(claims.patience, first.run(handle).concurrency(COUNT).in_order(OrderBy::Key)).await??;
+    let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut second = receiver(venue).await?;
+    while seen.len() < COUNT {
+        seen.push(accept(&mut second, claims).await?);
+    }
+    each_once(&seen, COUNT)?;
+    ensure!(is_quiet(&mut second, claims).await?, "something came again that was handled");
     Ok(Verdict::Holds)
 }

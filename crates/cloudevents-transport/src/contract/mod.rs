@@ -303,6 +303,7 @@ all! {
     draining_waits_for_settlements
     draining_ends_at_the_deadline
     draining_loses_nothing
+    an_end_repeats_nothing
     run_is_concurrent_and_keeps_order
     what_has_no_key_keeps_the_order_of_its_source
     stopping_lets_handlers_end

@@ -264,6 +264,21 @@ impl Delivery {
         }
     }
 
+    /// Accepts it unhandled: it shows nowhere if it comes again.
+    pub(crate) fn pass_over(self) -> Outcome {
+        self.token.pass_over()
+    }
+
+    /// Its place in a log: the assignment, and the offset.
+    pub(crate) fn place(&self) -> Option<(u64, u64)> {
+        self.token.place()
+    }
+
+    /// Whether what is behind it in a log is settled, or will be.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.token.is_overtaken()
+    }
+
     pub(crate) fn ownership(&self) -> Option<Ownership> {
         self.token.ownership()
     }

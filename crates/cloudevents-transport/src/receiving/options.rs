@@ -72,8 +72,8 @@ pub struct ReceiverOptions {
     pub give_up_after: Option<Duration>,
     /// How long a handler may take. Then it is dropped, and the attempt has failed. Default: `None`, no limit.
     pub time_limit: Option<Duration>,
-    /// How long [`Receiver::run`](crate::Receiver::run) waits when it ends: once for handlers, and once for
-    /// settlements. Default: 30 seconds.
+    /// How long [`Receiver::run`](crate::Receiver::run) waits when it ends: once for handlers, with the messages of a log that have to be
+    /// handled before, and once for settlements. Default: 30 seconds.
     pub drain: Duration,
 }
 

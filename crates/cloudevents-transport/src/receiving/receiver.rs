@@ -209,7 +209,10 @@ impl Receiver {
             Err(error) => self.judge(error, &incoming),
         };
         if let Some(how) = settled {
-            drop(incoming.token.settle(how));
+            drop(match how {
+                Settlement::Accept => incoming.token.pass_over(),
+                how => incoming.token.settle(how),
+            });
             return None;
         }
         Some(Delivery::new(incoming, Arc::clone(&self.context)))
@@ -342,14 +345,38 @@ impl Receiver {
     /// then hold, and the other messages are delivered again elsewhere. If the calling task itself holds a
     /// delivery, it waits until the deadline. If the future is dropped, no more messages are taken either,
     /// and `drain` can be called again.
+    ///
+    /// In a log, what is settled comes again if a message before it is not, such as one that was released. That is an error of kind
+    /// [`Timeout`](ErrorKind::Timeout), too, with the number of these.
     pub async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
-        self.stop.stop();
-        let result = self.intake.drain(deadline).await;
+        let drained = self.drain_leaving(deadline).await;
+        let result = match (drained, self.settled_ahead()) {
+            (drained, None) => drained,
+            (Ok(()), Some(words)) => Err(Error::new(ErrorKind::Timeout).with_detail(words)),
+            (Err(error), Some(words)) => {
+                let detail = format!("{}; {words}", error.detail());
+                Err(error.with_detail(detail))
+            }
+        };
         match &result {
             Ok(()) => tracing::debug!(metrics = %self.metrics(), "receiver drained"),
             Err(error) => tracing::warn!(%error, metrics = %self.metrics(), "receiver not drained"),
         }
         result
+    }
+
+    /// Drains it, and leaves messages in a log on purpose: what is settled behind them comes again.
+    pub(crate) async fn drain_leaving(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.stop.stop();
+        self.intake.drain(deadline).await
+    }
+
+    /// How many messages are settled that come again all the same, in words.
+    pub(crate) fn settled_ahead(&self) -> Option<String> {
+        let again = self.intake.settled_ahead();
+        (again > 0).then(|| {
+            format!("settled messages that may come again, as one before them is not settled: {again}")
+        })
     }
 
     /// Returns the deliveries as a stream, which ends after the first error. Dropping the stream loses

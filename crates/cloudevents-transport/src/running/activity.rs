@@ -62,6 +62,8 @@ pub(super) struct Seen {
     pub(super) waiting: usize,
     /// Messages that stay as they are until it ends.
     pub(super) held: usize,
+    /// Messages that are still handled before it ends.
+    pub(super) finishing: usize,
     /// Since when there have been messages here.
     pub(super) here: Option<Instant>,
     /// There was no room, and no message has ended since.
@@ -82,6 +84,12 @@ impl Activity {
     /// The number of messages that failed, and wait here for their next attempt.
     pub fn waiting(&self) -> usize {
         self.seen().waiting
+    }
+
+    /// While it is [ending](RunState::Ending), the number of messages that it still handles: those that handlers have, and in a log those
+    /// before them, as these would come again otherwise, with what is settled behind them.
+    pub fn finishing(&self) -> usize {
+        self.seen().finishing
     }
 
     /// The number of messages that stay as they are until it ends.

@@ -3,6 +3,8 @@
 use super::{
     Activity, OrderBy, RunState,
     activity::Seen,
+    ended::Ended,
+    ending::{Ending, Place, late},
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Source, Task},
     name::Name,
@@ -53,36 +55,6 @@ pub(crate) struct Settings {
     pub(crate) waiting: usize,
 }
 
-/// How an attempt at a message ended.
-#[allow(clippy::large_enum_variant)] // short-lived: matched at once
-pub(crate) enum Ended {
-    /// It was handled.
-    Accepted,
-    /// The handler has settled it by itself, or passed it on: whether it did the latter or accepted it, or its error.
-    Settled(Result<bool, Failure>),
-    Rejected(Failure),
-    /// It is accepted without having been handled.
-    Skipped,
-    Failed(Failure),
-    /// It stays as it is until the receiver ends.
-    Held,
-    /// The receiver ends with this error, and the message is as it was.
-    Fatal(Error),
-}
-
-impl Ended {
-    /// What an interceptor hears; `None` if the receiver ends instead.
-    fn result(&self) -> Option<Result<(), &Failure>> {
-        match self {
-            Self::Rejected(failure) | Self::Failed(failure) | Self::Settled(Err(failure)) => {
-                Some(Err(failure))
-            }
-            Self::Accepted | Self::Settled(Ok(_)) | Self::Skipped | Self::Held => Some(Ok(())),
-            Self::Fatal(_) => None,
-        }
-    }
-}
-
 impl Receiver {
     /// Handles deliveries until the receiver is stopped or has no more messages, and the last handler has
     /// ended.
@@ -120,12 +92,13 @@ impl Receiver {
                 return engine.ending.take().map_or(Ok(()), |ending| ending.result);
             }
             if engine.is_late() {
+                let result = engine.ending.take().map_or(Ok(()), |ending| ending.result);
+                if running.is_empty() {
+                    return result;
+                }
                 // Dropping the handlers releases what they hold.
-                let late = Error::new(ErrorKind::Timeout)
-                    .with_detail(format!("handlers were still running at the deadline: {}", running.len()));
-                let Some(why) = engine.ending.take().and_then(|ending| ending.result.err()) else {
-                    return Err(late);
-                };
+                let late = late(running.len());
+                let Err(why) = result else { return Err(late) };
                 tracing::warn!(error = %late, "handlers are dropped");
                 return Err(why);
             }
@@ -135,10 +108,16 @@ impl Receiver {
             tokio::select! {
                 biased;
                 () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
-                Some((handling, ended)) = running.next(), if !running.is_empty() => match ended {
-                    Some((delivery, ended)) => engine.ended(handling, delivery, ended),
-                    None => engine.lost(handling),
-                },
+                Some((handling, ended)) = running.next(), if !running.is_empty() => {
+                    let leaves = ended.as_ref().is_none_or(|(_, ended)| ended.leaves());
+                    match ended {
+                        Some((delivery, ended)) => engine.ended(handling, delivery, ended),
+                        None => engine.lost(handling),
+                    }
+                    if leaves {
+                        engine.keep_needed();
+                    }
+                }
                 Some(()) = engine.leaving.next(), if !engine.leaving.is_empty() => engine.give_back(),
                 () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
                 next = self.next(), if receives => engine.received(next, stopper.is_stopped()),
@@ -167,6 +146,7 @@ struct Handling {
 /// A message that a handler has.
 struct Handled {
     since: Instant,
+    place: Option<Place>,
     attempt: u32,
     received: Received,
 }
@@ -208,12 +188,6 @@ struct Engine {
     /// Consecutive errors of the connection, and when to use it again.
     failures: u32,
     reconnect: Option<Instant>,
-}
-
-struct Ending {
-    result: Result<(), Error>,
-    /// When the handlers that still run are dropped.
-    late: Instant,
 }
 
 impl Engine {
@@ -272,8 +246,8 @@ impl Engine {
                 self.moved = now;
             }
             self.begun = self.begun.saturating_add(1);
-            let handled =
-                Handled { since: now, attempt: delivery.attempt(), received: delivery.received().clone() };
+            let (attempt, received) = (delivery.attempt(), delivery.received().clone());
+            let handled = Handled { since: now, place: delivery.place(), attempt, received };
             self.handled.insert(self.begun, handled);
             self.window.begins(self.handled.len(), now);
             return Some((delivery, Handling { number: self.begun, lane, attempts }));
@@ -378,10 +352,15 @@ impl Engine {
             }
             Ended::Skipped => {
                 self.undecided(&handling);
-                drop(delivery.accept());
+                drop(delivery.pass_over());
             }
             Ended::Held => {
                 self.undecided(&handling);
+                if let Some(ending) = &mut self.ending {
+                    ending.leaves(&delivery);
+                    self.held.push(delivery);
+                    return self.lanes.abandon(handling.lane);
+                }
                 self.held.push(delivery);
             }
             Ended::Fatal(error) => {
@@ -444,8 +423,13 @@ impl Engine {
         // One that does not count may be the failure of something shared.
         let after = if attempts.last_counted { retry.delay(failed) } else { retry.pause(failed) };
         let after = failure.delay().unwrap_or(after);
-        if self.ending.is_some() || !self.waits_here {
+        let until = later(now, after);
+        let waits = self.waits_here && self.ending.as_ref().is_none_or(|ending| until < ending.late);
+        if !waits {
             self.giving_up.settled(attempts);
+            if let Some(ending) = &mut self.ending {
+                ending.leaves(&delivery);
+            }
             tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
             // What counts no attempt must not be counted by the broker either.
             drop(if counts { delivery.give_back(after) } else { delivery.release() });
@@ -456,35 +440,52 @@ impl Engine {
         if counts {
             delivery.next_attempt(attempts.last_counted);
         }
-        let until = later(now, after);
         let Handling { lane, attempts, .. } = handling;
         self.lanes.wait(Task { delivery, lane, attempts }, until);
     }
 
-    /// Stops receiving. What is not handled is released if the receiver was stopped or fails; if the source has no more messages, it is
-    /// handled, except behind messages that wait.
+    /// Stops receiving. What is not handled is released if the receiver was stopped or fails, unless it [needs](Ending::needs) to be
+    /// handled first; if the source has no more messages, it is handled, except behind messages that wait.
     fn finish(&mut self, result: Result<(), Error>, stopped: bool) {
         if let Some(ending) = &mut self.ending {
-            if ending.result.is_ok() {
+            if ending.result.is_ok() && result.is_err() {
                 ending.result = result;
+                self.keep_needed();
             }
             return;
         }
-        self.lanes.drop_waiting(stopped || result.is_err());
-        let now = Instant::now();
-        let late = later(now, self.settings.drain);
-        self.ending = Some(Ending { result, late });
+        let (releases, now) = (stopped || result.is_err(), Instant::now());
+        let mut ending = Ending::new(result, later(now, self.settings.drain));
+        let late = ending.late;
+        self.held.iter().chain(self.lanes.due_from(late)).for_each(|delivery| ending.leaves(delivery));
+        self.ending = Some(ending);
+        match releases {
+            true => self.keep_needed(),
+            false => self.lanes.drop_waiting(),
+        }
         if stopped {
             self.pace.begins_anew();
         }
+    }
+
+    /// Releases what no handler has, unless it needs to be handled before the end.
+    fn keep_needed(&mut self) {
+        let Some(ending) = &self.ending else { return };
+        let under_way = self.handled.values().filter_map(|handled| handled.place).collect();
+        self.lanes.keep(|task| ending.needs(&task.delivery, &under_way));
     }
 
     fn is_over(&self) -> bool {
         self.ending.is_some() && self.handled.is_empty() && self.lanes.is_empty()
     }
 
+    /// Whether the time is over, or nothing more can begin in it.
     fn is_late(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.late <= Instant::now())
+        let Some(Ending { late, .. }) = &self.ending else { return false };
+        let now = Instant::now();
+        let begins = if self.lanes.ready() > 0 { Some(now) } else { self.lanes.due() };
+        let begins = begins.max(self.pace.next(now));
+        *late <= now || (self.handled.is_empty() && begins.is_some_and(|begins| begins >= *late))
     }
 
     /// When to look again although nothing happens.
@@ -535,6 +536,10 @@ impl Engine {
             oldest: oldest.map(|oldest| oldest.since),
             waiting: self.lanes.waiting(),
             held: self.held.len(),
+            finishing: self
+                .ending
+                .as_ref()
+                .map_or(0, |_| self.handled.len().saturating_add(self.lanes.len())),
             here: self.here,
             blocked: self.blocked,
         });
@@ -560,7 +565,7 @@ impl Engine {
         }
         let (running, waiting) = (self.handled.len(), self.lanes.waiting());
         match oldest {
-            Some(Handled { since, attempt, received }) => tracing::warn!(
+            Some(Handled { since, attempt, received, .. }) => tracing::warn!(
                 ?state, running, waiting, ?none_for, oldest = %Name { received, decoding: &self.decoding }, attempt, running_for = ?since.elapsed(),
                 "no handler has ended for long; one that hangs can be ended by a time limit",
             ),

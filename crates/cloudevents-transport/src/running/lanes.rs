@@ -109,6 +109,13 @@ impl Lanes {
         self.ready.len()
     }
 
+    /// The number of messages that no handler has.
+    pub(super) fn len(&self) -> usize {
+        let first =
+            self.ready.len().saturating_add(self.waiting.len()).saturating_add(self.alone.iter().len());
+        self.behind.values().map(VecDeque::len).fold(first, usize::saturating_add)
+    }
+
     /// The number of lanes that wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -195,6 +202,11 @@ impl Lanes {
         self.waiting.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// Messages that wait for an attempt at this time or later.
+    pub(super) fn due_from(&self, time: Instant) -> impl Iterator<Item = &Delivery> {
+        self.waiting.range((time, 0)..).map(|(_, task)| &task.delivery)
+    }
+
     /// Drops messages that no handler has, by this rule, which releases them. Their lanes go on.
     pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task) -> bool) {
         self.behind.values_mut().for_each(|behind| behind.retain(|task| !goes(task)));
@@ -216,18 +228,32 @@ impl Lanes {
         }
     }
 
-    /// Drops all messages of lanes that wait, and with `all`, every message that no handler has.
-    pub(super) fn drop_waiting(&mut self, all: bool) {
+    /// Drops all messages of lanes that wait.
+    pub(super) fn drop_waiting(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         self.open = self.open.saturating_sub(waiting.len());
         for task in waiting.into_values() {
             self.behind.remove(&task.lane); // none of them may overtake it
         }
-        if all {
-            self.ready.clear();
-            self.alone = None;
-            self.behind.values_mut().for_each(VecDeque::clear);
+    }
+
+    /// Drops messages that no handler has, but for those that have to be kept. Nothing overtakes what is dropped.
+    pub(super) fn keep(&mut self, mut keeps: impl FnMut(&Task) -> bool) {
+        let (kept, ready): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.ready).into_iter().partition(&mut keeps);
+        self.ready = kept.into();
+        let (kept, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, task)| keeps(task));
+        self.waiting = kept.into_iter().collect();
+        self.open = self.open.saturating_sub(waiting.len());
+        for task in ready.into_iter().chain(waiting.into_iter().map(|(_, task)| task)) {
+            self.behind.remove(&task.lane);
         }
+        for behind in self.behind.values_mut() {
+            let kept = behind.iter().take_while(|task| keeps(task)).count();
+            behind.truncate(kept);
+        }
+        self.alone = self.alone.take().filter(keeps);
     }
 }
 

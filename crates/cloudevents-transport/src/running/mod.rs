@@ -1,6 +1,8 @@
 //! Handling messages concurrently.
 
 mod activity;
+mod ended;
+mod ending;
 mod engine;
 mod giving_up;
 mod guarded;
@@ -16,7 +18,9 @@ pub(crate) mod shutdown;
 mod window;
 
 pub use activity::{Activity, RunState};
-pub(crate) use engine::{Ended, Settings};
+pub(crate) use ended::Ended;
+pub(crate) use ending::both;
+pub(crate) use engine::Settings;
 pub(crate) use giving_up::ATTEMPTS;
 pub use order::OrderBy;
 pub use retry::RetryPolicy;

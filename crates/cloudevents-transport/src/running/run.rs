@@ -1,10 +1,6 @@
 //! Handling messages with settlement by the handler's result.
 
-use super::{
-    OrderBy, RetryPolicy,
-    engine::{Ended, Settings},
-    guarded::Guarded,
-};
+use super::{OrderBy, RetryPolicy, ended::Ended, ending::both, engine::Settings, guarded::Guarded};
 use crate::{
     Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict,
     panics::{Panicked, caught},
@@ -53,10 +49,12 @@ impl Receiver {
     /// message, as over HTTP, it goes back instead. After a loss of the connection, `run` waits for the next one. Only a permanent error
     /// ends it.
     ///
-    /// It returns when the receiver was [stopped](Self::stopper) or its [`until`](Run::until) is ready, and
-    /// everything is settled. The result is an error of kind
-    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) if settling took longer than
-    /// [`ReceiverOptions::drain`](crate::ReceiverOptions::drain). Needs a tokio runtime with its timer.
+    /// It returns when the receiver was [stopped](Self::stopper) or its [`until`](Run::until) is ready, and everything is settled. What no
+    /// handler has goes back. In a log, where what is settled comes again if a message before it is not, the messages before the last one
+    /// that is settled or that a handler has are handled first, as far as they can be in time. The result is an error of kind
+    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) if handlers or settling took longer than
+    /// [`ReceiverOptions::drain`](crate::ReceiverOptions::drain), or if something that is settled comes again. Needs a tokio runtime with
+    /// its timer.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -139,7 +137,7 @@ impl Receiver {
             };
             self.isolate();
             let handled = self.drive(settings, attempt).await;
-            handled.and(self.drain(drain).await)
+            both(handled, self.drain(drain).await)
         };
         Run { running: Running::new(future, stopper), choices }
     }

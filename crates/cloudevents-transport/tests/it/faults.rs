@@ -76,7 +76,15 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (TakesAnySize, &["what_is_too_large_is_refused_and_blocks_nothing"]),
     (ForgetsWhenClosed, &["a_closed_sender_declines"]),
     (NeverConnects, &["everything_arrives"]),
-    (AcceptReleases, &["what_is_accepted_is_gone", "an_unwatched_outcome_settles", "draining_loses_nothing"]),
+    (
+        AcceptReleases,
+        &[
+            "what_is_accepted_is_gone",
+            "an_unwatched_outcome_settles",
+            "draining_loses_nothing",
+            "an_end_repeats_nothing",
+        ],
+    ),
     (RetryAccepts, &["what_is_retried_comes_again", "capabilities_are_kept"]),
     (PeerForgets, &["run_settles_by_what_handlers_return", "an_outage_gives_nothing_up"]),
     (RetryHasNoDelay, &["what_is_retried_comes_again", "capabilities_are_kept"]),

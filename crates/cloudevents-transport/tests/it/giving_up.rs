@@ -18,6 +18,14 @@ fn options() -> ReceiverOptions {
     ReceiverOptions::default()
 }
 
+/// What was settled behind a message that waits until the end comes again, which is an error.
+fn ends(ended: Result<(), Error>) {
+    assert!(
+        ended.as_ref().map_err(Error::kind).err().is_none_or(|kind| kind == ErrorKind::Timeout),
+        "{ended:?}"
+    );
+}
+
 /// The database is unavailable for an hour. Only what the handler itself rejects is rejected, and afterwards
 /// everything is handled.
 async fn survives_an_outage(order: OrderBy, limit: usize) {
@@ -106,7 +114,7 @@ async fn twelve_of_forty_fail(limit: usize, settled: u64) -> (Metrics, Duration)
         if id < 12 { Err("a bug")? } else { Ok(()) }
     };
     let run = receiver.run(handle).concurrency(limit).until(until_settled(counters.clone(), settled));
-    timeout(24 * HOUR, run).await.unwrap().unwrap();
+    ends(timeout(24 * HOUR, run).await.unwrap());
     (counters.snapshot(), begun.elapsed())
 }
 
@@ -166,7 +174,7 @@ async fn poison(
             sleep(MINUTE).await;
         }
     };
-    receiver.run(handle).until(shutdown).await.unwrap();
+    ends(receiver.run(handle).until(shutdown).await);
     let given_up = log.dead_letters().pop().map(|letter| {
         assert_eq!(&*letter.reason, format!("attempt {}: {}", letter.attempt, fails()));
         GivenUp { attempt: letter.attempt, at: last.get() }
@@ -245,7 +253,7 @@ async fn what_is_retried_by_hand_is_no_success() {
         delivery.retry(Duration::from_secs(1)).await?;
         Ok(())
     };
-    receiver.run(handle).until(sleep(50 * MINUTE)).await.unwrap();
+    ends(receiver.run(handle).until(sleep(50 * MINUTE)).await);
     // By hand, the tenth attempt is the last.
     let letters: Vec<_> = log.dead_letters().iter().map(|letter| letter.reason.to_string()).collect();
     assert_eq!(letters, ["given up after 10 attempts"]);

@@ -7,6 +7,7 @@ mod bridge;
 mod contract;
 mod delivery;
 mod dropped;
+mod ending;
 mod faults;
 mod filter;
 mod giving_up;

@@ -18,6 +18,8 @@ pub(super) struct Account {
     /// What was taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
     pub(super) cuts: Vec<Cut>,
     pub(super) watermark: Watermark,
+    /// The last one that was rejected. It is settled once the sink has it.
+    pub(super) rejected: Option<u64>,
     /// The offset of the last mark, as long as it is known to exist.
     pub(super) marked: Option<u64>,
     /// Ends when the partition is revoked.
@@ -96,7 +98,12 @@ impl Account {
         let size = self.bytes.checked_div(self.outstanding).unwrap_or_default();
         self.outstanding = self.outstanding.saturating_sub(delivered);
         self.bytes = self.outstanding.saturating_mul(size);
-        self.marked = None;
+        (self.marked, self.rejected) = (None, None);
+    }
+
+    /// Whether a message behind this offset is settled, or will be.
+    pub(super) fn has_overtaken(&self, offset: u64) -> bool {
+        self.watermark.is_ahead_of(offset) || self.rejected.is_some_and(|rejected| rejected > offset)
     }
 
     /// Decides whether nothing more is taken for now: because it is that far ahead of its watermark, or because it has as many unsettled
@@ -148,6 +155,7 @@ impl Accounts {
             went_back: 0,
             cuts: Vec::new(),
             watermark,
+            rejected: None,
             marked: Some(offset),
             ownership: owner.ownership(),
             owner,

@@ -165,8 +165,8 @@ impl Books {
     }
 
     /// As `take_back`, and settles the message for good. Looks up the account once, because nearly every
-    /// message comes here.
-    pub(super) fn pass(&mut self, held: &Held) -> Result<(), Error> {
+    /// message comes here. Some show nowhere if they come again.
+    pub(super) fn pass(&mut self, held: &Held, is_noticed: bool) -> Result<(), Error> {
         let closed = self.closed;
         self.outstanding = self.outstanding.saturating_sub(1);
         let Some(account) = self.account(held) else {
@@ -176,7 +176,10 @@ impl Books {
         if closed {
             return Err(gone());
         }
-        account.watermark.settle(held.entry.offset);
+        match is_noticed {
+            true => account.watermark.settle(held.entry.offset),
+            false => account.watermark.pass_over(held.entry.offset),
+        };
         let has_mark = account.marked != Some(account.watermark.offset());
         self.has_marks |= has_mark;
         Ok(())

@@ -112,6 +112,10 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         self.ledger.letters()
     }
 
+    fn settled_ahead(&self) -> usize {
+        self.ledger.settled_ahead()
+    }
+
     fn is_held_up(&self) -> bool {
         self.ledger.is_held_up(self.source.holds_back())
     }

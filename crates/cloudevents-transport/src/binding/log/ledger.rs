@@ -2,6 +2,7 @@
 //! committed.
 
 use super::{
+    accounts::Account,
     books::{Books, Held, Waiting},
     dead_letter::LogOptions,
     record::{Entry, Record},
@@ -351,6 +352,12 @@ impl Ledger {
         self.books().outstanding
     }
 
+    /// The number of messages that are settled behind one that is not. They come again if the receiver ends now.
+    pub(crate) fn settled_ahead(&self) -> usize {
+        let of = |account: &Account| account.watermark.ahead();
+        self.books().accounts.iter().map(of).fold(0, usize::saturating_add)
+    }
+
     /// The letters that the sink does not have yet.
     pub(crate) fn letters(&self) -> LetterBox {
         self.books().letters.missing()
@@ -393,7 +400,7 @@ impl Ledger {
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
         let mut books = self.books();
         let outcome = match how {
-            Settlement::Accept => Outcome::ready(books.pass(&held)),
+            Settlement::Accept => Outcome::ready(books.pass(&held, true)),
             Settlement::Release => {
                 // If its partition was revoked meanwhile, that is not a failure: it is delivered again
                 // elsewhere.
@@ -421,7 +428,7 @@ impl Ledger {
             return Outcome::ready(Err(error));
         }
         let Rejected::Sink(sink) = &self.0.rejected else {
-            return Outcome::ready(books.pass(&held));
+            return Outcome::ready(books.pass(&held, true));
         };
         let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
@@ -430,6 +437,9 @@ impl Ledger {
         let (resolver, outcome) = Outcome::channel();
         let putting = sink.put(&self.0.runtime, letter, first, message, &books.letters, resolver);
         books.waiting.add(&held);
+        if let Some(account) = books.account(&held) {
+            account.rejected = account.rejected.max(Some(held.entry.offset));
+        }
         let sinking = Sinking { ledger: self.clone(), open: Some(held) };
         self.0.runtime.spawn(async move {
             let (result, resolver) = putting.await;
@@ -443,7 +453,7 @@ impl Ledger {
         let mut books = self.books();
         books.waiting.remove(&held);
         let result = match result {
-            Ok(()) => books.pass(&held),
+            Ok(()) => books.pass(&held, true),
             // Its runtime has ended, or somebody else has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(target: LETTERS, partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
@@ -535,6 +545,24 @@ pub(crate) struct Ticket {
 impl Ticket {
     pub(crate) fn settle(self, how: Settlement) -> Outcome {
         self.ledger.settle(self.held, how)
+    }
+
+    /// Settles it for good: it shows nowhere if it comes again.
+    pub(crate) fn pass_over(self) -> Outcome {
+        let mut books = self.ledger.books();
+        let passed = books.pass(&self.held, false);
+        self.ledger.0.notify(books);
+        Outcome::ready(passed)
+    }
+
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.held.epoch.0, self.held.entry.offset)
+    }
+
+    /// Whether what is behind it is settled, or will be.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        let mut books = self.ledger.books();
+        books.account(&self.held).is_some_and(|account| account.has_overtaken(self.held.entry.offset))
     }
 
     /// Whether its partition is assigned, not about to be revoked, and has the message.

@@ -27,6 +27,8 @@ pub struct Watermark {
     /// The first unsettled offset. If messages are handled one after the other, it is the only one.
     first: Option<u64>,
     others: BTreeSet<u64>,
+    /// What is settled behind the first unsettled one.
+    ahead: BTreeSet<u64>,
     /// The offset after the last one taken.
     next: u64,
 }
@@ -34,7 +36,7 @@ pub struct Watermark {
 impl Watermark {
     /// Creates a watermark at this offset: everything before it is settled.
     pub fn at(offset: u64) -> Self {
-        Self { first: None, others: BTreeSet::new(), next: offset }
+        Self { first: None, others: BTreeSet::new(), ahead: BTreeSet::new(), next: offset }
     }
 
     /// Records that a message was taken. Offsets within a partition only grow: returns `false` for a lower
@@ -53,11 +55,34 @@ impl Watermark {
 
     /// Records that a message is settled. Returns whether it was unsettled before.
     pub fn settle(&mut self, offset: u64) -> bool {
+        let was_unsettled = self.pass_over(offset);
+        if was_unsettled && offset > self.offset() {
+            self.ahead.insert(offset);
+        }
+        was_unsettled
+    }
+
+    /// As `settle`, of a message that shows nowhere if it comes again.
+    pub(super) fn pass_over(&mut self, offset: u64) -> bool {
         if self.first != Some(offset) {
             return self.others.remove(&offset);
         }
         self.first = self.others.pop_first();
+        let first = self.offset();
+        while self.ahead.first().is_some_and(|settled| *settled < first) {
+            self.ahead.pop_first();
+        }
         true
+    }
+
+    /// The number of messages that are settled, and come again all the same if the process ends now.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Whether a message behind this offset is settled.
+    pub(super) fn is_ahead_of(&self, offset: u64) -> bool {
+        self.ahead.last().is_some_and(|settled| *settled > offset)
     }
 
     /// Records that the log has gone back: the next message has this offset. Forgets the unsettled messages at this offset
@@ -65,6 +90,7 @@ impl Watermark {
     pub fn cut(&mut self, offset: u64) -> usize {
         let first = self.first.take_if(|first| *first >= offset);
         let others = self.others.split_off(&offset);
+        self.ahead.split_off(&offset);
         self.next = offset;
         others.len().saturating_add(usize::from(first.is_some()))
     }
