@@ -35,7 +35,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, watch},
     time::sleep,
 };
 
@@ -46,7 +46,9 @@ use tokio::{
 /// configuration file), or when as many are held as may be in flight (`in-flight`). Only a message that TO refuses becomes a dead letter:
 /// over HTTP, with status 400, 409, 413, 415, 422 or 431. After a crash, messages in flight are sent again.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP reads the file again, does the same,
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. From Kafka and MQTT, those are all that were read before the
+/// last one that was sent or is on its way, as that would come again otherwise. What is not done in time (`drain`, 30 s) may be sent again:
+/// the number is reported, and the exit status is 3. With --config, SIGHUP reads the file again, does the same,
 /// and continues with its settings and credentials, unless FROM is a file. An end that is away then is tried again. Where FROM keeps no
 /// message, such as over WebSockets, those that TO has not confirmed by then are lost: their number is reported, and the exit status is 3.
 /// The same applies to those that core NATS sends faster than TO takes them, beyond `prefetch`.
@@ -72,8 +74,8 @@ Examples:
 
 Exit status: 0 stopped, 1 an end refused the login or the address, or TO refused
 letters of a redrive again or events of a file or a pipe, 2 wrong usage or
-configuration, 3 the network or a broker failed, messages were lost, or refused
-ones wait for their dead-letter place.")]
+configuration, 3 the network or a broker failed, messages were lost or may be
+sent again, or refused ones wait for their dead-letter place.")]
 pub(crate) struct Bridge {
     /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,
@@ -339,12 +341,10 @@ async fn run_once(
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
     let (mut reloaded, mut stopped, mut is_closed) = (None, None, None);
+    let is_asked = Notify::new();
     let until = async {
         tokio::select! {
-            () = interrupt.asked() => {
-                let unsettled = status.received().unsettled();
-                finishing(&console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
-            }
+            () = interrupt.asked() => is_asked.notify_one(),
             () = operate::idle(&status, &ends, idle, console) => {}
             Ok(name) = closed.wait_for(Option::is_some) => is_closed.clone_from(&*name),
             settings = reread.next(Some(config), console) => reloaded = Some(settings),
@@ -353,9 +353,14 @@ async fn run_once(
     };
     let ended = {
         let mut running = pin!(bridge.run().until(until));
+        let (mut ending, mut is_told) = (pin!(operate::ending(&is_asked, &status)), false);
         loop {
             tokio::select! {
                 ended = &mut running => break ended,
+                messages = &mut ending, if !is_told => {
+                    is_told = true;
+                    finishing(&console.notes(), messages);
+                }
                 Some((name, fate, repairs, help)) = printed.recv() => tell(&name, &fate, &repairs, help, console),
                 Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),

@@ -18,7 +18,12 @@ use http::{
     header::{CONNECTION, CONTENT_TYPE},
 };
 use std::{future::pending, net::SocketAddr, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::sleep,
+};
 
 /// The most connections at once. A client that has not sent a request gives way to others.
 const CONNECTIONS: usize = 16;
@@ -121,6 +126,15 @@ fn respond(method: &Method, path: &str, status: &BridgeStatus) -> Response<Bytes
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// Once the bridge was asked to end: ready when it does, with the number of messages that it finishes.
+pub(super) async fn ending(is_asked: &Notify, status: &BridgeStatus) -> usize {
+    is_asked.notified().await;
+    while !matches!(status.activity().state(), RunState::Ending | RunState::NotRunning) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    status.activity().finishing()
 }
 
 /// Ready when no message has come for this time, and none is to be waited for. While an end is away, messages may wait unread; what was
