@@ -239,6 +239,7 @@ const SHOWN: &[&str] = &[
     "declare",
     "deduplicate",
     "deliver",
+    "domain",
     "double-ack",
     "drain",
     "enqueue-timeout",
