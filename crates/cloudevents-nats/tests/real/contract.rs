@@ -134,6 +134,7 @@ const CORE: &[&str] = &[
     "requests_without_replies_are_refused",
     "a_broker_that_stops_and_starts_loses_nothing",
     "draining_loses_nothing",
+    "an_end_repeats_nothing",
     "a_cancelled_run_loses_nothing",
     "a_receiver_outlives_its_broker",
 ];

@@ -55,6 +55,7 @@ async fn the_contract_holds() {
         "what_is_malformed_surfaces_and_blocks_nothing",
         "what_is_foreign_goes_by_the_policy",
         "draining_loses_nothing",
+        "an_end_repeats_nothing",
         "a_cancelled_run_loses_nothing",
         "a_receiver_outlives_its_broker",
     ];

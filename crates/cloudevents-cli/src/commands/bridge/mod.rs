@@ -5,6 +5,7 @@ mod contract;
 mod open;
 mod operate;
 mod reread;
+mod summary;
 
 use crate::{
     commands::{dropped, refusals, suggested},
@@ -18,10 +19,7 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     ContentMode, DecodeOptions, Error, Leniency, Peer, Repair,
-    transport::{
-        Bridge as Moving, ConnectionState, Received,
-        bridge::{BridgeStatus, Fate},
-    },
+    transport::{Bridge as Moving, ConnectionState, Received, bridge::Fate},
 };
 use open::Settings;
 use reread::Reread;
@@ -379,13 +377,7 @@ async fn run_once(
         told.tell(&error, console);
     }
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    let members = json!({
-        "kind": "summary",
-        "moved": status.metrics().confirmed,
-        "refused": status.metrics().all_refused(),
-        "repaired": status.received().repaired,
-    });
-    console.announce(&summary(&status), members);
+    summary::tell(&status, console);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
@@ -592,14 +584,4 @@ fn name(received: &Received) -> String {
         Some(id) => format!("{name}, event {}", plain(&id)),
         None => name,
     }
-}
-
-fn summary(status: &BridgeStatus) -> String {
-    let metrics = status.metrics();
-    let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "message");
-    let repaired = match status.received().repaired {
-        0 => String::new(),
-        repaired => format!(", {repaired} repaired"),
-    };
-    format!("{} moved, {} refused{repaired}", number(metrics.confirmed), metrics.all_refused())
 }
