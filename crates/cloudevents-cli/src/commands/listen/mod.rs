@@ -72,8 +72,8 @@ pub(crate) struct Listen {
     /// Exit after this number of events.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while messages of JetStream come again that were
-    /// lost with a connection or that another receiver holds.
+    /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while messages of JetStream come again that
+    /// were lost with a connection or that another receiver holds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
     /// Reconnect for this number of seconds after a connection is lost, however often that fails.
