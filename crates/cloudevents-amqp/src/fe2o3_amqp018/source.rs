@@ -342,6 +342,10 @@ impl QueueSource for Source {
         Ok(())
     }
 
+    fn position(tag: &Tag) -> u64 {
+        tag.info.delivery_id().into()
+    }
+
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
         let arrived = match self.kept.pop_front() {
             Some(arrived) => arrived,

@@ -118,6 +118,11 @@ impl Pull {
         self.alone = until;
     }
 
+    /// Whether there is a request that has not ended, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Requests nothing for this long.
     pub(super) fn hold(&mut self, long: Duration) {
         self.pause = Some(after(long));

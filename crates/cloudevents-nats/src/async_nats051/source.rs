@@ -24,6 +24,7 @@ use cloudevents_transport::{
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use std::{
+    collections::VecDeque,
     future::pending,
     sync::{Arc, Once},
     time::Duration,
@@ -94,8 +95,7 @@ impl Connect for Linking {
             return Err(forbidden(error));
         }
         let delete = (!self.wanted.durable).then(|| format!("{api}.CONSUMER.DELETE.{stream}.{name}").into());
-        let is_old = !client.is_server_compatible(2, 10, 16);
-        let info = is_old.then(|| format!("{api}.CONSUMER.INFO.{stream}.{name}").into());
+        let info = format!("{api}.CONSUMER.INFO.{stream}.{name}").into();
         let acknowledge = Acknowledge {
             has_reasons: client.is_server_compatible(2, 10, 4),
             double_ack: self.double_ack,
@@ -127,6 +127,8 @@ impl Connect for Linking {
             decoding: self.decoding.clone(),
             origin: None,
             settles: None,
+            kept: VecDeque::new(),
+            stopping: false,
             connected,
         })
     }
@@ -150,8 +152,8 @@ pub(super) struct Source {
     reading: Option<Reading>,
     /// Where the consumer is deleted, if it is this receiver's alone.
     delete: Option<Subject>,
-    /// Where the state of the consumer is requested, for servers before 2.10.16.
-    info: Option<Subject>,
+    /// Where the state of the consumer is requested.
+    info: Subject,
     /// How long a message may be held without a renewal.
     renewed: Duration,
     acknowledge: Acknowledge,
@@ -160,6 +162,10 @@ pub(super) struct Source {
     origin: Option<Origin>,
     /// The subject that settles the first message.
     settles: Option<Subject>,
+    /// What came while the receiver was stopped.
+    kept: VecDeque<Arrived<Tag>>,
+    /// Nothing is requested any more.
+    stopping: bool,
 }
 
 impl Source {
@@ -231,26 +237,13 @@ impl Source {
         Some(Arrived { received: Received::new(Err(error), message), tag, attempt })
     }
 
-    /// Makes servers before 2.10.16 forget requests that were withdrawn, which they do when they count them. Otherwise the first released
-    /// message would be sent to such a request, and come again only when its time is over; and, before 2.10.14, the last message would come
-    /// twice.
+    /// Makes the server forget requests that were withdrawn, which it does when it counts them. Otherwise it takes the first released
+    /// message for such a request, and puts it back behind the others. Before 2.10.16 it would come again only when its time is over; and,
+    /// before 2.10.14, the last message would come twice.
     async fn forget_requests(&mut self) {
-        let Some(info) = self.info.clone() else { return };
-        if let Err(error) = self.connected.request(info, Request::new(), FORGETTING).await {
+        if let Err(error) = self.connected.request(self.info.clone(), Request::new(), FORGETTING).await {
             tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");
         }
-    }
-
-    /// Releases the messages that are here and were not taken, without a confirmation for each: a round trip confirms all of them.
-    async fn release_rest(&mut self) -> Result<(), Error> {
-        let double_ack = self.acknowledge.double_ack.take();
-        while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
-            if let Ok(Some(arrived)) = self.take(message) {
-                drop(self.settle(vec![arrived.tag], Settlement::Release).await?);
-            }
-        }
-        self.acknowledge.double_ack = double_ack;
-        Ok(())
     }
 }
 
@@ -266,6 +259,9 @@ impl QueueSource for Source {
     type Tag = Tag;
 
     const TAGS_OUTLIVE_CONNECTIONS: bool = true;
+
+    /// What came before the requests were withdrawn.
+    const ARRIVES_LATE: bool = true;
 
     fn lost(&self) -> BoxFuture<'static, Error> {
         let notes = self.connected.notes.clone();
@@ -285,24 +281,34 @@ impl QueueSource for Source {
     }
 
     async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
+        if let Some(kept) = self.kept.pop_front() {
+            return Ok(kept);
+        }
         loop {
-            // After a report that a request has ended.
-            self.pull.request(&self.connected).await?;
+            if !self.stopping {
+                // After a report that a request has ended.
+                self.pull.request(&self.connected).await?;
+            }
             let message = tokio::select! {
                 biased;
-                read = read_next(&mut self.reading) => {
+                read = read_next(&mut self.reading), if !self.stopping => {
                     if let Some(arrived) = self.read(read) {
                         return Ok(arrived);
                     }
                     continue;
                 }
                 message = self.messages.next() => message,
-                waited = self.pull.wait() => {
+                waited = self.pull.wait(), if !self.stopping => {
                     waited?;
                     continue;
                 }
             };
-            let Some(message) = message else { return Err(self.connected.ended()) };
+            let Some(message) = message else {
+                match self.stopping {
+                    true => return pending().await, // nothing else comes
+                    false => return Err(self.connected.ended()),
+                }
+            };
             if let Some(arrived) = self.take(message)? {
                 return Ok(arrived);
             }
@@ -314,31 +320,51 @@ impl QueueSource for Source {
         (one.consumer, one.times, one.is_unparsed) == (other.consumer, other.times, other.is_unparsed)
     }
 
+    fn position(tag: &Tag) -> u64 {
+        tag.sequence
+    }
+
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         self.lost.settled(&tags, &how);
-        self.acknowledge.settle(&self.connected, tags, how).await
+        // What is left goes back in order, and a round trip at the end confirms all of it. Answers to each would be awaited side by side.
+        let goes_back = self.stopping && how == Settlement::Release;
+        let confirms = self.acknowledge.double_ack.take_if(|_| goes_back);
+        let settled = self.acknowledge.settle(&self.connected, tags, how).await;
+        self.acknowledge.double_ack = self.acknowledge.double_ack.or(confirms);
+        settled
     }
 
     async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {
         self.acknowledge.extend(&self.connected, tags).await
     }
 
-    /// Withdraws the request before messages are released. Otherwise they are sent to it again.
+    /// Withdraws the request before messages are released. Otherwise they are sent to it again, and are released again behind others: the
+    /// server delivers what is released in the order of the releases.
     ///
     /// The client drops what comes for the request from then on, so that what is on its way comes first. What the server sends after that,
-    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it. What came is released
-    /// now: handlers may take longer than its time, and a release that is late is one of what another receiver has.
+    /// until it has read that the request is withdrawn, comes again when its time is over: there is no way to see it.
     async fn stop(&mut self) -> Result<(), Error> {
-        self.connected.round_trip().await?;
+        self.stopping = true;
+        // As long as messages come, the server has more for the request.
+        while self.pull.is_open() {
+            self.connected.round_trip().await?;
+            let before = self.kept.len();
+            while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
+                let arrived = self.take(message)?;
+                self.kept.extend(arrived);
+            }
+            if self.kept.len() == before {
+                break;
+            }
+        }
         let _ = self.messages.drain().await;
         self.connected.round_trip().await?;
         self.forget_requests().await;
-        self.release_rest().await
+        Ok(())
     }
 
     /// Waits until the server has read every settlement.
     async fn close(mut self) -> Result<(), Error> {
-        self.release_rest().await?;
         self.connected.round_trip().await?;
         if let Some(delete) = self.delete.take() {
             // A stream that is a work queue has one consumer for a subject. Without an answer, the server deletes it later.

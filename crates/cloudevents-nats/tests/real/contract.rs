@@ -116,7 +116,11 @@ async fn faults(server: &str) -> &'static [&'static str] {
     let client = async_nats::connect(server).await.unwrap();
     match client.is_server_compatible(2, 10, 0) {
         true => &[],
-        false => &["draining_loses_nothing", "a_cancelled_run_loses_nothing"],
+        false => &[
+            "draining_loses_nothing",
+            "what_is_left_at_an_end_keeps_its_order",
+            "a_cancelled_run_loses_nothing",
+        ],
     }
 }
 
@@ -135,6 +139,7 @@ const CORE: &[&str] = &[
     "a_broker_that_stops_and_starts_loses_nothing",
     "draining_loses_nothing",
     "an_end_repeats_nothing",
+    "what_is_left_at_an_end_keeps_its_order",
     "a_cancelled_run_loses_nothing",
     "a_receiver_outlives_its_broker",
 ];

@@ -184,7 +184,8 @@ impl QueueSource for Source {
         self.connected.ended(self.settling.channel()).boxed()
     }
 
-    /// Cancels the consumer, so that released messages do not come back to it.
+    /// Cancels the consumer, so that nothing more comes. A quorum queue answers when it has the acknowledgements of before: with the end of
+    /// the channel, RabbitMQ drops those that it has not passed on.
     async fn stop(&mut self) -> Result<(), Error> {
         self.stopping = true;
         let cancelling =
@@ -202,6 +203,10 @@ impl QueueSource for Source {
         }
     }
 
+    fn position(tag: &Tag) -> u64 {
+        tag.number
+    }
+
     /// Only reading shows that the broker has cancelled the consumer. The socket bounds what comes before that.
     async fn tend(&mut self) -> Error {
         loop {
@@ -214,10 +219,14 @@ impl QueueSource for Source {
 
     /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them. A retry is published
     /// first, and acknowledged when the broker has confirmed that.
+    ///
+    /// What is released once the receiver stops is left to the end of the channel, with which RabbitMQ returns all of it in order. To a
+    /// quorum queue, it returns single messages later than those: they would come behind them.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let numbers = tags.iter().map(|tag| tag.number);
         match how {
             Settlement::Accept => self.settling.accept(numbers)?,
+            Settlement::Release if self.stopping => {}
             Settlement::Reject { .. } => self.settling.refuse(numbers, false)?,
             Settlement::Retry { after } => {
                 let (settling, retries) = (Arc::clone(&self.settling), Arc::clone(&self.retries));

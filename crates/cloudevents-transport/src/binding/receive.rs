@@ -1,6 +1,8 @@
 //! The trait that a receiving binding implements, and the private mirror that makes it dynamic.
 
-use crate::{Connectivity, Counters, InFlight, LetterBox, Received, ReceiverCapabilities, binding::Token};
+use crate::{
+    Connectivity, Counters, InFlight, LetterBox, Received, ReceiverCapabilities, Stopper, binding::Token,
+};
 use cloudevents_core::Error;
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -68,6 +70,12 @@ pub trait Receive: Send + 'static {
     ///
     /// If the future is dropped, no more messages are taken, and `drain` can be called again.
     fn drain(&mut self, deadline: Duration) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// What stops the receiver, for a binding that is to know of it before [`drain`](Self::drain): what is released in between should wait,
+    /// or the broker may send it once more. The receiver calls it once, when it is created. The default is a new one.
+    fn stopper(&self) -> Stopper {
+        Stopper::default()
+    }
 
     /// The state of the connection, for protocols that have one.
     fn connectivity(&self) -> Connectivity {

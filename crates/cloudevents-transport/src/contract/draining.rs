@@ -4,13 +4,14 @@ use super::{
     Failure, Venue, Verdict,
     tools::{
         accept, each_once, ensure, event, event_with, events, is_quiet, next, number, receiver, settled,
-        within,
+        within, without_keys,
     },
 };
-use crate::{By, OrderBy};
+use crate::{By, Delivery, OrderBy};
 use cloudevents_core::{ErrorKind, Event};
 use futures_util::future::join;
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -127,5 +128,66 @@ pub async fn an_end_repeats_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     }
     each_once(&seen, COUNT)?;
     ensure!(is_quiet(&mut second, claims).await?, "something came again that was handled");
+    Ok(Verdict::Holds)
+}
+
+/// What is not settled when a receiver ends in an orderly way goes to the next one in the order of its source. Nothing is missing, and each
+/// end counts as one more attempt at most.
+pub async fn what_is_left_at_an_end_keeps_its_order(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const COUNT: usize = 400;
+    const HANDLED: usize = 300;
+    const HELD: usize = 100; // all the others
+    let claims = venue.claims();
+    if !claims.persistent || !claims.order {
+        return Ok(Verdict::NotClaimed);
+    }
+    let first = receiver(venue).await?;
+    within(claims.patience, venue.sender().await?.send_all(without_keys(COUNT)?)).await??;
+    let (seen, stop) = (Mutex::new(BTreeMap::<_, Vec<usize>>::new()), first.stopper());
+    let note = |delivery: &Delivery| {
+        let (source, number) = (delivery.partition().cloned(), number(delivery)?);
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(source).or_default().push(number);
+        Ok::<_, Failure>(seen.values().map(Vec::len).sum::<usize>())
+    };
+    // Its end begins while the last one is handled.
+    let handle = async |delivery: Delivery| {
+        if note(&delivery)? >= HANDLED {
+            stop.stop();
+            sleep(claims.quiet).await;
+        }
+        settled(delivery.accept(), claims).await
+    };
+    let running = first.run(handle).concurrency(COUNT).in_order(OrderBy::Key);
+    within(claims.patience, running).await??;
+    // The next one looks at the rest, and gives it back in another order. Some queues have what comes back behind what did before, so it
+    // takes all.
+    let mut second = receiver(venue).await?;
+    let mut held = Vec::new();
+    for _ in 0..HELD {
+        held.push(next(&mut second, claims).await?);
+    }
+    second.stopper().stop();
+    while let Some(delivery) = held.pop() {
+        settled(delivery.release(), claims).await?;
+    }
+    settled(second.drain(claims.patience), claims).await?;
+    drop(second);
+    let mut third = receiver(venue).await?;
+    let mut attempts = 0;
+    while seen.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum::<usize>() < COUNT {
+        let delivery = next(&mut third, claims).await?;
+        attempts = attempts.max(delivery.attempt());
+        note(&delivery)?;
+        settled(delivery.accept(), claims).await?;
+    }
+    ensure!(is_quiet(&mut third, claims).await?, "something came again that was accepted");
+    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    each_once(&seen.values().flatten().copied().collect::<Vec<_>>(), COUNT)?;
+    for (source, seen) in &seen {
+        let back = seen.windows(2).filter(|pair| pair.first() >= pair.last()).count();
+        ensure!(back == 0, "behind two ends, the events of {source:?} go back {back} times: {seen:?}");
+    }
+    ensure!(attempts <= 3, "behind two ends, an event had {attempts} attempts");
     Ok(Verdict::Holds)
 }

@@ -304,6 +304,7 @@ all! {
     draining_ends_at_the_deadline
     draining_loses_nothing
     an_end_repeats_nothing
+    what_is_left_at_an_end_keeps_its_order
     run_is_concurrent_and_keeps_order
     what_has_no_key_keeps_the_order_of_its_source
     stopping_lets_handlers_end

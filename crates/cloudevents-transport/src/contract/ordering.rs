@@ -2,10 +2,9 @@
 
 use super::{
     Failure, Venue, Verdict,
-    tools::{each_once, ensure, number, receiver, settled, within},
+    tools::{each_once, ensure, number, receiver, settled, within, without_keys},
 };
 use crate::{By, Delivery, OrderBy};
-use cloudevents_core::Event;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -22,11 +21,7 @@ pub async fn what_has_no_key_keeps_the_order_of_its_source(venue: &impl Venue) -
     if !claims.order || receiver.capabilities().redelivers == By::Peer {
         return Ok(Verdict::NotClaimed);
     }
-    let event =
-        |number: usize| Event::builder().id(number.to_string()).source("/contract").ty("contract").build();
-    let events: Result<Vec<_>, _> = (0..COUNT).map(event).collect();
-    let events = events.map_err(|mistakes| Failure(mistakes.to_string()))?;
-    within(claims.patience, venue.sender().await?.send_all(events)).await??;
+    within(claims.patience, venue.sender().await?.send_all(without_keys(COUNT)?)).await??;
     let (seen, stop) = (Mutex::new(BTreeMap::<_, Vec<usize>>::new()), receiver.stopper());
     let handle = async |delivery: Delivery| {
         let (source, number) = (delivery.partition().cloned(), number(&delivery)?);

@@ -35,6 +35,13 @@ pub(super) fn events(count: usize) -> Result<Vec<Event>, Failure> {
     (0..count).map(event).collect()
 }
 
+pub(super) fn without_keys(count: usize) -> Result<Vec<Event>, Failure> {
+    let event =
+        |number: usize| Event::builder().id(number.to_string()).source("/contract").ty("contract").build();
+    let events: Result<Vec<_>, _> = (0..count).map(event).collect();
+    events.map_err(|mistakes| Failure(mistakes.to_string()))
+}
+
 pub(super) async fn receiver(venue: &impl Venue) -> Result<Receiver, Failure> {
     Ok(venue.receiver(ReceiverOptions::default()).await?)
 }

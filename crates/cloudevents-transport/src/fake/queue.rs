@@ -59,6 +59,8 @@ pub(super) struct Broker {
 #[derive(Default)]
 pub(super) struct State {
     sequence: u64,
+    /// Was delivered and came back. It is first, in the order in which it came back, as with JetStream and quorum queues.
+    returned: VecDeque<Queued>,
     ready: VecDeque<Queued>,
     delayed: BTreeMap<(Instant, u64), Queued>,
     rejected: Vec<(Stored, String)>,
@@ -153,7 +155,7 @@ impl FakeQueue {
     /// The number of messages in the queue: ready, or waiting for a retry.
     pub fn len(&self) -> usize {
         let state = lock(&self.0.state);
-        state.ready.len().saturating_add(state.delayed.len())
+        state.returned.len().saturating_add(state.ready.len()).saturating_add(state.delayed.len())
     }
 
     /// Whether the queue has no messages.
@@ -228,6 +230,7 @@ impl Default for FakeQueue {
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")
+            .field("returned", &self.returned.len())
             .field("ready", &self.ready.len())
             .field("delayed", &self.delayed.len())
             .field("rejected", &self.rejected.len())
@@ -257,7 +260,8 @@ impl Connection {
     /// Takes the next message that is ready, if any.
     fn take(&mut self) -> Option<Arrived<u64>> {
         let mut state = lock(&self.queue.0.state);
-        let queued = match state.ready.pop_front() {
+        let State { returned, ready, .. } = &mut *state;
+        let queued = match returned.pop_front().or_else(|| ready.pop_front()) {
             Some(queued) => queued,
             None => {
                 let first = state.delayed.first_entry().filter(|first| first.key().0 <= Instant::now())?;
@@ -293,6 +297,10 @@ impl QueueSource for Connection {
         self.queue.0.capabilities
     }
 
+    fn position(tag: &u64) -> u64 {
+        *tag
+    }
+
     async fn next(&mut self) -> Result<Arrived<u64>, Error> {
         let broker = Arc::clone(&self.queue.0);
         loop {
@@ -322,7 +330,7 @@ impl QueueSource for Connection {
             match &how {
                 Settlement::Accept => {}
                 Settlement::Reject { reason, .. } => state.rejected.push((queued.stored, reason.to_string())),
-                Settlement::Release => state.ready.push_front(queued),
+                Settlement::Release => state.returned.push_back(queued),
                 Settlement::Retry { after } => {
                     queued.attempt = queued.attempt.saturating_add(1);
                     let now = Instant::now();
@@ -350,9 +358,9 @@ impl QueueSource for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let mut state = lock(&self.queue.0.state);
-        for (_, mut queued) in std::mem::take(&mut self.unsettled).into_iter().rev() {
+        for (_, mut queued) in std::mem::take(&mut self.unsettled) {
             queued.redelivered = true;
-            state.ready.push_front(queued);
+            state.returned.push_back(queued);
         }
         drop(state);
         self.queue.0.changed.notify_waiters();

@@ -84,8 +84,10 @@ impl Receiver {
             time_limit,
             drain,
         } = options.into();
+        let Stopper(stop) = binding.stopper();
         Self {
             capabilities: binding.capabilities(),
+            stop,
             intake: Box::new(binding),
             context: Arc::new(Context {
                 decoding,
@@ -103,7 +105,6 @@ impl Receiver {
                 time_limit,
                 drain,
             },
-            stop: Arc::default(),
             filters: Vec::new(),
             activity: Activity::default(),
             behind: None,
@@ -460,7 +461,7 @@ impl fmt::Debug for Receiver {
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
 /// # #[cfg(not(feature = "fake"))] fn main() {}
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Stopper(Arc<Stop>);
 
 impl Stopper {
@@ -474,7 +475,8 @@ impl Stopper {
         self.0.stopped().await;
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    /// Whether the receiver is stopped.
+    pub fn is_stopped(&self) -> bool {
         self.0.is_stopped()
     }
 }

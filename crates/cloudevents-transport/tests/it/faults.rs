@@ -105,7 +105,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (OneAtATime, &["a_thousand_in_flight", "run_is_concurrent_and_keeps_order"]),
     (NextIsNotCancelSafe, &["a_cancelled_next_loses_nothing"]),
     (DrainDoesNotWait, &["draining_waits_for_settlements", "draining_ends_at_the_deadline"]),
-    (DrainPurges, &["stopping_lets_handlers_end", "draining_loses_nothing"]),
+    (
+        DrainPurges,
+        &["stopping_lets_handlers_end", "draining_loses_nothing", "what_is_left_at_an_end_keeps_its_order"],
+    ),
     (ExtendFails, &["extending_is_what_the_capabilities_say"]),
     (EndsWithTheConnection, &["a_receiver_outlives_its_broker"]),
 ];

@@ -56,6 +56,7 @@ async fn the_contract_holds() {
         "what_is_foreign_goes_by_the_policy",
         "draining_loses_nothing",
         "an_end_repeats_nothing",
+        "what_is_left_at_an_end_keeps_its_order",
         "a_cancelled_run_loses_nothing",
         "a_receiver_outlives_its_broker",
     ];

@@ -266,6 +266,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     while let Some(Ok(settled)) = settling.join_next().await {
         tell_settled(&settled, console);
     }
+    // Before they are released, so that they do not come back to this program, and go back in order.
+    if !held.is_empty() {
+        receiver.stopper().stop();
+    }
     for delivery in held.drain(..) {
         if let Err(error) = delivery.release().await {
             console.error(Status::Network, &Report::of(&error));

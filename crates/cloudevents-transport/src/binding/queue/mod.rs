@@ -14,6 +14,9 @@
 //!   sink declines it, the message is delivered again. Without a sink, the options decide: the broker rejects
 //!   the message (an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol
 //!   cannot), or it is dropped.
+//! - When the receiver **ends**, the source is stopped, and what is left goes back in the order of the queue: what was
+//!   prefetched, what was released since the [stop](crate::Stopper), and what waited for a retry. A delivery that is released
+//!   after [`drain`](crate::Receiver::drain) has begun goes back then, behind those.
 //! - **Extend** renews the deadline. The task also does so until a delivery is settled: while it is held, waits for another attempt
 //!   or for the dead-letter sink.
 //! - When a **connection is lost**, the task reconnects. The broker delivers the messages of the lost
@@ -38,7 +41,7 @@ pub use options::{QueueOptions, Room};
 pub use source::{Arrived, QueueSource};
 
 use crate::{
-    By, Connectivity, Extends, InFlight, LetterBox, ReceiverCapabilities,
+    By, Connectivity, Extends, InFlight, LetterBox, ReceiverCapabilities, Stopper,
     binding::{
         Incoming, Receive,
         connect::{Connect, Reconnect},
@@ -73,6 +76,7 @@ pub struct QueueReceiver {
     capabilities: ReceiverCapabilities,
     connectivity: Connectivity,
     incoming: Option<Handover>,
+    stopper: Stopper,
     /// Returns the receiving end to the task, because only the task knows that no more messages are on their
     /// way.
     stop: Option<oneshot::Sender<Handover>>,
@@ -133,11 +137,12 @@ impl QueueReceiver {
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
         let here = InFlight::new(room.bounds);
-        let task = Task::new(room, options, rejected, capabilities, out, here.clone());
+        let stopper = Stopper::default();
+        let task = Task::new(room, options, rejected, capabilities, out, here.clone(), stopper.clone());
         let letters = task.letters.missing();
         let task = Some(runtime.spawn(task.run(reconnect, source, stopped)));
         let (incoming, stop) = (Some(incoming), Some(stop));
-        Ok(Self { capabilities, connectivity, incoming, stop, task, here, letters })
+        Ok(Self { capabilities, connectivity, incoming, stopper, stop, task, here, letters })
     }
 
     /// Returns the next message; `None` if the task has ended, or was stopped.
@@ -155,7 +160,8 @@ impl QueueReceiver {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Incoming>, Error>> {
         let taken = ready!(self.poll_take(context));
-        if taken.is_some() || self.incoming.is_none() {
+        // A task that was stopped may have ended; draining says how.
+        if taken.is_some() || self.incoming.is_none() || self.stopper.is_stopped() {
             return Poll::Ready(Ok(taken));
         }
         // Only an error or a panic ends the task before it is stopped.
@@ -175,6 +181,7 @@ impl QueueReceiver {
     }
 
     fn stop(&mut self) {
+        self.stopper.stop();
         if let (Some(stop), Some(incoming)) = (self.stop.take(), self.incoming.take()) {
             let _ = stop.send(incoming);
         }
@@ -198,6 +205,10 @@ impl Receive for QueueReceiver {
                 Err(Error::new(ErrorKind::Timeout).with_detail("not every delivery was settled in time"))
             }
         }
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.stopper.clone()
     }
 
     fn connectivity(&self) -> Connectivity {

@@ -3,7 +3,7 @@
 use super::{
     QueueSource,
     renewals::Place,
-    task::{Later, Sunk, Tag, Task, comes_again},
+    task::{Later, Returning, Sunk, Tag, Task, comes_again},
     ticket::{Ask, Counted, Held},
 };
 use crate::{
@@ -97,7 +97,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 let pause = if self.releases > RELEASES { PAUSE } else { Duration::ZERO };
                 if memory {
                     self.at(pause, Later::Again(Held { was_taken: true, ..held }));
-                } else if !pause.is_zero() && !self.stopping {
+                } else if self.waits_for_rest() || (!pause.is_zero() && !self.stopping) {
                     self.keep(held, pause, Settlement::Release);
                 } else {
                     return self.now(held, Settlement::Release, resolver);
@@ -126,12 +126,17 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Keeps the tag until the settlement is due. Drops the message itself, so its bytes no longer count.
+    /// Keeps the tag until the settlement is due, or until all that is left goes back. Drops the message itself, so its bytes no longer
+    /// count.
     fn keep(&mut self, held: Held<Tag<C>>, after: Duration, how: Settlement) {
         let Held { mut place, tag, received, renewal, .. } = held;
         drop(received);
         place.discharge();
-        self.at(after, Later::Settle(place, tag, how, renewal));
+        let returning = Returning { place, tag, how, renewal };
+        match self.waits_for_rest() {
+            true => self.returning.push(returning),
+            false => self.at(after, Later::Settle(returning)),
+        }
     }
 
     fn reject(
@@ -196,10 +201,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         let mut group = Vec::new();
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
-                Later::Settle(place, tag, how, renewal) => {
-                    self.renew_no_more(renewal);
-                    group.push((place, tag, how));
-                }
+                Later::Settle(returning) => group.push(returning),
                 Later::Again(held) => self.ready.push_back(held),
             }
         }
@@ -209,27 +211,64 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 source.extend(tags).await?;
             }
         }
-        settle_later(group, source).await
+        self.settle_later(group, source).await
     }
 
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
     /// Deadlines of deliveries in handlers are renewed until they are settled.
-    pub(super) async fn hurry(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+    pub(super) fn hurry(&mut self) {
         self.wait_no_more();
-        let mut group = Vec::new();
         for later in take(&mut self.later).into_values() {
-            if let Later::Settle(place, tag, how, renewal) = later {
-                self.renew_no_more(renewal);
-                group.push((place, tag, how));
+            if let Later::Settle(returning) = later {
+                self.returning.push(returning);
             }
         }
-        settle_later(group, source).await
+    }
+
+    /// For stopping, when the program has handed over the rest: gives everything back that was released, in the order of the queue.
+    pub(super) async fn give_back(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+        let mut asked = Vec::new();
+        while let Ok(ask) = self.asks.try_recv() {
+            asked.push(ask);
+        }
+        self.asked(&mut asked, source).await?;
+        let mut all = take(&mut self.returning);
+        all.sort_by_key(|returning| C::Connection::position(&returning.tag));
+        self.settle_later(all, source).await?;
+        self.is_given_back = true;
+        Ok(())
+    }
+
+    /// Passes on settlements whose outcomes were resolved when they were submitted.
+    async fn settle_later(
+        &mut self,
+        later: Vec<Returning<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        later.iter().for_each(|returning| self.renew_no_more(returning.renewal));
+        let mut later = later.into_iter().peekable();
+        while let Some(Returning { place, tag, how, .. }) = later.next() {
+            let (mut places, mut tags) = (vec![place], vec![tag]);
+            while let Some(Returning { place, tag, .. }) = later.next_if(|next| {
+                next.how == how && tags.first().is_none_or(|first| C::Connection::are_alike(first, &next.tag))
+            }) {
+                places.push(place);
+                tags.push(tag);
+            }
+            follow(source.settle(tags, how).await?, move |result| {
+                drop(places);
+                if let Err(error) = result {
+                    tracing::warn!(%error, "a delayed settlement failed; the messages come again");
+                }
+            });
+        }
+        Ok(())
     }
 
     /// For stopping: ends waiting for the sink and for what is delivered again from memory.
     pub(super) fn wait_no_more(&mut self) {
         self.letters.leave();
-        self.later.retain(|_, later| matches!(later, Later::Settle(..)));
+        self.later.retain(|_, later| matches!(later, Later::Settle(_)));
         self.ready.clear();
     }
 }
@@ -282,30 +321,6 @@ async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Resu
             Err(error)
         }
     }
-}
-
-/// Passes on settlements whose outcomes were resolved when they were submitted.
-async fn settle_later<S: QueueSource>(
-    later: Vec<(Counted<S::Tag>, S::Tag, Settlement)>,
-    source: &mut S,
-) -> Result<(), Error> {
-    let mut later = later.into_iter().peekable();
-    while let Some((place, tag, how)) = later.next() {
-        let (mut places, mut tags) = (vec![place], vec![tag]);
-        while let Some((place, tag, _)) = later.next_if(|(_, tag, next)| {
-            *next == how && tags.first().is_none_or(|first| S::are_alike(first, tag))
-        }) {
-            places.push(place);
-            tags.push(tag);
-        }
-        follow(source.settle(tags, how).await?, move |result| {
-            drop(places);
-            if let Err(error) = result {
-                tracing::warn!(%error, "a delayed settlement failed; the messages come again");
-            }
-        });
-    }
-    Ok(())
 }
 
 /// Calls `then` with the result, immediately if it is known.

@@ -33,8 +33,9 @@ pub trait QueueSource: Send + 'static {
     }
 
     /// Ends the subscription: called once when the receiver stops, before prefetched messages are released.
-    /// Otherwise a broker that sends as long as a consumer has room would send them again to this one.
-    /// Messages that arrive all the same are released, with [`ARRIVES_LATE`](Self::ARRIVES_LATE).
+    /// Otherwise a broker that sends as long as a consumer has room would send them again to this one, and behind others.
+    /// What is here then is what [`next`](Self::next) returns at once. With [`ARRIVES_LATE`](Self::ARRIVES_LATE), it is
+    /// released, and so is what arrives all the same.
     fn stop(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }
@@ -55,6 +56,13 @@ pub trait QueueSource: Send + 'static {
     /// connection. The default is for clients that do not know it sooner than [`next`](Self::next) and [`tend`](Self::tend).
     fn lost(&self) -> BoxFuture<'static, Error> {
         std::future::pending().boxed()
+    }
+
+    /// Where the message is in its queue, as far as the protocol says: what is left at the end is released in this order.
+    /// The default is for those whose messages are not given back.
+    fn position(tag: &Self::Tag) -> u64 {
+        let _ = tag;
+        0
     }
 
     /// Whether these two may be settled together, with one outcome. Default: yes.

@@ -7,7 +7,7 @@ use super::{
     ticket::{Ask, Counted, Desk, Held},
 };
 use crate::{
-    Bounds, Extends, InFlight, ReceiverCapabilities, Settlement, Settles,
+    Bounds, By, Extends, InFlight, ReceiverCapabilities, Settlement, Settles, Stopper,
     binding::{
         Owner, Resolver,
         connect::{Connect, Reconnect},
@@ -49,8 +49,13 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     out: mpsc::Sender<Held<Tag<C>>>,
     /// For the messages of the current connection.
     desk: Arc<Desk<Tag<C>>>,
-    asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
+    pub(super) asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
+    stopper: Stopper,
     pub(super) stopping: bool,
+    /// What is left has gone back.
+    pub(super) is_given_back: bool,
+    /// What goes back when the program has handed over the rest.
+    pub(super) returning: Vec<Returning<Tag<C>>>,
     /// Of the messages of the current connection.
     owner: Owner,
     /// Dropped before what is on its way to the sink, so that it stays in the number.
@@ -76,10 +81,17 @@ pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
 /// A message with the result of the sink.
 pub(super) type Sunk<T> = (Held<T>, (Result<(), Error>, Resolver));
 
+/// What goes back to the broker, which delivers it again. Only the tag is kept.
+pub(super) struct Returning<T> {
+    pub(super) place: Counted<T>,
+    pub(super) tag: T,
+    pub(super) how: Settlement,
+    pub(super) renewal: Option<Place>,
+}
+
 /// An action that is due at a given time.
 pub(super) enum Later<T> {
-    /// Settle it, so that the broker delivers it again. Only the tag is kept.
-    Settle(Counted<T>, T, Settlement, Option<Place>),
+    Settle(Returning<T>),
     /// Deliver it again from memory.
     Again(Held<T>),
 }
@@ -105,6 +117,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         can: ReceiverCapabilities,
         out: mpsc::Sender<Held<Tag<C>>>,
         here: InFlight,
+        stopper: Stopper,
     ) -> Self {
         let letters = Letters::of(&rejected);
         let (sender, asks) = mpsc::unbounded_channel();
@@ -124,7 +137,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             out,
             desk: Arc::new(desk),
             asks,
+            stopper,
             stopping: false,
+            is_given_back: false,
+            returning: Vec::new(),
             owner: Owner::new(),
             letters,
             here,
@@ -155,7 +171,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if !take(&mut self.is_lost) {
                 reconnect.lost(&error);
             }
-            let needs_broker = self.stopping && !self.forgets();
+            // Until then, only releases were for it, and what was to be released comes again by itself.
+            let needs_broker = self.is_given_back && !self.forgets();
             source = match self.connect_again(&mut reconnect, &mut stopped).await? {
                 Some(source) => source,
                 // Held deliveries can no longer be settled; their messages are delivered again.
@@ -188,6 +205,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             // The broker delivers the messages of the lost connection again.
             self.owner = Owner::new();
             self.later.clear();
+            self.returning.clear();
             self.renewals.clear();
             self.ready.clear();
         }
@@ -327,7 +345,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 }
                 Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
                 Step::Late(arrived) => {
-                    drop(source.settle(vec![arrived?.tag], Settlement::Release).await?);
+                    self.late(arrived?);
+                    self.give_back(source).await?;
                 }
             }
         }
@@ -342,10 +361,30 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
-    /// Has no more messages delivered, and ends all waiting.
+    /// Has no more messages delivered, ends all waiting, and gives back what is left.
     async fn stop(&mut self, source: &mut C::Connection) -> Result<(), Error> {
         source.stop().await?;
-        self.hurry(source).await
+        while C::Connection::ARRIVES_LATE
+            && let Some(arrived) = unconstrained(source.next()).now_or_never()
+        {
+            self.late(arrived?);
+        }
+        self.hurry();
+        self.give_back(source).await
+    }
+
+    /// The program takes no more messages. It goes back with the rest.
+    fn late(&mut self, Arrived { tag, .. }: Arrived<Tag<C>>) {
+        self.here.count(0);
+        let place = Counted { desk: Arc::clone(&self.desk), bytes: 0 };
+        let renewal = self.renewed(&tag);
+        self.returning.push(Returning { place, tag, how: Settlement::Release, renewal });
+    }
+
+    /// Whether what is released waits for the rest, to go back with it in order.
+    pub(super) fn waits_for_rest(&self) -> bool {
+        let comes_back = self.can.redelivers != By::Memory && !self.forgets();
+        comes_back && !self.is_given_back && self.stopper.is_stopped()
     }
 
     /// How many places have to be free before more messages are allowed, if fewer are. What waits in the client of a source is not renewed,
@@ -401,12 +440,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
     /// Hands a message over. There is a place for it.
     fn hand_over(&mut self, mut held: Held<Tag<C>>) {
-        if let Extends::Every(period) = self.can.extends {
-            held.renewal = Some(self.renewals.add(held.tag.clone(), Instant::now(), period));
-        }
+        held.renewal = self.renewed(&held.tag);
         if let Err(untaken) = self.out.try_send(held) {
             drop(untaken.into_inner().incoming()); // the receiver is gone: the token requests the release
         }
+    }
+
+    /// Has the deadline of what arrives renewed.
+    fn renewed(&mut self, tag: &Tag<C>) -> Option<Place> {
+        let Extends::Every(period) = self.can.extends else { return None };
+        Some(self.renewals.add(tag.clone(), Instant::now(), period))
     }
 
     /// When something is due next.
