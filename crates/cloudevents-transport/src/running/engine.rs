@@ -12,7 +12,7 @@ use super::{
     window::{Window, is_time_limit},
 };
 use crate::{
-    By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
+    By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy, Stopper,
     binding::{Ownership, receive::BoxFuture},
     deadline::later,
     observing::{
@@ -154,6 +154,7 @@ struct Handled {
 /// Decides which message is handled next, whether another one is received, and what happens after an attempt.
 struct Engine {
     settings: Settings,
+    stopper: Stopper,
     counters: Arc<Counters>,
     activity: Activity,
     in_flight: InFlight,
@@ -196,6 +197,7 @@ impl Engine {
         let waits_here = receiver.capabilities().redelivers != By::Peer;
         let limits = Limits { attempts: settings.attempts, after: settings.give_up_after };
         Self {
+            stopper: receiver.stopper(),
             counters: receiver.counters(),
             activity: receiver.activity(),
             in_flight: receiver.in_flight().clone(),
@@ -460,7 +462,10 @@ impl Engine {
         self.held.iter().chain(self.lanes.due_from(late)).for_each(|delivery| ending.leaves(delivery));
         self.ending = Some(ending);
         match releases {
-            true => self.keep_needed(),
+            true => {
+                self.stopper.stop(); // so that what is released does not come back to this receiver, and goes back in order
+                self.keep_needed();
+            }
             false => self.lanes.drop_waiting(),
         }
         if stopped {

@@ -510,7 +510,9 @@ async fn what_outlives_its_connection_is_settled_by_a_receiver_that_was_stopped_
     let back = async {
         sleep(3 * SECOND).await;
         let feed = queue.comes_back();
-        sleep(3 * SECOND).await;
+        while !accepted.is_finished() {
+            sleep(SECOND).await;
+        }
         two.accept().await.unwrap();
         feed
     };

@@ -6,6 +6,7 @@ use cloudevents_json::Json;
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
     By, Delivery, Failure, OrderBy, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
+    UnreadablePolicy,
     binding::{Incoming, Receive, Token, log::LogOptions},
     fake::{FakeLog, FakeQueue},
 };
@@ -313,6 +314,35 @@ async fn a_source_that_ends_changes_no_order() {
     };
     receiver.run(handle).in_order(OrderBy::Key).await.unwrap();
     assert_eq!(seen.into_inner().unwrap(), ["0"]);
+}
+
+/// What no handler has when a message ends the run goes back as at a stop: together, and in order.
+#[tokio::test(start_paused = true)]
+async fn an_end_by_a_message_changes_no_order() {
+    const COUNT: usize = 3_000; // more than are taken at once
+    let queue = FakeQueue::new();
+    queue.sender().send_all([keyed(0, "slow"), event(1)]).await.unwrap();
+    queue.push_garbage(ErrorKind::InvalidDocument, b"{");
+    queue.sender().send_all(events(COUNT).skip(2)).await.unwrap();
+    let mut policy = options();
+    policy.malformed = UnreadablePolicy::Deliver;
+    let seen = Mutex::new(Vec::<usize>::new());
+    let handle = async |event: Event| {
+        // The other one ends when all others have come, and the slow one long after the run has begun to end.
+        sleep(Duration::from_secs(if event.id() == "0" { 10 } else { 1 })).await;
+        seen.lock().unwrap().push(event.id().parse().unwrap());
+    };
+    let ended = queue.receiver(policy).run(handle).concurrency(2).in_order(OrderBy::Key).await;
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::InvalidDocument);
+    let mut next = queue.receiver(options());
+    while seen.lock().unwrap().len() < COUNT {
+        let delivery = next.next().await.unwrap().unwrap();
+        if let Ok(event) = delivery.event() {
+            seen.lock().unwrap().push(event.id().parse().unwrap());
+        }
+        delivery.accept().await.unwrap();
+    }
+    assert_eq!(seen.into_inner().unwrap(), [1, 0].into_iter().chain(2..COUNT).collect::<Vec<_>>());
 }
 
 /// What claims to be a batch and cannot be decoded has no order, and stops nothing.
