@@ -4,6 +4,7 @@ use crate::{
     aside::{Aside, WAITING},
     failure::Status,
     global::{ColorChoice, ErrorFormat, Global, Output},
+    logs,
     report::Report,
 };
 use anstyle::Style;
@@ -178,7 +179,7 @@ impl Console {
         if self.errors == ErrorFormat::Text {
             self.say(text);
         } else if !self.quiet {
-            let mut line = serde_json::json!({"severity": "note", "message": text});
+            let mut line = note(text);
             if let (Some(line), serde_json::Value::Object(members)) = (line.as_object_mut(), members) {
                 line.extend(members);
             }
@@ -192,6 +193,10 @@ impl Drop for Console {
     fn drop(&mut self) {
         self.aside.get().into_iter().for_each(Aside::flush);
     }
+}
+
+fn note(text: &str) -> serde_json::Value {
+    serde_json::json!({"severity": "note", "message": text, "timestamp": logs::now()})
 }
 
 /// Writes a text to standard error: at once, or by a thread.
@@ -220,7 +225,7 @@ impl Notes {
         let line = match self.errors {
             ErrorFormat::Text => format!("{text}\n"),
             ErrorFormat::Json => {
-                format!("{}\n", serde_json::json!({"severity": "note", "message": text}))
+                format!("{}\n", note(text))
             }
         };
         self.put(line);

@@ -10,7 +10,11 @@ use std::{env, io, str::FromStr};
 use tracing_subscriber::{
     Layer, Registry,
     filter::{LevelFilter, Targets},
-    fmt::layer,
+    fmt::{
+        format::Writer,
+        layer,
+        time::{FormatTime, SystemTime},
+    },
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
@@ -117,6 +121,14 @@ fn of(
         .with_target(LIBRARY, library)
         .with_targets(said.iter().chain(more).map(|target| (*target, LevelFilter::OFF)))
         .with_targets(named)
+}
+
+/// Returns the time, as lines of the log have it: UTC, RFC 3339, with microseconds.
+pub fn now() -> String {
+    let mut time = String::new();
+    // Writing to a text does not fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    time
 }
 
 /// Writes one line, which comes as a whole.

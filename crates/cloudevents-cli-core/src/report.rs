@@ -3,6 +3,7 @@
 use crate::{
     clause,
     console::{Paint, style},
+    logs,
     plain::{plain, plain_columns},
     source::Place,
 };
@@ -259,6 +260,7 @@ impl Report {
             Severity::Note => "note",
         };
         line.insert("severity".into(), severity.into());
+        line.insert("timestamp".into(), logs::now().into());
         format!("{}\n", Value::Object(line))
     }
 

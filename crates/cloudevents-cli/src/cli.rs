@@ -5,6 +5,7 @@ use crate::{
     console::Console,
     failure::Status,
     global::{ErrorFormat, Global},
+    logs,
     settings::defaults,
 };
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -56,7 +57,7 @@ fn refused(error: &clap::Error) -> Status {
     if wants_json() {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message});
+        let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message, "timestamp": logs::now()});
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     } else {
         let _ = error.print();

@@ -176,7 +176,8 @@ impl Error {
 
     /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy. The
     /// default is `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
-    /// [`Unreachable`](ErrorKind::Unreachable).
+    /// [`Unreachable`](ErrorKind::Unreachable). A binding says otherwise where it knows better: a peer that refuses because it has no room, or
+    /// because a stream or a queue is missing that can be made, may not refuse later.
     ///
     /// ```
     /// use cloudevents_core::{Error, ErrorKind};

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+use tracing::field::{DebugValue, debug};
 
 /// The rejected messages that a dead-letter place does not have yet, and whether it takes any. Clones observe the same place.
 #[derive(Clone, Default)]
@@ -80,7 +81,7 @@ impl LetterBox {
     pub(crate) fn failed(&self, letter: &DeadLetter, attempt: Attempt<'_>, error: &Error) {
         attempt.failed(error);
         if let Some(since) = self.is_to_be_logged() {
-            tracing::warn!(target: LETTERS, received = ?letter.received, reason = %letter.reason, %error, lasts = ?since.elapsed(),
+            tracing::warn!(target: LETTERS, received = ?letter.received, reason = %letter.reason, %error, lasts = lasting(since),
                 "a dead letter cannot be stored and is tried again; the message is not settled");
         }
         self.tell(letter, Err(error));
@@ -109,6 +110,12 @@ impl LetterBox {
     fn refusing(&self) -> MutexGuard<'_, Option<(Instant, Instant)>> {
         self.0.refusing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// For the log: nothing of an outage that has just begun.
+fn lasting(since: Instant) -> Option<DebugValue<Duration>> {
+    let lasts = since.elapsed();
+    (lasts >= Duration::from_secs(1)).then(|| debug(lasts))
 }
 
 impl fmt::Debug for LetterBox {

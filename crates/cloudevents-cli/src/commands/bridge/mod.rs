@@ -377,7 +377,7 @@ async fn run_once(
         told.tell(&error, console);
     }
     refusals.left_out().iter().for_each(|warning| console.report(warning));
-    summary::tell(&status, console);
+    summary::tell(&status, shows_all, console);
     let at_end = status.received();
     let (released, dropped) = stopped.map_or((0, at_end.dropped), |at| (at.released, at.dropped));
     dropped::tell(dropped, console);
