@@ -174,10 +174,10 @@ impl Error {
         self.0.help.as_deref()
     }
 
-    /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy. The
-    /// default is `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
-    /// [`Unreachable`](ErrorKind::Unreachable). A binding says otherwise where it knows better: a peer that refuses because it has no room, or
-    /// because a stream or a queue is missing that can be made, may not refuse later.
+    /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy. The default is
+    /// `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
+    /// [`Unreachable`](ErrorKind::Unreachable). A binding says otherwise where it knows better: a peer that refuses because it has no room,
+    /// or because a stream or a queue is missing that can be made, may not refuse later.
     ///
     /// ```
     /// use cloudevents_core::{Error, ErrorKind};
