@@ -23,7 +23,7 @@ mod sending;
 mod streak;
 mod sync;
 
-pub use binding::{connect::Logins, settle::Settlement};
+pub use binding::{connect::Logins, settlement::Settlement};
 pub use bridge::Bridge;
 pub use codec::AsyncCodec;
 pub use endpoint::{Endpoint, Host, Secret, transports::Transports};
@@ -51,7 +51,8 @@ pub use receiving::{
     partition::Partition,
     raw::Raw,
     received::{Origin, Received},
-    receiver::{Receiver, Stopper},
+    receiver::Receiver,
+    stopper::Stopper,
 };
 #[cfg(feature = "signal")]
 pub use running::shutdown::shutdown_signal;

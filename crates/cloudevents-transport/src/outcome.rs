@@ -1,7 +1,8 @@
 //! The results of operations under way.
 
 use crate::{
-    observing::{interceptor::tell, metrics::Counters},
+    observing::metrics::Counters,
+    panics::tell,
     sync::{Arc, Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};

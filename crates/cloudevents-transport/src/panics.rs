@@ -10,3 +10,8 @@ pub(crate) struct Panicked;
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
 }
+
+/// Calls a function of an interceptor.
+pub(crate) fn tell<T>(call: impl FnOnce() -> T) -> Option<T> {
+    caught(call).inspect_err(|Panicked| tracing::error!("an interceptor panicked")).ok()
+}

@@ -15,12 +15,14 @@ pub mod queue;
 #[cfg(feature = "rustls023")]
 pub mod rustls023;
 
+mod incoming;
 pub(crate) mod loan;
 mod own_wait;
 pub(crate) mod ownership;
 pub(crate) mod receive;
 mod secrets;
 pub(crate) mod settle;
+pub(crate) mod settlement;
 pub(crate) mod transmit;
 mod writing;
 
@@ -36,9 +38,10 @@ pub use crate::{
     outcome::Resolver,
     sending::lost::header_not_carried,
 };
+pub use incoming::Incoming;
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};
-pub use receive::{Incoming, Receive};
+pub use receive::Receive;
 pub use secrets::Secrets;
 pub use settle::{Settle, Token};
 pub use transmit::Transmit;

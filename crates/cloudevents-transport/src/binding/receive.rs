@@ -1,12 +1,9 @@
 //! The trait that a receiving binding implements, and the private mirror that makes it dynamic.
 
-use crate::{
-    Connectivity, Counters, InFlight, LetterBox, Received, ReceiverCapabilities, Stopper, binding::Token,
-};
+use crate::{Connectivity, Counters, InFlight, LetterBox, ReceiverCapabilities, Stopper, binding::Incoming};
 use cloudevents_core::Error;
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
-
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use futures_util::future::BoxFuture;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How a binding receives. Implement it with `async fn`, and give it to [`Receiver::new`](crate::Receiver::new).
 ///
@@ -104,32 +101,6 @@ pub trait Receive: Send + 'static {
     /// nothing.
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
         let _ = (in_flight, counters);
-    }
-}
-
-/// A message that a binding hands over: one for each *transport* message.
-#[derive(Debug)]
-pub struct Incoming {
-    pub(crate) received: Received,
-    pub(crate) attempt: u32,
-    pub(crate) token: Token,
-}
-
-impl Incoming {
-    /// A message and the token that settles it, as its first attempt.
-    pub fn new(received: Received, token: Token) -> Self {
-        Self { received, attempt: 1, token }
-    }
-
-    /// Splits it into the message and the token that settles it. For tests of bindings.
-    pub fn into_parts(self) -> (Received, Token) {
-        (self.received, self.token)
-    }
-
-    /// Returns it with the delivery attempt, starting at 1, as far as the protocol counts.
-    pub fn with_attempt(mut self, attempt: u32) -> Self {
-        self.attempt = attempt.max(1);
-        self
     }
 }
 

@@ -1,7 +1,8 @@
 //! The trait that a sending binding implements, and the private mirror that makes it dynamic.
 
-use crate::{Connectivity, Outcome, Outgoing, Receipt, SenderCapabilities, binding::receive::BoxFuture};
+use crate::{Connectivity, Outcome, Outgoing, Receipt, SenderCapabilities};
 use cloudevents_core::{Error, ErrorKind, Message};
+use futures_util::future::BoxFuture;
 use std::{fmt, time::Duration};
 
 /// How a binding sends. Implement it with `async fn`, and give it to [`Sender::new`](crate::Sender::new).

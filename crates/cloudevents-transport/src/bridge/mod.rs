@@ -14,6 +14,7 @@
 //! what was settled after the last commit is sent again, too.
 
 mod fate;
+mod letter;
 mod policy;
 mod rate;
 mod redrive;
@@ -24,7 +25,6 @@ mod status;
 mod template;
 
 pub use fate::{BridgeMetrics, Fate};
-pub(crate) use policy::is_trace_context;
 pub use policy::{ALWAYS_FORWARDED, Admit, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use stall::Stall;

@@ -262,7 +262,7 @@ impl HeaderRule {
     }
 }
 
-pub(crate) fn is_trace_context(header: &str) -> bool {
+pub(super) fn is_trace_context(header: &str) -> bool {
     header.eq_ignore_ascii_case("traceparent") || header.eq_ignore_ascii_case("tracestate")
 }
 

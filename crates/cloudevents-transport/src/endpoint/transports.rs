@@ -1,10 +1,8 @@
 //! Opening senders and receivers by URL.
 
-use crate::{
-    Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions,
-    binding::receive::BoxFuture, endpoint::list,
-};
+use crate::{Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, endpoint::list};
 use cloudevents_core::{Error, ErrorKind};
+use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 type OpenSender = dyn Fn(Endpoint, SenderOptions) -> BoxFuture<'static, Result<Sender, Error>> + Send + Sync;

@@ -1,9 +1,6 @@
 //! What surrounds each send and each handling: for traces, and for measurements per message.
 
-use crate::{
-    Delivery, Failure, Outgoing, Receipt, SenderCapabilities,
-    panics::{Panicked, caught},
-};
+use crate::{Delivery, Failure, Outgoing, Receipt, SenderCapabilities, panics::tell};
 use cloudevents_core::Error;
 use tracing::Span;
 
@@ -97,9 +94,4 @@ pub(crate) fn around(
         Some(handling) => (handling.span, handling.after),
         None => (delivery.span(), None),
     }
-}
-
-/// Calls a function of an interceptor.
-pub(crate) fn tell<T>(call: impl FnOnce() -> T) -> Option<T> {
-    caught(call).inspect_err(|Panicked| tracing::error!("an interceptor panicked")).ok()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     DeadLetter, InFlight,
-    binding::{Owner, Ownership, Resolver, receive::BoxFuture},
+    binding::{Owner, Ownership, Resolver},
     observing::LETTERS,
     receiving::letter_box::LetterBox,
     running::retry::{SHORTEST_PAUSE, doubled},
@@ -10,6 +10,7 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{
     FutureExt,
+    future::BoxFuture,
     future::{FusedFuture, OptionFuture},
 };
 use std::{fmt, pin::pin, sync::Arc, time::Duration};

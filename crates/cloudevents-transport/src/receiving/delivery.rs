@@ -1,10 +1,11 @@
 //! A received message and its settlement.
 
 use crate::{
-    Counters, InFlight, Outcome, Outgoing, Receipt, Received, Settlement,
+    Outcome, Outgoing, Receipt, Received, Settlement,
     binding::{Incoming, Ownership, Token},
+    receiving::context::Context,
 };
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Repair};
+use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message, Repair};
 use std::{
     fmt,
     ops::Deref,
@@ -63,16 +64,6 @@ pub struct Delivery {
 enum Events {
     One(Result<Decoded<Event>, Error>),
     Batch(Result<Decoded<Vec<Event>>, Error>),
-}
-
-/// What all deliveries of a receiver share.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) decoding: DecodeOptions,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) in_flight: InFlight,
-    /// Attempts after which a retry is a rejection.
-    pub(crate) attempts: u32,
 }
 
 impl Delivery {

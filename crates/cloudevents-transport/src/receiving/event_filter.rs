@@ -1,12 +1,12 @@
 //! Filters in front of a receiver.
 
-use crate::{Receiver, ReceiverCapabilities};
+use crate::ReceiverCapabilities;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use std::{fmt, sync::Arc};
 
 type Matches = dyn Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync;
 
-/// Selects the messages that a [`Receiver`] delivers: those for which a function returns `true`.
+/// Selects the messages that a [`Receiver`](crate::Receiver) delivers: those for which a function returns `true`.
 ///
 /// The function gets the undecoded message and the receiver's decode options. Expressions and filters of this
 /// toolkit have a method of this shape, `matches_message`.
@@ -80,7 +80,7 @@ impl EventFilter {
     }
 
     /// Checks that dropping what does not match harms no other consumer.
-    fn check(&self, capabilities: &ReceiverCapabilities) -> Result<(), Error> {
+    pub(super) fn check(&self, capabilities: &ReceiverCapabilities) -> Result<(), Error> {
         if !capabilities.shared || self.drop_unmatched {
             return Ok(());
         }
@@ -95,20 +95,5 @@ impl EventFilter {
 impl fmt::Debug for EventFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventFilter").field("drop_unmatched", &self.drop_unmatched).finish_non_exhaustive()
-    }
-}
-
-impl Receiver {
-    /// Returns the receiver with a filter. A message that does not match is accepted and counted
-    /// ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With several filters, a message
-    /// has to match all of them. Messages that cannot be decoded are not filtered.
-    ///
-    /// An error of kind [`Unsupported`](ErrorKind::Unsupported) if other consumers may compete for the
-    /// messages ([`ReceiverCapabilities::shared`]), unless the filter has
-    /// [`drop_unmatched`](EventFilter::drop_unmatched).
-    pub fn filter(mut self, filter: EventFilter) -> Result<Self, Error> {
-        filter.check(&self.capabilities())?;
-        self.add_filter(filter);
-        Ok(self)
     }
 }

@@ -1,6 +1,6 @@
 //! A rejected message, and what its dead letter says about it.
 
-use crate::{Carries, Outgoing, Raw, Received, Sender, bridge::is_trace_context};
+use crate::{Outgoing, Raw, Received};
 use cloudevents_core::{Error, ErrorKind, Value};
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ pub(crate) const PREFIX: &str = "dead-letter-";
 const REASON: usize = 1024;
 
 /// What is left out of a letter that is refused.
-const KEY: &str = "the key";
+pub(crate) const KEY: &str = "the key";
 const HEADERS: &str = "the headers of the letter";
 const OTHERS: &str = "the headers of the message";
 const ATTRIBUTES: &str = "all but the body";
 
 /// What is left out of a letter before, because its place carries none.
-const NOT_CARRIED: &str = "headers that the place does not carry";
+pub(crate) const NOT_CARRIED: &str = "headers that the place does not carry";
 
 /// A rejected message.
 #[derive(Clone, Debug)]
@@ -106,27 +106,7 @@ impl DeadLetter {
         letter
     }
 
-    /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked
-    /// for, goes without a report.
-    pub(crate) fn outgoing_to(&mut self, place: &Sender) -> Outgoing {
-        let mut letter = self.outgoing();
-        if !place.capabilities().carries.contains(Carries::KEY) && letter.record_key().is_some() {
-            letter.remove_key();
-            self.lacks(KEY);
-        }
-        let lost = place.lost_headers(&letter);
-        let lost: Vec<_> = lost.into_iter().map(|(index, _)| index).collect();
-        let is_asked_for = |(index, (name, _)): (usize, (&str, _))| {
-            !is_trace_context(name) && lost.binary_search(&index).is_ok()
-        };
-        if letter.headers().enumerate().any(is_asked_for) || !letter.headers_without_bytes().is_empty() {
-            self.lacks(NOT_CARRIED);
-        }
-        letter.leave_out(&lost);
-        letter
-    }
-
-    fn lacks(&mut self, what: &'static str) {
+    pub(crate) fn lacks(&mut self, what: &'static str) {
         if !self.left_out.contains(&what) {
             self.left_out.push(what);
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod capabilities;
 #[cfg(any(feature = "log", feature = "queue"))]
+pub(crate) mod context;
 pub(crate) mod dead_letter;
 pub(crate) mod delivery;
 pub(crate) mod event_filter;
@@ -15,3 +16,4 @@ pub(crate) mod partition;
 pub(crate) mod raw;
 pub(crate) mod received;
 pub(crate) mod receiver;
+pub(crate) mod stopper;

@@ -6,7 +6,10 @@ use crate::{
     binding::{Incoming, Receive, receive::DynReceive},
     deadline::later,
     panics::caught,
-    receiving::delivery::Context,
+    receiving::{
+        context::Context,
+        stopper::{Stop, Stopper},
+    },
     running::{ATTEMPTS, Settings},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
@@ -14,23 +17,9 @@ use futures_util::{
     Stream,
     future::{Either, select},
     stream,
-    task::AtomicWaker,
 };
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
-    time::Duration,
-};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout_at},
-};
+use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// The number of handlers that [`Receiver::run`] runs at once by default.
 const CONCURRENCY: usize = 64;
@@ -422,6 +411,19 @@ impl Receiver {
         self.intake.letters()
     }
 
+    /// Returns the receiver with a filter. A message that does not match is accepted and counted
+    /// ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With several filters, a message
+    /// has to match all of them. Messages that cannot be decoded are not filtered.
+    ///
+    /// An error of kind [`Unsupported`](ErrorKind::Unsupported) if other consumers may compete for the
+    /// messages ([`ReceiverCapabilities::shared`]), unless the filter has
+    /// [`drop_unmatched`](EventFilter::drop_unmatched).
+    pub fn filter(mut self, filter: EventFilter) -> Result<Self, Error> {
+        filter.check(&self.capabilities())?;
+        self.add_filter(filter);
+        Ok(self)
+    }
+
     /// The numbers of received messages and of settlements.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.context.counters.snapshot();
@@ -443,68 +445,5 @@ impl fmt::Debug for Receiver {
             .field("stopped", &self.stop.is_stopped())
             .field("metrics", &format_args!("{}", self.metrics()))
             .finish_non_exhaustive()
-    }
-}
-
-/// Stops a [`Receiver`] that is in use in another task: [`next`](Receiver::next) returns `None`, and
-/// [`run`](Receiver::run) returns when the running handlers have ended. Drain the receiver after
-/// that.
-///
-/// ```
-/// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// # let mut receiver = cloudevents_transport::fake::FakeQueue::new().receiver(cloudevents_core::DecodeOptions::strict());
-/// let stopper = receiver.stopper(); // for whoever hears of the end: a signal handler, say
-/// stopper.stop();
-/// assert!(receiver.next().await?.is_none());
-/// receiver.drain(std::time::Duration::from_secs(10)).await?;
-/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
-/// # #[cfg(not(feature = "fake"))] fn main() {}
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Stopper(Arc<Stop>);
-
-impl Stopper {
-    /// Stops the receiver permanently.
-    pub fn stop(&self) {
-        self.0.stop();
-    }
-
-    /// Ready when the receiver is stopped.
-    pub(crate) async fn stopped(&self) {
-        self.0.stopped().await;
-    }
-
-    /// Whether the receiver is stopped.
-    pub fn is_stopped(&self) -> bool {
-        self.0.is_stopped()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Stop {
-    stopped: AtomicBool,
-    notify: Notify,
-    /// The task that waits for a message. There is one, so it need not join those that are notified, which
-    /// takes longer.
-    waiting: AtomicWaker,
-}
-
-impl Stop {
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
-    }
-
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-        self.notify.notify_waiters();
-        self.waiting.wake();
-    }
-
-    async fn stopped(&self) {
-        let notified = self.notify.notified(); // created before the check
-        if !self.is_stopped() {
-            notified.await;
-        }
     }
 }

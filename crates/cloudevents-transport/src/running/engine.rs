@@ -1,7 +1,7 @@
 //! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/architecture.md` has its states as a table.
 
 use super::{
-    Activity, OrderBy, RunState,
+    Activity, RunState, Settings,
     activity::Seen,
     ended::Ended,
     ending::{Ending, Place, late},
@@ -12,16 +12,14 @@ use super::{
     window::{Window, is_time_limit},
 };
 use crate::{
-    By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy, Stopper,
-    binding::{Ownership, receive::BoxFuture},
+    By, Counters, Delivery, Failure, InFlight, Received, Receiver, Stopper,
+    binding::Ownership,
     deadline::later,
-    observing::{
-        MESSAGES,
-        interceptor::{around, tell},
-    },
+    observing::{MESSAGES, interceptor::around},
+    panics::tell,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
@@ -35,25 +33,6 @@ const BUSY: Duration = Duration::from_secs(60);
 
 /// How soon to look again whether there is room.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// Settings of the engine.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// The number of handlers that may run at once.
-    pub(crate) concurrency: usize,
-    /// Whether fewer run at once as long as more would not end in time.
-    pub(crate) follows: bool,
-    pub(crate) order: OrderBy,
-    pub(crate) retry: RetryPolicy,
-    /// A limit of attempts that the program sets.
-    pub(crate) attempts: Option<u32>,
-    /// How long a type of events may be without a success until its failures count all the same.
-    pub(crate) give_up_after: Option<Duration>,
-    /// How long handlers may run after the receiver is stopped.
-    pub(crate) drain: Duration,
-    /// The number of lanes that may wait for another attempt. At this bound, nothing is received.
-    pub(crate) waiting: usize,
-}
 
 impl Receiver {
     /// Handles deliveries until the receiver is stopped or has no more messages, and the last handler has

@@ -13,6 +13,7 @@ mod pace;
 pub(crate) mod retry;
 pub(crate) mod retry_schedule;
 mod run;
+mod settings;
 #[cfg(feature = "signal")]
 pub(crate) mod shutdown;
 mod window;
@@ -20,9 +21,9 @@ mod window;
 pub use activity::{Activity, RunState};
 pub(crate) use ended::Ended;
 pub(crate) use ending::both;
-pub(crate) use engine::Settings;
 pub(crate) use giving_up::ATTEMPTS;
 pub use order::OrderBy;
 pub use retry::RetryPolicy;
 pub use retry_schedule::RetrySchedule;
 pub use run::{Run, Running};
+pub(crate) use settings::Settings;

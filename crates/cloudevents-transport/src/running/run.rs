@@ -1,6 +1,6 @@
 //! Handling messages with settlement by the handler's result.
 
-use super::{OrderBy, RetryPolicy, ended::Ended, ending::both, engine::Settings, guarded::Guarded};
+use super::{OrderBy, RetryPolicy, ended::Ended, ending::both, guarded::Guarded, settings::Settings};
 use crate::{
     Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict,
     panics::{Panicked, caught},

@@ -5,7 +5,7 @@ use crate::{
     SenderCapabilities,
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
-    observing::interceptor::tell,
+    panics::tell,
     sending::lost::{LEAVE_OUT, what_is_lost},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};

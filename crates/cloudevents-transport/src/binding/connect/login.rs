@@ -1,7 +1,7 @@
 //! Changing credentials.
 
-use crate::binding::receive::BoxFuture;
 use cloudevents_core::Error;
+use futures_util::future::BoxFuture;
 use std::fmt;
 
 /// A source of changing credentials, such as rotated passwords, tokens and renewed certificates. It is called before each connection. `L`

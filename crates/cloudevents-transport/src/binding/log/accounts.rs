@@ -1,6 +1,6 @@
 //! The assigned partitions of a ledger.
 
-use super::{ledger::Epoch, watermark::Watermark};
+use super::{epoch::Epoch, watermark::Watermark};
 use crate::{
     Bounds, Partition,
     binding::{Owner, Ownership},

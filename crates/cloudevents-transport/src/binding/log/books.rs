@@ -3,7 +3,7 @@
 use super::{
     accounts::{Account, Accounts},
     dead_letter::LogOptions,
-    ledger::Epoch,
+    epoch::Epoch,
     record::Entry,
 };
 use crate::{

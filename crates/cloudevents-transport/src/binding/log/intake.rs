@@ -1,9 +1,6 @@
 //! Receiving from a log.
 
-use super::{
-    ledger::{Ledger, Turn},
-    record::Record,
-};
+use super::{delivering::Turn, ledger::Ledger, record::Record};
 use crate::{
     Connectivity, Counters, InFlight, LetterBox, ReceiverCapabilities,
     binding::{Incoming, Receive},

@@ -5,11 +5,12 @@ use super::{
     accounts::Account,
     books::{Books, Held, Waiting},
     dead_letter::LogOptions,
-    record::{Entry, Record},
+    epoch::{Epoch, Mark},
+    record::Entry,
 };
 use crate::{
     Counters, DeadLetter, InFlight, LetterBox, Outcome, Partition, Settlement,
-    binding::{Incoming, Ownership, Resolver, Token},
+    binding::{Ownership, Resolver},
     observing::LETTERS,
     receiving::dead_letter::{Letters, Rejected},
 };
@@ -60,9 +61,9 @@ use tokio::{
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct Ledger(Arc<Shared>);
+pub struct Ledger(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     options: LogOptions,
     rejected: Rejected,
     runtime: Handle,
@@ -72,60 +73,6 @@ struct Shared {
     settled: Condvar,
     /// Called when there are marks.
     notify: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-/// One assignment of a partition. Messages that a client fetched under an earlier assignment are refused,
-/// even if the partition was assigned again in the meantime: earlier messages may not have been fetched.
-///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_transport::{Partition, Raw, Received, binding::log::{Ledger, LogOptions, Record}};
-///
-/// let ledger = Ledger::new(LogOptions::default().dropping_rejected())?;
-/// let partition = Partition::new("orders", 0);
-/// let record = |offset| {
-///     let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
-///     Record::new(partition.clone(), offset, received)
-/// };
-/// let before = ledger.assign(partition.clone(), 0);
-/// let late = record(5).under(before);
-/// ledger.revoke(&partition);
-/// let now = ledger.assign(partition.clone(), 0);
-/// assert!(ledger.take(late).is_none());
-/// assert!(ledger.take(record(0).under(now)).is_some());
-/// # Ok::<(), Error>(())
-/// # }).unwrap();
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Epoch(pub(super) u64);
-
-/// How far an assignment of a partition is settled.
-///
-/// A client ignores marks of an assignment that it no longer has, because their offsets may be meaningless
-/// now. Packet ids of MQTT, for example, are valid for one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mark {
-    /// The partition or session.
-    pub partition: Partition,
-    /// The assignment that it belongs to.
-    pub epoch: Epoch,
-    /// Everything before this offset is settled.
-    pub offset: u64,
-}
-
-/// The receiver's next step.
-#[allow(clippy::large_enum_variant)] // short-lived: matched at once
-pub(crate) enum Turn {
-    /// Stop: the receiver is drained.
-    Over,
-    /// Deliver this message again.
-    Again(Incoming),
-    /// Wait: the bounds are reached.
-    Full,
-    /// Take a new message.
-    Free,
 }
 
 impl Ledger {
@@ -216,61 +163,6 @@ impl Ledger {
         tracing::debug!(%partition, offset, "partition revoked");
         self.0.notify(books);
         Some(offset)
-    }
-
-    /// Takes a message. Returns `None` if its partition is not assigned (any more).
-    ///
-    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message
-    /// is another one than that which had this offset before. So it is taken, and settling what was taken before at this offset and
-    /// behind it is an error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because
-    /// the committed offset may not exist any more.
-    pub fn take(&self, record: Record) -> Option<Incoming> {
-        let Record { entry, epoch } = record;
-        let size = entry.received.size();
-        let mut books = self.books();
-        let account = match epoch {
-            Some(epoch) => books.accounts.under(epoch)?,
-            None => books.accounts.of_mut(&entry.partition)?,
-        };
-        if account.leaving {
-            return None;
-        }
-        let (epoch, goes_back) = (account.epoch, entry.offset < account.watermark.position());
-        if goes_back {
-            books.go_back(&entry);
-        }
-        let account = books.accounts.under(epoch)?;
-        account.watermark.take(entry.offset);
-        let (cuts, ownership) = (account.went_back, account.ownership.clone());
-        account.delivered(size);
-        books.outstanding = books.outstanding.saturating_add(1);
-        if goes_back {
-            self.0.notify(books);
-        } else {
-            drop(books);
-        }
-        Some(self.deliver(Held { entry, epoch, cuts, ownership, attempt: 1, size, releases: 0 }))
-    }
-
-    /// Returns the next message to deliver again now.
-    pub fn redeliver(&self) -> Option<Incoming> {
-        let held = self.books().again()?;
-        Some(self.deliver(held))
-    }
-
-    /// Returns what to do next, under one lock.
-    ///
-    /// A source that does not hold partitions back by itself takes nothing while one of them has to be.
-    pub(crate) fn turn(&self, holds_back: bool) -> Turn {
-        let mut books = self.books();
-        if books.draining {
-            return Turn::Over;
-        }
-        if let Some(held) = books.again() {
-            drop(books);
-            return Turn::Again(self.deliver(held));
-        }
-        if self.0.is_full(&mut books, holds_back) { Turn::Full } else { Turn::Free }
     }
 
     /// Sets the limit of deliveries that partitions share, and where to count.
@@ -387,14 +279,8 @@ impl Ledger {
         self.0.notify(books);
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Delivers a message that the ledger has already.
-    fn deliver(&self, held: Held) -> Incoming {
-        let (received, attempt) = (held.entry.received.clone(), held.attempt);
-        Incoming { received, attempt, token: Token::in_books(Ticket { ledger: self.clone(), held }) }
     }
 
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
@@ -494,7 +380,7 @@ impl Drop for Sinking {
 
 impl Shared {
     /// Unlocks the ledger, and wakes everything that waits for a change.
-    fn notify(&self, mut books: MutexGuard<'_, Books>) {
+    pub(super) fn notify(&self, mut books: MutexGuard<'_, Books>) {
         let watched = std::mem::take(&mut books.watched);
         let threads = books.threads;
         // Called once, until the marks are taken.
@@ -513,7 +399,7 @@ impl Shared {
         }
     }
 
-    fn is_full(&self, books: &mut Books, holds_back: bool) -> bool {
+    pub(super) fn is_full(&self, books: &mut Books, holds_back: bool) -> bool {
         let is_ahead = !holds_back && {
             books.hold_back(&self.options, false);
             books.accounts.iter().any(|account| account.held_back.is_some())
@@ -538,8 +424,8 @@ impl fmt::Debug for Ledger {
 
 /// Settles one message of a ledger.
 pub(crate) struct Ticket {
-    ledger: Ledger,
-    held: Held,
+    pub(super) ledger: Ledger,
+    pub(super) held: Held,
 }
 
 impl Ticket {
@@ -583,8 +469,8 @@ impl Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Raw, Received};
+    use super::{super::record::Record, *};
+    use crate::{Raw, Received, binding::Incoming};
 
     fn garbage() -> Received {
         Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default())

@@ -24,6 +24,8 @@
 mod accounts;
 mod books;
 mod dead_letter;
+mod delivering;
+mod epoch;
 mod intake;
 mod ledger;
 mod record;
@@ -31,8 +33,9 @@ mod watermark;
 
 pub use crate::{DeadLetter, DeadLetterSink};
 pub use dead_letter::LogOptions;
+pub use epoch::{Epoch, Mark};
 pub use intake::{LogReceiver, LogSource};
+pub use ledger::Ledger;
 pub(crate) use ledger::Ticket;
-pub use ledger::{Epoch, Ledger, Mark};
 pub use record::Record;
 pub use watermark::Watermark;

@@ -1,6 +1,6 @@
 //! One message of a log.
 
-use super::ledger::Epoch;
+use super::epoch::Epoch;
 use crate::{Partition, Received};
 
 /// One message of a log. Cloning counts references.

@@ -11,14 +11,13 @@ use crate::{
     binding::{
         Owner, Resolver,
         connect::{Connect, Reconnect},
-        receive::BoxFuture,
     },
     deadline::later,
     observing::connectivity::Reporter,
     receiving::dead_letter::{Letters, Rejected},
 };
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
     mem::take,

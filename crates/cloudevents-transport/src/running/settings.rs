@@ -1,0 +1,23 @@
+//! What is set for a run.
+
+use super::{OrderBy, RetryPolicy};
+use std::time::Duration;
+
+/// Settings of the engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The number of handlers that may run at once.
+    pub(crate) concurrency: usize,
+    /// Whether fewer run at once as long as more would not end in time.
+    pub(crate) follows: bool,
+    pub(crate) order: OrderBy,
+    pub(crate) retry: RetryPolicy,
+    /// A limit of attempts that the program sets.
+    pub(crate) attempts: Option<u32>,
+    /// How long a type of events may be without a success until its failures count all the same.
+    pub(crate) give_up_after: Option<Duration>,
+    /// How long handlers may run after the receiver is stopped.
+    pub(crate) drain: Duration,
+    /// The number of lanes that may wait for another attempt. At this bound, nothing is received.
+    pub(crate) waiting: usize,
+}
