@@ -105,9 +105,14 @@ impl Connecting {
         #[cfg(feature = "tls")]
         let builder = builder.tls_danger_accept_invalid_certs(self.insecure);
         let built = builder.build();
-        built
-            .map(Some)
-            .map_err(|error| Failure::usage(format!("the connection options are not usable: {error}")))
+        built.map(Some).map_err(|error| {
+            let mut reason: &dyn std::error::Error = &error;
+            while let Some(source) = reason.source() {
+                reason = source;
+            }
+            let given = self.certificates.given().map_or_else(String::new, |flags| format!(" ({flags})"));
+            Failure::usage(format!("the connection options{given} are not usable: {reason}"))
+        })
     }
 }
 

@@ -327,6 +327,17 @@ pub(crate) fn report(error: &Error) -> Report {
     report.help("check the URL, and whether a server listens there")
 }
 
+/// The alerts of TLS by which a server refuses the certificate of a client. RFC 8446, section 6.2.
+const CERTIFICATE_ALERTS: [&str; 7] = [
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+    "AccessDenied",
+];
+
 /// What to do about an error of TLS, in terms of flags, options of the URL and variables.
 pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
     if let Some(help) = error.help() {
@@ -346,6 +357,8 @@ pub(crate) fn help_with_tls(error: &Error) -> Option<String> {
         "name a file with the certificate of the server's authority with --cacert, in the option `ca` of the URL, or in the variable SSL_CERT_FILE"
     } else if says("CertificateRequired") {
         "the server requires a client certificate: name its file with --cert, in the option `cert` of the URL, and that of its key with --key"
+    } else if says("received fatal alert") && CERTIFICATE_ALERTS.into_iter().any(says) {
+        "the server does not accept the client certificate, or requires one: name the file of one that its authorities have signed with --cert, in the option `cert` of the URL, and that of its key with --key"
     } else if says("invalid peer certificate") {
         "check the host of the URL, the clock of this machine, and the certificate of the server"
     } else {

@@ -3,6 +3,9 @@
 //! There is one request at a time, for what there is room for. It ends when its last message has come, when its bytes are used up, or with
 //! a report to its own subject for replies; then comes the next one. So what was requested is the rest of one request, and a report about
 //! an earlier one, which may come late, changes nothing.
+//!
+//! While messages come again, requests have no bound of bytes, but so few messages that the largest ones of the server fit in: it puts a
+//! message that comes again and does not fit into the bytes of a request behind the others, and 2.9 delivers some of them twice.
 
 #[cfg(test)]
 #[path = "pull_simulation.rs"]
@@ -57,6 +60,10 @@ pub(super) struct Pull {
     number: u64,
     /// When the next one may be made, if not now.
     pause: Option<Instant>,
+    /// The largest message that the server accepts, in bytes.
+    largest: usize,
+    /// Whether messages come again, or may: the server sends these first.
+    again: bool,
     /// Until when each has one message.
     alone: Option<Instant>,
     /// Whether the last one has ended without a report.
@@ -85,9 +92,9 @@ struct Request {
 }
 
 impl Pull {
-    /// For requests of at most so much, which the server keeps for at most so long. Messages and reports arrive at subjects with one more
-    /// part than the inbox.
-    pub(super) fn new(next: Subject, inbox: &str, most: Bounds, expires: Duration) -> Self {
+    /// For requests of at most so much, which the server keeps for at most so long, and of messages that are not larger than this. Messages
+    /// and reports arrive at subjects with one more part than the inbox.
+    pub(super) fn new(next: Subject, inbox: &str, most: Bounds, expires: Duration, largest: usize) -> Self {
         let mut listening = interval_at(after(HEARTBEAT), HEARTBEAT);
         listening.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -100,6 +107,8 @@ impl Pull {
             open: None,
             number: 0,
             pause: None,
+            largest,
+            again: true,
             alone: None,
             unreported: false,
             exceeds: false,
@@ -156,13 +165,18 @@ impl Pull {
         let at_once = if self.alone.is_some_and(|until| now < until) { 1 } else { most.messages };
         let batch = room.messages.min(at_once).min(fitting);
         let bytes = room.bytes.saturating_sub(batch.saturating_mul(*besides)).clamp(1, most.bytes.max(1));
-        let is_for_any = std::mem::take(&mut self.exceeds);
+        let exceeds = std::mem::take(&mut self.exceeds);
+        let is_for_any = exceeds || self.again;
         let expires = self.expires.as_nanos();
         let times =
             format!(r#""expires":{expires},"idle_heartbeat":{}"#, HEARTBEAT.as_nanos().min(expires / 3));
         let (left, request) = match is_for_any {
             // The bound plus one message, as everywhere.
-            true => (Bounds { messages: 1, bytes: usize::MAX }, format!(r#"{{"batch":1,{times}}}"#)),
+            true => {
+                let whole = bytes.checked_div(self.largest).unwrap_or(1).max(1);
+                let batch = if exceeds { 1 } else { batch.min(whole) };
+                (Bounds { messages: batch, bytes: usize::MAX }, format!(r#"{{"batch":{batch},{times}}}"#))
+            }
             false => {
                 let request = format!(r#"{{"batch":{batch},"max_bytes":{bytes},{times}}}"#);
                 (Bounds { messages: batch, bytes }, request)
@@ -182,9 +196,10 @@ impl Pull {
         });
     }
 
-    /// A message has come: its bytes as the server counts them, and in memory.
-    pub(super) fn arrived(&mut self, bytes: usize, in_memory: usize) {
+    /// A message has come: its bytes as the server counts them, and in memory; and whether it comes again.
+    pub(super) fn arrived(&mut self, bytes: usize, in_memory: usize, again: bool) {
         self.silent = 0;
+        self.again = again;
         self.besides = self.besides.max(in_memory.saturating_sub(bytes));
         // Of the room until the next `allow`: several may be taken in between.
         self.room.messages = self.room.messages.saturating_sub(1);
@@ -285,7 +300,9 @@ mod tests {
     const ROOM: Bounds = Bounds { messages: 50, bytes: 1 << 20 };
 
     fn pull(most: Bounds, expires: Duration) -> Pull {
-        Pull::new("next".into(), "inbox", most, expires)
+        let mut pull = Pull::new("next".into(), "inbox", most, expires, 1 << 20);
+        pull.again = false;
+        pull
     }
 
     fn any() -> Pull {
@@ -331,14 +348,14 @@ mod tests {
         pull.allow(ROOM);
         let bytes = (ROOM.bytes - 50 * BESIDES) as u64;
         assert_eq!((due(&mut pull), due(&mut pull)), (Some((50, Some(bytes))), None));
-        (0..50).for_each(|_| pull.arrived(100, 200));
+        (0..50).for_each(|_| pull.arrived(100, 200, false));
         assert_eq!(due(&mut pull), None, "the room is used up");
         pull.allow(Bounds { messages: 10_000, bytes: usize::MAX });
         assert_eq!(due(&mut pull), Some((100, Some(MOST_BYTES as u64))));
-        pull.arrived(MOST_BYTES, MOST_BYTES); // which ends it
+        pull.arrived(MOST_BYTES, MOST_BYTES, false); // which ends it
         assert!(due(&mut pull).is_some());
         // Messages of nothing but headers.
-        pull.arrived(100, 3000 + 100);
+        pull.arrived(100, 3000 + 100, false);
         (pull.open, pull.room) = (None, Bounds { messages: 100, bytes: 60_000 });
         assert_eq!(due(&mut pull), Some((10, Some(30_000))));
     }
@@ -349,7 +366,7 @@ mod tests {
         let mut pull = any();
         pull.allow(ROOM);
         assert!(due(&mut pull).is_some());
-        (0..50).for_each(|_| pull.arrived(1, 1));
+        (0..50).for_each(|_| pull.arrived(1, 1, false));
         pull.allow(ROOM);
         assert!(due(&mut pull).is_some());
         report(&mut pull, 1, StatusCode::REQUEST_TERMINATED, "Batch Completed");
@@ -363,7 +380,7 @@ mod tests {
         let mut pull = any();
         pull.allow(ROOM);
         assert!(due(&mut pull).is_some());
-        pull.arrived(100, 100);
+        pull.arrived(100, 100, false);
         let ends = |pull: &mut Pull| {
             let number = pull.number;
             report(pull, number, StatusCode::REQUEST_TERMINATED, "Message Size Exceeds MaxBytes");
@@ -372,8 +389,23 @@ mod tests {
         assert!(matches!(due(&mut pull), Some((_, Some(_)))), "it may fit into another one");
         ends(&mut pull);
         assert_eq!(due(&mut pull), Some((1, None)));
-        pull.arrived(ROOM.bytes * 2, ROOM.bytes * 2);
+        pull.arrived(ROOM.bytes * 2, ROOM.bytes * 2, false);
         assert_eq!(due(&mut pull), None, "there is no room, until something is settled");
+    }
+
+    #[tokio::test]
+    async fn what_comes_again_is_requested_without_a_bound_of_bytes() {
+        let most = Bounds { messages: 100, bytes: usize::MAX };
+        let mut pull = Pull::new("next".into(), "inbox", most, Duration::MAX, 1 << 20);
+        pull.allow(Bounds { messages: 100, bytes: usize::MAX });
+        assert_eq!(due(&mut pull), Some((16, None)));
+        (0..16).for_each(|_| pull.arrived(100, 100, true));
+        pull.allow(Bounds { messages: 100, bytes: 3 << 20 });
+        assert_eq!(due(&mut pull), Some((2, None)), "with what messages take besides");
+        pull.arrived(100, 100, true);
+        pull.arrived(100, 100, false);
+        pull.allow(ROOM);
+        assert!(matches!(due(&mut pull), Some((50, Some(_)))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -386,7 +418,7 @@ mod tests {
         pull.wait().await.unwrap();
         for _ in 0..2 {
             assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(1));
-            pull.arrived(1, 1);
+            pull.arrived(1, 1, false);
         }
         tokio::time::advance(Duration::from_secs(55)).await;
         assert_eq!(due(&mut pull).map(|(messages, _)| messages), Some(48));

@@ -17,7 +17,7 @@ struct Waiting {
 
 /// A message on the line, or a report.
 enum Sent {
-    Message { bytes: usize, in_memory: usize },
+    Message { bytes: usize, in_memory: usize, again: Option<usize> },
     Report(StatusCode, Message),
 }
 
@@ -45,6 +45,10 @@ struct Simulation {
     backlog: usize,
     /// The size of the next one.
     next: (usize, usize),
+    /// What comes again, before those: their numbers and sizes. One that does not fit into a request goes behind the others.
+    returned: VecDeque<(usize, usize)>,
+    /// The last one of these that has come.
+    last_returned: Option<usize>,
     asked: VecDeque<Waiting>,
     waiting: VecDeque<Waiting>,
     line: VecDeque<Sent>,
@@ -62,7 +66,7 @@ struct Simulation {
 
 fn new_pull() -> Pull {
     let most = Bounds { messages: usize::MAX, bytes: usize::MAX };
-    let mut pull = Pull::new("next".into(), "inbox", most, Duration::MAX);
+    let mut pull = Pull::new("next".into(), "inbox", most, Duration::MAX, LONGEST);
     pull.besides = 0; // so that the bound is met exactly
     pull
 }
@@ -77,6 +81,8 @@ impl Simulation {
             pull: new_pull(),
             backlog: 3 * prefetch.clamp(10, 100),
             next: (0, 0),
+            returned: VecDeque::new(),
+            last_returned: None,
             asked: VecDeque::new(),
             waiting: VecDeque::new(),
             line: VecDeque::new(),
@@ -89,6 +95,10 @@ impl Simulation {
             draw,
         };
         simulation.draw_message();
+        for number in 0..simulation.draw.below(100) {
+            let bytes = 1 + simulation.draw.below(LONGEST);
+            simulation.returned.push_back((number, bytes));
+        }
         simulation
     }
 
@@ -160,18 +170,26 @@ impl Simulation {
         }
         for _ in 0..self.draw.below(50) {
             let Some(mut request) = self.waiting.pop_front() else { break };
-            if self.backlog == 0 {
+            let returned = self.returned.pop_front();
+            if self.backlog == 0 && returned.is_none() {
                 self.waiting.push_front(request);
                 break;
             }
-            let (bytes, in_memory) = self.next;
+            let (bytes, in_memory) = returned.map_or(self.next, |(_, bytes)| (bytes, bytes));
             if request.bytes.is_some_and(|left| left < bytes) {
+                self.returned.extend(returned);
                 self.end(request, StatusCode::REQUEST_TERMINATED, "Message Size Exceeds MaxBytes");
                 continue;
             }
-            self.line.push_back(Sent::Message { bytes, in_memory });
-            self.backlog -= 1;
-            self.draw_message();
+            self.line.push_back(Sent::Message {
+                bytes,
+                in_memory,
+                again: returned.map(|(number, _)| number),
+            });
+            if returned.is_none() {
+                self.backlog -= 1;
+                self.draw_message();
+            }
             request.bytes = request.bytes.map(|left| left - bytes);
             request.messages -= 1;
             if request.messages > 0 && request.bytes != Some(0) {
@@ -189,8 +207,12 @@ impl Simulation {
         }
         match self.line.pop_front() {
             None => {}
-            Some(Sent::Message { bytes, in_memory }) => {
-                self.pull.arrived(bytes, in_memory);
+            Some(Sent::Message { bytes, in_memory, again }) => {
+                self.pull.arrived(bytes, in_memory, again.is_some());
+                if again.is_some() {
+                    assert!(again > self.last_returned, "{again:?} behind {:?}", self.last_returned);
+                    self.last_returned = again;
+                }
                 self.held.push(in_memory);
             }
             Some(Sent::Report(status, message)) => {
@@ -234,7 +256,9 @@ impl Simulation {
         let messages = messages + requests.clone().map(|request| request.messages).sum::<usize>();
         assert!(messages <= self.bounds.messages, "seed {seed}: {messages} of {:?}", self.bounds);
         let bytes = self.held.iter().copied().chain(on_line).sum::<usize>();
-        let bytes = bytes + requests.filter_map(|request| request.bytes).sum::<usize>();
+        let promised =
+            |request: &Waiting| request.bytes.unwrap_or((request.messages - 1).saturating_mul(LONGEST));
+        let bytes = bytes + requests.map(promised).sum::<usize>();
         assert!(
             bytes <= self.bounds.bytes.saturating_add(LONGEST),
             "seed {seed}: {bytes} bytes of {:?}",
@@ -244,7 +268,7 @@ impl Simulation {
 
     /// Returns how long it took until everything was settled.
     async fn run(mut self, seed: u64) -> Duration {
-        let (all, began) = (self.backlog, Instant::now());
+        let (all, began) = (self.backlog + self.returned.len(), Instant::now());
         while self.settled < all {
             match self.draw.below(5) {
                 0 => self.request(),
@@ -291,7 +315,8 @@ async fn without_a_fault_nothing_waits() {
         let prefetch = [1, 5, 64, 1000][seed as usize % 4];
         let mut simulation = Simulation::new(seed, prefetch, 0, 0);
         simulation.reports_all &= seed % 3 == 0;
-        let (count, took) = (simulation.backlog as u32, simulation.run(seed).await);
+        let count = (simulation.backlog + simulation.returned.len()) as u32;
+        let took = simulation.run(seed).await;
         assert!(took < count * Duration::from_millis(200), "seed {seed}: {took:?} for {count}");
     }
 }

@@ -104,7 +104,7 @@ impl Connect for Linking {
             consumer,
             deliveries,
         };
-        let mut pull = Pull::new(next.into(), &inbox, most, expires);
+        let mut pull = Pull::new(next.into(), &inbox, most, expires, client.server_info().max_payload);
         let plan = self.lost.connected(&found, &self.position);
         pull.alone(plan.alone);
         let place =
@@ -187,8 +187,9 @@ impl Source {
             self.settles = Some(subject.clone());
         }
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
+        let again = delivered.times > 1;
         let message = ReceivedMessage::new(apart(message), Some(delivered));
-        self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message));
+        self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message), again);
         let decoded = crate::decode_message(&message, &self.decoding);
         Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
     }

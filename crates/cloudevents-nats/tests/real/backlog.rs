@@ -99,3 +99,29 @@ async fn a_backlog_of_large_messages_comes_once_and_ends_no_connection() {
     let events = (0..300).map(|number| large(number, 900_000));
     check(events.collect(), "", 8, Duration::from_millis(1)).await;
 }
+
+/// A message that comes again and does not fit into the bytes of a request would go behind the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_messages_that_come_again_keep_their_order() {
+    const COUNT: usize = 120;
+    let Some(server) = real() else { return };
+    let stream = name("again");
+    create_stream(&server, &stream).await;
+    let url = format!("{}/{stream}.x", server.replacen("nats:", "nats+jetstream:", 1));
+    let sending = sender(&url, NatsSenderOptions::default()).await.unwrap();
+    sending.send_all((0..COUNT).map(|number| large(number, 900_000))).await.unwrap();
+    sending.close().await.unwrap();
+    let url = format!("{url}?consumer=c");
+    let mut seen: Vec<usize> = Vec::new();
+    for end in [10, 20, COUNT] {
+        let mut receiver = receiver(&url, strict()).await.unwrap();
+        while seen.len() < end {
+            let next = tokio::time::timeout(patience(), receiver.next()).await;
+            let delivery = next.unwrap_or_else(|_| panic!("{seen:?}")).unwrap().unwrap();
+            seen.push(delivery.event().unwrap().id().parse().unwrap());
+            delivery.accept().await.unwrap();
+        }
+        receiver.drain(patience()).await.unwrap();
+    }
+    assert_eq!(seen, (0..COUNT).collect::<Vec<_>>());
+}

@@ -283,4 +283,12 @@ impl LogSource for Consumer {
             .extend(marks.into_iter().map(|mark| (mark.partition.number(), mark.offset)));
         Ok(())
     }
+
+    /// As clients do that leave their group.
+    async fn leave(&mut self) {
+        let partitions = lock(&self.log.0.state).partitions.len();
+        for number in (0_u32..).take(partitions) {
+            self.ledger.revoke(&Partition::new(Arc::clone(&self.log.0.topic), number));
+        }
+    }
 }

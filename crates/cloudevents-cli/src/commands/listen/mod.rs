@@ -152,6 +152,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut messages = 0_u64;
     let mut events = 0_u64;
     let mut left_out = 0_usize;
+    // Nobody reads what is printed any more.
+    let mut unread = None;
     let mut failures = 0_u32;
     let mut connectivity = receiver.connectivity();
     let mut outage = Outage::new(command.reconnect_for.map(Duration::from_secs));
@@ -235,16 +237,24 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             (Ok(_), Some(refused)) => Settled::Rejected(refused),
             (Ok(found), None) => {
                 place::tell_repairs(&delivery, messages, console);
-                for event in &found {
-                    if !filters.iter().all(|filter| filter.matches(event)) {
-                        left_out = left_out.saturating_add(1);
-                        continue;
+                let written = interrupt.writing(|| {
+                    for event in &found {
+                        if !filters.iter().all(|filter| filter.matches(event)) {
+                            left_out = left_out.saturating_add(1);
+                            continue;
+                        }
+                        emit.event(&show::readable(event))?;
+                        events = events.saturating_add(1);
                     }
-                    interrupt.writing(|| emit.event(&show::readable(event)))?;
-                    events = events.saturating_add(1);
+                    // Messages are settled only after the reader can have them.
+                    emit.flush()
+                });
+                if let Err(error) = written {
+                    // It goes back with the others.
+                    receiver.stopper().stop();
+                    unread = Some(error);
+                    break;
                 }
-                // Messages are settled only after the reader can have them.
-                interrupt.writing(|| emit.flush())?;
                 answer(reply.as_ref(), &delivery, console).await;
                 Settled::Accepted
             }
@@ -275,7 +285,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             console.error(Status::Network, &Report::of(&error));
         }
     }
-    emit.flush()?;
+    if unread.is_none() {
+        emit.flush()?;
+    }
     // Before what is left is dropped, too, which is no error.
     dropped::tell(connectivity.dropped(), console);
     dropped::tell_unread(&connectivity, console);
@@ -289,6 +301,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     refusals.tell_rest(console);
+    if let Some(error) = unread {
+        return Err(error.into());
+    }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     let text = match filters.as_slice() {
         [] => format!("{received} received"),

@@ -62,12 +62,14 @@ pub struct LogReceiver<S> {
     connectivity: Connectivity,
     /// All is committed, and the source has left its group.
     left: bool,
+    /// What was settled behind a message that was not, before the source left its partitions.
+    ahead: usize,
 }
 
 impl<S: LogSource> LogReceiver<S> {
     /// Receives from this source, with this ledger.
     pub fn new(ledger: Ledger, source: S) -> Self {
-        Self { ledger, source, connectivity: Connectivity::connectionless(), left: false }
+        Self { ledger, source, connectivity: Connectivity::connectionless(), left: false, ahead: 0 }
     }
 
     /// Returns it with the state of the connection, for sources that have one.
@@ -110,7 +112,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
     }
 
     fn settled_ahead(&self) -> usize {
-        self.ledger.settled_ahead()
+        if self.left { self.ahead } else { self.ledger.settled_ahead() }
     }
 
     fn is_held_up(&self) -> bool {
@@ -160,6 +162,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
             Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail("the commit took too long")),
         };
         settled.and(committed)?;
+        self.ahead = self.ledger.settled_ahead();
         self.left = true;
         if timeout(LEAVING, self.source.leave()).await.is_err() {
             tracing::debug!("leaving the group takes long");
