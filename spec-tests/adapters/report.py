@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
 """Writes the report for the maintainers of an SDK: report.py FOLDER RUN.ndjson > FOLDER/report.md
 
-RUN.ndjson is what `ce conformance run --ndjson` wrote. Each fault has an input, the clause, what came, and a repair: repairs.json says which cases
-belong to which fault. What belongs to none is listed at the end by its cause.
+RUN.ndjson is what `ce conformance run --ndjson` wrote. repairs.json says how the faults of an SDK show: a case belongs to the first of which each
+member of `is` that is there fits. `op` and `via` are those of the request; `path`, `wanted` and `got` are regular expressions for the first difference,
+`input` one for the request, and `raw` one for the answer. Patterns of ids are none of them: a fault is what differs, not where the case stands. Nor are
+decodes and encodes ever together. What belongs to no fault is listed at the end by its cause.
+
+report.py --check reads repairs.json: each fault has one operation, a clause that there is, and the words of the SDK for the repair.
 """
 
-import fnmatch
 import json
+import re
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+SPEC = "https://github.com/cloudevents/spec/blob"
+PARTS = ("op", "via", "path", "wanted", "got", "input", "raw")
 
 
 def clauses():
@@ -32,8 +38,19 @@ def cause(one):
     return one.get("cause") or one.get("breakdown", {}).get("kind", "unknown")
 
 
-def belongs(one, fault):
-    return any(fnmatch.fnmatchcase(one["id"], pattern) for pattern in fault["cases"]) and fault.get("cause", "") in cause(one)
+def via(request):
+    return request.get("via") or request.get("from", {}).get("via")
+
+
+def belongs(one, fault, known):
+    request = known[one["id"]]["request"]
+    first = (one.get("differences") or [{}])[0]
+    text = {"path": first.get("path", ""), "wanted": first.get("wanted", ""), "got": first.get("got", ""),
+            "input": json.dumps(request, ensure_ascii=False), "raw": one.get("received") or ""}
+    wanted = fault["is"]
+    if wanted["op"] != request["op"] or wanted.get("via", via(request)) != via(request):
+        return False
+    return all(re.search(wanted[part], text[part], re.DOTALL) for part in PARTS[2:] if part in wanted)
 
 
 def short(text):
@@ -41,39 +58,91 @@ def short(text):
     return text if len(text) < 700 else text[:700] + "..."
 
 
-def section(title, found, known, rules, repair, revisions):
-    example = min(found, key=lambda one: len(one.get("sent") or ""))
+def link(clause, revisions):
+    """The address of the section, as `Requirement::link` makes it."""
+    is_number = re.fullmatch(r"[\d.]+", clause["section"])
+    title = clause["title"].split(" (")[0]
+    heading = f"{clause['section']} {title}" if is_number else title
+    fragment = "".join(c for c in heading.lower() if c.isalnum() or c in " -_").replace(" ", "-")
+    has = clause.get("revisions", ["1.0.2", "main"])
+    released = "1.0.2" in revisions and "1.0.2" in has and re.match(r"cloudevents/(?!working-drafts/|extensions/)", clause["document"])
+    tag = "ce@v1.0.2" if released else "main"
+    anchor = "" if tag == "ce@v1.0.2" and clause["id"].startswith(("CE-Naming-", "NATS-3.2-")) else f"#{fragment}"
+    return f"{SPEC}/{tag}/{clause['document']}{anchor}"
+
+
+def rule(clause, revisions, line=None):
+    line = line and re.sub(r"\[([^\]]*)\]\[[^\]]*\]", r"\1", line)
+    where = f"[{clause['document'].rsplit('/', 1)[-1]}, {clause['section']}]({link(clause, revisions)})"
+    return f"- {where}: " + (f"\"{line}\"" if line else f"{clause['requirement']} ({clause['level']})")
+
+
+def first_difference(one):
+    found = one.get("differences") or []
+    if not found:
+        return one.get("breakdown", {}).get("detail", cause(one))
+    first = found[0]
+    return f"{first['path'] or 'the answer'}: expected {short(first['wanted'])}, got {short(first['got'])}"
+
+
+def section(fault, found, known, rules, revisions):
+    example = min(found, key=lambda one: (len(one.get("sent") or ""), one["id"]))
     case = known[example["id"]]
-    print(f"## {title}\n")
-    print(f"{len(found)} cases, such as `{example['id']}`: {case['title']}.\n")
-    for clause in (rules[name] for name in case["clauses"] if set(revisions) & set(rules[name].get("revisions", revisions))):
-        print(f"- **{clause['id']}** ({clause['document']}, section {clause['section']}): {clause['requirement']}")
-    print(f"\n```text\ninput     {short(case['request'])}\nexpected  {short(case['expect'][0])}\ngot       {short(example.get('received') or 'no answer')}\n```\n")
-    print(f"*Repair:* {repair}\n")
+    print(f"## {fault['fault']}\n")
+    number = "1 case" if len(found) == 1 else f"{len(found)} cases, such as"
+    print(f"{number} `{example['id']}` ({case['request']['op']}): {case['title']}.\n")
+    spec = fault.get("spec")
+    if spec:
+        print(rule(rules[spec["clause"]], revisions, spec.get("line")))
+    else:
+        for clause in (rules[name] for name in case["clauses"] if set(revisions) & set(rules[name].get("revisions", revisions))):
+            print(rule(clause, revisions))
+    print(f"\n```text\ninput     {short(case['request'])}\ndiffers   {first_difference(example)}\n```\n")
+    print(f"*Repair:* {fault['repair']}\n")
     if len(found) > 1:
-        print("All: " + ", ".join(f"`{one['id']}`" for one in found) + ".\n")
+        print("<details><summary>All</summary>\n\n" + ", ".join(f"`{one['id']}`" for one in found) + "\n\n</details>\n")
+
+
+def check():
+    rules = clauses()
+    for name, faults in json.loads((HERE / "repairs.json").read_text(encoding="utf-8")).items():
+        for fault in faults:
+            place = f"{name}: {fault.get('fault')}"
+            assert set(fault) <= {"fault", "is", "spec", "repair"} and fault["repair"], place
+            assert set(fault["is"]) <= set(PARTS) and fault["is"].get("op") in ("decode", "encode"), place
+            assert set(fault["is"]) & set(PARTS[2:]), f"{place}: nothing differs"
+            assert "spec" not in fault or fault["spec"]["clause"] in rules, place
+            for part in PARTS[2:]:
+                re.compile(fault["is"].get(part, ""))
 
 
 def main():
+    if sys.argv[1:] == ["--check"]:
+        return check()
     folder, run = Path(sys.argv[1]), Path(sys.argv[2])
     lines = [json.loads(line) for line in run.read_text(encoding="utf-8").split("\n") if line]
     start, known, rules = lines[0], cases(), clauses()
     wrong = [line for line in lines if line["type"] == "case" and is_wrong(line)]
     who = start["implementation"]
-    print(f"# {who['name']} {who['version']}: what the conformance suite found\n")
-    print(f"Judged by {' and '.join(start['revisions'])}, profile {start['profile']}, vectors {start['vectors']}, suite {start['suite']}, adapter "
-          f"{who.get('adapter') or '-'}, on {start['date'][:10]}. {len(wrong)} cases fail, of few causes. Each input is a request of the testee protocol; "
-          "`ce conformance show ID` explains a case. If a case asks for more than the specification, or the adapter misuses the API, the report is wrong: "
-          "tell us.\n")
+    groups = []
+    number = len(wrong)
     for fault in json.loads((HERE / "repairs.json").read_text(encoding="utf-8"))[folder.name]:
-        found = [one for one in wrong if belongs(one, fault)]
+        found = [one for one in wrong if belongs(one, fault, known)]
         if found:
-            section(fault["fault"], found, known, rules, fault["repair"], start["revisions"])
+            groups.append((fault, found))
             wrong = [one for one in wrong if one not in found]
+    print(f"# {who['name']} {who['version']}: what the conformance suite found\n")
+    print(f"{number} cases fail, of {len(groups)} causes{f' and {len(wrong)} others' if wrong else ''}. Each cause has an input, the line of the "
+          "specification, what came, and a repair. Each input is a request of the testee protocol; `ce conformance show ID` explains a case. If a case asks for "
+          "more than the specification, or the adapter misuses the API, the report is wrong: tell us.\n")
+    print(f"Judged by {' and '.join(start['revisions'])}, profile {start['profile']}, vectors {start['vectors']}, suite {start['suite']}, adapter "
+          f"{who.get('adapter') or '-'}, on {start['date'][:10]}.\n")
+    for fault, found in sorted(groups, key=lambda group: -len(group[1])):
+        section(fault, found, known, rules, start["revisions"])
     if wrong:
-        print("## Others\n\n| case | got |\n|---|---|")
+        print("## Others\n\n| case | differs |\n|---|---|")
         for one in wrong:
-            print(f"| `{one['id']}` | {cause(one)} |".replace("\\|", "|"))
+            print(f"| `{one['id']}` | {first_difference(one)[:160]} |".replace("\\|", "|").replace("\n", " "))
 
 
 if __name__ == "__main__":

@@ -96,6 +96,9 @@ ABSENT = re.compile(r"protobuf/attributes-decode/(?:missing-(?:id|source|specver
 # A header of Kafka whose value is null: that values are UTF-8 strings binds producers, and clients without null for values hand over no bytes.
 NO_VALUE = re.compile(r"kafka/binary-decode/null-(?:id|source|specversion|type)$")
 
+# A header value of Kafka that is not UTF-8, which a reader may know how to undo: that values are UTF-8 binds producers.
+NOT_UTF8 = re.compile(r"kafka/binary-decode/value-amqp-encoded$")
+
 # Nothing but that an event without a time is written without one: the producer may set it (CE-time-c).
 UNTIMED = re.compile(r"kafka/binary-encode/no-time-stays-absent$")
 
@@ -1009,7 +1012,7 @@ def flags(one):
         found.add("producer-rule")
     if reads and refused(one) and (is_of_another_name(source) or is_no_batch(source)):
         found.add("producer-rule")
-    if reads and one["expect"] and is_refusal(one["expect"][0]) and has_a_mapping_of_its_own(source):
+    if reads and one["expect"] and is_refusal(one["expect"][0]) and (has_a_mapping_of_its_own(source) or NOT_UTF8.match(one["id"])):
         found.add("producer-rule")
     if op == "decode" and any(is_refusal(outcome) for outcome in one["expect"]) and payload_extends_json(source):
         found.add("producer-rule")

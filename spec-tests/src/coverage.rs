@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{Document, Level, Requirement, Testable};
 
-/// Which of the clauses that can be seen on the wire have a case.
+/// Which of the clauses that can be seen on the wire have a case that can fail by them.
 ///
 /// ```
 /// use cloudevents_vectors::{Coverage, load_documents, load_requirements};
@@ -45,7 +45,7 @@ pub struct DocumentCoverage {
 pub struct Tally {
     /// All of them.
     pub clauses: usize,
-    /// Those with at least one case.
+    /// Those with at least one case that can fail by them.
     pub proven: usize,
     /// Those with a waiver and no case.
     pub waived: usize,
@@ -54,14 +54,20 @@ pub struct Tally {
 impl Coverage {
     /// Compares the clauses that the cases of the documents cite with the requirements.
     ///
-    /// A case of any area counts for the clauses it cites. A document of the specification has vectors when its area (see
-    /// [`specification_documents`]) is the area of at least one of the vector documents.
+    /// A case of any area counts for the clauses it cites, where it can fail by them. A case of a weaker level than the clause, or one that
+    /// is disputed, fails no run for it. A document of the specification has vectors when its area (see [`specification_documents`]) is the
+    /// area of at least one of the vector documents.
     pub fn of(documents: &[Document], requirements: &[Requirement]) -> Self {
+        let levels: BTreeMap<&str, Level> =
+            requirements.iter().map(|one| (one.id.as_str(), one.level.level())).collect();
         let mut proven: BTreeSet<&str> = BTreeSet::new();
         let mut covered: BTreeSet<&str> = BTreeSet::new();
         for document in documents {
             covered.extend(specification_documents(&document.area));
-            proven.extend(document.cases.iter().flat_map(|case| &case.clauses).map(String::as_str));
+            for case in document.cases.iter().filter(|case| case.disputed.is_none()) {
+                let clauses = case.clauses.iter().map(String::as_str);
+                proven.extend(clauses.filter(|id| levels.get(id).is_none_or(|level| case.level >= *level)));
+            }
         }
         let mut rows: BTreeMap<&str, DocumentCoverage> = BTreeMap::new();
         for requirement in requirements {

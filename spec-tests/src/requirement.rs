@@ -33,6 +33,74 @@ pub struct Requirement {
     pub waiver: Option<String>,
 }
 
+impl Requirement {
+    /// The address of the section in the text of a revision. Documents that release 1.0.2 does not have are those of `main`.
+    ///
+    /// ```
+    /// use cloudevents_vectors::{Revision, load_requirements};
+    ///
+    /// let requirements = load_requirements()?;
+    /// let clause = requirements.iter().find(|requirement| requirement.id == "HTTP-3.1.3.2-f").expect("a clause");
+    /// assert_eq!(
+    ///     clause.link(Revision::V1_0_2),
+    ///     "https://github.com/cloudevents/spec/blob/ce@v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values"
+    /// );
+    /// # Ok::<(), cloudevents_vectors::InvalidData>(())
+    /// ```
+    pub fn link(&self, revision: Revision) -> String {
+        let document = &self.document;
+        if let Some(path) = document.strip_prefix("knative-extensions/eventing-rabbitmq/") {
+            return format!("https://github.com/knative-extensions/eventing-rabbitmq/blob/main/{path}");
+        }
+        let of_release = revision == Revision::V1_0_2 && self.revisions.contains(&revision);
+        let tag = match document.split_once('/') {
+            Some(("cesql", _)) if of_release => "cesql@v1.0.0",
+            Some(("cloudevents", path)) if of_release && is_released(path) => "ce@v1.0.2",
+            _ => "main",
+        };
+        let mut link = format!("https://github.com/cloudevents/spec/blob/{tag}/{document}");
+        if !NO_HEADING.iter().any(|(tags, start)| tags.contains(&tag) && self.id.starts_with(start)) {
+            link.push('#');
+            link += &fragment(&self.section, &self.title);
+        }
+        link
+    }
+}
+
+/// Whether release 1.0.2 has this document.
+fn is_released(path: &str) -> bool {
+    let extensions = ["dataref", "distributed-tracing", "partitioning", "sampledrate", "sequence"];
+    match path.split_once('/') {
+        Some(("extensions", name)) => name.strip_suffix(".md").is_some_and(|name| extensions.contains(&name)),
+        Some(("working-drafts", _)) => false,
+        _ => true,
+    }
+}
+
+/// Clauses whose sections have no heading of their own in the texts of these tags.
+const NO_HEADING: &[(&[&str], &str)] = &[
+    (&["main"], "BAM-"),
+    (&["main"], "OPCUA-"),
+    (&["main"], "VERIFY-Notes-"),
+    (&["main"], "SUBS-"),
+    (&["main", "ce@v1.0.2"], "DATAREF-Intro-"),
+    (&["ce@v1.0.2"], "NATS-3.2-"),
+    (&["ce@v1.0.2"], "CE-Naming-"),
+];
+
+/// The fragment that GitHub gives a heading.
+fn fragment(section: &str, title: &str) -> String {
+    let is_number = section.chars().all(|c| c.is_ascii_digit() || c == '.');
+    // What follows in brackets tells sections of one title apart, and is not in the text.
+    let title = title.split(" (").next().unwrap_or_default();
+    let heading = if is_number { format!("{section} {title}") } else { title.to_owned() };
+    let kept = heading.to_lowercase();
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
 fn every_revision() -> Vec<Revision> {
     vec![Revision::V1_0_2, Revision::Main]
 }

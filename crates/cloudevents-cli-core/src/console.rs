@@ -69,6 +69,11 @@ impl Console {
         self.output.unwrap_or(if self.terminal { Output::Pretty } else { Output::Json })
     }
 
+    /// Returns the form of data that was requested, if one was.
+    pub fn requested(&self) -> Option<Output> {
+        self.output
+    }
+
     /// Whether standard output is a terminal.
     pub(crate) fn is_shown(&self) -> bool {
         self.terminal

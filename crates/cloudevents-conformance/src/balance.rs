@@ -40,7 +40,7 @@ impl<'a> Balance<'a> {
     pub(crate) fn count(&mut self, report: &CaseReport<'a>) {
         let op = report.case.op().unwrap_or_default();
         let sides = self.0.entry(op).or_default();
-        if !report.judged {
+        if !report.judged || matches!(report.finding, Finding::Unasked(_)) {
             return;
         }
         let is_valid = report.case.validity() == Validity::Valid;

@@ -27,7 +27,11 @@ pub(crate) struct Conversation<'t> {
     started: Option<(Implementation, Capabilities)>,
     /// Why the testee was given up. Nothing more is sent to it.
     lost: Option<Breakdown>,
-    /// How many requests got no answer in time.
+    /// How many requests were sent.
+    asked: usize,
+    /// How many of them got no valid answer.
+    broke: usize,
+    /// How many got none in time.
     hung: usize,
     /// How long breakdowns have taken, with the restarts behind them.
     wasted: Duration,
@@ -38,12 +42,16 @@ pub(crate) struct Conversation<'t> {
 }
 
 /// After so many requests without an answer in time, no more are sent: with the time limit of ten seconds, that takes five minutes, and a
-/// suite of thousands of cases would take hours.
-const HUNG: usize = 30;
+/// suite of thousands of cases would take hours. Nor are any after so many without a valid answer, where they are most of all: that is
+/// hardly the implementation.
+const BROKEN: usize = 30;
 
 /// After so much time for breakdowns of any sort, no more requests are sent. A testee that starts in three seconds may crash two hundred
 /// times.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What to look at when hardly anything is answered.
+const SMOKE: &str = "Is it the adapter? `ce conformance run --smoke` checks it";
 
 /// A request and its answer.
 #[derive(Debug)]
@@ -54,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) received: Option<String>,
     /// The content of the response.
     pub(crate) answer: Result<Answer, Breakdown>,
+    /// Whether the request was sent. It is not when the testee was given up.
+    pub(crate) asked: bool,
 }
 
 impl<'t> Conversation<'t> {
@@ -66,6 +76,8 @@ impl<'t> Conversation<'t> {
             broken: false,
             started: None,
             lost: None,
+            asked: 0,
+            broke: 0,
             hung: 0,
             wasted: Duration::ZERO,
             patience: PATIENCE,
@@ -125,8 +137,9 @@ impl<'t> Conversation<'t> {
         let sent = line(seq, self.spec.as_ref(), members);
         if let Err(breakdown) = self.mend() {
             self.unasked = self.unasked.saturating_add(1);
-            return Exchange { sent, received: None, answer: Err(breakdown) };
+            return Exchange { sent, received: None, answer: Err(breakdown), asked: false };
         }
+        self.asked = self.asked.saturating_add(1);
         let begin = Instant::now();
         let (received, answer) = match self.testee.call(&sent) {
             Ok(received) => {
@@ -137,10 +150,11 @@ impl<'t> Conversation<'t> {
         };
         if let Err(breakdown) = &answer {
             self.broken = true;
+            self.broke = self.broke.saturating_add(1);
             self.wasted = self.wasted.saturating_add(begin.elapsed());
             self.hung = self.hung.saturating_add(usize::from(breakdown.kind == BreakdownKind::Hung));
         }
-        Exchange { sent, received, answer }
+        Exchange { sent, received, answer, asked: true }
     }
 
     /// How many requests were not sent, and why, if the testee was given up before the last one.
@@ -188,8 +202,11 @@ impl<'t> Conversation<'t> {
 
     /// Why a testee that has broken down is not restarted.
     fn given_up(&self) -> Option<String> {
-        if self.hung >= HUNG {
-            Some(format!("given up after {HUNG} requests without an answer in time"))
+        let asked = self.asked;
+        if self.hung >= BROKEN {
+            Some(format!("given up after {BROKEN} requests without an answer in time. {SMOKE}"))
+        } else if self.broke >= BROKEN && self.broke.saturating_mul(2) > asked {
+            Some(format!("given up after {} of {asked} requests without a valid answer. {SMOKE}", self.broke))
         } else if self.wasted >= self.patience {
             Some(format!("given up after breakdowns that took {:.0?} together", self.wasted))
         } else {

@@ -34,7 +34,7 @@ pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};
 pub use provenance::Provenance;
 pub use report::{
-    AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Score,
+    AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Score, Share,
     Summary, Tally, TerminalReport, badge, html, markdown, site,
 };
 pub use run::{CaseReport, RunError, Start, run};

@@ -239,8 +239,11 @@ impl<'a> Judge<'a> {
             Some(Lack { reason, uncovered: false }) => (Finding::Unsupported(reason), None, None),
             Some(Lack { reason, uncovered: true }) => (Finding::Uncovered(reason), None, None),
             None => {
-                let Exchange { sent, received, answer } = conversation.run(&case.request);
-                (self.finding(case, answer), Some(sent), received)
+                let Exchange { sent, received, answer, asked } = conversation.run(&case.request);
+                match answer {
+                    Err(breakdown) if !asked => (Finding::Unasked(breakdown.detail), None, None),
+                    answer => (self.finding(case, answer), Some(sent), received),
+                }
             }
         };
         let elapsed = begin.elapsed();

@@ -15,6 +15,8 @@ pub enum Finding {
     Failed(Failure),
     /// There was no answer.
     Crashed(Breakdown),
+    /// The testee had been given up before, for this reason: nothing was sent.
+    Unasked(String),
     /// The case needs something that the testee does not claim, for this reason.
     Unsupported(String),
     /// The case needs something that the implementation has and the adapter does not cover, as the testee says.
@@ -80,6 +82,8 @@ pub enum Verdict {
     Abstained,
     /// Not judged: the testee does not claim what the case needs.
     Skipped,
+    /// Not judged: the testee had been given up before. The run has no result.
+    Unasked,
     /// Failed, in a case that the profile of the run does not judge.
     Warning,
     /// Failed, crashed or declined, and listed as known to.
@@ -94,6 +98,7 @@ impl Verdict {
     pub(crate) fn of(finding: &Finding, judged: bool, either: bool, known: bool) -> Self {
         match finding {
             Finding::Unsupported(_) | Finding::Uncovered(_) => Verdict::Skipped,
+            Finding::Unasked(_) => Verdict::Unasked,
             Finding::Declined(_) | Finding::Inexpressible(_) if either || !judged => Verdict::Abstained,
             // Another profile may compare more, and fail the case.
             Finding::Passed if known && judged => Verdict::Stale,
@@ -121,6 +126,7 @@ impl Verdict {
             Verdict::Declined => "declined",
             Verdict::Abstained => "abstained",
             Verdict::Skipped => "skipped",
+            Verdict::Unasked => "unasked",
             Verdict::Warning => "warning",
             Verdict::KnownFailing => "known-failing",
             Verdict::Stale => "stale",
@@ -167,6 +173,7 @@ mod tests {
             (&declined, true, true, Verdict::KnownFailing),
             (&skipped, true, false, Verdict::Skipped),
             (&skipped, true, true, Verdict::Skipped),
+            (&Finding::Unasked(String::new()), true, true, Verdict::Unasked),
         ] {
             assert_eq!(Verdict::of(finding, judged, false, known), verdict, "{finding:?} {judged} {known}");
         }

@@ -19,7 +19,7 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.2"},
+                       "adapter": "1.3"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
@@ -61,7 +61,9 @@ def the_sdk():
 
 
 class WatchedFormat(JSONFormat):
-    """The SDK's JSON format. It remembers whether it read an event or only a payload, and so the content mode."""
+    """The SDK's JSON format. It remembers whether it read an event or only a payload, and so the content mode, and whether that was no JSON."""
+
+    is_text = False
 
     def read(self, event_factory, data):
         self.mode = "structured"
@@ -69,7 +71,10 @@ class WatchedFormat(JSONFormat):
 
     def read_data(self, body, datacontenttype):
         self.mode = "binary"
-        return super().read_data(body, datacontenttype)
+        data = super().read_data(body, datacontenttype)
+        # It returns what is no JSON as it stands, under a JSON content type, too.
+        self.is_text = isinstance(data, str) and data.encode() == body
+        return data
 
 
 def decode(request):
@@ -81,7 +86,7 @@ def decode(request):
     json_format = WatchedFormat()
     read = {"json": read_json, "http": read_http, "kafka": read_kafka, "amqp": read_amqp}[via]
     event = read(message, json_format)
-    return {"mode": json_format.mode, "format": "json", "events": [tagged_event(event)]}
+    return {"mode": json_format.mode, "format": "json", "events": [tagged_event(event, json_format.is_text)]}
 
 
 def read_json(message, json_format):
@@ -217,7 +222,7 @@ def payload(tagged):
     return base64.b64decode(value) if kind == "binary" else value
 
 
-def tagged_event(event):
+def tagged_event(event, is_text):
     attributes, data = dict(event.get_attributes()), event.get_data()
     answer = {"specversion": attributes.pop("specversion")}
     types = TYPES[answer["specversion"]]
@@ -225,7 +230,7 @@ def tagged_event(event):
     content_type = attributes.get("datacontenttype") or JSONFormat.DEFAULT_CONTENT_TYPE
     if isinstance(data, bytes):
         answer["data"] = {"binary": base64.b64encode(data).decode()}
-    elif isinstance(data, str) and not JSONFormat.JSON_CONTENT_TYPE_PATTERN.match(str(content_type)):
+    elif isinstance(data, str) and (is_text or not JSONFormat.JSON_CONTENT_TYPE_PATTERN.match(str(content_type))):
         answer["data"] = {"text": data}
     elif data in (float("inf"), float("-inf")):  # beyond the range of doubles; JSON cannot write it
         answer["data"] = {"json": "1e999" if data > 0 else "-1e999"}

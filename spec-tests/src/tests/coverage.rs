@@ -1,6 +1,6 @@
-//! Every MUST and SHOULD that can be seen on the wire has a case or a waiver.
+//! Every MUST and SHOULD that can be seen on the wire has a case that can fail by it, or a waiver.
 
-use crate::{Coverage, Document, Requirement, load_documents, load_requirements};
+use crate::{Coverage, Document, Level, Requirement, load_documents, load_requirements};
 
 use super::assert_none;
 
@@ -40,6 +40,20 @@ fn counts() {
     assert_eq!(coverage.missing().collect::<Vec<_>>(), ["C", "E"]);
     assert_eq!(coverage.stale_waivers().collect::<Vec<_>>(), ["F", "G"]);
     assert!(coverage.to_string().contains("1 of 3 (1 waived)"));
+}
+
+#[test]
+fn a_case_proves_what_it_can_fail_by() {
+    let requirements =
+        [requirement("A", "MUST", "wire", None), requirement("B", "SHOULD", "wire", Some("reason"))];
+    let mut weaker = document("json", &["A", "B"]);
+    weaker.cases[0].level = Level::Should;
+    let coverage = Coverage::of(std::slice::from_ref(&weaker), &requirements);
+    assert_eq!(coverage.missing().collect::<Vec<_>>(), ["A"]);
+    assert_eq!(coverage.stale_waivers().collect::<Vec<_>>(), ["B"]);
+    weaker.cases[0].disputed = Some("reason".to_owned());
+    let coverage = Coverage::of(&[weaker], &requirements);
+    assert!(coverage.stale_waivers().next().is_none());
 }
 
 #[test]

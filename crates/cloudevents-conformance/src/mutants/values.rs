@@ -51,6 +51,28 @@ fn time(text: &str, form: impl Fn(&str, &str, &str) -> Option<String>) -> Option
     form(second, rest.get(..digits)?, rest.get(digits..)?)
 }
 
+/// Changes the values of the attributes that are to be written; `None` leaves one.
+fn given_text(request: &mut Value, change: impl Fn(&str) -> Option<String>) {
+    let events = request.get_mut("events").and_then(Value::as_array_mut).into_iter().flatten();
+    let attributes = events.filter_map(|event| event.get_mut("attributes")?.as_object_mut());
+    for typed in attributes.flat_map(|attributes| attributes.values_mut()) {
+        let new = typed.get("value").and_then(Value::as_str).and_then(&change);
+        if let (Some(new), Some(typed)) = (new, typed.as_object_mut()) {
+            typed.insert("value".to_owned(), json!(new));
+        }
+    }
+}
+
+/// A text with é, å and 한 as one character each.
+fn composed(text: &str) -> Option<String> {
+    let pairs = [("e\u{301}", "\u{e9}"), ("\u{212b}", "\u{c5}"), ("\u{1112}\u{1161}\u{11ab}", "\u{d55c}")];
+    let new = pairs.iter().fold(text.to_owned(), |text, (parts, whole)| text.replace(parts, whole));
+    (new != text).then_some(new)
+}
+
+/// How many characters a request has that passes on what is nearly as large as intermediaries have to forward.
+const LARGE: usize = 60_000;
+
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("subject-lost", EVERY, Base, |_, answer| {
         each_attribute(answer, |name, _| name != "subject")
@@ -501,6 +523,23 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         },
     ),
+    Mutant::of_answer("large-events-refused", &["core"], Base, |request, answer| {
+        if is_op(request, "transcode") && request.to_string().len() > LARGE {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer("long-attributes-cut", &["core"], Base, |_, answer| {
+        attribute_text(answer, |_, _, value| value.get(..255).map(str::to_owned));
+    }),
+    Mutant::of_request("long-attributes-cut-when-written", &["core"], Base, |request| {
+        given_text(request, |value| value.get(..255).map(str::to_owned));
+    }),
+    Mutant::of_answer("text-normalised", &["core"], Base, |_, answer| {
+        attribute_text(answer, |_, _, value| composed(value));
+    }),
+    Mutant::of_request("text-normalised-when-written", &["core"], Base, |request| {
+        given_text(request, composed);
+    }),
     Mutant::of_answer("transcoding-refused", &["http", "json", "kafka", "amqp"], Base, |request, answer| {
         if is_op(request, "transcode") {
             refuse(answer);

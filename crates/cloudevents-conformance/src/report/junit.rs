@@ -57,7 +57,11 @@ impl<W: Write> Reporter for JunitReport<W> {
                 suite.counts.errors += 1;
                 Some("error")
             }
-            Verdict::Skipped | Verdict::Abstained | Verdict::KnownFailing | Verdict::Warning => {
+            Verdict::Skipped
+            | Verdict::Unasked
+            | Verdict::Abstained
+            | Verdict::KnownFailing
+            | Verdict::Warning => {
                 suite.counts.skipped += 1;
                 Some("skipped")
             }
@@ -130,6 +134,7 @@ fn message(report: &CaseReport<'_>) -> String {
         (Verdict::KnownFailing, _) => format!("known to fail: {known}"),
         (_, Finding::Unsupported(reason)) => format!("not claimed: {reason}"),
         (_, Finding::Uncovered(reason)) => format!("not covered: {reason}"),
+        (_, Finding::Unasked(reason)) => format!("not asked: {reason}"),
         (Verdict::Abstained, Finding::Declined(reason) | Finding::Inexpressible(reason)) => {
             format!("abstained: {reason}")
         }

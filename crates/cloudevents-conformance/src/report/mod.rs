@@ -3,7 +3,9 @@
 mod badge;
 mod junit;
 mod matrix;
+mod names;
 mod ndjson;
+mod page;
 mod record;
 mod site;
 mod summary;
@@ -16,9 +18,10 @@ use crate::run::{CaseReport, Start};
 
 pub use badge::badge;
 pub use junit::JunitReport;
-pub use matrix::{html, markdown};
+pub use matrix::markdown;
 pub use ndjson::NdjsonReport;
-pub use record::{AreaRecord, CaseRecord, RunRecord};
+pub use page::html;
+pub use record::{AreaRecord, CaseRecord, RunRecord, Share};
 pub use site::site;
 pub use summary::{AreaTally, Problem, Score, Summary, Tally};
 pub use terminal::TerminalReport;

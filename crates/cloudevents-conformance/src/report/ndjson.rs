@@ -65,6 +65,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
             Finding::Passed => (),
             Finding::Unsupported(reason) => set("unsupported", json!(reason)),
             Finding::Uncovered(reason) => set("uncovered", json!(reason)),
+            Finding::Unasked(reason) => set("unasked", json!(reason)),
             Finding::Declined(reason) => set("declined", json!(reason)),
             Finding::Inexpressible(reason) => {
                 set("declined", json!(reason));
@@ -86,7 +87,11 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 set("cause", json!(failure.cause()));
             }
         }
-        if !matches!(report.finding, Finding::Passed | Finding::Unsupported(_) | Finding::Uncovered(_)) {
+        let is_answered = !matches!(
+            report.finding,
+            Finding::Passed | Finding::Unsupported(_) | Finding::Uncovered(_) | Finding::Unasked(_)
+        );
+        if is_answered {
             set("sent", json!(report.sent));
             set("received", json!(report.received.as_deref().map(cut)));
             set("stderr", json!(report.diagnostics));

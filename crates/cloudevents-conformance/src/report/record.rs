@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -174,18 +175,16 @@ impl CaseRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AreaRecord {
-    /// Correct answers, and all answers, to input that must be accepted.
-    pub accepted: (usize, usize),
-    /// Correct answers, and all answers, to input that must be refused.
-    pub refused: (usize, usize),
-    /// Correct answers, and all answers, to input that may be accepted or refused.
-    pub either: (usize, usize),
+    /// Answers to input that must be accepted.
+    pub accepted: Share,
+    /// Answers to input that must be refused.
+    pub refused: Share,
+    /// Answers to input that may be accepted or refused.
+    pub either: Share,
     /// Failed cases that the profile of the run does not judge.
     pub warnings: usize,
     /// Cases that were declined.
     pub declined: usize,
-    /// Of these, the ones that count as wrong answers: the testee claims what they need, and names no input that its API cannot be given.
-    pub unanswered: usize,
     /// Cases skipped because they need something that the implementation does not claim.
     pub skipped: usize,
     /// Cases skipped because they need something that the implementation has and the adapter does not cover.
@@ -194,30 +193,66 @@ pub struct AreaRecord {
     pub drafts: usize,
     /// All cases.
     pub cases: usize,
+    /// Those that the profile of the run judges.
+    pub all: usize,
+}
+
+/// Answers to one kind of input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Share {
+    /// Correct answers.
+    pub right: usize,
+    /// All answers.
+    pub judged: usize,
+    /// Cases that were declined and count as wrong answers: the testee claims what they need, and names no input that its API cannot be
+    /// given.
+    pub unanswered: usize,
+}
+
+impl Share {
+    /// The correct answers among all that count, in percent, rounded down; `None` if there is nothing.
+    pub fn percent(self) -> Option<usize> {
+        (self.right * 100).checked_div(self.judged + self.unanswered)
+    }
+}
+
+/// `12 of 13`, or a dash.
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.judged {
+            0 => f.write_str("-"),
+            judged => write!(f, "{} of {judged}", self.right),
+        }
+    }
 }
 
 impl AreaRecord {
     fn add(&mut self, case: &CaseRecord) {
         self.cases += 1;
         self.drafts += usize::from(case.members["draft"] == true);
-        if case.is_declined() {
-            self.declined += 1;
-            let counts = matches!(case.verdict.as_str(), "declined" | "known-failing") && case.judged;
-            self.unanswered += usize::from(counts && case.members["inexpressible"] != true);
-            return;
-        }
-        let tally = match case.validity.as_str() {
+        self.all += usize::from(case.judged);
+        let share = match case.validity.as_str() {
             "valid" => &mut self.accepted,
             "invalid" => &mut self.refused,
             _ => &mut self.either,
         };
+        if case.is_declined() {
+            self.declined += 1;
+            let counts = matches!(case.verdict.as_str(), "declined" | "known-failing") && case.judged;
+            share.unanswered += usize::from(counts && case.members["inexpressible"] != true);
+            return;
+        }
         match case.verdict.as_str() {
             "skipped" if case.members.get("uncovered").is_some() => self.uncovered += 1,
             "skipped" => self.skipped += 1,
+            "unasked" => (),
             "warning" => self.warnings += 1,
-            "passed" | "stale" if case.judged => *tally = (tally.0 + 1, tally.1 + 1),
+            "passed" | "stale" if case.judged => {
+                (share.right, share.judged) = (share.right + 1, share.judged + 1)
+            }
             "passed" | "stale" => (),
-            _ if case.is_wrong() => tally.1 += 1,
+            _ if case.is_wrong() => share.judged += 1,
             _ => self.warnings += 1,
         }
     }
@@ -229,12 +264,27 @@ impl AreaRecord {
 
     /// Correct answers.
     pub fn right(&self) -> usize {
-        self.accepted.0 + self.refused.0 + self.either.0
+        self.accepted.right + self.refused.right + self.either.right
     }
 
     /// All answers.
     pub fn judged(&self) -> usize {
-        self.accepted.1 + self.refused.1 + self.either.1
+        self.accepted.judged + self.refused.judged + self.either.judged
+    }
+
+    /// All answers, and the cases that were declined and count as wrong answers.
+    pub fn answers(&self) -> usize {
+        [self.accepted, self.refused, self.either].iter().map(|share| share.judged + share.unanswered).sum()
+    }
+
+    /// Whether less than half of what the profile judges in the area was judged.
+    pub fn is_little_judged(&self) -> bool {
+        self.judged() * 2 < self.all
+    }
+
+    /// Whether none of the input that must be accepted was.
+    pub fn accepts_nothing(&self) -> bool {
+        self.accepted.percent() == Some(0)
     }
 
     /// Whether every case is one of a working draft.
@@ -271,7 +321,7 @@ mod tests {
             ("b/b/c", "skipped", "invalid"),
         ]);
         assert_eq!(run.title(), "n 1");
-        assert_eq!(run.areas()["a"].accepted, (1, 2));
+        assert_eq!(run.areas()["a"].accepted, Share { right: 1, judged: 2, unanswered: 0 });
         assert_eq!(run.areas()["b"].skipped, 1);
         assert_eq!(run.causes(), [("c", vec!["a/b/d"])]);
     }
@@ -292,8 +342,9 @@ mod tests {
             r#"{"type":"case","id":"a/b/g","verdict":"abstained","validity":"valid","judged":false,"declined":"no"}"#,
         );
         let area = RunRecord::parse(text).unwrap().areas()["a"];
-        assert_eq!((area.either, area.accepted, area.warnings), ((0, 1), (0, 0), 0));
-        assert_eq!((area.declined, area.unanswered), (3, 1));
+        let share = |judged, unanswered| Share { right: 0, judged, unanswered };
+        assert_eq!((area.either, area.accepted, area.warnings), (share(1, 0), share(0, 1), 0));
+        assert_eq!((area.declined, area.all), (3, 3));
     }
 
     #[test]

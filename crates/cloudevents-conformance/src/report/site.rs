@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::matrix::{escaped, page, share};
-use super::record::RunRecord;
+use super::page::{escaped, page};
+use super::record::{RunRecord, Share};
 use crate::Suite;
 
 /// One HTML file for a site: the [matrix](super::html) and the causes of the latest run of each implementation, and the history of all
@@ -40,8 +40,12 @@ pub fn site(runs: &[RunRecord], suite: &Suite) -> String {
 fn row(text: &mut String, run: &RunRecord, before: Option<&RunRecord>) {
     let by = &run.provenance;
     let areas = run.areas();
-    let right = areas.values().fold((0, 0), |sum, area| (sum.0 + area.right(), sum.1 + area.judged()));
-    let right = if run.no_result.is_some() { "-".to_owned() } else { share(right) };
+    let right = areas.values().fold(Share::default(), |sum, area| Share {
+        right: sum.right + area.right(),
+        judged: sum.judged + area.judged(),
+        ..sum
+    });
+    let right = if run.no_result.is_some() { "-".to_owned() } else { right.to_string() };
     let (newly_right, newly_wrong) = before.map_or(("-".to_owned(), "-".to_owned()), |before| {
         // A case that one of the two runs does not have says nothing about the implementation.
         let both = run.cases.iter().filter_map(|(id, case)| Some((before.cases.get(id)?.is_wrong(), case)));
@@ -88,7 +92,7 @@ mod tests {
             run("1", "2026-01-01T00:00:00Z", ["failed", "passed"]),
         ];
         let text = site(&runs, &Suite::published().unwrap());
-        assert_eq!(text.matches("<section id=run").count(), 1);
+        assert_eq!(text.matches("<section id=\"n-2\">").count(), 1);
         assert!(text.contains("<h2>&lt;N&gt; 2</h2>"), "{text}");
         let latest = "<th scope=row>&lt;N&gt; 2<td>2026-02-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 passed, of 9 in the suite<td>1<td>1";
         let first = "<th scope=row>&lt;N&gt; 1<td>2026-01-01T00:00:00Z<td>, , vectors , as published<td>-<td>1 of 2<td>1 of 2 passed, of 9 in the suite<td>-<td>-";

@@ -113,6 +113,7 @@ impl AreaTally {
             Finding::Declined(_) | Finding::Inexpressible(_) => self.declined += 1,
             Finding::Unsupported(_) => self.skipped += 1,
             Finding::Uncovered(_) => self.uncovered += 1,
+            Finding::Unasked(_) => (),
         }
     }
 
@@ -193,7 +194,7 @@ pub enum Problem {
     },
     /// The testee did not start again after a breakdown, or broke down too often or for too long, and the rest was not asked.
     GaveUp {
-        /// The number of cases that were not asked. They count as crashed.
+        /// The number of cases that were not asked.
         unasked: usize,
         /// Why it was given up, for people to read.
         why: String,
@@ -256,13 +257,13 @@ impl Summary {
             }
             Finding::Crashed(breakdown) => cause(breakdown.kind.as_str().to_owned()),
             Finding::Failed(failure) if report.judged => cause(failure.cause()),
-            Finding::Failed(_) | Finding::Passed => (),
+            Finding::Failed(_) | Finding::Passed | Finding::Unasked(_) => (),
         }
         if !report.judged {
             return;
         }
         match (report.verdict, &report.finding) {
-            (Verdict::Skipped | Verdict::Abstained, _) => (),
+            (Verdict::Skipped | Verdict::Abstained | Verdict::Unasked, _) => (),
             (_, Finding::Inexpressible(_)) => self.score.inexpressible += 1,
             (_, finding) => {
                 self.score.judged += 1;
@@ -278,10 +279,11 @@ impl Summary {
         total
     }
 
-    /// The number of cases that were neither skipped nor declined, whether the profile judges them or not.
+    /// The number of cases that were asked and neither skipped nor declined, whether the profile judges them or not.
     pub fn answered(&self) -> usize {
         let declined = self.declined.values().chain(self.abstained.values()).sum();
-        let not = self.number(Verdict::Skipped).saturating_add(declined);
+        let unanswered = self.number(Verdict::Skipped).saturating_add(self.number(Verdict::Unasked));
+        let not = unanswered.saturating_add(declined);
         self.counts.values().sum::<usize>().saturating_sub(not)
     }
 
@@ -327,6 +329,7 @@ impl fmt::Display for Summary {
             (Verdict::Abstained, "abstained"),
             (Verdict::Warning, "warnings"),
             (Verdict::Skipped, "skipped (not claimed)"),
+            (Verdict::Unasked, "not asked"),
             (Verdict::KnownFailing, "known failing"),
             (Verdict::Stale, "known failing that pass"),
         ] {

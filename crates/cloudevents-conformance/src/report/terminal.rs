@@ -59,6 +59,7 @@ impl<W: Write> TerminalReport<W> {
             Verdict::Declined => ("DECLINED", "1;31"),
             Verdict::Abstained => ("abstained", "2"),
             Verdict::Skipped => ("skipped", "2"),
+            Verdict::Unasked => ("not asked", "2"),
             Verdict::Warning => ("warning", "33"),
             Verdict::KnownFailing => ("known failing", "2"),
             Verdict::Stale => ("STALE", "1;31"),
@@ -69,6 +70,7 @@ impl<W: Write> TerminalReport<W> {
         let reason = match &report.finding {
             Finding::Unsupported(reason)
             | Finding::Uncovered(reason)
+            | Finding::Unasked(reason)
             | Finding::Declined(reason)
             | Finding::Inexpressible(reason) => Some(reason.as_str()),
             _ => report.known_failing,

@@ -147,8 +147,14 @@ fn a_testee_that_is_another_one_after_a_crash_has_crashed() {
     let mut testee = Other(0);
     let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     assert_eq!(testee.0, 2);
-    assert_eq!(summary.number(Verdict::Crashed) + summary.number(Verdict::Skipped), suite().cases().len());
-    assert!(summary.causes.contains_key("garbage"), "{:?}", summary.causes.keys());
+    // What was not asked has not crashed.
+    assert_eq!(summary.number(Verdict::Crashed), 1);
+    assert_eq!(
+        summary.number(Verdict::Unasked) + summary.number(Verdict::Skipped) + 1,
+        suite().cases().len()
+    );
+    let problem = summary.problems.iter().find(|problem| matches!(problem, Problem::GaveUp { .. }));
+    assert!(problem.unwrap().to_string().contains("not what it said first"), "{:?}", summary.problems);
 }
 
 #[test]
@@ -227,7 +233,9 @@ fn claiming_less_shows_on_the_badge() {
     let message = badge["message"].as_str().unwrap();
     assert!(summary.score.judged < 30 && summary.score.all > 1900, "{:?}", summary.score);
     let (judged, all) = (summary.score.judged, summary.score.all);
-    assert!(message.starts_with(&format!("{judged} of {judged} passed, of {all} in the suite")), "{message}");
+    // It is no bright green.
+    assert_eq!(badge["color"], "yellowgreen", "{badge}");
+    assert!(message.starts_with(&format!("{judged} of {judged} passed, of {all} (")), "{message}");
 }
 
 #[test]
@@ -274,7 +282,7 @@ fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
     assert_eq!((some.is_success(), badge["color"].as_str()), (true, Some("yellow")), "{badge}\n{some}");
     // Few of what there is passed, and what a client cannot carry shows, too.
     assert!(some.score.passed < some.score.all / 4 && some.score.inexpressible > 100, "{badge}");
-    assert!(badge.to_string().contains("that its API cannot be given"), "{badge}");
+    assert!(badge.to_string().contains(" its API cannot be given"), "{badge}");
     // What is not in the request is no reason.
     let suite = self::suite();
     let lies = judge(&suite, |_| json!({"unsupported": "the API takes no such thing", "input": "pigeons"}));
@@ -472,10 +480,61 @@ fn a_testee_that_hangs_again_and_again_is_given_up() {
     let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     // Five minutes of ten seconds each, instead of eleven hours.
     assert_eq!(testee.0, 30);
-    let why = "given up after 30 requests without an answer in time".to_owned();
-    assert_eq!(summary.problems, [Problem::GaveUp { unasked: suite().cases().len() - 30, why }]);
+    let unasked = suite().cases().len() - 30;
+    let why = "given up after 30 requests without an answer in time. Is it the adapter? `ce conformance run --smoke` checks it".to_owned();
+    assert_eq!(summary.problems, [Problem::GaveUp { unasked, why }]);
+    assert_eq!((summary.number(Verdict::Crashed), summary.number(Verdict::Unasked)), (30, unasked));
     assert!(!summary.is_success());
     assert!(badge(&summary).contains("no result: "), "{}", badge(&summary));
+}
+
+#[test]
+fn an_adapter_that_is_broken_is_named_as_that() {
+    // Whatever it does in place of answering, and also if it answers some.
+    let crash = || Err(Breakdown::new(BreakdownKind::Crashed, "it ended"));
+    let answers: [&dyn Fn(usize, &Value) -> Result<String, Breakdown>; 4] = [
+        &|_, _| crash(),
+        &|_, _| Ok("Traceback (most recent call last):".to_owned()),
+        &|_, _| Ok(json!({"seq": -1, "result": {}}).to_string()),
+        &|number, request| match number % 3 {
+            0 => Ok(json!({"seq": request["seq"], "error": {"kind": "no"}}).to_string()),
+            _ => crash(),
+        },
+    ];
+    for (answer, asked) in answers.into_iter().zip([30, 30, 30, 44]) {
+        let mut testee = Broken { answer, asked: 0 };
+        let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
+        assert_eq!((testee.asked, summary.number(Verdict::Crashed)), (asked, 30));
+        assert_eq!(summary.number(Verdict::Unasked), suite().cases().len() - asked);
+        let why = format!(
+            "given up after 30 of {asked} requests without a valid answer. Is it the adapter? `ce conformance run --smoke` checks it"
+        );
+        assert!(summary.result().ends_with(&why), "{}", summary.result());
+    }
+    // One that breaks down now and then is asked to the end.
+    let now_and_then = |number: usize, request: &Value| match number % 3 {
+        0 => crash(),
+        _ => Ok(json!({"seq": request["seq"], "error": {"kind": "no"}}).to_string()),
+    };
+    let mut testee = Broken { answer: &now_and_then, asked: 0 };
+    let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
+    assert_eq!((testee.asked, summary.number(Verdict::Unasked)), (suite().cases().len(), 0));
+}
+
+/// Starts, and then does this to the request of this number, counted from 1.
+struct Broken<'a> {
+    answer: &'a dyn Fn(usize, &Value) -> Result<String, Breakdown>,
+    asked: usize,
+}
+
+impl Testee for Broken<'_> {
+    fn call(&mut self, request: &str) -> Result<String, Breakdown> {
+        if request.starts_with("{\"cmd\":\"start\"") {
+            return Ok(start(everything()).to_string());
+        }
+        self.asked += 1;
+        (self.answer)(self.asked, &serde_json::from_str(request).unwrap())
+    }
 }
 
 /// The answers that the first outcomes of some cases want, by request.

@@ -153,7 +153,7 @@ fn the_result_of_a_consumer_says_what_it_is() {
     assert_eq!(summary.provenance.observed.as_deref(), Some("a consumer over kafka"));
     let shown = badge(&summary);
     assert!(
-        shown.contains("(the consumer of kafka://h/t; 1.0.2, base, a consumer over kafka, only kafka/"),
+        shown.contains("(the consumer of kafka://h/t, by 1.0.2, a consumer over kafka, in part)"),
         "{shown}"
     );
     // Not the part of the suite that a consumer can be tested with, but all of it.
@@ -163,7 +163,7 @@ fn the_result_of_a_consumer_says_what_it_is() {
     let mut testee = ProducerTestee::new(channel, &suite);
     let summary = run(&suite, &Selection::default(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
     let shown = badge(&summary);
-    assert!(shown.contains("base, a producer over kafka with 1 event of its own, vectors "), "{shown}");
+    assert!(shown.contains("a producer over kafka with 1 event of its own"), "{shown}");
     let samples = published_events();
     let named = samples.iter().map(|sample| (sample["name"].as_str().unwrap(), &sample["event"]));
     let observed = |suite: &Suite| {
@@ -217,10 +217,10 @@ fn a_consumer_that_stops_reading_has_crashed() {
     // The first start needs none of it, and the one behind the crash all of it.
     testee = testee.start_limit(Duration::from_secs(3));
     let found = verdicts(&suite(), &mut testee);
-    let crashed = Verdict::Crashed;
+    let (crashed, unasked) = (Verdict::Crashed, Verdict::Unasked);
     assert_eq!(
         short(&found),
-        [("valid", Verdict::Passed), ("invalid", crashed), ("unwritable", crashed), ("valid-again", crashed)]
+        [("valid", Verdict::Passed), ("invalid", crashed), ("unwritable", unasked), ("valid-again", unasked)]
     );
     assert!(found[1].2.contains("the valid event behind the message did not come back"), "{found:?}");
 }

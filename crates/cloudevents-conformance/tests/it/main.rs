@@ -5,5 +5,6 @@
 mod controls;
 mod echo;
 mod published;
+mod release;
 mod reports;
 mod scripted;

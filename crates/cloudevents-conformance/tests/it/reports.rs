@@ -331,10 +331,7 @@ fn what_is_added_is_recorded_and_makes_a_badge_yellow() {
     let added = own.with([Document::parse(&document.to_string()).unwrap()]);
     for suite in [&added, &added.varied(7)] {
         let badge = badge(&judged(suite));
-        assert!(
-            badge.contains("\"yellow\"") && badge.contains(", with 2 cases of other documents, vectors "),
-            "{badge}"
-        );
+        assert!(badge.contains("\"yellow\"") && badge.contains(", with other cases"), "{badge}");
     }
 }
 

@@ -40,7 +40,7 @@ fn main() {
             Some("stop") => return,
             Some("start") => json!({
                 "version": 1,
-                "implementation": {"name": "cloudevents (Rust SDK)", "version": "0.9.0", "language": "Rust", "adapter": "1.1"},
+                "implementation": {"name": "cloudevents (Rust SDK)", "version": "0.9.0", "language": "Rust", "adapter": "1.2"},
                 "capabilities": {
                     "specversions": ["1.0", "0.3"], "spec": ["1.0.2"], "formats": ["json"], "bindings": ["http"], "ops": ["decode", "encode"],
                     "uncovered": ["kafka", "amqp", "nats"]
@@ -188,6 +188,9 @@ macro_rules! built {
             let value = &typed["value"];
             let text = value.as_str().unwrap_or_default();
             builder = match (name.as_str(), typed["type"].as_str()) {
+                ("id" | "source" | "type" | "subject" | "time", _) if !value.is_string() => {
+                    return ungiven(name, "the API takes text for this attribute");
+                }
                 ("id", _) => builder.id(text),
                 ("source", _) => builder.source(text),
                 ("type", _) => builder.ty(text),

@@ -1,6 +1,6 @@
 //! `ce conformance report` and `ce conformance diff`: runs that were written as NDJSON.
 
-use super::suite;
+use super::{reports::Shown, suite};
 use crate::{
     console::Console,
     emit::Emit,
@@ -11,7 +11,8 @@ use clap::Args;
 use cloudevents_conformance::{RunRecord, html, markdown, site};
 use serde_json::json;
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -20,7 +21,7 @@ use std::{
 #[command(after_help = "\
 Examples:
   ce conformance run --ndjson ours.ndjson -- ./adapter
-  ce conformance report ours.ndjson theirs.ndjson
+  ce conformance report ours.ndjson theirs.ndjson > matrix.md
   ce conformance report ours.ndjson theirs.ndjson --html matrix.html
   ce conformance report runs --site public")]
 pub(crate) struct Report {
@@ -50,10 +51,17 @@ pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure
             write(&folder.join("index.html"), &site(&runs, &suite(None)?))?;
         }
         (None, None) => {
-            let mut emit = Emit::new(console);
             let text = markdown(&runs);
-            emit.value(&json!({"markdown": text}), |_| text.clone())?;
-            emit.flush()?;
+            if console.requested().is_none() {
+                // A document, and no data: whoever writes it to a file has Markdown there.
+                let mut out = Shown(console.out());
+                out.write_all(text.as_bytes())?;
+                out.flush()?;
+            } else {
+                let mut emit = Emit::new(console);
+                emit.value(&json!({"markdown": text}), |_| text.clone())?;
+                emit.flush()?;
+            }
         }
     }
     Ok(Status::Done)

@@ -203,7 +203,7 @@ impl Reporter for Failures<'_> {
         let cause = match &report.finding {
             // It does not fail.
             _ if report.verdict == Verdict::Abstained => None,
-            Finding::Unsupported(_) | Finding::Uncovered(_) => return Ok(()),
+            Finding::Unsupported(_) | Finding::Uncovered(_) | Finding::Unasked(_) => return Ok(()),
             // Other profiles judge it.
             Finding::Passed | Finding::Failed(_) if !report.judged => return Ok(()),
             Finding::Passed => None,

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Writes the vectors of sizes and of text that could be changed on its way: vectors/core/{sizes,text}.json
+
+    python3 generators/sizes/generate.py           # writes them
+    python3 generators/sizes/generate.py --check   # fails when a document would change
+
+"Intermediaries MUST forward events of a size of 64 KByte or less" (spec.md, Size Limits): each binding forwards one that is as large, less some room for
+the framing of its protocol. Attributes are as long as the length fields of protocols can say: 255 and 256 characters, and in reading also 65,535 and 65,536, which
+make the event larger than what has to be forwarded, so that it may be refused; it is never cut. Text that Unicode normalisation would change stays as it is.
+"""
+
+import json
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[0]), str(HERE.parents[0] / "bindings")]
+import fair  # noqa: E402
+import generate as bindings  # noqa: E402
+
+BOTH, MAIN = ["1.0.2", "main"], ["main"]
+BASE = bindings.BASE
+LARGEST = 64 << 10
+# What the protocol has beside names, values and the payload: request lines, separators, lengths, frames.
+FRAMING = 1024
+SIZE = "CE-Size-Limits-b"
+# The time of the events in AMQP.
+TIME = {"type": "timestamp", "value": 1_522_949_460_000}
+
+
+class Carrier:
+    """A binding: a message of it, and the clauses that say how it holds attributes and payloads."""
+
+    def __init__(self, via, build, attributes, data, value, revisions=BOTH, draft=False):
+        self.via, self.build, self.attributes, self.data, self.value = via, build, attributes, data, value
+        self.revisions, self.more = revisions, {"draft": True} if draft else {}
+        # A content type of MQTT is a subject of other cases.
+        self.type = {} if via == "mqtt5" else {"datacontenttype": "text/plain"}
+
+    def event(self, attributes, data):
+        return bindings.event({**attributes, **self.type}, data)
+
+
+def written(carrier, message):
+    """The message, and in AMQP by `main` also one with the other separator."""
+    if carrier.via != "amqp":
+        return [{"result": {"message": message}}]
+    other = [[name.replace("cloudEvents:", "cloudEvents_"), value] for name, value in message["application-properties"]]
+    return [{"result": {"message": {**message, "application-properties": other}}, "revisions": ["main"]}, {"result": {"message": message}}]
+
+
+def read(carrier, attributes):
+    """The event with a payload of one character, as such or as an octet."""
+    return [bindings.read("binary", carrier.event(attributes, data)) for data in ({"text": "x"}, {"binary": "eA=="})]
+
+
+def typed(text):
+    return {"type": "string", "value": text}
+
+
+def http(attributes, body):
+    headers = [["ce-specversion", "1.0"]] + [["ce-" + name, bindings.percent(value)] for name, value in attributes.items() if name != "datacontenttype"]
+    return {"headers": headers + [["content-type", "text/plain"]], "body": {"text": body}}
+
+
+def kafka(attributes, body):
+    headers = [["ce_specversion", {"text": "1.0"}]] + [["ce_" + name, {"text": value}] for name, value in attributes.items() if name != "datacontenttype"]
+    return {"key": None, "headers": headers + [["content-type", {"text": "text/plain"}]], "value": {"text": body}}
+
+
+def amqp(attributes, body):
+    names = [["cloudEvents:specversion", typed("1.0")]] + [["cloudEvents:" + name, TIME if name == "time" else typed(value)]
+                                                           for name, value in attributes.items() if name != "datacontenttype"]
+    return {"properties": {"content-type": "text/plain"}, "application-properties": names, "body": {"data": [{"text": body}]}}
+
+
+def of_carrier(carrier):
+    content_type = {} if carrier.via == "mqtt5" else {"datacontenttype": "text/plain"}
+    return lambda attributes, body: carrier.binary({**attributes, **content_type}, body.encode())
+
+
+def document(attributes, value):
+    return json.dumps({"specversion": "1.0", **attributes, "datacontenttype": "application/json", "data": value}, ensure_ascii=False, separators=(",", ":"))
+
+
+CARRIERS = [
+    Carrier("http", http, "HTTP-3.1.3-a", "HTTP-3.1.2-a", "HTTP-3.1.3.2-c"),
+    Carrier("kafka", kafka, "KAFKA-3.2.3-a", "KAFKA-3.2.2-a", "KAFKA-3.2.3-b"),
+    Carrier("amqp", amqp, "AMQP-3.1.3-a", "AMQP-3.1.2-a", "AMQP-3.1.3.2-a"),
+    Carrier("mqtt5", of_carrier(bindings.MQTT), "MQTT-3.1.3-a", "MQTT-3.1.2-a", "MQTT-3.1.3.2-a"),
+    Carrier("nats", of_carrier(bindings.NATS), "NATS-3.1.2-a", "NATS-3.1.1-a", "NATS-3.1.3.2-c", MAIN),
+    Carrier("rabbitmq", of_carrier(bindings.RABBIT), "RABBITMQ-3.1.3-a", "RABBITMQ-3.1.2-a", "RABBITMQ-3.1.3.2-a", MAIN, draft=True),
+]
+
+
+class Topic(bindings.Topic):
+    def add(self, name, title, clauses, request, expect, carrier, level="MUST", **more):
+        self.case(name, title, clauses, request, expect, level=level, revisions=carrier.revisions, **carrier.more, **more)
+
+
+def sizes():
+    topic = Topic("core", "sizes", "Events of 64 KiB, and attributes of the lengths at which length fields end")
+    for carrier in CARRIERS:
+        body = "x" * (LARGEST - FRAMING)
+        message = carrier.build(BASE, body)
+        topic.add(f"forward-{carrier.via}", "An event of 64 KiB is forwarded", [SIZE, carrier.data],
+                  {"op": "transcode", "from": {"via": carrier.via, "message": message}, "to": {"via": carrier.via, "mode": "binary"}},
+                  written(carrier, message), carrier)
+        for length in (255, 256):
+            long = {"subject": "y" * length}
+            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length} characters is read", [carrier.attributes],
+                      bindings.decode(carrier.via, carrier.build({**BASE, **long}, "x")), read(carrier, {**BASE, **long}), carrier)
+            topic.add(f"encode-{length}-{carrier.via}", f"An attribute of {length} characters is written", [carrier.attributes],
+                      bindings.encode(carrier.via, "binary", carrier.event({**BASE, **long}, {"text": "x"})), written(carrier, carrier.build({**BASE, **long}, "x")), carrier)
+    for carrier in CARRIERS[:4]:
+        for length in (65_535, 65_536):
+            if carrier.via == "mqtt5" and length > 65_535:
+                continue  # a string of MQTT has no more octets
+            attributes = {**BASE, "subject": "y" * length}
+            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length:,} characters is read in whole, or the message refused", [carrier.attributes],
+                      bindings.decode(carrier.via, carrier.build(attributes, "x")), [*read(carrier, attributes), bindings.REFUSED], carrier, policy=True)
+    held = {"text": document(BASE, "x" * (LARGEST - FRAMING))}
+    structured = {"mode": "structured", "format": "json"}
+    for via, message, to, clauses in (
+            ("json", {"body": held}, {}, ["JSON-3.1.2-d", "JSON-3.1.1-h"]),
+            ("mqtt3", {"payload": held}, structured, ["MQTT-3.2.2-a"]),
+            ("websockets", {"subprotocol": "cloudevents.json", "frame": "text", "payload": held},
+             {**structured, "options": {"subprotocol": "cloudevents.json"}}, ["WS-3.1-a"])):
+        topic.case(f"forward-{via}", "An event of 64 KiB is forwarded", [SIZE, *clauses],
+                   {"op": "transcode", "from": {"via": via, "message": message}, "to": {"via": via, **to}}, [{"result": {"message": message}}])
+    return topic
+
+
+def text():
+    topic = Topic("core", "text", "Text that Unicode normalisation would change stays as it is")
+    # é as two characters, the Ångström sign, and Hangul in parts.
+    for name, value in (("combining", "Cafe\u0301"), ("compatible", "\u212b\ufb01"), ("hangul", "\u1112\u1161\u11ab")):
+        attributes = {**BASE, "subject": value}
+        for carrier in CARRIERS:
+            topic.add(f"decode-{name}-{carrier.via}", "Text is read as it came, without normalisation", [carrier.attributes, carrier.value],
+                      bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
+            more = ["NATS-3.1.3.2-l"] if carrier.via == "nats" else []
+            topic.add(f"encode-{name}-{carrier.via}", "Text is written as it is, without normalisation", [carrier.attributes, carrier.value, *more],
+                      bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
+        held = document(attributes, value)
+        topic.case(f"decode-{name}-json", "Text is read as it came, without normalisation", ["JSON-2.2-a", "JSON-3.1.2-d"],
+                   {"op": "decode", "via": "json", "message": {"body": {"text": held}}},
+                   [bindings.read("structured", bindings.event({**attributes, "datacontenttype": "application/json"}, {"json": json.dumps(value, ensure_ascii=False)}), form="json")])
+    return topic
+
+
+def main():
+    documents = [topic.document for topic in (sizes(), text())]
+    fair.write([(fair.path_of(document), document) for document in documents], "sizes/generate.py")
+
+
+if __name__ == "__main__":
+    main()
