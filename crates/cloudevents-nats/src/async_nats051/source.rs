@@ -29,13 +29,16 @@ use std::{
     sync::{Arc, Once},
     time::Duration,
 };
-use tokio::task::coop::unconstrained;
+use tokio::{task::coop::unconstrained, time::timeout};
 
 /// How long the server may take to forget requests.
 const FORGETTING: Duration = Duration::from_secs(5);
 
 /// How long no messages are requested while those that were lost are read from the stream.
 const READING: Duration = Duration::from_secs(5);
+
+/// How long the server may send nothing of a request, while it has messages for it: then others have these.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 
 /// Creates links.
 pub(super) struct Linking {
@@ -129,6 +132,7 @@ impl Connect for Linking {
             settles: None,
             kept: VecDeque::new(),
             stopping: false,
+            waiting: 0,
             connected,
         })
     }
@@ -166,6 +170,8 @@ pub(super) struct Source {
     kept: VecDeque<Arrived<Tag>>,
     /// Nothing is requested any more.
     stopping: bool,
+    /// How many messages were not yet delivered, when the last one was.
+    waiting: u64,
 }
 
 impl Source {
@@ -188,6 +194,7 @@ impl Source {
         }
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
         let again = delivered.times > 1;
+        self.waiting = delivered.pending;
         let message = ReceivedMessage::new(apart(message), Some(delivered));
         self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message), again);
         let decoded = crate::decode_message(&message, &self.decoding);
@@ -354,9 +361,16 @@ impl QueueSource for Source {
                 let arrived = self.take(message)?;
                 self.kept.extend(arrived);
             }
-            if self.kept.len() == before {
+            if self.kept.len() > before {
+                continue;
+            }
+            // If others wait in the stream, they are for the request, unless another receiver has requested them before.
+            if self.waiting == 0 {
                 break;
             }
+            let Ok(Some(message)) = timeout(UNDER_WAY, self.messages.next()).await else { break };
+            let arrived = self.take(message)?;
+            self.kept.extend(arrived);
         }
         let _ = self.messages.drain().await;
         self.connected.round_trip().await?;
