@@ -152,7 +152,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut messages = 0_u64;
     let mut events = 0_u64;
     let mut left_out = 0_usize;
-    // Nobody reads what is printed any more.
+    // The reader of standard output has gone.
     let mut unread = None;
     let mut failures = 0_u32;
     let mut connectivity = receiver.connectivity();
