@@ -50,8 +50,8 @@ def written(carrier, message):
 
 
 def read(carrier, attributes):
-    """The event with a payload of one character, as such or as an octet."""
-    return [bindings.read("binary", carrier.event(attributes, data)) for data in ({"text": "x"}, {"binary": "eA=="})]
+    """The event with a payload of one character, as an octet or as such."""
+    return [bindings.read("binary", carrier.event(attributes, data)) for data in ({"binary": "eA=="}, {"text": "x"})]
 
 
 def typed(text):
