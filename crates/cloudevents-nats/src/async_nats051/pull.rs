@@ -64,6 +64,8 @@ pub(super) struct Pull {
     largest: usize,
     /// Whether messages come again, or may: the server sends these first.
     again: bool,
+    /// Whether requests have a bound of bytes all the same: behind a message that ended a connection.
+    by_bytes: bool,
     /// Until when each has one message.
     alone: Option<Instant>,
     /// Whether the last one has ended without a report.
@@ -109,6 +111,7 @@ impl Pull {
             pause: None,
             largest,
             again: true,
+            by_bytes: false,
             alone: None,
             unreported: false,
             exceeds: false,
@@ -125,6 +128,11 @@ impl Pull {
     /// Requests one message at a time until then.
     pub(super) fn alone(&mut self, until: Option<Instant>) {
         self.alone = until;
+    }
+
+    /// Requests messages by their bytes, also those that come again.
+    pub(super) fn by_bytes(&mut self) {
+        self.by_bytes = true;
     }
 
     /// Whether there is a request that has not ended, as far as is known.
@@ -166,7 +174,7 @@ impl Pull {
         let batch = room.messages.min(at_once).min(fitting);
         let bytes = room.bytes.saturating_sub(batch.saturating_mul(*besides)).clamp(1, most.bytes.max(1));
         let exceeds = std::mem::take(&mut self.exceeds);
-        let is_for_any = exceeds || self.again;
+        let is_for_any = exceeds || (self.again && !self.by_bytes);
         let expires = self.expires.as_nanos();
         let times =
             format!(r#""expires":{expires},"idle_heartbeat":{}"#, HEARTBEAT.as_nanos().min(expires / 3));

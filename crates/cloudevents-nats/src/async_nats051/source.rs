@@ -110,6 +110,9 @@ impl Connect for Linking {
         let mut pull = Pull::new(next.into(), &inbox, most, expires, client.server_info().max_payload);
         let plan = self.lost.connected(&found, &self.position);
         pull.alone(plan.alone);
+        if plan.reads || plan.alone.is_some() {
+            pull.by_bytes();
+        }
         let place =
             Place { api: format!("{api}.STREAM.MSG.GET.{stream}"), filter: self.wanted.subject.clone() };
         let reading = plan.reads.then(|| self.lost.read(connected.clone(), place.clone()));

@@ -63,14 +63,15 @@ impl Came {
             let pause = if is_complete(&came) { Duration::from_secs(1) } else { patience() };
             let Ok(next) = timeout(pause, receiver.next()).await else { break };
             let delivery = next.unwrap().unwrap();
-            match delivery.event() {
-                Ok(_) => *came.events.entry(id(&delivery)).or_default() += 1,
-                Err(_) => {
-                    let body = String::from_utf8(delivery.body().unwrap().to_vec()).unwrap();
-                    *came.others.entry(body).or_default() += 1;
-                }
+            let (of, name) = match delivery.event() {
+                Ok(_) => (&mut came.events, id(&delivery)),
+                Err(_) => (&mut came.others, String::from_utf8(delivery.body().unwrap().to_vec()).unwrap()),
+            };
+            match delivery.accept().await {
+                Ok(()) => *of.entry(name).or_default() += 1,
+                // What ends a connection may take it along: then the message comes again.
+                Err(error) => assert_eq!(error.kind(), cloudevents_core::ErrorKind::Disconnected),
             }
-            delivery.accept().await.unwrap();
         }
         assert!(
             is_complete(&came),
@@ -121,8 +122,13 @@ async fn many_of_all_kinds_stop_nothing() {
     }
     let mut receiver = receiver(&stream.url("?consumer=c&ack-wait=2s"), strict()).await.unwrap();
     let came = Came::all(&mut receiver, 60, 18).await;
-    assert!(came.others.values().all(|times| *times == 1), "{:?}", came.others);
-    assert_eq!(stream.unsettled().await, 0);
+    assert!(came.others.values().all(|times| *times <= 2), "{:?}", came.others);
+    // An acknowledgement that the next one of them took along is made again.
+    while stream.unsettled().await > 0 {
+        if let Ok(next) = timeout(Duration::from_secs(1), receiver.next()).await {
+            drop(next.unwrap().unwrap().accept().await);
+        }
+    }
 }
 
 /// Whatever a block of headers has: each message comes, from the client or read from the stream. What is read is what ended a connection.
