@@ -328,7 +328,7 @@ pub(crate) fn report(error: &Error) -> Report {
 }
 
 /// The alerts of TLS by which a server refuses the certificate of a client. RFC 8446, section 6.2.
-const CERTIFICATE_ALERTS: [&str; 7] = [
+const CERTIFICATE_ALERTS: [&str; 8] = [
     "BadCertificate",
     "UnsupportedCertificate",
     "CertificateRevoked",
@@ -336,6 +336,8 @@ const CERTIFICATE_ALERTS: [&str; 7] = [
     "CertificateUnknown",
     "UnknownCA",
     "AccessDenied",
+    // Of an authority that has the name of another one, it is the signature that is wrong.
+    "DecryptError",
 ];
 
 /// What to do about an error of TLS, in terms of flags, options of the URL and variables.

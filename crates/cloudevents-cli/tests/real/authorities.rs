@@ -137,6 +137,10 @@ fn clients_show_the_certificate_that_the_url_names() {
         failed(scheme, &server.send(&[ca], &[]), 3, &words);
         succeeded(scheme, &server.send(&[ca, ("cert", certificate), ("cert-key", key)], &[]));
         succeeded(scheme, &server.send(&[ca, ("cert", both)], &[]));
+        let (stranger, its_key) = Authority::new().unwrap().issue("client").unwrap();
+        let stranger = pem("strange.pem", &(stranger + &its_key));
+        let ran = server.send(&[ca, ("cert", &stranger)], &[]);
+        failed(scheme, &ran, 3, &["received fatal alert", "help: the server does not ", "`cert`"]);
         // The authority may be the variable's.
         succeeded(scheme, &server.send(&[("cert", both)], &[("SSL_CERT_FILE", ca.1)]));
     }

@@ -97,6 +97,7 @@ fn for_programs() {
     assert_eq!(errors.len(), 1);
     let error = &errors[0];
     assert_eq!(error["severity"], "error");
+    assert!(error["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{error}");
     assert_eq!(error["kind"], "invalid-timestamp");
     assert_eq!(error["attribute"], "time");
     assert_eq!(error["file"], "standard input");

@@ -68,6 +68,7 @@ fn a_dry_run_of_more_letters_than_it_may_hold_ends_and_says_so() {
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert_eq!(ran.err.matches("would be sent").count(), 1024, "{}", ran.err);
+    assert!(ran.err.contains("a dry run: 0 messages moved"), "{}", ran.err);
     assert_eq!(ran.err.matches("no more than 1,024 messages can be held at once").count(), 1, "{}", ran.err);
 }
 

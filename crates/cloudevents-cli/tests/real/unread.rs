@@ -1,24 +1,39 @@
-//! A stream of JetStream with a message that the client cannot parse: `ce bridge --idle` ends when all others have come.
+//! What was not read: a message of JetStream that the client cannot parse, behind which `ce bridge --idle` ends when all others have come;
+//! and lines that `ce listen` prints.
 
 use crate::{
     process::Process,
-    program::{Ran, ce},
+    program::{Ran, ce, command},
 };
 use std::{
     collections::BTreeSet,
     env, fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 /// How many events are before the message, and behind it.
 const EVENTS: usize = 30;
 
-/// A server whose user `alice` may not do this; without a password, a client is `root`.
+/// A server with such a message in the middle of its stream, whose user `alice` may not do this.
 fn server(name: &str, denied: &str) -> Option<(Process, PathBuf)> {
+    let mut messages: Vec<_> = (0..2 * EVENTS).map(|id| event(id, "")).collect();
+    messages.insert(EVENTS, b"NATS/1.0\r\nce-id: \xff\xfe\r\n\r\n".to_vec());
+    server_with(name, denied, &messages)
+}
+
+/// The headers of an event.
+fn event(id: usize, subject: &str) -> Vec<u8> {
+    let attributes = format!("ce-specversion: 1.0\r\nce-id: {id}\r\nce-source: /s\r\nce-type: t");
+    let subject = if subject.is_empty() { String::new() } else { format!("\r\nce-subject: {subject}") };
+    format!("NATS/1.0\r\n{attributes}{subject}\r\n\r\n").into_bytes()
+}
+
+/// A server with these messages. Without a password, a client is `root`.
+fn server_with(name: &str, denied: &str, messages: &[Vec<u8>]) -> Option<(Process, PathBuf)> {
     let Some(program) = env::var_os("CE_TEST_NATS_BIN") else {
         println!("skipped: CE_TEST_NATS_BIN is not set");
         return None;
@@ -37,14 +52,7 @@ fn server(name: &str, denied: &str) -> Option<(Process, PathBuf)> {
         command.arg(folder).arg("--config").arg(folder.join("users.conf"));
         command
     });
-    let good = |id: usize| {
-        let headers =
-            format!("NATS/1.0\r\nce-specversion: 1.0\r\nce-id: {id}\r\nce-source: /s\r\nce-type: t\r\n\r\n");
-        headers.into_bytes()
-    };
-    let mut messages: Vec<_> = (0..2 * EVENTS).map(good).collect();
-    messages.insert(EVENTS, b"NATS/1.0\r\nce-id: \xff\xfe\r\n\r\n".to_vec());
-    fill(process.port(), &messages);
+    fill(process.port(), messages);
     Some((process, folder))
 }
 
@@ -131,4 +139,22 @@ fn a_bridge_is_not_idle_before_everything_has_come_again_that_another_one_held()
     drop(other);
     let (ran, moved) = bridge(&server, "root");
     assert_eq!((ran.status, different(&moved)), (0, 2 * EVENTS), "{}", ran.err);
+}
+
+/// As `head` reads the first lines only.
+#[test]
+fn what_a_listener_cannot_print_goes_back_at_once_and_in_order() {
+    // Some of them fill a pipe.
+    let messages: Vec<_> = (0..2 * EVENTS).map(|id| event(id, &"x".repeat(8000))).collect();
+    let Some(server) = server_with("pipe", "none.at.all", &messages) else { return };
+    let url = format!("nats+jetstream://127.0.0.1:{}/S.x?consumer=c&ack-wait=1h", server.0.port());
+    let mut head = command(&["listen", &url]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(head.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!((head.wait().unwrap().code(), line.is_empty()), (Some(0), false));
+    let rest = ce(&["listen", &url, "--count", "20", "--idle", "60", "--output", "json"]);
+    assert_eq!(rest.status, 0, "{}", rest.err);
+    let events = rest.lines();
+    let ids: Vec<usize> = events.iter().map(|event| event["id"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
 }

@@ -63,6 +63,8 @@ struct State {
     top: u64,
     /// Those that the client cannot parse and that are not settled.
     held: BTreeSet<u64>,
+    /// Those of them that were settled, unless the server is known to have that: a connection may end with it on its way.
+    settled: BTreeSet<u64>,
     /// How many losses there were, each of which is at most about `ack_wait` behind the one before.
     losses: u32,
     /// When there was a connection again behind the last one.
@@ -129,6 +131,7 @@ impl Lost {
         state.has_found = false;
         // What is unsettled at the server, and was not delivered here or settled since: of other receivers, or lost.
         let is_complete = found.unsettled <= position.unsettled();
+        state.settled.retain(|sequence| !is_complete && *sequence > found.floor);
         if is_complete && state.unread.is_empty() {
             (state.losses, state.alone) = (0, None);
             self.reporter.misses(None);
@@ -147,6 +150,11 @@ impl Lost {
             state.alone = now.checked_add(again);
         }
         state.add(found.floor, position.seen(), found.delivered);
+        // Behind one loss, another message may be missing. Behind two in which none is found, it may be one of these.
+        if state.losses > 1 {
+            let again = std::mem::take(&mut state.settled);
+            state.unread.extend(again.into_iter().map(|sequence| (sequence, sequence)));
+        }
         let missing = if was_alone { Missing::Unreadable } else { Missing::ComesAgain };
         self.reporter.misses(Some((missing, again)));
         Plan { reads: true, alone: state.alone }
@@ -199,9 +207,13 @@ impl Lost {
             return;
         }
         for tag in tags {
-            let was_held = state.held.remove(&tag.sequence);
-            if was_held && matches!(how, Settlement::Release | Settlement::Retry { .. }) {
+            if !state.held.remove(&tag.sequence) {
+                continue;
+            }
+            if matches!(how, Settlement::Release | Settlement::Retry { .. }) {
                 state.unread.push_front((tag.sequence, tag.sequence));
+            } else {
+                state.settled.insert(tag.sequence);
             }
         }
     }
@@ -457,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_released_is_read_again() {
+    async fn one_that_is_released_or_whose_settlement_is_lost_is_read_again() {
         let (lost, _, position) = lost();
         assert!(lost.connected(&found(9, 9), &position).reads);
         assert!(lost.has_read(unparsed(5)).is_some());
@@ -469,6 +481,15 @@ mod tests {
         assert!(lost.has_read(unparsed(5)).is_some());
         lost.settled(&[tag(5)], &Settlement::Accept);
         assert!(lost.state().unread.is_empty());
+        // The server does not have that: it comes again, and ends connections.
+        lost.has_read((9, None));
+        let position = Position::default();
+        advance(WAIT).await;
+        assert!(lost.connected(&found(9, 1), &position).reads && lost.state().unread.is_empty());
+        advance(WAIT).await;
+        assert!(lost.connected(&found(9, 1), &position).reads);
+        assert_eq!(lost.state().unread, [(5, 5)]);
+        assert!(lost.has_read(unparsed(5)).is_some());
         // Another stream has other messages.
         let other = Found { consumer: Incarnation { number: 2, made: 2 }, ..found(9, 9) };
         assert!(!lost.connected(&other, &position).reads && lost.state().top == 0);

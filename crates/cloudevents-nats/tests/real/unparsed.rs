@@ -8,7 +8,10 @@ use async_nats::jetstream::{Context, consumer::pull};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
 use cloudevents_testkit::logged::Logged;
 use cloudevents_transport::Receiver;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
 
 /// A stream on a real server, with messages that the client can parse and some that it cannot.
@@ -124,7 +127,9 @@ async fn many_of_all_kinds_stop_nothing() {
     let came = Came::all(&mut receiver, 60, 18).await;
     assert!(came.others.values().all(|times| *times <= 2), "{:?}", came.others);
     // An acknowledgement that the next one of them took along is made again.
+    let begun = Instant::now();
     while stream.unsettled().await > 0 {
+        assert!(begun.elapsed() < patience(), "{}", receiver.metrics());
         if let Ok(next) = timeout(Duration::from_secs(1), receiver.next()).await {
             drop(next.unwrap().unwrap().accept().await);
         }

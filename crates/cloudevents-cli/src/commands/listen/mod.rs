@@ -152,8 +152,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut messages = 0_u64;
     let mut events = 0_u64;
     let mut left_out = 0_usize;
-    // The reader of standard output has gone.
-    let mut unread = None;
+    // Why standard output takes no more.
+    let mut unwritten = None;
     let mut failures = 0_u32;
     let mut connectivity = receiver.connectivity();
     let mut outage = Outage::new(command.reconnect_for.map(Duration::from_secs));
@@ -252,7 +252,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 if let Err(error) = written {
                     // It goes back with the others.
                     receiver.stopper().stop();
-                    unread = Some(error);
+                    unwritten = Some(error);
                     break;
                 }
                 answer(reply.as_ref(), &delivery, console).await;
@@ -285,7 +285,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             console.error(Status::Network, &Report::of(&error));
         }
     }
-    if unread.is_none() {
+    if unwritten.is_none() {
         emit.flush()?;
     }
     // Before what is left is dropped, too, which is no error.
@@ -301,7 +301,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     refusals.tell_rest(console);
-    if let Some(error) = unread {
+    if let Some(error) = unwritten {
         return Err(error.into());
     }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
