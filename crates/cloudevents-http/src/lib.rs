@@ -5,6 +5,8 @@
 
 #[cfg(feature = "axum08")]
 pub mod axum08;
+#[cfg(any(feature = "exchange", feature = "reqwest013"))]
+mod binding;
 #[cfg(feature = "body")]
 mod body;
 #[cfg(feature = "body")]
@@ -34,6 +36,8 @@ mod value;
 #[cfg(any(feature = "server", feature = "reqwest013"))]
 pub const MAX_HEADERS: usize = 256 + 64;
 
+#[cfg(any(feature = "exchange", feature = "reqwest013"))]
+pub use binding::BINDING;
 #[cfg(feature = "body")]
 pub use body::{
     BODY_DEADLINE, BodyOptions, event_from_request, event_from_response, events_from_request,

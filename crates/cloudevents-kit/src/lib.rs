@@ -27,7 +27,8 @@ pub use cloudevents_transport::{
 };
 #[cfg(feature = "transport")]
 pub use transports::{
-    connect_receiver, connect_receiver_with, connect_sender, connect_sender_with, transports,
+    KnownScheme, SCHEMES, bindings, connect_receiver, connect_receiver_with, connect_sender,
+    connect_sender_with, transports,
 };
 
 #[cfg(feature = "amqp")]

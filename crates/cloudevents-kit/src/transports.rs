@@ -1,7 +1,7 @@
-//! The registry of transports.
+//! The list of protocols.
 
 use cloudevents_core::Error;
-use cloudevents_transport::{Receiver, ReceiverOptions, Sender, SenderOptions, Transports};
+use cloudevents_transport::{Binding, Receiver, ReceiverOptions, Sender, SenderOptions, Transports};
 
 /// Returns every transport that the features of this build turn on, with the formats of [`formats`](crate::formats()).
 ///
@@ -25,133 +25,76 @@ use cloudevents_transport::{Receiver, ReceiverOptions, Sender, SenderOptions, Tr
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "ws"));
 /// ```
 pub fn transports() -> Transports {
-    let transports = FEATURES.iter().fold(
-        Transports::default().with_options(ReceiverOptions::from(crate::decoding())),
-        |transports, (scheme, hint)| transports.with_hint(scheme, hint),
-    );
-    #[cfg(feature = "reqwest013")]
-    let transports = {
-        use cloudevents_transport::Endpoint;
-        let open = |endpoint: Endpoint, options: SenderOptions| async move {
-            cloudevents_http::reqwest013::sender(endpoint.expose_url(), options.into())
-        };
-        transports.with_sender("http", open).with_sender("https", open)
-    };
-    #[cfg(feature = "server")]
-    let transports = transports
-        .with_receiver("http", |endpoint, options| cloudevents_http::receiver(endpoint, options.into()));
-    #[cfg(feature = "rdkafka039")]
-    let transports = kafka(transports);
-    #[cfg(feature = "fe2o3-amqp018")]
-    let transports = amqp(transports);
-    #[cfg(feature = "rumqttc-next034")]
-    let transports = mqtt(transports);
-    #[cfg(feature = "lapin4")]
-    let transports = rabbitmq(transports);
-    #[cfg(feature = "async-nats051")]
-    let transports = nats(transports);
-    #[cfg(feature = "tokio-tungstenite029")]
-    let transports = websockets(transports);
-    transports
+    let transports = Transports::default().with_options(ReceiverOptions::from(crate::decoding()));
+    let transports =
+        SCHEMES.iter().fold(transports, |transports, known| transports.with_hint(known.scheme, known.hint));
+    bindings().iter().fold(transports, |transports, binding| transports.with_binding(binding))
 }
 
-/// What a URL needs that this build may not have.
-const FEATURES: &[(&str, &str)] = &[
-    ("http", "turn on the feature `reqwest013` of cloudevents-kit to send, `server` to receive"),
-    (
+/// Returns the bindings of the protocols that the features of this build turn on, with a client or a server each.
+///
+/// ```
+/// for binding in cloudevents_kit::bindings() {
+///     println!("{}: {} options", binding.name, binding.families.iter().map(|family| family.options.len()).sum::<usize>());
+/// }
+/// ```
+pub fn bindings() -> &'static [&'static Binding] {
+    static BINDINGS: &[&Binding] = &[
+        #[cfg(any(feature = "reqwest013", feature = "server"))]
+        &cloudevents_http::BINDING,
+        #[cfg(feature = "rdkafka039")]
+        &cloudevents_kafka::rdkafka039::BINDING,
+        #[cfg(feature = "fe2o3-amqp018")]
+        &cloudevents_amqp::fe2o3_amqp018::BINDING,
+        #[cfg(feature = "lapin4")]
+        &cloudevents_rabbitmq::lapin4::BINDING,
+        #[cfg(feature = "rumqttc-next034")]
+        &cloudevents_mqtt::rumqttc_next034::BINDING,
+        #[cfg(feature = "async-nats051")]
+        &cloudevents_nats::async_nats051::BINDING,
+        #[cfg(feature = "tokio-tungstenite029")]
+        &cloudevents_websockets::tungstenite029::BINDING,
+    ];
+    BINDINGS
+}
+
+/// A scheme that this crate can open with all its features.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct KnownScheme {
+    /// The scheme.
+    pub scheme: &'static str,
+    /// The name of its binding.
+    pub binding: &'static str,
+    /// What opens it.
+    pub hint: &'static str,
+}
+
+/// Every scheme that this crate can open with all its features: what a URL needs that this build may not have.
+pub const SCHEMES: &[KnownScheme] = &[
+    known("http", "http", "turn on the feature `reqwest013` of cloudevents-kit to send, `server` to receive"),
+    known(
         "https",
+        "http",
         "turn on the feature `reqwest013` of cloudevents-kit to send; receive behind a proxy that ends TLS",
     ),
-    ("kafka", "turn on the feature `rdkafka039` of cloudevents-kit"),
-    ("amqp", "turn on the feature `fe2o3-amqp018` of cloudevents-kit"),
-    ("amqps", "turn on the features `fe2o3-amqp018` and `amqp-tls` of cloudevents-kit"),
-    ("mqtt", "turn on the feature `rumqttc-next034` of cloudevents-kit"),
-    ("mqtts", "turn on the features `rumqttc-next034` and `mqtt-tls` of cloudevents-kit"),
-    ("rabbitmq", "turn on the feature `lapin4` of cloudevents-kit"),
-    ("rabbitmqs", "turn on the features `lapin4` and `rabbitmq-tls` of cloudevents-kit"),
-    ("nats", "turn on the feature `async-nats051` of cloudevents-kit"),
-    ("nats+tls", "turn on the feature `async-nats051` of cloudevents-kit"),
-    ("nats+jetstream", "turn on the feature `async-nats051` of cloudevents-kit"),
-    ("nats+jetstream+tls", "turn on the feature `async-nats051` of cloudevents-kit"),
-    ("ws", "turn on the feature `tokio-tungstenite029` of cloudevents-kit"),
-    ("wss", "turn on the feature `websockets-tls` of cloudevents-kit"),
+    known("kafka", "kafka", "turn on the feature `rdkafka039` of cloudevents-kit"),
+    known("amqp", "amqp", "turn on the feature `fe2o3-amqp018` of cloudevents-kit"),
+    known("amqps", "amqp", "turn on the features `fe2o3-amqp018` and `amqp-tls` of cloudevents-kit"),
+    known("mqtt", "mqtt", "turn on the feature `rumqttc-next034` of cloudevents-kit"),
+    known("mqtts", "mqtt", "turn on the features `rumqttc-next034` and `mqtt-tls` of cloudevents-kit"),
+    known("rabbitmq", "rabbitmq", "turn on the feature `lapin4` of cloudevents-kit"),
+    known("rabbitmqs", "rabbitmq", "turn on the features `lapin4` and `rabbitmq-tls` of cloudevents-kit"),
+    known("nats", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
+    known("nats+tls", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
+    known("nats+jetstream", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
+    known("nats+jetstream+tls", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
+    known("ws", "websockets", "turn on the feature `tokio-tungstenite029` of cloudevents-kit"),
+    known("wss", "websockets", "turn on the feature `websockets-tls` of cloudevents-kit"),
 ];
 
-#[cfg(feature = "rdkafka039")]
-fn kafka(transports: Transports) -> Transports {
-    use cloudevents_kafka::rdkafka039::{receiver, sender};
-    transports
-        .with_sender("kafka", |endpoint, options| sender(endpoint, options.into()))
-        .with_receiver("kafka", |endpoint, options| receiver(endpoint, options.into()))
-}
-
-#[cfg(feature = "fe2o3-amqp018")]
-fn amqp(transports: Transports) -> Transports {
-    use cloudevents_amqp::fe2o3_amqp018::{receiver, sender};
-    let schemes = ["amqp", "amqps"].into_iter().take(if cfg!(feature = "amqp-tls") { 2 } else { 1 });
-    schemes.fold(transports, |transports, scheme| {
-        transports
-            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
-            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
-    })
-}
-
-#[cfg(feature = "rumqttc-next034")]
-fn mqtt(transports: Transports) -> Transports {
-    use cloudevents_mqtt::rumqttc_next034::{receiver, sender};
-    let schemes = ["mqtt", "mqtts"].into_iter().take(if cfg!(feature = "mqtt-tls") { 2 } else { 1 });
-    schemes.fold(transports, |transports, scheme| {
-        transports
-            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
-            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
-    })
-}
-
-#[cfg(feature = "lapin4")]
-fn rabbitmq(transports: Transports) -> Transports {
-    use cloudevents_rabbitmq::lapin4::{receiver, sender};
-    let schemes =
-        ["rabbitmq", "rabbitmqs"].into_iter().take(if cfg!(feature = "rabbitmq-tls") { 2 } else { 1 });
-    schemes.fold(transports, |transports, scheme| {
-        transports
-            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
-            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
-    })
-}
-
-#[cfg(feature = "async-nats051")]
-fn nats(transports: Transports) -> Transports {
-    use cloudevents_nats::async_nats051::{receiver, sender};
-    let schemes = ["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
-    schemes.into_iter().fold(transports, |transports, scheme| {
-        transports
-            .with_sender(scheme, |endpoint, options| sender(endpoint, options.into()))
-            .with_receiver(scheme, |endpoint, options| receiver(endpoint, options.into()))
-    })
-}
-
-/// A `ws` URL listens, unless its option `role` is `client`. A `wss` URL connects.
-#[cfg(feature = "tokio-tungstenite029")]
-fn websockets(transports: Transports) -> Transports {
-    use cloudevents_transport::Endpoint;
-    use cloudevents_websockets::{
-        listen,
-        tungstenite029::{receiver, sender},
-    };
-    let transports = transports
-        .with_sender("ws", |endpoint, options| sender(endpoint, options.into()))
-        .with_receiver("ws", |endpoint: Endpoint, options| async move {
-            match endpoint.option("role") {
-                Some("client") => receiver(endpoint, options.into()).await,
-                _ => listen(endpoint, options.into()).await,
-            }
-        });
-    if cfg!(feature = "websockets-tls") {
-        return transports
-            .with_sender("wss", |endpoint, options| sender(endpoint, options.into()))
-            .with_receiver("wss", |endpoint, options| receiver(endpoint, options.into()));
-    }
-    transports
+const fn known(scheme: &'static str, binding: &'static str, hint: &'static str) -> KnownScheme {
+    KnownScheme { scheme, binding, hint }
 }
 
 /// Opens a sender for this URL: `http://host/path`, `kafka://host/topic` or `amqp://host/queue`, for example.

@@ -26,7 +26,11 @@ mod sync;
 pub use binding::{connect::Logins, settlement::Settlement};
 pub use bridge::Bridge;
 pub use codec::AsyncCodec;
-pub use endpoint::{Endpoint, Host, Secret, transports::Transports};
+pub use endpoint::{
+    Endpoint, Host, Secret,
+    described::{Binding, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, UrlOption},
+    transports::Transports,
+};
 pub use in_flight::{Bounds, InFlight};
 pub use observing::{
     connectivity::{ConnectionState, Connectivity, Missing},

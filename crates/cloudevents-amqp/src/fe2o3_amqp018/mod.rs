@@ -46,9 +46,9 @@
 //! |---|---|---|
 //! | delivery | at least once: a sender returns the outcome of each message, and a receiver gets unsettled messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | the broker's own: rejected, released and modified are distinguished, with condition and description | `client::the_senders_outcome_is_the_brokers` |
-//! | no answer | a timeout after [`AmqpSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
+//! | no answer | a timeout after [`SenderOptions::timeout`](cloudevents_transport::SenderOptions::timeout) | `client::a_broker_that_does_not_answer_is_a_timeout` |
 //! | order | as enqueued, over one sender and one receiver; redelivered messages come later | contract `order_is_kept` |
-//! | bounds | enqueuing waits for the broker's credit and [`AmqpSenderOptions::in_flight`] | `client::the_brokers_credit_is_the_room_for_sending`, `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
+//! | bounds | enqueuing waits for the broker's credit and [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight) | `client::the_brokers_credit_is_the_room_for_sending`, `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | `client::the_brokers_credit_is_the_room_for_sending`, contract `an_unwatched_outcome_settles` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the link stays open. A broker that does not announce its limit ends the link: the largest message without an outcome is `TooLarge`, the others are lost | `client::what_is_too_large_for_the_broker_is_not_sent`, `what_ends_the_link_by_its_size_is_refused_and_the_others_are_not` |
 //! | settlement | accepted, rejected with the reason, released, modified; [`AmqpReceiver`] describes when the outcome is known | contract, `client::rejected_messages_keep_their_reason` |
@@ -73,6 +73,7 @@
 //! Not supported: exactly-once delivery, since links are not resumed; transactions; filters of the source other than a selector; streams of
 //! RabbitMQ, which deliver nothing again, and of which the log warns.
 
+mod binding;
 mod cbs;
 mod connection;
 mod dead_letter;
@@ -96,6 +97,7 @@ mod stream;
 mod token;
 
 #[cfg(feature = "tls")]
+pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::Login;
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};

@@ -1,11 +1,11 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{Login, token::Tokens};
-use cloudevents_core::{Error, ErrorKind};
+use super::{Login, binding::BINDING, token::Tokens};
+use cloudevents_core::Error;
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
-    Endpoint, Host, Logins, Secret,
+    Endpoint, Host, Logins, Scheme, Secret, Side,
     binding::connect::{Addresses, Backoff},
 };
 use std::{
@@ -41,7 +41,7 @@ pub struct AmqpConnection {
     /// The source of tokens for claims-based security, which Azure uses. With `sasl=cbs` in a URL, its user
     /// and password are the name and key of a shared access policy. Default: none.
     pub tokens: Option<Arc<dyn Tokens>>,
-    /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received; `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
     /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
@@ -115,36 +115,17 @@ pub(super) struct Target {
     pub(super) options: AmqpConnection,
 }
 
-/// The URL options of the connection.
-const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "hostname", "keep-alive", "name", "sasl"];
-
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
-    /// URL may have.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        mut options: AmqpConnection,
-        others: &[&str],
-    ) -> Result<Self, Error> {
-        endpoint.check_options(&[OPTIONS, others].concat())?;
-        let tls = match endpoint.scheme() {
-            "amqp" => false,
-            "amqps" if cfg!(feature = "tls") => true,
-            "amqps" => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_detail("this build has no TLS")
-                    .with_help("turn on the feature `tls` of cloudevents-amqp"));
-            }
-            other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `amqp` or `amqps`"))),
-        };
+    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    pub(super) fn new(endpoint: &Endpoint, mut options: AmqpConnection, side: Side) -> Result<Self, Error> {
+        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "amqps")?;
         }
         #[cfg(not(feature = "tls"))]
         CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `amqps`")?;
-        let host = endpoint.host()?;
-        let port = if tls { 5671 } else { 5672 };
+        let hosts = endpoint.hosts_with(port)?;
         let address = endpoint.segments().collect::<Vec<_>>().join("/");
         if address.is_empty() {
             return Err(endpoint.invalid("the address is missing, which is the path"));
@@ -171,15 +152,12 @@ impl Target {
                 return Err(endpoint.invalid("`sasl` is not `plain`, `anonymous`, `external` or `cbs`"));
             }
         };
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         let name = given("name").or_else(|| options.name.clone());
         if let Some(time) = endpoint.duration("keep-alive")? {
             options.idle_timeout = time.saturating_mul(2);
         }
         options.hostname = given("hostname").or(options.hostname);
-        let hosts = match endpoint.hosts() {
-            [] => vec![host.with_port(port)],
-            hosts => hosts.iter().map(|host| host.with_port(port)).collect(),
-        };
         Ok(Self {
             tls,
             hosts,
@@ -218,9 +196,10 @@ pub(super) fn random() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, AmqpConnection::default(), &["mode"])
+        Target::new(&Endpoint::parse(url)?, AmqpConnection::default(), Side::Both)
     }
 
     #[test]
@@ -247,7 +226,7 @@ mod tests {
         let with = |url: &str| {
             let mut options = AmqpConnection::default();
             (options.name, options.sasl) = (Some("options".into()), Some(Sasl::External));
-            Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
+            Target::new(&Endpoint::parse(url).unwrap(), options, Side::Both).unwrap()
         };
         assert!(matches!(with("amqp://h/q").sasl, Sasl::External));
         assert!(matches!(with("amqp://u:p@h/q").sasl, Sasl::Plain { .. }));

@@ -7,7 +7,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Endpoint, Receiver, ReceiverOptions,
+    Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
@@ -19,9 +19,6 @@ use std::{
     sync::{Arc, Once},
     time::Duration,
 };
-
-/// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "lock", "selector"];
 
 /// Bytes allowed for a message besides its body.
 const ENVELOPE: usize = 1 << 20;
@@ -171,8 +168,7 @@ impl AmqpReceiver {
         let prefetch = endpoint.number("prefetch")?.or(prefetch).unwrap_or(256).max(1);
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let max_message_size = max_message_size.unwrap_or_else(|| u64::try_from(most).unwrap_or(u64::MAX));
-        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
-        let target = Arc::new(Target::new(&endpoint, connection, &others)?);
+        let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
         let receiver = receiver.with_url(&endpoint)?;
         super::connection::runtime()?;
         let queue = dead_letter::decided(&endpoint, &target, queue).await?;

@@ -8,10 +8,10 @@ use super::{
     publisher::{Answer, Linking, Publisher, Unsent},
 };
 use crate::{Encoding, Separator};
-use cloudevents_core::{Error, ErrorKind, Format, Message};
+use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions,
+    Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
+    SenderOptions, Side,
     binding::{
         Transmit, Writing,
         connect::{Links, Reconnect},
@@ -26,8 +26,8 @@ use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "separator", "strings", "timeout"];
+/// How long the broker may take to confirm a message.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long to wait before looking again whether all messages have an outcome.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -40,7 +40,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// let mut options = AmqpSenderOptions::default();
 /// options.separator = Separator::Colon;
-/// options.timeout = Duration::from_secs(5);
+/// options.sender.timeout = Some(Duration::from_secs(5));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -50,20 +50,12 @@ pub struct AmqpSenderOptions {
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: AmqpConnection,
-    /// The format in which events are written as documents. The URL options `mode` and `format` take
-    /// precedence. Default: none, which writes events in binary mode. Messages that are already documents
-    /// do not change.
-    pub format: Option<Arc<dyn Format>>,
     /// The separator between `cloudEvents` and the name of an attribute. The URL option `separator` takes
     /// precedence. Default: an underscore.
     pub separator: Separator,
     /// Whether all attributes are written as strings: [`Encoding::strings`](crate::Encoding::strings). The URL option `strings`, `true`
     /// or `false`, takes precedence. [`SenderOptions::peer`] implies it, and the separator, for some peers. Default: no.
     pub strings: bool,
-    /// Upper bounds for unconfirmed messages, besides those of the broker. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
-    /// How long the broker may take to confirm a message. Default: 60 seconds.
-    pub timeout: Duration,
     /// Whether the broker keeps messages across a restart (`durable` in the header). Default: yes.
     pub durable: bool,
 }
@@ -73,11 +65,8 @@ impl Default for AmqpSenderOptions {
         Self {
             sender: SenderOptions::default(),
             connection: AmqpConnection::default(),
-            format: None,
             separator: Separator::default(),
             strings: false,
-            in_flight: Bounds::default(),
-            timeout: Duration::from_secs(60),
             durable: true,
         }
     }
@@ -126,7 +115,7 @@ fn open(endpoint: Endpoint, options: AmqpSenderOptions) -> BoxFuture<'static, Re
 /// Sends to one address of a broker, over its own connection.
 ///
 /// Several messages are in flight at once, as many as the broker's credit and
-/// [`AmqpSenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
+/// [`SenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
 /// outcome is the broker's: accepted is success; any other is an error of kind
 /// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message
 /// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker
@@ -169,13 +158,11 @@ impl AmqpSender {
         mut options: AmqpSenderOptions,
     ) -> Result<Self, Error> {
         let endpoint = Endpoint::of(url)?;
-        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
-        let target = Target::new(&endpoint, options.connection.clone(), &others)?;
+        let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
-        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
-        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let format = cloudevents_json::for_peer(options.sender.format.take(), options.sender.peer);
         let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         let mut encoding = options.encoding();
         if let Some(peer) = options.sender.peer {
@@ -206,11 +193,12 @@ impl AmqpSender {
     async fn open(target: Target, writing: Writing, options: AmqpSenderOptions) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
-        let linking =
-            Linking { target: Arc::clone(&target), in_flight: options.in_flight, timeout: options.timeout };
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+        let in_flight = options.sender.in_flight.unwrap_or_default();
+        let timeout = options.sender.timeout.unwrap_or(TIMEOUT);
+        let linking = Linking { target: Arc::clone(&target), in_flight, timeout };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let links = Links::open(reconnect, options.in_flight).await?;
+        let links = Links::open(reconnect, in_flight).await?;
         Ok(Self { target, writing, options, links, returns: false })
     }
 
@@ -291,7 +279,10 @@ impl AmqpSender {
             ErrorKind::Disconnected => NotSent::Connection(error),
             _ => NotSent::Message(error),
         })?;
-        let unsent = match lane.send(sendable, self.links.closed(), self.options.timeout).await {
+        let unsent = match lane
+            .send(sendable, self.links.closed(), self.options.sender.timeout.unwrap_or(TIMEOUT))
+            .await
+        {
             Ok(answer) => {
                 link.carried(&answer);
                 return Ok(answer);

@@ -160,7 +160,7 @@ async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
     let broker = Broker::start().unwrap();
     broker.queue("orders").answer(Answer::Withhold);
     let mut options = AmqpSenderOptions::default();
-    options.in_flight = Bounds { messages: 3, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 3, ..Bounds::default() });
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     for event in events(3) {
         drop(within(sender.enqueue(event)).await.unwrap()); // dropping an outcome makes no room
@@ -202,7 +202,7 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     let broker = Broker::start().unwrap();
     broker.queue("orders").answer(Answer::Withhold);
     let mut options = AmqpSenderOptions::default();
-    options.timeout = QUIET;
+    options.sender.timeout = Some(QUIET);
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     // One after the other, so that there is no need to wait in between.
     for number in 1..=3 {
@@ -218,7 +218,8 @@ async fn a_broker_that_never_answers_gets_another_connection() {
     let queue = broker.queue("orders");
     queue.answer(Answer::Withhold);
     let mut options = AmqpSenderOptions::default();
-    (options.timeout, options.in_flight.bytes) = (Duration::from_millis(50), 1 << 20);
+    options.sender.timeout = Some(Duration::from_millis(50));
+    options.sender.in_flight = Some(Bounds { bytes: 1 << 20, ..Bounds::default() });
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     let connectivity = sender.connectivity();
     let mut sent = 0;
@@ -239,7 +240,7 @@ async fn a_broker_that_never_answers_gets_another_connection() {
 async fn an_answer_that_came_in_time_is_no_timeout() {
     let broker = Broker::start().unwrap();
     let mut options = AmqpSenderOptions::default();
-    options.timeout = Duration::from_secs(5); // in which all are answered
+    options.sender.timeout = Some(Duration::from_secs(5)); // in which all are answered
     let (mut senders, mut outcomes) = (Vec::new(), Vec::new());
     // Several, as the task may check either its timer or the answers first.
     for queue in 0..8 {
@@ -249,7 +250,7 @@ async fn an_answer_that_came_in_time_is_no_timeout() {
         }
         senders.push(sender); // when dropped, it would check the answers
     }
-    tokio::time::sleep(options.timeout + QUIET).await; // until they are due
+    tokio::time::sleep(options.sender.timeout.unwrap() + QUIET).await; // until they are due
     for outcome in outcomes {
         within(outcome).await.unwrap();
     }
@@ -508,7 +509,7 @@ async fn what_arrives_while_there_is_no_room_is_kept_and_hides_no_end_of_the_lin
 async fn a_sender_outlives_its_broker() {
     let mut broker = Broker::start().unwrap();
     let mut options = AmqpSenderOptions::default();
-    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 2, ..Bounds::default() });
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
     broker.queue("orders").answer(Answer::Withhold);

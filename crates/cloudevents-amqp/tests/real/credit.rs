@@ -164,7 +164,7 @@ async fn a_broker_whose_credit_is_used_up_without_answers_gets_another_connectio
         options.credit = CREDIT as u32;
         let broker = Broker::with_options(options).unwrap();
         let mut options = AmqpSenderOptions::default();
-        options.timeout = Duration::from_millis(500);
+        options.sender.timeout = Some(Duration::from_millis(500));
         options.sender.enqueue_timeout = Duration::from_millis(100);
         let sender = sender(&broker.url("orders"), options).await.unwrap();
         let send = || within(sender.send(Outgoing::from(&event("x")).to(address)));
@@ -197,7 +197,7 @@ async fn used_up_credit_leaves_the_connection_to_what_is_under_way_to_other_addr
     options.credit = 4;
     let broker = Broker::with_options(options).unwrap();
     let mut options = AmqpSenderOptions::default();
-    options.timeout = LIMIT;
+    options.sender.timeout = Some(LIMIT);
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     let send = async |address: &str| sender.send(Outgoing::from(&event("x")).to(address)).await;
     for address in ["orders", "others"] {

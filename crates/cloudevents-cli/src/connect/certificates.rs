@@ -4,8 +4,8 @@ use super::address::with_option;
 use crate::failure::Failure;
 use clap::Args;
 use cloudevents_kit::{
-    Error,
-    transport::{Endpoint, binding::CertificateFiles},
+    Error, bindings,
+    transport::{Binding, Endpoint, binding::CertificateFiles},
 };
 use std::path::PathBuf;
 
@@ -42,10 +42,7 @@ impl Certificates {
             }
         }
         let words = format!("{name} is only for connections with TLS");
-        Err(Failure::usage(words).help(
-            "these have `https`, `amqps`, `rabbitmqs`, `mqtts`, `nats+tls`, `nats+jetstream+tls` and `wss` URLs, and `kafka` with the option \
-             `tls`",
-        ))
+        Err(Failure::usage(words).help(with_tls()))
     }
 
     /// Adds what the flags say to a URL with TLS, unless it says that itself. An `https` URL has no such options.
@@ -131,11 +128,23 @@ impl Certificates {
 
 /// Whether a connection to this URL has TLS.
 pub(super) fn has_tls(endpoint: &Endpoint) -> bool {
-    match endpoint.scheme() {
-        "https" | "amqps" | "rabbitmqs" | "mqtts" | "nats+tls" | "nats+jetstream+tls" | "wss" => true,
-        "kafka" => endpoint.flag("tls").is_ok_and(|tls| tls == Some(true)),
-        _ => false,
-    }
+    super::binding(endpoint).is_some_and(|binding| binding.has_tls(endpoint))
+}
+
+/// The URLs whose connections have TLS, for people.
+fn with_tls() -> String {
+    let of_scheme = |binding: &&'static Binding| binding.schemes().filter(|scheme| scheme.tls);
+    let names: Vec<_> =
+        bindings().iter().flat_map(of_scheme).map(|scheme| format!("`{}`", scheme.name)).collect();
+    let is_option = |binding: &&&'static Binding| {
+        binding.families.iter().flat_map(|family| family.options).any(|option| option.name == "tls")
+    };
+    let others: Vec<_> = bindings()
+        .iter()
+        .filter(is_option)
+        .map(|binding| format!(", and `{}` with the option `tls`", binding.name))
+        .collect();
+    format!("these have {} URLs{}", names.join(", "), others.concat())
 }
 
 /// The error of a file that an option of a URL names, in terms of the flag.

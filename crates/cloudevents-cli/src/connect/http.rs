@@ -23,8 +23,8 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     options.sender.losses = sending.losses;
     options.sender.peer = sending.peer;
     options.headers = headers;
-    options.timeout = sending.timeout;
-    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    options.sender.timeout = Some(sending.timeout);
+    options.sender.in_flight = Some(Bounds { messages: sending.parallel, ..Bounds::default() });
     options.client = sending.connecting.client(endpoint, sending.timeout)?;
     options.client_headers = Some(Vec::new());
     options.trace = sending.trace.clone();

@@ -1,21 +1,12 @@
 //! Opens senders and receivers from URLs.
 
 pub(crate) mod address;
-#[cfg(feature = "amqp")]
-mod amqp;
+mod broker;
 pub(crate) mod certificates;
 mod client;
 mod file;
 pub(crate) mod http;
-#[cfg(feature = "kafka")]
-mod kafka;
 mod lines;
-#[cfg(feature = "mqtt")]
-mod mqtt;
-#[cfg(feature = "nats")]
-mod nats;
-#[cfg(feature = "rabbitmq")]
-mod rabbitmq;
 pub(crate) mod registry;
 #[cfg(feature = "websockets")]
 mod websockets;
@@ -29,11 +20,13 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Error, ErrorKind, Peer, Receiver, Sender,
-    http::reqwest013::{Refusal, SignRequest, Trace},
-    transport::{Endpoint, LossPolicy, OnRefusal, ReceiverOptions, binding::check_authorities},
+    Error, ErrorKind, Peer, Receiver, SCHEMES, Sender,
+    http::reqwest013::{SignRequest, Trace},
+    transport::{
+        Binding, Endpoint, LossPolicy, OnRefusal, ReceiverOptions, Side, binding::check_authorities,
+    },
 };
-use std::{error::Error as _, pin::Pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 use tokio::runtime::Builder;
 
 /// Options of senders.
@@ -50,10 +43,6 @@ pub(crate) struct Sending {
     /// Whether batches will be sent.
     pub(crate) batches: bool,
     /// Whether single events will be sent as documents.
-    #[cfg_attr(
-        not(feature = "nats"),
-        expect(dead_code, reason = "only NATS has senders of documents alone")
-    )]
     pub(crate) documents: bool,
     /// What happens to what the protocol cannot carry.
     pub(crate) losses: LossPolicy,
@@ -126,21 +115,7 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
     }
     check_broker(scheme, sending)?;
     let endpoint = sending.connecting.certificates.in_url(endpoint)?;
-    match endpoint.scheme() {
-        #[cfg(feature = "amqp")]
-        "amqp" | "amqps" => amqp::sender(&endpoint, sending).await,
-        #[cfg(feature = "kafka")]
-        "kafka" => kafka::sender(&endpoint, sending).await,
-        #[cfg(feature = "mqtt")]
-        "mqtt" | "mqtts" => mqtt::sender(&endpoint, sending).await,
-        #[cfg(feature = "nats")]
-        scheme if NATS.contains(&scheme) => nats::sender(&endpoint, sending).await,
-        #[cfg(feature = "rabbitmq")]
-        "rabbitmq" | "rabbitmqs" => rabbitmq::sender(&endpoint, sending).await,
-        #[cfg(feature = "websockets")]
-        "ws" | "wss" => websockets::sender(&endpoint, sending).await,
-        _ => Err(unknown(&endpoint, "sent to", &["http", "https"])),
-    }
+    broker::sender(endpoint, sending).await
 }
 
 /// An open receiver.
@@ -165,26 +140,14 @@ pub(crate) async fn receiver(
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     check_source(&endpoint)?;
     let endpoint = certificates.in_url(endpoint)?;
-    match endpoint.scheme() {
-        "http" => http::receiver(&endpoint, options, on_refusal).await,
-        #[cfg(feature = "amqp")]
-        "amqp" | "amqps" => amqp::receiver(&endpoint, options).await,
-        #[cfg(feature = "kafka")]
-        "kafka" => kafka::receiver(&endpoint, options).await,
-        #[cfg(feature = "mqtt")]
-        "mqtt" | "mqtts" => mqtt::receiver(&endpoint, options).await,
-        #[cfg(feature = "nats")]
-        scheme if NATS.contains(&scheme) => nats::receiver(&endpoint, options).await,
-        #[cfg(feature = "rabbitmq")]
-        "rabbitmq" | "rabbitmqs" => rabbitmq::receiver(&endpoint, options).await,
-        #[cfg(feature = "websockets")]
-        "ws" | "wss" => websockets::receiver(&endpoint, options, on_refusal).await,
-        _ => Err(unknown(&endpoint, "received from", &["http"])),
+    if endpoint.scheme() == "http" {
+        return http::receiver(&endpoint, options, on_refusal).await;
     }
+    broker::receiver(endpoint, options, on_refusal).await
 }
 
 /// Options of receivers whose program has handlers, with what `ce` has in their place.
-const OF_HANDLERS: [(&str, &str); 4] = [
+pub(crate) const OF_HANDLERS: [(&str, &str); 4] = [
     ("attempts", "`ce bridge` gives up no message: it tries until TO takes or refuses it"),
     ("drain", "`drain` in a configuration file of `ce bridge` is the time for what is on its way at the end"),
     ("give-up-after", "`ce bridge` gives up no message: it tries until TO takes or refuses it"),
@@ -205,40 +168,29 @@ pub(crate) fn check_source(endpoint: &Endpoint) -> Result<(), Failure> {
     }
 }
 
-/// Returns the error for an unknown scheme. `http` are the schemes of HTTP for this direction.
-pub(crate) fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure {
+/// Returns the error for a scheme that nothing in this build opens. `side` is who would.
+pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
     let scheme = endpoint.scheme();
-    if let Some((feature, _)) = FEATURES.iter().find(|(_, schemes)| schemes.contains(&scheme)) {
+    let known = SCHEMES.iter().find(|known| known.scheme == scheme);
+    if let Some(known) = known.filter(|known| binding(endpoint).is_none() && known.binding != "http") {
         return Failure::usage(format!("this build of ce cannot open `{scheme}` URLs"))
-            .help(format!("build it with the feature `{feature}`"));
+            .help(format!("build it with the feature `{}`", known.binding));
     }
-    let mut known: Vec<&str> = ["file"].iter().chain(http).copied().collect();
-    known.extend(cfg!(feature = "kafka").then_some("kafka"));
-    known.extend(cfg!(feature = "amqp").then_some("amqp"));
-    known.extend((cfg!(feature = "amqp") && cfg!(feature = "tls")).then_some("amqps"));
-    known.extend(cfg!(feature = "mqtt").then_some("mqtt"));
-    known.extend((cfg!(feature = "mqtt") && cfg!(feature = "tls")).then_some("mqtts"));
-    known.extend(NATS.iter().filter(|_| cfg!(feature = "nats")));
-    known.extend(cfg!(feature = "rabbitmq").then_some("rabbitmq"));
-    known.extend((cfg!(feature = "rabbitmq") && cfg!(feature = "tls")).then_some("rabbitmqs"));
-    known.extend(cfg!(feature = "websockets").then_some("ws"));
-    known.extend((cfg!(feature = "websockets") && cfg!(feature = "tls")).then_some("wss"));
+    let what = if side == Side::Send { "sent to" } else { "received from" };
+    let schemes = cloudevents_kit::bindings()
+        .iter()
+        .flat_map(|binding| binding.schemes().filter(|scheme| binding.tls || !scheme.tls))
+        .filter(|scheme| scheme.side.meets(side));
+    let known: Vec<_> = ["file"].into_iter().chain(schemes.map(|scheme| scheme.name)).collect();
     Failure::usage(format!("events cannot be {what} `{}` URLs", crate::plain::plain(scheme)))
         .help(format!("the schemes are {}", known.join(", ")))
 }
 
-/// Features that this build lacks, and their schemes.
-const FEATURES: &[(&str, &[&str])] = &[
-    ("amqp", if cfg!(feature = "amqp") { &[] } else { &["amqp", "amqps"] }),
-    ("kafka", if cfg!(feature = "kafka") { &[] } else { &["kafka"] }),
-    ("mqtt", if cfg!(feature = "mqtt") { &[] } else { &["mqtt", "mqtts"] }),
-    ("nats", if cfg!(feature = "nats") { &[] } else { NATS }),
-    ("rabbitmq", if cfg!(feature = "rabbitmq") { &[] } else { &["rabbitmq", "rabbitmqs"] }),
-    ("websockets", if cfg!(feature = "websockets") { &[] } else { &["ws", "wss"] }),
-];
-
-/// Core NATS and JetStream.
-const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
+/// The binding that opens this URL.
+pub(crate) fn binding(endpoint: &Endpoint) -> Option<&'static Binding> {
+    let mut bindings = cloudevents_kit::bindings().iter().copied();
+    bindings.find(|binding| binding.family(endpoint.scheme()).is_some())
+}
 
 /// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is
 /// whether the mode that was requested is that.
@@ -252,12 +204,12 @@ pub(crate) fn older_consumers(
     if is_document || peer.is_some() || decides("peer") {
         return None;
     }
-    let note = match endpoint.scheme() {
-        "amqp" | "amqps" if !decides("separator") => Report::note(
+    let note = match binding(endpoint)?.name {
+        "amqp" if !decides("separator") => Report::note(
             "consumers of release 1.0.2 do not read attributes named with `cloudEvents_`, the default",
         )
         .help("for them, add `-o separator=colon`, or --peer with their name"),
-        scheme if NATS.contains(&scheme) && is_structured.is_none() && !decides("mode") => {
+        "nats" if is_structured.is_none() && !decides("mode") => {
             Report::note("consumers of release 1.0.2 do not read binary mode over NATS, the default")
                 .help("for them, use --mode structured, or --peer with their name")
         }
@@ -297,18 +249,6 @@ pub(crate) fn endpoint(url: &str) -> Result<Option<Endpoint>, Failure> {
         Some(_) => Ok(None),
         None => Endpoint::parse(url).map(Some).map_err(failed),
     }
-}
-
-/// Refuses URL options that have a flag.
-#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
-fn check_options(endpoint: &Endpoint) -> Result<(), Failure> {
-    for name in ["mode", "format"] {
-        if endpoint.option(name).is_some() {
-            let words = format!("the URL option `{name}` is not supported here");
-            return Err(Failure::usage(words).help(format!("use --{name}")));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn failed(error: Error) -> Failure {
@@ -385,12 +325,7 @@ pub(crate) fn status_of(error: &Error) -> Status {
         | ErrorKind::Closed => Status::Network,
         // A temporary refusal is a failure of the peer, not a failed check.
         ErrorKind::Refused => {
-            let refusal = error.source().and_then(|source| source.downcast_ref::<Refusal>());
-            let temporary = refusal.is_some_and(Refusal::is_temporary);
-            #[cfg(feature = "amqp")]
-            let temporary = temporary || amqp::is_temporary(error);
-            #[cfg(feature = "rabbitmq")]
-            let temporary = temporary || rabbitmq::is_temporary(error);
+            let temporary = cloudevents_kit::bindings().iter().any(|binding| (binding.is_temporary)(error));
             if temporary { Status::Network } else { Status::No }
         }
         _ => Status::No,

@@ -39,7 +39,7 @@ fn from_one_to_the_other() {
     let ran = ce_with(&["send", &url, "--mode", "structured", "--format", "protobuf"], GOOD);
     assert_eq!(ran.status, 0, "{}", ran.err);
 
-    let wanted = "note: the URL has no `group`: listening from the beginning of the topic, in its own group ce-listen-";
+    let wanted = "note: the URL has no `group`: listening from the beginning, in its own group ce-listen-";
     assert!(listener.notes.starts_with(wanted), "{}", listener.notes);
     assert!(listener.notes.contains("as with `reject=drop` in the URL [reject-drop]"), "{}", listener.notes);
     let listened = listener.end();

@@ -10,7 +10,7 @@ use crate::{
     BodyOptions, MAX_HEADERS, MessageHeaders,
     encode::{needs_document, write_message},
 };
-use cloudevents_core::{Error, ErrorKind, Format, Message};
+use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,
@@ -33,6 +33,12 @@ use tokio::{runtime::Handle, time::timeout};
 /// The bytes that are read of the body of an acceptance, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
 
+/// How long one exchange may take by default.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is under way at once by default.
+const IN_FLIGHT: Bounds = Bounds { messages: 64, bytes: 64 << 20 };
+
 /// How an [`HttpSender`] sends.
 ///
 /// ```
@@ -41,28 +47,22 @@ const DRAINED: usize = 64 << 10;
 /// use std::{sync::Arc, time::Duration};
 ///
 /// let mut options = HttpSenderOptions::default();
-/// options.format = Some(Arc::new(Json::new()));
-/// options.timeout = Duration::from_secs(5);
+/// options.sender.format = Some(Arc::new(Json::new()));
+/// options.sender.timeout = Some(Duration::from_secs(5));
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpSenderOptions {
-    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them.
+    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them. With one message in
+    /// flight, messages arrive in their order; with more, they may not. The timeout is that of one exchange, connecting included; a peer
+    /// that sends responses with status 1xx without end keeps a thread of the runtime busy, which skips them: where there is only one, the
+    /// time passes late.
     pub sender: SenderOptions,
-    /// The format in which events are written as documents. Default: none, so that they go in binary mode. Messages that are documents
-    /// already go as they are.
-    pub format: Option<Arc<dyn Format>>,
     /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
     /// [`SenderOptions::peer`] implies it for some peers. Default: no.
     pub raw: bool,
-    /// How long one exchange may take, connecting included. Default: 30 seconds. A peer that sends responses with status 1xx without end
-    /// keeps a thread of the runtime busy, which skips them: where there is only one, the time passes late.
-    pub timeout: Duration,
     /// How long connecting may take. Default: 10 seconds. It does not apply to a client of your own.
     pub connect_timeout: Duration,
-    /// Upper bounds of what is under way at once. Default: 64 messages, 64 MiB. With one message, messages arrive in their order; with
-    /// more, they may not.
-    pub in_flight: Bounds,
     /// Headers of every request, for authorization, for example. Those of the message are added by the rules of
     /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
     pub headers: HeaderMap,
@@ -94,11 +94,8 @@ impl Default for HttpSenderOptions {
     fn default() -> Self {
         Self {
             sender: SenderOptions::default(),
-            format: None,
             raw: false,
-            timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
-            in_flight: Bounds { messages: 64, ..Bounds::default() },
             headers: HeaderMap::new(),
             client: None,
             client_headers: None,
@@ -119,11 +116,8 @@ impl fmt::Debug for HttpSenderOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSenderOptions")
             .field("sender", &self.sender)
-            .field("format", &self.format)
             .field("raw", &self.raw)
-            .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
-            .field("in_flight", &self.in_flight)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
@@ -200,8 +194,8 @@ impl HttpSender {
                 .build()
                 .map_err(no_client)?,
         };
-        let in_flight = InFlight::new(options.in_flight);
-        let format = cloudevents_json::for_peer(options.format.clone(), options.sender.peer);
+        let in_flight = InFlight::new(options.sender.in_flight.unwrap_or(IN_FLIGHT));
+        let format = cloudevents_json::for_peer(options.sender.format.clone(), options.sender.peer);
         let writing = Writing::given(format, options.sender.losses);
         let message_headers = match options.client {
             Some(_) => MessageHeaders::beside_client(options.client_headers.clone()),
@@ -243,7 +237,7 @@ impl HttpSender {
             signed(&mut request, &body, sign)?;
         }
         *request.body_mut() = Some(body.into());
-        *request.timeout_mut() = Some(self.options.timeout);
+        *request.timeout_mut() = Some(self.options.sender.timeout.unwrap_or(TIMEOUT));
         Ok((request, length))
     }
 
@@ -278,7 +272,7 @@ impl Transmit for HttpSender {
         let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
             .carrying(Carries::DESTINATION.and(Carries::HEADERS));
         (capabilities.requests, capabilities.batches) = (true, true);
-        if self.options.in_flight.messages > 1 {
+        if self.in_flight.bounds().messages > 1 {
             capabilities.orders = Orders::Nothing;
         }
         capabilities

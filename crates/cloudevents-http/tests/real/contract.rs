@@ -147,7 +147,7 @@ async fn an_outcome_is_the_settlement_at_the_other_end() {
         HttpReceiver::bind("http://127.0.0.1:0/", ReceiverOptions::default().into()).await.unwrap();
     let mut options = HttpSenderOptions::default();
     options.client = Some(client());
-    options.in_flight = Bounds { messages: 8, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 8, ..Bounds::default() });
     let sender = sender(&receiver.url(), options).unwrap();
     let mut deliveries = receiver.into_receiver();
     for n in 0..4_u32 {

@@ -482,7 +482,7 @@ async fn a_response_without_end_holds_no_place_for_long() {
         });
         let mut options = HttpSenderOptions::default();
         options.client = Some(client());
-        options.in_flight = Bounds { messages: 1, bytes: 1 << 20 };
+        options.sender.in_flight = Some(Bounds { messages: 1, bytes: 1 << 20 });
         let sender = sender(&url, options).unwrap();
         let sent = async {
             for id in 0..3 {

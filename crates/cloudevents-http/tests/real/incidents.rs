@@ -12,7 +12,7 @@ use cloudevents_testkit::{
     ports,
 };
 use cloudevents_transport::{
-    Receiver, ReceiverOptions, Sender,
+    Bounds, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue},
 };
 
@@ -30,9 +30,9 @@ impl Venue for Place {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let mut options = HttpSenderOptions::default();
-        (options.client, options.timeout) = (Some(client()), self.patience.send);
+        (options.client, options.sender.timeout) = (Some(client()), Some(self.patience.send));
         options.sender.enqueue_timeout = self.patience.send;
-        options.in_flight.messages = 8; // fewer than the receiver takes at once
+        options.sender.in_flight = Some(Bounds { messages: 8, ..Bounds::default() }); // fewer than the receiver takes at once
         sender(&format!("http://{}/", self.proxy.address()), options)
     }
 

@@ -91,7 +91,8 @@ async fn a_limit_of_the_program_ends_a_body() {
 
 fn to(url: &str, messages: usize) -> Sender {
     let mut options = HttpSenderOptions::default();
-    (options.client, options.in_flight.messages) = (Some(client()), messages);
+    options.client = Some(client());
+    options.sender.in_flight = Some(Bounds { messages, ..Bounds::default() });
     sender(url, options).unwrap()
 }
 

@@ -59,7 +59,7 @@ async fn in_every_mode() {
     let (received, handler) = collector();
     let sender = to(handler.clone()).await;
     let mut structured = options();
-    structured.format = Some(Arc::new(Json::new()));
+    structured.sender.format = Some(Arc::new(Json::new()));
     let documents = to_with(handler, structured).await;
     for (name, event) in samples().into_iter().take(20) {
         soon(sender.send(&event)).await.unwrap();
@@ -271,7 +271,7 @@ async fn nobody_answers() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let url = format!("http://alice:s3cret@{}/events?token=s3cret", listener.local_addr().unwrap());
     let mut impatient = options();
-    impatient.timeout = Duration::from_millis(100);
+    impatient.sender.timeout = Some(Duration::from_millis(100));
     let (sender, impatient) = (sender(&url, options()).unwrap(), sender(&url, impatient).unwrap());
     // Connections are taken by the system, and no program reads from them.
     let error = soon(impatient.send(&event("1"))).await.unwrap_err();
@@ -358,7 +358,7 @@ fn gate() -> (Arc<Semaphore>, Arc<AtomicUsize>, routing::MethodRouter) {
 async fn what_is_under_way_is_bounded() {
     let (gate, arrived, handler) = gate();
     let mut options = options();
-    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 2, ..Bounds::default() });
     let sender = to_with(handler, options).await;
     let first = sender.enqueue(event("1")).await.unwrap();
     let second = sender.enqueue(event("2")).await.unwrap();
@@ -405,7 +405,7 @@ async fn closing_waits_for_what_is_under_way() {
 async fn one_at_a_time_keeps_the_order() {
     let (received, handler) = collector();
     let mut options = options();
-    options.in_flight.messages = 1;
+    options.sender.in_flight = Some(Bounds { messages: 1, ..Bounds::default() });
     let sender = to_with(handler, options).await;
     soon(sender.send_all((0..50).map(|n| event(&n.to_string())))).await.unwrap();
     let ids: Vec<String> = received

@@ -1,11 +1,10 @@
 //! Settings of librdkafka, and its log.
 
+use super::binding::BINDING;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, ReceiverOptions, binding::CertificateFiles};
+use cloudevents_transport::{Endpoint, ReceiverOptions, Scheme, Side, binding::CertificateFiles};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use std::time::Duration;
-
-const PORT: u16 = 9092;
 
 /// Reads the brokers, user, name and TLS of a URL into settings.
 ///
@@ -14,11 +13,8 @@ const PORT: u16 = 9092;
 /// option `ca` names. `cert` and `cert-key` name a client certificate and its key. An option with a dot in its name is a setting of
 /// librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
-    if endpoint.scheme() != "kafka" {
-        return Err(endpoint.invalid("the scheme is not `kafka`"));
-    }
-    endpoint.host()?;
-    let hosts: Vec<_> = endpoint.hosts().iter().map(|host| host.with_port(PORT).to_string()).collect();
+    let Scheme { port, .. } = *BINDING.check(endpoint, Side::Both)?;
+    let hosts: Vec<_> = endpoint.hosts_with(port)?.iter().map(ToString::to_string).collect();
     config.set("bootstrap.servers", hosts.join(","));
     // The subscriber of `tracing` filters the log.
     if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
@@ -28,11 +24,6 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
         config.set("client.id", name);
     }
     let tls = endpoint.flag("tls")?.unwrap_or(false);
-    if tls && !cfg!(feature = "tls") {
-        return Err(Error::new(ErrorKind::Unsupported)
-            .with_detail("this build has no TLS for Kafka")
-            .with_help("turn on the feature `tls` of cloudevents-kafka"));
-    }
     let files = CertificateFiles::from_url(endpoint, tls, "add the option `tls`")?;
     let identity = files.identity.as_ref();
     for (name, file) in [
@@ -46,6 +37,13 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
         }
     }
     let sasl = endpoint.user().is_some();
+    if let Some(mechanism) = endpoint.option("sasl").filter(|name| name.starts_with("scram"))
+        && !cfg!(feature = "tls")
+    {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail(format!("this build has no `sasl={mechanism}`"))
+            .with_help("turn on the feature `tls` of cloudevents-kafka"));
+    }
     match (sasl, tls) {
         (false, false) => {}
         (false, true) => _ = config.set("security.protocol", "ssl"),
@@ -108,13 +106,6 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
 pub(super) fn understand_json(options: &mut ReceiverOptions) {
     let formats = &mut options.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));
-}
-
-/// Refuses unknown options, beside those of certificates; librdkafka checks those with a dot.
-pub(super) fn check_options(endpoint: &Endpoint, known: &[&str]) -> Result<(), Error> {
-    let dotted = endpoint.options().map(|(name, _)| name).filter(|name| name.contains('.'));
-    let all: Vec<_> = known.iter().copied().chain(CertificateFiles::URL_OPTIONS).chain(dotted).collect();
-    endpoint.check_options(&all)
 }
 
 /// Sets a value unless the user has set it.

@@ -74,6 +74,7 @@
 //! [`Sender::metrics`](cloudevents_transport::Sender::metrics) and
 //! [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
+mod binding;
 mod commit;
 mod config;
 mod connection;
@@ -90,6 +91,7 @@ mod login;
 mod message;
 mod position;
 mod producer;
+mod reachable;
 mod rebalance;
 mod received;
 mod receiver;
@@ -97,6 +99,7 @@ mod refusal;
 mod sender;
 mod source;
 
+pub use binding::BINDING;
 pub use control::KafkaControl;
 pub use dead_letter::DeadLetterTopic;
 pub use existing::receiver_over;

@@ -1,6 +1,7 @@
 //! A receiver in a consumer group.
 
 use super::{
+    binding::BINDING,
     config::{self, default},
     consumer::Consumer,
     control::KafkaControl,
@@ -10,12 +11,13 @@ use super::{
     handover::{Handover, ended},
     login::{BearerTokens, Keeper},
     position::Position,
+    reachable::unless_refused,
     rebalance::Group,
     source::Source,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
+    Bounds, Endpoint, Partition, Receiver, ReceiverOptions, Side,
     binding::{
         Rejecting,
         log::{Ledger, LogOptions, LogReceiver},
@@ -68,7 +70,7 @@ pub struct KafkaReceiverOptions {
     /// How often librdkafka reports statistics. [`KafkaControl`] returns them and computes the lag from
     /// them. Default: never.
     pub statistics: Option<Duration>,
-    /// How long the first response of a broker may take. Default: 10 seconds.
+    /// How long the first response of a broker may take; `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.
@@ -106,6 +108,9 @@ impl KafkaReceiverOptions {
         }
         if let Some(messages) = endpoint.number("prefetch")? {
             self.prefetch.messages = messages;
+        }
+        if let Some(timeout) = endpoint.duration("connect-timeout")? {
+            self.connect_timeout = timeout;
         }
         if let Some(interval) = endpoint.duration("statistics")? {
             self.statistics = Some(interval);
@@ -174,22 +179,6 @@ pub struct KafkaReceiver {
     control: KafkaControl,
 }
 
-/// The options of a URL, besides those common to all receivers.
-const OPTIONS: [&str; 12] = [
-    "commit-interval",
-    "dead-letter",
-    "group",
-    "name",
-    "offset",
-    "partitions",
-    "prefetch",
-    "rebalance-wait",
-    "reject",
-    "sasl",
-    "statistics",
-    "tls",
-];
-
 impl KafkaReceiver {
     /// Connects to `kafka://user:password@host:port,host:port/topic?group=...`. The default port is 9092;
     /// several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular
@@ -215,8 +204,7 @@ impl KafkaReceiver {
     }
 
     async fn open(endpoint: Endpoint, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
-        let known: Vec<_> = OPTIONS.into_iter().chain(ReceiverOptions::URL_OPTIONS).collect();
-        config::check_options(&endpoint, &known)?;
+        let _ = BINDING.check(&endpoint, Side::Receive)?;
         options.configure(&endpoint)?;
         let topics = topics(&endpoint)?;
         let partitions = partitions(&endpoint, &topics, &options)?;
@@ -260,7 +248,8 @@ impl KafkaReceiver {
             .map_err(|error| {
                 Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")).with_source(error)
             })?;
-        answer.await.unwrap_or_else(|_| Err(ended()))?;
+        let answer = async { answer.await.unwrap_or_else(|_| Err(ended())) };
+        unless_refused(&endpoint, timeout, answer).await?;
         tracing::debug!(%endpoint, "consuming");
         Ok(Self { intake, options: options.receiver, control })
     }

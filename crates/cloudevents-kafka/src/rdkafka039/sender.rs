@@ -1,24 +1,32 @@
 //! A sender to a topic.
 
 use super::{
+    binding::BINDING,
     config::{self, default, millis},
     login::{BearerTokens, Keeper},
     message::Prepared,
     producer::Producer,
+    reachable::unless_refused,
 };
 use crate::{
     Key, Record, encode_message,
     name::{CONTENT_TYPE, PREFIX},
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Message, codec::check_binary_mode};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message, codec::check_binary_mode};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
-    Received, Sender, SenderCapabilities, SenderOptions,
+    Received, Sender, SenderCapabilities, SenderOptions, Side,
     binding::{Transmit, Writing, header_not_carried},
 };
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};
+
+/// The most messages in flight by default.
+const IN_FLIGHT: usize = 10_000;
+
+/// How long the delivery of a message may take by default, including all attempts (`message.timeout.ms`).
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Options of a [`KafkaSender`].
 ///
@@ -35,19 +43,11 @@ pub struct KafkaSenderOptions {
     /// The options common to all protocols. The URL option `format` can name one of their formats, and keys
     /// are looked up in documents of these formats. JSON is always included.
     pub sender: SenderOptions,
-    /// The format in which events are written as documents. Default: none, which writes events in binary
-    /// mode. Messages that are already documents do not change.
-    pub format: Option<Arc<dyn Format>>,
     /// The source of the key, which selects the partition: events with the same key stay in order. The key
     /// of an [`Outgoing`] takes precedence. Default: no key, so that events go to any partition.
     pub key: Key,
-    /// How long the delivery of a message may take, including all attempts; `timeout` in a URL. Default: 30 seconds
-    /// (`message.timeout.ms`).
-    pub timeout: Duration,
-    /// How long opening may take, until a broker has responded. Default: 10 seconds.
+    /// How long opening may take, until a broker has responded; `connect-timeout` in a URL. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// Upper bounds for messages in flight. Default: 10,000 messages, 64 MiB.
-    pub in_flight: Bounds,
     /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
     /// Default: none.
     pub tokens: Option<Arc<dyn BearerTokens>>,
@@ -59,11 +59,8 @@ impl Default for KafkaSenderOptions {
     fn default() -> Self {
         Self {
             sender: SenderOptions::default(),
-            format: None,
             key: Key::None,
-            timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
-            in_flight: Bounds { messages: 10_000, ..Bounds::default() },
             tokens: None,
             config: ClientConfig::new(),
         }
@@ -81,11 +78,8 @@ impl fmt::Debug for KafkaSenderOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSenderOptions")
             .field("sender", &self.sender)
-            .field("format", &self.format)
             .field("key", &self.key)
-            .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
-            .field("in_flight", &self.in_flight)
             .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
@@ -147,13 +141,12 @@ impl KafkaSender {
         Self::open(Endpoint::of(url)?, options).await
     }
 
-    async fn open(endpoint: Endpoint, options: KafkaSenderOptions) -> Result<Self, Error> {
-        config::check_options(
-            &endpoint,
-            &[&["mode", "format", "key", "name", "sasl", "timeout", "tls"], SenderOptions::URL_OPTIONS]
-                .concat(),
-        )?;
+    async fn open(endpoint: Endpoint, mut options: KafkaSenderOptions) -> Result<Self, Error> {
+        let _ = BINDING.check(&endpoint, Side::Send)?;
+        options.sender.in_flight.get_or_insert(Bounds { messages: IN_FLIGHT, ..Bounds::default() });
         let common = options.sender.with_url(&endpoint)?;
+        let in_flight = common.in_flight.unwrap_or_default();
+        let connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         let mut segments = endpoint.segments();
         let topic = match (segments.next(), segments.next()) {
             (Some(topic), None) if !topic.is_empty() => Arc::<str>::from(topic),
@@ -165,22 +158,20 @@ impl KafkaSender {
             None => options.key.clone(),
         };
         let formats = cloudevents_json::with_json(common.decoding.formats.clone());
-        let format = cloudevents_json::for_peer(options.format.clone(), common.peer);
+        let format = cloudevents_json::for_peer(common.format.clone(), common.peer);
         let writing = Writing::new(&endpoint, format, formats.clone(), common.losses)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
-        let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
+        let tokens = Keeper::start(options.tokens.as_ref(), &mut config, connect_timeout).await?;
         default(&mut config, "enable.idempotence", "true");
-        let timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
-        default(&mut config, "message.timeout.ms", millis(timeout));
-        let producer = Producer::connect(
-            config,
-            topic.as_ref().to_owned(),
-            options.in_flight,
-            options.connect_timeout,
-            tokens,
-        )
-        .await?;
+        default(&mut config, "message.timeout.ms", millis(common.timeout.unwrap_or(TIMEOUT)));
+        if in_flight.messages <= 1 {
+            // Waiting for a fuller batch would only add delay.
+            default(&mut config, "linger.ms", "0");
+        }
+        let connecting =
+            Producer::connect(config, topic.as_ref().to_owned(), in_flight, connect_timeout, tokens);
+        let producer = unless_refused(&endpoint, connect_timeout, connecting).await?;
         tracing::debug!(%topic, "producing");
         let decoding = DecodeOptions::strict().with_formats(formats);
         Ok(Self { producer, topic, options: common, writing, key, decoding })

@@ -76,7 +76,7 @@ async fn modes_and_keys() {
         soon(sender(&topic.url("mode=structured&key=subject"), Default::default())).await.unwrap();
     soon(structured.send(&sent)).await.unwrap();
     let mut options = KafkaSenderOptions::default();
-    options.format = Some(Arc::new(Json::new()));
+    options.sender.format = Some(Arc::new(Json::new()));
     soon(topic.sender_with(options).await.unwrap().send(&sent)).await.unwrap();
     let document = Message::structured(&sent, &Json::new()).unwrap().0;
     soon(topic.sender().await.send(document)).await.unwrap();
@@ -110,7 +110,7 @@ async fn what_is_under_way_is_bounded_and_dropping_who_waits_sends_nothing() {
     let broker = Broker::start().unwrap();
     let topic = Topic::on(&broker, 1);
     let mut options = KafkaSenderOptions::default();
-    options.in_flight.messages = 2;
+    options.sender.in_flight = Some(Bounds { messages: 2, ..Bounds::default() });
     let sender = topic.sender_with(options).await.unwrap();
     soon(sender.send(&event(0, "k"))).await.unwrap();
     broker.go_away().unwrap();
@@ -176,7 +176,7 @@ async fn what_is_not_delivered_in_time_is_given_up() {
     let broker = Broker::start().unwrap();
     let topic = Topic::on(&broker, 1);
     let mut options = KafkaSenderOptions::default();
-    options.timeout = Duration::from_secs(1);
+    options.sender.timeout = Some(Duration::from_secs(1));
     let sender = topic.sender_with(options).await.unwrap();
     broker.go_away().unwrap();
     assert_eq!(soon(sender.send(&event(1, "k"))).await.unwrap_err().kind(), ErrorKind::Timeout);

@@ -57,7 +57,7 @@ async fn we_write<'e>(peer: &Peer<'_>, mode: &str, samples: &'e [(String, Event)
     // What JSON carries otherwise is in the table of differences.
     options.sender.losses = LossPolicy::Allow;
     if mode == "structured" {
-        options.format = Some(Arc::new(Json::new()));
+        options.sender.format = Some(Arc::new(Json::new()));
     }
     let sender = topic.sender_with(options).await.unwrap();
     for (_, event) in samples {

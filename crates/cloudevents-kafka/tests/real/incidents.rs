@@ -59,7 +59,7 @@ impl Venue for Place {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let mut options = KafkaSenderOptions::default();
-        options.timeout = self.patience.send;
+        options.sender.timeout = Some(self.patience.send);
         options.sender.enqueue_timeout = self.patience.send;
         options.config.set("socket.timeout.ms", self.silence());
         options.config.set("request.timeout.ms", self.silence());

@@ -106,7 +106,7 @@ async fn a_broker_that_cannot_store_refuses_no_record() {
     assert_eq!(ids, [b"0", b"1", b"2"]);
 
     let mut options = KafkaSenderOptions::default();
-    options.timeout = Duration::from_secs(1);
+    options.sender.timeout = Some(Duration::from_secs(1));
     let impatient = soon(rdkafka039::sender(&topic.url(""), options)).await.unwrap();
     broker.refuse_next(Refusal::Storage, 1000).unwrap();
     let error = soon(impatient.send(&events[0])).await.unwrap_err();

@@ -37,9 +37,9 @@
 //! |---|---|---|
 //! | delivery | at least once with QoS 1 and 2: a sender returns the outcome of each message, and a session gets unacknowledged messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | PUBACK with QoS 1, PUBCOMP with QoS 2, written with QoS 0; a refusal has its reason code | `client::the_outcome_is_the_brokers`, `client::every_quality_of_service_arrives` |
-//! | no answer | a timeout after [`MqttSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
+//! | no answer | a timeout after [`SenderOptions::timeout`](cloudevents_transport::SenderOptions::timeout) | `client::a_broker_that_does_not_answer_is_a_timeout` |
 //! | order | as enqueued, over one sender and one receiver; redelivered messages come later | contract `order_is_kept` |
-//! | bounds | enqueuing waits for the broker's Receive Maximum and [`MqttSenderOptions::in_flight`] | `client::the_receive_maximum_is_the_room_for_sending` |
+//! | bounds | enqueuing waits for the broker's Receive Maximum and [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight) | `client::the_receive_maximum_is_the_room_for_sending` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the connection stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
 //! | text | control characters and noncharacters in a header or topic, for which brokers may end the connection: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), or [`InvalidString`](cloudevents_core::ErrorKind::InvalidString) for a topic, and the connection stays | `client::what_brokers_may_end_the_connection_for_is_not_sent` |
 //! | topics of the broker | attributes that make a topic begin with `$` where its template does not: [`InvalidString`](cloudevents_core::ErrorKind::InvalidString), and the connection stays | `real::an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_message_only` |
@@ -60,6 +60,7 @@
 //! authentication, MQTT over WebSockets.
 
 mod acknowledge;
+mod binding;
 mod connection;
 mod dead_letter;
 mod failure;
@@ -82,6 +83,7 @@ mod text;
 mod topic;
 
 #[cfg(feature = "tls")]
+pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::Login;
 pub use message::{decode, encode, publish, publish_v3};

@@ -1,12 +1,12 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::login::Login;
+use super::{binding::BINDING, login::Login};
 use crate::Version;
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::Error;
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
-    Endpoint, Host, Logins, Secret,
+    Endpoint, Host, Logins, Scheme, Secret, Side,
     binding::connect::{Addresses, Backoff},
 };
 use std::{
@@ -112,35 +112,17 @@ pub(super) struct Target {
     pub(super) options: MqttConnection,
 }
 
-/// The URL options of the connection.
-const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "client", "keep-alive", "version"];
-
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the URL may have.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        mut options: MqttConnection,
-        others: &[&str],
-    ) -> Result<Self, Error> {
-        endpoint.check_options(&[OPTIONS, others].concat())?;
-        let tls = match endpoint.scheme() {
-            "mqtt" => false,
-            "mqtts" if cfg!(feature = "tls") => true,
-            "mqtts" => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_detail("this build has no TLS")
-                    .with_help("turn on the feature `tls` of cloudevents-mqtt"));
-            }
-            other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `mqtt` or `mqtts`"))),
-        };
+    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    pub(super) fn new(endpoint: &Endpoint, mut options: MqttConnection, side: Side) -> Result<Self, Error> {
+        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "mqtts")?;
         }
         #[cfg(not(feature = "tls"))]
         CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `mqtts`")?;
-        endpoint.host()?;
-        let port = if tls { 8883 } else { 1883 };
+        let hosts = endpoint.hosts_with(port)?;
         let topic = endpoint.segments().collect::<Vec<_>>().join("/");
         if topic.is_empty() {
             return Err(endpoint.invalid("the topic is missing, which is the path"));
@@ -151,6 +133,7 @@ impl Target {
             Some("3.1.1") => Version::V3,
             Some(_) => return Err(endpoint.invalid("the option `version` is neither `5` nor `3.1.1`")),
         };
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         if let Some(keep_alive) = endpoint.duration("keep-alive")? {
             options.keep_alive = keep_alive;
         }
@@ -163,7 +146,7 @@ impl Target {
         }
         Ok(Self {
             tls,
-            hosts: endpoint.hosts().iter().map(|host| host.with_port(port)).collect(),
+            hosts,
             topic,
             is_unnamed: client.is_none(),
             client: client.unwrap_or_else(|| format!("ce-{}", random())),
@@ -200,9 +183,10 @@ pub(super) fn random() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, MqttConnection::default(), &["qos"])
+        Target::new(&Endpoint::parse(url)?, MqttConnection::default(), Side::Both)
     }
 
     #[test]
@@ -235,7 +219,7 @@ mod tests {
                 client: Some("options".into()),
                 ..MqttConnection::default()
             };
-            Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
+            Target::new(&Endpoint::parse(url).unwrap(), options, Side::Both).unwrap()
         };
         assert_eq!(
             (with("mqtt://h/t").client.as_str(), with("mqtt://h/t").options.version),

@@ -10,7 +10,7 @@ use super::{
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Bounds, Endpoint, Partition, Receiver, ReceiverOptions,
+    Bounds, Endpoint, Partition, Receiver, ReceiverOptions, Side,
     binding::{
         connect::Reconnect,
         log::{Ledger, LogOptions, LogReceiver},
@@ -18,9 +18,6 @@ use cloudevents_transport::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
-
-/// The URL options of a receiver, besides those of the connection and those of all receivers.
-const OPTIONS: &[&str] = &["dead-letter", "qos", "prefetch", "reject", "session"];
 
 /// Bytes allowed for a message besides its payload.
 pub(super) const ENVELOPE: usize = 1 << 20;
@@ -175,8 +172,7 @@ impl MqttReceiver {
     async fn open(endpoint: Endpoint, options: MqttReceiverOptions) -> Result<Self, Error> {
         let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
             options;
-        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
-        let target = Arc::new(Target::new(&endpoint, connection, &others)?);
+        let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
         let mut receiver = receiver.with_url(&endpoint)?;
         // A receiver decodes documents with the given formats.
         let formats = &mut receiver.decoding.formats;

@@ -13,8 +13,8 @@ use crate::{Encoding, MqttMessage, Version, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions,
+    Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Side,
     binding::{
         Permit, Transmit, Writing,
         connect::{Links, Reconnect},
@@ -22,8 +22,8 @@ use cloudevents_transport::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["expiry", "format", "mode", "prefix", "qos", "retain", "timeout"];
+/// How long the broker may take to confirm a message.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of an [`MqttSender`].
 ///
@@ -38,13 +38,11 @@ const OPTIONS: &[&str] = &["expiry", "format", "mode", "prefix", "qos", "retain"
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MqttSenderOptions {
-    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is always included.
+    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is always included. Without a
+    /// format, events are written as JSON over MQTT 3.1.1.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: MqttConnection,
-    /// The format in which events are written as documents. The URL options `mode` and `format` take precedence. Default: none, which
-    /// writes events in binary mode over MQTT 5, and as JSON over 3.1.1. Messages that are already documents do not change.
-    pub format: Option<Arc<dyn Format>>,
     /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification:
     /// [`Encoding::prefixed`](crate::Encoding::prefixed); `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies it for
     /// some peers. Default: no.
@@ -56,10 +54,6 @@ pub struct MqttSenderOptions {
     pub retain: bool,
     /// After what time the broker may drop a message that sets no time itself; `expiry` in a URL. Default: never.
     pub expiry: Option<Duration>,
-    /// Upper bounds for unconfirmed messages, besides the Receive Maximum of the broker. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
-    /// How long the broker may take to confirm a message. Default: 60 seconds.
-    pub timeout: Duration,
     /// The topic for replies to requests. Each sender needs its own. Default: `cloudevents/replies/`, followed by the client identifier.
     pub reply_topic: Option<String>,
 }
@@ -69,13 +63,10 @@ impl Default for MqttSenderOptions {
         Self {
             sender: SenderOptions::default(),
             connection: MqttConnection::default(),
-            format: None,
             prefixed: false,
             qos: Qos::AtLeastOnce,
             retain: false,
             expiry: None,
-            in_flight: Bounds::default(),
-            timeout: Duration::from_secs(60),
             reply_topic: None,
         }
     }
@@ -110,7 +101,7 @@ pub async fn sender(
 ///
 /// The topic is fixed, or made from attributes of each event ([`Topic`]). [`Outgoing::to`] sends a message elsewhere.
 ///
-/// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`MqttSenderOptions::in_flight`] allow. They
+/// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`SenderOptions::in_flight`] allow. They
 /// are written in the order in which they were enqueued. The outcome is the broker's: PUBACK with QoS 1, PUBCOMP with QoS 2; a refusal is
 /// an error of kind [`Refused`](ErrorKind::Refused) with an [`MqttRefusal`](super::MqttRefusal) as its source. With QoS 0 nothing is
 /// confirmed: the outcome is that the message was written to the connection. MQTT 3.1.1 cannot refuse a message. A receipt has no details:
@@ -151,10 +142,8 @@ impl MqttSender {
     }
 
     async fn at(endpoint: &Endpoint, mut options: MqttSenderOptions) -> Result<Self, Error> {
-        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
-        let target = Target::new(endpoint, options.connection.clone(), &others)?;
+        let target = Target::new(endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(endpoint)?;
-        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         options.qos = Qos::of(endpoint)?.unwrap_or(options.qos);
         options.retain = endpoint.flag("retain")?.unwrap_or(options.retain);
         options.expiry = endpoint.duration("expiry")?.or(options.expiry);
@@ -165,8 +154,8 @@ impl MqttSender {
         if is_old && endpoint.option("mode") == Some("binary") {
             return Err(no_binary());
         }
-        let format =
-            options.format.take().or_else(|| is_old.then(|| Arc::new(Json::new()) as Arc<dyn Format>));
+        let of_old = || is_old.then(|| Arc::new(Json::new()) as Arc<dyn Format>);
+        let format = options.sender.format.take().or_else(of_old);
         let format = cloudevents_json::for_peer(format, options.sender.peer);
         let writing = Writing::new(endpoint, format, formats, options.sender.losses)?;
         if is_old && writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
@@ -207,7 +196,7 @@ impl MqttSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let limit = u32::try_from(decoding.limits.bytes.saturating_add(super::receiver::ENVELOPE))
             .unwrap_or(u32::MAX);
         let terms =
@@ -216,17 +205,18 @@ impl MqttSender {
             Some(topic) => Topic::checked(topic)?,
             None => format!("cloudevents/replies/{}", target.client).into(),
         };
+        let in_flight = options.sender.in_flight.unwrap_or_default();
         let linking = Linking {
             target: Arc::clone(&target),
             terms,
             qos: options.qos,
             retain: options.retain,
-            in_flight: options.in_flight,
-            timeout: options.timeout,
+            in_flight,
+            timeout: options.sender.timeout.unwrap_or(TIMEOUT),
             reply_topic,
         };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let links = Links::open(reconnect, options.in_flight).await?;
+        let links = Links::open(reconnect, in_flight).await?;
         Ok(Self { target, topic, writing, decoding, options, links, returns: false })
     }
 

@@ -96,7 +96,7 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     let broker = Broker::start().unwrap();
     broker.answer(Answer::Silence);
     let mut options = MqttSenderOptions::default();
-    options.timeout = Duration::from_millis(200);
+    options.sender.timeout = Some(Duration::from_millis(200));
     let sender = sent(&broker, "t", options).await;
     assert_eq!(within(sender.send(&event(1))).await.unwrap_err().kind(), ErrorKind::Timeout);
     broker.answer(Answer::Accept);
@@ -135,7 +135,8 @@ async fn a_sender_outlives_as_many_missing_confirmations_as_the_receive_maximum(
     let broker = Broker::with_options(options).unwrap();
     broker.answer(Answer::Silence);
     let mut options = MqttSenderOptions::default();
-    (options.timeout, options.sender.enqueue_timeout) = (Duration::from_millis(200), Duration::from_secs(10));
+    options.sender.timeout = Some(Duration::from_millis(200));
+    options.sender.enqueue_timeout = Duration::from_secs(10);
     let sender = sent(&broker, "t", options).await;
     for number in 0..3 {
         assert_eq!(within(sender.send(&event(number))).await.unwrap_err().kind(), ErrorKind::Timeout);
@@ -150,7 +151,7 @@ async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
     let broker = Broker::start().unwrap();
     broker.answer(Answer::Silence);
     let mut options = MqttSenderOptions::default();
-    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 2, ..Bounds::default() });
     let sender = sent(&broker, "t", options).await;
     let _outcomes = [sender.enqueue(event(0)).await.unwrap(), sender.enqueue(event(1)).await.unwrap()];
     assert!(tokio::time::timeout(Duration::from_millis(200), sender.enqueue(event(2))).await.is_err());

@@ -12,7 +12,7 @@ use cloudevents_testkit::{
     mqtt::Broker,
 };
 use cloudevents_transport::{
-    Endpoint, Receiver, ReceiverOptions, Sender,
+    Bounds, Endpoint, Receiver, ReceiverOptions, Sender,
     contract::{Claims, Venue},
 };
 
@@ -55,7 +55,7 @@ impl Venue for Topic {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let mut options = MqttSenderOptions::default();
-        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        (options.connection, options.sender.timeout) = (self.connection(), Some(self.patience.send));
         options.sender.enqueue_timeout = self.patience.send;
         sender(&self.url(""), options).await
     }
@@ -88,8 +88,9 @@ async fn many_messages_over_a_slow_line_are_no_silence() {
     let mut options = MqttSenderOptions::default();
     // Half of all takes longer to write than a broker may be silent. One message does not by far, so that something is heard all the time.
     options.connection.keep_alive = Duration::from_secs(3);
-    options.in_flight.bytes = 28 << 20;
-    (options.timeout, options.sender.enqueue_timeout) = (Duration::from_secs(120), Duration::from_secs(120));
+    options.sender.in_flight = Some(Bounds { bytes: 28 << 20, ..Bounds::default() });
+    options.sender.timeout = Some(Duration::from_secs(120));
+    options.sender.enqueue_timeout = Duration::from_secs(120);
     let sender = sender(&topic.url(""), options).await.unwrap();
     let sending = (0..900).map(|number| {
         let sender = sender.clone();

@@ -273,7 +273,8 @@ mod tests {
     async fn what_is_taken_after_a_refusal_is_settled() {
         let server = cloudevents_testkit::nats::Server::start().unwrap();
         let endpoint = Endpoint::parse(&server.url("t")).unwrap();
-        let target = Target::new(&endpoint, NatsConnection::default(), &[], &[]).unwrap();
+        let target =
+            Target::new(&endpoint, NatsConnection::default(), cloudevents_transport::Side::Both).unwrap();
         let connected = Connected::begin(&target, &target.hosts[0], 1).await.unwrap();
         let acknowledge = Acknowledge {
             has_reasons: true,
@@ -302,7 +303,8 @@ mod tests {
     async fn whether_a_delivery_is_the_last_one_is_as_the_consumer_is_now() {
         let server = cloudevents_testkit::nats::Server::start().unwrap();
         let endpoint = Endpoint::parse(&server.url("t")).unwrap();
-        let target = Target::new(&endpoint, NatsConnection::default(), &[], &[]).unwrap();
+        let target =
+            Target::new(&endpoint, NatsConnection::default(), cloudevents_transport::Side::Both).unwrap();
         let connected = Connected::begin(&target, &target.hosts[0], 1).await.unwrap();
         let of = |deliveries| Acknowledge {
             has_reasons: true,

@@ -48,6 +48,7 @@
 //! [The crate's documentation](crate#urls) describes the form of URLs and their options.
 
 mod acknowledge;
+mod binding;
 mod connection;
 mod consumer;
 mod dead_letter;
@@ -71,6 +72,7 @@ mod template;
 mod unparsed;
 mod written;
 
+pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use consumer::DeliverFrom;
 pub use login::{CredentialsFile, Login, UserKey};

@@ -1,8 +1,8 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{CredentialsFile, Login, Tls};
+use super::{CredentialsFile, Login, Tls, binding::BINDING};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Host, Logins, binding::connect::Backoff};
+use cloudevents_transport::{Endpoint, Host, Logins, Scheme, Side, binding::connect::Backoff};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
@@ -76,39 +76,14 @@ pub(super) struct Target {
     pub(super) options: NatsConnection,
 }
 
-/// The URL options of the connection.
-const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "credentials", "keep-alive", "name"];
-
-/// Those that only JetStream has.
-const JETSTREAM: &[&str] = &["domain"];
-
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `core` and `jetstream` are further
-    /// options that a URL of this kind may have.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        mut options: NatsConnection,
-        core: &[&str],
-        jetstream: &[&str],
-    ) -> Result<Self, Error> {
-        let (is_jetstream, tls) = match endpoint.scheme() {
-            "nats" => (false, false),
-            "nats+tls" => (false, true),
-            "nats+jetstream" => (true, false),
-            "nats+jetstream+tls" => (true, true),
-            other => {
-                return Err(endpoint.invalid(format!("the scheme `{other}` is not of NATS")).with_help(
-                    "the schemes are `nats`, `nats+tls`, `nats+jetstream`, `nats+jetstream+tls`",
-                ));
-            }
-        };
-        match is_jetstream {
-            false => endpoint.check_options(&[OPTIONS, core].concat())?,
-            true => endpoint.check_options(&[OPTIONS, JETSTREAM, jetstream].concat())?,
-        }
+    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    pub(super) fn new(endpoint: &Endpoint, mut options: NatsConnection, side: Side) -> Result<Self, Error> {
+        let Scheme { name, tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let is_jetstream = name.starts_with("nats+jetstream");
         options.tls =
             options.tls.with_url(endpoint, if is_jetstream { "nats+jetstream+tls" } else { "nats+tls" })?;
-        let host = endpoint.host()?;
+        let hosts = endpoint.hosts_with(port)?;
         let subject = endpoint.segments().collect::<Vec<_>>().join("/");
         if subject.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(endpoint.invalid("the path is not a subject"));
@@ -123,6 +98,7 @@ impl Target {
         let given = |name: &str| endpoint.option(name).map(str::to_owned);
         let name = given("name").or_else(|| options.name.clone());
         options.domain = given("domain").or(options.domain);
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         options.ping_interval = endpoint.duration("keep-alive")?.unwrap_or(options.ping_interval);
         if let Some(file) = given("credentials") {
             if endpoint.user().is_some() {
@@ -130,10 +106,6 @@ impl Target {
             }
             options.logins = Some(Arc::new(CredentialsFile(file.into())));
         }
-        let hosts = match endpoint.hosts() {
-            [] => vec![host.with_port(4222)],
-            hosts => hosts.iter().map(|host| host.with_port(4222)).collect(),
-        };
         Ok(Self {
             tls,
             jetstream: is_jetstream,
@@ -203,7 +175,7 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, NatsConnection::default(), &["queue"], &["stream"])
+        Target::new(&Endpoint::parse(url)?, NatsConnection::default(), Side::Both)
     }
 
     #[test]

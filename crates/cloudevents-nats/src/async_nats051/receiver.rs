@@ -12,7 +12,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Bounds, Connectivity, Endpoint, Receiver, ReceiverOptions,
+    Bounds, Connectivity, Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
         connect::Reconnect,
         queue::{QueueOptions, QueueReceiver, Room},
@@ -25,20 +25,11 @@ use std::{
     time::Duration,
 };
 
-/// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject"];
-
-/// Those that only core NATS has.
-const CORE: &[&str] = &["queue"];
-
 /// How many messages wait with core NATS by default.
 const WAITING: usize = 65_536;
 
 /// The most bytes in memory that they have, unless more may be in flight: so many events of 1 KiB.
 const WAITING_BYTES: usize = 192 << 20;
-
-/// Those that only JetStream has.
-const JETSTREAM: &[&str] = &["stream", "consumer", "ack-wait", "deliver", "double-ack"];
 
 /// Options of a [`NatsReceiver`].
 ///
@@ -201,9 +192,7 @@ impl NatsReceiver {
         options: NatsReceiverOptions,
     ) -> Result<Self, Error> {
         let endpoint = Endpoint::of(url)?;
-        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
-        let (core, jetstream) = ([&others, CORE].concat(), [&others, JETSTREAM].concat());
-        let target = Arc::new(Target::new(&endpoint, options.connection.clone(), &core, &jetstream)?);
+        let target = Arc::new(Target::new(&endpoint, options.connection.clone(), Side::Receive)?);
         let receiver = options.receiver.clone().with_url(&endpoint)?;
         runtime()?;
         let queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;

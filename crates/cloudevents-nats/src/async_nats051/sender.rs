@@ -15,11 +15,11 @@ use crate::{
     value,
 };
 use async_nats::{HeaderMap, HeaderValue, header};
-use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
+use cloudevents_core::{Error, ErrorKind, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions,
+    Carries, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Side,
     binding::{
         Transmit, Writing,
         connect::{Links, Reconnect},
@@ -28,11 +28,8 @@ use cloudevents_transport::{
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-/// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "headers", "raw", "timeout"];
-
-/// Those that only JetStream has.
-const JETSTREAM: &[&str] = &["stream", "deduplicate"];
+/// How long the server may take to confirm a message.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of a [`NatsSender`].
 ///
@@ -42,19 +39,16 @@ const JETSTREAM: &[&str] = &["stream", "deduplicate"];
 ///
 /// let mut options = NatsSenderOptions::default();
 /// options.deduplicate = true;
-/// options.timeout = Duration::from_secs(5);
+/// options.sender.timeout = Some(Duration::from_secs(5));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsSenderOptions {
-    /// The options common to all protocols. JSON is always among their formats.
+    /// The options common to all protocols. JSON is always among their formats, and is the only one of
+    /// structured messages of NATS.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: NatsConnection,
-    /// The format in which events are written as documents; of NATS, only JSON. The URL options `mode` and
-    /// `format` take precedence. Default: none, which writes events in binary mode. Messages that are already
-    /// documents do not change.
-    pub format: Option<Arc<dyn Format>>,
     /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
     /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
     pub headers: bool,
@@ -69,10 +63,6 @@ pub struct NatsSenderOptions {
     /// window (by default two minutes) limits how long it remembers them. The URL option `deduplicate` takes
     /// precedence. Only for JetStream. Default: no.
     pub deduplicate: bool,
-    /// Upper bounds for unconfirmed messages. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
-    /// How long a message may take to be confirmed. Default: 60 seconds.
-    pub timeout: Duration,
 }
 
 impl Default for NatsSenderOptions {
@@ -80,13 +70,10 @@ impl Default for NatsSenderOptions {
         Self {
             sender: SenderOptions::default(),
             connection: NatsConnection::default(),
-            format: None,
             headers: true,
             raw: false,
             stream: None,
             deduplicate: false,
-            in_flight: Bounds::default(),
-            timeout: Duration::from_secs(60),
         }
     }
 }
@@ -125,7 +112,7 @@ fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Re
 
 /// Sends to subjects of a server, over its own connection.
 ///
-/// Several messages are in flight at once, as many as [`NatsSenderOptions::in_flight`] allows. They are sent
+/// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They are sent
 /// in the order in which they were enqueued.
 ///
 /// With **core NATS** (`nats`), the outcome is that the server has read the message. Whether there is a subscriber is unknown: a message
@@ -165,21 +152,18 @@ impl NatsSender {
         mut options: NatsSenderOptions,
     ) -> Result<Self, Error> {
         let endpoint = Endpoint::of(url)?;
-        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
-        let of_jetstream = [&others, JETSTREAM].concat();
-        let target = Target::new(&endpoint, options.connection.clone(), &others, &of_jetstream)?;
+        let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
-        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
         if let Some(peer) = options.sender.peer {
             options.raw |= peer.takes_raw_text();
             if reads_structured_only(peer) {
-                options.format.get_or_insert_with(|| Arc::new(Json::new()));
+                options.sender.format.get_or_insert_with(|| Arc::new(Json::new()));
             }
         }
         options.raw = endpoint.flag("raw")?.unwrap_or(options.raw);
-        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let format = cloudevents_json::for_peer(options.sender.format.take(), options.sender.peer);
         let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         if writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(unsupported("structured messages of NATS are JSON documents", "use `format=json`")
@@ -217,14 +201,15 @@ impl NatsSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+        let in_flight = options.sender.in_flight.unwrap_or_default();
         let linking = Linking {
             target: Arc::clone(&target),
-            in_flight: options.in_flight.messages,
-            timeout: options.timeout,
+            in_flight: in_flight.messages,
+            timeout: options.sender.timeout.unwrap_or(TIMEOUT),
         };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let links = Links::open(reconnect, options.in_flight).await?;
+        let links = Links::open(reconnect, in_flight).await?;
         Ok(Self { target, subject, writing, options, links })
     }
 

@@ -13,7 +13,7 @@ use cloudevents_testkit::{
     logged::Logged,
     nats::{Server, ServerOptions},
 };
-use cloudevents_transport::{ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
+use cloudevents_transport::{Bounds, ConnectionState, Endpoint, Logins, LossPolicy, Outgoing};
 use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use std::{
     collections::BTreeSet,
@@ -584,7 +584,8 @@ async fn a_stream_that_never_answers_gets_another_connection() {
     let _silent = client.subscribe("orders").await.unwrap();
     client.flush().await.unwrap();
     let mut options = NatsSenderOptions::default();
-    (options.timeout, options.in_flight.messages) = (Duration::from_millis(20), 10);
+    options.sender.timeout = Some(Duration::from_millis(20));
+    options.sender.in_flight = Some(Bounds { messages: 10, ..Bounds::default() });
     let url = server.url("orders").replace("nats:", "nats+jetstream:");
     let sender = sender(&url, options).await.unwrap();
     let sends = (0..1100).map(|number| {
@@ -722,7 +723,7 @@ async fn closing_in_a_stall_ends() {
     let server = Server::start().unwrap();
     let proxy = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
     let mut options = NatsSenderOptions::default();
-    options.timeout = Duration::from_secs(1);
+    options.sender.timeout = Some(Duration::from_secs(1));
     let sender = sender(&format!("nats://{}/orders", proxy.address()), options).await.unwrap();
     proxy.stall(Flow::ToServer);
     let mut outcomes = Vec::new();

@@ -58,7 +58,7 @@ impl Venue for Subject {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let mut options = NatsSenderOptions::default();
-        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        (options.connection, options.sender.timeout) = (self.connection(), Some(self.patience.send));
         options.sender.enqueue_timeout = self.patience.send;
         sender(&self.url(""), options).await
     }

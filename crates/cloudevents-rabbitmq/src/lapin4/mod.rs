@@ -36,9 +36,9 @@
 //! | delivery | at least once: a sender returns the outcome of each message, and a receiver gets unsettled messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | the broker's own: a publisher confirm, and that no queue got the message | `client::the_senders_outcome_is_the_brokers`, `client::returned_messages_are_told_apart` |
 //! | changes at the broker | stamps and interceptors change no outcome; a returned message that is not recognized fails what is on its way | `changed::a_dead_letter_that_the_broker_stamps_and_returns_is_not_settled`, `changed::a_returned_message_that_cannot_be_recognized_is_no_success` |
-//! | no answer | a timeout after [`RabbitSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
+//! | no answer | a timeout after [`SenderOptions::timeout`](cloudevents_transport::SenderOptions::timeout) | `client::a_broker_that_does_not_answer_is_a_timeout` |
 //! | order | as enqueued, over one sender and one receiver; retried messages come later | contract `order_is_kept` |
-//! | bounds | enqueuing waits for [`RabbitSenderOptions::in_flight`] | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
+//! | bounds | enqueuing waits for [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight) | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | contract `a_dropped_send_arrives_once_or_never`, `an_unwatched_outcome_settles` |
 //! | size | a message above [`RabbitSenderOptions::max_message_size`]: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and nothing else is disturbed. What only the broker finds too large closes the channel: that message is `TooLarge`, the others on their way are lost | `client::what_is_too_large_for_the_broker_is_an_error`, `what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only` |
 //! | size, receiving | a message above [`RabbitReceiverOptions::max_message_size`] is an error that can be settled; one above eight times that ends one connection of each receiver first, and the broker sends eight messages at most then | `bad_input::a_message_that_is_somewhat_too_large_ends_no_connection`, `a_message_that_is_too_large_ends_one_connection_and_is_then_an_error`, `behind_a_message_that_is_much_too_large_a_few_are_sent_at_once` |
@@ -56,6 +56,7 @@
 //! AMQP 1.0 that RabbitMQ could not convert.
 
 mod acknowledge;
+mod binding;
 mod connection;
 mod dead_letter;
 mod destination;
@@ -76,6 +77,7 @@ mod sender;
 mod source;
 mod stream;
 
+pub use binding::BINDING;
 #[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::Login;

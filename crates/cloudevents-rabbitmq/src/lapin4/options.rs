@@ -1,11 +1,11 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::login::Login;
+use super::{binding::BINDING, login::Login};
 use cloudevents_core::{Error, ErrorKind};
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
-    Endpoint, Host, Logins, Secret,
+    Endpoint, Host, Logins, Scheme, Secret, Side,
     binding::connect::{Addresses, Backoff},
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -39,7 +39,7 @@ pub struct RabbitConnection {
     /// A source of changing credentials, called before each connection. What it returns takes precedence
     /// over all other settings. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
-    /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received; `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`]. Its limit for one attempt
     /// is [`connect_timeout`](Self::connect_timeout). Default: that of `Backoff`.
@@ -222,40 +222,17 @@ fn check_size(size: u64, most: u64) -> Result<(), Error> {
         .with_help("raise `max_message_size` if messages of this size are expected"))
 }
 
-/// The URL options of the connection.
-const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "keep-alive", "name", "sasl"];
-
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
-    /// URL may have.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        mut options: RabbitConnection,
-        others: &[&str],
-    ) -> Result<Self, Error> {
-        endpoint.check_options(&[OPTIONS, others].concat())?;
-        let tls = match endpoint.scheme() {
-            "rabbitmq" => false,
-            "rabbitmqs" if cfg!(feature = "tls") => true,
-            "rabbitmqs" => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_detail("this build has no TLS")
-                    .with_help("turn on the feature `tls` of cloudevents-rabbitmq"));
-            }
-            other => {
-                return Err(
-                    endpoint.invalid(format!("the scheme `{other}` is not `rabbitmq` or `rabbitmqs`"))
-                );
-            }
-        };
+    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    pub(super) fn new(endpoint: &Endpoint, mut options: RabbitConnection, side: Side) -> Result<Self, Error> {
+        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "rabbitmqs")?;
         }
         #[cfg(not(feature = "tls"))]
         CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `rabbitmqs`")?;
-        let host = endpoint.host()?;
-        let port = if tls { 5671 } else { 5672 };
+        let hosts = endpoint.hosts_with(port)?;
         let mut segments = endpoint.segments();
         let vhost = match (segments.next(), segments.next()) {
             (None, _) => "/".to_owned(),
@@ -277,12 +254,9 @@ impl Target {
             (Some("external"), ..) => Some(Sasl::External),
             (Some(_), ..) => return Err(endpoint.invalid("`sasl` is neither `plain` nor `external`")),
         };
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         options.heartbeat = endpoint.duration("keep-alive")?.unwrap_or(options.heartbeat);
         let name = endpoint.option("name").map(str::to_owned).or_else(|| options.name.clone());
-        let hosts = match endpoint.hosts() {
-            [] => vec![host.with_port(port)],
-            hosts => hosts.iter().map(|host| host.with_port(port)).collect(),
-        };
         Ok(Self {
             tls,
             hosts,
@@ -330,7 +304,7 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, RabbitConnection::default(), &["queue"])
+        Target::new(&Endpoint::parse(url)?, RabbitConnection::default(), Side::Both)
     }
 
     #[test]
@@ -354,7 +328,7 @@ mod tests {
         let with = |url: &str| {
             let mut options = RabbitConnection::default();
             (options.name, options.sasl) = (Some("options".into()), Some(Sasl::External));
-            Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
+            Target::new(&Endpoint::parse(url).unwrap(), options, Side::Both).unwrap()
         };
         assert!(matches!(with("rabbitmq://h").sasl, Sasl::External));
         assert!(matches!(with("rabbitmq://u:p@h").sasl, Sasl::Plain { .. }));

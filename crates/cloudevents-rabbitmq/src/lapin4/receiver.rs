@@ -10,7 +10,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Endpoint, Receiver, ReceiverOptions,
+    Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
         Rejecting,
         connect::Reconnect,
@@ -24,10 +24,6 @@ use std::{
     fmt,
     sync::{Arc, Once},
 };
-
-/// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] =
-    &["queue", "declare", "prefetch", "dead-letter", "reject", "wait", "max-message-size"];
 
 /// Options of a [`RabbitReceiver`].
 ///
@@ -209,8 +205,7 @@ impl RabbitReceiver {
         options: RabbitReceiverOptions,
     ) -> Result<Self, Error> {
         let endpoint = Endpoint::of(url)?;
-        let others = [OPTIONS, ReceiverOptions::URL_OPTIONS.as_slice()].concat();
-        let mut target = Target::new(&endpoint, options.connection, &others)?;
+        let mut target = Target::new(&endpoint, options.connection, Side::Receive)?;
         let largest = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
         target.limit = Arc::new(Limit::new(largest));
         let queue: Arc<str> = match endpoint.option("queue") {

@@ -9,10 +9,10 @@ use super::{
     properties,
     publisher::{Linking, Publish, Publisher},
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions,
+    SenderCapabilities, SenderOptions, Side,
     binding::{
         Transmit, Writing,
         connect::{Links, Reconnect},
@@ -23,18 +23,8 @@ use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use lapin::types::{FieldTable, ShortString};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &[
-    "queue",
-    "exchange",
-    "routing-key",
-    "declare",
-    "mode",
-    "format",
-    "mandatory",
-    "max-message-size",
-    "timeout",
-];
+/// How long the broker may take to confirm a message.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What RabbitMQ 4 takes unless it is configured otherwise.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -47,7 +37,7 @@ const MAX_MESSAGE: usize = 16 << 20;
 ///
 /// let mut options = RabbitSenderOptions::default();
 /// options.declare = Some(QueueType::Quorum);
-/// options.timeout = Duration::from_secs(5);
+/// options.sender.timeout = Some(Duration::from_secs(5));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -57,17 +47,9 @@ pub struct RabbitSenderOptions {
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: RabbitConnection,
-    /// The format in which events are written as documents. The URL options `mode` and `format` take
-    /// precedence. Default: none, which writes events in binary mode. Messages that are already documents
-    /// do not change.
-    pub format: Option<Arc<dyn Format>>,
     /// The type of the queue to declare, if it does not exist. The URL option `declare` takes precedence. An
     /// exchange is not declared. Default: none, which uses an existing queue.
     pub declare: Option<QueueType>,
-    /// Upper bounds for unconfirmed messages. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
-    /// How long the broker may take to confirm a message. Default: 60 seconds.
-    pub timeout: Duration,
     /// Whether the broker keeps messages across a restart (`delivery-mode` 2). Default: yes.
     pub durable: bool,
     /// Whether a message that no queue gets is an error. Otherwise the broker drops it, and confirms it. The
@@ -84,10 +66,7 @@ impl Default for RabbitSenderOptions {
         Self {
             sender: SenderOptions::default(),
             connection: RabbitConnection::default(),
-            format: None,
             declare: None,
-            in_flight: Bounds::default(),
-            timeout: Duration::from_secs(60),
             durable: true,
             mandatory: true,
             max_message_size: MAX_MESSAGE,
@@ -128,7 +107,7 @@ fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, 
 
 /// Sends to an exchange or a queue, over its own connection.
 ///
-/// Several messages are in flight at once, as many as [`RabbitSenderOptions::in_flight`] allows. They arrive
+/// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They arrive
 /// in the order in which they were enqueued. The outcome is the broker's: a publisher confirm. A message that
 /// no queue gets is returned, and an error of kind [`Refused`](ErrorKind::Refused), as is one that the broker
 /// could not take; both have a [`RabbitRefusal`](super::RabbitRefusal) as their source. The receipt names the
@@ -170,14 +149,12 @@ impl RabbitSender {
         mut options: RabbitSenderOptions,
     ) -> Result<Self, Error> {
         let endpoint = Endpoint::of(url)?;
-        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
-        let target = Target::new(&endpoint, options.connection.clone(), &others)?;
+        let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
-        options.timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         let mut decoding = options.sender.decoding.clone();
         decoding.formats = formats.clone();
-        let format = cloudevents_json::for_peer(options.format.take(), options.sender.peer);
+        let format = cloudevents_json::for_peer(options.sender.format.take(), options.sender.peer);
         let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
         options.declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
         options.mandatory = endpoint.flag("mandatory")?.unwrap_or(options.mandatory);
@@ -217,7 +194,7 @@ impl RabbitSender {
     ) -> Result<Self, Error> {
         let mut options =
             RabbitSenderOptions { connection: target.options.clone(), ..RabbitSenderOptions::default() };
-        options.in_flight = in_flight;
+        options.sender.in_flight = Some(in_flight);
         // They were received, so the broker takes them.
         options.max_message_size = usize::MAX;
         let writing = Writing::given(None, options.sender.losses);
@@ -237,16 +214,16 @@ impl RabbitSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let target = Arc::new(target);
-        let backoff = options.connection.backoff.with_per_host(options.connection.connect_timeout);
+        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let linking = Linking::new(
             Arc::clone(&target),
             destination.clone(),
             options.declare,
             options.mandatory,
-            options.timeout,
+            options.sender.timeout.unwrap_or(TIMEOUT),
         );
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let links = Links::open(reconnect, options.in_flight).await?;
+        let links = Links::open(reconnect, options.sender.in_flight.unwrap_or_default()).await?;
         let decoding = DecodeOptions::strict();
         Ok(Self { target, destination, routing_key: None, decoding, writing, options, links })
     }

@@ -28,8 +28,9 @@ async fn what_times_out_in_an_alarm_is_not_sent_when_it_ends() {
     let url = format!("{}?queue={}", real().unwrap(), name("alarm"));
     let mut options = RabbitSenderOptions::default();
     options.declare = Some(QueueType::Classic);
-    options.in_flight.messages = ROOM;
-    (options.timeout, options.sender.enqueue_timeout) = (Duration::from_secs(1), Duration::from_secs(1));
+    options.sender.in_flight = Some(cloudevents_transport::Bounds { messages: ROOM, ..Default::default() });
+    options.sender.timeout = Some(Duration::from_secs(1));
+    options.sender.enqueue_timeout = Duration::from_secs(1);
     let sender = sender(&url, options).await.unwrap();
     sender.send(large(0, BYTES)).await.unwrap();
 

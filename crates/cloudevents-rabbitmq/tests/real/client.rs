@@ -253,7 +253,7 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     let queue = broker.queue("orders");
     queue.answer(Answer::Withhold);
     let mut options = RabbitSenderOptions::default();
-    options.timeout = Duration::from_millis(300);
+    options.sender.timeout = Some(Duration::from_millis(300));
     let sender = sender(&broker.url("queue=orders"), options).await.unwrap();
     let error = within(sender.send(&event(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -266,7 +266,8 @@ async fn a_broker_that_never_answers_gets_another_connection() {
     let queue = broker.queue("orders");
     queue.answer(Answer::Withhold);
     let mut options = RabbitSenderOptions::default();
-    (options.timeout, options.in_flight.bytes) = (Duration::from_millis(50), 1 << 20);
+    options.sender.timeout = Some(Duration::from_millis(50));
+    options.sender.in_flight = Some(Bounds { bytes: 1 << 20, ..Bounds::default() });
     let sender = sender(&broker.url("queue=orders"), options).await.unwrap();
     let connectivity = sender.connectivity();
     let mut sent = 0;
@@ -503,7 +504,7 @@ async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
     let queue = broker.queue("orders");
     queue.answer(Answer::Withhold);
     let mut options = RabbitSenderOptions::default();
-    options.in_flight = Bounds { messages: 3, ..Bounds::default() };
+    options.sender.in_flight = Some(Bounds { messages: 3, ..Bounds::default() });
     let sender = sender(&broker.url("queue=orders"), options).await.unwrap();
     let outcomes = within(join_all(events(3).map(|event| sender.enqueue(event)))).await;
     assert!(sender.enqueue(event(3)).now_or_never().is_none());

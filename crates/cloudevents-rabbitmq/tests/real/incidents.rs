@@ -53,7 +53,7 @@ impl Venue for Place {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let mut options = RabbitSenderOptions::default();
-        (options.connection, options.timeout) = (self.connection(), self.patience.send);
+        (options.connection, options.sender.timeout) = (self.connection(), Some(self.patience.send));
         options.sender.enqueue_timeout = self.patience.send;
         options.declare = Some(self.queues);
         sender(&self.url(""), options).await

@@ -26,7 +26,7 @@ pub(crate) fn send(request: &Json) -> Result<Answer, Error> {
     );
     // One attempt for each event; what would follow shows in the state of the target.
     options.retry = RetrySchedule::new([]);
-    options.timeout = Duration::from_secs(5);
+    options.sender.timeout = Some(Duration::from_secs(5));
     let exchange = Exchange {
         options,
         path: text(request, "target").unwrap_or("/"),

@@ -1,13 +1,17 @@
 //! Connection URLs that do not print their secrets.
 
 pub(crate) mod certificates;
+pub(crate) mod described;
 pub(crate) mod rejected;
 pub(crate) mod transports;
 mod url_options;
 mod values;
 
 use cloudevents_core::{Error, ErrorKind};
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 /// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
 ///
@@ -152,6 +156,12 @@ impl Endpoint {
         self.hosts.first().ok_or_else(|| self.invalid("a host is missing"))
     }
 
+    /// The hosts; those that name no port have this one. Without a host, an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    pub fn hosts_with(&self, port: u16) -> Result<Vec<Host>, Error> {
+        self.host()?;
+        Ok(self.hosts.iter().map(|host| host.with_port(port)).collect())
+    }
+
     /// The path without its first slash, as written in the URL.
     pub fn path(&self) -> &str {
         &self.path
@@ -172,6 +182,33 @@ impl Endpoint {
     /// All options, in the order of the URL.
     pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
         self.options.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Returns a copy with this option, unless the URL has it. The value may be any text.
+    ///
+    /// ```
+    /// let endpoint = cloudevents_transport::Endpoint::parse("kafka://localhost/orders?group=a")?;
+    /// assert_eq!(endpoint.clone().or_option("group", "b").option("group"), Some("a"));
+    /// assert_eq!(endpoint.or_option("name", "x&y").expose_url(), "kafka://localhost/orders?group=a&name=x%26y");
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn or_option(mut self, name: &str, value: &str) -> Self {
+        if self.option(name).is_some() {
+            return self;
+        }
+        let mut url = self.url.expose().to_owned();
+        url.push(if url.contains('?') { '&' } else { '?' });
+        for part in [name, "=", value] {
+            for byte in part.bytes() {
+                let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || part == "=";
+                let _ =
+                    if is_plain { write!(url, "{}", char::from(byte)) } else { write!(url, "%{byte:02X}") };
+            }
+        }
+        self.url = Secret::new(url);
+        self.options.push((name.into(), value.into()));
+        self
     }
 
     /// Checks that all options are known, to find mistyped ones. Errors are of kind
@@ -234,6 +271,7 @@ const SHOWN: &[&str] = &[
     "client",
     "close-timeout",
     "commit-interval",
+    "connect-timeout",
     "consumer",
     "dead-letter",
     "declare",

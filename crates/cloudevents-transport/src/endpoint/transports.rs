@@ -1,6 +1,9 @@
 //! Opening senders and receivers by URL.
 
-use crate::{Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, endpoint::list};
+use crate::{
+    Binding, Endpoint, Host, Interceptor, Receiver, ReceiverOptions, Sender, SenderOptions, Side,
+    endpoint::list,
+};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
@@ -38,12 +41,27 @@ type MakeInterceptor = dyn Fn(&Endpoint) -> Arc<dyn Interceptor> + Send + Sync;
 pub struct Transports {
     senders: BTreeMap<&'static str, Arc<OpenSender>>,
     receivers: BTreeMap<&'static str, Arc<OpenReceiver>>,
+    bindings: Vec<&'static Binding>,
     options: ReceiverOptions,
     hints: BTreeMap<&'static str, &'static str>,
     interceptors: Option<Arc<MakeInterceptor>>,
 }
 
 impl Transports {
+    /// Returns a copy with this binding: with each of its schemes that this build can open.
+    pub fn with_binding(mut self, binding: &'static Binding) -> Self {
+        self.bindings.push(binding);
+        for scheme in binding.schemes().filter(|scheme| binding.tls || !scheme.tls) {
+            if let Some(open) = binding.sender.filter(|_| scheme.side.meets(Side::Send)) {
+                self = self.with_sender(scheme.name, open);
+            }
+            if let Some(open) = binding.receiver.filter(|_| scheme.side.meets(Side::Receive)) {
+                self = self.with_receiver(scheme.name, open);
+            }
+        }
+        self
+    }
+
     /// Returns a copy with a function that opens senders for URLs of this scheme (in lower case), replacing
     /// an earlier one. The options passed to it do not include those of the URL, which take precedence.
     pub fn with_sender<F>(
@@ -113,7 +131,7 @@ impl Transports {
             return Err(unknown(&endpoint, "sent to", &self.senders, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a sender");
-        warn_of_readable_credentials(&endpoint);
+        self.warn_of_readable_credentials(&endpoint);
         let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
         let sender = open(endpoint, options.into()).await?;
         Ok(match interceptor {
@@ -138,13 +156,36 @@ impl Transports {
             return Err(unknown(&endpoint, "received from", &self.receivers, &self.hints));
         };
         tracing::debug!(%endpoint, "opening a receiver");
-        warn_of_readable_credentials(&endpoint);
+        self.warn_of_readable_credentials(&endpoint);
         let interceptor = self.interceptors.as_ref().map(|make| make(&endpoint));
         let receiver = open(endpoint, options.into()).await?;
         Ok(match interceptor {
             Some(interceptor) => receiver.with_interceptor(interceptor),
             None => receiver,
         })
+    }
+
+    fn warn_of_readable_credentials(&self, endpoint: &Endpoint) {
+        if self.has_readable_credentials(endpoint) {
+            tracing::warn!(%endpoint, "the credentials of this URL go to another machine without TLS: anyone on the way can read them");
+        }
+    }
+
+    /// Of the bindings that are known: of what else opens a URL, it is not.
+    fn has_readable_credentials(&self, endpoint: &Endpoint) -> bool {
+        let of = |binding: &&&'static Binding| binding.family(endpoint.scheme()).is_some();
+        let is_plain = self.bindings.iter().find(of).is_some_and(|binding| !binding.has_tls(endpoint));
+        let is_set = |name, what: &str| {
+            endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what))
+        };
+        // SCRAM proves that both know the password, and does not send it.
+        let is_hidden = is_set("security.protocol", "ssl") || is_set("sasl", "scram");
+        let is_here = |host: &Host| {
+            let address = host.name().parse();
+            host.name().eq_ignore_ascii_case("localhost")
+                || address.is_ok_and(|address: IpAddr| address.is_loopback())
+        };
+        is_plain && !is_hidden && endpoint.user().is_some() && !endpoint.hosts().iter().all(is_here)
     }
 
     /// The schemes that can be sent to, in alphabetical order.
@@ -156,35 +197,6 @@ impl Transports {
     pub fn receiver_schemes(&self) -> impl Iterator<Item = &'static str> {
         self.receivers.keys().copied()
     }
-}
-
-fn warn_of_readable_credentials(endpoint: &Endpoint) {
-    if has_readable_credentials(endpoint) {
-        tracing::warn!(%endpoint, "the credentials of this URL go to another machine without TLS: anyone on the way can read them");
-    }
-}
-
-/// Of the schemes that this toolkit has: of others, it is not known.
-fn has_readable_credentials(endpoint: &Endpoint) -> bool {
-    let is_plain = match endpoint.scheme() {
-        "amqp" | "http" | "mqtt" | "nats" | "nats+jetstream" | "rabbitmq" | "ws" => true,
-        "kafka" => {
-            let is_set = |name, what: &str| {
-                endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what))
-            };
-            // SCRAM proves that both know the password, and does not send it.
-            endpoint.option("tls").is_none()
-                && !is_set("security.protocol", "ssl")
-                && !is_set("sasl", "scram")
-        }
-        _ => false,
-    };
-    let is_here = |host: &Host| {
-        let address = host.name().parse();
-        host.name().eq_ignore_ascii_case("localhost")
-            || address.is_ok_and(|address: IpAddr| address.is_loopback())
-    };
-    is_plain && endpoint.user().is_some() && !endpoint.hosts().iter().all(is_here)
 }
 
 #[cold]
@@ -214,16 +226,37 @@ impl fmt::Debug for Transports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Scheme, UrlFamily, UrlOption};
+
+    static BINDING: Binding = Binding {
+        name: "all",
+        families: &[UrlFamily {
+            form: "",
+            schemes: &[
+                Scheme::plain("amqp", 5672),
+                Scheme::with_tls("amqps", 5671),
+                Scheme::plain("http", 80),
+                Scheme::plain("kafka", 9092),
+            ],
+            options: &[UrlOption::both("tls", ""), UrlOption::both("sasl", "")],
+            has_broker: false,
+        }],
+        tls: true,
+        sender: None,
+        receiver: None,
+        is_temporary: |_| false,
+    };
 
     #[test]
     fn credentials_that_others_can_read() {
-        let readable = |url| has_readable_credentials(&Endpoint::parse(url).unwrap());
+        let transports = Transports::default().with_binding(&BINDING);
+        let readable = |url| transports.has_readable_credentials(&Endpoint::parse(url).unwrap());
         for url in [
             "amqp://user:secret@broker.example/orders",
             "kafka://user:secret@localhost,broker.example:9092/orders",
             "kafka://user:secret@broker.example/orders?sasl=plain",
-            "nats+jetstream://token@10.0.0.7/orders",
-            "mqtt://user:secret@[2001:db8::1]/orders",
+            "amqp://token@10.0.0.7/orders",
+            "amqp://user:secret@[2001:db8::1]/orders",
             "http://user:secret@192.0.2.1/",
         ] {
             assert!(readable(url), "{url}");
@@ -231,14 +264,12 @@ mod tests {
         for url in [
             "amqp://broker.example/orders",
             "amqps://user:secret@broker.example/orders",
-            "nats+tls://token@broker.example/orders",
-            "https://user:secret@broker.example/",
             "kafka://user:secret@broker.example/orders?tls",
             "kafka://user:secret@broker.example/orders?security.protocol=SASL_SSL",
             "kafka://user:secret@broker.example/orders?sasl=scram-sha-512",
             "amqp://guest:guest@localhost:5672/orders",
-            "rabbitmq://guest:guest@127.0.0.2/orders",
-            "mqtt://user:secret@[::1]/orders",
+            "amqp://guest:guest@127.0.0.2/orders",
+            "amqp://user:secret@[::1]/orders",
             "gopher://user:secret@broker.example/",
         ] {
             assert!(!readable(url), "{url}");

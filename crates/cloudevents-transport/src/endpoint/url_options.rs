@@ -1,20 +1,20 @@
 //! URL options of receivers that all schemes share.
 
-use crate::{Endpoint, ReceiverOptions, UnreadablePolicy};
+use crate::{Endpoint, ReceiverOptions, UnreadablePolicy, UrlOption};
 use cloudevents_core::{Error, Leniency, Peer};
 
 impl ReceiverOptions {
     /// The URL options that [`with_url`](Self::with_url) reads.
-    pub const URL_OPTIONS: [&'static str; 9] = [
-        "attempts",
-        "drain",
-        "give-up-after",
-        "in-flight",
-        "in-flight-bytes",
-        "lenient",
-        "not-cloudevents",
-        "peer",
-        "time-limit",
+    pub const URL_OPTIONS: &'static [UrlOption] = &[
+        UrlOption::receiving("lenient", "names of repairs that are made and reported, or all"),
+        UrlOption::receiving("peer", "the implementation that wrote the messages: go-2, java-4, ..."),
+        UrlOption::receiving("not-cloudevents", "what is no event: deliver (default), skip, reject"),
+        UrlOption::receiving("in-flight", "the most messages that are received and not settled"),
+        UrlOption::receiving("in-flight-bytes", "their bytes"),
+        UrlOption::receiving("attempts", "how often a message is tried"),
+        UrlOption::receiving("give-up-after", "how long failures may last until they count"),
+        UrlOption::receiving("time-limit", "how long a handler may take"),
+        UrlOption::receiving("drain", "how long draining may take"),
     ];
 
     /// Returns a copy with the options of this URL applied. The URL takes precedence over the program.

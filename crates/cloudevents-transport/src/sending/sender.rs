@@ -1,14 +1,14 @@
 //! Sending events.
 
 use crate::{
-    AfterSend, Carries, Connectivity, Content, Counters, Interceptor, Metrics, Outcome, Outgoing, Receipt,
-    SenderCapabilities,
+    AfterSend, Bounds, Carries, Connectivity, Content, Counters, Interceptor, Metrics, Outcome, Outgoing,
+    Receipt, SenderCapabilities, UrlOption,
     binding::{Transmit, transmit::DynTransmit},
     deadline::within,
     panics::tell,
     sending::lost::{LEAVE_OUT, what_is_lost},
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Format, Leniency, LossClass, Losses, Peer};
 use std::{
     collections::VecDeque,
     fmt,
@@ -129,6 +129,9 @@ impl LossPolicy {
 /// | option | value | default |
 /// |---|---|---|
 /// | `losses` | `refuse`, `log` or `allow`: [`losses`](Self::losses) | `refuse` |
+/// | `timeout` | a duration, of protocols that confirm messages: [`timeout`](Self::timeout) | that of the protocol |
+/// | `in-flight` | a number: messages of [`in_flight`](Self::in_flight) | that of the protocol |
+/// | `in-flight-bytes` | a number: their bytes | 64 MiB |
 /// | `enqueue-timeout` | a duration such as `500ms`, `30s` or `2m`: [`enqueue_timeout`](Self::enqueue_timeout) | `30s` |
 /// | `close-timeout` | a duration: [`close_timeout`](Self::close_timeout) | `90s` |
 #[derive(Clone, Debug)]
@@ -142,6 +145,15 @@ pub struct SenderOptions {
     /// documented at their `Encoding::for_peer`; options of a binding's URL that are about the same take precedence. Its repairs apply to
     /// replies. Default: none.
     pub peer: Option<Peer>,
+    /// The format in which events are written as documents. The URL options `mode` and `format` take precedence. Default: none, which
+    /// writes events in binary mode where the protocol has it. Messages that are already documents do not change.
+    pub format: Option<Arc<dyn Format>>,
+    /// How long the peer may take to confirm a message. Default: that of the protocol, which is 30 seconds over HTTP and Kafka, and 60
+    /// seconds over others. A protocol without confirmations, as that of WebSockets, has no such limit.
+    pub timeout: Option<Duration>,
+    /// Upper bounds of messages that are on their way at once. Default: those of the protocol, which are 64 messages over HTTP, 10,000
+    /// over Kafka, and 1,024 over others, with 64 MiB.
+    pub in_flight: Option<Bounds>,
     /// How long a message may wait for room and for a connection. Default: 30 seconds.
     pub enqueue_timeout: Duration,
     /// How long closing may take. Default: 90 seconds.
@@ -154,6 +166,9 @@ impl Default for SenderOptions {
             losses: LossPolicy::default(),
             decoding: DecodeOptions::strict(),
             peer: None,
+            format: None,
+            timeout: None,
+            in_flight: None,
             enqueue_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(90),
         }
@@ -161,9 +176,16 @@ impl Default for SenderOptions {
 }
 
 impl SenderOptions {
-    /// The names of the URL options of every sender, for [`Endpoint::check_options`](crate::Endpoint::check_options).
-    pub const URL_OPTIONS: &'static [&'static str] =
-        &["losses", "lenient", "peer", "enqueue-timeout", "close-timeout"];
+    /// The URL options that [`with_url`](Self::with_url) reads for every sender.
+    pub const URL_OPTIONS: &'static [UrlOption] = &[
+        UrlOption::sending("losses", "what is not carried: refuse (default), log, allow"),
+        UrlOption::sending("in-flight", "the most messages on their way at once"),
+        UrlOption::sending("in-flight-bytes", "their bytes"),
+        UrlOption::sending("enqueue-timeout", "how long a message may wait to be sent"),
+        UrlOption::sending("close-timeout", "how long closing may take"),
+        UrlOption::sending("lenient", "names of repairs of replies, or all"),
+        UrlOption::sending("peer", "the implementation that reads the messages: go-2, java-4, ..."),
+    ];
 
     /// Returns a copy with the options of this URL applied. `lenient`, a list of repairs, and `peer` add repairs of replies.
     ///
@@ -179,6 +201,13 @@ impl SenderOptions {
         self.peer = endpoint.peer()?.or(self.peer);
         let repairs = endpoint.leniency()?.union(self.peer.map_or(Leniency::strict(), Peer::leniency));
         self.decoding.leniency = self.decoding.leniency.union(repairs);
+        self.timeout = endpoint.duration("timeout")?.or(self.timeout);
+        let (messages, bytes) = (endpoint.number("in-flight")?, endpoint.number("in-flight-bytes")?);
+        if messages.is_some() || bytes.is_some() {
+            let bounds = self.in_flight.unwrap_or_default();
+            let (messages, bytes) = (messages.unwrap_or(bounds.messages), bytes.unwrap_or(bounds.bytes));
+            self.in_flight = Some(Bounds { messages, bytes });
+        }
         self.enqueue_timeout = endpoint.duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
         self.close_timeout = endpoint.duration("close-timeout")?.unwrap_or(self.close_timeout);
         Ok(self)

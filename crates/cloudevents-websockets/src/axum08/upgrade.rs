@@ -114,12 +114,12 @@ impl fmt::Debug for WsUpgrade {
 
 /// Returns both directions of this connection.
 fn pair(connection: Connection, options: WsServerOptions) -> Result<(Sender, Receiver), Error> {
-    let WsServerOptions { receiver, mut queue, sender, sending, .. } = options;
+    let WsServerOptions { receiver, mut queue, sender, .. } = options;
     if !queue.is_decided() {
         queue = queue.dropping_rejected();
     }
     let link = Arc::new(connection);
-    let outbox = Outbox::new(&sender, sending);
+    let outbox = Outbox::new(&sender);
     let connectivity = link.connectivity();
     let receiver = WsReceiver::over(Arc::clone(&link), receiver, queue)?.into_receiver();
     Ok((Sender::new(ToClient { link, outbox, connectivity }).with_options(sender), receiver))

@@ -5,9 +5,7 @@ use crate::{
     tungstenite029::{Arriving, KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
 };
 use cloudevents_core::{DecodeOptions, Error, Formats};
-use cloudevents_transport::{
-    Bounds, OnRefusal, ReceiverOptions, SenderOptions, binding::queue::QueueOptions,
-};
+use cloudevents_transport::{OnRefusal, ReceiverOptions, SenderOptions, binding::queue::QueueOptions};
 use std::{fmt, time::Duration};
 
 /// How a server takes WebSocket connections.
@@ -43,8 +41,6 @@ pub struct WsServerOptions {
     pub queue: QueueOptions,
     /// Options of the senders to the clients, in a router of axum.
     pub sender: SenderOptions,
-    /// Upper bounds for messages that wait to be written to one client. Default: 1,024 messages, 64 MiB.
-    pub sending: Bounds,
     /// The subprotocols that are supported. Default: those whose formats are among the options of the receiver; JSON is always there.
     pub subprotocols: Option<Vec<Subprotocol>>,
     /// The origins of web pages that may connect, as in the header `Origin`: `https://dashboard.example`. Browsers let every page connect
@@ -73,7 +69,6 @@ impl Default for WsServerOptions {
             receiver: ReceiverOptions::default(),
             queue: QueueOptions::default(),
             sender: SenderOptions::default(),
-            sending: Bounds::default(),
             subprotocols: None,
             origins: None,
             header_deadline: Duration::from_secs(30),
@@ -133,7 +128,6 @@ impl fmt::Debug for WsServerOptions {
             .field("receiver", &self.receiver)
             .field("queue", &self.queue)
             .field("sender", &self.sender)
-            .field("sending", &self.sending)
             .field("subprotocols", &self.subprotocols)
             .field("origins", &self.origins)
             .field("header_deadline", &self.header_deadline)

@@ -1,10 +1,10 @@
 //! A receiver that listens.
 
 use super::{WsServerOptions, listener::Listening};
-use crate::tungstenite029::{decided, runtime};
+use crate::tungstenite029::{BINDING, decided, runtime};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Host, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Connectivity, Endpoint, Host, Receiver, ReceiverCapabilities, ReceiverOptions, Side,
     binding::{
         Incoming, Receive,
         connect::{Backoff, Connect, Reconnect},
@@ -80,7 +80,7 @@ impl WsServer {
             }
             _ => return Err(endpoint.invalid("the scheme is not `ws`")),
         }
-        endpoint.check_options(&[&["reject", "role"], &ReceiverOptions::URL_OPTIONS[..]].concat())?;
+        BINDING.check(&endpoint, Side::Receive)?;
         if endpoint.option("role").is_some_and(|role| role != "server") {
             return Err(endpoint.invalid("this receiver is a server, and the option `role` is not `server`"));
         }

@@ -35,7 +35,7 @@
 //! | order | as enqueued, over one connection; redelivered messages come later | contract `order_is_kept` |
 //! | subprotocol | a server that has chosen none, or another one, is an error | `hostile::clients_refuse_bad_handshakes`, `server::the_handshake_selects_a_subprotocol`, `server::a_handshake_that_is_none_is_refused` |
 //! | formats | a document of the connection's format is sent unchanged; others are converted, and what is lost follows the policy | `client::every_subprotocol_carries_events`, `client::what_a_format_cannot_hold_is_refused_or_lost_by_the_policy` |
-//! | bounds | enqueuing waits for [`WsSenderOptions::in_flight`]; a receiver without room reads 64 messages ahead at most | `client::what_is_in_flight_is_bounded`, `server::a_stalled_receiver_reads_no_more_than_its_bounds`, `unread::no_more_is_read_than_the_bounds_allow` |
+//! | bounds | enqueuing waits for [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight); a receiver without room reads 64 messages ahead at most | `client::what_is_in_flight_is_bounded`, `server::a_stalled_receiver_reads_no_more_than_its_bounds`, `unread::no_more_is_read_than_the_bounds_allow` |
 //! | bad frames | end the connection with their status; a frame of the wrong kind (1003) is delivered as an error first | `hostile::each_bad_frame_has_its_status`, `server::a_frame_of_the_wrong_kind_ends_the_connection` |
 //! | malformed | a document that cannot be decoded is delivered as an error, and blocks no other | `server::a_malformed_document_surfaces_and_blocks_nothing` |
 //! | size | a message above the decoding [limit](cloudevents_core::Limits::bytes), also in fragments: status 1009 | `hostile::each_bad_frame_has_its_status` |
@@ -52,6 +52,7 @@
 //! Not supported: compression (`permessage-deflate`), and WebSockets over HTTP/2.
 
 mod arriving;
+mod binding;
 mod connect;
 mod connection;
 mod direct;
@@ -68,6 +69,7 @@ mod stream;
 mod unsent;
 
 #[cfg(feature = "tls")]
+pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use message::{decode, encode, frame, message};
 pub use options::WsConnection;

@@ -1,12 +1,12 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::failure;
+use super::{binding::BINDING, failure};
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind, Formats};
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
 use cloudevents_transport::{
-    Endpoint, Host, Secret,
+    Endpoint, Host, Scheme, Secret, Side,
     binding::connect::{Addresses, Backoff},
 };
 use std::{fmt, time::Duration};
@@ -104,9 +104,6 @@ impl Liveness {
     }
 }
 
-/// The URL options of the connection.
-const OPTIONS: &[&str] = &["ca", "cert", "cert-key", "format", "keep-alive", "message-deadline"];
-
 /// The options that are part of the query of the handshake.
 const QUERY: &str = "query.";
 
@@ -124,40 +121,19 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
-    /// URL may have.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        mut options: WsConnection,
-        others: &[&str],
-    ) -> Result<Self, Error> {
-        let known = [OPTIONS, others].concat();
-        if let Some((name, _)) =
-            endpoint.options().find(|(name, _)| !known.contains(name) && !name.starts_with(QUERY))
-        {
-            return Err(endpoint.invalid(format!("there is no option `{name}`")).with_help(format!(
-                "the options are {}; one for the server is written `{QUERY}{name}`",
-                known.join(", ")
-            )));
-        }
-        let tls = match endpoint.scheme() {
-            "ws" => false,
-            "wss" if cfg!(feature = "tls") => true,
-            "wss" => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_detail("this build has no TLS")
-                    .with_help("turn on the feature `tls` of cloudevents-websockets"));
-            }
-            other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `ws` or `wss`"))),
-        };
+    /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
+    pub(super) fn new(endpoint: &Endpoint, mut options: WsConnection, side: Side) -> Result<Self, Error> {
+        // A client that receives has those of one that sends.
+        let family = BINDING.family(endpoint.scheme()).filter(|_| side == Side::Receive);
+        let more = family.map_or(&[][..], |family| family.options);
+        let Scheme { tls, port, .. } = *BINDING.check_with(endpoint, side, more)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "wss")?;
         }
         #[cfg(not(feature = "tls"))]
         CertificateFiles::from_url(endpoint, false, "the scheme with TLS is `wss`")?;
-        endpoint.host()?;
-        let port = if tls { 443 } else { 80 };
+        let hosts = endpoint.hosts_with(port)?;
         if let Some(names) = endpoint.option("format") {
             let named =
                 |name: &str| Subprotocol::ALL.iter().copied().find(|known| known.format().as_str() == name);
@@ -171,6 +147,7 @@ impl Target {
                 .with_detail("no subprotocol is offered")
                 .with_clause("WS-1.4-b"));
         }
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         options.keep_alive = endpoint.duration("keep-alive")?.unwrap_or(options.keep_alive);
         options.message_deadline = endpoint.duration("message-deadline")?.unwrap_or(options.message_deadline);
         if let Some(user) = endpoint.user()
@@ -185,7 +162,7 @@ impl Target {
         }
         Ok(Self {
             tls,
-            hosts: endpoint.hosts().iter().map(|host| host.with_port(port)).collect(),
+            hosts,
             path: format!("/{}", endpoint.path()).into(),
             query: Secret::new(query(endpoint)),
             addresses: Addresses::default(),
@@ -268,7 +245,7 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, WsConnection::default(), &["mode"])
+        Target::new(&Endpoint::parse(url)?, WsConnection::default(), Side::Send)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     source::ReceivingShared,
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{Endpoint, Receiver, Sender, SenderOptions, binding::connect::Reconnect};
+use cloudevents_transport::{Endpoint, Receiver, Sender, Side, binding::connect::Reconnect};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ fn open(
 ) -> BoxFuture<'static, Result<(Sender, Receiver), Error>> {
     async move {
         runtime()?;
-        let (target, options, queue) = read(&endpoint, receiving, SenderOptions::URL_OPTIONS)?;
+        let (target, options, queue) = read(&endpoint, receiving, Side::Both)?;
         let sender = sending.sender.with_url(&endpoint)?;
         target.check_formats(&sender.decoding.formats)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
@@ -60,7 +60,7 @@ fn open(
         let linking = Linking { target: Arc::new(target), decoding, receives: true };
         let links = Reconnect::new(linking.clone(), hosts.clone(), backoff).share();
         links.open().await?;
-        let sender = WsSender::over(links.clone(), &linking.target, sender, sending.in_flight);
+        let sender = WsSender::over(links.clone(), &linking.target, sender);
         let reconnect = Reconnect::new(ReceivingShared(links), hosts, backoff);
         let receiver = WsReceiver::open(reconnect, options, queue, shown).await?;
         Ok((sender.into_sender(), receiver.into_receiver()))

@@ -14,7 +14,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, LetterBox, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Connectivity, Endpoint, LetterBox, Receiver, ReceiverCapabilities, ReceiverOptions, Side,
     binding::{
         Incoming, Receive, Rejecting,
         connect::{Connect, Reconnect},
@@ -121,7 +121,7 @@ impl WsReceiver {
     ) -> Result<Self, Error> {
         runtime()?;
         let endpoint = Endpoint::of(url)?;
-        let (target, receiver, queue) = read(&endpoint, options, &[])?;
+        let (target, receiver, queue) = read(&endpoint, options, Side::Receive)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
         let (shown, hosts) = (target.to_string(), target.hosts.clone());
         let decoding = receiver.decoding.clone();
@@ -167,11 +167,10 @@ impl WsReceiver {
 pub(super) fn read(
     endpoint: &Endpoint,
     options: WsReceiverOptions,
-    others: &[&str],
+    side: Side,
 ) -> Result<(Target, ReceiverOptions, QueueOptions), Error> {
     let WsReceiverOptions { connection, receiver, queue } = options;
-    let known = [&["reject", "role"], &ReceiverOptions::URL_OPTIONS[..], others].concat();
-    let target = Target::new(endpoint, connection, &known)?;
+    let target = Target::new(endpoint, connection, side)?;
     if endpoint.option("role").is_some_and(|role| role != "client") {
         return Err(endpoint.invalid("this receiver is a client, and the option `role` is not `client`"));
     }

@@ -9,8 +9,8 @@ use super::{
 use crate::{Subprotocol, encode, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Leniency, Message};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions,
+    Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Side,
     binding::{
         Transmit,
         connect::{Reconnect, Shared},
@@ -34,7 +34,7 @@ use tokio_tungstenite::tungstenite::{self, protocol::frame::coding::CloseCode};
 ///
 /// let mut options = WsSenderOptions::default();
 /// options.connection.keep_alive = Duration::from_secs(5);
-/// options.in_flight.messages = 100;
+/// options.sender.enqueue_timeout = Duration::from_secs(5);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -43,8 +43,6 @@ pub struct WsSenderOptions {
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: WsConnection,
-    /// Upper bounds for messages that wait to be written. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
 }
 
 impl From<SenderOptions> for WsSenderOptions {
@@ -117,7 +115,7 @@ impl WsSender {
     ) -> Result<Self, Error> {
         runtime()?;
         let endpoint = Endpoint::of(url)?;
-        let target = Target::new(&endpoint, options.connection, SenderOptions::URL_OPTIONS)?;
+        let target = Target::new(&endpoint, options.connection, Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
         target.check_formats(&options.sender.decoding.formats)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
@@ -126,17 +124,12 @@ impl WsSender {
         let linking = Linking { target: Arc::new(target), decoding, receives: false };
         let links = Reconnect::new(linking.clone(), hosts, backoff).share();
         links.open().await?;
-        Ok(Self::over(links, &linking.target, options.sender, options.in_flight))
+        Ok(Self::over(links, &linking.target, options.sender))
     }
 
     /// Sends over these connections.
-    pub(super) fn over(
-        links: Shared<Linking>,
-        target: &Target,
-        options: SenderOptions,
-        in_flight: Bounds,
-    ) -> Self {
-        let outbox = Outbox::new(&options, in_flight);
+    pub(super) fn over(links: Shared<Linking>, target: &Target, options: SenderOptions) -> Self {
+        let outbox = Outbox::new(&options);
         Self { shown: target.to_string(), outbox, links, options }
     }
 
@@ -210,11 +203,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(options: &SenderOptions, in_flight: Bounds) -> Self {
+    pub(crate) fn new(options: &SenderOptions) -> Self {
         let mut decoding = options.decoding.clone();
         decoding.formats = cloudevents_json::with_json(decoding.formats);
         Self {
-            in_flight: InFlight::new(in_flight),
+            in_flight: InFlight::new(options.in_flight.unwrap_or_default()),
             decoding,
             losses: options.losses,
             closed: AtomicBool::new(false),

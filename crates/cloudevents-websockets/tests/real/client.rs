@@ -195,7 +195,7 @@ async fn what_is_in_flight_is_bounded() {
     options.receiver.decoding.limits.bytes = 1 << 20;
     let (url, mut connections) = pairs(options).await;
     let mut sending = WsSenderOptions::default();
-    sending.in_flight = Bounds { messages: 8, bytes: 1 << 20 };
+    sending.sender.in_flight = Some(Bounds { messages: 8, bytes: 1 << 20 });
     sending.sender.enqueue_timeout = Duration::from_millis(300);
     let sender = sender(sender_url(&url), sending).await.unwrap();
     let (_to_client, mut from_client) = connections.recv().await.unwrap();

@@ -337,8 +337,12 @@ fn broken(
 
 /// Refuses to leave messages in a queue where there is none.
 fn check_peek(command: &Listen) -> Result<(), Failure> {
-    let queues = ["amqp:", "amqps:", "rabbitmq:", "rabbitmqs:", "nats+jetstream"];
-    if !command.peek || queues.iter().any(|scheme| command.url.starts_with(scheme)) {
+    let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
+        connect::binding(&endpoint)
+            .and_then(|binding| binding.family(endpoint.scheme()))
+            .is_some_and(|family| family.has_broker)
+    });
+    if !command.peek || is_queue {
         return Ok(());
     }
     let help =

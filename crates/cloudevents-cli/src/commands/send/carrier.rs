@@ -11,16 +11,11 @@ use serde_json::{Map, Value, json};
 
 /// Returns the binding of the testee protocol for a URL.
 pub(super) fn binding(endpoint: &Endpoint) -> Option<&'static str> {
-    Some(match endpoint.scheme() {
-        "http" | "https" => "http",
-        "kafka" => "kafka",
-        "amqp" | "amqps" => "amqp",
-        "rabbitmq" | "rabbitmqs" => "rabbitmq",
-        "mqtt" | "mqtts" if endpoint.option("version") == Some("3.1.1") => "mqtt3",
-        "mqtt" | "mqtts" => "mqtt5",
-        "ws" | "wss" => "websockets",
-        scheme if scheme.starts_with("nats") => "nats",
-        _ => return None,
+    let name = connect::binding(endpoint)?.name;
+    Some(match name {
+        "mqtt" if endpoint.option("version") == Some("3.1.1") => "mqtt3",
+        "mqtt" => "mqtt5",
+        name => name,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 use cloudevents_kit::{
     Error, Event, Message, Peer,
     http::{Encoding, encode, encode_message, reqwest013::Traced},
-    transport::{Endpoint, Receipt},
+    transport::{Endpoint, Receipt, Side},
 };
 use cloudevents_testkit::tagged;
 use http::HeaderMap;
@@ -47,7 +47,7 @@ impl Shown {
     pub(super) fn new(command: &Send) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let Some(via) = carrier::binding(&endpoint) else {
-            return Err(connect::unknown(&endpoint, "sent to", &["http", "https"]));
+            return Err(connect::unknown(&endpoint, Side::Send));
         };
         // Documents are the only messages of some bindings.
         let mode = carrier::mode(command, Some(&endpoint));

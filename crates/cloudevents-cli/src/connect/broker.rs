@@ -1,0 +1,137 @@
+//! URLs of every binding but HTTP, opened by what the binding says of itself.
+
+use super::{Opened, Sending, binding, failed, shown, unknown};
+use crate::{failure::Failure, report::Report};
+use cloudevents_kit::{
+    Error, Sender,
+    json::Json,
+    transport::{Binding, Bounds, Endpoint, OnRefusal, ReceiverOptions, SenderOptions, Side, UrlFamily},
+};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+pub(super) async fn sender(endpoint: Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    let Some((binding, family, open)) =
+        known(&endpoint).and_then(|(binding, family)| Some((binding, family, binding.sender?)))
+    else {
+        return Err(unknown(&endpoint, Side::Send));
+    };
+    let mut options = SenderOptions::from(cloudevents_kit::decoding());
+    options.enqueue_timeout = sending.timeout;
+    options.losses = sending.losses;
+    options.peer = sending.peer;
+    options.timeout = Some(sending.timeout);
+    options.in_flight = Some(Bounds { messages: sending.parallel, ..Bounds::default() });
+    if has(family, "mode") {
+        for name in ["mode", "format"] {
+            if endpoint.option(name).is_some() {
+                let words = format!("the URL option `{name}` is not supported here");
+                return Err(Failure::usage(words).help(format!("use --{name}")));
+            }
+        }
+        if sending.documents {
+            options.format = Some(Arc::new(Json::new()));
+        }
+    }
+    let milliseconds = sending.timeout.as_millis();
+    let endpoint = endpoint.or_option("connect-timeout", &format!("{milliseconds}ms"));
+    open(endpoint, options).await.map_err(|error| not_built(binding, error))
+}
+
+/// Opens a receiver. The defaults do not affect other consumers.
+pub(super) async fn receiver(
+    endpoint: Endpoint,
+    options: ReceiverOptions,
+    on_refusal: Option<OnRefusal>,
+) -> Result<Opened, Failure> {
+    let Some((binding, family, open)) =
+        known(&endpoint).and_then(|(binding, family)| Some((binding, family, binding.receiver?)))
+    else {
+        return Err(unknown(&endpoint, Side::Receive));
+    };
+    let url = shown(endpoint.expose_url());
+    let (endpoint, of_group) = in_a_group(endpoint, family);
+    let (endpoint, of_refused) = refused(endpoint, family);
+    let notes: Vec<_> = of_group.into_iter().chain(of_refused).collect();
+    #[cfg(feature = "websockets")]
+    if super::websockets::listens(&endpoint) {
+        let opened = super::websockets::receiver(endpoint, options, on_refusal).await?;
+        return Ok(Opened { notes, ..opened });
+    }
+    drop(on_refusal);
+    let receiver = open(endpoint, options).await.map_err(|error| not_built(binding, error))?;
+    Ok(Opened { receiver, url, notes })
+}
+
+/// The binding of a URL, and its family. That of HTTP is opened elsewhere.
+fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> {
+    let binding = binding(endpoint).filter(|binding| binding.name != "http")?;
+    Some((binding, binding.family(endpoint.scheme())?))
+}
+
+fn has(family: &UrlFamily, option: &str) -> bool {
+    family.options.iter().any(|known| known.name == option)
+}
+
+/// Without a group, an own one.
+fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>) {
+    let is_given = ["group", "group.id"].into_iter().any(|name| endpoint.option(name).is_some());
+    if is_given || !has(family, "group") {
+        return (endpoint, None);
+    }
+    let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));
+    let (from, help) = match endpoint.option("offset") {
+        Some("latest") => ("from now on", None),
+        Some(_) => ("from the beginning", None),
+        None => ("from the beginning", Some("`offset=latest` listens from now on")),
+    };
+    let words = format!("the URL has no `group`: listening {from}, in its own group {group}");
+    let note = Report::note(words).kind("own-group");
+    let note = match help {
+        Some(help) => note.help(help),
+        None => note,
+    };
+    (endpoint.or_option("group", &group), Some(note))
+}
+
+/// Unless the URL says what becomes of refused messages: what the peer is configured for, where it can be; else they are dropped.
+fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>) {
+    let is_decided = ["dead-letter", "reject"].into_iter().any(|name| endpoint.option(name).is_some());
+    if is_decided || !has(family, "reject") {
+        return (endpoint, None);
+    }
+    let (how, becomes) = match family.has_broker {
+        true => ("broker", "left to the broker, which drops them unless it is configured to keep them"),
+        false => ("drop", "dropped"),
+    };
+    let words =
+        format!("messages that are not events are reported and {becomes}, as with `reject={how}` in the URL");
+    let note = Report::note(words).kind(format!("reject-{how}"));
+    let note = match family.options.iter().find(|option| option.name == "dead-letter") {
+        Some(option) => {
+            let place = option.help.split_whitespace().nth(1).unwrap_or("place");
+            note.help(format!("`dead-letter={}` in the URL keeps them in a {place}", place.to_uppercase()))
+        }
+        None => note,
+    };
+    (endpoint.or_option("reject", how), Some(note))
+}
+
+/// An error of opening. A feature of the binding's crate is one of `ce`.
+fn not_built(binding: &Binding, error: Error) -> Failure {
+    let of_crate = format!("turn on the feature `tls` of cloudevents-{}", binding.name);
+    if error.help() != Some(&of_crate) {
+        return failed(error);
+    }
+    // Where it is an option of the URL, it is built by other means.
+    let is_scheme = binding.schemes().any(|scheme| scheme.tls);
+    let feature = if is_scheme { "tls".to_owned() } else { format!("{}-tls", binding.name) };
+    let words = error.detail().replace("this build has", "this build of ce has");
+    let help = format!(
+        "build it with the feature `{feature}`: cargo install --git https://github.com/cloudevents-kit/cloudevents-kit --locked \
+         --features {feature} cloudevents-cli"
+    );
+    Failure::usage(format!("{words}, for `{}` URLs", binding.name)).help(help)
+}
