@@ -108,6 +108,20 @@ impl Acknowledge {
         self.publish(connected, tags, payload, refused).await
     }
 
+    /// Publishes settlements that may have been lost with their connection. The server knows a message that is settled by its number, and
+    /// does nothing about it.
+    pub(super) async fn again(
+        &self,
+        connected: &Connected,
+        settled: Vec<(Tag, Settlement)>,
+    ) -> Result<(), Error> {
+        for (tag, how) in settled.into_iter().filter(|(tag, _)| self.is_of_consumer(tag)) {
+            let payload = payload(&how, self.has_reasons);
+            connected.client.publish(tag.subject, payload).await.map_err(failure::publish)?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn extend(&self, connected: &Connected, tags: Vec<Tag>) -> Result<(), Error> {
         for tag in tags.into_iter().filter(|tag| self.is_of_consumer(tag)) {
             let client = &connected.client;

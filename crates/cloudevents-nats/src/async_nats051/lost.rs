@@ -24,7 +24,7 @@ use futures_util::{
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -61,10 +61,12 @@ struct State {
     unread: VecDeque<(u64, u64)>,
     /// Up to where it was read, or is among that.
     top: u64,
+    /// What was delivered before this receiver came, first and last sequence number. Much of it may be settled, which nothing tells.
+    before: Option<(u64, u64)>,
     /// Those that the client cannot parse and that are not settled.
     held: BTreeSet<u64>,
-    /// Those of them that were settled, unless the server is known to have that: a connection may end with it on its way.
-    settled: BTreeSet<u64>,
+    /// How those of them were settled of which the server is not known to have that: a connection may end with it on its way.
+    settled: BTreeMap<u64, (Tag, Settlement)>,
     /// How many losses there were, each of which is at most about `ack_wait` behind the one before.
     losses: u32,
     /// When there was a connection again behind the last one.
@@ -122,7 +124,8 @@ impl Lost {
         let mut state = self.state();
         let known = state.consumer.replace(found.consumer);
         if known.is_none_or(|known| known.number != found.consumer.number) {
-            *state = State { consumer: state.consumer, ..State::default() };
+            let before = Some((found.floor.saturating_add(1), found.delivered));
+            *state = State { consumer: state.consumer, top: found.delivered, before, ..State::default() };
             // Of other receivers, or of one that was killed: nothing tells which.
             let held = (found.unsettled > position.unsettled()).then_some(Missing::ComesAgain);
             self.reporter.misses(held.map(|held| (held, found.longest.saturating_add(LATER))));
@@ -131,7 +134,7 @@ impl Lost {
         state.has_found = false;
         // What is unsettled at the server, and was not delivered here or settled since: of other receivers, or lost.
         let is_complete = found.unsettled <= position.unsettled();
-        state.settled.retain(|sequence| !is_complete && *sequence > found.floor);
+        state.settled.retain(|sequence, _| !is_complete && *sequence > found.floor);
         if is_complete && state.unread.is_empty() {
             (state.losses, state.alone) = (0, None);
             self.reporter.misses(None);
@@ -150,19 +153,21 @@ impl Lost {
             state.alone = now.checked_add(again);
         }
         state.add(found.floor, position.seen(), found.delivered);
-        // Behind one loss, another message may be missing. Behind two in which none is found, it may be one of these.
-        if state.losses > 1 {
-            let again = std::mem::take(&mut state.settled);
-            state.unread.extend(again.into_iter().map(|sequence| (sequence, sequence)));
-        }
         let missing = if was_alone { Missing::Unreadable } else { Missing::ComesAgain };
         self.reporter.misses(Some((missing, again)));
         Plan { reads: true, alone: state.alone }
     }
 
-    /// Reads what is unread of the stream, some of it ahead. What was taken of it is to be [noted](Self::has_read).
-    pub(super) fn read(&self, connected: Connected, place: Place) -> Reading {
+    /// What was settled and may not be known at the server.
+    pub(super) fn unconfirmed(&self) -> Vec<(Tag, Settlement)> {
+        self.state().settled.values().cloned().collect()
+    }
+
+    /// Reads what is unread of the stream, some of it ahead. What was taken of it is to be [noted](Self::has_read). Where nothing is found,
+    /// it reads what was delivered before this receiver came.
+    pub(super) fn read(self: &Arc<Self>, connected: Connected, place: Place) -> Reading {
         let begin = Reader {
+            lost: Arc::clone(self),
             unread: self.state().unread.clone(),
             here: VecDeque::new(),
             width: 1,
@@ -213,7 +218,7 @@ impl Lost {
             if matches!(how, Settlement::Release | Settlement::Retry { .. }) {
                 state.unread.push_front((tag.sequence, tag.sequence));
             } else {
-                state.settled.insert(tag.sequence);
+                state.settled.insert(tag.sequence, (tag.clone(), how.clone()));
             }
         }
     }
@@ -222,6 +227,15 @@ impl Lost {
     pub(super) fn is_by_message(&self) -> bool {
         let state = self.state();
         state.has_found || (2..=16).contains(&state.losses)
+    }
+
+    /// What was delivered before this receiver came, if nothing was found behind that.
+    fn before(&self) -> VecDeque<(u64, u64)> {
+        let mut state = self.state();
+        let before = if state.has_found { None } else { state.before.take() };
+        let before = before.filter(|(first, last)| first <= last);
+        state.unread.extend(before);
+        before.into_iter().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -238,7 +252,7 @@ impl State {
         self.top = self.top.max(delivered);
         self.unread.push_front((middle.saturating_add(1), delivered));
         self.unread.push_back((low.saturating_add(1), middle));
-        for (first, _) in &mut self.unread {
+        for (first, _) in self.unread.iter_mut().chain(&mut self.before) {
             *first = (*first).max(floor.saturating_add(1));
         }
         self.unread.retain(|(first, last)| first <= last);
@@ -256,6 +270,7 @@ impl State {
 
 /// Reads a stream ahead.
 struct Reader {
+    lost: Arc<Lost>,
     unread: VecDeque<(u64, u64)>,
     /// What was read and not taken.
     here: VecDeque<Result<Read, Error>>,
@@ -270,6 +285,9 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Option<Result<Read, Error>> {
         while self.here.is_empty() {
+            if self.unread.is_empty() {
+                self.unread = self.lost.before();
+            }
             self.fill().await?;
         }
         let next = self.here.pop_front()?;
@@ -401,6 +419,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_delivered_before_is_read_where_nothing_is_found_behind_it() {
+        let (reporter, _) = Connectivity::channel();
+        let (lost, position) = (Lost::new(reporter), Position::default());
+        assert!(!lost.connected(&found(100, 30), &position).reads);
+        assert!(lost.connected(&found(105, 31), &position).reads);
+        assert_eq!(lost.state().unread, [(101, 105)]);
+        assert!(lost.has_read(unparsed(103)).is_some());
+        lost.has_read((105, None));
+        assert!(lost.before().is_empty(), "it was 103");
+        assert!(lost.connected(&Found { floor: 7, ..found(105, 31) }, &position).reads);
+        assert_eq!(lost.before(), [(8, 100)]);
+        assert_eq!(lost.state().unread, [(8, 100)]);
+        lost.has_read((100, None));
+        assert!(lost.connected(&found(105, 31), &position).reads && lost.before().is_empty());
+    }
+
+    #[test]
     fn what_is_not_settled_is_read_once_and_what_came_last_is_read_first() {
         let mut state = State::default();
         state.add(10, 5000, 5256);
@@ -469,7 +504,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_released_or_whose_settlement_is_lost_is_read_again() {
+    async fn one_that_is_released_is_read_again_and_one_whose_settlement_is_lost_is_settled_again() {
         let (lost, _, position) = lost();
         assert!(lost.connected(&found(9, 9), &position).reads);
         assert!(lost.has_read(unparsed(5)).is_some());
@@ -481,15 +516,14 @@ mod tests {
         assert!(lost.has_read(unparsed(5)).is_some());
         lost.settled(&[tag(5)], &Settlement::Accept);
         assert!(lost.state().unread.is_empty());
-        // The server does not have that: it comes again, and ends connections.
+        // The server may not have that. It is settled again, and not read again.
         lost.has_read((9, None));
         let position = Position::default();
-        advance(WAIT).await;
-        assert!(lost.connected(&found(9, 1), &position).reads && lost.state().unread.is_empty());
-        advance(WAIT).await;
-        assert!(lost.connected(&found(9, 1), &position).reads);
-        assert_eq!(lost.state().unread, [(5, 5)]);
-        assert!(lost.has_read(unparsed(5)).is_some());
+        for unsettled in [1, 1, 0] {
+            advance(WAIT).await;
+            assert!(lost.connected(&found(9, unsettled), &position).reads == (unsettled > 0));
+            assert_eq!((lost.state().unread.len(), lost.unconfirmed().len()), (0, unsettled));
+        }
         // Another stream has other messages.
         let other = Found { consumer: Incarnation { number: 2, made: 2 }, ..found(9, 9) };
         assert!(!lost.connected(&other, &position).reads && lost.state().top == 0);

@@ -109,6 +109,7 @@ impl Connect for Linking {
         };
         let mut pull = Pull::new(next.into(), &inbox, most, expires, client.server_info().max_payload);
         let plan = self.lost.connected(&found, &self.position);
+        acknowledge.again(&connected, self.lost.unconfirmed()).await?;
         pull.alone(plan.alone);
         if plan.reads || plan.alone.is_some() {
             pull.by_bytes();
