@@ -194,6 +194,9 @@ impl Bridge {
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
         settings.follows = true;
+        // Of a log, what is settled behind a message that is not comes again. What a filter passes over counts for no limit.
+        let is_filtered = policy.redrive.as_ref().is_some_and(|redrive| redrive.filter.is_some());
+        settings.most = most.filter(|_| !passage.is_queue && !is_filtered);
         // What a redrive holds stays in its partition, and would keep that at its share of the room.
         if policy.redrive.is_none() {
             receiver.isolate();

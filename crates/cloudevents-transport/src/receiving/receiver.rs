@@ -311,6 +311,7 @@ impl Receiver {
             attempts,
             give_up_after,
             drain,
+            most: None,
             waiting: usize::MAX,
         }
     }

@@ -156,6 +156,8 @@ struct Engine {
     window: Window,
     /// Whether the last message that was begun had not failed before.
     probed_untried: bool,
+    /// How many messages were received and not lost.
+    taken: u64,
     /// Messages that stay as they are until the end.
     held: Vec<Delivery>,
     /// Whose messages are here, and when one of them leaves.
@@ -194,6 +196,7 @@ impl Engine {
             pace: Pace::new(settings.retry, settings.give_up_after, concurrency, waits_here),
             window: Window::new(concurrency, settings.follows),
             probed_untried: false,
+            taken: 0,
             held: Vec::new(),
             owners: Vec::new(),
             leaving: FuturesUnordered::new(),
@@ -217,6 +220,7 @@ impl Engine {
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
             if !delivery.is_current() {
                 self.giving_up.lost(&attempts);
+                self.taken = self.taken.saturating_sub(1);
                 self.lanes.end(lane);
                 continue;
             }
@@ -247,6 +251,7 @@ impl Engine {
                 false => handled < self.window.size(),
             }
             && self.lanes.waiting() < self.settings.waiting
+            && self.settings.most.is_none_or(|most| self.taken < most)
             && self.reconnect.is_none_or(|at| at <= now)
     }
 
@@ -256,6 +261,7 @@ impl Engine {
                 (self.failures, self.reconnect) = (0, None);
                 self.watch(&delivery);
                 let attempts = self.giving_up.received(&mut delivery);
+                self.taken = self.taken.saturating_add(1);
                 self.lanes.add(delivery, attempts);
             }
             Ok(None) => self.finish(Ok(()), stopped),
@@ -282,10 +288,11 @@ impl Engine {
     /// Gives back what waits and is not this process's any more.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
-        let Self { lanes, giving_up, .. } = self;
+        let Self { lanes, giving_up, taken, .. } = self;
         lanes.drop_if(|task| {
             let goes = !task.delivery.is_current();
             if goes {
+                *taken = taken.saturating_sub(1);
                 giving_up.lost(&task.attempts);
             }
             goes
@@ -296,6 +303,7 @@ impl Engine {
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
         self.returned(&handling);
+        self.taken = self.taken.saturating_sub(1);
         self.giving_up.lost(&handling.attempts);
         self.pace.undecided(handling.attempts.is_probe, Instant::now());
         self.lanes.end(handling.lane);

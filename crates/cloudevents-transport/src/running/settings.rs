@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) give_up_after: Option<Duration>,
     /// How long handlers may run after the receiver is stopped.
     pub(crate) drain: Duration,
+    /// The most messages that are received, but for those that are lost. Default: no limit.
+    pub(crate) most: Option<u64>,
     /// The number of lanes that may wait for another attempt. At this bound, nothing is received.
     pub(crate) waiting: usize,
 }

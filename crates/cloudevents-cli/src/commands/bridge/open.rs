@@ -88,6 +88,11 @@ pub(super) async fn open(
         options.not_cloudevents = UnreadablePolicy::Skip;
     }
     options.in_flight = bounds(config, limit);
+    if let (Some(most), None) = (most, filter) {
+        // More would go back behind what comes next.
+        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        options.in_flight.messages = options.in_flight.messages.min(most);
+    }
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
     check_target(config, &sender)?;
@@ -129,6 +134,15 @@ pub(super) async fn open(
     // Its notes are for a receiver that has no place for what it rejects.
     let Opened { mut receiver, url, .. } =
         connect::receiver(&config.from, options, &config.certificates, Some(on_refusal)).await?;
+    let is_log = receiver.capabilities().settles == Settles::InOrder;
+    if let (Some(redrive), Some(_)) = (&policy.redrive, filter)
+        && is_log
+        && !redrive.dry_run
+    {
+        let words = "what the filter leaves stays at FROM, but this group goes past it";
+        let note = Report::warning(words).kind("passed-over");
+        console.report(&note.help("a redrive with another group reads it again"));
+    }
     match (filter.clone(), &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,

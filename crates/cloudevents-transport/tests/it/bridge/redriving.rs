@@ -400,6 +400,29 @@ async fn a_limit_of_messages_inverts_no_key_whatever_fails() {
     }
 }
 
+/// Of a log, what is settled behind a message that is not comes again.
+#[tokio::test(start_paused = true)]
+async fn behind_a_limit_of_messages_a_log_goes_on_where_it_ended() {
+    for seed in 0..100 {
+        let (from, to, mut rng) = (FakeLog::new(2), FakeQueue::new(), Rng(seed));
+        for event in events(30) {
+            from.sender().send(Outgoing::from(event).key(&rng.below(9).to_string())).await.unwrap();
+        }
+        let mut redrive = Redrive::default();
+        let limit = 1 + rng.below(20);
+        redrive.messages = Some(limit);
+        let mut policy = policy(redrive);
+        policy.limit = 1 + rng.below(12) as usize;
+        let target = Sender::new(Shaky(to.sender(), Mutex::new(rng)));
+        let (receiver, _consumer) =
+            from.receiver(ReceiverOptions::default(), LogOptions::default().dropping_rejected()).unwrap();
+        let bridge = Bridge::new(receiver, target, policy).unwrap();
+        timeout(Duration::from_secs(3600), bridge.run()).await.expect("it ends").unwrap();
+        assert_eq!(to.len() as u64, limit, "seed {seed}");
+        assert_eq!(from.committed(0) + from.committed(1), limit, "seed {seed}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_no_messages_moves_none() {
     let (from, to) = (letters(3, None).await, FakeQueue::new());
