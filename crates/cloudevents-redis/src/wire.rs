@@ -40,6 +40,7 @@ impl RedisMessage {
     }
 
     /// The bytes of all names and values.
+    #[cfg(feature = "redis1")]
     pub(crate) fn size(&self) -> usize {
         let sizes = self.fields.iter().map(|(name, value)| name.len().saturating_add(value.len()));
         sizes.fold(0, usize::saturating_add)

@@ -65,3 +65,30 @@ async fn what_waits_in_a_handler_is_renewed() {
         id = another => assert_eq!(id, "1"),
     }
 }
+
+/// Small messages, and then large ones: an answer brings more of them than there is room for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_room_is_renewed() {
+    let Some(place) = Place::new("room") else { return };
+    let sender = place.sender("mode=binary").await;
+    within(sender.send_all((0..40).map(|number| large(number, 10)))).await.unwrap();
+    within(sender.send_all((40..60).map(|number| large(number, 100_000)))).await.unwrap();
+    let mut holder = place.receiver("lock=500ms&in-flight-bytes=150000").await;
+    for _ in 0..40 {
+        take(&mut holder).await;
+    }
+    let held = next(&mut holder).await;
+    let pending = place.pending("cloudevents").await;
+    assert!(pending > 3, "there is room for two, and {pending} are here");
+    // Those that the first one has not read are for the other one.
+    let mut other = place.receiver("lock=500ms").await;
+    for _ in pending..20 {
+        take(&mut other).await;
+    }
+    let taken_over = tokio::time::timeout(Duration::from_secs(2), other.next()).await;
+    assert!(taken_over.is_err(), "it was renewed: {taken_over:?}");
+    within(held.accept()).await.unwrap();
+    for _ in 1..pending {
+        take(&mut holder).await;
+    }
+}

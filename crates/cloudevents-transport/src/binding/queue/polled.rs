@@ -2,7 +2,7 @@
 
 use super::{Arrived, QueueSource};
 use crate::{
-    Bounds, Outcome, ReceiverCapabilities, Settlement,
+    Bounds, Extends, Outcome, ReceiverCapabilities, Settlement,
     binding::{connect::Backoff, later},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -86,6 +86,8 @@ pub struct Polled<R: Requests> {
     room: Bounds,
     arrived: VecDeque<Arrived<R::Tag>>,
     open: Option<Open<R::Tag>>,
+    /// When the deadlines of what has arrived are renewed, if it waits that long.
+    renewal: Option<Instant>,
     /// How many messages to ask for, and the bytes of the largest of late.
     ask: usize,
     largest: usize,
@@ -108,6 +110,7 @@ impl<R: Requests> Polled<R> {
             room: Bounds { messages: 0, bytes: 0 },
             arrived: VecDeque::new(),
             open: None,
+            renewal: None,
             ask: 1,
             largest: 0,
             failed: 0,
@@ -154,8 +157,37 @@ impl<R: Requests> Polled<R> {
         if let Some(largest) = largest {
             self.largest = largest.max(self.largest.saturating_sub(self.largest / 8));
         }
+        if self.arrived.is_empty() {
+            self.renewal = self.renewed_at();
+        }
         self.arrived.extend(arrived);
         Ok(())
+    }
+
+    /// At half of the period, as what was handed over.
+    fn renewed_at(&self) -> Option<Instant> {
+        let Extends::Every(period) = self.requests.capabilities().extends else { return None };
+        Some(later(Instant::now(), period.checked_div(2).unwrap_or(period)))
+    }
+
+    /// Takes the answer of the open receive, when it is there.
+    async fn answer(&mut self) -> Result<(), Error> {
+        let Some(Open { asked, answer }) = &mut self.open else { return pending().await };
+        let answer = answer.await.unwrap_or_else(|_| Err(ended()));
+        let asked = *asked;
+        self.open = None;
+        self.answered(asked, answer)
+    }
+
+    fn renew(&self, tags: Vec<R::Tag>) {
+        let requests = Arc::clone(&self.requests);
+        self.begin(async move {
+            for tags in tags.chunks(requests.most().settle.max(1)) {
+                if let Err(error) = requests.extend(tags).await {
+                    tracing::warn!(%error, messages = tags.len(), "messages that are held may come again elsewhere");
+                }
+            }
+        });
     }
 
     fn has_failed(&mut self, error: Error) -> Result<(), Error> {
@@ -212,12 +244,9 @@ impl<R: Requests> QueueSource for Polled<R> {
 
     async fn stop(&mut self) -> Result<(), Error> {
         self.stopping = true;
-        if let Some(Open { asked, answer }) = &mut self.open {
+        if self.open.is_some() {
             self.requests.hurry().await;
-            let answer = answer.await.unwrap_or_else(|_| Err(ended()));
-            let asked = *asked;
-            self.open = None;
-            return self.answered(asked, answer);
+            return self.answer().await;
         }
         Ok(())
     }
@@ -230,16 +259,36 @@ impl<R: Requests> QueueSource for Polled<R> {
                 self.room.bytes = self.room.bytes.saturating_sub(arrived.received.size());
                 return Ok(arrived);
             }
-            if let Some(Open { asked, answer }) = &mut self.open {
-                let answer = answer.await.unwrap_or_else(|_| Err(ended()));
-                let asked = *asked;
-                self.open = None;
-                self.answered(asked, answer)?;
+            if self.open.is_some() {
+                self.answer().await?;
             } else if let Some(again) = self.again.filter(|_| !self.stopping) {
                 sleep_until(again).await;
                 self.again = None;
             } else {
                 return pending().await;
+            }
+        }
+    }
+
+    /// There is no room for what has arrived: it was larger than what came before. Until there is, its deadlines are renewed.
+    async fn tend(&mut self) -> Error {
+        loop {
+            let renewal = self.renewal.filter(|_| !self.arrived.is_empty());
+            let due = async {
+                match renewal {
+                    Some(renewal) => sleep_until(renewal).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                answered = self.answer() => if let Err(error) = answered {
+                    return error;
+                },
+                () = due => {
+                    self.renew(self.arrived.iter().map(|arrived| arrived.tag.clone()).collect());
+                    self.renewal = self.renewed_at();
+                }
             }
         }
     }
@@ -259,14 +308,7 @@ impl<R: Requests> QueueSource for Polled<R> {
     }
 
     async fn extend(&mut self, tags: Vec<R::Tag>) -> Result<(), Error> {
-        let requests = Arc::clone(&self.requests);
-        self.begin(async move {
-            for tags in tags.chunks(requests.most().settle.max(1)) {
-                if let Err(error) = requests.extend(tags).await {
-                    tracing::warn!(%error, messages = tags.len(), "messages that are held may come again elsewhere");
-                }
-            }
-        });
+        self.renew(tags);
         Ok(())
     }
 
@@ -321,6 +363,7 @@ mod tests {
         asked: Vec<usize>,
         fails: VecDeque<Error>,
         settled: Vec<(Vec<u32>, Settlement)>,
+        extended: Vec<Vec<u32>>,
         hurried: bool,
     }
 
@@ -350,7 +393,9 @@ mod tests {
         type Tag = u32;
 
         fn capabilities(&self) -> ReceiverCapabilities {
-            ReceiverCapabilities::queue()
+            let mut capabilities = ReceiverCapabilities::queue();
+            capabilities.extends = Extends::Every(Duration::from_secs(30));
+            capabilities
         }
 
         fn most(&self) -> Most {
@@ -397,7 +442,8 @@ mod tests {
             }
         }
 
-        async fn extend(&self, _: &[u32]) -> Result<(), Error> {
+        async fn extend(&self, tags: &[u32]) -> Result<(), Error> {
+            self.state().extended.push(tags.to_vec());
             Ok(())
         }
 
@@ -487,6 +533,19 @@ mod tests {
         assert!(source.next().now_or_never().is_none(), "nothing is asked any more");
         assert!(fake.state().hurried && begun.elapsed() < Duration::from_secs(1));
         assert_eq!(fake.requests(), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_room_is_renewed() {
+        let fake = Fake::default();
+        fake.put(3);
+        let mut source = polled(&fake, 9, 1 << 20).await;
+        take(&mut source, 1).await;
+        assert!(timeout(Duration::from_secs(40), source.tend()).await.is_err());
+        assert_eq!(fake.state().extended, [[2, 3], [2, 3]]);
+        take(&mut source, 2).await;
+        assert!(timeout(Duration::from_secs(40), source.tend()).await.is_err());
+        assert_eq!(fake.state().extended.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
