@@ -28,6 +28,7 @@ const MARKERS: &[&str] = &[
     "CE_TEST_NATS",
     "CE_TEST_MQTT",
     "CE_TEST_POSTGRES",
+    "CE_TEST_REDIS",
 ];
 
 /// The marker that a file may name, and why.

@@ -99,6 +99,13 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "cloudevents-redis/src/redis1",
+        &[
+            ("reply", "the client has values, and no types of what XAUTOCLAIM and others answer"),
+            ("stream", "the client makes room for whatever a peer claims to send"),
+        ],
+    ),
+    (
         "cloudevents-websockets/src/tungstenite029",
         &[
             ("arriving", "memory that connections share"),
@@ -187,6 +194,7 @@ const SIBLINGS: &[Sibling] = &[
     Sibling { name: "cloudevents-mqtt", shape: BINDING, own: &[("rumqttc_next034", "a client")] },
     Sibling { name: "cloudevents-nats", shape: BINDING, own: &[("async_nats051", "a client")] },
     Sibling { name: "cloudevents-rabbitmq", shape: BINDING, own: &[("lapin4", "a client")] },
+    Sibling { name: "cloudevents-redis", shape: BINDING, own: &[("redis1", "a client")] },
     Sibling {
         name: "cloudevents-websockets",
         shape: BINDING,

@@ -28,7 +28,9 @@
 //! counting when only its tag is kept.
 //!
 //! A binding implements [`QueueSource`] over its client, and [`Connect`], and gives a [`QueueReceiver`] to
-//! [`Receiver::new`](crate::Receiver::new).
+//! [`Receiver::new`](crate::Receiver::new). Where each operation is a request, it implements the smaller [`Requests`](polled::Requests).
+
+pub mod polled;
 
 mod options;
 mod renewals;

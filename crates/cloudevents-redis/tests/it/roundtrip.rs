@@ -1,0 +1,31 @@
+//! What comes out of a message is what Redis can carry of what went in, for any event.
+
+use cloudevents_core::{DecodeOptions, Formats, Mode};
+use cloudevents_json::Json;
+use cloudevents_testkit::{
+    any,
+    carrier::{Carrier, carrier_form},
+};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_event_in_any_mode(event in any::event()) {
+        let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
+        let json = Json::new();
+        for mode in [Mode::Binary, Mode::Structured(&json)] {
+            // Binary mode: every extension is a String, and the payload is bytes, of which none are no payload, as with HTTP.
+            let expected = match mode {
+                Mode::Binary => carrier_form(&event, Carrier::HttpBinary),
+                _ => carrier_form(&event, Carrier::Json),
+            };
+            let (message, _) = cloudevents_redis::encode(&event, mode)?;
+            let decoded = cloudevents_redis::decode(&message, &with)?;
+            prop_assert!(decoded.repairs().is_empty());
+            prop_assert_eq!(&decoded.value, &expected);
+            let read = cloudevents_redis::decode_message(&message, &with)?.value;
+            let forwarded = cloudevents_redis::encode_message(&read)?;
+            prop_assert_eq!(cloudevents_redis::decode(&forwarded, &with)?.value, decoded.value);
+        }
+    }
+}

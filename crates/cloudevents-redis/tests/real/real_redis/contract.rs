@@ -1,0 +1,99 @@
+//! The contract of senders and receivers, over the server that `CE_TEST_REDIS_URL` names, and over one that is killed and started again,
+//! whose program `CE_TEST_REDIS_BIN` names.
+
+use crate::{
+    process::Process,
+    tools::{client, name, patience, real},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_redis::redis1::{RedisReceiverOptions, RedisSenderOptions, receiver, sender};
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Report, Venue, Verdict, check_all},
+};
+use std::sync::{Arc, Mutex};
+use tokio::task::spawn_blocking;
+
+struct Stream {
+    server: String,
+    name: String,
+    mode: &'static str,
+    /// A server of this test alone, which can be interrupted.
+    process: Option<Arc<Mutex<Process>>>,
+}
+
+impl Venue for Stream {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.patience = patience();
+        claims.binary = self.mode == "binary";
+        claims.too_large = Some(17 << 20);
+        claims.attempts = Some(10);
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let url = format!("{}/?stream={}&mode={}", self.server, self.name, self.mode);
+        sender(&url, RedisSenderOptions::default()).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let url = format!("{}/?stream={}&group=contract&lock=10s&reject=drop", self.server, self.name);
+        receiver(&url, RedisReceiverOptions::from(options)).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        let mut command = redis::cmd("XADD");
+        command.arg(&self.name).arg("*").arg("data").arg(body);
+        if kind == ErrorKind::MissingAttribute {
+            command.arg(&["ce-specversion", "1.0", "ce-id", "1"]);
+        }
+        command.query_async::<String>(&mut client(&self.server).await).await.unwrap();
+        Ok(())
+    }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        let Some(process) = self.process.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let interrupted = spawn_blocking(move || {
+            let mut process = process.lock().unwrap();
+            process.kill();
+            process.restart();
+        });
+        interrupted.await.unwrap();
+        Ok(())
+    }
+}
+
+/// An id of an entry has 128 bits, and there are no requests.
+const UNCLAIMED: [&str; 2] = ["receipts_say_where", "requests_get_their_own_replies"];
+
+fn check(report: &Report, unclaimed: &[&str]) {
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_server() {
+    let Some(server) = real() else { return };
+    for mode in ["structured", "binary"] {
+        let open =
+            async || Ok(Stream { server: server.clone(), name: name("contract"), mode, process: None });
+        let stopped = ["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"];
+        check(&check_all(open).await, &[UNCLAIMED, stopped].concat());
+    }
+}
+
+/// The server is killed and started again during two of the checks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_server_that_is_interrupted() {
+    let Some(process) = Process::start() else { return };
+    let (server, process) = (process.url(), Arc::new(Mutex::new(process)));
+    let open = async || {
+        let process = Some(Arc::clone(&process));
+        Ok(Stream { server: server.clone(), name: name("contract"), mode: "structured", process })
+    };
+    check(&check_all(open).await, &UNCLAIMED);
+}

@@ -1,0 +1,183 @@
+//! What one consumer does not keep, another one takes over.
+
+use crate::tools::{Place, event, id, large, name, next, take, until, within};
+use cloudevents_redis::redis1::ReceivedMessage;
+use cloudevents_testkit::logged::Logged;
+use cloudevents_transport::Delivery;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// Long before the time of the lock is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_released_comes_to_others_at_once_and_in_order() {
+    let Some(place) = Place::new("released") else { return };
+    let sender = place.sender("").await;
+    within(sender.send_all((0..20).map(event))).await.unwrap();
+    let mut first = place.receiver("lock=10m").await;
+    let mut held = Vec::new();
+    for expected in 0..10 {
+        held.push(next(&mut first).await);
+        assert_eq!(id(&held[expected]), expected.to_string());
+    }
+    let (kept, begun) = (held.remove(3), Instant::now());
+    drop(held);
+    within(kept.accept()).await.unwrap();
+    within(first.drain(Duration::from_secs(5))).await.unwrap();
+    let mut second = place.receiver("lock=10m").await;
+    for expected in (0..20).filter(|number| *number != 3) {
+        let delivery = next(&mut second).await;
+        assert_eq!(
+            (id(&delivery), delivery.attempt()),
+            (expected.to_string(), 1),
+            "a release counts no attempt"
+        );
+        within(delivery.accept()).await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    within(second.drain(Duration::from_secs(5))).await.unwrap();
+    // Both consumers had made-up names, and are gone.
+    let consumers: Vec<redis::Value> = place.ask(&["XINFO", "CONSUMERS", &place.stream, "cloudevents"]).await;
+    assert_eq!(consumers.len(), 1, "{consumers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_count_and_come_again_before_newer_ones() {
+    let Some(place) = Place::new("retried") else { return };
+    let sender = place.sender("").await;
+    sender.send(&event(0)).await.unwrap();
+    let mut receiver = place.receiver("prefetch=1").await;
+    for attempt in 1..4 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
+        within(delivery.retry(Duration::from_millis(200))).await.unwrap();
+    }
+    assert_eq!(take(&mut receiver).await, "0");
+    assert_eq!(place.pending("cloudevents").await, 0);
+}
+
+/// What a consumer that is gone has left is taken over after the time of the lock, and that counts as an attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_consumer_left_is_taken_over() {
+    let Some(place) = Place::new("dead") else { return };
+    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
+    let stream = &*place.stream;
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
+    place.ask::<redis::Value>(&read).await;
+    let mut receiver = place.receiver("group=g&lock=1s").await;
+    let mut attempts = BTreeMap::new();
+    while attempts.len() < 5 {
+        let delivery = next(&mut receiver).await;
+        attempts.insert(id(&delivery), delivery.attempt());
+        within(delivery.accept()).await.unwrap();
+    }
+    let wanted =
+        [("0", 2), ("1", 2), ("2", 2), ("3", 1), ("4", 1)].map(|(id, attempt)| (id.to_owned(), attempt));
+    assert_eq!(attempts, BTreeMap::from(wanted));
+}
+
+/// A consumer with a name of its own has at once what it had before it died, and had not handled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_comes_back_has_its_entries_at_once_and_before_newer_ones() {
+    let Some(place) = Place::new("back") else { return };
+    within(place.sender("").await.send_all((0..5).map(event))).await.unwrap();
+    let stream = &*place.stream;
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", "me", "COUNT", "3", "STREAMS", stream, ">"];
+    place.ask::<redis::Value>(&read).await;
+    let mut receiver = place.receiver("group=g&consumer=me&lock=10m").await;
+    for expected in 0..5 {
+        assert_eq!(take(&mut receiver).await, expected.to_string());
+    }
+}
+
+#[tokio::test]
+async fn entries_that_were_trimmed_are_said() {
+    let Some(place) = Place::new("trimmed") else { return };
+    let logged = Logged::begin();
+    within(place.sender("").await.send_all((0..4).map(event))).await.unwrap();
+    let stream = &*place.stream;
+    place.ask::<redis::Value>(&["XGROUP", "CREATE", stream, "g", "0"]).await;
+    let read = ["XREADGROUP", "GROUP", "g", "dead", "COUNT", "3", "STREAMS", stream, ">"];
+    place.ask::<redis::Value>(&read).await;
+    place.ask::<usize>(&["XTRIM", stream, "MAXLEN", "2"]).await;
+    let mut receiver = place.receiver("group=g&lock=1s").await;
+    let mut came = vec![take(&mut receiver).await, take(&mut receiver).await];
+    came.sort();
+    assert_eq!(came, ["2", "3"]);
+    until(async || receiver.connectivity().dropped() == 2).await;
+    assert_eq!(place.pending("g").await, 0);
+    assert_eq!(receiver.metrics().dropped, 2);
+    assert!(logged.text().contains("it is lost"), "{}", logged.text());
+}
+
+/// What was accepted elsewhere is not lost, and neither is what was deleted after that.
+#[tokio::test]
+async fn what_is_released_and_gone_is_said_only_if_it_is_lost() {
+    let Some(place) = Place::new("gone") else { return };
+    within(place.sender("mode=binary").await.send_all((0..3).map(|id| large(id, 200_000)))).await.unwrap();
+    let mut receiver = place.receiver("group=g&lock=10m").await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(next(&mut receiver).await);
+    }
+    let ids: Vec<_> = held.iter().map(|delivery| native(delivery).id.to_string()).collect();
+    place.ask::<usize>(&["XACK", &place.stream, "g", &ids[0]]).await;
+    place.ask::<usize>(&["XDEL", &place.stream, &ids[1]]).await;
+    for delivery in held {
+        within(delivery.release()).await.unwrap();
+    }
+    assert_eq!(take(&mut receiver).await, "2");
+    assert_eq!((receiver.connectivity().dropped(), receiver.connectivity().losses()), (1, 0));
+}
+
+fn native(delivery: &Delivery) -> &ReceivedMessage {
+    delivery.received().native().unwrap()
+}
+
+/// Handlers that release, retry and reject lose nothing, and what is rejected is in the other stream, each once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn releases_retries_and_rejections_under_load() {
+    const COUNT: usize = 2000;
+    let Some(place) = Place::new("load") else { return };
+    let letters = name("letters");
+    within(place.sender("").await.send_all((0..COUNT).map(event))).await.unwrap();
+    let (accepted, settled, all) = (Mutex::new(BTreeMap::new()), AtomicUsize::new(0), Notify::new());
+    let handle = async |delivery: Delivery| {
+        let number: usize = id(&delivery).parse().unwrap();
+        let outcome = match number % 10 {
+            0 if delivery.attempt() < 3 => {
+                return within(delivery.retry(Duration::from_millis(20))).await.unwrap();
+            }
+            1 => delivery.reject("no"),
+            _ => {
+                *accepted.lock().unwrap().entry(number).or_insert(0) += 1;
+                delivery.accept()
+            }
+        };
+        within(outcome).await.unwrap();
+        if settled.fetch_add(1, Ordering::Relaxed) + 1 >= COUNT {
+            all.notify_waiters();
+        }
+    };
+    let query = format!("lock=1m&dead-letter={letters}");
+    let (one, other) = (place.receiver(&query).await, place.receiver(&query).await);
+    let running = async {
+        let one = one.run(&handle).concurrency(16).until(all.notified());
+        let other = other.run(&handle).concurrency(16).until(all.notified());
+        tokio::try_join!(one, other)
+    };
+    within(running).await.unwrap();
+    let accepted = accepted.into_inner().unwrap();
+    assert_eq!(accepted.len(), COUNT - COUNT / 10);
+    assert!(accepted.values().all(|times| *times == 1), "something came twice");
+    assert_eq!(place.ask::<usize>(&["XLEN", &letters]).await, COUNT / 10);
+    assert_eq!(place.pending("cloudevents").await, 0);
+}

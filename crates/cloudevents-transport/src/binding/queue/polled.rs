@@ -1,0 +1,613 @@
+//! A queue that is asked: each operation is a request of its own, and nothing comes unasked.
+
+use super::{Arrived, QueueSource};
+use crate::{
+    Bounds, Extends, Outcome, ReceiverCapabilities, Settlement,
+    binding::{connect::Backoff, later},
+};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::{collections::VecDeque, fmt, future::pending, sync::Arc, time::Duration};
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    task::coop::unconstrained,
+    time::{Instant, sleep_until},
+};
+
+/// So many failures in a row are a lost connection.
+const FAILURES: u32 = 5;
+
+/// The longest pause after a failure.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The requests of a queue that is asked. [`Polled`] makes it a [`QueueSource`].
+pub trait Requests: Send + Sync + 'static {
+    /// Identifies one message for settling: a receipt handle, a lock token, the id of an entry.
+    type Tag: Clone + Send + Sync + 'static;
+
+    /// See [`QueueSource::capabilities`].
+    fn capabilities(&self) -> ReceiverCapabilities;
+
+    /// What one request may have.
+    fn most(&self) -> Most;
+
+    /// Asks for so many messages, and waits this long for the first one. It ends by itself, and is never dropped before.
+    ///
+    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] asks again a little later. An error of kind
+    /// [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection, and so are several in a row.
+    fn receive(
+        &self,
+        most: usize,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Arrived<Self::Tag>>, Error>> + Send;
+
+    /// Settles these messages. Requests are begun in the order in which this is called, if each has been written when its future is first
+    /// polled.
+    fn settle(&self, tags: &[Self::Tag], how: &Settlement) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Renews the deadlines of these messages.
+    fn extend(&self, tags: &[Self::Tag]) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Lets a [`receive`](Self::receive) that waits end soon, with what it has. The default lets it wait.
+    fn hurry(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// See [`QueueSource::lost`].
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        pending().boxed()
+    }
+
+    /// What is left to do when everything is settled.
+    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// What one request may have at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Messages that are received.
+    pub receive: usize,
+    /// Messages that are settled or renewed.
+    pub settle: usize,
+    /// How long a request waits for messages.
+    pub wait: Duration,
+}
+
+/// A [`QueueSource`] of [`Requests`].
+///
+/// One receive is open at a time, for no more messages than there is room for. It asks for one message first, for twice as many after each
+/// full answer, and for no more than fit into the bytes that are left, if they are as large as the largest of late. An open receive is not
+/// dropped, because the queue would hide what it brings: when the receiver stops, or the connection was lost, that is released.
+pub struct Polled<R: Requests> {
+    requests: Arc<R>,
+    room: Bounds,
+    arrived: VecDeque<Arrived<R::Tag>>,
+    open: Option<Open<R::Tag>>,
+    /// When the deadlines of what has arrived are renewed, if it waits that long.
+    renewal: Option<Instant>,
+    /// How many messages to ask for, and the bytes of the largest of late.
+    ask: usize,
+    largest: usize,
+    /// Failures in a row, and when to ask again after them.
+    failed: u32,
+    again: Option<Instant>,
+    stopping: bool,
+}
+
+struct Open<T> {
+    asked: usize,
+    answer: oneshot::Receiver<Result<Vec<Arrived<T>>, Error>>,
+}
+
+impl<R: Requests> Polled<R> {
+    /// Creates it. It asks for nothing yet.
+    pub fn new(requests: R) -> Self {
+        Self {
+            requests: Arc::new(requests),
+            room: Bounds { messages: 0, bytes: 0 },
+            arrived: VecDeque::new(),
+            open: None,
+            renewal: None,
+            ask: 1,
+            largest: 0,
+            failed: 0,
+            again: None,
+            stopping: false,
+        }
+    }
+
+    /// Opens a receive, if there is none and there is room.
+    fn ask(&mut self) {
+        let room = self.room.messages.saturating_sub(self.arrived.len());
+        if self.stopping || room == 0 || self.open.is_some() || self.again.is_some() {
+            return;
+        }
+        let waiting =
+            self.arrived.iter().map(|arrived| arrived.received.size()).fold(0, usize::saturating_add);
+        let fit = self.room.bytes.saturating_sub(waiting).checked_div(self.largest).unwrap_or(usize::MAX);
+        if fit == 0 && !self.arrived.is_empty() {
+            return;
+        }
+        let Most { receive, wait, .. } = self.requests.most();
+        let asked = self.ask.min(receive).min(room).min(fit).max(1);
+        let (sender, answer) = oneshot::channel();
+        let requests = Arc::clone(&self.requests);
+        tokio::spawn(async move {
+            if let Err(Ok(unwanted)) = sender.send(requests.receive(asked, wait).await) {
+                release(&*requests, unwanted).await;
+            }
+        });
+        self.open = Some(Open { asked, answer });
+    }
+
+    /// Takes what a receive has brought. An error is that the connection is lost.
+    fn answered(&mut self, asked: usize, answer: Result<Vec<Arrived<R::Tag>>, Error>) -> Result<(), Error> {
+        let arrived = match answer {
+            Ok(arrived) => arrived,
+            Err(error) => return self.has_failed(error),
+        };
+        self.failed = 0;
+        if arrived.len() >= asked {
+            self.ask = asked.saturating_mul(2).max(self.ask);
+        }
+        let largest = arrived.iter().map(|arrived| arrived.received.size()).max();
+        if let Some(largest) = largest {
+            self.largest = largest.max(self.largest.saturating_sub(self.largest / 8));
+        }
+        if self.arrived.is_empty() {
+            self.renewal = self.renewed_at();
+        }
+        self.arrived.extend(arrived);
+        Ok(())
+    }
+
+    /// At half of the period, as what was handed over.
+    fn renewed_at(&self) -> Option<Instant> {
+        let Extends::Every(period) = self.requests.capabilities().extends else { return None };
+        Some(later(Instant::now(), period.checked_div(2).unwrap_or(period)))
+    }
+
+    /// Takes the answer of the open receive, when it is there.
+    async fn answer(&mut self) -> Result<(), Error> {
+        let Some(Open { asked, answer }) = &mut self.open else { return pending().await };
+        let answer = answer.await.unwrap_or_else(|_| Err(ended()));
+        let asked = *asked;
+        self.open = None;
+        self.answered(asked, answer)
+    }
+
+    fn renew(&self, tags: Vec<R::Tag>) {
+        let requests = Arc::clone(&self.requests);
+        self.begin(async move {
+            for tags in tags.chunks(requests.most().settle.max(1)) {
+                if let Err(error) = requests.extend(tags).await {
+                    tracing::warn!(%error, messages = tags.len(), "messages that are held may come again elsewhere");
+                }
+            }
+        });
+    }
+
+    fn has_failed(&mut self, error: Error) -> Result<(), Error> {
+        self.failed = self.failed.saturating_add(1);
+        if error.kind() == ErrorKind::Disconnected || !error.is_temporary() || self.failed >= FAILURES {
+            return Err(error);
+        }
+        let backoff = Backoff::default().with_delays(Backoff::default().first, PAUSE);
+        let pause = error.retry_after().unwrap_or_else(|| backoff.delay(self.failed));
+        tracing::debug!(%error, ?pause, "the next request for messages waits");
+        self.again = Some(later(Instant::now(), pause));
+        Ok(())
+    }
+
+    /// Begins it now, so that requests keep their order, and ends it in a task if it has to wait.
+    fn begin(&self, request: impl Future<Output = ()> + Send + 'static) {
+        let mut request = Box::pin(request);
+        let is_over = unconstrained(&mut request).now_or_never().is_some();
+        if let (false, Ok(runtime)) = (is_over, Handle::try_current()) {
+            runtime.spawn(request);
+        }
+    }
+}
+
+async fn release<R: Requests>(requests: &R, unwanted: Vec<Arrived<R::Tag>>) {
+    let tags: Vec<_> = unwanted.into_iter().map(|arrived| arrived.tag).collect();
+    if !tags.is_empty()
+        && let Err(error) = requests.settle(&tags, &Settlement::Release).await
+    {
+        tracing::debug!(%error, "what came too late is not released; it comes again");
+    }
+}
+
+impl<R: Requests> QueueSource for Polled<R> {
+    type Tag = R::Tag;
+
+    const TAGS_OUTLIVE_CONNECTIONS: bool = true;
+
+    /// What an open receive brings.
+    const ARRIVES_LATE: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.requests.capabilities()
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        self.requests.lost()
+    }
+
+    async fn allow(&mut self, room: Bounds) -> Result<(), Error> {
+        self.room = room;
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), Error> {
+        self.stopping = true;
+        if self.open.is_some() {
+            self.requests.hurry().await;
+            return self.answer().await;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Arrived<R::Tag>, Error> {
+        loop {
+            self.ask();
+            if let Some(arrived) = self.arrived.pop_front() {
+                self.room.messages = self.room.messages.saturating_sub(1);
+                self.room.bytes = self.room.bytes.saturating_sub(arrived.received.size());
+                return Ok(arrived);
+            }
+            if self.open.is_some() {
+                self.answer().await?;
+            } else if let Some(again) = self.again.filter(|_| !self.stopping) {
+                sleep_until(again).await;
+                self.again = None;
+            } else {
+                return pending().await;
+            }
+        }
+    }
+
+    /// There is no room for what has arrived: it was larger than what came before. Until there is, its deadlines are renewed.
+    async fn tend(&mut self) -> Error {
+        loop {
+            let renewal = self.renewal.filter(|_| !self.arrived.is_empty());
+            let due = async {
+                match renewal {
+                    Some(renewal) => sleep_until(renewal).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                answered = self.answer() => if let Err(error) = answered {
+                    return error;
+                },
+                () = due => {
+                    self.renew(self.arrived.iter().map(|arrived| arrived.tag.clone()).collect());
+                    self.renewal = self.renewed_at();
+                }
+            }
+        }
+    }
+
+    async fn settle(&mut self, tags: Vec<R::Tag>, how: Settlement) -> Result<Outcome, Error> {
+        let (resolver, outcome) = Outcome::channel();
+        let requests = Arc::clone(&self.requests);
+        self.begin(async move {
+            let mut result = Ok(());
+            for tags in tags.chunks(requests.most().settle.max(1)) {
+                let settled = requests.settle(tags, &how).await;
+                result = result.and(settled);
+            }
+            resolver.resolve(result);
+        });
+        Ok(outcome)
+    }
+
+    async fn extend(&mut self, tags: Vec<R::Tag>) -> Result<(), Error> {
+        self.renew(tags);
+        Ok(())
+    }
+
+    async fn close(self) -> Result<(), Error> {
+        self.requests.close().await
+    }
+}
+
+impl<R: Requests> Drop for Polled<R> {
+    fn drop(&mut self) {
+        let unwanted: Vec<_> = self.arrived.drain(..).collect();
+        if !unwanted.is_empty() {
+            let requests = Arc::clone(&self.requests);
+            self.begin(async move { release(&*requests, unwanted).await });
+        }
+    }
+}
+
+impl<R: Requests> fmt::Debug for Polled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Polled")
+            .field("room", &self.room)
+            .field("arrived", &self.arrived.len())
+            .field("is_open", &self.open.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn ended() -> Error {
+    Error::new(ErrorKind::Transport).with_detail("the task of a request ended early")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Raw, Received};
+    use std::sync::{Mutex, MutexGuard};
+    use tokio::{sync::Notify, time::timeout};
+
+    /// A queue in memory, which a test fills.
+    #[derive(Clone, Default)]
+    struct Fake(Arc<(Mutex<State>, Notify)>);
+
+    #[derive(Default)]
+    struct State {
+        waiting: usize,
+        /// The bytes of each message.
+        size: usize,
+        next: u32,
+        open: usize,
+        asked: Vec<usize>,
+        fails: VecDeque<Error>,
+        settled: Vec<(Vec<u32>, Settlement)>,
+        extended: Vec<Vec<u32>>,
+        hurried: bool,
+    }
+
+    impl Fake {
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.0.0.lock().unwrap()
+        }
+
+        fn is_idle(&self) -> bool {
+            let state = self.state();
+            state.waiting == 0 && !state.hurried
+        }
+
+        /// How many receives were begun, and how many are open.
+        fn requests(&self) -> (usize, usize) {
+            let state = self.state();
+            (state.asked.len(), state.open)
+        }
+
+        fn put(&self, messages: usize) {
+            self.state().waiting += messages;
+            self.0.1.notify_one();
+        }
+    }
+
+    impl Requests for Fake {
+        type Tag = u32;
+
+        fn capabilities(&self) -> ReceiverCapabilities {
+            let mut capabilities = ReceiverCapabilities::queue();
+            capabilities.extends = Extends::Every(Duration::from_secs(30));
+            capabilities
+        }
+
+        fn most(&self) -> Most {
+            Most { receive: 10, settle: 3, wait: Duration::from_secs(20) }
+        }
+
+        async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<u32>>, Error> {
+            let failing = {
+                let mut state = self.state();
+                state.asked.push(most);
+                state.open += 1;
+                state.fails.pop_front()
+            };
+            if failing.is_none() {
+                let _ = timeout(wait, async {
+                    while self.is_idle() {
+                        self.0.1.notified().await;
+                    }
+                })
+                .await;
+            }
+            let mut state = self.state();
+            state.open -= 1;
+            if let Some(error) = failing {
+                return Err(error);
+            }
+            let count = state.waiting.min(most);
+            state.waiting -= count;
+            let arrived = (0..count).map(|_| {
+                state.next += 1;
+                let mut raw = Raw::default();
+                raw.body = Some(vec![0; state.size].into());
+                let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+                Arrived { received, tag: state.next, attempt: 1 }
+            });
+            Ok(arrived.collect())
+        }
+
+        async fn settle(&self, tags: &[u32], how: &Settlement) -> Result<(), Error> {
+            self.state().settled.push((tags.to_vec(), how.clone()));
+            match tags.contains(&99) {
+                true => Err(Error::new(ErrorKind::Refused)),
+                false => Ok(()),
+            }
+        }
+
+        async fn extend(&self, tags: &[u32]) -> Result<(), Error> {
+            self.state().extended.push(tags.to_vec());
+            Ok(())
+        }
+
+        async fn hurry(&self) {
+            self.state().hurried = true;
+            self.0.1.notify_one();
+        }
+    }
+
+    fn room(messages: usize, bytes: usize) -> Bounds {
+        Bounds { messages, bytes }
+    }
+
+    async fn polled(fake: &Fake, messages: usize, bytes: usize) -> Polled<Fake> {
+        let mut polled = Polled::new(fake.clone());
+        polled.allow(room(messages, bytes)).await.unwrap();
+        polled
+    }
+
+    async fn take(polled: &mut Polled<Fake>, count: usize) -> Vec<u32> {
+        let mut tags = Vec::new();
+        while tags.len() < count {
+            tags.push(polled.next().await.unwrap().tag);
+        }
+        tags
+    }
+
+    async fn idle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_asks_for_more_after_full_answers_and_never_for_more_than_there_is_room_for() {
+        let fake = Fake::default();
+        fake.put(100);
+        let mut source = polled(&fake, 16, 1 << 20).await;
+        assert_eq!(take(&mut source, 16).await, (1..=16).collect::<Vec<_>>());
+        assert!(timeout(Duration::from_secs(60), source.next()).await.is_err(), "there is no room");
+        assert_eq!(fake.state().asked, [1, 2, 4, 8, 1]);
+        source.allow(room(40, 1 << 20)).await.unwrap();
+        take(&mut source, 40).await;
+        assert_eq!(fake.state().asked[5..], [10, 10, 10, 10]);
+        assert_eq!(fake.state().waiting, 44);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_asks_for_no_more_than_fits_into_the_bytes() {
+        let fake = Fake::default();
+        fake.state().size = 1000;
+        fake.put(100);
+        let mut source = polled(&fake, 100, 3500).await;
+        take(&mut source, 3).await;
+        assert_eq!(fake.state().asked[..2], [1, 2]);
+        assert!(fake.state().asked[2..].iter().all(|asked| *asked == 1), "{:?}", fake.state().asked);
+        source.allow(room(100, 0)).await.unwrap();
+        let left = source.arrived.len();
+        take(&mut source, left).await;
+        source.next().await.unwrap(); // one always passes
+    }
+
+    /// A long poll is kept when the program takes nothing, and when the future that waits for it is dropped.
+    #[tokio::test(start_paused = true)]
+    async fn an_open_receive_is_never_dropped() {
+        let fake = Fake::default();
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        for _ in 0..3 {
+            assert!(timeout(Duration::from_secs(1), source.next()).await.is_err());
+        }
+        assert_eq!(fake.requests(), (1, 1));
+        fake.put(1);
+        assert_eq!(take(&mut source, 1).await, [1]);
+        assert!(timeout(Duration::from_secs(30), source.next()).await.is_err());
+        assert_eq!(fake.state().asked.len(), 3, "the second has ended after 20 seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_lets_the_open_receive_end_and_what_it_brings_is_there_at_once() {
+        let fake = Fake::default();
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        assert!(timeout(Duration::from_secs(1), source.next()).await.is_err());
+        fake.put(1);
+        let begun = Instant::now();
+        source.stop().await.unwrap();
+        assert_eq!(source.next().now_or_never().unwrap().unwrap().tag, 1);
+        assert!(source.next().now_or_never().is_none(), "nothing is asked any more");
+        assert!(fake.state().hurried && begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(fake.requests(), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_room_is_renewed() {
+        let fake = Fake::default();
+        fake.put(3);
+        let mut source = polled(&fake, 9, 1 << 20).await;
+        take(&mut source, 1).await;
+        assert!(timeout(Duration::from_secs(40), source.tend()).await.is_err());
+        assert_eq!(fake.state().extended, [[2, 3], [2, 3]]);
+        take(&mut source, 2).await;
+        assert!(timeout(Duration::from_secs(40), source.tend()).await.is_err());
+        assert_eq!(fake.state().extended.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_a_lost_connection_is_released() {
+        let fake = Fake::default();
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        assert!(timeout(Duration::from_secs(1), source.next()).await.is_err());
+        drop(source);
+        fake.put(1);
+        idle().await;
+        assert_eq!(fake.state().settled, [(vec![1], Settlement::Release)]);
+        fake.put(3);
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        take(&mut source, 2).await;
+        idle().await;
+        drop(source);
+        idle().await;
+        let released = fake.state().settled[1..].concat_tags();
+        assert_eq!((released, fake.state().open), (vec![4], 1), "the last one waits");
+    }
+
+    trait Tags {
+        fn concat_tags(&self) -> Vec<u32>;
+    }
+
+    impl Tags for [(Vec<u32>, Settlement)] {
+        fn concat_tags(&self) -> Vec<u32> {
+            self.iter().flat_map(|(tags, _)| tags.clone()).collect()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_back_off_and_several_in_a_row_are_a_lost_connection() {
+        let fake = Fake::default();
+        let throttled = || Error::new(ErrorKind::Refused).with_retry_after(Duration::from_secs(7));
+        fake.state().fails.extend([throttled(), Error::new(ErrorKind::Timeout)]);
+        fake.put(1);
+        let (mut source, begun) = (polled(&fake, 5, 1 << 20).await, Instant::now());
+        assert_eq!(take(&mut source, 1).await, [1]);
+        assert!(begun.elapsed() > Duration::from_secs(7) && begun.elapsed() < Duration::from_secs(8));
+        fake.put(1);
+        assert_eq!(take(&mut source, 1).await, [2]);
+        // The receive that is open now, and five that fail.
+        fake.state().fails.extend((0..5).map(|_| Error::new(ErrorKind::Timeout)));
+        assert_eq!(source.next().await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(fake.state().fails.is_empty());
+        for kind in [ErrorKind::Disconnected, ErrorKind::Refused] {
+            let mut source = polled(&fake, 5, 1 << 20).await;
+            fake.state().fails.push_back(Error::new(kind));
+            assert_eq!(source.next().await.unwrap_err().kind(), kind);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settlements_are_as_large_as_a_request_may_be_and_one_failure_is_theirs() {
+        let fake = Fake::default();
+        let mut source = polled(&fake, 5, 1 << 20).await;
+        let accepted = source.settle((1..=7).collect(), Settlement::Accept).await.unwrap();
+        accepted.await.unwrap();
+        let failed = source.settle(vec![99, 1, 2, 3], Settlement::Release).await.unwrap();
+        assert_eq!(failed.await.unwrap_err().kind(), ErrorKind::Refused);
+        let settled: Vec<_> = fake.state().settled.iter().map(|(tags, _)| tags.clone()).collect();
+        assert_eq!(settled, [vec![1, 2, 3], vec![4, 5, 6], vec![7], vec![99, 1, 2], vec![3]]);
+    }
+}
