@@ -14,6 +14,7 @@ pub static BINDING: Binding = Binding {
         schemes: &[Scheme::plain("http", 80), Scheme { side: Side::Send, ..Scheme::with_tls("https", 443) }],
         options: &[],
         has_broker: false,
+        is_structured: false,
     }],
     tls: true,
     sender: SENDER,

@@ -57,6 +57,8 @@ pub use cloudevents_outbox as outbox;
 pub use cloudevents_protobuf as protobuf;
 #[cfg(feature = "rabbitmq")]
 pub use cloudevents_rabbitmq as rabbitmq;
+#[cfg(feature = "redis")]
+pub use cloudevents_redis as redis;
 #[cfg(feature = "sql")]
 pub use cloudevents_sql as sql;
 #[cfg(feature = "subscriptions")]

@@ -19,6 +19,8 @@ use cloudevents_transport::{Binding, Receiver, ReceiverOptions, Sender, SenderOp
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "mqtt"));
 /// # #[cfg(feature = "lapin4")]
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "rabbitmq"));
+/// # #[cfg(feature = "redis1")]
+/// assert!(transports.receiver_schemes().any(|scheme| scheme == "redis"));
 /// # #[cfg(feature = "async-nats051")]
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "nats+jetstream"));
 /// # #[cfg(feature = "tokio-tungstenite029")]
@@ -48,6 +50,8 @@ pub fn bindings() -> &'static [&'static Binding] {
         &cloudevents_amqp::fe2o3_amqp018::BINDING,
         #[cfg(feature = "lapin4")]
         &cloudevents_rabbitmq::lapin4::BINDING,
+        #[cfg(feature = "redis1")]
+        &cloudevents_redis::redis1::BINDING,
         #[cfg(feature = "rumqttc-next034")]
         &cloudevents_mqtt::rumqttc_next034::BINDING,
         #[cfg(feature = "async-nats051")]
@@ -85,6 +89,8 @@ pub const SCHEMES: &[KnownScheme] = &[
     known("mqtts", "mqtt", "turn on the features `rumqttc-next034` and `mqtt-tls` of cloudevents-kit"),
     known("rabbitmq", "rabbitmq", "turn on the feature `lapin4` of cloudevents-kit"),
     known("rabbitmqs", "rabbitmq", "turn on the features `lapin4` and `rabbitmq-tls` of cloudevents-kit"),
+    known("redis", "redis", "turn on the feature `redis1` of cloudevents-kit"),
+    known("rediss", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("nats", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+tls", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+jetstream", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),

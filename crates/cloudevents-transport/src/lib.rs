@@ -63,7 +63,8 @@ pub use running::shutdown::shutdown_signal;
 pub use running::{Activity, OrderBy, RetryPolicy, RetrySchedule, Run, RunState, Running};
 pub use sending::{
     capabilities::{Carries, Confirmed, SenderCapabilities},
+    loss_policy::LossPolicy,
     outgoing::{Content, Outgoing},
     receipt::Receipt,
-    sender::{LossPolicy, SendAllError, Sender, SenderOptions},
+    sender::{SendAllError, Sender, SenderOptions},
 };

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-pub(super) async fn sender(endpoint: Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+pub(super) async fn sender(mut endpoint: Endpoint, sending: &Sending) -> Result<Sender, Failure> {
     let Some((binding, family, open)) =
         known(&endpoint).and_then(|(binding, family)| Some((binding, family, binding.sender?)))
     else {
@@ -33,6 +33,8 @@ pub(super) async fn sender(endpoint: Endpoint, sending: &Sending) -> Result<Send
         }
         if sending.documents {
             options.format = Some(Arc::new(Json::new()));
+        } else if family.is_structured {
+            endpoint = endpoint.or_option("mode", "binary");
         }
     }
     let milliseconds = sending.timeout.as_millis();
@@ -75,10 +77,10 @@ fn has(family: &UrlFamily, option: &str) -> bool {
     family.options.iter().any(|known| known.name == option)
 }
 
-/// Without a group, an own one.
+/// Without a group, an own one, where a group begins at an offset and is gone with its members. One of Redis stays.
 fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>) {
     let is_given = ["group", "group.id"].into_iter().any(|name| endpoint.option(name).is_some());
-    if is_given || !has(family, "group") {
+    if is_given || !has(family, "group") || !has(family, "offset") {
         return (endpoint, None);
     }
     let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));

@@ -89,6 +89,8 @@ mod producer;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(all(unix, feature = "amqp"))]
 mod redriving;
 mod select;

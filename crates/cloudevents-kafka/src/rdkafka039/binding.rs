@@ -33,6 +33,7 @@ pub static BINDING: Binding = Binding {
             UrlOption::both("NAME.NAME", "a setting of librdkafka, such as linger.ms"),
         ],
         has_broker: false,
+        is_structured: false,
     }],
     tls: cfg!(feature = "tls"),
     sender: Some(|endpoint, options| Box::pin(sender(endpoint, options.into()))),

@@ -31,6 +31,7 @@ pub static BINDING: Binding = Binding {
             UrlOption::CERT_KEY,
         ],
         has_broker: false,
+        is_structured: false,
     }],
     tls: cfg!(feature = "tls"),
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),

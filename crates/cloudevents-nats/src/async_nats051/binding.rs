@@ -30,6 +30,7 @@ pub static BINDING: Binding = Binding {
                 UrlOption::CERT_KEY,
             ],
             has_broker: false,
+            is_structured: false,
         },
         UrlFamily {
             form: "nats+jetstream://HOST/SUBJECT, nats+jetstream+tls://HOST/SUBJECT",
@@ -59,6 +60,7 @@ pub static BINDING: Binding = Binding {
                 UrlOption::CERT_KEY,
             ],
             has_broker: true,
+            is_structured: false,
         },
     ],
     tls: true,

@@ -34,6 +34,7 @@ pub static BINDING: Binding = Binding {
             UrlOption::CERT_KEY,
         ],
         has_broker: true,
+        is_structured: false,
     }],
     tls: cfg!(feature = "tls"),
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),

@@ -19,6 +19,7 @@
 //!
 //! [The crate's documentation](crate#urls) describes URLs and their options.
 
+mod binding;
 mod connection;
 mod failure;
 mod message;
@@ -30,6 +31,7 @@ mod sender;
 mod source;
 mod stream;
 
+pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use options::{Login, RedisConnection};
 pub use received::{EntryId, ReceivedMessage};

@@ -1,15 +1,12 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::Tls;
+use super::{Tls, binding::BINDING};
 use cloudevents_core::Error;
 use cloudevents_transport::{
-    Endpoint, Host, Logins, Secret,
+    Endpoint, Host, Logins, Scheme, Secret, Side,
     binding::connect::{Addresses, Backoff},
 };
 use std::{sync::Arc, time::Duration};
-
-/// The URL options of the connection, and the stream.
-pub(super) const OPTIONS: &[&str] = &["stream", "keep-alive", "max-message-size", "ca", "cert", "cert-key"];
 
 /// Options of the connection of a sender or receiver. The URL takes precedence.
 ///
@@ -27,7 +24,7 @@ pub struct RedisConnection {
     /// A source of changing credentials, called before each connection. It takes precedence over [`login`](Self::login) and over the URL.
     /// Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,
-    /// How long opening a connection may take. Default: 30 seconds.
+    /// How long opening a connection may take; `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,
     /// How soon it connects again after a loss, and for how long a refused login is tried again: see [`Backoff`].
     pub backoff: Backoff,
@@ -82,26 +79,18 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the URL; the options apply where it sets nothing. `others` are further options that it may have.
+    /// Reads the URL; the options apply where it sets nothing. `side` is who reads it.
     pub(super) fn new(
         endpoint: &Endpoint,
         mut options: RedisConnection,
         stream: Option<&str>,
         max_message_size: usize,
-        others: &[&str],
+        side: Side,
     ) -> Result<Self, Error> {
-        let tls = match endpoint.scheme() {
-            "redis" => false,
-            "rediss" => true,
-            other => {
-                return Err(endpoint
-                    .invalid(format!("the scheme `{other}` is not of Redis"))
-                    .with_help("the schemes are `redis` and `rediss`"));
-            }
-        };
-        endpoint.check_options(&[OPTIONS, others].concat())?;
-        endpoint.host()?;
+        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let hosts = endpoint.hosts_with(port)?;
         options.tls = options.tls.with_url(endpoint, "rediss")?;
+        options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);
         options.keep_alive = endpoint.duration("keep-alive")?.unwrap_or(options.keep_alive);
         match (endpoint.user(), endpoint.password()) {
             (Some(user), Some(password)) => {
@@ -124,7 +113,7 @@ impl Target {
         })?;
         Ok(Self {
             tls,
-            hosts: endpoint.hosts().iter().map(|host| host.with_port(6379)).collect(),
+            hosts,
             database,
             stream: stream.into(),
             max_message_size: endpoint.number("max-message-size")?.unwrap_or(max_message_size),
@@ -149,7 +138,7 @@ mod tests {
     use cloudevents_core::ErrorKind;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, RedisConnection::default(), None, 7, &["group"])
+        Target::new(&Endpoint::parse(url)?, RedisConnection::default(), None, 7, Side::Both)
     }
 
     #[test]

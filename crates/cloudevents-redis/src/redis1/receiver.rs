@@ -8,7 +8,7 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions,
+    Connectivity, DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
     binding::{
         Rejecting, Transmit,
         connect::Reconnect,
@@ -23,9 +23,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-/// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["group", "consumer", "lock", "prefetch", "dead-letter", "reject"];
 
 /// Options of a [`receiver`].
 ///
@@ -121,9 +118,8 @@ fn open(endpoint: Endpoint, options: RedisReceiverOptions) -> BoxFuture<'static,
 }
 
 async fn connect(endpoint: &Endpoint, mut options: RedisReceiverOptions) -> Result<Receiver, Error> {
-    let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
     let stream = options.stream.as_deref();
-    let target = Target::new(endpoint, options.connection, stream, options.max_message_size, &others)?;
+    let target = Target::new(endpoint, options.connection, stream, options.max_message_size, Side::Receive)?;
     // A receiver decodes documents with the given formats.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));

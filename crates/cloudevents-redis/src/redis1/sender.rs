@@ -9,11 +9,11 @@ use super::{
 };
 use crate::RedisMessage;
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind, Format};
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Host, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions,
+    SenderCapabilities, SenderOptions, Side,
     binding::{
         Transmit, Writing,
         confirms::Answers,
@@ -29,8 +29,8 @@ use tokio::{
     task::{JoinHandle, coop::unconstrained},
 };
 
-/// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "maxlen", "timeout"];
+/// How long the server may take to confirm a message.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the server answers to a sender is short.
 const ANSWERS: Limits = Limits { string: 1 << 16, answer: 1 << 20 };
@@ -46,23 +46,17 @@ const ANSWERS: Limits = Limits { string: 1 << 16, answer: 1 << 20 };
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RedisSenderOptions {
-    /// The options common to all protocols. JSON is always among their formats.
+    /// The options common to all protocols. JSON is always among their formats. Without a format, events are written as JSON, as Dapr reads
+    /// and writes; `mode=binary` in a URL writes them in binary mode.
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: RedisConnection,
     /// The key of the stream; `stream` in a URL. Required there or here.
     pub stream: Option<String>,
-    /// The format in which events are written as documents; `mode` and `format` in a URL. `None` is binary mode. Messages that are already
-    /// documents do not change. Default: JSON, as Dapr reads and writes.
-    pub format: Option<Arc<dyn Format>>,
     /// About so many entries stay in the stream; `maxlen` in a URL. Older ones are trimmed, whether or not they were handled. Default: all.
     pub max_length: Option<u64>,
     /// The largest message, in bytes; `max-message-size` in a URL. A larger one is an error. Default: 16 MiB.
     pub max_message_size: usize,
-    /// Upper bounds for unconfirmed messages. Default: 1,024 messages, 64 MiB.
-    pub in_flight: Bounds,
-    /// How long a message may take to be confirmed; `timeout` in a URL. Default: 60 seconds.
-    pub timeout: Duration,
 }
 
 impl Default for RedisSenderOptions {
@@ -71,11 +65,8 @@ impl Default for RedisSenderOptions {
             sender: SenderOptions::default(),
             connection: RedisConnection::default(),
             stream: None,
-            format: Some(Arc::new(Json::new())),
             max_length: None,
             max_message_size: 16 << 20,
-            in_flight: Bounds::default(),
-            timeout: Duration::from_secs(60),
         }
     }
 }
@@ -89,7 +80,7 @@ impl From<SenderOptions> for RedisSenderOptions {
 /// Opens a sender to a stream: `redis://host:port/database?stream=key`, or `rediss` with TLS. [The crate's documentation](crate#urls) lists
 /// the options of the query.
 ///
-/// Several messages are on their way at once, as many as [`RedisSenderOptions::in_flight`] allows, and are stored in the order in which
+/// Several messages are on their way at once, as many as [`SenderOptions::in_flight`] allows, and are stored in the order in which
 /// they were enqueued. The outcome is that the server has the entry in memory: what it keeps in a crash or a failover is a matter of its
 /// persistence and replication. What it refuses is an error of kind [`Refused`](ErrorKind::Refused). When the connection is lost, messages
 /// on their way end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the server may or may not have them. No message is sent
@@ -123,27 +114,26 @@ pub(super) struct RedisSender {
 }
 
 impl RedisSender {
-    async fn connect(endpoint: &Endpoint, mut options: RedisSenderOptions) -> Result<Self, Error> {
-        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
+    async fn connect(endpoint: &Endpoint, options: RedisSenderOptions) -> Result<Self, Error> {
         let stream = options.stream.as_deref();
-        let target = Target::new(endpoint, options.connection, stream, options.max_message_size, &others)?;
+        let target = Target::new(endpoint, options.connection, stream, options.max_message_size, Side::Send)?;
         let common = options.sender.with_url(endpoint)?;
         let formats = cloudevents_json::with_json(common.decoding.formats);
-        let format = cloudevents_json::for_peer(options.format.take(), common.peer);
+        let format = common.format.or_else(|| Some(Arc::new(Json::new())));
+        let format = cloudevents_json::for_peer(format, common.peer);
         let writing = Writing::new(endpoint, format, formats, common.losses)?;
         let max_length = endpoint.number("maxlen")?.or(options.max_length);
         if let Some(most) = max_length {
             tracing::warn!(stream = %target.stream, most, "older entries are trimmed, also those that nothing has handled");
         }
-        let timeout = endpoint.duration("timeout")?.unwrap_or(options.timeout);
-        Self::open(target, writing, max_length, options.in_flight, timeout).await
+        let (in_flight, timeout) = (common.in_flight.unwrap_or_default(), common.timeout.unwrap_or(TIMEOUT));
+        Self::open(target, writing, max_length, in_flight, timeout).await
     }
 
     /// Connects to a stream for messages that are sent unchanged.
     pub(super) async fn unchanged(target: Target) -> Result<Self, Error> {
-        let options = RedisSenderOptions::default();
-        let writing = Writing::given(None, options.sender.losses);
-        Self::open(target, writing, None, options.in_flight, options.timeout).await
+        let writing = Writing::given(None, SenderOptions::default().losses);
+        Self::open(target, writing, None, Bounds::default(), TIMEOUT).await
     }
 
     async fn open(

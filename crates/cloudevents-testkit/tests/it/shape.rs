@@ -11,6 +11,7 @@ const BINDING: &[&str] = &["lib", "wire", "mode", "name", "value", "encode", "de
 /// what the broker waits for, and `refusal` is what it did not take.
 const CLIENT: &[&str] = &[
     "mod",
+    "binding",
     "options",
     "login",
     "connection",
@@ -48,6 +49,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("commit", "what Kafka has in place of acknowledgements"),
             ("config", "the settings of librdkafka"),
             ("consumer", "librdkafka's consumer has a thread of its own"),
+            ("reachable", "librdkafka tries for long before it reports that no broker accepts a connection"),
             ("control", "seeking, and the lag"),
             ("existing", "a receiver over the program's own consumer"),
             ("fetch", "librdkafka's queue"),
@@ -178,6 +180,7 @@ const SIBLINGS: &[Sibling] = &[
         name: "cloudevents-http",
         shape: BINDING,
         own: &[
+            ("binding", "a client and a server make one"),
             ("negotiate", "only HTTP negotiates content"),
             ("compression", "only HTTP has content codings"),
             ("extras", "what a message carries beside the event, for a client"),
@@ -264,7 +267,9 @@ fn clients_have_the_same_files() {
             let known = CLIENT.contains(&file.as_str()) || own.iter().any(|(own, _)| own == file);
             assert!(known, "{folder}/{file}.rs is not part of the shape of a client");
         }
-        for needed in ["mod", "options", "message", "sender", "receiver", "source", "received", "failure"] {
+        for needed in
+            ["mod", "binding", "options", "message", "sender", "receiver", "source", "received", "failure"]
+        {
             let absent = needed == "options" && files.contains("config");
             assert!(files.contains(needed) || absent, "{folder}/{needed}.rs is missing");
         }

@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 ///         schemes: &[Scheme::plain("pigeon", 7)],
 ///         options: &[UrlOption::receiving("ring", "the ring of the pigeon")],
 ///         has_broker: false,
+///         is_structured: false,
 ///     }],
 ///     tls: false,
 ///     sender: None,
@@ -62,6 +63,8 @@ pub struct UrlFamily {
     pub options: &'static [UrlOption],
     /// Whether something at the peer is configured to get rejected messages: `reject=broker`.
     pub has_broker: bool,
+    /// Whether events are written as documents unless the URL has `mode=binary`, though the protocol has binary mode.
+    pub is_structured: bool,
 }
 
 /// A scheme of URLs.
@@ -258,12 +261,14 @@ mod tests {
                     UrlOption::both("tag.NAME", "the tag NAME"),
                 ],
                 has_broker: false,
+                is_structured: false,
             },
             UrlFamily {
                 form: "",
                 schemes: &[Scheme::plain("dove", 9)],
                 options: &[UrlOption::both("tls", ""), UrlOption::both("NAME.NAME", "")],
                 has_broker: true,
+                is_structured: false,
             },
         ],
         tls: false,

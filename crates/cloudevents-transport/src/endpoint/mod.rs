@@ -297,6 +297,7 @@ const SHOWN: &[&str] = &[
     "losses",
     "mandatory",
     "max-message-size",
+    "maxlen",
     "message-deadline",
     "mode",
     "name",

@@ -240,6 +240,7 @@ mod tests {
             ],
             options: &[UrlOption::both("tls", ""), UrlOption::both("sasl", "")],
             has_broker: false,
+            is_structured: false,
         }],
         tls: true,
         sender: None,

@@ -1,6 +1,7 @@
 //! Sending: what a program uses.
 
 pub(crate) mod capabilities;
+pub(crate) mod loss_policy;
 pub(crate) mod lost;
 pub(crate) mod outgoing;
 pub(crate) mod receipt;

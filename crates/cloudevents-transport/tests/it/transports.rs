@@ -4,7 +4,8 @@ use crate::{event, id};
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Leniency, Peer, RepairKind};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Endpoint, ReceiverOptions, SenderOptions, Transports, UnreadablePolicy, fake::FakeQueue,
+    Binding, Endpoint, ReceiverOptions, Scheme, SenderOptions, Transports, UnreadablePolicy, UrlFamily,
+    fake::FakeQueue,
 };
 
 fn transports() -> Transports {
@@ -95,11 +96,21 @@ fn leniency_and_peers_in_urls() {
 #[tokio::test]
 async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
     let logged = cloudevents_testkit::logged::Logged::begin();
-    let queue = FakeQueue::new();
-    let transports = Transports::default().with_sender("amqp", move |_, _| {
-        let sender = queue.sender();
-        async move { Ok(sender) }
-    });
+    static BINDING: Binding = Binding {
+        name: "amqp",
+        families: &[UrlFamily {
+            form: "amqp://HOST/ADDRESS",
+            schemes: &[Scheme::plain("amqp", 5672)],
+            options: &[],
+            has_broker: true,
+            is_structured: false,
+        }],
+        tls: false,
+        sender: Some(|_, _| Box::pin(async { Ok(FakeQueue::new().sender()) })),
+        receiver: None,
+        is_temporary: |_| false,
+    };
+    let transports = Transports::default().with_binding(&BINDING);
     transports.sender("amqp://alice:s3cret@localhost/orders").await.unwrap();
     assert_eq!(logged.text(), "");
     transports.sender("amqp://alice:s3cret@broker.example/orders").await.unwrap();

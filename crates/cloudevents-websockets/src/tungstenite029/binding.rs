@@ -26,6 +26,7 @@ pub static BINDING: Binding = Binding {
             UrlOption::receiving("reject", "drop: rejected messages are dropped"),
         ],
         has_broker: false,
+        is_structured: false,
     }],
     tls: cfg!(feature = "tls"),
     sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),

@@ -56,7 +56,9 @@ fn has_no_headers(endpoint: &Endpoint) -> bool {
 pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
     let documents = endpoint.is_some_and(|endpoint| {
         let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(command.peer);
+        let family = connect::binding(endpoint).and_then(|binding| binding.family(endpoint.scheme()));
         matches!(binding(endpoint), Some("mqtt3" | "websockets"))
+            || family.is_some_and(|family| family.is_structured)
             || has_no_headers(endpoint)
             || peer.is_some_and(Peer::takes_documents_only)
     });
@@ -155,6 +157,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
             put("key", key.map_or(Value::Null, Value::from));
         }
         Some("amqp") => put("address", path.into()),
+        Some("redis") => put("stream", option("stream").unwrap_or_default().into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {
                 Some(queue) => ("", queue.to_owned()),

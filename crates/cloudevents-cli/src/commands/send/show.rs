@@ -118,6 +118,10 @@ impl<'a> DryRun<'a> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let how = match carrier::binding(&endpoint) {
             Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, command.peer),
+            Some("redis") => {
+                let words = format!("messages of `{}` URLs cannot be shown", endpoint.scheme());
+                return Err(Failure::usage(words).help("leave --dry-run out"));
+            }
             _ => {
                 connect::check_broker(endpoint.scheme(), sending)?;
                 How::Other(Box::new(Shown::new(command)?))
