@@ -527,6 +527,7 @@ mod tests {
         }
         // Another stream has other messages.
         let other = Found { consumer: Incarnation { number: 2, made: 2 }, ..found(9, 9) };
-        assert!(!lost.connected(&other, &position).reads && lost.state().top == 0);
+        assert!(!lost.connected(&other, &position).reads && lost.unconfirmed().is_empty());
+        assert_eq!(lost.before(), [(1, 9)]);
     }
 }
