@@ -37,7 +37,7 @@ pub fn transports() -> Transports {
 ///
 /// ```
 /// for binding in cloudevents_kit::bindings() {
-///     println!("{}: {} options", binding.name, binding.families.iter().map(|family| family.options.len()).sum::<usize>());
+///     println!("{}: {} options", binding.urls.name, binding.urls.families.iter().map(|family| family.options.len()).sum::<usize>());
 /// }
 /// ```
 pub fn bindings() -> &'static [&'static Binding] {
@@ -74,7 +74,7 @@ pub struct KnownScheme {
     pub hint: &'static str,
 }
 
-/// Every scheme that this crate can open with all its features: what a URL needs that this build may not have.
+/// Every scheme that this crate can open with all its features, with the feature that opens it.
 pub const SCHEMES: &[KnownScheme] = &[
     known("http", "http", "turn on the feature `reqwest013` of cloudevents-kit to send, `server` to receive"),
     known(
@@ -140,4 +140,24 @@ pub async fn connect_receiver_with(
     options: impl Into<ReceiverOptions>,
 ) -> Result<Receiver, Error> {
     transports().receiver_with(url, options).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_scheme_of_a_binding_is_known() {
+        for binding in bindings() {
+            let known = SCHEMES.iter().filter(|known| known.binding == binding.urls.name);
+            let known: BTreeSet<_> = known.map(|known| known.scheme).collect();
+            assert_eq!(
+                known,
+                binding.urls.schemes().map(|scheme| scheme.name).collect(),
+                "{}",
+                binding.urls.name
+            );
+        }
+    }
 }

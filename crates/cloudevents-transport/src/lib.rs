@@ -28,7 +28,7 @@ pub use bridge::Bridge;
 pub use codec::AsyncCodec;
 pub use endpoint::{
     Endpoint, Host, Secret,
-    described::{Binding, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, UrlOption},
+    described::{Binding, OpenReceiver, OpenSender, Scheme, Side, UrlFamily, UrlOption, Urls},
     transports::Transports,
 };
 pub use in_flight::{Bounds, InFlight};

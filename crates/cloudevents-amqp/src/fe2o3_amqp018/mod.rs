@@ -95,6 +95,7 @@ mod sender;
 mod source;
 mod stream;
 mod token;
+mod urls;
 
 #[cfg(feature = "tls")]
 pub use binding::BINDING;

@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{Login, binding::BINDING, token::Tokens};
+use super::{Login, token::Tokens, urls::URLS};
 use cloudevents_core::Error;
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
@@ -118,7 +118,7 @@ pub(super) struct Target {
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: AmqpConnection, side: Side) -> Result<Self, Error> {
-        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "amqps")?;

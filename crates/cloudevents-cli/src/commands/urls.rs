@@ -32,7 +32,7 @@ const HANG: usize = 28;
 /// Options that `ce` has flags for.
 const FLAGS: [&str; 2] = ["mode", "format"];
 
-/// What is shown of the options of a family of URLs.
+/// The options of a family of URLs, without those that are flags.
 fn of_family(family: &'static UrlFamily) -> impl Iterator<Item = &'static UrlOption> {
     let has_modes = family.options.iter().any(|option| option.name == "mode");
     family.options.iter().filter(move |option| !has_modes || !FLAGS.contains(&option.name))
@@ -70,7 +70,7 @@ fn table(columns: Option<usize>) -> String {
         }
         text.push('\n');
     };
-    let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.families);
+    let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
     families.for_each(|family| add(family.form, &mut of_family(family)));
     add("file:PATH, - (standard output, standard input)", &mut std::iter::empty());
     add("All but HTTP and files", &mut common());
@@ -87,7 +87,7 @@ mod tests {
     /// In logs and errors. Settings of clients, parameters of a handshake and what names a secret are not.
     #[test]
     fn values_of_options_are_shown_but_those_that_may_be_secret() {
-        let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.families);
+        let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
         for UrlOption { name, .. } in families.flat_map(of_family).chain(common()) {
             let is_secret = ["credentials", "query.NAME", "NAME.NAME", "selector"].contains(name);
             let url = Endpoint::parse(&format!("amqp://localhost/orders?{name}=value")).unwrap().to_string();

@@ -1,4 +1,4 @@
-//! URLs of every binding but HTTP, opened by what the binding says of itself.
+//! URLs of every binding but HTTP. The functions that open them are those of the binding.
 
 use super::{Opened, Sending, binding, failed, shown, unknown};
 use crate::{failure::Failure, report::Report};
@@ -69,8 +69,8 @@ pub(super) async fn receiver(
 
 /// The binding of a URL, and its family. That of HTTP is opened elsewhere.
 fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> {
-    let binding = binding(endpoint).filter(|binding| binding.name != "http")?;
-    Some((binding, binding.family(endpoint.scheme())?))
+    let binding = binding(endpoint).filter(|binding| binding.urls.name != "http")?;
+    Some((binding, binding.urls.family(endpoint.scheme())?))
 }
 
 fn has(family: &UrlFamily, option: &str) -> bool {
@@ -98,7 +98,8 @@ fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Repor
     (endpoint.or_option("group", &group), Some(note))
 }
 
-/// Unless the URL says what becomes of refused messages: what the peer is configured for, where it can be; else they are dropped.
+/// A URL that decides nothing about refused messages leaves them to the peer, if the peer can be configured to keep them. Else they are
+/// dropped.
 fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>) {
     let is_decided = ["dead-letter", "reject"].into_iter().any(|name| endpoint.option(name).is_some());
     if is_decided || !has(family, "reject") {
@@ -123,17 +124,17 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
 
 /// An error of opening. A feature of the binding's crate is one of `ce`.
 fn not_built(binding: &Binding, error: Error) -> Failure {
-    let of_crate = format!("turn on the feature `tls` of cloudevents-{}", binding.name);
+    let of_crate = format!("turn on the feature `tls` of cloudevents-{}", binding.urls.name);
     if error.help() != Some(&of_crate) {
         return failed(error);
     }
     // Where it is an option of the URL, it is built by other means.
-    let is_scheme = binding.schemes().any(|scheme| scheme.tls);
-    let feature = if is_scheme { "tls".to_owned() } else { format!("{}-tls", binding.name) };
+    let is_scheme = binding.urls.schemes().any(|scheme| scheme.tls);
+    let feature = if is_scheme { "tls".to_owned() } else { format!("{}-tls", binding.urls.name) };
     let words = error.detail().replace("this build has", "this build of ce has");
     let help = format!(
         "build it with the feature `{feature}`: cargo install --git https://github.com/cloudevents-kit/cloudevents-kit --locked \
          --features {feature} cloudevents-cli"
     );
-    Failure::usage(format!("{words}, for `{}` URLs", binding.name)).help(help)
+    Failure::usage(format!("{words}, for `{}` URLs", binding.urls.name)).help(help)
 }

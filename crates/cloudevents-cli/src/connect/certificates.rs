@@ -1,6 +1,5 @@
 //! Flags for certificates, of every connection with TLS.
 
-use super::address::with_option;
 use crate::failure::Failure;
 use clap::Args;
 use cloudevents_kit::{
@@ -63,14 +62,10 @@ impl Certificates {
             options.extend(self.cert.as_ref().map(|file| ("cert", file)));
             options.extend(self.key.as_ref().map(|file| ("cert-key", file)));
         }
-        let mut url = endpoint.expose_url().to_owned();
-        for (name, file) in options {
-            let Some(text) = file.to_str() else {
-                return Err(Failure::usage(format!("the name `{}` is not text", file.display())));
-            };
-            url = with_option(&url, name, text);
-        }
-        Endpoint::parse(&url).map_err(super::failed)
+        options.into_iter().try_fold(endpoint.clone(), |endpoint, (name, file)| match file.to_str() {
+            Some(text) => Ok(endpoint.or_option(name, text)),
+            None => Err(Failure::usage(format!("the name `{}` is not text", file.display()))),
+        })
     }
 
     /// The same for a client of HTTP.
@@ -128,21 +123,21 @@ impl Certificates {
 
 /// Whether a connection to this URL has TLS.
 pub(super) fn has_tls(endpoint: &Endpoint) -> bool {
-    super::binding(endpoint).is_some_and(|binding| binding.has_tls(endpoint))
+    super::binding(endpoint).is_some_and(|binding| binding.urls.has_tls(endpoint))
 }
 
 /// The URLs whose connections have TLS, for people.
 fn with_tls() -> String {
-    let of_scheme = |binding: &&'static Binding| binding.schemes().filter(|scheme| scheme.tls);
+    let of_scheme = |binding: &&'static Binding| binding.urls.schemes().filter(|scheme| scheme.tls);
     let names: Vec<_> =
         bindings().iter().flat_map(of_scheme).map(|scheme| format!("`{}`", scheme.name)).collect();
     let is_option = |binding: &&&'static Binding| {
-        binding.families.iter().flat_map(|family| family.options).any(|option| option.name == "tls")
+        binding.urls.families.iter().flat_map(|family| family.options).any(|option| option.name == "tls")
     };
     let others: Vec<_> = bindings()
         .iter()
         .filter(is_option)
-        .map(|binding| format!(", and `{}` with the option `tls`", binding.name))
+        .map(|binding| format!(", and `{}` with the option `tls`", binding.urls.name))
         .collect();
     format!("these have {} URLs{}", names.join(", "), others.concat())
 }

@@ -179,7 +179,7 @@ pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
     let what = if side == Side::Send { "sent to" } else { "received from" };
     let schemes = cloudevents_kit::bindings()
         .iter()
-        .flat_map(|binding| binding.schemes().filter(|scheme| binding.tls || !scheme.tls))
+        .flat_map(|binding| binding.urls.schemes().filter(|scheme| binding.urls.tls || !scheme.tls))
         .filter(|scheme| scheme.side.meets(side));
     let known: Vec<_> = ["file"].into_iter().chain(schemes.map(|scheme| scheme.name)).collect();
     Failure::usage(format!("events cannot be {what} `{}` URLs", crate::plain::plain(scheme)))
@@ -189,7 +189,7 @@ pub(crate) fn unknown(endpoint: &Endpoint, side: Side) -> Failure {
 /// The binding that opens this URL.
 pub(crate) fn binding(endpoint: &Endpoint) -> Option<&'static Binding> {
     let mut bindings = cloudevents_kit::bindings().iter().copied();
-    bindings.find(|binding| binding.family(endpoint.scheme()).is_some())
+    bindings.find(|binding| binding.urls.family(endpoint.scheme()).is_some())
 }
 
 /// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is
@@ -204,7 +204,7 @@ pub(crate) fn older_consumers(
     if is_document || peer.is_some() || decides("peer") {
         return None;
     }
-    let note = match binding(endpoint)?.name {
+    let note = match binding(endpoint)?.urls.name {
         "amqp" if !decides("separator") => Report::note(
             "consumers of release 1.0.2 do not read attributes named with `cloudEvents_`, the default",
         )
@@ -325,8 +325,11 @@ pub(crate) fn status_of(error: &Error) -> Status {
         | ErrorKind::Closed => Status::Network,
         // A temporary refusal is a failure of the peer, not a failed check.
         ErrorKind::Refused => {
-            let temporary = cloudevents_kit::bindings().iter().any(|binding| (binding.is_temporary)(error));
-            if temporary { Status::Network } else { Status::No }
+            if error.is_temporary() {
+                Status::Network
+            } else {
+                Status::No
+            }
         }
         _ => Status::No,
     }

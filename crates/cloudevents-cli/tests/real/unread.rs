@@ -1,5 +1,5 @@
-//! What was not read: a message of JetStream that the client cannot parse, behind which `ce bridge --idle` ends when all others have come;
-//! and lines that `ce listen` prints.
+//! Messages and lines without a reader. A message of JetStream that the client cannot parse keeps `ce bridge --idle` until all others have
+//! come. `ce listen` gives back the messages whose lines it cannot print.
 
 use crate::{
     process::Process,

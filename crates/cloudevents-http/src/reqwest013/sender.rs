@@ -36,7 +36,7 @@ const DRAINED: usize = 64 << 10;
 /// How long one exchange may take by default.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is under way at once by default.
+/// The most messages and bytes under way at once by default.
 const IN_FLIGHT: Bounds = Bounds { messages: 64, bytes: 64 << 20 };
 
 /// How an [`HttpSender`] sends.

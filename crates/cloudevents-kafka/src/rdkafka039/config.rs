@@ -1,6 +1,6 @@
 //! Settings of librdkafka, and its log.
 
-use super::binding::BINDING;
+use super::urls::URLS;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, ReceiverOptions, Scheme, Side, binding::CertificateFiles};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// option `ca` names. `cert` and `cert-key` name a client certificate and its key. An option with a dot in its name is a setting of
 /// librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
-    let Scheme { port, .. } = *BINDING.check(endpoint, Side::Both)?;
+    let Scheme { port, .. } = *URLS.check(endpoint, Side::Both)?;
     let hosts: Vec<_> = endpoint.hosts_with(port)?.iter().map(ToString::to_string).collect();
     config.set("bootstrap.servers", hosts.join(","));
     // The subscriber of `tracing` filters the log.

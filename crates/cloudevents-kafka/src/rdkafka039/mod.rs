@@ -98,6 +98,7 @@ mod receiver;
 mod refusal;
 mod sender;
 mod source;
+mod urls;
 
 pub use binding::BINDING;
 pub use control::KafkaControl;

@@ -1,6 +1,6 @@
 //! Whether any broker accepts a connection. librdkafka tries for long before it reports anything.
 
-use super::binding::BINDING;
+use super::urls::URLS;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Side};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) async fn unless_refused<T>(
 
 /// Connects to all brokers of the URL. Returns an error if none accepts.
 async fn refusal(endpoint: &Endpoint, within: Duration) -> Option<Error> {
-    let port = BINDING.check(endpoint, Side::Both).ok()?.port;
+    let port = URLS.check(endpoint, Side::Both).ok()?.port;
     let mut attempts = JoinSet::new();
     for host in endpoint.hosts_with(port).ok()? {
         attempts.spawn(async move {

@@ -1,7 +1,6 @@
 //! A receiver in a consumer group.
 
 use super::{
-    binding::BINDING,
     config::{self, default},
     consumer::Consumer,
     control::KafkaControl,
@@ -14,6 +13,7 @@ use super::{
     reachable::unless_refused,
     rebalance::Group,
     source::Source,
+    urls::URLS,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -204,7 +204,7 @@ impl KafkaReceiver {
     }
 
     async fn open(endpoint: Endpoint, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
-        let _ = BINDING.check(&endpoint, Side::Receive)?;
+        let _ = URLS.check(&endpoint, Side::Receive)?;
         options.configure(&endpoint)?;
         let topics = topics(&endpoint)?;
         let partitions = partitions(&endpoint, &topics, &options)?;

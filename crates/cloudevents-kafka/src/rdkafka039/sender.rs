@@ -1,12 +1,12 @@
 //! A sender to a topic.
 
 use super::{
-    binding::BINDING,
     config::{self, default, millis},
     login::{BearerTokens, Keeper},
     message::Prepared,
     producer::Producer,
     reachable::unless_refused,
+    urls::URLS,
 };
 use crate::{
     Key, Record, encode_message,
@@ -142,7 +142,7 @@ impl KafkaSender {
     }
 
     async fn open(endpoint: Endpoint, mut options: KafkaSenderOptions) -> Result<Self, Error> {
-        let _ = BINDING.check(&endpoint, Side::Send)?;
+        let _ = URLS.check(&endpoint, Side::Send)?;
         options.sender.in_flight.get_or_insert(Bounds { messages: IN_FLIGHT, ..Bounds::default() });
         let common = options.sender.with_url(&endpoint)?;
         let in_flight = common.in_flight.unwrap_or_default();

@@ -81,6 +81,7 @@ mod session;
 mod source;
 mod text;
 mod topic;
+mod urls;
 
 #[cfg(feature = "tls")]
 pub use binding::BINDING;

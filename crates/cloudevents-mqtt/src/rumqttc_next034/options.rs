@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{binding::BINDING, login::Login};
+use super::{login::Login, urls::URLS};
 use crate::Version;
 use cloudevents_core::Error;
 #[cfg(not(feature = "tls"))]
@@ -115,7 +115,7 @@ pub(super) struct Target {
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: MqttConnection, side: Side) -> Result<Self, Error> {
-        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "mqtts")?;

@@ -42,6 +42,9 @@ const MOST: usize = 4096;
 /// Where a message is first that came for the first time, counted from the last one that was delivered.
 const NEAR: u64 = 1024;
 
+/// How many settlements are published again behind a loss.
+const SETTLED: usize = 1024;
+
 /// How long the server may take for one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -61,7 +64,8 @@ struct State {
     unread: VecDeque<(u64, u64)>,
     /// Up to where it was read, or is among that.
     top: u64,
-    /// What was delivered before this receiver came, first and last sequence number. Much of it may be settled, which nothing tells.
+    /// The messages that were delivered before this receiver came, first and last sequence number. Most of them may be settled; the server
+    /// does not tell.
     before: Option<(u64, u64)>,
     /// Those that the client cannot parse and that are not settled.
     held: BTreeSet<u64>,
@@ -158,7 +162,7 @@ impl Lost {
         Plan { reads: true, alone: state.alone }
     }
 
-    /// What was settled and may not be known at the server.
+    /// The settlements that the server may not have.
     pub(super) fn unconfirmed(&self) -> Vec<(Tag, Settlement)> {
         self.state().settled.values().cloned().collect()
     }
@@ -219,6 +223,10 @@ impl Lost {
                 state.unread.push_front((tag.sequence, tag.sequence));
             } else {
                 state.settled.insert(tag.sequence, (tag.clone(), how.clone()));
+                // Those before these were published again over many connections.
+                if state.settled.len() > SETTLED {
+                    state.settled.pop_first();
+                }
             }
         }
     }

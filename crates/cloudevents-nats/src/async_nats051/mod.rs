@@ -70,6 +70,7 @@ mod subscription;
 mod tag;
 mod template;
 mod unparsed;
+mod urls;
 mod written;
 
 pub use binding::BINDING;

@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{CredentialsFile, Login, Tls, binding::BINDING};
+use super::{CredentialsFile, Login, Tls, urls::URLS};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Host, Logins, Scheme, Side, binding::connect::Backoff};
 use std::{
@@ -79,7 +79,7 @@ pub(super) struct Target {
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: NatsConnection, side: Side) -> Result<Self, Error> {
-        let Scheme { name, tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let Scheme { name, tls, port, .. } = *URLS.check(endpoint, side)?;
         let is_jetstream = name.starts_with("nats+jetstream");
         options.tls =
             options.tls.with_url(endpoint, if is_jetstream { "nats+jetstream+tls" } else { "nats+tls" })?;

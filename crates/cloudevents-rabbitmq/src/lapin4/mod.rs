@@ -76,6 +76,7 @@ mod returns;
 mod sender;
 mod source;
 mod stream;
+mod urls;
 
 pub use binding::BINDING;
 #[cfg(feature = "tls")]

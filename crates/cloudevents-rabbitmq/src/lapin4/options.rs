@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{binding::BINDING, login::Login};
+use super::{login::Login, urls::URLS};
 use cloudevents_core::{Error, ErrorKind};
 #[cfg(not(feature = "tls"))]
 use cloudevents_transport::binding::CertificateFiles;
@@ -225,7 +225,7 @@ fn check_size(size: u64, most: u64) -> Result<(), Error> {
 impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: RabbitConnection, side: Side) -> Result<Self, Error> {
-        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "rabbitmqs")?;

@@ -30,6 +30,7 @@ mod reply;
 mod sender;
 mod source;
 mod stream;
+mod urls;
 
 pub use binding::BINDING;
 pub use cloudevents_transport::binding::rustls023::Tls;

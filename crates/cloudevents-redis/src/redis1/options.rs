@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{Tls, binding::BINDING};
+use super::{Tls, urls::URLS};
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Endpoint, Host, Logins, Scheme, Secret, Side,
@@ -87,7 +87,7 @@ impl Target {
         max_message_size: usize,
         side: Side,
     ) -> Result<Self, Error> {
-        let Scheme { tls, port, .. } = *BINDING.check(endpoint, side)?;
+        let Scheme { tls, port, .. } = *URLS.check(endpoint, side)?;
         let hosts = endpoint.hosts_with(port)?;
         options.tls = options.tls.with_url(endpoint, "rediss")?;
         options.connect_timeout = endpoint.duration("connect-timeout")?.unwrap_or(options.connect_timeout);

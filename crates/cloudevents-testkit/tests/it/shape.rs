@@ -27,6 +27,7 @@ const CLIENT: &[&str] = &[
     "extras",
     "failure",
     "refusal",
+    "urls",
 ];
 
 /// The folder of a client, and the files that no other one has a use for, each with the reason.
@@ -267,9 +268,10 @@ fn clients_have_the_same_files() {
             let known = CLIENT.contains(&file.as_str()) || own.iter().any(|(own, _)| own == file);
             assert!(known, "{folder}/{file}.rs is not part of the shape of a client");
         }
-        for needed in
-            ["mod", "binding", "options", "message", "sender", "receiver", "source", "received", "failure"]
-        {
+        for needed in [
+            "mod", "binding", "urls", "options", "message", "sender", "receiver", "source", "received",
+            "failure",
+        ] {
             let absent = needed == "options" && files.contains("config");
             assert!(files.contains(needed) || absent, "{folder}/{needed}.rs is missing");
         }

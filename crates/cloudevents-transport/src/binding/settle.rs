@@ -254,6 +254,8 @@ impl Token {
 
     fn submit(&mut self, how: Settlement, is_noticed: bool) -> Outcome {
         self.reclaim();
+        #[cfg(not(feature = "log"))]
+        let _ = is_noticed; // only a log passes a message over
         // Freed at the end in every case.
         let place = self.place.take();
         let releases = how == Settlement::Release;

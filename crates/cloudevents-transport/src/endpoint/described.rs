@@ -5,11 +5,22 @@ use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::BoxFuture;
 
 /// A protocol binding as a value. Each crate of a protocol has one, `BINDING`; programs that know more than one protocol read these.
+#[derive(Debug)]
+pub struct Binding {
+    /// Its URLs.
+    pub urls: &'static Urls,
+    /// Opens a sender. `None`: nothing can be sent to its URLs in this build.
+    pub sender: Option<OpenSender>,
+    /// Opens a receiver. `None`: nothing can be received from its URLs in this build.
+    pub receiver: Option<OpenReceiver>,
+}
+
+/// The URLs of a binding.
 ///
 /// ```
-/// use cloudevents_transport::{Binding, Endpoint, Scheme, Side, UrlFamily, UrlOption};
+/// use cloudevents_transport::{Endpoint, Scheme, Side, UrlFamily, UrlOption, Urls};
 ///
-/// const BINDING: Binding = Binding {
+/// const URLS: Urls = Urls {
 ///     name: "pigeon",
 ///     families: &[UrlFamily {
 ///         form: "pigeon://LOFT/ROUTE",
@@ -19,31 +30,22 @@ use futures_util::future::BoxFuture;
 ///         is_structured: false,
 ///     }],
 ///     tls: false,
-///     sender: None,
-///     receiver: None,
-///     is_temporary: |_| false,
 /// };
 /// let url = Endpoint::parse("pigeon://loft/home?ring=7")?;
-/// assert_eq!(BINDING.check(&url, Side::Receive)?.port, 7);
+/// assert_eq!(URLS.check(&url, Side::Receive)?.port, 7);
 /// assert_eq!(url.hosts_with(7)?[0].to_string(), "loft:7");
-/// let error = BINDING.check(&Endpoint::parse("pigeon://loft/home?rign=7")?, Side::Receive).unwrap_err();
+/// let error = URLS.check(&Endpoint::parse("pigeon://loft/home?rign=7")?, Side::Receive).unwrap_err();
 /// assert!(error.detail().contains("there is no option `rign`"));
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Binding {
-    /// The name, by which its crate and features are named: `rabbitmq`.
+pub struct Urls {
+    /// The name of the binding, by which its crate and features are named: `rabbitmq`.
     pub name: &'static str,
-    /// Its URLs.
+    /// The URLs, by their options.
     pub families: &'static [UrlFamily],
-    /// Whether this build has TLS for it.
+    /// Whether this build has TLS for them.
     pub tls: bool,
-    /// Opens a sender. `None`: nothing can be sent to its URLs in this build.
-    pub sender: Option<OpenSender>,
-    /// Opens a receiver. `None`: nothing can be received from its URLs in this build.
-    pub receiver: Option<OpenReceiver>,
-    /// Whether an error of kind [`Refused`](ErrorKind::Refused) is one of this protocol, and the peer may take the message later.
-    pub is_temporary: fn(&Error) -> bool,
 }
 
 /// Opens a sender for an endpoint. Options of the URL go before those of the program.
@@ -160,8 +162,8 @@ impl UrlOption {
     }
 }
 
-impl Binding {
-    /// All its schemes.
+impl Urls {
+    /// All schemes.
     pub fn schemes(&self) -> impl Iterator<Item = &'static Scheme> {
         self.families.iter().flat_map(|family| family.schemes)
     }
@@ -249,7 +251,7 @@ fn has_tls(endpoint: &Endpoint, scheme: &Scheme, family: &UrlFamily) -> bool {
 mod tests {
     use super::*;
 
-    static BINDING: Binding = Binding {
+    static URLS: Urls = Urls {
         name: "pigeon",
         families: &[
             UrlFamily {
@@ -272,13 +274,10 @@ mod tests {
             },
         ],
         tls: false,
-        sender: None,
-        receiver: None,
-        is_temporary: |_| false,
     };
 
     fn check(url: &str, side: Side) -> Result<u16, Error> {
-        BINDING.check(&Endpoint::parse(url)?, side).map(|scheme| scheme.port)
+        URLS.check(&Endpoint::parse(url)?, side).map(|scheme| scheme.port)
     }
 
     #[test]

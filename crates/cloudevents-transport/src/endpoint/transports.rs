@@ -51,7 +51,8 @@ impl Transports {
     /// Returns a copy with this binding: with each of its schemes that this build can open.
     pub fn with_binding(mut self, binding: &'static Binding) -> Self {
         self.bindings.push(binding);
-        for scheme in binding.schemes().filter(|scheme| binding.tls || !scheme.tls) {
+        let urls = binding.urls;
+        for scheme in urls.schemes().filter(|scheme| urls.tls || !scheme.tls) {
             if let Some(open) = binding.sender.filter(|_| scheme.side.meets(Side::Send)) {
                 self = self.with_sender(scheme.name, open);
             }
@@ -173,8 +174,8 @@ impl Transports {
 
     /// Of the bindings that are known: of what else opens a URL, it is not.
     fn has_readable_credentials(&self, endpoint: &Endpoint) -> bool {
-        let of = |binding: &&&'static Binding| binding.family(endpoint.scheme()).is_some();
-        let is_plain = self.bindings.iter().find(of).is_some_and(|binding| !binding.has_tls(endpoint));
+        let of = |binding: &&&'static Binding| binding.urls.family(endpoint.scheme()).is_some();
+        let is_plain = self.bindings.iter().find(of).is_some_and(|binding| !binding.urls.has_tls(endpoint));
         let is_set = |name, what: &str| {
             endpoint.option(name).is_some_and(|value| value.to_ascii_lowercase().contains(what))
         };
@@ -226,9 +227,9 @@ impl fmt::Debug for Transports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scheme, UrlFamily, UrlOption};
+    use crate::{Scheme, UrlFamily, UrlOption, Urls};
 
-    static BINDING: Binding = Binding {
+    static URLS: Urls = Urls {
         name: "all",
         families: &[UrlFamily {
             form: "",
@@ -243,10 +244,8 @@ mod tests {
             is_structured: false,
         }],
         tls: true,
-        sender: None,
-        receiver: None,
-        is_temporary: |_| false,
     };
+    static BINDING: Binding = Binding { urls: &URLS, sender: None, receiver: None };
 
     #[test]
     fn credentials_that_others_can_read() {

@@ -58,7 +58,10 @@ impl Window {
         let rest = self.limit.unwrap_or(LIMIT).saturating_sub(fastest);
         // Beside fewer others, it does not tell whether the target has room for more.
         let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
-        if self.size >= self.most || !was_full || took > fastest.saturating_add(rest / 4) {
+        if self.size >= self.most
+            || !was_full
+            || took > fastest.saturating_add(rest.checked_div(4).unwrap_or(rest))
+        {
             return;
         }
         self.answers = self.answers.saturating_add(1);

@@ -4,7 +4,7 @@ use crate::{event, id};
 use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Leniency, Peer, RepairKind};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Binding, Endpoint, ReceiverOptions, Scheme, SenderOptions, Transports, UnreadablePolicy, UrlFamily,
+    Binding, Endpoint, ReceiverOptions, Scheme, SenderOptions, Transports, UnreadablePolicy, UrlFamily, Urls,
     fake::FakeQueue,
 };
 
@@ -96,7 +96,7 @@ fn leniency_and_peers_in_urls() {
 #[tokio::test]
 async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
     let logged = cloudevents_testkit::logged::Logged::begin();
-    static BINDING: Binding = Binding {
+    static URLS: Urls = Urls {
         name: "amqp",
         families: &[UrlFamily {
             form: "amqp://HOST/ADDRESS",
@@ -106,9 +106,11 @@ async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
             is_structured: false,
         }],
         tls: false,
+    };
+    static BINDING: Binding = Binding {
+        urls: &URLS,
         sender: Some(|_, _| Box::pin(async { Ok(FakeQueue::new().sender()) })),
         receiver: None,
-        is_temporary: |_| false,
     };
     let transports = Transports::default().with_binding(&BINDING);
     transports.sender("amqp://alice:s3cret@localhost/orders").await.unwrap();

@@ -1,7 +1,7 @@
 //! A receiver that listens.
 
 use super::{WsServerOptions, listener::Listening};
-use crate::tungstenite029::{BINDING, decided, runtime};
+use crate::tungstenite029::{URLS, decided, runtime};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Connectivity, Endpoint, Host, Receiver, ReceiverCapabilities, ReceiverOptions, Side,
@@ -80,7 +80,7 @@ impl WsServer {
             }
             _ => return Err(endpoint.invalid("the scheme is not `ws`")),
         }
-        BINDING.check(&endpoint, Side::Receive)?;
+        URLS.check(&endpoint, Side::Receive)?;
         if endpoint.option("role").is_some_and(|role| role != "server") {
             return Err(endpoint.invalid("this receiver is a server, and the option `role` is not `server`"));
         }

@@ -67,6 +67,7 @@ mod socket;
 mod source;
 mod stream;
 mod unsent;
+mod urls;
 
 #[cfg(feature = "tls")]
 pub use binding::BINDING;
@@ -89,4 +90,5 @@ pub(crate) use {
     receiver::decided,
     socket::config,
     stream::{Io, Metered},
+    urls::URLS,
 };

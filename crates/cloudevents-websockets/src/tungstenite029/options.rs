@@ -1,6 +1,6 @@
 //! Options of the connection, and how a URL sets them.
 
-use super::{binding::BINDING, failure};
+use super::{failure, urls::URLS};
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind, Formats};
 #[cfg(not(feature = "tls"))]
@@ -124,9 +124,9 @@ impl Target {
     /// Reads the URL; the options apply where the URL sets nothing. `side` is who reads it.
     pub(super) fn new(endpoint: &Endpoint, mut options: WsConnection, side: Side) -> Result<Self, Error> {
         // A client that receives has those of one that sends.
-        let family = BINDING.family(endpoint.scheme()).filter(|_| side == Side::Receive);
+        let family = URLS.family(endpoint.scheme()).filter(|_| side == Side::Receive);
         let more = family.map_or(&[][..], |family| family.options);
-        let Scheme { tls, port, .. } = *BINDING.check_with(endpoint, side, more)?;
+        let Scheme { tls, port, .. } = *URLS.check_with(endpoint, side, more)?;
         #[cfg(feature = "tls")]
         {
             options.tls = options.tls.with_url(endpoint, "wss")?;

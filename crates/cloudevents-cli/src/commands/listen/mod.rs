@@ -339,7 +339,7 @@ fn broken(
 fn check_peek(command: &Listen) -> Result<(), Failure> {
     let is_queue = connect::endpoint(&command.url)?.is_some_and(|endpoint| {
         connect::binding(&endpoint)
-            .and_then(|binding| binding.family(endpoint.scheme()))
+            .and_then(|binding| binding.urls.family(endpoint.scheme()))
             .is_some_and(|family| family.has_broker)
     });
     if !command.peek || is_queue {

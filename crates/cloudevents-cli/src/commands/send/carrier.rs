@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 /// Returns the binding of the testee protocol for a URL.
 pub(super) fn binding(endpoint: &Endpoint) -> Option<&'static str> {
-    let name = connect::binding(endpoint)?.name;
+    let name = connect::binding(endpoint)?.urls.name;
     Some(match name {
         "mqtt" if endpoint.option("version") == Some("3.1.1") => "mqtt3",
         "mqtt" => "mqtt5",
@@ -56,7 +56,7 @@ fn has_no_headers(endpoint: &Endpoint) -> bool {
 pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
     let documents = endpoint.is_some_and(|endpoint| {
         let peer = endpoint.option("peer").and_then(|name| name.parse().ok()).or(command.peer);
-        let family = connect::binding(endpoint).and_then(|binding| binding.family(endpoint.scheme()));
+        let family = connect::binding(endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()));
         matches!(binding(endpoint), Some("mqtt3" | "websockets"))
             || family.is_some_and(|family| family.is_structured)
             || has_no_headers(endpoint)
