@@ -20,16 +20,19 @@ use crate::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::Instrument;
 
 /// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
 const BLOCKED: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(60);
+
+/// How long the next message of a lane waits for the letter of the one before it. A place that hangs stops no lane for longer.
+const STORING: Duration = Duration::from_secs(10);
 
 /// How soon to look again whether there is room.
 const LOOK: Duration = Duration::from_secs(5);
@@ -97,6 +100,7 @@ impl Receiver {
                         engine.keep_needed();
                     }
                 }
+                Some(lane) = engine.storing.next(), if !engine.storing.is_empty() => engine.lanes.end(lane),
                 Some(()) = engine.leaving.next(), if !engine.leaving.is_empty() => engine.give_back(),
                 () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
                 next = self.next(), if receives => engine.received(next, stopper.is_stopped()),
@@ -160,6 +164,8 @@ struct Engine {
     taken: u64,
     /// Messages that stay as they are until the end.
     held: Vec<Delivery>,
+    /// Lanes whose first message was rejected, and is not settled yet.
+    storing: FuturesUnordered<BoxFuture<'static, Lane>>,
     /// Whose messages are here, and when one of them leaves.
     owners: Vec<Ownership>,
     leaving: FuturesUnordered<BoxFuture<'static, ()>>,
@@ -198,6 +204,7 @@ impl Engine {
             probed_untried: false,
             taken: 0,
             held: Vec::new(),
+            storing: FuturesUnordered::new(),
             owners: Vec::new(),
             leaving: FuturesUnordered::new(),
             waits_here,
@@ -337,7 +344,7 @@ impl Engine {
             Ended::Rejected(failure) => {
                 tracing::info!(target: MESSAGES, delivery = %self.name(&delivery), reason = %failure, "rejected");
                 self.undecided(&handling);
-                drop(delivery.reject(failure));
+                return self.reject(handling.lane, delivery, failure);
             }
             Ended::Skipped => {
                 self.undecided(&handling);
@@ -400,8 +407,7 @@ impl Engine {
             let attempt = delivery.attempt();
             self.giving_up.settled(attempts);
             tracing::warn!(delivery = %self.name(&delivery), attempt, error = %failure, "a handler failed; the message is given up, and rejected");
-            drop(delivery.reject(format_args!("attempt {attempt}: {failure}")));
-            return self.lanes.end(lane.clone());
+            return self.reject(handling.lane, delivery, format_args!("attempt {attempt}: {failure}"));
         }
         if !delivery.is_current() {
             self.giving_up.lost(attempts);
@@ -431,6 +437,19 @@ impl Engine {
         }
         let Handling { lane, attempts, .. } = handling;
         self.lanes.wait(Task { delivery, lane, attempts }, until);
+    }
+
+    /// Rejects the message of a running lane. The next one of the lane begins when the letter is stored, or when that has failed: letters
+    /// have the order of their lane.
+    fn reject(&mut self, lane: Lane, delivery: Delivery, reason: impl Display) {
+        let settled = delivery.reject(reason);
+        if lane == Lane::Own || settled.decided().is_some() {
+            return self.lanes.end(lane);
+        }
+        self.storing.push(Box::pin(async move {
+            let _ = timeout(STORING, settled).await;
+            lane
+        }));
     }
 
     /// Stops receiving. What is not handled is released if the receiver was stopped or fails, unless it [needs](Ending::needs) to be
@@ -508,7 +527,9 @@ impl Engine {
             if now.duration_since(self.moved) < BUSY { RunState::Busy } else { RunState::Blocked }
         } else if self.receives() && self.in_flight.has_room() && !is_held_up {
             RunState::Receiving
-        } else if !self.handled.is_empty() && now.duration_since(self.moved) < BLOCKED {
+        } else if !(self.handled.is_empty() && self.storing.is_empty())
+            && now.duration_since(self.moved) < BLOCKED
+        {
             RunState::Busy
         } else {
             RunState::Blocked

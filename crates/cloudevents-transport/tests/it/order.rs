@@ -5,16 +5,16 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats,
 use cloudevents_json::Json;
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
-    By, Delivery, Failure, OrderBy, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
-    UnreadablePolicy,
-    binding::{Incoming, Receive, Token, log::LogOptions},
+    By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Raw, Received, Receiver,
+    ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
+    binding::{Incoming, Receive, Token, log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
 };
 use std::{
     cell::Cell,
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -343,6 +343,83 @@ async fn an_end_by_a_message_changes_no_order() {
         delivery.accept().await.unwrap();
     }
     assert_eq!(seen.into_inner().unwrap(), [1, 0].into_iter().chain(2..COUNT).collect::<Vec<_>>());
+}
+
+/// Stores letters after a time by chance, up to as many at once as are passed to it.
+#[derive(Clone)]
+struct Uneven {
+    rng: Arc<Mutex<Rng>>,
+    stored: Arc<Mutex<Vec<usize>>>,
+}
+
+impl DeadLetterSink for Uneven {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        let pause = self.rng.lock().unwrap().below(50);
+        sleep(Duration::from_millis(pause)).await;
+        let event = letter.received.message()?.event(&DecodeOptions::strict())?.value;
+        self.stored.lock().unwrap().push(event.id().parse().unwrap());
+        Ok(())
+    }
+}
+
+/// The next message of a key waits for the letter of the one before it. Other keys do not.
+#[tokio::test(start_paused = true)]
+async fn letters_have_the_order_of_their_keys() {
+    const COUNT: usize = 300;
+    for seed in 0..10 {
+        let sink = Uneven { rng: Arc::new(Mutex::new(Rng(seed))), stored: Arc::default() };
+        let (queue, log) = (FakeQueue::new(), FakeLog::new(1));
+        let of_queue = QueueOptions::default().with_sink(sink.clone());
+        let of_log = LogOptions::default().with_sink(sink.clone());
+        let sources = [
+            (queue.sender(), queue.receiver_with(options(), of_queue)),
+            (log.sender(), log.receiver(DecodeOptions::strict(), of_log).unwrap().0),
+        ];
+        for (sender, receiver) in sources {
+            sender.send_all((0..COUNT).map(|id| keyed(id, &(id % 7).to_string()))).await.unwrap();
+            let (counters, begun) = (receiver.counters(), Instant::now());
+            let refuse = async |_: Event| Err::<(), _>(Failure::reject("no"));
+            let run = receiver.run(refuse).concurrency(64).in_order(OrderBy::attribute("partitionkey"));
+            run.until(until_settled(counters, COUNT as u64)).await.unwrap();
+            let stored = std::mem::take(&mut *sink.stored.lock().unwrap());
+            assert_eq!(stored.len(), COUNT);
+            for rest in 0..7 {
+                let of_key = stored.iter().filter(|id| **id % 7 == rest);
+                assert!(of_key.is_sorted(), "seed {seed}: {stored:?}");
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(5),
+                "keys wait for each other: {:?}",
+                begun.elapsed()
+            );
+        }
+    }
+}
+
+/// A place that does not answer stops no key for ever.
+#[tokio::test(start_paused = true)]
+async fn a_place_of_letters_that_hangs_stops_no_key() {
+    struct Hangs;
+    impl DeadLetterSink for Hangs {
+        async fn put(&self, _: DeadLetter) -> Result<(), Error> {
+            std::future::pending().await
+        }
+    }
+    let queue = FakeQueue::new();
+    queue.sender().send_all((0..3).map(|id| keyed(id, "a"))).await.unwrap();
+    let receiver = queue.receiver_with(options(), QueueOptions::default().with_sink(Hangs));
+    let (counters, begun) = (receiver.counters(), Instant::now());
+    let handle = async |event: Event| match event.id() {
+        "2" => Ok(()),
+        _ => Err(Failure::reject("no")),
+    };
+    let accepted = async move {
+        while counters.snapshot().accepted == 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    receiver.run(handle).in_order(OrderBy::attribute("partitionkey")).until(accepted).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 /// What claims to be a batch and cannot be decoded has no order, and stops nothing.
