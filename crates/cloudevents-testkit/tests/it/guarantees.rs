@@ -11,6 +11,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
     ("NATS", "cloudevents-nats"),
     ("JetStream", "cloudevents-nats"),
     ("MQTT", "cloudevents-mqtt"),
+    ("Redis Streams", "cloudevents-redis"),
     ("WebSockets", "cloudevents-websockets"),
 ];
 

@@ -1,7 +1,9 @@
 //! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/architecture.md` has its states as a table.
 
+mod state;
+
 use super::{
-    Activity, RunState, Settings,
+    Activity, Settings,
     activity::Seen,
     ended::Ended,
     ending::{Ending, Place, late},
@@ -27,15 +29,8 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
-const BLOCKED: Duration = Duration::from_secs(10);
-const BUSY: Duration = Duration::from_secs(60);
-
 /// How long the next message of a lane waits for the letter of the one before it. A place that hangs stops no lane for longer.
 const STORING: Duration = Duration::from_secs(10);
-
-/// How soon to look again whether there is room.
-const LOOK: Duration = Duration::from_secs(5);
 
 impl Receiver {
     /// Handles deliveries until the receiver is stopped or has no more messages, and the last handler has
@@ -515,82 +510,6 @@ impl Engine {
 }
 
 impl Engine {
-    fn state(&self, is_held_up: bool) -> RunState {
-        let now = Instant::now();
-        if self.ending.is_some() {
-            RunState::Ending
-        } else if self.reconnect.is_some_and(|at| at > now) {
-            RunState::Disconnected
-        } else if self.pace.is_slow() {
-            RunState::Slowed
-        } else if self.handled.len() >= self.window.size() {
-            if now.duration_since(self.moved) < BUSY { RunState::Busy } else { RunState::Blocked }
-        } else if self.receives() && self.in_flight.has_room() && !is_held_up {
-            RunState::Receiving
-        } else if !(self.handled.is_empty() && self.storing.is_empty())
-            && now.duration_since(self.moved) < BLOCKED
-        {
-            RunState::Busy
-        } else {
-            RunState::Blocked
-        }
-    }
-
-    /// Says what it does now, and reports if no handler ends for long.
-    fn publish(&mut self, is_held_up: bool) {
-        let (state, now) = (self.state(is_held_up), Instant::now());
-        let is_empty = self.handled.is_empty() && self.lanes.is_empty();
-        self.here = if is_empty { None } else { self.here.or(Some(now)) };
-        self.blocked = !is_empty && (self.blocked || state == RunState::Blocked);
-        let oldest = self.handled.first_key_value().map(|(_, handled)| handled);
-        self.activity.set(Seen {
-            state,
-            running: self.handled.len(),
-            oldest: oldest.map(|oldest| oldest.since),
-            waiting: self.lanes.waiting(),
-            held: self.held.len(),
-            finishing: self
-                .ending
-                .as_ref()
-                .map_or(0, |_| self.handled.len().saturating_add(self.lanes.len())),
-            here: self.here,
-            blocked: self.blocked,
-        });
-        // What is held outside may have been settled.
-        self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
-        let patience = match state {
-            RunState::Blocked => BLOCKED,
-            RunState::Busy if self.handled.len() < self.window.size() => BLOCKED,
-            RunState::Busy => BUSY,
-            // While it slows down or ends, handlers may hang as well.
-            _ if self.handled.len() >= self.window.size() => BUSY,
-            _ => return self.report = None,
-        };
-        let report = *self.report.get_or_insert_with(|| later(self.moved, patience).max(now));
-        if report > now {
-            return;
-        }
-        let none_for = now.duration_since(self.moved);
-        self.report = Some(later(now, none_for.max(patience)));
-        // A bridge says by itself that it moves nothing, and has no handlers.
-        if self.settings.follows {
-            return;
-        }
-        let (running, waiting) = (self.handled.len(), self.lanes.waiting());
-        match oldest {
-            Some(Handled { since, attempt, received, .. }) => tracing::warn!(
-                ?state, running, waiting, ?none_for, oldest = %Name { received, decoding: &self.decoding }, attempt, running_for = ?since.elapsed(),
-                "no handler has ended for long; one that hangs can be ended by a time limit",
-            ),
-            None => tracing::warn!(
-                ?state,
-                waiting,
-                ?none_for,
-                "there is no room: everything received waits behind messages that are tried again later, or the program holds it",
-            ),
-        }
-    }
-
     fn name<'a>(&'a self, delivery: &'a Delivery) -> Name<'a> {
         Name { received: delivery.received(), decoding: &self.decoding }
     }

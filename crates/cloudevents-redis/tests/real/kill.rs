@@ -26,9 +26,8 @@ async fn a_killed_consumer_loses_nothing() {
         within(sender.send_all(batch)).await.unwrap();
         let kill_after = 1 + (round * 67) % (EVENTS - 20);
         let consuming = url.clone();
-        let consuming = spawn_blocking(move || {
-            handled_until_killed("real_redis::kill::consumer", (URL, &consuming), kill_after)
-        });
+        let consuming =
+            spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &consuming), kill_after));
         handled.extend(timeout(patience(), consuming).await.unwrap().unwrap().unwrap());
     }
     assert!(handled.len() < sent.len(), "nothing was left: no consumer was killed in the middle");
