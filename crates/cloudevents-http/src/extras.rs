@@ -16,7 +16,7 @@ use std::{
 const TOLD: usize = 64;
 
 /// Adds the headers of messages to requests and responses, except those that belong to an exchange or to its peers: whoever produced a
-/// message sets neither the target's credentials nor the framing of a request. [`HttpSender`](crate::reqwest013::HttpSender), replies of
+/// message sets neither the target's credentials nor the framing of a request. A [sender](crate::reqwest013::sender), replies of
 /// the receiver and webhooks add headers with this, so bridges and outboxes over them do, too. A handshake of WebSockets has no headers of
 /// messages.
 ///

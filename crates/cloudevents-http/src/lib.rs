@@ -29,7 +29,7 @@ mod value;
 
 /// Headers of a request or response. An event of 256 attributes, the default of [`Limits`](cloudevents_core::Limits), fits in binary mode,
 /// with 64 more for the client and what is between. [`HttpReceiver`] refuses a request with more (431, without a body), and the client that
-/// an [`HttpSender`](reqwest013::HttpSender) has by default cannot read such a response.
+/// a [sender](reqwest013::sender) has by default cannot read such a response.
 ///
 /// Other servers and clients allow fewer: hyper, axum and reqwest 100 by default. For these, events with many attributes go in structured
 /// mode.

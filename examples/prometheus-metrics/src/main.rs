@@ -10,7 +10,7 @@
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use cloudevents_kit::{
-    kafka::rdkafka039::{KafkaControl, KafkaReceiver, sender},
+    kafka::rdkafka039::{KafkaControl, controlled, sender},
     prelude::*,
     transport::{Counters, InFlight, OrderBy, PrometheusPage},
 };
@@ -33,9 +33,7 @@ async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let kafka = KafkaReceiver::connect(url, cloudevents_kit::decoding().into()).await?;
-    let control = kafka.control();
-    let receiver = kafka.into_receiver();
+    let (receiver, control) = controlled(url, cloudevents_kit::decoding().into()).await?;
     let (counters, in_flight) = (receiver.counters(), receiver.in_flight().clone());
     let metrics = move || {
         let page = page(&counters, &in_flight, &control);

@@ -51,7 +51,7 @@
 //! | bounds | enqueuing waits for the broker's credit and [`SenderOptions::in_flight`](cloudevents_transport::SenderOptions::in_flight) | `client::the_brokers_credit_is_the_room_for_sending`, `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | `client::the_brokers_credit_is_the_room_for_sending`, contract `an_unwatched_outcome_settles` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the link stays open. A broker that does not announce its limit ends the link: the largest message without an outcome is `TooLarge`, the others are lost | `client::what_is_too_large_for_the_broker_is_not_sent`, `what_ends_the_link_by_its_size_is_refused_and_the_others_are_not` |
-//! | settlement | accepted, rejected with the reason, released, modified; [`AmqpReceiver`] describes when the outcome is known | contract, `client::rejected_messages_keep_their_reason` |
+//! | settlement | accepted, rejected with the reason, released, modified; [`receiver`] describes when the outcome is known | contract, `client::rejected_messages_keep_their_reason` |
 //! | unreadable | a message that the client cannot read is delivered as an error, to be settled, and blocks no other | `client::what_is_no_message_surfaces_and_blocks_nothing` |
 //! | retry | after its delay, as another attempt; the receiver holds the message until then | contract `what_is_retried_comes_again` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
@@ -104,7 +104,7 @@ pub use login::Login;
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};
 pub use options::{AmqpConnection, Sasl};
 pub use received::ReceivedMessage;
-pub use receiver::{AmqpReceiver, AmqpReceiverOptions, receiver};
+pub use receiver::{AmqpReceiverOptions, receiver};
 pub use refusal::AmqpRefusal;
-pub use sender::{AmqpSender, AmqpSenderOptions, sender};
+pub use sender::{AmqpSenderOptions, sender};
 pub use token::{SasPolicy, Token, Tokens};

@@ -13,9 +13,8 @@ use cloudevents_transport::{
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    fmt,
     sync::{Arc, Once},
     time::Duration,
 };
@@ -23,7 +22,7 @@ use std::{
 /// Bytes allowed for a message besides its body.
 const ENVELOPE: usize = 1 << 20;
 
-/// Options of an [`AmqpReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::AmqpReceiverOptions;
@@ -75,7 +74,9 @@ impl From<DecodeOptions> for AmqpReceiverOptions {
     }
 }
 
-/// Opens a receiver from this URL: see [`AmqpReceiver`].
+/// Opens a receiver from `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
+/// without its first slash, percent-decoded.
+/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -89,22 +90,7 @@ impl From<DecodeOptions> for AmqpReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    mut options: AmqpReceiverOptions,
-) -> Result<Receiver, Error> {
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    AmqpReceiver::connect(endpoint, options).map_ok(AmqpReceiver::into_receiver).boxed()
-}
-
+///
 /// Receives from one address of a broker, over its own connection, with the [queue
 /// machine](cloudevents_transport::binding::queue).
 ///
@@ -131,71 +117,49 @@ fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, 
 /// The attempt is the message's `delivery-count` plus one. RabbitMQ before 4.0 does not count.
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
-pub struct AmqpReceiver {
-    intake: QueueReceiver,
-    options: ReceiverOptions,
-    target: Arc<Target>,
+///
+/// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
+/// happens to rejected messages.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
+/// not set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
+/// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when
+/// the broker refuses the user, this user's access to the address, or the selector.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: AmqpReceiverOptions,
+) -> Result<Receiver, Error> {
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    open(Endpoint::of(url)?, options).await
 }
 
-impl AmqpReceiver {
-    /// Connects to `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
-    /// without its first slash, percent-decoded. Options of the query:
-    ///
-    /// | option | value |
-    /// |---|---|
-    /// | `dead-letter` | the address of this broker for rejected messages |
-    /// | `reject` | `broker`: the broker keeps rejected messages, if configured to; `drop`: they are dropped |
-    /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
-    /// | `prefetch` | the link credit, 256 by default |
-    /// | `lock` | the lock duration of Azure Service Bus, so that locks are renewed: `30s` |
-    /// | `selector` | which messages the broker delivers: [`AmqpReceiverOptions::selector`] |
-    /// | `name`, `hostname`, `keep-alive`, `sasl` | as for a sender |
-    ///
-    /// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
-    /// happens to rejected messages.
-    ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-    /// not set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
-    /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when
-    /// the broker refuses the user, this user's access to the address, or the selector.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: AmqpReceiverOptions,
-    ) -> Result<Self, Error> {
-        let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock, selector } =
-            options;
-        let endpoint = Endpoint::of(url)?;
-        let prefetch = endpoint.number("prefetch")?.or(prefetch).unwrap_or(256).max(1);
-        let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
-        let max_message_size = max_message_size.unwrap_or_else(|| u64::try_from(most).unwrap_or(u64::MAX));
-        let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
-        let receiver = receiver.with_url(&endpoint)?;
-        super::connection::runtime()?;
-        let queue = dead_letter::decided(&endpoint, &target, queue).await?;
-        let lock = endpoint.duration("lock")?.or(lock);
-        let selector = endpoint.option("selector").map(str::to_owned).or(selector);
-        let decoding = receiver.decoding.clone();
-        let limit = Arc::new(Limit::new(max_message_size));
-        let warning = Arc::new(Once::new());
-        let linking = Linking { target: Arc::clone(&target), decoding, limit, lock, selector, warning };
-        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));
-        let intake = QueueReceiver::open(reconnect, room, queue).await?;
-        Ok(Self { intake, options: receiver, target })
-    }
-
-    /// Returns the receiver for deliveries, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
-        Receiver::new(self.intake, self.options)
-    }
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: AmqpReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    connect(endpoint, options).boxed()
 }
 
-impl fmt::Debug for AmqpReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AmqpReceiver")
-            .field("target", &format_args!("{}", self.target))
-            .field("intake", &self.intake)
-            .finish()
-    }
+async fn connect(endpoint: Endpoint, options: AmqpReceiverOptions) -> Result<Receiver, Error> {
+    let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock, selector } =
+        options;
+    let prefetch = endpoint.number("prefetch")?.or(prefetch).unwrap_or(256).max(1);
+    let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
+    let max_message_size = max_message_size.unwrap_or_else(|| u64::try_from(most).unwrap_or(u64::MAX));
+    let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
+    let receiver = receiver.with_url(&endpoint)?;
+    super::connection::runtime()?;
+    let queue = dead_letter::decided(&endpoint, &target, queue).await?;
+    let lock = endpoint.duration("lock")?.or(lock);
+    let selector = endpoint.option("selector").map(str::to_owned).or(selector);
+    let decoding = receiver.decoding.clone();
+    let limit = Arc::new(Limit::new(max_message_size));
+    let warning = Arc::new(Once::new());
+    let linking = Linking { target: Arc::clone(&target), decoding, limit, lock, selector, warning };
+    let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+    let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+    let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));
+    let intake = QueueReceiver::open(reconnect, room, queue).await?;
+    Ok(Receiver::new(intake, receiver))
 }

@@ -23,7 +23,7 @@ use fe2o3_amqp::{
 };
 use fe2o3_amqp_types::messaging::{self, MessageId};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// How long the broker may take to confirm a message.
@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait before looking again whether all messages have an outcome.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Options of an [`AmqpSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_amqp::{Separator, fe2o3_amqp018::AmqpSenderOptions};
@@ -87,7 +87,9 @@ impl From<SenderOptions> for AmqpSenderOptions {
     }
 }
 
-/// Opens a sender to this URL: see [`AmqpSender`].
+/// Opens a sender to `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
+/// without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options
+/// of the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -99,19 +101,7 @@ impl From<SenderOptions> for AmqpSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: AmqpSenderOptions,
-) -> Result<Sender, Error> {
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: AmqpSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    AmqpSender::connect(endpoint, options).map_ok(AmqpSender::into_sender).boxed()
-}
-
+///
 /// Sends to one address of a broker, over its own connection.
 ///
 /// Several messages are in flight at once, as many as the broker's credit and
@@ -136,8 +126,24 @@ fn open(endpoint: Endpoint, options: AmqpSenderOptions) -> BoxFuture<'static, Re
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender reconnects at
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
-pub struct AmqpSender {
-    target: Arc<Target>,
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
+/// broker refuses the user, or this user's access to the address.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: AmqpSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: AmqpSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    AmqpSender::connect(endpoint, options).map_ok(AmqpSender::into_sender).boxed()
+}
+
+pub(super) struct AmqpSender {
     writing: Writing,
     options: AmqpSenderOptions,
     links: Links<Linking>,
@@ -146,18 +152,7 @@ pub struct AmqpSender {
 }
 
 impl AmqpSender {
-    /// Connects to `amqp://user:password@host:port/address`, or `amqps` with TLS. The address is the path
-    /// without its first slash, percent-decoded. [The crate's documentation](crate#urls) lists the options
-    /// of the query. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-    /// broker refuses the user, or this user's access to the address.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        mut options: AmqpSenderOptions,
-    ) -> Result<Self, Error> {
-        let endpoint = Endpoint::of(url)?;
+    async fn connect(endpoint: Endpoint, mut options: AmqpSenderOptions) -> Result<Self, Error> {
         let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
@@ -199,11 +194,11 @@ impl AmqpSender {
         let linking = Linking { target: Arc::clone(&target), in_flight, timeout };
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let links = Links::open(reconnect, in_flight).await?;
-        Ok(Self { target, writing, options, links, returns: false })
+        Ok(Self { writing, options, links, returns: false })
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.sender.clone();
         Sender::new(self).with_options(options)
     }
@@ -387,15 +382,6 @@ impl Transmit for AmqpSender {
     }
 }
 
-impl fmt::Debug for AmqpSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AmqpSender")
-            .field("target", &format_args!("{}", self.target))
-            .field("links", &self.links)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cold]
 fn too_large(error: &MessageSizeExceeded) -> Error {
     Error::new(ErrorKind::TooLarge).with_detail(format!(
@@ -419,7 +405,9 @@ mod tests {
         let broker = Broker::start().unwrap();
         let queue = broker.queue("orders");
         queue.answer(Answer::Withhold);
-        let sender = AmqpSender::connect(&broker.url("orders"), AmqpSenderOptions::default()).await.unwrap();
+        let sender = AmqpSender::connect(broker.url("orders").parse().unwrap(), AmqpSenderOptions::default())
+            .await
+            .unwrap();
         let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
         let enqueue = || sender.enqueue(Outgoing::from(&event));
         let (_, link) = sender.links.now().unwrap();

@@ -9,5 +9,5 @@ mod trace;
 pub use refusal::Refusal;
 pub use request::RequestBuilderExt;
 pub use response::ResponseExt;
-pub use sender::{HttpSender, HttpSenderOptions, SignRequest, Trace, sender};
+pub use sender::{HttpSenderOptions, SignRequest, Trace, sender};
 pub use trace::{Traced, TracedMessage};

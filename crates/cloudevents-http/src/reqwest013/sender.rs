@@ -39,7 +39,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most messages and bytes under way at once by default.
 const IN_FLIGHT: Bounds = Bounds { messages: 64, bytes: 64 << 20 };
 
-/// How an [`HttpSender`] sends.
+/// How a [`sender`] sends.
 ///
 /// ```
 /// use cloudevents_http::reqwest013::HttpSenderOptions;
@@ -123,7 +123,7 @@ impl fmt::Debug for HttpSenderOptions {
     }
 }
 
-/// A sender that posts to this URL: see [`HttpSender`].
+/// A sender that posts to this URL, `http` or `https`: one message per request.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -134,12 +134,6 @@ impl fmt::Debug for HttpSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
-    let common = options.sender.clone();
-    HttpSender::new(url, options).map(|sender| Sender::new(sender).with_options(common))
-}
-
-/// Posts one message per request.
 ///
 /// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a
 /// [`Refusal`](crate::reqwest013::Refusal); redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent:
@@ -152,7 +146,19 @@ pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
 ///
 /// Messages are sent by tasks of the tokio runtime that [`enqueue`](Transmit::enqueue) is called on. `https` needs one of the TLS
 /// features of reqwest, which the program turns on.
-pub struct HttpSender {
+///
+/// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), of kind
+/// [`Unsupported`](ErrorKind::Unsupported) for a variable `SSL_CERT_FILE` or `SSL_CERT_DIR` that names no certificates, where a client
+/// of your own does not decide, or [`Transport`](ErrorKind::Transport) when there can be no client.
+///
+/// For `https`, the program turns on one of reqwest's TLS features. Without one, each send fails as
+/// [`Unreachable`](ErrorKind::Unreachable): "scheme is not http".
+pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
+    let common = options.sender.clone();
+    HttpSender::new(url, options).map(|sender| Sender::new(sender).with_options(common))
+}
+
+struct HttpSender {
     client: Client,
     url: Url,
     writing: Writing,
@@ -163,13 +169,7 @@ pub struct HttpSender {
 }
 
 impl HttpSender {
-    /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), of kind
-    /// [`Unsupported`](ErrorKind::Unsupported) for a variable `SSL_CERT_FILE` or `SSL_CERT_DIR` that names no certificates, where a client
-    /// of your own does not decide, or [`Transport`](ErrorKind::Transport) when there can be no client.
-    ///
-    /// For `https`, the program turns on one of reqwest's TLS features. Without one, each send fails as
-    /// [`Unreachable`](ErrorKind::Unreachable): "scheme is not http".
-    pub fn new(url: &str, mut options: HttpSenderOptions) -> Result<Self, Error> {
+    fn new(url: &str, mut options: HttpSenderOptions) -> Result<Self, Error> {
         if let Some(peer) = options.sender.peer {
             options.raw |= peer.takes_raw_text();
             let leniency = &mut options.sender.decoding.leniency;
@@ -320,13 +320,6 @@ impl Transmit for HttpSender {
         self.closed.store(true, Ordering::Release);
         self.in_flight.idle().await;
         Ok(())
-    }
-}
-
-impl fmt::Debug for HttpSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A URL may have a password in it.
-        f.debug_struct("HttpSender").field("options", &self.options).finish_non_exhaustive()
     }
 }
 

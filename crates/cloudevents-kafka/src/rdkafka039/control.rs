@@ -22,8 +22,7 @@ use tokio::sync::oneshot;
 /// How long a seek may take.
 const SEEKING: Duration = Duration::from_secs(10);
 
-/// Controls a running [`KafkaReceiver`](super::KafkaReceiver); see
-/// [`KafkaReceiver::control`](super::KafkaReceiver::control). Clones control the same receiver.
+/// Controls a running receiver; see [`controlled`](super::controlled). Clones control the same receiver.
 #[derive(Clone)]
 pub struct KafkaControl {
     pub(super) handover: Arc<Handover>,

@@ -109,5 +109,5 @@ pub use login::{BearerToken, BearerTokens};
 pub use message::{ProducerRecordExt, RecordExt, decode, decode_message, record};
 pub use position::Position;
 pub use received::ReceivedRecord;
-pub use receiver::{KafkaReceiver, KafkaReceiverOptions, receiver};
-pub use sender::{KafkaSender, KafkaSenderOptions, sender};
+pub use receiver::{KafkaReceiverOptions, controlled, receiver};
+pub use sender::{KafkaSenderOptions, sender};

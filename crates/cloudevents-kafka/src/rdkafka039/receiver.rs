@@ -31,7 +31,7 @@ use rdkafka::{
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
-/// Options of a [`KafkaReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -146,7 +146,9 @@ impl fmt::Debug for KafkaReceiverOptions {
     }
 }
 
-/// Opens a receiver in the consumer group of this URL: see [`KafkaReceiver::connect`].
+/// Opens a receiver from `kafka://user:password@host:port,host:port/topic?group=...`. The default port is 9092;
+/// several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular
+/// expression: the receiver reads all matching topics, including those created later.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -158,13 +160,7 @@ impl fmt::Debug for KafkaReceiverOptions {
 /// receiver.run(async |event: Event| println!("{}", event.id())).in_order(OrderBy::Partition).await?;
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: KafkaReceiverOptions,
-) -> Result<Receiver, Error> {
-    KafkaReceiver::connect(url, options).await.map(KafkaReceiver::into_receiver)
-}
-
+///
 /// Consumes in a consumer group, and settles each message separately.
 ///
 /// Offsets are committed as described in [`log`](cloudevents_transport::binding::log): up to the first unsettled
@@ -172,97 +168,93 @@ pub async fn receiver(
 ///
 /// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping
 /// the receiver ends the thread; it commits what is settled and leaves the group.
-#[derive(Debug)]
-pub struct KafkaReceiver {
-    intake: LogReceiver<Source>,
-    options: ReceiverOptions,
-    control: KafkaControl,
+///
+/// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the
+/// program.
+///
+/// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] sets what
+/// happens to rejected messages.
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings
+/// that librdkafka does not accept, outside a tokio runtime, and if it is not set what happens to
+/// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, when a topic with a name or a
+/// [partition](KafkaReceiverOptions::partitions) does not exist, and for certificates that cannot be trusted;
+/// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future
+/// opens nothing.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: KafkaReceiverOptions,
+) -> Result<Receiver, Error> {
+    let (receiver, _) = controlled(url, options).await?;
+    Ok(receiver)
 }
 
-impl KafkaReceiver {
-    /// Connects to `kafka://user:password@host:port,host:port/topic?group=...`. The default port is 9092;
-    /// several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular
-    /// expression: the receiver reads all matching topics, including those created later.
-    ///
-    /// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the
-    /// program.
-    ///
-    /// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] sets what
-    /// happens to rejected messages.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings
-    /// that librdkafka does not accept, outside a tokio runtime, and if it is not set what happens to
-    /// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, when a topic with a name or a
-    /// [partition](KafkaReceiverOptions::partitions) does not exist, and for certificates that cannot be trusted;
-    /// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future
-    /// opens nothing.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: KafkaReceiverOptions,
-    ) -> Result<Self, Error> {
-        Self::open(Endpoint::of(url)?, options).await
-    }
+/// Opens a receiver as [`receiver`] does, and returns with it a control to seek and to read the lag while it runs.
+///
+/// ```no_run
+/// # async fn receive() -> Result<(), cloudevents_core::Error> {
+/// let url = "kafka://one:9092/orders?group=billing&dead-letter=orders.rejected";
+/// let (receiver, control) = cloudevents_kafka::rdkafka039::controlled(url, Default::default()).await?;
+/// # Ok(()) }
+/// ```
+pub async fn controlled(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: KafkaReceiverOptions,
+) -> Result<(Receiver, KafkaControl), Error> {
+    connect(Endpoint::of(url)?, options).await
+}
 
-    async fn open(endpoint: Endpoint, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
-        let _ = URLS.check(&endpoint, Side::Receive)?;
-        options.configure(&endpoint)?;
-        let topics = topics(&endpoint)?;
-        let partitions = partitions(&endpoint, &topics, &options)?;
-        let mut config = options.config.clone();
-        config::from_endpoint(&endpoint, &mut config)?;
-        let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
-        let log = rejected(&endpoint, &options, &topics, &config, tokens.as_ref()).await?;
-        let starts_at_end = consuming(&endpoint, &options, &mut config)?;
-        config::understand_json(&mut options.receiver);
-        let ledger = Ledger::new(log)?;
-        let handover = Arc::new(Handover::new(options.prefetch));
-        let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
-        (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
-        let creates = config.get("allow.auto.create.topics").unwrap_or_default();
-        group.creates_topics = ["true", "t", "1"].iter().any(|yes| creates.eq_ignore_ascii_case(yes));
-        // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.
-        group.may_go = topics.iter().any(|topic| topic.starts_with('^'));
-        let is_unsaid = config.get("group.protocol") == Some("consumer") || group.may_go;
-        group.has_joined = is_unsaid.into();
-        let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
+async fn connect(
+    endpoint: Endpoint,
+    mut options: KafkaReceiverOptions,
+) -> Result<(Receiver, KafkaControl), Error> {
+    let _ = URLS.check(&endpoint, Side::Receive)?;
+    options.configure(&endpoint)?;
+    let topics = topics(&endpoint)?;
+    let partitions = partitions(&endpoint, &topics, &options)?;
+    let mut config = options.config.clone();
+    config::from_endpoint(&endpoint, &mut config)?;
+    let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
+    let log = rejected(&endpoint, &options, &topics, &config, tokens.as_ref()).await?;
+    let starts_at_end = consuming(&endpoint, &options, &mut config)?;
+    config::understand_json(&mut options.receiver);
+    let ledger = Ledger::new(log)?;
+    let handover = Arc::new(Handover::new(options.prefetch));
+    let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
+    (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
+    let creates = config.get("allow.auto.create.topics").unwrap_or_default();
+    group.creates_topics = ["true", "t", "1"].iter().any(|yes| creates.eq_ignore_ascii_case(yes));
+    // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.
+    group.may_go = topics.iter().any(|topic| topic.starts_with('^'));
+    let is_unsaid = config.get("group.protocol") == Some("consumer") || group.may_go;
+    group.has_joined = is_unsaid.into();
+    let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
+    let waker = Arc::clone(&handover);
+    client.set_nonempty_callback(move || waker.wake());
+    let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
+    let connectivity = fetcher.client.context().state.connectivity();
+    let statistics = fetcher.client.context().statistics.clone();
+    let consumer = Consumer { fetcher, commit_interval: options.commit_interval, topics, partitions };
+    if options.commit_interval.is_zero() {
         let waker = Arc::clone(&handover);
-        client.set_nonempty_callback(move || waker.wake());
-        let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
-        let connectivity = fetcher.client.context().state.connectivity();
-        let statistics = fetcher.client.context().statistics.clone();
-        let consumer = Consumer { fetcher, commit_interval: options.commit_interval, topics, partitions };
-        if options.commit_interval.is_zero() {
-            let waker = Arc::clone(&handover);
-            ledger.notifying(move || waker.wake());
-        }
-        // From here on, dropping ends the thread.
-        let control = KafkaControl { handover: Arc::clone(&handover), ledger: ledger.clone(), statistics };
-        let source =
-            Source { handover, ledger: ledger.clone(), taken: VecDeque::new(), held_back: Vec::new() };
-        let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
-        let (connected, answer) = oneshot::channel();
-        let timeout = options.connect_timeout;
-        thread::Builder::new()
-            .name("kafka consumer".into())
-            .spawn(move || consumer.run(timeout, connected))
-            .map_err(|error| {
-                Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")).with_source(error)
-            })?;
-        let answer = async { answer.await.unwrap_or_else(|_| Err(ended())) };
-        unless_refused(&endpoint, timeout, answer).await?;
-        tracing::debug!(%endpoint, "consuming");
-        Ok(Self { intake, options: options.receiver, control })
+        ledger.notifying(move || waker.wake());
     }
-
-    /// Returns a control to seek and to read the lag while the receiver runs.
-    pub fn control(&self) -> KafkaControl {
-        self.control.clone()
-    }
-
-    /// Returns the receiver for deliveries, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
-        Receiver::new(self.intake, self.options)
-    }
+    // From here on, dropping ends the thread.
+    let control = KafkaControl { handover: Arc::clone(&handover), ledger: ledger.clone(), statistics };
+    let source = Source { handover, ledger: ledger.clone(), taken: VecDeque::new(), held_back: Vec::new() };
+    let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
+    let (connected, answer) = oneshot::channel();
+    let timeout = options.connect_timeout;
+    thread::Builder::new()
+        .name("kafka consumer".into())
+        .spawn(move || consumer.run(timeout, connected))
+        .map_err(|error| {
+            Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")).with_source(error)
+        })?;
+    let answer = async { answer.await.unwrap_or_else(|_| Err(ended())) };
+    unless_refused(&endpoint, timeout, answer).await?;
+    tracing::debug!(%endpoint, "consuming");
+    Ok((Receiver::new(intake, options.receiver), control))
 }
 
 fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {

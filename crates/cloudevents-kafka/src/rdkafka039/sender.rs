@@ -28,7 +28,7 @@ const IN_FLIGHT: usize = 10_000;
 /// How long the delivery of a message may take by default, including all attempts (`message.timeout.ms`).
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Options of a [`KafkaSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_kafka::{Key, rdkafka039::KafkaSenderOptions};
@@ -85,7 +85,7 @@ impl fmt::Debug for KafkaSenderOptions {
     }
 }
 
-/// Opens a sender to the topic of this URL: see [`KafkaSender::connect`].
+/// Opens a sender to `kafka://user:password@host:port,host:port/topic?options`. The default port is 9092.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -97,13 +97,7 @@ impl fmt::Debug for KafkaSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: KafkaSenderOptions,
-) -> Result<Sender, Error> {
-    KafkaSender::connect(url, options).await.map(KafkaSender::into_sender)
-}
-
+///
 /// Produces one record per message, to one topic; an [`Outgoing`] with a destination goes to that topic.
 ///
 /// The producer is idempotent: librdkafka sends unconfirmed messages again, without duplicates and without
@@ -113,8 +107,23 @@ pub async fn sender(
 ///
 /// It has its own thread. If dropped without being closed, it still delivers what was handed over, as long
 /// as the process lives.
+///
+/// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the program.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for
+/// settings that librdkafka does not accept, and for `transactional.id` and `enable.gapless.guarantee`;
+/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for certificates that cannot be trusted;
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker
+/// responds in time. Dropping the future opens nothing.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: KafkaSenderOptions,
+) -> Result<Sender, Error> {
+    KafkaSender::open(Endpoint::of(url)?, options).await.map(KafkaSender::into_sender)
+}
+
 #[derive(Debug)]
-pub struct KafkaSender {
+pub(super) struct KafkaSender {
     producer: Producer,
     topic: Arc<str>,
     options: SenderOptions,
@@ -125,22 +134,6 @@ pub struct KafkaSender {
 }
 
 impl KafkaSender {
-    /// Connects to `kafka://user:password@host:port,host:port/topic?options`. The default port is 9092.
-    ///
-    /// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for
-    /// settings that librdkafka does not accept, and for `transactional.id` and `enable.gapless.guarantee`;
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for certificates that cannot be trusted;
-    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker
-    /// responds in time. Dropping the future opens nothing.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: KafkaSenderOptions,
-    ) -> Result<Self, Error> {
-        Self::open(Endpoint::of(url)?, options).await
-    }
-
     async fn open(endpoint: Endpoint, mut options: KafkaSenderOptions) -> Result<Self, Error> {
         let _ = URLS.check(&endpoint, Side::Send)?;
         options.sender.in_flight.get_or_insert(Bounds { messages: IN_FLIGHT, ..Bounds::default() });
@@ -184,8 +177,8 @@ impl KafkaSender {
         Self { producer, topic: topic.into(), options, writing, key: Key::None, decoding }
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.clone();
         Sender::new(self).with_options(options)
     }

@@ -5,7 +5,7 @@ use cloudevents_core::Error;
 use cloudevents_transport::binding::log::{Ledger, LogSource, Record};
 use std::{collections::VecDeque, sync::Arc};
 
-/// What [`KafkaReceiver`](super::KafkaReceiver) takes records from. Dropping it ends the consumer.
+/// What a receiver takes records from. Dropping it ends the consumer.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) handover: Arc<Handover>,

@@ -2,7 +2,7 @@
 
 use crate::broker::{SHARED, Topic, config, event, next, number, patience, record, soon};
 use cloudevents_core::{ErrorKind, Event};
-use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, controlled, receiver, receiver_over};
 use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::{OrderBy, Partition, Receiver, binding::log::LogOptions};
 use rdkafka::consumer::{Consumer, StreamConsumer};
@@ -174,9 +174,7 @@ pub(crate) async fn seeking(topic: &Topic, places: &[(Position, usize)]) {
     let mut options = KafkaReceiverOptions::default();
     options.log = LogOptions::default().dropping_rejected();
     let url = topic.url(&format!("group={}{DROPPING}", topic.group()));
-    let kafka = soon(KafkaReceiver::connect(&url, options)).await.unwrap();
-    let control = kafka.control();
-    let mut receiver = kafka.into_receiver();
+    let (mut receiver, control) = soon(controlled(&url, options)).await.unwrap();
     for expected in 0..20 {
         let delivery = next(&mut receiver).await;
         assert_eq!(number(&delivery), expected);
@@ -204,9 +202,7 @@ async fn a_position_that_does_not_exist_skips_nothing() {
     let mut options = KafkaReceiverOptions::default();
     options.log = LogOptions::default().dropping_rejected();
     let url = topic.url(&format!("group={}{DROPPING}", topic.group()));
-    let kafka = soon(KafkaReceiver::connect(&url, options)).await.unwrap();
-    let control = kafka.control();
-    let mut receiver = kafka.into_receiver();
+    let (mut receiver, control) = soon(controlled(&url, options)).await.unwrap();
     next(&mut receiver).await.accept().await.unwrap();
     let partition = Partition::new(topic.name.as_str(), 0);
     soon(control.seek(&partition, Position::Offset(1000))).await.unwrap();
@@ -223,9 +219,7 @@ async fn a_position_that_does_not_exist_skips_nothing() {
 async fn lag_is_what_is_not_settled() {
     let topic = filled(1, 10).await;
     let url = topic.url(&format!("group={}&statistics=50ms{DROPPING}", topic.group()));
-    let kafka = soon(KafkaReceiver::connect(&url, KafkaReceiverOptions::default())).await.unwrap();
-    let control = kafka.control();
-    let mut receiver = kafka.into_receiver();
+    let (mut receiver, control) = soon(controlled(&url, KafkaReceiverOptions::default())).await.unwrap();
     let mut held = Vec::new();
     for _ in 0..10 {
         held.push(next(&mut receiver).await);

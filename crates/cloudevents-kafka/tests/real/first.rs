@@ -2,7 +2,7 @@
 
 use crate::broker::{Topic, config, event, next, number, patience, soon};
 use cloudevents_core::ErrorKind;
-use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver};
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, controlled, receiver};
 use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::{Partition, Receiver};
 use rdkafka::{
@@ -129,9 +129,7 @@ async fn a_group_that_starts_at_the_end_never_reads_what_it_was_to_skip() {
          &session.timeout.ms=4000&max.poll.interval.ms=8000&heartbeat.interval.ms=300",
         old.servers, old.name, goes.name
     );
-    let receiver = soon(KafkaReceiver::connect(&url, KafkaReceiverOptions::default())).await.unwrap();
-    let control = receiver.control();
-    let mut receiver = receiver.into_receiver();
+    let (mut receiver, control) = soon(controlled(&url, KafkaReceiverOptions::default())).await.unwrap();
     let first = Partition::new(goes.name.as_str(), 0);
     let is_revoked = async || {
         let sought = soon(control.seek(&first, Position::Beginning)).await;

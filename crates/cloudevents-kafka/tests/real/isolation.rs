@@ -139,9 +139,7 @@ async fn a_blocked_partition_goes_on_from_where_it_is_set_to() {
     let topic = Topic::new(PARTITIONS);
     fill(&topic).await;
     let url = topic.url(&format!("group={}", topic.group()));
-    let opened = soon(rdkafka039::KafkaReceiver::connect(&url, small())).await.unwrap();
-    let control = opened.control();
-    let receiver = opened.into_receiver();
+    let (receiver, control) = soon(rdkafka039::controlled(&url, small())).await.unwrap();
     let (counters, done) = (receiver.counters(), Mutex::new(0));
     let handle = async |delivery: Delivery| {
         if delivery.partition().is_some_and(|partition| partition.number() == 1) {
@@ -192,9 +190,7 @@ async fn set_back(topic: Topic) {
     options.log = LogOptions::default().dropping_rejected();
     options.commit_interval = Duration::ZERO;
     let url = topic.url(&format!("group={}", topic.group()));
-    let opened = soon(rdkafka039::KafkaReceiver::connect(&url, options)).await.unwrap();
-    let control = opened.control();
-    let mut receiver = opened.into_receiver();
+    let (mut receiver, control) = soon(rdkafka039::controlled(&url, options)).await.unwrap();
     for round in 0..20 {
         for _ in 50 * usize::from(round > 0)..100 {
             drop(next(&mut receiver).await.accept());
@@ -222,9 +218,7 @@ async fn what_was_taken_before_a_seek_is_let_go() {
     let mut options = KafkaReceiverOptions::from(DecodeOptions::strict());
     options.log = LogOptions::default().dropping_rejected();
     let url = topic.url(&format!("group={}", topic.group()));
-    let opened = soon(rdkafka039::KafkaReceiver::connect(&url, options)).await.unwrap();
-    let control = opened.control();
-    let mut receiver = opened.into_receiver();
+    let (mut receiver, control) = soon(rdkafka039::controlled(&url, options)).await.unwrap();
     drop(next(&mut receiver).await.accept());
     soon(control.seek(&Partition::new(topic.name.as_str(), 0), Position::Offset(90))).await.unwrap();
     for expected in 90..100 {

@@ -43,7 +43,7 @@
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the connection stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
 //! | text | control characters and noncharacters in a header or topic, for which brokers may end the connection: [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), or [`InvalidString`](cloudevents_core::ErrorKind::InvalidString) for a topic, and the connection stays | `client::what_brokers_may_end_the_connection_for_is_not_sent` |
 //! | topics of the broker | attributes that make a topic begin with `$` where its template does not: [`InvalidString`](cloudevents_core::ErrorKind::InvalidString), and the connection stays | `real::an_event_that_names_a_topic_of_a_real_broker_is_the_mistake_of_its_message_only` |
-//! | settlement | in order of arrival; [`MqttReceiver`] describes when the outcome is known | contract, `client::acknowledgements_are_in_order` |
+//! | settlement | in order of arrival; [`receiver`] describes when the outcome is known | contract, `client::acknowledgements_are_in_order` |
 //! | unreadable | a message that is not a valid packet, too large, or flooded with properties is delivered as an error, to be settled, and blocks no other | `hostile::a_message_that_cannot_be_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds for deliveries, and as many waiting messages | `client::a_stalled_consumer_stops_reading_and_stays_connected` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect, the latter to its session | `client::a_sender_outlives_its_broker`, `client::a_session_is_resumed` |
@@ -90,7 +90,7 @@ pub use login::Login;
 pub use message::{decode, encode, publish, publish_v3};
 pub use options::{MqttConnection, Qos};
 pub use received::ReceivedPublish;
-pub use receiver::{MqttReceiver, MqttReceiverOptions, receiver};
+pub use receiver::{MqttReceiverOptions, receiver};
 pub use refusal::MqttRefusal;
-pub use sender::{MqttSender, MqttSenderOptions, sender};
+pub use sender::{MqttSenderOptions, sender};
 pub use topic::Topic;

@@ -32,7 +32,7 @@ pub struct MqttConnection {
     pub version: Version,
     /// The client identifier; `client` in a URL. The broker keeps a receiver's session under it, so each receiver needs its own, the same
     /// one after a restart. Default: a random one, whose session ends with the receiver; over MQTT 3.1.1, not in [all
-    /// cases](super::MqttReceiver).
+    /// cases](super::receiver).
     pub client: Option<String>,
     /// A source of changing credentials, called before each connection. What it returns takes precedence over the URL. Default: none.
     pub logins: Option<Arc<dyn Logins<Login>>>,

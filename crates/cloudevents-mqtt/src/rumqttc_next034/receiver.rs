@@ -16,7 +16,7 @@ use cloudevents_transport::{
         log::{Ledger, LogOptions, LogReceiver},
     },
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Bytes allowed for a message besides its payload.
@@ -28,7 +28,7 @@ const SESSION: Duration = Duration::from_secs(24 * 3600);
 /// How long the broker keeps the session of a receiver without one, for reconnecting.
 const UNNAMED_SESSION: Duration = Duration::from_secs(300);
 
-/// Options of an [`MqttReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -91,7 +91,9 @@ impl From<DecodeOptions> for MqttReceiverOptions {
     }
 }
 
-/// Opens a receiver from this URL: see [`MqttReceiver`].
+/// Opens a receiver from `mqtt://user:password@host:port/filter`, or `mqtts` with TLS. The topic filter is the path without its first
+/// slash, percent-decoded: `plant/%23` for `plant/#`. [The crate's documentation](crate#urls) lists the options of the query. They take
+/// precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -105,13 +107,7 @@ impl From<DecodeOptions> for MqttReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: MqttReceiverOptions,
-) -> Result<Receiver, Error> {
-    MqttReceiver::connect(url, options).await.map(MqttReceiver::into_receiver)
-}
-
+///
 /// Receives from the topics that match a filter, over its own connection, and settles each message separately.
 ///
 /// MQTT acknowledges in order and has no negative acknowledgement, so settlements go through the
@@ -144,94 +140,68 @@ pub async fn receiver(
 /// or behind a drain that failed. Set one for such a broker; without one, opening logs a warning. With QoS 0, no session is kept.
 ///
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
-pub struct MqttReceiver {
-    intake: LogReceiver<Source>,
-    options: ReceiverOptions,
-    target: Arc<Target>,
+///
+/// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
+/// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or where more
+/// than QoS 0 is wanted grants only that or keeps no session; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
+/// broker refuses the user or the subscription.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: MqttReceiverOptions,
+) -> Result<Receiver, Error> {
+    connect(Endpoint::of(url)?, options).await
 }
 
-impl MqttReceiver {
-    /// Connects to `mqtt://user:password@host:port/filter`, or `mqtts` with TLS. The topic filter is the path without its first slash,
-    /// percent-decoded: `plant/%23` for `plant/#`. [The crate's documentation](crate#urls) lists the options of the query. They take
-    /// precedence over those of the program.
-    ///
-    /// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
-    ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
-    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version, or where more
-    /// than QoS 0 is wanted grants only that or keeps no session; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
-    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
-    /// broker refuses the user or the subscription.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: MqttReceiverOptions,
-    ) -> Result<Self, Error> {
-        Self::open(Endpoint::of(url)?, options).await
+async fn connect(endpoint: Endpoint, options: MqttReceiverOptions) -> Result<Receiver, Error> {
+    let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
+        options;
+    let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
+    let mut receiver = receiver.with_url(&endpoint)?;
+    // A receiver decodes documents with the given formats.
+    let formats = &mut receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    let qos = Qos::of(&endpoint)?.unwrap_or(qos);
+    let session = endpoint.duration("session")?.or(session);
+    let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
+    runtime()?;
+    if session::lingers(&target, qos) {
+        tracing::warn!(url = %target,
+            "name a `client`: over MQTT 3.1.1, the broker keeps the session of a receiver without one when the program ends without draining it");
     }
-
-    async fn open(endpoint: Endpoint, options: MqttReceiverOptions) -> Result<Self, Error> {
-        let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
-            options;
-        let target = Arc::new(Target::new(&endpoint, connection, Side::Receive)?);
-        let mut receiver = receiver.with_url(&endpoint)?;
-        // A receiver decodes documents with the given formats.
-        let formats = &mut receiver.decoding.formats;
-        *formats = cloudevents_json::with_json(std::mem::take(formats));
-        let qos = Qos::of(&endpoint)?.unwrap_or(qos);
-        let session = endpoint.duration("session")?.or(session);
-        let receive_maximum = endpoint.number("prefetch")?.unwrap_or(receive_maximum).max(1);
-        runtime()?;
-        if session::lingers(&target, qos) {
-            tracing::warn!(url = %target,
-                "name a `client`: over MQTT 3.1.1, the broker keeps the session of a receiver without one when the program ends without draining it");
-        }
-        let log = dead_letter::decided(&endpoint, &target, log).await?;
-        if let (Version::V3, Some(place)) = (target.options.version, endpoint.option("dead-letter")) {
-            tracing::warn!(%place, "the dead-letter place does not report whether anything stores a letter");
-        }
-        let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
-        let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
-        let terms = Terms {
-            clean: target.is_unnamed && target.options.version == Version::V3 && qos == Qos::AtMostOnce,
-            session_expiry: u32::try_from(session.as_secs()).unwrap_or(u32::MAX),
-            receive_maximum,
-            max_packet_size: max_packet_size
-                .unwrap_or_else(|| u32::try_from(most).unwrap_or(u32::MAX))
-                .max(1),
-        };
-        let ledger = Ledger::new(log)?;
-        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let resuming = Resuming::new(Arc::clone(&target), terms, qos);
-        let stale = Arc::clone(&resuming.stale);
-        let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
-        let connection = reconnect.once().await?;
-        let connectivity = reconnect.connectivity();
-        let bounds = Bounds { messages: usize::from(receive_maximum), bytes: receiver.in_flight.bytes };
-        let partition = Partition::new(target.topic.clone(), 0);
-        let inbox = Arc::new(Inbox::new(ledger.clone(), partition, bounds, (target.options.version, qos)));
-        let settled = Arc::clone(&inbox.settled);
-        ledger.notifying(move || settled.notify_one());
-        let (alive, watched) = watch::channel(());
-        let outbox = inbox.begin(&connection);
-        let begun = (connection, outbox);
-        let known = (Arc::clone(&target), stale);
-        let running = session::run(reconnect, begun, Arc::clone(&inbox), known, watched);
-        let running = Some(tokio::spawn(running));
-        let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive), running };
-        let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
-        Ok(Self { intake, options: receiver, target })
+    let log = dead_letter::decided(&endpoint, &target, log).await?;
+    if let (Version::V3, Some(place)) = (target.options.version, endpoint.option("dead-letter")) {
+        tracing::warn!(%place, "the dead-letter place does not report whether anything stores a letter");
     }
-
-    /// Returns the receiver for deliveries, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
-        Receiver::new(self.intake, self.options)
-    }
-}
-
-impl fmt::Debug for MqttReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MqttReceiver")
-            .field("target", &format_args!("{}", self.target))
-            .finish_non_exhaustive()
-    }
+    let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
+    let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
+    let terms = Terms {
+        clean: target.is_unnamed && target.options.version == Version::V3 && qos == Qos::AtMostOnce,
+        session_expiry: u32::try_from(session.as_secs()).unwrap_or(u32::MAX),
+        receive_maximum,
+        max_packet_size: max_packet_size.unwrap_or_else(|| u32::try_from(most).unwrap_or(u32::MAX)).max(1),
+    };
+    let ledger = Ledger::new(log)?;
+    let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+    let resuming = Resuming::new(Arc::clone(&target), terms, qos);
+    let stale = Arc::clone(&resuming.stale);
+    let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
+    let connection = reconnect.once().await?;
+    let connectivity = reconnect.connectivity();
+    let bounds = Bounds { messages: usize::from(receive_maximum), bytes: receiver.in_flight.bytes };
+    let partition = Partition::new(target.topic.clone(), 0);
+    let inbox = Arc::new(Inbox::new(ledger.clone(), partition, bounds, (target.options.version, qos)));
+    let settled = Arc::clone(&inbox.settled);
+    ledger.notifying(move || settled.notify_one());
+    let (alive, watched) = watch::channel(());
+    let outbox = inbox.begin(&connection);
+    let begun = (connection, outbox);
+    let known = (Arc::clone(&target), stale);
+    let running = session::run(reconnect, begun, Arc::clone(&inbox), known, watched);
+    let running = Some(tokio::spawn(running));
+    let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive), running };
+    let intake = LogReceiver::new(ledger, source).with_connectivity(connectivity);
+    Ok(Receiver::new(intake, receiver))
 }

@@ -20,12 +20,12 @@ use cloudevents_transport::{
         connect::{Links, Reconnect},
     },
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// How long the broker may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Options of an [`MqttSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, Qos};
@@ -78,7 +78,9 @@ impl From<SenderOptions> for MqttSenderOptions {
     }
 }
 
-/// Opens a sender to this URL: see [`MqttSender`].
+/// Opens a sender to `mqtt://user:password@host:port/topic`, or `mqtts` with TLS. The topic is the path without its first slash,
+/// percent-decoded; attributes in braces are replaced: [`Topic`]. [The crate's documentation](crate#urls) lists the options of the
+/// query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -90,13 +92,7 @@ impl From<SenderOptions> for MqttSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: MqttSenderOptions,
-) -> Result<Sender, Error> {
-    MqttSender::connect(url, options).await.map(MqttSender::into_sender)
-}
-
+///
 /// Sends to the topics of a broker, over its own connection.
 ///
 /// The topic is fixed, or made from attributes of each event ([`Topic`]). [`Outgoing::to`] sends a message elsewhere.
@@ -115,7 +111,18 @@ pub async fn sender(
 /// [`Sender::request`] sends a message with a response topic and correlation data, and waits for the reply. A program that receives such a
 /// message replies by sending to its [`reply_to`](cloudevents_transport::Received::reply_to), with its
 /// [`correlation`](cloudevents_transport::Received::correlation).
-pub struct MqttSender {
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
+/// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
+/// does not support the version or the QoS or keeps no messages where `retain` is set, and for binary mode over MQTT 3.1.1.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: MqttSenderOptions,
+) -> Result<Sender, Error> {
+    MqttSender::at(&Endpoint::of(url)?, options).await.map(MqttSender::into_sender)
+}
+
+pub(super) struct MqttSender {
     target: Arc<Target>,
     topic: Topic,
     writing: Writing,
@@ -127,20 +134,6 @@ pub struct MqttSender {
 }
 
 impl MqttSender {
-    /// Connects to `mqtt://user:password@host:port/topic`, or `mqtts` with TLS. The topic is the path without its first slash,
-    /// percent-decoded; attributes in braces are replaced: [`Topic`]. [The crate's documentation](crate#urls) lists the options of the
-    /// query. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
-    /// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
-    /// does not support the version or the QoS or keeps no messages where `retain` is set, and for binary mode over MQTT 3.1.1.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: MqttSenderOptions,
-    ) -> Result<Self, Error> {
-        Self::at(&Endpoint::of(url)?, options).await
-    }
-
     async fn at(endpoint: &Endpoint, mut options: MqttSenderOptions) -> Result<Self, Error> {
         let target = Target::new(endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(endpoint)?;
@@ -220,8 +213,8 @@ impl MqttSender {
         Ok(Self { target, topic, writing, decoding, options, links, returns: false })
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.sender.clone();
         Sender::new(self).with_options(options)
     }
@@ -370,15 +363,6 @@ impl Transmit for MqttSender {
 
     async fn close(&self) -> Result<(), Error> {
         self.links.close().await
-    }
-}
-
-impl fmt::Debug for MqttSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MqttSender")
-            .field("target", &format_args!("{}", self.target))
-            .field("links", &self.links)
-            .finish_non_exhaustive()
     }
 }
 

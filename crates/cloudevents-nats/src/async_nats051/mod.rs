@@ -80,6 +80,6 @@ pub use login::{CredentialsFile, Login, UserKey};
 pub use message::{decode, decode_message, encode, encode_message, outbound, to_message};
 pub use options::NatsConnection;
 pub use received::ReceivedMessage;
-pub use receiver::{NatsReceiver, NatsReceiverOptions, receiver};
-pub use sender::{NatsSender, NatsSenderOptions, sender};
+pub use receiver::{NatsReceiverOptions, receiver};
+pub use sender::{NatsSenderOptions, sender};
 pub use tag::Delivered;

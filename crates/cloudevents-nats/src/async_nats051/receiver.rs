@@ -18,9 +18,8 @@ use cloudevents_transport::{
         queue::{QueueOptions, QueueReceiver, Room},
     },
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    fmt,
     sync::{Arc, Once},
     time::Duration,
 };
@@ -31,7 +30,7 @@ const WAITING: usize = 65_536;
 /// The most bytes in memory that they have, unless more may be in flight: so many events of 1 KiB.
 const WAITING_BYTES: usize = 192 << 20;
 
-/// Options of a [`NatsReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -107,7 +106,10 @@ impl From<DecodeOptions> for NatsReceiverOptions {
     }
 }
 
-/// Opens a receiver from this URL: see [`NatsReceiver`].
+/// Opens a receiver from `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
+/// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded;
+/// it may have the wildcards `*` and `>`. [The crate's documentation](crate#urls) lists the options of
+/// the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -121,22 +123,7 @@ impl From<DecodeOptions> for NatsReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    mut options: NatsReceiverOptions,
-) -> Result<Receiver, Error> {
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    NatsReceiver::connect(endpoint, options).map_ok(NatsReceiver::into_receiver).boxed()
-}
-
+///
 /// Receives from a subject of a server (`nats`), or from a consumer of JetStream (`nats+jetstream`), over its
 /// own connection, with the [queue machine](cloudevents_transport::binding::queue).
 ///
@@ -168,68 +155,63 @@ fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, 
 /// A consumer may have a limit of deliveries (`max_deliver`). The server counts what was released, or lost in a crash or an outage, too,
 /// and stops delivering a message beyond the limit, without a word: set a high one. The retry of a last delivery, by the limit when the
 /// receiver connected, is sent, and is an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused).
-pub struct NatsReceiver {
-    intake: QueueReceiver,
-    options: ReceiverOptions,
-    target: Arc<Target>,
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
+/// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
+/// messages, for a consumer of another kind or without payloads, and outside a tokio runtime;
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
+/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
+/// subscription, or has no such stream or no JetStream.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: NatsReceiverOptions,
+) -> Result<Receiver, Error> {
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    open(Endpoint::of(url)?, options).await
 }
 
-impl NatsReceiver {
-    /// Connects to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
-    /// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded;
-    /// it may have the wildcards `*` and `>`. [The crate's documentation](crate#urls) lists the options of
-    /// the query. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-    /// messages, for a consumer of another kind or without payloads, and outside a tokio runtime;
-    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
-    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
-    /// subscription, or has no such stream or no JetStream.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: NatsReceiverOptions,
-    ) -> Result<Self, Error> {
-        let endpoint = Endpoint::of(url)?;
-        let target = Arc::new(Target::new(&endpoint, options.connection.clone(), Side::Receive)?);
-        let receiver = options.receiver.clone().with_url(&endpoint)?;
-        runtime()?;
-        let queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
-        let unless = if target.jetstream { 256 } else { WAITING };
-        let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
-        let room = Room::new(receiver.in_flight, prefetch);
-        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let hosts = target.hosts.clone();
-        let decoding = receiver.decoding.clone();
-        let intake = if target.jetstream {
-            let (reporter, _) = Connectivity::channel();
-            let lost = Lost::new(reporter.clone());
-            let linking = linking(&endpoint, &target, options, decoding, prefetch, lost)?;
-            let reconnect = Reconnect::new(linking, hosts, backoff).reporting(reporter);
-            QueueReceiver::open(reconnect, room, queue).await?
-        } else {
-            if target.subject.is_empty() {
-                return Err(endpoint.invalid("the subject is missing, which is the path"));
-            }
-            let (reporter, _) = Connectivity::channel();
-            let subscribing = Subscribing {
-                target: Arc::clone(&target),
-                group: endpoint.option("queue").map(str::to_owned).or(options.group),
-                decoding,
-                waiting: Bounds { messages: prefetch, bytes: receiver.in_flight.bytes.max(WAITING_BYTES) },
-                reporter: reporter.clone(),
-            };
-            let reconnect = Reconnect::new(subscribing, hosts, backoff).reporting(reporter);
-            QueueReceiver::open(reconnect, room, queue).await?
-        };
-        Ok(Self { intake, options: receiver, target })
-    }
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: NatsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    connect(endpoint, options).boxed()
+}
 
-    /// Returns the receiver for deliveries, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
-        Receiver::new(self.intake, self.options)
-    }
+async fn connect(endpoint: Endpoint, options: NatsReceiverOptions) -> Result<Receiver, Error> {
+    let target = Arc::new(Target::new(&endpoint, options.connection.clone(), Side::Receive)?);
+    let receiver = options.receiver.clone().with_url(&endpoint)?;
+    runtime()?;
+    let queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
+    let unless = if target.jetstream { 256 } else { WAITING };
+    let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
+    let room = Room::new(receiver.in_flight, prefetch);
+    let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+    let hosts = target.hosts.clone();
+    let decoding = receiver.decoding.clone();
+    let intake = if target.jetstream {
+        let (reporter, _) = Connectivity::channel();
+        let lost = Lost::new(reporter.clone());
+        let linking = linking(&endpoint, &target, options, decoding, prefetch, lost)?;
+        let reconnect = Reconnect::new(linking, hosts, backoff).reporting(reporter);
+        QueueReceiver::open(reconnect, room, queue).await?
+    } else {
+        if target.subject.is_empty() {
+            return Err(endpoint.invalid("the subject is missing, which is the path"));
+        }
+        let (reporter, _) = Connectivity::channel();
+        let subscribing = Subscribing {
+            target: Arc::clone(&target),
+            group: endpoint.option("queue").map(str::to_owned).or(options.group),
+            decoding,
+            waiting: Bounds { messages: prefetch, bytes: receiver.in_flight.bytes.max(WAITING_BYTES) },
+            reporter: reporter.clone(),
+        };
+        let reconnect = Reconnect::new(subscribing, hosts, backoff).reporting(reporter);
+        QueueReceiver::open(reconnect, room, queue).await?
+    };
+    Ok(Receiver::new(intake, receiver))
 }
 
 /// What a receiver of JetStream connects with.
@@ -277,13 +259,4 @@ fn linking(
         lost: Arc::new(lost),
         warning: Once::new(),
     })
-}
-
-impl fmt::Debug for NatsReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsReceiver")
-            .field("target", &format_args!("{}", self.target))
-            .field("intake", &self.intake)
-            .finish()
-    }
 }

@@ -26,12 +26,12 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// How long the server may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Options of a [`NatsSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_nats::async_nats051::NatsSenderOptions;
@@ -84,7 +84,11 @@ impl From<SenderOptions> for NatsSenderOptions {
     }
 }
 
-/// Opens a sender to this URL: see [`NatsSender`].
+/// Opens a sender to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
+/// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded.
+/// It may contain names of attributes in braces, such as `orders.{type}`: the event's values take their
+/// places. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
+/// over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -97,19 +101,7 @@ impl From<SenderOptions> for NatsSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: NatsSenderOptions,
-) -> Result<Sender, Error> {
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    NatsSender::connect(endpoint, options).map_ok(NatsSender::into_sender).boxed()
-}
-
+///
 /// Sends to subjects of a server, over its own connection.
 ///
 /// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They are sent
@@ -129,7 +121,24 @@ fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Re
 /// [`Disconnected`](ErrorKind::Disconnected): the server may or may not have them. The sender reconnects at
 /// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
-pub struct NatsSender {
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
+/// server refuses the user.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: NatsSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: NatsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    NatsSender::connect(endpoint, options).map_ok(NatsSender::into_sender).boxed()
+}
+
+pub(super) struct NatsSender {
     target: Arc<Target>,
     subject: Template,
     writing: Writing,
@@ -138,20 +147,7 @@ pub struct NatsSender {
 }
 
 impl NatsSender {
-    /// Connects to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
-    /// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded.
-    /// It may contain names of attributes in braces, such as `orders.{type}`: the event's values take their
-    /// places. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
-    /// over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-    /// server refuses the user.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        mut options: NatsSenderOptions,
-    ) -> Result<Self, Error> {
-        let endpoint = Endpoint::of(url)?;
+    async fn connect(endpoint: Endpoint, mut options: NatsSenderOptions) -> Result<Self, Error> {
         let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
@@ -213,8 +209,8 @@ impl NatsSender {
         Ok(Self { target, subject, writing, options, links })
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.sender.clone();
         Sender::new(self).with_options(options)
     }
@@ -392,14 +388,5 @@ impl Transmit for NatsSender {
 
     async fn close(&self) -> Result<(), Error> {
         self.links.close().await
-    }
-}
-
-impl fmt::Debug for NatsSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsSender")
-            .field("target", &format_args!("{}", self.target))
-            .field("links", &self.links)
-            .finish_non_exhaustive()
     }
 }

@@ -85,6 +85,6 @@ pub use login::Login;
 pub use message::{LapinMessage, decode, decode_message, encode, encode_message, from_rabbit, rabbit};
 pub use options::{QueueType, RabbitConnection, Sasl};
 pub use received::ReceivedMessage;
-pub use receiver::{RabbitReceiver, RabbitReceiverOptions, receiver};
+pub use receiver::{RabbitReceiverOptions, receiver};
 pub use refusal::RabbitRefusal;
-pub use sender::{RabbitSender, RabbitSenderOptions, sender};
+pub use sender::{RabbitSenderOptions, sender};

@@ -19,13 +19,10 @@ use cloudevents_transport::{
         rejecting,
     },
 };
-use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{
-    fmt,
-    sync::{Arc, Once},
-};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::{Arc, Once};
 
-/// Options of a [`RabbitReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -93,7 +90,9 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
     }
 }
 
-/// Opens a receiver from this URL: see [`RabbitReceiver`].
+/// Opens a receiver from `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
+/// a path, the virtual host is `/`.
+/// [The crate's documentation](crate#urls) lists the options of the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -107,22 +106,7 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    mut options: RabbitReceiverOptions,
-) -> Result<Receiver, Error> {
-    // A receiver decodes documents with the given formats.
-    let formats = &mut options.receiver.decoding.formats;
-    *formats = cloudevents_json::with_json(std::mem::take(formats));
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    RabbitReceiver::connect(endpoint, options).map_ok(RabbitReceiver::into_receiver).boxed()
-}
-
+///
 /// Receives from one queue, over its own connection, with the [queue
 /// machine](cloudevents_transport::binding::queue). Another connection publishes retries and dead letters.
 ///
@@ -167,121 +151,94 @@ fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
 /// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and
 /// [`give_up_after`](ReceiverOptions::give_up_after). RabbitMQ 4.3 does not for a quorum queue that the receiver declares.
-pub struct RabbitReceiver {
-    intake: QueueReceiver,
-    options: ReceiverOptions,
-    target: Arc<Target>,
-    queue: Arc<str>,
+///
+/// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
+/// happens to rejected messages.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
+/// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
+/// messages, for a stream, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
+/// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
+/// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
+/// queue.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    mut options: RabbitReceiverOptions,
+) -> Result<Receiver, Error> {
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    open(Endpoint::of(url)?, options).await
 }
 
-impl RabbitReceiver {
-    /// Connects to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
-    /// a path, the virtual host is `/`. Options of the query, besides
-    /// [those of every receiver](ReceiverOptions::with_url):
-    ///
-    /// | option | value |
-    /// |---|---|
-    /// | `queue` | the queue; required |
-    /// | `declare` | `quorum` or `classic`: declares the queue, and that of dead letters, if they do not exist |
-    /// | `dead-letter` | the queue for rejected messages, or an address: `/exchanges/EXCHANGE/ROUTING-KEY` |
-    /// | `reject` | `broker`: the broker does what the queue is configured for; `drop`: they are dropped |
-    /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
-    /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
-    /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
-    /// | `max-message-size` | in bytes; a larger message is an error. Above eight times the size, it ends the connection first, once |
-    /// | `keep-alive`, `name`, `sasl` | as for a sender |
-    ///
-    /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
-    /// happens to rejected messages.
-    ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
-    /// messages, for a stream, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
-    /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
-    /// queue.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: RabbitReceiverOptions,
-    ) -> Result<Self, Error> {
-        let endpoint = Endpoint::of(url)?;
-        let mut target = Target::new(&endpoint, options.connection, Side::Receive)?;
-        let largest = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
-        target.limit = Arc::new(Limit::new(largest));
-        let queue: Arc<str> = match endpoint.option("queue") {
-            None | Some("") => {
-                return Err(endpoint
-                    .invalid("the option `queue` is missing")
-                    .with_help("write `?queue=orders&dead-letter=orders.rejected`"));
-            }
-            Some(queue) => queue.into(),
-        };
-        let declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
-        let wait = match endpoint.option("wait") {
-            None => options.wait,
-            Some("none") => None,
-            Some(_) => QueueType::from_url(&endpoint, "wait")?,
-        };
-        let receiver = options.receiver.with_url(&endpoint)?;
-        let in_flight = receiver.in_flight;
-        let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
-        let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
-        let rejected = options.queue;
-        let is_decided = rejected.is_decided();
-        // What the bindings of an exchange are, only the broker knows.
-        let own = Destination::queue(&queue).ok();
-        let reads = |place: &str| Destination::parse(place, &Default::default()).ok() == own;
-        let field = "RabbitReceiverOptions::queue";
-        let to = rejecting(&endpoint, is_decided, Some("queue"), true, field, reads)?;
-        let letters = match to {
-            Rejecting::To(place) => Some(in_url(&endpoint, Destination::parse(place, &Default::default()))?),
-            _ => None,
-        };
-        super::connection::runtime()?;
-        let publisher =
-            RabbitSender::for_received(target.clone(), in_flight, letters.clone().zip(declare)).await?;
-        let publisher = Arc::new(publisher);
-        if let (Rejecting::To(place), Some(destination)) = (&to, &letters) {
-            place_checked(place, publisher.exists(destination).await)?;
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: RabbitReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    connect(endpoint, options).boxed()
+}
+
+async fn connect(endpoint: Endpoint, options: RabbitReceiverOptions) -> Result<Receiver, Error> {
+    let mut target = Target::new(&endpoint, options.connection, Side::Receive)?;
+    let largest = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
+    target.limit = Arc::new(Limit::new(largest));
+    let queue: Arc<str> = match endpoint.option("queue") {
+        None | Some("") => {
+            return Err(endpoint
+                .invalid("the option `queue` is missing")
+                .with_help("write `?queue=orders&dead-letter=orders.rejected`"));
         }
-        let rejected = match (to, letters) {
-            (Rejecting::ToBroker, _) => rejected.rejecting_to_broker(),
-            (Rejecting::Dropped, _) => rejected.dropping_rejected(),
-            (_, Some(destination)) => {
-                rejected.with_sink(DeadLetters { publisher: Arc::clone(&publisher), destination })
-            }
-            (_, None) => rejected,
-        };
-        let target = Arc::new(target);
-        let retries = Arc::new(in_url(&endpoint, Retries::new(publisher, &queue, wait))?);
-        let linking = Linking {
-            target: Arc::clone(&target),
-            queue: Arc::clone(&queue),
-            declare,
-            prefetch,
-            decoding: receiver.decoding.clone(),
-            retries,
-            warning: Arc::new(Once::new()),
-        };
-        let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
-        let room = Room::new(in_flight, usize::from(prefetch));
-        let intake = QueueReceiver::open(reconnect, room, rejected).await?;
-        Ok(Self { intake, options: receiver, target, queue })
+        Some(queue) => queue.into(),
+    };
+    let declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
+    let wait = match endpoint.option("wait") {
+        None => options.wait,
+        Some("none") => None,
+        Some(_) => QueueType::from_url(&endpoint, "wait")?,
+    };
+    let receiver = options.receiver.with_url(&endpoint)?;
+    let in_flight = receiver.in_flight;
+    let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
+    let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
+    let rejected = options.queue;
+    let is_decided = rejected.is_decided();
+    // What the bindings of an exchange are, only the broker knows.
+    let own = Destination::queue(&queue).ok();
+    let reads = |place: &str| Destination::parse(place, &Default::default()).ok() == own;
+    let field = "RabbitReceiverOptions::queue";
+    let to = rejecting(&endpoint, is_decided, Some("queue"), true, field, reads)?;
+    let letters = match to {
+        Rejecting::To(place) => Some(in_url(&endpoint, Destination::parse(place, &Default::default()))?),
+        _ => None,
+    };
+    super::connection::runtime()?;
+    let publisher =
+        RabbitSender::for_received(target.clone(), in_flight, letters.clone().zip(declare)).await?;
+    let publisher = Arc::new(publisher);
+    if let (Rejecting::To(place), Some(destination)) = (&to, &letters) {
+        place_checked(place, publisher.exists(destination).await)?;
     }
-
-    /// Returns the receiver for deliveries, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
-        Receiver::new(self.intake, self.options)
-    }
-}
-
-impl fmt::Debug for RabbitReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RabbitReceiver")
-            .field("target", &format_args!("{}", self.target))
-            .field("queue", &self.queue)
-            .field("intake", &self.intake)
-            .finish()
-    }
+    let rejected = match (to, letters) {
+        (Rejecting::ToBroker, _) => rejected.rejecting_to_broker(),
+        (Rejecting::Dropped, _) => rejected.dropping_rejected(),
+        (_, Some(destination)) => {
+            rejected.with_sink(DeadLetters { publisher: Arc::clone(&publisher), destination })
+        }
+        (_, None) => rejected,
+    };
+    let target = Arc::new(target);
+    let retries = Arc::new(in_url(&endpoint, Retries::new(publisher, &queue, wait))?);
+    let linking = Linking {
+        target: Arc::clone(&target),
+        queue: Arc::clone(&queue),
+        declare,
+        prefetch,
+        decoding: receiver.decoding.clone(),
+        retries,
+        warning: Arc::new(Once::new()),
+    };
+    let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
+    let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+    let room = Room::new(in_flight, usize::from(prefetch));
+    let intake = QueueReceiver::open(reconnect, room, rejected).await?;
+    Ok(Receiver::new(intake, receiver))
 }

@@ -21,7 +21,7 @@ use cloudevents_transport::{
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use lapin::types::{FieldTable, ShortString};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// How long the broker may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// What RabbitMQ 4 takes unless it is configured otherwise.
 const MAX_MESSAGE: usize = 16 << 20;
 
-/// Options of a [`RabbitSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_rabbitmq::lapin4::{QueueType, RabbitSenderOptions};
@@ -80,7 +80,9 @@ impl From<SenderOptions> for RabbitSenderOptions {
     }
 }
 
-/// Opens a sender to this URL: see [`RabbitSender`].
+/// Opens a sender to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
+/// a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the
+/// query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -92,19 +94,7 @@ impl From<SenderOptions> for RabbitSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: RabbitSenderOptions,
-) -> Result<Sender, Error> {
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    RabbitSender::connect(endpoint, options).map_ok(RabbitSender::into_sender).boxed()
-}
-
+///
 /// Sends to an exchange or a queue, over its own connection.
 ///
 /// Several messages are in flight at once, as many as [`SenderOptions::in_flight`] allows. They arrive
@@ -125,7 +115,24 @@ fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, 
 /// a message, those of that size and above are [`TooLarge`](ErrorKind::TooLarge). The sender opens another
 /// channel, or reconnects, as described in [`connect`](cloudevents_transport::binding::connect), and new messages
 /// wait for that ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
-pub struct RabbitSender {
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
+/// broker refuses the user or has no such exchange.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: RabbitSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: RabbitSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    RabbitSender::connect(endpoint, options).map_ok(RabbitSender::into_sender).boxed()
+}
+
+pub(super) struct RabbitSender {
     target: Arc<Target>,
     destination: Destination,
     /// What makes the routing key of each event, if it names attributes.
@@ -137,18 +144,7 @@ pub struct RabbitSender {
 }
 
 impl RabbitSender {
-    /// Connects to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
-    /// a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the
-    /// query. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
-    /// broker refuses the user or has no such exchange.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        mut options: RabbitSenderOptions,
-    ) -> Result<Self, Error> {
-        let endpoint = Endpoint::of(url)?;
+    async fn connect(endpoint: Endpoint, mut options: RabbitSenderOptions) -> Result<Self, Error> {
         let target = Target::new(&endpoint, options.connection.clone(), Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
@@ -228,8 +224,8 @@ impl RabbitSender {
         Ok(Self { target, destination, routing_key: None, decoding, writing, options, links })
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.sender.clone();
         Sender::new(self).with_options(options)
     }
@@ -369,16 +365,6 @@ impl Transmit for RabbitSender {
 
     async fn close(&self) -> Result<(), Error> {
         self.links.close().await
-    }
-}
-
-impl fmt::Debug for RabbitSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RabbitSender")
-            .field("target", &format_args!("{}", self.target))
-            .field("destination", &format_args!("{}", self.destination))
-            .field("links", &self.links)
-            .finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn listen(
 /// A handshake without a subprotocol of the binding that is supported gets 400, one at another path 404. The subprotocol is the first of
 /// the client's that the server supports.
 ///
-/// WebSockets settle nothing: see [`WsReceiver`](crate::tungstenite029::WsReceiver) for what accepting, retrying and rejecting do, and how
+/// WebSockets settle nothing: see [`receiver`](crate::tungstenite029::receiver) for what accepting, retrying and rejecting do, and how
 /// bad messages end their connection. While the program has no room, no connection is read; unsolicited pongs show clients that the server
 /// is alive. Draining closes the connections as going away (1001).
 ///

@@ -75,11 +75,9 @@ pub use cloudevents_transport::binding::rustls023::Tls;
 pub use message::{decode, encode, frame, message};
 pub use options::WsConnection;
 pub use pair::connect_pair;
-pub use receiver::{WsReceiver, WsReceiverOptions, receiver};
-pub use sender::{WsSender, WsSenderOptions, sender};
+pub use receiver::{WsReceiverOptions, receiver};
+pub use sender::{WsSenderOptions, sender};
 
-#[cfg(feature = "axum08")]
-pub(crate) use sender::Outbox;
 #[cfg(feature = "server")]
 pub(crate) use {
     arriving::Arriving,
@@ -92,3 +90,5 @@ pub(crate) use {
     stream::{Io, Metered},
     urls::URLS,
 };
+#[cfg(feature = "axum08")]
+pub(crate) use {receiver::WsReceiver, sender::Outbox};

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 /// Connects to this URL, and returns a sender and a receiver over the same connection.
 ///
-/// Both are as [`WsSender`] and [`WsReceiver`] describe, and both use each new connection when one is lost. The connection itself is
-/// described by [`WsReceiverOptions::connection`]; that of the sender's options is ignored. Closing the sender closes the connection: the
-/// receiver returns what has arrived, and then ends. When only one of them is dropped, the other one goes on.
+/// Both are as [`sender`](super::sender) and [`receiver`](super::receiver) describe, and both use each new connection when one is lost. The
+/// connection itself is described by [`WsReceiverOptions::connection`]; that of the sender's options is ignored. Closing the sender closes
+/// the connection: the receiver returns what has arrived, and then ends. When only one of them is dropped, the other one goes on.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 /// # Ok(()) }
 /// ```
 ///
-/// Errors are those of [`WsSender::connect`] and [`WsReceiver::connect`].
+/// Errors are those of [`sender`](super::sender) and [`receiver`](super::receiver).
 pub async fn connect_pair(
     url: impl TryInto<Endpoint, Error: Into<Error>>,
     sending: WsSenderOptions,
@@ -55,14 +55,14 @@ fn open(
         let sender = sending.sender.with_url(&endpoint)?;
         target.check_formats(&sender.decoding.formats)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let (shown, hosts) = (target.to_string(), target.hosts.clone());
+        let hosts = target.hosts.clone();
         let decoding = options.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };
         let links = Reconnect::new(linking.clone(), hosts.clone(), backoff).share();
         links.open().await?;
-        let sender = WsSender::over(links.clone(), &linking.target, sender);
+        let sender = WsSender::over(links.clone(), sender);
         let reconnect = Reconnect::new(ReceivingShared(links), hosts, backoff);
-        let receiver = WsReceiver::open(reconnect, options, queue, shown).await?;
+        let receiver = WsReceiver::open(reconnect, options, queue).await?;
         Ok((sender.into_sender(), receiver.into_receiver()))
     }
     .boxed()

@@ -23,9 +23,9 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-/// Options of a [`WsReceiver`].
+/// Options of a [`receiver`].
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -60,7 +60,8 @@ impl From<DecodeOptions> for WsReceiverOptions {
     }
 }
 
-/// Connects to this URL and receives what the server sends: see [`WsReceiver`].
+/// Opens a receiver from `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
+/// options of the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::DecodeOptions;
@@ -74,19 +75,7 @@ impl From<DecodeOptions> for WsReceiverOptions {
 /// }
 /// # Ok(()) }
 /// ```
-pub async fn receiver(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: WsReceiverOptions,
-) -> Result<Receiver, Error> {
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
-    WsReceiver::connect(endpoint, options).map_ok(WsReceiver::into_receiver).boxed()
-}
-
+///
 /// Receives what a server sends, over its own connection, with the [queue
 /// machine](cloudevents_transport::binding::queue).
 ///
@@ -100,34 +89,40 @@ fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Re
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). What the server sends
 /// meanwhile is lost.
-pub struct WsReceiver {
+///
+/// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
+///
+/// Errors are those of [`sender`](super::sender), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported)
+/// if it is not set what happens to rejected messages, and outside a tokio runtime.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsReceiverOptions,
+) -> Result<Receiver, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: WsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    WsReceiver::connect(endpoint, options).map_ok(WsReceiver::into_receiver).boxed()
+}
+
+pub(crate) struct WsReceiver {
     inner: QueueReceiver,
     options: ReceiverOptions,
     connectivity: Connectivity,
-    shown: String,
 }
 
 impl WsReceiver {
-    /// Connects to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
-    /// options of the query. They take precedence over those of the program.
-    ///
-    /// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
-    ///
-    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](cloudevents_core::ErrorKind::Unsupported)
-    /// if it is not set what happens to rejected messages, and outside a tokio runtime.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        options: WsReceiverOptions,
-    ) -> Result<Self, Error> {
+    async fn connect(endpoint: Endpoint, options: WsReceiverOptions) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::of(url)?;
         let (target, receiver, queue) = read(&endpoint, options, Side::Receive)?;
         let backoff = target.options.backoff.with_per_host(target.options.connect_timeout);
-        let (shown, hosts) = (target.to_string(), target.hosts.clone());
+        let hosts = target.hosts.clone();
         let decoding = receiver.decoding.clone();
         let linking = Linking { target: Arc::new(target), decoding, receives: true };
         let reconnect = Reconnect::new(Receiving(linking), hosts, backoff);
-        Self::open(reconnect, receiver, queue, shown).await
+        Self::open(reconnect, receiver, queue).await
     }
 
     /// Receives over these connections.
@@ -135,11 +130,10 @@ impl WsReceiver {
         reconnect: Reconnect<C>,
         options: ReceiverOptions,
         queue: QueueOptions,
-        shown: String,
     ) -> Result<Self, Error> {
         let room = Room::new(options.in_flight, options.in_flight.messages);
         let inner = QueueReceiver::open(reconnect, room, queue).await?;
-        Ok(Self { connectivity: inner.connectivity(), inner, options, shown })
+        Ok(Self { connectivity: inner.connectivity(), inner, options })
     }
 
     /// Receives over this one connection, and ends with it.
@@ -153,11 +147,11 @@ impl WsReceiver {
         let connectivity = connection.connectivity();
         let source = Source::new(connection, Ends::Last)?;
         let inner = QueueReceiver::start(once(), source, room, queue)?;
-        Ok(Self { inner, options, connectivity, shown: "a client".to_owned() })
+        Ok(Self { inner, options, connectivity })
     }
 
-    /// Returns the receiver, with the options that this was opened with.
-    pub fn into_receiver(self) -> Receiver {
+    /// With the options that this was opened with.
+    pub(crate) fn into_receiver(self) -> Receiver {
         let options = self.options.clone();
         Receiver::new(self, options)
     }
@@ -235,14 +229,5 @@ impl Receive for WsReceiver {
 
     fn letters(&self) -> LetterBox {
         self.inner.letters()
-    }
-}
-
-impl fmt::Debug for WsReceiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsReceiver")
-            .field("target", &self.shown)
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
     }
 }

@@ -17,16 +17,13 @@ use cloudevents_transport::{
     },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio_tungstenite::tungstenite::{self, protocol::frame::coding::CloseCode};
 
-/// Options of a [`WsSender`].
+/// Options of a [`sender`].
 ///
 /// ```
 /// use cloudevents_websockets::tungstenite029::WsSenderOptions;
@@ -51,7 +48,8 @@ impl From<SenderOptions> for WsSenderOptions {
     }
 }
 
-/// Opens a sender to this URL: see [`WsSender`].
+/// Opens a sender to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
+/// options of the query. They take precedence over those of the program.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -62,19 +60,7 @@ impl From<SenderOptions> for WsSenderOptions {
 /// sender.close().await?;
 /// # Ok(()) }
 /// ```
-pub async fn sender(
-    url: impl TryInto<Endpoint, Error: Into<Error>>,
-    options: WsSenderOptions,
-) -> Result<Sender, Error> {
-    open(Endpoint::of(url)?, options).await
-}
-
-/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
-#[inline(never)]
-fn open(endpoint: Endpoint, options: WsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
-    WsSender::connect(endpoint, options).map_ok(WsSender::into_sender).boxed()
-}
-
+///
 /// Sends to a server, over its own connection.
 ///
 /// Each message is one event, in the format of the subprotocol that the server has chosen. A document in this format is sent unchanged; a
@@ -94,27 +80,33 @@ fn open(endpoint: Endpoint, options: WsSenderOptions) -> BoxFuture<'static, Resu
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
 /// What the peer sends is discarded: [`connect_pair`](super::connect_pair) receives it.
-pub struct WsSender {
-    shown: String,
+///
+/// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+/// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
+/// refuses the handshake, or has chosen none of the offered subprotocols;
+/// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
+pub async fn sender(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: WsSenderOptions,
+) -> Result<Sender, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: WsSenderOptions) -> BoxFuture<'static, Result<Sender, Error>> {
+    WsSender::connect(endpoint, options).map_ok(WsSender::into_sender).boxed()
+}
+
+pub(super) struct WsSender {
     outbox: Outbox,
     links: Shared<Linking>,
     options: SenderOptions,
 }
 
 impl WsSender {
-    /// Connects to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
-    /// options of the query. They take precedence over those of the program.
-    ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
-    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
-    /// refuses the handshake, or has chosen none of the offered subprotocols;
-    /// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
-    pub async fn connect(
-        url: impl TryInto<Endpoint, Error: Into<Error>>,
-        mut options: WsSenderOptions,
-    ) -> Result<Self, Error> {
+    async fn connect(endpoint: Endpoint, mut options: WsSenderOptions) -> Result<Self, Error> {
         runtime()?;
-        let endpoint = Endpoint::of(url)?;
         let target = Target::new(&endpoint, options.connection, Side::Send)?;
         options.sender = options.sender.with_url(&endpoint)?;
         target.check_formats(&options.sender.decoding.formats)?;
@@ -124,17 +116,17 @@ impl WsSender {
         let linking = Linking { target: Arc::new(target), decoding, receives: false };
         let links = Reconnect::new(linking.clone(), hosts, backoff).share();
         links.open().await?;
-        Ok(Self::over(links, &linking.target, options.sender))
+        Ok(Self::over(links, options.sender))
     }
 
     /// Sends over these connections.
-    pub(super) fn over(links: Shared<Linking>, target: &Target, options: SenderOptions) -> Self {
+    pub(super) fn over(links: Shared<Linking>, options: SenderOptions) -> Self {
         let outbox = Outbox::new(&options);
-        Self { shown: target.to_string(), outbox, links, options }
+        Self { outbox, links, options }
     }
 
-    /// Returns the sender, with the options that this was opened with.
-    pub fn into_sender(self) -> Sender {
+    /// With the options that this was opened with.
+    pub(super) fn into_sender(self) -> Sender {
         let options = self.options.clone();
         Sender::new(self).with_options(options)
     }
@@ -181,15 +173,6 @@ impl Transmit for WsSender {
         self.outbox.in_flight.idle().await;
         link.close(CloseCode::Normal).await;
         Ok(())
-    }
-}
-
-impl fmt::Debug for WsSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsSender")
-            .field("target", &self.shown)
-            .field("in_flight", &self.outbox.in_flight)
-            .finish_non_exhaustive()
     }
 }
 
