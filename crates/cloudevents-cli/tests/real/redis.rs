@@ -1,7 +1,8 @@
 //! `ce send`, `ce listen` and `ce bridge` with Redis Streams. `.ci/brokers/redis` starts a server.
 
 use crate::program::{GOOD, ce, ce_with, file};
-use std::{env, fs};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, env, fs};
 
 #[test]
 fn from_one_to_the_other() {
@@ -27,7 +28,27 @@ fn from_one_to_the_other() {
     let bridged = ce(&["bridge", &format!("{url}&group=another&reject=drop"), &to, "--idle", "3"]);
     assert_eq!(bridged.status, 0, "{}", bridged.err);
     assert_eq!(fs::read_to_string(out).unwrap().lines().count(), 3);
-    let shown = ce_with(&["send", "--dry-run", &url], GOOD);
-    assert_eq!(shown.status, 2, "{}", shown.err);
-    assert!(shown.err.contains("messages of `redis` URLs cannot be shown"), "{}", shown.err);
+}
+
+/// As Dapr writes them: a field with the document; in binary mode, a field for each attribute.
+#[test]
+fn what_would_be_sent_is_shown() {
+    let fields = |arguments: &[&str]| -> BTreeMap<String, String> {
+        let shown = ce_with(&[&["send", "--dry-run"], arguments].concat(), GOOD);
+        assert_eq!(shown.status, 0, "{}", shown.err);
+        let shown: Value = serde_json::from_str(&shown.out).unwrap();
+        assert_eq!((&shown["via"], &shown["to"]), (&json!("redis"), &json!({"stream": "orders"})));
+        let text = |value: &Value| value["text"].as_str().unwrap().to_owned();
+        let pairs = shown["message"]["fields"].as_array().unwrap().iter();
+        pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+    };
+    let event: Value = serde_json::from_str(GOOD).unwrap();
+    let structured = fields(&["redis://localhost/?stream=orders"]);
+    assert_eq!(structured["content-type"], "application/cloudevents+json");
+    assert_eq!(serde_json::from_str::<Value>(&structured["data"]).unwrap(), event);
+    assert_eq!(structured.len(), 2);
+    let binary = fields(&["--mode", "binary", "redis://localhost/?stream=orders"]);
+    assert_eq!(binary["ce-id"], event["id"]);
+    assert_eq!(binary["ce-source"], event["source"]);
+    assert_eq!(fields(&["redis://localhost/?stream=orders&mode=binary"]), binary);
 }

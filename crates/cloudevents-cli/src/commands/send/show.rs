@@ -21,6 +21,12 @@ use cloudevents_testkit::tagged;
 use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
+#[cfg(feature = "redis")]
+use {
+    cloudevents_kit::{Mode, redis},
+    serde_json::json,
+    std::io,
+};
 
 /// Prints messages instead of sending them.
 pub(super) struct DryRun<'a> {
@@ -75,10 +81,17 @@ impl Shown {
 
     /// Returns the message as a line of JSON, with reports of what it cannot hold.
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
-        let to = carrier::destination(&self.endpoint, message)
-            .map_err(|error| Failure::Told(Status::No, Box::new(Report::of(&error))))?;
-        let (line, losses) = self.encoder.line(events)?;
+        let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();
+        #[cfg(feature = "redis")]
+        if carrier::binding(&self.endpoint) == Some("redis") {
+            let entry = entry(message, events, &self.endpoint).map_err(refused)?;
+            serde_json::to_writer(&mut self.line, &json!({"message": entry, "to": to, "via": "redis"}))
+                .map_err(io::Error::from)?;
+            self.line.push(b'\n');
+            return Ok((&self.line, Vec::new()));
+        }
+        let (line, losses) = self.encoder.line(events)?;
         match to.get("key").and_then(Value::as_str) {
             Some(key) => {
                 let mut value: Value = serde_json::from_slice(line).unwrap_or_default();
@@ -93,6 +106,21 @@ impl Shown {
         self.line.extend_from_slice(format!(",\"to\":{}}}\n", Value::Object(to)).as_bytes());
         Ok((&self.line, losses))
     }
+}
+
+/// The fields of an entry of Redis Streams, in their order.
+#[cfg(feature = "redis")]
+fn entry(message: &Message, events: &[Event], endpoint: &Endpoint) -> Result<Value, Error> {
+    let entry = match (endpoint.option("mode"), message, events) {
+        (Some("binary"), Message::Structured(_), [event]) => redis::encode(event, Mode::Binary)?.0,
+        _ => redis::encode_message(message)?,
+    };
+    let shown = |(name, value): &redis::Field| json!([tagged::from_bytes(name), tagged::from_bytes(value)]);
+    Ok(json!({"fields": entry.fields.iter().map(shown).collect::<Vec<_>>()}))
+}
+
+fn refused(error: Error) -> Failure {
+    Failure::Told(Status::No, Box::new(Report::of(&error)))
 }
 
 /// Returns where a broker put a message.
@@ -118,10 +146,6 @@ impl<'a> DryRun<'a> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let how = match carrier::binding(&endpoint) {
             Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, command.peer),
-            Some("redis") => {
-                let words = format!("messages of `{}` URLs cannot be shown", endpoint.scheme());
-                return Err(Failure::usage(words).help("leave --dry-run out"));
-            }
             _ => {
                 connect::check_broker(endpoint.scheme(), sending)?;
                 How::Other(Box::new(Shown::new(command)?))
@@ -132,7 +156,6 @@ impl<'a> DryRun<'a> {
 
     /// Prints a message with these events.
     pub(super) fn show(&mut self, message: &Message, events: &[Event]) -> Result<(), Failure> {
-        let refused = |error: Error| Failure::Told(Status::No, Box::new(Report::of(&error)));
         match &mut self.how {
             How::Http(headers, peer) => {
                 let mut headers = headers.clone();
