@@ -25,12 +25,6 @@ pub(super) async fn sender(mut endpoint: Endpoint, sending: &Sending) -> Result<
     options.timeout = Some(sending.timeout);
     options.in_flight = Some(Bounds { messages: sending.parallel, ..Bounds::default() });
     if has(family, "mode") {
-        for name in ["mode", "format"] {
-            if endpoint.option(name).is_some() {
-                let words = format!("the URL option `{name}` is not supported here");
-                return Err(Failure::usage(words).help(format!("use --{name}")));
-            }
-        }
         if sending.documents {
             options.format = Some(Arc::new(Json::new()));
         } else if family.is_structured {
@@ -40,6 +34,17 @@ pub(super) async fn sender(mut endpoint: Endpoint, sending: &Sending) -> Result<
     let milliseconds = sending.timeout.as_millis();
     let endpoint = endpoint.or_option("connect-timeout", &format!("{milliseconds}ms"));
     open(endpoint, options).await.map_err(|error| not_built(binding, error))
+}
+
+/// The mode and the format are options of the command, where the protocol has them.
+pub(super) fn check_mode(endpoint: &Endpoint) -> Result<(), Failure> {
+    let given = |name: &&str| endpoint.option(name).is_some();
+    let chooses = known(endpoint).is_some_and(|(_, family)| has(family, "mode"));
+    match ["mode", "format"].into_iter().find(given).filter(|_| chooses) {
+        Some(name) => Err(Failure::usage(format!("the URL option `{name}` is not supported here"))
+            .help(format!("use --{name}"))),
+        None => Ok(()),
+    }
 }
 
 /// Opens a receiver. The defaults do not affect other consumers.

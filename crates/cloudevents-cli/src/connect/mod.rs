@@ -113,7 +113,7 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
     if matches!(scheme, "http" | "https") {
         return http::sender(&endpoint, sending);
     }
-    check_broker(scheme, sending)?;
+    check_broker(&endpoint, sending)?;
     let endpoint = sending.connecting.certificates.in_url(endpoint)?;
     broker::sender(endpoint, sending).await
 }
@@ -219,13 +219,14 @@ pub(crate) fn older_consumers(
 }
 
 /// Refuses options that only HTTP has.
-pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
+pub(crate) fn check_broker(endpoint: &Endpoint, sending: &Sending) -> Result<(), Failure> {
     check_headers(sending)?;
+    broker::check_mode(endpoint)?;
     if let Some(name) = sending.connecting.given() {
         return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs")));
     }
     if sending.batches {
-        let words = format!("`{}` URLs do not support batches", crate::plain::plain(scheme));
+        let words = format!("`{}` URLs do not support batches", crate::plain::plain(endpoint.scheme()));
         return Err(
             Failure::usage(words).help("use --mode binary or --mode structured, which send single events")
         );

@@ -50,5 +50,7 @@ fn what_would_be_sent_is_shown() {
     let binary = fields(&["--mode", "binary", "redis://localhost/?stream=orders"]);
     assert_eq!(binary["ce-id"], event["id"]);
     assert_eq!(binary["ce-source"], event["source"]);
-    assert_eq!(fields(&["redis://localhost/?stream=orders&mode=binary"]), binary);
+    let refused = ce_with(&["send", "--dry-run", "redis://localhost/?stream=orders&mode=binary"], GOOD);
+    assert_eq!(refused.status, 2, "{}", refused.out);
+    assert!(refused.err.contains("use --mode"), "{}", refused.err);
 }

@@ -22,11 +22,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
 #[cfg(feature = "redis")]
-use {
-    cloudevents_kit::{Mode, redis},
-    serde_json::json,
-    std::io,
-};
+use {cloudevents_kit::redis, serde_json::json, std::io};
 
 /// Prints messages instead of sending them.
 pub(super) struct DryRun<'a> {
@@ -85,7 +81,7 @@ impl Shown {
         self.line.clear();
         #[cfg(feature = "redis")]
         if carrier::binding(&self.endpoint) == Some("redis") {
-            let entry = entry(message, events, &self.endpoint).map_err(refused)?;
+            let entry = entry(message).map_err(refused)?;
             serde_json::to_writer(&mut self.line, &json!({"message": entry, "to": to, "via": "redis"}))
                 .map_err(io::Error::from)?;
             self.line.push(b'\n');
@@ -110,11 +106,8 @@ impl Shown {
 
 /// The fields of an entry of Redis Streams, in their order.
 #[cfg(feature = "redis")]
-fn entry(message: &Message, events: &[Event], endpoint: &Endpoint) -> Result<Value, Error> {
-    let entry = match (endpoint.option("mode"), message, events) {
-        (Some("binary"), Message::Structured(_), [event]) => redis::encode(event, Mode::Binary)?.0,
-        _ => redis::encode_message(message)?,
-    };
+fn entry(message: &Message) -> Result<Value, Error> {
+    let entry = redis::encode_message(message)?;
     let shown = |(name, value): &redis::Field| json!([tagged::from_bytes(name), tagged::from_bytes(value)]);
     Ok(json!({"fields": entry.fields.iter().map(shown).collect::<Vec<_>>()}))
 }
@@ -147,7 +140,7 @@ impl<'a> DryRun<'a> {
         let how = match carrier::binding(&endpoint) {
             Some("http") => How::Http(connect::http::headers(&endpoint, sending)?, command.peer),
             _ => {
-                connect::check_broker(endpoint.scheme(), sending)?;
+                connect::check_broker(&endpoint, sending)?;
                 How::Other(Box::new(Shown::new(command)?))
             }
         };
