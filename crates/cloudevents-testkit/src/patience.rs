@@ -26,6 +26,7 @@ pub fn patience() -> Duration {
     *PATIENCE.get_or_init(|| USUAL.mul_f64(env::var("CE_SLOWNESS").map_or(1.0, |given| slowness(&given))))
 }
 
+#[allow(clippy::panic)] // only tests call it
 fn slowness(given: &str) -> f64 {
     let number = given.parse().ok().filter(|number| (0.01..=1000.0).contains(number));
     number.unwrap_or_else(|| panic!("CE_SLOWNESS is `{given}`, and no number from 0.01 to 1,000"))

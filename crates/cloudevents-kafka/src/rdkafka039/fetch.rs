@@ -18,7 +18,7 @@ use rdkafka::{
     metadata::MetadataTopic,
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -123,59 +123,6 @@ fn lacks(topic: &MetadataTopic, partitions: &[(Partition, Position)]) -> Option<
 /// Also, how long the group has to assign its partitions again, once it is known.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// Whether a topic is unknown, or all are known again but not for long. librdkafka reports it once, and goes on looking.
-#[derive(Default)]
-pub(super) struct Unknown(Mutex<Option<Seen>>);
-
-struct Seen {
-    all_known: bool,
-    /// For how long, or since the receiver last got an error because of it. Only while brokers answer.
-    lasted: Duration,
-    looked: Instant,
-}
-
-impl Unknown {
-    pub(super) fn begin(&self) {
-        self.note(false);
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.lock().is_none()
-    }
-
-    /// The receiver has an error because of it.
-    fn told(&self) {
-        if let Some(seen) = &mut *self.lock() {
-            seen.lasted = Duration::ZERO;
-        }
-    }
-
-    /// No broker has answered.
-    fn unanswered(&self) {
-        if let Some(seen) = &mut *self.lock() {
-            seen.looked = Instant::now();
-        }
-    }
-
-    /// Notes whether all topics are known. Returns for how long that has been so, unless it is new.
-    fn note(&self, all_known: bool) -> Option<Duration> {
-        let (mut noted, now) = (self.lock(), Instant::now());
-        if let Some(seen) = &mut *noted
-            && seen.all_known == all_known
-        {
-            seen.lasted = seen.lasted.saturating_add(now.duration_since(seen.looked));
-            seen.looked = now;
-            return Some(seen.lasted);
-        }
-        *noted = Some(Seen { all_known, lasted: Duration::ZERO, looked: now });
-        None
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Seen>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Asks for these topics and partitions while one is unknown. It is an error if it is for long. Blocks for a second per topic at most.
 pub(super) fn look_for_unknown(
     client: &BaseConsumer<Group>,
@@ -210,7 +157,7 @@ pub(super) fn look_for_unknown(
     }
     let time = group.unknown.note(true).unwrap_or_default();
     if time >= UNKNOWN_FOR {
-        *group.unknown.lock() = None;
+        group.unknown.end();
     } else if time.as_secs() == 0 || time.as_secs().is_power_of_two() {
         // librdkafka looks at all topics every five minutes only, and joins the group for those that it finds. The broker that answers may
         // not know them yet. So this is done again, but not each second, as there may be many topics.
@@ -286,25 +233,5 @@ mod tests {
         }
         // Many responses without a record, as of compacted topics, are no record that is too large: librdkafka goes on behind them.
         assert!(matches!(judged(RDKafkaErrorCode::MessageSizeTooLarge), Step::Other));
-    }
-
-    #[test]
-    fn how_long_a_topic_is_unknown_counts_while_brokers_answer() {
-        let unknown = Unknown::default();
-        unknown.begin();
-        let later = |seconds| {
-            let mut noted = unknown.lock();
-            let seen = noted.as_mut().unwrap();
-            seen.looked = seen.looked.checked_sub(Duration::from_secs(seconds)).unwrap();
-        };
-        later(20);
-        unknown.note(false);
-        later(100);
-        unknown.unanswered();
-        later(12);
-        let lasted = unknown.note(false).unwrap().as_secs();
-        assert!((32..37).contains(&lasted), "{lasted}"); // and what this test takes itself
-        unknown.note(true);
-        assert!(unknown.note(true).unwrap().as_secs() < 5);
     }
 }

@@ -98,6 +98,7 @@ mod receiver;
 mod refusal;
 mod sender;
 mod source;
+mod unknown;
 mod urls;
 
 pub use binding::BINDING;

@@ -6,10 +6,10 @@ use super::{
     connection::{Refusals, is_login},
     control::Latest,
     failure::failed,
-    fetch::Unknown,
     first,
     handover::{Handover, HeldBack},
     login::{self, Keeper},
+    unknown::Unknown,
 };
 use cloudevents_transport::{
     Partition,

@@ -55,6 +55,10 @@ impl Known {
     }
 }
 
+/// The entries that a look has passed; of the first message without an order, when it is due and its number; the number of the first in
+/// order.
+pub(super) type Found = (u64, Option<(i64, i64)>, Option<i64>);
+
 #[derive(Default)]
 pub(super) struct Marks(BTreeMap<Arc<str>, Known>);
 
@@ -98,7 +102,7 @@ impl Marks {
     }
 
     /// A target whose messages are to be looked for from the first entry on now, if there is one.
-    pub(super) fn to_look_at(&mut self) -> Option<Arc<str>> {
+    pub(super) fn next_look(&mut self) -> Option<Arc<str>> {
         let now = Instant::now();
         let mut due = self.0.iter_mut().filter(|(_, known)| known.has_mark());
         let (target, known) = due.find(|(_, known)| known.look_at.is_some_and(|at| at <= now))?;
@@ -107,12 +111,7 @@ impl Marks {
     }
 
     /// A look that was begun then has passed so many entries before the first message of each kind, or has failed.
-    pub(super) fn looked(
-        &mut self,
-        target: &str,
-        begun: StdInstant,
-        found: Option<(u64, Option<(i64, i64)>, Option<i64>)>,
-    ) {
+    pub(super) fn looked(&mut self, target: &str, begun: StdInstant, found: Option<Found>) {
         let Some(known) = self.0.get_mut(target) else { return };
         match found {
             // What it found first may hide what is behind that, unless the mark is there.
@@ -151,17 +150,17 @@ mod tests {
     fn a_mark_moves_with_claims_and_back_with_looks() {
         let (mut marks, target) = (Marks::default(), Arc::from("a"));
         marks.claimed(&target, MANY - 1, Some((5, 1)), Some(7));
-        assert!(marks.after("").is_empty() && marks.to_look_at().is_none());
+        assert!(marks.after("").is_empty() && marks.next_look().is_none());
         marks.claimed(&target, 1, Some((6, 2)), None);
         let mark =
             |marks: &Marks| marks.after("").first().map(|(_, mark)| (mark.due, mark.number, mark.in_order));
         assert_eq!((mark(&marks), marks.after("a").len()), (Some((6, 2, 7)), 0));
-        assert_eq!(marks.to_look_at(), Some(target.clone()));
-        assert_eq!(marks.to_look_at(), None);
+        assert_eq!(marks.next_look(), Some(target.clone()));
+        assert_eq!(marks.next_look(), None);
         // A transaction has committed late.
         for passed in [FEW + 1, FEW] {
             marks.looked("a", StdInstant::now(), Some((passed, Some((5, 9)), Some(8))));
-            assert_eq!((mark(&marks), marks.to_look_at()), (Some((5, 9, 7)), None));
+            assert_eq!((mark(&marks), marks.next_look()), (Some((5, 9, 7)), None));
             marks.claimed(&target, 1, Some((6, 2)), None);
         }
         marks.looked("a", StdInstant::now(), Some((FEW, None, None)));

@@ -214,7 +214,7 @@ impl Store for PostgresStore {
         for Found { target, apart, line, taken } in found {
             marks.claimed(&target, taken, apart, line);
         }
-        if let Some(target) = marks.to_look_at() {
+        if let Some(target) = marks.next_look() {
             tokio::spawn(self.clone().look(target));
         }
         Ok(claimed)

@@ -100,7 +100,7 @@ pub async fn an_end_repeats_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     if !claims.persistent || first.capabilities().redelivers == By::Peer {
         return Ok(Verdict::NotClaimed);
     }
-    let is_slow = |number: usize| number % 2 == 0 || number > 16;
+    let is_slow = |number: usize| number.is_multiple_of(2) || number > 16;
     let event = |number| match is_slow(number) {
         true => event_with(number, "slow", Vec::new()),
         false => event_with(number, &number.to_string(), Vec::new()),

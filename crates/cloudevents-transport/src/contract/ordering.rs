@@ -25,7 +25,7 @@ pub async fn what_has_no_key_keeps_the_order_of_its_source(venue: &impl Venue) -
     let (seen, stop) = (Mutex::new(BTreeMap::<_, Vec<usize>>::new()), receiver.stopper());
     let handle = async |delivery: Delivery| {
         let (source, number) = (delivery.partition().cloned(), number(&delivery)?);
-        for _ in 0..(COUNT - number) {
+        for _ in number..COUNT {
             yield_now().await; // the last one would be the first
         }
         let handled = {

@@ -39,7 +39,7 @@ fn admit(event: &Event) -> Result<(), Error> {
 }
 
 fn is_refused(number: usize) -> bool {
-    number % 2 == 0
+    number.is_multiple_of(2)
 }
 
 /// Ready when this many letters were tried, and nothing more is to be waited for.
@@ -64,9 +64,11 @@ pub async fn a_redrive_keeps_what_is_refused_again(venue: &impl Venue) -> Result
     if capabilities.rejects == By::Peer {
         return Ok(Verdict::NotClaimed);
     }
-    let mut policy = BridgePolicy::default();
-    policy.redrive = Some(Redrive::default());
-    policy.admit = Some(Arc::new(admit));
+    let policy = BridgePolicy {
+        redrive: Some(Redrive::default()),
+        admit: Some(Arc::new(admit)),
+        ..BridgePolicy::default()
+    };
     if capabilities.settles == Settles::Never {
         return match Bridge::new(first, Sender::new(Target), policy) {
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Verdict::Holds),

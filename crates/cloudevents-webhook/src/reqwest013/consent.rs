@@ -2,9 +2,9 @@
 
 use super::{
     Target, WebhookSenderOptions, WithoutConsent,
-    delivery::{CENTURY, Failure, Shared},
+    delivery::{Failure, Shared},
     guarded::failed,
-    targets::Entry,
+    targets::{CENTURY, Entry},
 };
 use crate::{
     DeliveryKey,

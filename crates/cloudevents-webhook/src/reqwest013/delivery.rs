@@ -6,7 +6,7 @@ use super::{
     excerpt::{excerpt, reads},
     guarded::failed,
     request::{Prepared, Ready},
-    targets::{Admission, Entry, NotAdmitted},
+    targets::{Admission, CENTURY, Entry, NotAdmitted},
 };
 use crate::{
     deliver::{Conclusion, Reason},
@@ -37,9 +37,6 @@ const BODY: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 16;
 /// How long a token is good for that its source has given, before the source is called again.
 const IN_HAND: Duration = Duration::from_secs(1);
-
-/// Without a deadline.
-pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 
 /// What deliveries share.
 #[derive(Debug)]

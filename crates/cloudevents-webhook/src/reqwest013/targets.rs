@@ -1,6 +1,6 @@
 //! The targets of a sender, and their states.
 
-use super::{Target, WebhookSenderOptions, delivery::CENTURY};
+use super::{Target, WebhookSenderOptions};
 use crate::{
     deliver::{self, Conclusion, Health, Reason, TargetState},
     handshake::Grant,
@@ -17,6 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast};
+
+/// Without a deadline.
+pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 
 /// How long messages of a target are held back that is paused until it is resumed: that may be soon, and an outbox gives up those whose
 /// deadline comes before.

@@ -10,8 +10,11 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// How much is read at once. Messages share the memory of what was read with them.
+pub(super) const READ: usize = 32 << 10;
+
 /// How much a message may have without a share: what a connection reads at once, for which it has a buffer anyway.
-const OWN: u64 = super::socket::READ as u64;
+const OWN: u64 = READ as u64;
 
 /// How long a message that holds memory may take for [`PROGRESS`] bytes while others wait for that memory.
 const GRACE: Duration = Duration::from_secs(1);

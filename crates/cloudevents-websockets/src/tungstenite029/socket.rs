@@ -1,7 +1,7 @@
 //! One WebSocket, driven by polling: writing, reading, pings and deadlines.
 
 use super::{
-    arriving::GivenUp,
+    arriving::{GivenUp, READ},
     failure,
     options::Liveness,
     stream::{Io, Metered},
@@ -24,9 +24,6 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
-
-/// How much is read at once. Messages share the memory of what was read with them.
-pub(super) const READ: usize = 32 << 10;
 
 /// How much is collected before it is written, at most.
 const WRITE: usize = 64 << 10;

@@ -208,13 +208,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 }
 
 /// The most bytes of a frame that the client library gets at once: what it reads at once.
-const FRAGMENT: usize = super::socket::READ;
+const FRAGMENT: usize = super::arriving::READ;
 
 /// The most bytes of the header of a frame.
 const MAX_HEADER: usize = 14;
 
 /// How much is read before other connections have their turn: small frames are much work.
-const TURN: usize = super::socket::READ;
+const TURN: usize = super::arriving::READ;
 
 /// How much is discarded at once, and how long a peer may be silent that was sent the close frame.
 const DISCARDED: usize = 8 << 10;
