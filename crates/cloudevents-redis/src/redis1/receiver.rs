@@ -147,7 +147,8 @@ async fn connect(endpoint: &Endpoint, mut options: RedisReceiverOptions) -> Resu
     };
     let (hosts, backoff) = (target.hosts.clone(), target.backoff());
     let (decoding, bytes) = (receiver.decoding.clone(), receiver.in_flight.bytes);
-    let consuming = Consuming { target, consumer: Arc::new(consumer), decoding, bytes };
+    let consuming =
+        Consuming { target, consumer: Arc::new(consumer), decoding, bytes, has_connected: false.into() };
     let reconnect = Reconnect::new(consuming, hosts, backoff).reporting(reporter);
     let room = Room::new(receiver.in_flight, prefetch);
     Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))

@@ -88,13 +88,15 @@ pub(super) struct Consuming {
     pub(super) decoding: DecodeOptions,
     /// The bytes of messages that may be here.
     pub(super) bytes: usize,
+    /// Whether the group was there before.
+    pub(super) has_connected: AtomicBool,
 }
 
 impl Connect for Consuming {
     type Connection = Polled<Group>;
 
     async fn connect(&self, host: &Host) -> Result<Polled<Group>, Error> {
-        let Self { target, consumer, decoding, bytes } = self;
+        let Self { target, consumer, decoding, bytes, .. } = self;
         let settling = Wire::open(target, host, ANSWERS, MOST.settle).await?;
         let made = settling
             .ask(&command("XGROUP", &["CREATE", &target.stream, &consumer.group, "0", "MKSTREAM"]))
@@ -104,6 +106,11 @@ impl Connect for Consuming {
         {
             return Err(error.clone());
         }
+        if made.is_ok() && self.has_connected.swap(true, Ordering::Relaxed) {
+            tracing::warn!(stream = %target.stream, group = consumer.group,
+                "the stream or the group was deleted, and is made again: all that is in the stream comes, also what was accepted");
+        }
+        self.has_connected.store(true, Ordering::Relaxed);
         let string = target.max_message_size;
         // One answer may be beyond what was estimated by those before it.
         let answer = string.max(*bytes).saturating_mul(2).saturating_add(1 << 20);

@@ -161,13 +161,15 @@ async fn of_several_hosts_the_master_is_found_also_after_a_failover() {
     while take(&mut receiving).await != "2" {} // settlements are replicated later
 }
 
-/// The group is gone with its stream, and so is what was in it. The receiver makes both again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// The group is gone with its stream, and so is what was in it. The receiver makes both again, with a warning.
+#[tokio::test]
 async fn a_stream_that_was_deleted_is_made_again() {
     let Some(place) = Place::new("deleted") else { return };
+    let logged = Logged::begin();
     let (sender, mut receiver) = (place.sender("").await, place.receiver("").await);
     sender.send(&event(1)).await.unwrap();
     assert_eq!(take(&mut receiver).await, "1");
+    assert!(!logged.text().contains("made again"), "{}", logged.text());
     place.ask::<usize>(&["DEL", &place.stream]).await;
     let mut connectivity = receiver.connectivity();
     let taking = tokio::spawn(async move { id(&next(&mut receiver).await) });
@@ -179,6 +181,7 @@ async fn a_stream_that_was_deleted_is_made_again() {
     .await;
     sender.send(&event(2)).await.unwrap();
     assert_eq!(within(taking).await.unwrap(), "2");
+    assert!(logged.text().contains("is made again"), "{}", logged.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -60,6 +60,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
             ("position", "a log is read from a position"),
             ("producer", "what Kafka calls a publisher, with a thread of its own"),
             ("rebalance", "consumer groups"),
+            ("unknown", "for how long librdkafka does not know a topic"),
         ],
     ),
     (

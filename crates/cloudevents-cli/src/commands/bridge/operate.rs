@@ -17,7 +17,11 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONNECTION, CONTENT_TYPE},
 };
-use std::{future::pending, net::SocketAddr, time::Duration};
+use std::{
+    future::pending,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -148,16 +152,18 @@ pub(super) async fn idle(
 ) {
     let Some(time) = time else { return pending().await };
     let look = || (ends.iter().all(is_here), status.received().received, status.metrics().confirmed);
-    let (mut before, mut is_told) = (look(), false);
+    let is_connected = || ends.iter().all(|end| end.state().is_connected());
+    let (mut before, mut quiet, mut is_told) = (look(), Instant::now(), false);
     loop {
-        sleep(time).await;
+        sleep(time / 8).await;
         let now = look();
-        let is_quiet = now == before;
-        before = now;
-        if !is_quiet {
+        if now != before {
+            (before, quiet) = (now, Instant::now());
+        }
+        if quiet.elapsed() < time {
             continue;
         }
-        if now.0 && status.pending() == 0 {
+        if now.0 && is_connected() && status.pending() == 0 {
             let held = status.received().unsettled();
             match status.activity().state() {
                 RunState::Blocked if held > 0 => return console.report(&at_the_bound(held)),
