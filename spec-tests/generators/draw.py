@@ -2,13 +2,15 @@
 """Draws cases of a pack at random, for someone who wrote none of them to read against the text of the specification.
 
 draw.py PACK SEED [--count 100]    prints them: title, level, the clauses in words, request and allowed outcomes
+draw.py all SEED --count 150       the same of all packs together
 draw.py --check                    checks the record, draws.json: what it says was drawn is what its seeds draw
 
-A draw takes no case that an earlier recorded draw of the same pack took, as long as enough others are left. Write the result of a reading into
+A draw takes no case that an earlier recorded draw of the same pack took, as long as enough others are left; with --again it may. Write the result of a reading into
 draws.json: the wrong and the doubtful cases, each with the reason.
 """
 
 import argparse
+import hashlib
 import json
 import random
 import sys
@@ -37,6 +39,15 @@ def draw(ids, seed, count):
 
 def read_before(name, draws):
     return {one for earlier in draws if earlier["pack"] == name for one in earlier["cases"]}
+
+
+def edition(name):
+    """The version and the digest of a pack. Of all packs together, the digest is that of their digests, by name."""
+    packs = json.loads((ROOT / "packs.json").read_text(encoding="utf-8"))
+    if name != "all":
+        return {"version": packs[name]["version"], "sha256": packs[name]["sha256"]}
+    digests = "".join(packs[one]["sha256"] for one in sorted(packs))
+    return {"version": packs["core"]["version"], "sha256": hashlib.sha256(digests.encode()).hexdigest()}
 
 
 def show(one, clauses):
@@ -68,6 +79,7 @@ def main():
     parser.add_argument("pack", nargs="?")
     parser.add_argument("seed", nargs="?", type=int)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--again", action="store_true", help="cases of earlier draws, too")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--record", metavar="READER", help="add the draw to draws.json, with nothing wrong yet")
     with_ = parser.parse_args()
@@ -76,15 +88,14 @@ def main():
     if with_.pack is None or with_.seed is None:
         parser.error("which pack, and which seed?")
     every, draws = cases(), record()
-    ids = {id for id, one in every.items() if pack(one) == with_.pack}
-    fresh = ids - read_before(with_.pack, draws)
+    ids = {id for id, one in every.items() if with_.pack in ("all", pack(one))}
+    fresh = ids if with_.again else ids - read_before(with_.pack, draws)
     ids = fresh if len(fresh) >= with_.count else ids
     if not ids:
         sys.exit(f"there is no pack {with_.pack}")
     drawn = draw(ids, with_.seed, min(with_.count, len(ids)))
     if with_.record:
-        versions = json.loads((ROOT / "packs.json").read_text(encoding="utf-8"))
-        draws.append({"pack": with_.pack, "version": versions[with_.pack]["version"], "sha256": versions[with_.pack]["sha256"],
+        draws.append({"pack": with_.pack, **edition(with_.pack),
                       "seed": with_.seed, "reader": with_.record, "wrong": {}, "doubtful": {}, "cases": drawn})
         RECORD.write_text(json.dumps(draws, indent=1) + "\n", encoding="utf-8")
         return

@@ -982,6 +982,8 @@ def validity(one):
     return "acceptable" if len(kinds) == 2 or {"producer-rule", "hostile"} & set(one.get("flags", [])) else "invalid"
 
 
+# Cases about the instant of a time, however it is spelled: without its text.
+INSTANT = re.compile(r".*/time-instant$")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -1021,7 +1023,7 @@ def flags(one):
     sibling = strict_sibling(one)
     if sibling and refused(one):
         found |= {"producer-rule", "hostile"} & set(sibling.get("flags", []))
-    if any(unusual(match) for match in times_kept(one)):
+    if any(unusual(match) for match in times_kept(one)) and not INSTANT.match(one["id"]):
         found.add("verbatim")
     if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")

@@ -67,6 +67,10 @@ class Carrier:
         text = self.value(text)
         return [self.prefix + name, {"type": "longstr", "value": text} if self.via == "rabbitmq" else text]
 
+    def escapes(self, *parts):
+        """The clauses on these escapes, of a binding that has escapes."""
+        return [self.clause[part] for part in parts if part in self.clause]
+
     def raw(self, name, value):
         """A header as it is given."""
         return [name, {"type": "longstr", "value": value} if self.via == "rabbitmq" and isinstance(value, str) else value]
@@ -103,7 +107,9 @@ MQTT = Carrier("mqtt", "mqtt5", "", BOTH, {
     "value": "MQTT-3.1.3.2-a", "media": "MQTT-3.2.1-a", "document": "MQTT-3.2.2-a", "beside": "MQTT-3.2.3-a", "batch": "MQTT-1.3-a"})
 NATS = Carrier("nats", "nats", "ce-", MAIN, {
     "mode": "NATS-3-a", "type": "NATS-3.1.2-a", "data": "NATS-3.1.1-a", "attributes": "NATS-3.1.2-a", "name": "NATS-3.1.3.1-a",
-    "value": "NATS-3.1.3.2-a", "media": "NATS-3-a", "document": "NATS-3.2-a", "beside": "NATS-3.2-a", "batch": "NATS-1.3-a"})
+    "value": "NATS-3.1.3.2-a", "decoded": "NATS-3.1.3.2-f",
+    "space": "NATS-3.1.3.2-i", "quote": "NATS-3.1.3.2-j", "percent": "NATS-3.1.3.2-k", "other": "NATS-3.1.3.2-l",
+    "media": "NATS-3-a", "document": "NATS-3.2-a", "beside": "NATS-3.2-a", "batch": "NATS-1.3-a"})
 RABBIT = Carrier("rabbitmq", "rabbitmq", "ce-", MAIN, {
     "mode": "RABBITMQ-3-a", "type": "RABBITMQ-3.1.1-a", "data": "RABBITMQ-3.1.2-a", "attributes": "RABBITMQ-3.1.3-a",
     "name": "RABBITMQ-3.1.3.1-a", "value": "RABBITMQ-3.1.3.2-a", "media": "RABBITMQ-3.2.1-a", "document": "RABBITMQ-3.2.2-a",
@@ -169,9 +175,10 @@ def binary_decode(carrier):
           {**BASE, **{f"ext{number}": str(number) for number in range(12)}})
     reads("long-extension-name", "An attribute name of more than twenty characters is accepted", ["attributes", "CE-Naming-a"],
           {**BASE, "anextensionwithaverylongname": "x"})
-    reads("utf-8-value", "A value may hold any characters", ["value"], {**BASE, "subject": "Größe € 😀"})
-    reads("quotation-marks", "Quotation marks and backslashes are part of a value", ["value"], {**BASE, "subject": 'a "quoted" \\ text'})
-    reads("percent-sign", "A percent sign is part of a value", ["value"], {**BASE, "subject": "100% of %41"})
+    reads("utf-8-value", "A value may hold any characters", ["value", *carrier.escapes("decoded")], {**BASE, "subject": "Größe € 😀"})
+    reads("quotation-marks", "Quotation marks and backslashes are part of a value", ["value", *carrier.escapes("decoded")],
+          {**BASE, "subject": 'a "quoted" \\ text'})
+    reads("percent-sign", "A percent sign is part of a value", ["value", *carrier.escapes("decoded")], {**BASE, "subject": "100% of %41"})
     reads("value-case-kept", "The letter case of a value is kept", ["attributes"], {**BASE, "subject": "MixedCase"})
     reads("time-with-offset", "A time with an offset is read", ["attributes", "value"], {**BASE, "time": "2018-04-05T19:31:00+02:00"})
     reads("time-with-fraction", "A time with nine digits of a second is read", ["attributes", "value"],
@@ -243,9 +250,10 @@ def binary_encode(carrier):
         tagged = {**BASE, "comexampleextension1": value[:2] if isinstance(value, tuple) else value}
         topic.case(f"extension-{name}", f"An extension of type {name} is written in its canonical form", [c["attributes"], c["value"]],
                    encode(carrier.via, "binary", event(tagged)), {"result": {"message": carrier.binary(attributes)}}, revisions=carrier.revisions)
-    writes("utf-8-value", "A value may hold any characters", ["value"], {**BASE, "subject": "Größe € 😀"})
-    writes("percent-sign", "A percent sign in a value", ["value"], {**BASE, "subject": "100% of %41"})
-    writes("quotation-marks", "Quotation marks and spaces in a value", ["value"], {**BASE, "subject": 'a "quoted" text'})
+    writes("utf-8-value", "A value may hold any characters", ["value", *carrier.escapes("space", "other")], {**BASE, "subject": "Größe € 😀"})
+    writes("percent-sign", "A percent sign in a value", ["value", *carrier.escapes("space", "percent")], {**BASE, "subject": "100% of %41"})
+    writes("quotation-marks", "Quotation marks and spaces in a value", ["value", *carrier.escapes("space", "quote")],
+           {**BASE, "subject": 'a "quoted" text'})
     writes("spelling-kept", "A time is written as it was given", ["value"], {**BASE, "time": "2018-04-05T19:31:00.500+02:00"})
     for name in ("id", "source", "type"):
         topic.case(f"missing-{name}", f"An event without {name} is refused", [c["attributes"], f"CE-{name}-a"],

@@ -55,7 +55,8 @@ case("token-query-cache-control", "The response to a delivery with a token in it
 for place, target, headers in (("header", "/hook", [["Authorization", f"Bearer {TOKEN}x"]]), ("query", f"/hook?access_token={TOKEN}x", []),
                                ("header-prefix", "/hook", [["Authorization", f"Bearer {TOKEN[:-1]}"]]), ("header-empty", "/hook", [["Authorization", "Bearer "]]),
                                ("query-empty", "/hook?access_token=", [])):
-    case(f"wrong-token-{place}", "A delivery with another token is refused", ["WEBHOOK-3-b", NO_REDIRECT], WITH_TOKEN, [*headers, STRUCTURED], REFUSED, target=target)
+    case(f"wrong-token-{place}", "A delivery with another token is refused", ["WEBHOOK-3-b", NO_REDIRECT], WITH_TOKEN, [*headers, STRUCTURED], REFUSED, target=target,
+         note="That another token is refused is a rule of the model on which both methods lean (RFC 6750, section 3.1).")
 case("other-scheme", "A bearer token of another scheme is refused", ["WEBHOOK-3.1-a"], WITH_TOKEN, [["Authorization", f"Basic {TOKEN}"], STRUCTURED], REFUSED)
 case("no-token", "A delivery without a token is refused", ["WEBHOOK-3-a"], WITH_TOKEN, [STRUCTURED], REFUSED)
 case("other-parameter", "A token in a parameter of another name is none", ["WEBHOOK-3.2-a"], WITH_TOKEN, [STRUCTURED], REFUSED, target=f"/hook?token={TOKEN}")
