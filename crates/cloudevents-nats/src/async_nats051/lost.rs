@@ -79,6 +79,9 @@ struct State {
     alone: Option<Instant>,
     /// Whether something was found over the last connection.
     has_found: bool,
+    /// How many messages were unsettled when this receiver came, and which of them have come again, until all have.
+    held_before: u64,
+    came: Option<BTreeSet<u64>>,
 }
 
 /// What a connection has to do about the loss of the one before.
@@ -129,13 +132,22 @@ impl Lost {
         let known = state.consumer.replace(found.consumer);
         if known.is_none_or(|known| known.number != found.consumer.number) {
             let before = Some((found.floor.saturating_add(1), found.delivered));
-            *state = State { consumer: state.consumer, top: found.delivered, before, ..State::default() };
+            let held = found.unsettled.saturating_sub(position.unsettled());
+            let held_before = u64::try_from(held).unwrap_or(u64::MAX);
+            *state = State {
+                consumer: state.consumer,
+                top: found.delivered,
+                before,
+                held_before,
+                came: (held > 0).then(BTreeSet::new),
+                ..State::default()
+            };
             // Of other receivers, or of one that was killed: nothing tells which.
-            let held = (found.unsettled > position.unsettled()).then_some(Missing::ComesAgain);
+            let held = (held > 0).then_some(Missing::ComesAgain);
             self.reporter.misses(held.map(|held| (held, found.longest.saturating_add(LATER))));
             return Plan { reads: false, alone: None };
         }
-        state.has_found = false;
+        (state.has_found, state.came) = (false, None);
         // What is unsettled at the server, and was not delivered here or settled since: of other receivers, or lost.
         let is_complete = found.unsettled <= position.unsettled();
         state.settled.retain(|sequence, _| !is_complete && *sequence > found.floor);
@@ -160,6 +172,20 @@ impl Lost {
         let missing = if was_alone { Missing::Unreadable } else { Missing::ComesAgain };
         self.reporter.misses(Some((missing, again)));
         Plan { reads: true, alone: state.alone }
+    }
+
+    /// A message came that had been delivered before. When all have come that were not settled when this receiver came, none is missing.
+    pub(super) fn came_again(&self, sequence: u64) {
+        let mut state = self.state();
+        let (top, held_before) = (state.top, state.held_before);
+        let Some(came) = &mut state.came else { return };
+        if sequence <= top {
+            came.insert(sequence);
+        }
+        if u64::try_from(came.len()).unwrap_or(u64::MAX) >= held_before {
+            state.came = None;
+            self.reporter.misses(None);
+        }
     }
 
     /// The settlements that the server may not have.
@@ -494,6 +520,19 @@ mod tests {
         lost.has_read((9, None));
         let plan = lost.connected(&found(9, 1), &position);
         assert!(!plan.reads && connectivity.missing().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_given_back_is_missing_until_it_has_come() {
+        let (reporter, connectivity) = Connectivity::channel();
+        let lost = Lost::new(reporter);
+        lost.connected(&found(9, 3), &Position::default());
+        for sequence in [7, 7, 12, 8] {
+            lost.came_again(sequence); // one of them twice, and one that was not delivered then
+            assert_eq!(connectivity.missing(), Some(Missing::ComesAgain), "{sequence}");
+        }
+        lost.came_again(9);
+        assert_eq!(connectivity.missing(), None);
     }
 
     #[tokio::test(start_paused = true)]

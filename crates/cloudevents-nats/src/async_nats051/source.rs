@@ -198,6 +198,9 @@ impl Source {
         }
         let (tag, attempt) = self.acknowledge.delivered(&delivered, subject);
         let again = delivered.times > 1;
+        if again {
+            self.lost.came_again(delivered.sequence);
+        }
         self.waiting = delivered.pending;
         let message = ReceivedMessage::new(apart(message), Some(delivered));
         self.pull.arrived(bytes, cloudevents_transport::Origin::size(&message), again);
