@@ -97,8 +97,8 @@ mod stream;
 mod token;
 mod urls;
 
-#[cfg(feature = "tls")]
 pub use binding::BINDING;
+#[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::Login;
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};

@@ -122,6 +122,7 @@ fn alternatives(messages: &[Message], raws: &[(String, Raw)], notes: &mut Notes<
     let judged: HashSet<&str> =
         messages.iter().filter(is_judged).filter_map(Message::constant_type).collect();
     for (message, (_, raw)) in messages.iter().zip(raws) {
+        #[allow(irrefutable_let_patterns)] // without a feature, no schema can be read
         let Schema::Not(reason) = &*message.schema.schema else { continue };
         if let Some(ty) = message.constant_type().filter(|ty| judged.contains(ty))
             && message.is_event

@@ -20,8 +20,8 @@ pub(super) fn tell_unread(connectivity: &Connectivity, console: &Console) {
     if connectivity.missing() == Some(Missing::Unreadable) {
         let report = Report::new("a message of the source was not received")
             .kind("unread")
-            .detail("its headers cannot be parsed: it ends each connection over which it comes, with others that came with it and are at the source, too")
-            .help("the log says which right the user lacks, or why it could not be read; with that right, it is received as malformed");
+            .detail("its headers cannot be parsed, so that it ends each connection over which it comes; others that came with it may be at the source, too")
+            .help("the log says which right the user lacks; with that right, it is received as malformed");
         console.error(Status::Network, &report);
     }
 }

@@ -83,8 +83,8 @@ mod text;
 mod topic;
 mod urls;
 
-#[cfg(feature = "tls")]
 pub use binding::BINDING;
+#[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::Login;
 pub use message::{decode, encode, publish, publish_v3};

@@ -1,8 +1,8 @@
 //! Receiving: what a program uses.
 
 pub(crate) mod capabilities;
-#[cfg(any(feature = "log", feature = "queue"))]
 pub(crate) mod context;
+#[cfg(any(feature = "log", feature = "queue"))]
 pub(crate) mod dead_letter;
 pub(crate) mod delivery;
 pub(crate) mod event_filter;

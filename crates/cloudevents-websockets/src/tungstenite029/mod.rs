@@ -69,8 +69,8 @@ mod stream;
 mod unsent;
 mod urls;
 
-#[cfg(feature = "tls")]
 pub use binding::BINDING;
+#[cfg(feature = "tls")]
 pub use cloudevents_transport::binding::rustls023::Tls;
 pub use message::{decode, encode, frame, message};
 pub use options::WsConnection;
