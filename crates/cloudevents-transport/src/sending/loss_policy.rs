@@ -7,7 +7,7 @@ use cloudevents_core::{Error, Event, LossClass, Losses};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LossPolicy {
-    /// The send fails with an error of kind [`Inexact`](ErrorKind::Inexact), and nothing is sent.
+    /// The send fails with an error of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), and nothing is sent.
     #[default]
     Refuse,
     /// The message is sent without it. The loss is logged as a warning.
@@ -19,10 +19,10 @@ pub enum LossPolicy {
 impl LossPolicy {
     /// Applies the policy to what encoding these events has lost, and returns the losses that the message is sent with. For bindings.
     ///
-    /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the
-    /// error, of kind [`Inexact`](ErrorKind::Inexact), and with [`Log`](Self::Log) a line names the event and all such losses. All
-    /// others are carried: binary mode and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it
-    /// as what it is (clause CE-Type-System-b).
+    /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the error, of
+    /// kind [`Inexact`](cloudevents_core::ErrorKind::Inexact), and with [`Log`](Self::Log) a line names the event and all such losses. All
+    /// others are carried: binary mode and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it as
+    /// what it is (clause CE-Type-System-b).
     ///
     /// ```
     /// use cloudevents_core::{Event, Loss, LossClass, Losses};

@@ -23,10 +23,10 @@ pub(crate) enum Turn {
 impl Ledger {
     /// Takes a message. Returns `None` if its partition is not assigned (any more).
     ///
-    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message
-    /// is another one than that which had this offset before. So it is taken, and settling what was taken before at this offset and
-    /// behind it is an error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because
-    /// the committed offset may not exist any more.
+    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message is another
+    /// one than that which had this offset before. So it is taken, and settling what was taken before at this offset and behind it is an
+    /// error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because the
+    /// committed offset may not exist any more.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let Record { entry, epoch } = record;
         let size = entry.received.size();

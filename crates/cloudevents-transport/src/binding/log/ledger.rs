@@ -113,7 +113,7 @@ impl Ledger {
     /// Starts receiving a partition from this offset. With 0, the client decides where to start, and the
     /// watermark begins at the first message. Messages taken from the partition before are revoked.
     ///
-    /// Returns the assignment, for [`Record::under`].
+    /// Returns the assignment, for [`Record::under`](super::Record::under).
     pub fn assign(&self, partition: Partition, offset: u64) -> Epoch {
         let mut books = self.books();
         books.forget(&partition);
