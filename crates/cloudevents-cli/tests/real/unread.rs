@@ -119,6 +119,19 @@ fn a_bridge_that_cannot_read_a_message_says_so_at_its_end() {
     assert!(ran.err.contains("$JS.API.STREAM.MSG.GET.S"), "{}", ran.err);
 }
 
+/// What comes with several of them comes in turn with them, for which each of them ends a connection several times.
+#[test]
+fn a_bridge_that_cannot_read_several_messages_moves_all_others() {
+    let mut messages: Vec<_> = (0..600).map(|id| event(id, "")).collect();
+    for number in 0..12 {
+        messages.insert(20 + 45 * number, b"NATS/1.0\r\nce-id: \xff\xfe\r\n\r\n".to_vec());
+    }
+    let Some(server) = server_with("several", "$JS.API.STREAM.MSG.GET.>", &messages) else { return };
+    let (ran, moved) = bridge(&server, "alice");
+    assert_eq!(different(&moved), 600, "{}", ran.err);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+}
+
 /// As a receiver that was killed has left it.
 #[test]
 fn a_bridge_is_not_idle_before_everything_has_come_again_that_another_one_held() {

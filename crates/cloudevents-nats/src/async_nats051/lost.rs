@@ -45,6 +45,12 @@ const NEAR: u64 = 1024;
 /// How many settlements are published again behind a loss.
 const SETTLED: usize = 1024;
 
+/// How many losses, each soon behind its connection, may be by messages though nothing comes between them.
+const SOON: u32 = 512;
+
+/// How long a connection lasts that is not lost soon.
+const LASTS: Duration = Duration::from_secs(5);
+
 /// How long the server may take for one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -77,6 +83,9 @@ struct State {
     since: Option<Instant>,
     /// Until when messages are requested one by one.
     alone: Option<Instant>,
+    /// How many losses there were since a message came again, while they are requested one by one; and how many of them were soon.
+    barren: usize,
+    soon: u32,
     /// Whether something was found over the last connection.
     has_found: bool,
     /// How many messages were unsettled when this receiver came, and which of them have come again, until all have.
@@ -152,15 +161,13 @@ impl Lost {
         let is_complete = found.unsettled <= position.unsettled();
         state.settled.retain(|sequence, _| !is_complete && *sequence > found.floor);
         if is_complete && state.unread.is_empty() {
-            (state.losses, state.alone) = (0, None);
+            (state.losses, state.alone, state.barren, state.soon) = (0, None, 0, 0);
             self.reporter.misses(None);
             return Plan { reads: false, alone: None };
         }
         let (now, again) = (Instant::now(), found.longest.saturating_add(LATER));
-        let is_near = state
-            .since
-            .replace(now)
-            .is_some_and(|since| since.elapsed() <= again.saturating_add(found.longest));
+        let lasted = state.since.replace(now).map(|since| since.elapsed());
+        let is_near = lasted.is_some_and(|lasted| lasted <= again.saturating_add(found.longest));
         state.losses = if is_near { state.losses.saturating_add(1) } else { 1 };
         let was_alone = state.alone.is_some_and(|until| now < until);
         // Some were not read, or what was read is not what ended the connection, as when the network is bad.
@@ -169,7 +176,17 @@ impl Lost {
             state.alone = now.checked_add(again);
         }
         state.add(found.floor, position.seen(), found.delivered);
-        let missing = if was_alone { Missing::Unreadable } else { Missing::ComesAgain };
+        if was_alone {
+            state.barren = state.barren.saturating_add(1);
+        }
+        let is_soon = was_alone && lasted.is_some_and(|lasted| lasted < LASTS);
+        state.soon = if is_soon { state.soon.saturating_add(1) } else { 0 };
+        // The server sends in turn what comes again, but in the order of the stream what is to come again at one time. So one that can be
+        // received may be behind the second turn of all others.
+        let missing = found.unsettled.saturating_sub(position.unsettled());
+        let turns = missing.saturating_mul(2).saturating_sub(1);
+        let is_unreadable = missing > 0 && state.barren >= turns;
+        let missing = if is_unreadable { Missing::Unreadable } else { Missing::ComesAgain };
         self.reporter.misses(Some((missing, again)));
         Plan { reads: true, alone: state.alone }
     }
@@ -177,6 +194,7 @@ impl Lost {
     /// A message came that had been delivered before. When all have come that were not settled when this receiver came, none is missing.
     pub(super) fn came_again(&self, sequence: u64) {
         let mut state = self.state();
+        (state.barren, state.soon) = (0, 0);
         let (top, held_before) = (state.top, state.held_before);
         let Some(came) = &mut state.came else { return };
         if sequence <= top {
@@ -257,10 +275,10 @@ impl Lost {
         }
     }
 
-    /// Whether such a message may have ended the last connection. With more losses in a row, it may be something else.
+    /// Whether such a message may have ended the last connection. With many losses between which nothing comes, it may be something else.
     pub(super) fn is_by_message(&self) -> bool {
         let state = self.state();
-        state.has_found || (2..=16).contains(&state.losses)
+        state.has_found || (state.losses >= 2 && state.soon <= SOON)
     }
 
     /// What was delivered before this receiver came, if nothing was found behind that.
@@ -520,6 +538,63 @@ mod tests {
         lost.has_read((9, None));
         let plan = lost.connected(&found(9, 1), &position);
         assert!(!plan.reads && connectivity.missing().is_none());
+    }
+
+    /// A server that sends in turn what was not settled for `ack_wait`, one message a connection where that ends it, and loses some of the
+    /// settlements that were on their way then.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_can_still_come_counts_as_unreadable() {
+        for seed in 0..400_u64 {
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let mut below = |end: u64| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random % end
+            };
+            let (lost, connectivity, position) = lost();
+            let count = 1 + below(200);
+            let wait = Duration::from_secs([1, 2, 30][below(3) as usize]);
+            let share = [1, 3, 20][below(3) as usize];
+            let mut unparsed: BTreeSet<u64> = (1..=count).filter(|_| below(share) == 0).collect();
+            unparsed.insert(1 + below(count));
+            let mut held: Vec<(Instant, u64)> =
+                (1..=count).map(|number| (Instant::now() + wait, number)).collect();
+            let mut turn = VecDeque::new();
+            let (mut losses, mut unreadable) = (0, 0);
+            while unreadable < 3 {
+                let unsettled = held.len() + turn.len();
+                let state = Found { longest: wait, ..found(count, unsettled) };
+                lost.connected(&state, &position);
+                losses += 1;
+                if connectivity.missing() == Some(Missing::Unreadable) {
+                    assert_eq!(unsettled, unparsed.len(), "{seed}: others can still come");
+                    assert!(lost.is_by_message(), "{seed}");
+                    unreadable += 1;
+                }
+                assert!(losses < 4 + 20 * count, "{seed}: {unsettled} of {count}, {}", unparsed.len());
+                advance(Duration::from_millis(20 + below(200))).await;
+                let mut settled = None;
+                loop {
+                    let now = Instant::now();
+                    held.sort();
+                    let over = held.partition_point(|(until, _)| *until <= now);
+                    turn.extend(held.drain(..over).map(|(_, number)| number));
+                    let Some(number) = turn.pop_front() else {
+                        advance(Duration::from_millis(50)).await;
+                        continue;
+                    };
+                    if unparsed.contains(&number) {
+                        held.push((now + wait, number));
+                        // The last settlement may be lost with the connection.
+                        held.extend(settled.filter(|_| below(2) == 0).map(|settled| (now + wait, settled)));
+                        break;
+                    }
+                    lost.came_again(number);
+                    settled = Some(number);
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
