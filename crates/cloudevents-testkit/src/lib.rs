@@ -38,6 +38,7 @@ pub mod rng;
     feature = "rabbitmq"
 ))]
 mod serving;
+mod size;
 #[cfg(feature = "speed")]
 pub mod speed;
 pub mod tagged;
@@ -53,3 +54,4 @@ pub mod webhook;
 pub mod websockets;
 
 pub use patience::patience;
+pub use size::size;

@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn a_command_for_a_secret_has_a_limit() {
         assert_eq!(printed("echo secret", COMMAND).unwrap(), "secret\n");
-        let error = printed("sleep 60", Duration::from_millis(50)).unwrap_err();
-        assert_eq!(error.message(), "the command `sleep 60` takes longer than 50ms");
+        let error = printed("exec sleep 60", Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.message(), "the command `exec sleep 60` takes longer than 50ms");
         // Nor may it stay when it has ended its output.
         let stays = "echo secret; exec >&-; exec sleep 60";
         let error = printed(stays, Duration::from_millis(500)).unwrap_err();

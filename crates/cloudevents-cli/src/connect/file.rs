@@ -9,9 +9,9 @@ use crate::{
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, ErrorKind, Message, Receiver, Sender, json,
     transport::{
-        Bounds, By, Carries, Confirmed, Content, Extends, InFlight, Orders, Outcome, Outgoing, Raw, Receipt,
-        Received, ReceiverCapabilities, ReceiverOptions, SenderCapabilities, SenderOptions, Settlement,
-        Settles,
+        Bounds, By, Carries, Confirmed, Content, Extends, InFlight, LossPolicy, Orders, Outcome, Outgoing,
+        Raw, Receipt, Received, ReceiverCapabilities, ReceiverOptions, SenderCapabilities, SenderOptions,
+        Settlement, Settles,
         binding::{Incoming, Permit, Receive, Resolver, Settle, Token, Transmit, later},
     },
 };
@@ -62,7 +62,7 @@ pub(crate) fn check_written(input: &Path, to: &str) -> Result<(), Failure> {
 }
 
 /// Appends to the file, which is created if there is none, or writes to standard output.
-pub(super) async fn sender(path: &Path) -> Result<Sender, Failure> {
+pub(super) async fn sender(path: &Path, losses: LossPolicy) -> Result<Sender, Failure> {
     let path = path.to_owned();
     let lines = beside("open", move |opened| {
         let standard = path == Path::new("-");
@@ -73,6 +73,7 @@ pub(super) async fn sender(path: &Path) -> Result<Sender, Failure> {
     .await?;
     let out = if lines.may_block() { Out::beside(lines).await? } else { Out::Here(Mutex::new(lines)) };
     let mut options = SenderOptions::default();
+    options.losses = losses;
     // A reader that takes its time is none that is away.
     options.enqueue_timeout = Duration::MAX;
     options.close_timeout = Duration::from_secs(1);

@@ -106,7 +106,7 @@ pub(crate) fn shown(url: &str) -> String {
 pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failure> {
     if let Some(path) = file::path(url) {
         check_headers(sending)?;
-        return file::sender(path).await;
+        return file::sender(path, sending.losses).await;
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     let scheme = endpoint.scheme();

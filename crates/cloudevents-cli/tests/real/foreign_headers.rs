@@ -205,3 +205,21 @@ async fn a_valid_event_is_no_dead_letter_where_losses_are_allowed() {
         }
     }
 }
+
+/// A file holds events, and no headers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_follows_the_policy_too() {
+    let broker = cloudevents_testkit::rabbitmq::Broker::start().unwrap();
+    let queue = broker.queue("q");
+    let sender = cloudevents_kit::connect_sender(&broker.url("queue=q")).await.unwrap();
+    let out = crate::program::file("out.jsonl", "");
+    for (losses, moved) in [("refuse", 0), ("log", 1), ("allow", 2)] {
+        let headers = vec![("x-h".to_owned(), b"1".to_vec())];
+        sender.send(foreign(losses, &headers)).await.unwrap();
+        let (from, to) = (broker.url("queue=q&reject=drop"), format!("file:{}", out.display()));
+        let ran = crate::program::ce(&["bridge", &from, &to, "--idle", "1", "--losses", losses]);
+        let lines = std::fs::read_to_string(&*out).unwrap();
+        assert_eq!((lines.lines().count(), queue.len()), (moved, 0), "{losses}: {}", ran.err);
+        assert_eq!(lines.contains(&format!("\"id\":\"{losses}\"")), losses != "refuse");
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::tools::{Arrived, MINUTE, SECOND, event, id, sender, tokio_clock};
 use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
+use cloudevents_testkit::size;
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 /// The number of targets, which `CE_TEST_TARGETS` sets.
 fn targets() -> usize {
-    std::env::var("CE_TEST_TARGETS").map_or(2_000, |targets| targets.parse().unwrap())
+    std::env::var("CE_TEST_TARGETS").map_or(size(2_000), |targets| targets.parse().unwrap())
 }
 
 /// Each target that hangs has this many messages.
@@ -95,9 +96,10 @@ async fn one_target_that_hangs_delays_no_other() {
 /// Many that hang leave room for the others, too.
 #[tokio::test(start_paused = true)]
 async fn thirty_targets_that_hang_delay_no_other() {
-    let before = p99(&latencies(2000, 0).await);
-    let after = p99(&latencies(2000, 30).await);
-    println!("2000 targets: p99 {before:?}; while 30 of them hang {after:?}");
+    let targets = size(2_000);
+    let before = p99(&latencies(targets, 0).await);
+    let after = p99(&latencies(targets, 30).await);
+    println!("{targets} targets: p99 {before:?}; while 30 of them hang {after:?}");
     assert!(after <= before.mul_f64(1.1), "{before:?} {after:?}");
 }
 

@@ -6,7 +6,7 @@ use cloudevents_outbox::{
     Attempt, Claim, Claimed, ClaimedMessage, Counts, Health, NewMessage, Outbox, OutboxOptions, Query,
     Record, Retention, Settled, Settlement, Store, Target, Ticket,
 };
-use cloudevents_testkit::heap;
+use cloudevents_testkit::{heap, size};
 use cloudevents_transport::Receipt;
 use std::{
     sync::{
@@ -126,14 +126,15 @@ fn peak(messages: usize, targets: usize) -> isize {
 
 #[test]
 fn a_backlog_takes_no_memory() {
-    let (few, many) = (peak(3_000, 50), peak(30_000, 50));
-    println!("peak with 3,000 messages: {few} bytes; with 30,000: {many}");
+    let (few, many) = (peak(3_000, 50), peak(size(48_000), 50));
+    println!("peak with 3,000 messages: {few} bytes; with {}: {many}", size(48_000));
     assert!(many < few * 3 / 2, "{few} {many}");
 }
 
 #[test]
 fn targets_take_no_memory() {
-    let (few, many) = (peak(20_000, 2_000), peak(20_000, 20_000));
-    println!("peak with 2,000 targets: {few} bytes; with 20,000: {many}");
+    let most = size(20_000);
+    let (few, many) = (peak(most, most / 10), peak(most, most));
+    println!("peak with {} targets: {few} bytes; with {most}: {many}", most / 10);
     assert!(many < few * 3 / 2, "{few} {many}");
 }

@@ -105,6 +105,8 @@ struct Passage {
     is_kept: bool,
     /// Whether a peer keeps what is rejected.
     is_with_peer: bool,
+    /// Whether the receiver selects messages, all of which have to be read then.
+    is_filtered: bool,
     /// How many messages that count for the limit of a redrive have ended.
     concluded: AtomicU64,
 }
@@ -148,6 +150,7 @@ impl Bridge {
             is_queue: receiver.capabilities().settles == Settles::Each,
             is_kept: receiver.capabilities().settles != Settles::Never,
             is_with_peer: receiver.capabilities().rejects == By::Peer,
+            is_filtered: receiver.is_filtered(),
             concluded: AtomicU64::new(0),
         };
         Ok(Self { receiver, passage })
@@ -332,6 +335,13 @@ impl Passage {
         if redrive.and_then(|redrive| redrive.filter.as_ref()).is_some_and(leaves) {
             // The position of a log would move.
             return if self.is_queue || is_dry { Done::Held(Fate::Left) } else { Done::PassedOver };
+        }
+        // A filter delivers what it cannot read.
+        if self.is_filtered
+            && let Ok(message) = delivery.message()
+            && let Err(error) = message.events(self.shaper.decoding())
+        {
+            return Box::pin(self.refused(delivery, error)).await;
         }
         let shaped = match self.shaper.shape(delivery) {
             Ok(shaped) => shaped,

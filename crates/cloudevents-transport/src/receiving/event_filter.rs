@@ -42,7 +42,7 @@ impl EventFilter {
     ///
     /// For a batch, the function gets each event as a separate message; the batch is delivered if it returns
     /// `true` for at least one. A message for which it returns an error is delivered, so that the program's
-    /// policies for unreadable messages apply. A [redrive](crate::bridge::Redrive::filter) leaves it.
+    /// policies for unreadable messages apply; a bridge refuses it. A [redrive](crate::bridge::Redrive::filter) leaves it.
     pub fn new(
         matches: impl Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync + 'static,
     ) -> Self {

@@ -243,6 +243,10 @@ impl Receiver {
         Some(Settlement::Accept)
     }
 
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     pub(crate) fn add_filter(&mut self, filter: EventFilter) {
         self.filters.push(filter);
     }

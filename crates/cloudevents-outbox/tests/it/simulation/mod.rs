@@ -8,7 +8,7 @@ mod world;
 use crate::tools::{event, sender};
 use cloudevents_core::Error;
 use cloudevents_outbox::{Clock, Entry, Outbox, OutboxOptions, RetrySchedule, State, Store};
-use cloudevents_testkit::rng::Rng;
+use cloudevents_testkit::{rng::Rng, size};
 use cloudevents_transport::{Outgoing, Sender, binding::connect::Backoff};
 use script::{LEASE, Script, at};
 use std::{
@@ -150,7 +150,7 @@ async fn work(store: MemoryStore, stopped: watch::Receiver<bool>) {
 #[test]
 fn whatever_happens_pauses_leases_and_order_hold() {
     let one = env::var("CE_SIM_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let number = env::var("CE_SIM_SEEDS").map_or(100, |number| number.parse().unwrap());
+    let number = env::var("CE_SIM_SEEDS").map_or(size(200) as u64, |number| number.parse().unwrap());
     let seeds = one.map_or(0..number, |seed| seed..seed + 1);
     for seed in seeds {
         let (violations, trace) = play(seed);

@@ -220,6 +220,33 @@ async fn what_is_no_event_is_refused_forwarded_or_wrapped() {
     }
 }
 
+/// Without a filter, it would go to the target as it is.
+#[tokio::test(start_paused = true)]
+async fn what_a_filter_cannot_read_is_refused() {
+    let broken = Bytes::from_static(br#"{"specversion":"1.0","id":"#);
+    let document = || cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, broken.clone());
+    let selects =
+        |message: &Message, with: &DecodeOptions| Ok(message.attribute("id", with)?.as_deref() == Some("1"));
+    for is_filtered in [false, true] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        from.sender().send(Message::Structured(document())).await.unwrap();
+        from.sender().send_all(events(3)).await.unwrap();
+        let receiver = from.receiver(with());
+        let receiver = match is_filtered {
+            true => receiver.filter(EventFilter::new(selects).drop_unmatched()).unwrap(),
+            false => receiver,
+        };
+        run_with(receiver, to.sender(), policy()).await;
+        let arrived: Vec<_> =
+            all(&to).await.iter().map(|delivery| delivery.body() == Some(broken.clone())).collect();
+        let refused: Vec<_> = from.rejected().into_iter().map(|(body, _)| body.unwrap()).collect();
+        match is_filtered {
+            true => assert_eq!((arrived, refused), (vec![false], vec![broken.clone()])),
+            false => assert_eq!((arrived, refused.len()), (vec![true, false, false, false], 0)),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_a_dead_letter_and_does_not_stop_the_others() {
     let (from, to, letters) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());

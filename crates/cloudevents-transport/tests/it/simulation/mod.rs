@@ -328,7 +328,7 @@ fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     match number("CE_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CE_SIM_SEEDS").unwrap_or(200),
+        None => 0..number("CE_SIM_SEEDS").unwrap_or(cloudevents_testkit::size(400) as u64),
     }
 }
 
