@@ -210,6 +210,13 @@ class Topic:
         self.case(name, title, clauses, request, list(outcomes), **more)
 
 
+# Of a request for a batch in a format that has none.
+IN_JSON = "Whether the request is refused, or the batch written in JSON, is not said."
+JSON_BATCH = {"result": {"message": {"headers": [["content-type", "application/cloudevents-batch+json"]], "body": {
+    "text": '[{"specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed",'
+            '"datacontenttype":"application/octet-stream","data_base64":"AP8="}]'}}}}
+
+
 def came(*events, **more):
     return {"result": {"events": list(events), **more}}
 
@@ -568,7 +575,7 @@ def structured():
             "message": {"headers": [["Content-Type", "Application/CloudEvents+Avro; a=b"]], "body": document}},
            [came(given, mode="structured", format="avro")], revisions=["main"])
     t.case("batch", "The format has no batches", ["AVRO-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]}, [refused()])
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
     t.case("decode-batch", "A batch in the format does not exist", ["AVRO-1-a", "HTTP-3.3-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents-batch+avro"]], "body": document}}, [refused()])
@@ -763,7 +770,8 @@ def compact_encode():
              event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
              compact({"datacontenttype": "application/protobuf"}, data=b"\x08\x01"), compact(None, data=b"\x08\x01"), refused(),
              losses=[{"at": "data"}], policy=True)
-    t.encode("version-0-3", "Only events of specversion 1.0 can be written", ["AVROC-1-a"], event(version="0.3"), refused("specversion"))
+    t.encode("version-0-3", "Only events of specversion 1.0 can be written", ["AVROC-1-a"], event(version="0.3"), refused("specversion"), compact(),
+             policy=True, note="The event may be brought to 1.0 before it is written.")
     return t
 
 
@@ -781,9 +789,10 @@ def compact_structured():
     t.case("decode-misspelt", "The name of the format has a hyphen", ["AVROC-3-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents+avrocompact"]], "body": document}},
-           [refused(kind="unknown-format")], traps=["A1"])
+           [refused(kind="unknown-format"), came(given)], traps=["A1"], policy=True,
+           note="Under which name a document travels binds who writes it.")
     t.case("batch", "The format has no batches", ["AVROC-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]}, [refused()])
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
     return t
 
 
