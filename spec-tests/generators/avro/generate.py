@@ -230,6 +230,8 @@ CORE = {
     "datacontenttype": "application/octet-stream", "dataschema": "https://example.com/schemas/order", "subject": "orders/42",
     "time": "2018-04-05T17:31:00.120+02:00",
 }
+# What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+ESCAPES = {"source": "/a%20b/c%2Fd?e=f%26g", "dataschema": "https://example.com/a%2Fb?c=d%26e"}
 EXTENSIONS = {"comexamplebinary": b"\x00\xff", "comexamplecount": -42, "comexampleflag": True, "comexampletext": "caf\u00e9"}
 URI, REFERENCE, TIME = "https://example.com/a", "/a?b#c", "2018-04-05T17:31:00.1234567+02:00"
 
@@ -242,6 +244,9 @@ def attributes_decode():
              avro(CORE), came(event(CORE)))
     t.decode("extension-types", "Boolean, Integer, String and Binary have branches of their own", ["AVRO-2.1-a"],
              avro(EXTENSIONS), came(event(EXTENSIONS)))
+    t.decode("escapes", "Percent-escapes of a URI are read as they stand", ["AVRO-2.1-a"], avro(ESCAPES), came(event(ESCAPES)))
+    t.decode("name-of-28-characters", "That a name has twenty characters at most is a recommendation: it is read", ["AVRO-2.4-b", "CE-Naming-a"],
+             avro({"anextensionwithaverylongname": "x"}), came(event({"anextensionwithaverylongname": "x"})))
     t.decode("order-is-free", "The entries of the map come in any order", ["AVRO-2.4-a"],
              by_hand(string("subject", "s"), *reversed(ENTRIES), required=[]), came(event({"subject": "s"})))
     for name, number in [("integer-smallest", -(2**31)), ("integer-largest", 2**31 - 1), ("integer-zero", 0)]:
@@ -298,6 +303,7 @@ def attributes_encode():
              event(CORE), avro(CORE), losses=[], note=order)
     t.encode("extension-types", "Boolean, Integer, String and Binary are written as their own branches", ["AVRO-2.1-a"],
              event(EXTENSIONS), avro(EXTENSIONS), losses=[])
+    t.encode("escapes", "Percent-escapes of a URI are written as they stand", ["AVRO-2.1-a"], event(ESCAPES), avro(ESCAPES))
     t.encode("uri-and-timestamp", "URI, URI-reference and Timestamp are written as strings: their type is lost", ["AVRO-2.1-a"],
              event({"ref": of("URI-reference", REFERENCE), "time2": of("Timestamp", TIME), "uri": of("URI", URI)}),
              avro({"ref": REFERENCE, "time2": TIME, "uri": URI}),

@@ -140,6 +140,12 @@ reads(cases, "all-types", "Each type of extension keeps its type", ["XML-2-i", "
     '<b xsi:type="ce:boolean">true</b><i xsi:type="ce:integer">-42</i><s xsi:type="ce:string">x</s><y xsi:type="ce:binary">AAEC</y>'
     '<u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r><t xsi:type="ce:timestamp">2018-04-05T17:31:00.5+02:00</t>'),
     {"i": {"type": "Integer", "value": -42}, "y": {"type": "Binary", "value": "AAEC"}})
+# What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+ESCAPED = "https://example.com/a%2Fb?c=d%26e"
+reads(cases, "escapes", "Percent-escapes of a URI are read as they stand", ["XML-2-a"], document(f'<dataschema>{ESCAPED}</dataschema>'),
+      {"dataschema": {"type": "URI", "value": ESCAPED}})
+reads(cases, "time-instant", "A time with milliseconds and an offset is read as the instant that it names", ["XML-2-a", "CE-Type-System-r"],
+      document("<time>2018-04-05T19:31:00.123+02:00</time>"), {"time": {"type": "Timestamp", "value": "2018-04-05T19:31:00.123+02:00"}})
 reads(cases, "types-without-time", "Binary, URI and URI-reference keep their types", ["XML-2-i", "XML-2-b", "CE-Extension-c"], document(
     '<y xsi:type="ce:binary">AAEC</y><u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r>'),
     {"y": {"type": "Binary", "value": "AAEC"}, "u": {"type": "URI", "value": "urn:x:y"}})
@@ -395,6 +401,9 @@ writes(cases, "all-types", "Each extension says its type", ["XML-2-b", "XML-2-i"
     u={"type": "URI", "value": "urn:x:y"}, r={"type": "URI-reference", "value": "../a?b#c"}, t={"type": "Timestamp", "value": "2018-04-05T17:31:00.5+02:00"}), losses=[])
 writes(cases, "core", "All core attributes are elements", ["XML-2-a", "CE-Context-Attributes-b"], event(
     subject=string("s"), datacontenttype=string("text/plain"), dataschema={"type": "URI", "value": "https://example.com/s?a=1&b=2"}, time={"type": "Timestamp", "value": "2018-04-05T17:31:00Z"}))
+writes(cases, "percent-escapes", "Percent-escapes of a URI are written as they stand", ["XML-2-a"], event(dataschema={"type": "URI", "value": ESCAPED}), losses=[])
+writes(cases, "time-instant", "A time with milliseconds and an offset is written as the instant that it names", ["XML-2-a", "CE-Type-System-r"],
+       event(time={"type": "Timestamp", "value": "2018-04-05T19:31:00.123+02:00"}), losses=[])
 writes(cases, "escapes", "What has a meaning in XML is escaped", ["XML-2-a", "XML-2-g"], event(subject=string("a<b>&\"c'é]]>"), e=string("<!-- -->")), losses=[])
 writes(cases, "white-space", "White space around a string is kept", ["XML-2-g"], event(e=string("  text  ")), losses=[])
 writes(cases, "name-with-leading-digit", "A name that begins with a digit is no name of XML: the attribute is lost, which is reported as a loss", ["XML-2-a"],
