@@ -983,7 +983,7 @@ def validity(one):
 
 
 # Cases about the instant of a time, however it is spelled: without its text.
-INSTANT = re.compile(r".*/time-instant$")
+INSTANT = re.compile(r".*/(?:(?:de|en)code-)?time-instant(?:-\w+)?$")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 

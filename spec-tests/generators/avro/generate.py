@@ -210,6 +210,13 @@ class Topic:
         self.case(name, title, clauses, request, list(outcomes), **more)
 
 
+# Of a request for a batch in a format that has none.
+IN_JSON = "Whether the request is refused, or the batch written in JSON, is not said."
+JSON_BATCH = {"result": {"message": {"headers": [["content-type", "application/cloudevents-batch+json"]], "body": {
+    "text": '[{"specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed",'
+            '"datacontenttype":"application/octet-stream","data_base64":"AP8="}]'}}}}
+
+
 def came(*events, **more):
     return {"result": {"events": list(events), **more}}
 
@@ -223,6 +230,8 @@ CORE = {
     "datacontenttype": "application/octet-stream", "dataschema": "https://example.com/schemas/order", "subject": "orders/42",
     "time": "2018-04-05T17:31:00.120+02:00",
 }
+# What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+ESCAPES = {"source": "/a%20b/c%2Fd?e=f%26g", "dataschema": "https://example.com/a%2Fb?c=d%26e"}
 EXTENSIONS = {"comexamplebinary": b"\x00\xff", "comexamplecount": -42, "comexampleflag": True, "comexampletext": "caf\u00e9"}
 URI, REFERENCE, TIME = "https://example.com/a", "/a?b#c", "2018-04-05T17:31:00.1234567+02:00"
 
@@ -235,6 +244,9 @@ def attributes_decode():
              avro(CORE), came(event(CORE)))
     t.decode("extension-types", "Boolean, Integer, String and Binary have branches of their own", ["AVRO-2.1-a"],
              avro(EXTENSIONS), came(event(EXTENSIONS)))
+    t.decode("escapes", "Percent-escapes of a URI are read as they stand", ["AVRO-2.1-a"], avro(ESCAPES), came(event(ESCAPES)))
+    t.decode("name-of-28-characters", "That a name has twenty characters at most is a recommendation: it is read", ["AVRO-2.4-b", "CE-Naming-a"],
+             avro({"anextensionwithaverylongname": "x"}), came(event({"anextensionwithaverylongname": "x"})))
     t.decode("order-is-free", "The entries of the map come in any order", ["AVRO-2.4-a"],
              by_hand(string("subject", "s"), *reversed(ENTRIES), required=[]), came(event({"subject": "s"})))
     for name, number in [("integer-smallest", -(2**31)), ("integer-largest", 2**31 - 1), ("integer-zero", 0)]:
@@ -291,6 +303,7 @@ def attributes_encode():
              event(CORE), avro(CORE), losses=[], note=order)
     t.encode("extension-types", "Boolean, Integer, String and Binary are written as their own branches", ["AVRO-2.1-a"],
              event(EXTENSIONS), avro(EXTENSIONS), losses=[])
+    t.encode("escapes", "Percent-escapes of a URI are written as they stand", ["AVRO-2.1-a"], event(ESCAPES), avro(ESCAPES))
     t.encode("uri-and-timestamp", "URI, URI-reference and Timestamp are written as strings: their type is lost", ["AVRO-2.1-a"],
              event({"ref": of("URI-reference", REFERENCE), "time2": of("Timestamp", TIME), "uri": of("URI", URI)}),
              avro({"ref": REFERENCE, "time2": TIME, "uri": URI}),
@@ -568,7 +581,7 @@ def structured():
             "message": {"headers": [["Content-Type", "Application/CloudEvents+Avro; a=b"]], "body": document}},
            [came(given, mode="structured", format="avro")], revisions=["main"])
     t.case("batch", "The format has no batches", ["AVRO-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]}, [refused()])
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
     t.case("decode-batch", "A batch in the format does not exist", ["AVRO-1-a", "HTTP-3.3-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents-batch+avro"]], "body": document}}, [refused()])
@@ -763,7 +776,8 @@ def compact_encode():
              event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
              compact({"datacontenttype": "application/protobuf"}, data=b"\x08\x01"), compact(None, data=b"\x08\x01"), refused(),
              losses=[{"at": "data"}], policy=True)
-    t.encode("version-0-3", "Only events of specversion 1.0 can be written", ["AVROC-1-a"], event(version="0.3"), refused("specversion"))
+    t.encode("version-0-3", "Only events of specversion 1.0 can be written", ["AVROC-1-a"], event(version="0.3"), refused("specversion"), compact(),
+             policy=True, note="The event may be brought to 1.0 before it is written.")
     return t
 
 
@@ -781,9 +795,10 @@ def compact_structured():
     t.case("decode-misspelt", "The name of the format has a hyphen", ["AVROC-3-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents+avrocompact"]], "body": document}},
-           [refused(kind="unknown-format")], traps=["A1"])
+           [refused(kind="unknown-format"), came(given)], traps=["A1"], policy=True,
+           note="Under which name a document travels binds who writes it.")
     t.case("batch", "The format has no batches", ["AVROC-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]}, [refused()])
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
     return t
 
 

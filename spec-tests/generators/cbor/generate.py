@@ -311,6 +311,9 @@ def attributes_decode():
     topic.read("extension-timestamp", "Tag 0 stands before a Timestamp", ["CBOR-2.2-c"],
                doc({"comexampleext": stamp("2018-04-05T17:31:00.5+01:00")}),
                tagged(comexampleext=("Timestamp", "2018-04-05T17:31:00.5+01:00")), text("2018-04-05T17:31:00.5+01:00"))
+    # What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+    escaped = "https://example.com/a%2Fb?c=d%26e"
+    topic.read("escapes", "Percent-escapes of a URI are read as they stand", ["CBOR-2.2-b"], doc({"dataschema": uri(escaped)}), tagged(dataschema=("URI", escaped)))
     topic.read("time-offset", "A time keeps its offset", ["CBOR-2.2-c"], doc({"time": stamp("2018-04-05T18:31:00+01:00")}),
                tagged(time=("Timestamp", "2018-04-05T18:31:00+01:00")), [result(tagged(time=("Timestamp", "2018-04-05T17:31:00Z")))])
     topic.read("any-order", "Members come in any order", ["CBOR-3-c"], pairs(*reversed(members({"subject": "a"}))), tagged(subject=("String", "a")))

@@ -72,7 +72,7 @@ def cases(topic, extension):
     carriers = extension.get("carriers", ("json", "http"))
     for name, attributes in extension["events"].items():
         named = ", ".join(sorted(attributes.keys() - KNOWN))
-        clauses = [*extension["clauses"], "EXT-Usage-b"]
+        clauses = [*extension["clauses"], *extension.get("more", {}).get(name, []), "EXT-Usage-b"]
         for via in carriers:
             # With a payload, what an implementation does where there is none makes no difference.
             payload = extension.get("payload", '{"value":1}') if via == "http" else None

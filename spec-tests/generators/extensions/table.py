@@ -27,7 +27,9 @@ EXTENSIONS = {
                    ("AUTHCTX-authtype-b", "authtype-other", "A value of authtype that is not recommended is refused, or carried", text(authtype="robot"))],
     },
     "bam": {
-        "title": "Business activity monitoring", "clauses": ["BAM-bamtxid-a", "BAM-bampid-a", "BAM-bamptxid-a", "BAM-bamptxsid-a", "BAM-bamptxcompleted-b", "BAM-Usage-a"],
+        "title": "Business activity monitoring", "clauses": ["BAM-bamtxid-a", "BAM-bampid-a", "BAM-bamptxid-a", "BAM-bamptxsid-a", "BAM-Usage-a"],
+        # The required attributes alone do not show it.
+        "more": {"all": ["BAM-bamptxcompleted-b"]},
         "events": {"required": BAM, "all": {**BAM, **text(bamptxsstatus="waiting"), "bamptxcompleted": ("Boolean", False)}},
         "valid": [(f"BAM-{name}-c", f"{name}-characters", f"The recommended characters of {name} are carried as they are",
                    {**BAM, **text(**{name: "Step-1_a.b"})}) for name in ("bampid", "bamptxid", "bamptxsid", "bamptxsstatus")],

@@ -268,6 +268,9 @@ def result(*events, **more):
     return {"result": {**more, "events": list(events)}}
 
 
+ESCAPES, ESCAPED = "/a%20b/c%2Fd?e=f%26g", "https://example.com/a%2Fb?c=d%26e"
+
+
 def attributes_decode():
     topic = Topic("attributes-decode", "Reading attributes from the Protobuf format")
     topic.read("minimal", "The required attributes are fields 1 to 4", ["PROTO-2.3-a", "CE-Overview-a"], proto(), tagged())
@@ -276,6 +279,11 @@ def attributes_decode():
                           subject=("ce_string", "orders/42"), time=("ce_timestamp", (1522949460, 0)))),
                tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "https://example.com/schemas/order"),
                       subject=("String", "orders/42"), time=("Timestamp", "2018-04-05T17:31:00Z")))
+    # What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+    topic.read("escapes", "Percent-escapes of a URI are read as they stand", ["PROTO-2.1-a", "PROTO-2.3-a"], proto(attr(dataschema=("ce_uri", ESCAPED)), source=ESCAPES),
+               tagged(source=ESCAPES, dataschema=("URI", ESCAPED)))
+    topic.read("name-of-28-characters", "That a name has twenty characters at most is a recommendation: it is read", ["PROTO-2.4-a", "CE-Naming-a"],
+               proto(attr(anextensionwithaverylongname=("ce_string", "x"))), tagged(anextensionwithaverylongname=("String", "x")))
     for name, branch, value, ty, held in [
         ("boolean-true", "ce_boolean", True, "Boolean", True),
         ("boolean-false", "ce_boolean", False, "Boolean", False),
@@ -422,6 +430,8 @@ def attributes_encode():
     topic = Topic("attributes-encode", "Writing attributes to the Protobuf format")
     topic.write("minimal", "The required attributes are fields 1 to 4", ["PROTO-2.3-a", "CE-Overview-a", "CE-specversion-c"],
                 tagged(), proto(), losses=[])
+    topic.write("escapes", "Percent-escapes of a URI are written as they stand", ["PROTO-2.1-a", "PROTO-2.3-a"], tagged(source=ESCAPES, dataschema=("URI", ESCAPED)),
+                proto(attr(dataschema=("ce_uri", ESCAPED)), source=ESCAPES), losses=[])
     for name, branch, value, ty, held in [
         ("boolean-true", "ce_boolean", True, "Boolean", True),
         ("boolean-false", "ce_boolean", False, "Boolean", False),

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the vectors of sizes and of text that could be changed on its way: vectors/core/{sizes,text}.json
+"""Writes the vectors of sizes and of values that could be changed on their way: vectors/core/{kept,sizes,text}.json
 
     python3 generators/sizes/generate.py           # writes them
     python3 generators/sizes/generate.py --check   # fails when a document would change
 
-"Intermediaries MUST forward events of a size of 64 KByte or less" (spec.md, Size Limits): each binding forwards one that is as large, less some room for
-the framing of its protocol. Attributes are as long as the length fields of protocols can say: 255 and 256 characters, and in reading also 65,535 and 65,536, which
+"Intermediaries MUST forward events of a size of 64 KByte or less" (spec.md, Size Limits); `main` says 64 KiB. Each binding forwards one that is as large,
+less some room for the framing of its protocol. A KByte may be 1,000 bytes, so release 1.0.2 is judged by 64,000. Attributes are as long as the length fields of protocols can say: 255 and 256 characters, and in reading also 65,535 and 65,536, which
 make the event larger than what has to be forwarded, so that it may be refused; it is never cut. Text that Unicode normalisation would change stays as it is.
 """
 
@@ -20,7 +20,8 @@ import generate as bindings  # noqa: E402
 
 BOTH, MAIN = ["1.0.2", "main"], ["main"]
 BASE = bindings.BASE
-LARGEST = 64 << 10
+# By `main`, and by each reading of the release: the name of the case, the words of its title, the size, and the revisions.
+LARGEST = [("", "64 KiB", 64 << 10, MAIN), ("64000-", "64,000 bytes", 64_000, BOTH)]
 # What the protocol has beside names, values and the payload: request lines, separators, lengths, frames.
 FRAMING = 1024
 SIZE = "CE-Size-Limits-b"
@@ -39,6 +40,10 @@ class Carrier:
 
     def event(self, attributes, data):
         return bindings.event({**attributes, **self.type}, data)
+
+
+# What those who read do with escapes.
+UNESCAPED = {"http": ["HTTP-3.1.3.2-f"], "nats": ["NATS-3.1.3.2-f"]}
 
 
 def written(carrier, message):
@@ -101,11 +106,13 @@ class Topic(bindings.Topic):
 def sizes():
     topic = Topic("core", "sizes", "Events of 64 KiB, and attributes of the lengths at which length fields end")
     for carrier in CARRIERS:
-        body = "x" * (LARGEST - FRAMING)
-        message = carrier.build(BASE, body)
-        topic.add(f"forward-{carrier.via}", "An event of 64 KiB is forwarded", [SIZE, carrier.data],
-                  {"op": "transcode", "from": {"via": carrier.via, "message": message}, "to": {"via": carrier.via, "mode": "binary"}},
-                  written(carrier, message), carrier)
+        for name, size, largest, revisions in LARGEST:
+            if not set(revisions) <= set(carrier.revisions):
+                continue
+            message = carrier.build(BASE, "x" * (largest - FRAMING))
+            topic.case(f"forward-{name}{carrier.via}", f"An event of {size} is forwarded", [SIZE, carrier.data],
+                       {"op": "transcode", "from": {"via": carrier.via, "message": message}, "to": {"via": carrier.via, "mode": "binary"}},
+                       written(carrier, message), revisions=revisions, **carrier.more)
         for length in (255, 256):
             long = {"subject": "y" * length}
             topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length} characters is read", [carrier.attributes],
@@ -119,15 +126,17 @@ def sizes():
             attributes = {**BASE, "subject": "y" * length}
             topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length:,} characters is read in whole, or the message refused", [carrier.attributes],
                       bindings.decode(carrier.via, carrier.build(attributes, "x")), [*read(carrier, attributes), bindings.REFUSED], carrier, policy=True)
-    held = {"text": document(BASE, "x" * (LARGEST - FRAMING))}
     structured = {"mode": "structured", "format": "json"}
-    for via, message, to, clauses in (
-            ("json", {"body": held}, {}, ["JSON-3.1.2-d", "JSON-3.1.1-h"]),
-            ("mqtt3", {"payload": held}, structured, ["MQTT-3.2.2-a"]),
-            ("websockets", {"subprotocol": "cloudevents.json", "frame": "text", "payload": held},
-             {**structured, "options": {"subprotocol": "cloudevents.json"}}, ["WS-3.1-a"])):
-        topic.case(f"forward-{via}", "An event of 64 KiB is forwarded", [SIZE, *clauses],
-                   {"op": "transcode", "from": {"via": via, "message": message}, "to": {"via": via, **to}}, [{"result": {"message": message}}])
+    for name, size, largest, revisions in LARGEST:
+        held = {"text": document(BASE, "x" * (largest - FRAMING))}
+        for via, message, to, clauses in (
+                ("json", {"body": held}, {}, ["JSON-3.1.2-d", "JSON-3.1.1-h"]),
+                ("mqtt3", {"payload": held}, structured, ["MQTT-3.2.2-a"]),
+                ("websockets", {"subprotocol": "cloudevents.json", "frame": "text", "payload": held},
+                 {**structured, "options": {"subprotocol": "cloudevents.json"}}, ["WS-3.1-a"])):
+            topic.case(f"forward-{name}{via}", f"An event of {size} is forwarded", [SIZE, *clauses],
+                       {"op": "transcode", "from": {"via": via, "message": message}, "to": {"via": via, **to}}, [{"result": {"message": message}}],
+                       revisions=revisions)
     return topic
 
 
@@ -137,7 +146,8 @@ def text():
     for name, value in (("combining", "Cafe\u0301"), ("compatible", "\u212b\ufb01"), ("hangul", "\u1112\u1161\u11ab")):
         attributes = {**BASE, "subject": value}
         for carrier in CARRIERS:
-            topic.add(f"decode-{name}-{carrier.via}", "Text is read as it came, without normalisation", [carrier.attributes, carrier.value],
+            topic.add(f"decode-{name}-{carrier.via}", "Text is read as it came, without normalisation",
+                      [carrier.attributes, *UNESCAPED.get(carrier.via, [carrier.value])],
                       bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
             more = ["NATS-3.1.3.2-l"] if carrier.via == "nats" else []
             topic.add(f"encode-{name}-{carrier.via}", "Text is written as it is, without normalisation", [carrier.attributes, carrier.value, *more],
@@ -149,8 +159,51 @@ def text():
     return topic
 
 
+# What stands behind a percent sign is no separator, and no space: whoever decodes it has another URI (RFC 3986, section 2.2).
+ESCAPES = {"source": "/a%20b/c%2Fd?e=f%26g", "dataschema": "https://example.com/a%2Fb?c=d%26e"}
+INSTANT = "2018-04-05T19:31:00.123+02:00"
+
+
+def kept():
+    topic = Topic("core", "kept", "URIs, times and names that software likes to change stay what they are")
+    for carrier in CARRIERS:
+        attributes = {**BASE, **ESCAPES}
+        percent = {"http": ["HTTP-3.1.3.2-k"], "nats": ["NATS-3.1.3.2-k"]}.get(carrier.via, [])
+        topic.add(f"decode-escapes-{carrier.via}", "Percent-escapes of a URI are read as they stand",
+                  [carrier.attributes, *UNESCAPED.get(carrier.via, [carrier.value]), "CE-source-b", "CE-dataschema-b"],
+                  bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
+        topic.add(f"encode-escapes-{carrier.via}", "Percent-escapes of a URI are written as they stand", [carrier.attributes, carrier.value, *percent],
+                  bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
+        # The areas of HTTP and AMQP have such a time.
+        if carrier.via in ("http", "amqp"):
+            continue
+        attributes = {**BASE, "time": INSTANT}
+        topic.add(f"decode-time-instant-{carrier.via}", "A time with milliseconds and an offset is read as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
+                  bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
+        # A native time of RabbitMQ has no milliseconds.
+        if carrier.via != "rabbitmq":
+            topic.add(f"encode-time-instant-{carrier.via}", "A time with milliseconds and an offset is written as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
+                      bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
+    values = {"specversion": "1.0", **BASE, **ESCAPES}
+    document = {"text": json.dumps(values, separators=(",", ":"))}
+    topic.case("decode-escapes-json", "Percent-escapes of a URI are read as they stand", ["JSON-2.2-a", "CE-source-b", "CE-dataschema-b"],
+               {"op": "decode", "via": "json", "message": {"body": document}}, [bindings.read("structured", bindings.event({**BASE, **ESCAPES}), form="json")])
+    topic.case("encode-escapes-json", "Percent-escapes of a URI are written as they stand", ["JSON-2.2-a", "JSON-3-b", "JSON-3-c"],
+               {"op": "encode", "via": "json", "events": [bindings.event({**BASE, **ESCAPES})]}, [{"result": {"message": {"body": document}}}])
+    for name, attribute in (("name-of-28-characters", "anextensionwithaverylongname"), ("name-that-begins-with-a-digit", "2nd")):
+        document = {"text": json.dumps({"specversion": "1.0", **BASE, attribute: "x"}, separators=(",", ":"))}
+        topic.case(f"decode-{name}-json", "That a name has twenty characters at most, and begins with a letter, is a recommendation: it is read",
+                   ["JSON-2-a", "CE-Naming-a"], {"op": "decode", "via": "json", "message": {"body": document}},
+                   [bindings.read("structured", bindings.event({**BASE, attribute: "x"}), form="json")])
+    attributes = {**BASE, "anextensionwithaverylongname": "x"}
+    amqp = CARRIERS[2]
+    topic.add("decode-name-of-28-characters-amqp", "That a name has twenty characters at most is a recommendation: it is read", [amqp.attributes, "CE-Naming-a"],
+              bindings.decode("amqp", amqp.build(attributes, "x")), read(amqp, attributes), amqp)
+    return topic
+
+
 def main():
-    documents = [topic.document for topic in (sizes(), text())]
+    documents = [topic.document for topic in (sizes(), text(), kept())]
     fair.write([(fair.path_of(document), document) for document in documents], "sizes/generate.py")
 
 

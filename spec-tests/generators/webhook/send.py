@@ -75,7 +75,7 @@ for code in (200, 202, 204, 405):
 case("no-consent-allow", "An Allow header without those of consent is no consent", ["WEBHOOK-4.2-c", "WEBHOOK-4.2-e"], NOTHING,
      handshake=status(200, ["Allow", "POST, OPTIONS"], ["Access-Control-Allow-Origin", "*"]))
 for name, other in (("other", "other.example"), ("prefix", f"{ORIGIN}.attacker.example"), ("suffix", "*.example.com"), ("parent", "example.com"), ("url", f"https://{ORIGIN}")):
-    case(f"no-consent-{name}-origin", f"Consent to {other} is none for {ORIGIN}", ["WEBHOOK-4.2.1-b"], NOTHING,
+    case(f"no-consent-{name}-origin", f"Consent to {other} is none for {ORIGIN}", ["WEBHOOK-4.2.1-b", "WEBHOOK-4.2-c"], NOTHING,
          handshake=status(200, ["WebHook-Allowed-Origin", other], ["WebHook-Allowed-Rate", "*"]))
 
 # ---- Deliveries

@@ -140,6 +140,12 @@ reads(cases, "all-types", "Each type of extension keeps its type", ["XML-2-i", "
     '<b xsi:type="ce:boolean">true</b><i xsi:type="ce:integer">-42</i><s xsi:type="ce:string">x</s><y xsi:type="ce:binary">AAEC</y>'
     '<u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r><t xsi:type="ce:timestamp">2018-04-05T17:31:00.5+02:00</t>'),
     {"i": {"type": "Integer", "value": -42}, "y": {"type": "Binary", "value": "AAEC"}})
+# What stands behind a percent sign is no separator, and no space (RFC 3986, section 2.2).
+ESCAPED = "https://example.com/a%2Fb?c=d%26e"
+reads(cases, "escapes", "Percent-escapes of a URI are read as they stand", ["XML-2-a"], document(f'<dataschema>{ESCAPED}</dataschema>'),
+      {"dataschema": {"type": "URI", "value": ESCAPED}})
+reads(cases, "time-instant", "A time with milliseconds and an offset is read as the instant that it names", ["XML-2-a", "CE-Type-System-r"],
+      document("<time>2018-04-05T19:31:00.123+02:00</time>"), {"time": {"type": "Timestamp", "value": "2018-04-05T19:31:00.123+02:00"}})
 reads(cases, "types-without-time", "Binary, URI and URI-reference keep their types", ["XML-2-i", "XML-2-b", "CE-Extension-c"], document(
     '<y xsi:type="ce:binary">AAEC</y><u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r>'),
     {"y": {"type": "Binary", "value": "AAEC"}, "u": {"type": "URI", "value": "urn:x:y"}})
@@ -159,11 +165,23 @@ for name, designator in [("unknown", "ce:text"), ("xml-schema", "xs:string"), ("
 for name, text in [("yes", "yes"), ("upper-case", "TRUE"), ("number", "1"), ("space", " true"), ("empty", "")]:
     refused(cases, f"boolean-{name}", "A boolean is true or false, and nothing else", ["CE-Type-System-c", *(["XML-2-g"] if name == "space" else [])],
             document(f'<e xsi:type="ce:boolean">{text}</e>'), {"attribute": "e"}, traps=["X4"])
+# The format maps Integer to xs:int and Binary to xs:base64Binary, which have more spellings than the canonical one.
+SCHEMA_SPELLING = "The type of XML Schema that the format names has this spelling, and the type system of CloudEvents has not."
+
+
+def as_schema(kind, value):
+    """What a reader makes of it that follows XML Schema."""
+    event = read_event(document(f'<e xsi:type="ce:{kind}">{value}</e>').encode())
+    return {"also": [{"result": {"mode": "structured", "format": "xml", "events": [event]}}], "policy": True, "note": SCHEMA_SPELLING}
+
+
 for name, text in [("white-space", "  10  "), ("plus", "+1"), ("leading-zero", "01"), ("fraction", "1.0"), ("too-large", "2147483648"), ("empty", "")]:
     refused(cases, f"integer-{name}", "An integer is digits after an optional minus, within 32 bits",
             ["CE-Type-System-d", "CE-Type-System-e", *(["XML-2-g"] if name == "white-space" else [])],
-            document(f'<e xsi:type="ce:integer">{text}</e>'), {"attribute": "e"})
-for name, kind, text, clause in [("binary-white-space", "binary", "AA EC", "CE-Type-System-i"), ("binary-unpadded", "binary", "AA", "CE-Type-System-i"),
+            document(f'<e xsi:type="ce:integer">{text}</e>'), {"attribute": "e"}, **(as_schema("integer", "1") if name in ("plus", "leading-zero") else {}))
+refused(cases, "binary-white-space", "White space within base64 is refused, or read as XML Schema reads it", ["CE-Type-System-i"],
+        document('<e xsi:type="ce:binary">AA EC</e>'), {"attribute": "e"}, **as_schema("binary", "AAEC"))
+for name, kind, text, clause in [("binary-unpadded", "binary", "AA", "CE-Type-System-i"),
                                  ("uri-relative", "uri", "/x", "CE-Type-System-j"), ("uri-reference-space", "uriRef", "a b", "CE-Type-System-k"),
                                  ("timestamp-without-zone", "timestamp", "2018-04-05T17:31:00", "CE-Type-System-l")]:
     refused(cases, name, "A value that is none of its type is refused", [clause], document(f'<e xsi:type="ce:{kind}">{text}</e>'), {"attribute": "e"})
@@ -383,6 +401,9 @@ writes(cases, "all-types", "Each extension says its type", ["XML-2-b", "XML-2-i"
     u={"type": "URI", "value": "urn:x:y"}, r={"type": "URI-reference", "value": "../a?b#c"}, t={"type": "Timestamp", "value": "2018-04-05T17:31:00.5+02:00"}), losses=[])
 writes(cases, "core", "All core attributes are elements", ["XML-2-a", "CE-Context-Attributes-b"], event(
     subject=string("s"), datacontenttype=string("text/plain"), dataschema={"type": "URI", "value": "https://example.com/s?a=1&b=2"}, time={"type": "Timestamp", "value": "2018-04-05T17:31:00Z"}))
+writes(cases, "percent-escapes", "Percent-escapes of a URI are written as they stand", ["XML-2-a"], event(dataschema={"type": "URI", "value": ESCAPED}), losses=[])
+writes(cases, "time-instant", "A time with milliseconds and an offset is written as the instant that it names", ["XML-2-a", "CE-Type-System-r"],
+       event(time={"type": "Timestamp", "value": "2018-04-05T19:31:00.123+02:00"}), losses=[])
 writes(cases, "escapes", "What has a meaning in XML is escaped", ["XML-2-a", "XML-2-g"], event(subject=string("a<b>&\"c'é]]>"), e=string("<!-- -->")), losses=[])
 writes(cases, "white-space", "White space around a string is kept", ["XML-2-g"], event(e=string("  text  ")), losses=[])
 writes(cases, "name-with-leading-digit", "A name that begins with a digit is no name of XML: the attribute is lost, which is reported as a loss", ["XML-2-a"],

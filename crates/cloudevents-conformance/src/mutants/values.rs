@@ -70,6 +70,12 @@ fn composed(text: &str) -> Option<String> {
     (new != text).then_some(new)
 }
 
+/// A URI in which an escaped separator is one.
+fn unescaped(uri: &str) -> Option<String> {
+    let new = uri.replace("%2F", "/").replace("%26", "&");
+    (new != uri).then_some(new)
+}
+
 /// How many characters a request has that passes on what is nearly as large as intermediaries have to forward.
 const LARGE: usize = 60_000;
 
@@ -539,6 +545,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }),
     Mutant::of_request("text-normalised-when-written", &["core"], Base, |request| {
         given_text(request, composed);
+    }),
+    Mutant::of_answer("uri-unescaped", &["core", "protobuf", "avro", "xml", "cbor"], Base, |_, answer| {
+        attribute_text(answer, |_, ty, value| ty.starts_with("URI").then(|| unescaped(value)).flatten());
+    }),
+    Mutant::of_request("uri-unescaped-when-written", &["core", "protobuf", "avro", "xml"], Base, |request| {
+        given_text(request, unescaped);
+    }),
+    Mutant::of_answer("time-cut-to-seconds", &["core", "http", "json", "xml"], Base, |_, answer| {
+        attribute_text(answer, |_, ty, text| {
+            let cut = |second: &str, fraction: &str, offset: &str| {
+                (!fraction.is_empty()).then(|| format!("{second}{offset}"))
+            };
+            (ty == "Timestamp").then(|| time(text, cut)).flatten()
+        });
     }),
     Mutant::of_answer("transcoding-refused", &["http", "json", "kafka", "amqp"], Base, |request, answer| {
         if is_op(request, "transcode") {
