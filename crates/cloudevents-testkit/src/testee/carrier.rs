@@ -1,12 +1,39 @@
-//! The carriers a request names in `via`.
+//! The carriers that a request names in `via`: formats, and bindings by their codecs.
 
+use super::{
+    amqp_message,
+    encode::{To, Written},
+    http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
+};
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{FormatId, Formats};
-use cloudevents_json::Json;
-use cloudevents_mqtt::Version;
+use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};
 use cloudevents_protobuf::Protobuf;
+use cloudevents_vectors::carriers;
 use cloudevents_xml::Xml;
+use serde_json::Value as Json;
+
+/// The codec of a binding, behind the messages of the protocol.
+pub(crate) struct Codec {
+    /// The name of the binding.
+    pub(crate) name: &'static str,
+    /// The options of writing.
+    pub(crate) options: &'static [&'static str],
+    pub(crate) decode: fn(&Json, &DecodeOptions) -> Result<Decoded<Message>, Error>,
+    pub(crate) encode: fn(&To<'_>) -> Written,
+}
+
+/// The codecs of the toolkit.
+pub(crate) const CODECS: &[Codec] = &[
+    amqp_message::CODEC,
+    http_message::CODEC,
+    kafka_record::CODEC,
+    mqtt_message::CODEC_3,
+    mqtt_message::CODEC_5,
+    nats_message::CODEC,
+    rabbitmq_message::CODEC,
+    websockets_message::CODEC,
+];
 
 /// What `via` names.
 #[derive(Clone, Copy)]
@@ -15,13 +42,8 @@ pub(crate) enum Carrier {
     Single(FormatName),
     /// A document with a batch.
     Batch(FormatName),
-    Amqp,
-    Http,
-    Kafka,
-    Mqtt(Version),
-    Nats,
-    Rabbitmq,
-    Websockets,
+    /// A message of a binding.
+    Bound(&'static Codec),
 }
 
 /// The name of a known format.
@@ -29,46 +51,30 @@ pub(crate) type FormatName = &'static str;
 
 impl Carrier {
     pub(crate) fn of(via: &str) -> Option<Self> {
-        Some(match via {
-            "avro" => Self::Single("avro"),
-            "avro-compact" => Self::Single("avro-compact"),
-            "cbor" => Self::Single("cbor"),
-            "json" => Self::Single("json"),
-            "json-batch" => Self::Batch("json"),
-            "protobuf" => Self::Single("protobuf"),
-            "protobuf-batch" => Self::Batch("protobuf"),
-            "xml" => Self::Single("xml"),
-            "xml-batch" => Self::Batch("xml"),
-            "amqp" => Self::Amqp,
-            "http" => Self::Http,
-            "kafka" => Self::Kafka,
-            "mqtt3" => Self::Mqtt(Version::V3),
-            "mqtt5" => Self::Mqtt(Version::V5),
-            "nats" => Self::Nats,
-            "rabbitmq" => Self::Rabbitmq,
-            "websockets" => Self::Websockets,
-            _ => return None,
-        })
+        match format_names().find(|name| *name == via) {
+            Some(name) => Some(name.strip_suffix("-batch").map_or(Self::Single(name), Self::Batch)),
+            None => CODECS.iter().find(|codec| codec.name == via).map(Self::Bound),
+        }
     }
 
     /// The options of writing it.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Amqp => &["peer", "separator", "strings"],
-            Self::Http => &["peer"],
-            Self::Kafka => &["key"],
-            Self::Mqtt(_) => &["peer", "prefix", "topic"],
-            Self::Nats => &["headers", "peer", "raw", "subject"],
-            Self::Websockets => &["subprotocol"],
+            Self::Bound(codec) => codec.options,
             _ => &[],
         }
     }
 }
 
+/// What the protocol calls the documents of formats, and those of batches.
+pub(crate) fn format_names() -> impl Iterator<Item = FormatName> {
+    carriers().iter().filter(|carrier| carrier.is_format()).map(|carrier| &*carrier.name)
+}
+
 /// All known formats.
 pub(crate) fn formats() -> Formats {
     Formats::none()
-        .with(Json::new())
+        .with(cloudevents_json::Json::new())
         .with(Protobuf::new())
         .with(Avro::new())
         .with(AvroCompact::new())

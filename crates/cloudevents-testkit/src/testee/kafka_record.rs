@@ -1,46 +1,47 @@
 //! Kafka records as the protocol writes them.
 
-use super::encode::{Wanted, one, wanted};
-use crate::tagged::{self, malformed};
+use super::{
+    carrier::Codec,
+    encode::{To, Written},
+    pairs::pairs,
+};
+use crate::tagged;
 use bytes::Bytes;
-use cloudevents_core::{Error, Event, Formats, Losses, Message};
+use cloudevents_core::Error;
 use cloudevents_kafka::{Encoding, Key, Record};
 use serde_json::{Value as Json, json};
+
+pub(super) const CODEC: Codec = Codec {
+    name: "kafka",
+    options: &["key"],
+    decode: |message, with| cloudevents_kafka::decode_message(&read(message)?, with),
+    encode: write,
+};
 
 /// The record that the message of a request describes.
 pub fn read(message: &Json) -> Result<Record, Error> {
     let mut record = Record::new(bytes(message.get("value"))?).with_key(bytes(message.get("key"))?);
-    for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
-        let Some(name) = pair.get(0).and_then(Json::as_str) else {
-            return Err(malformed("a header is a pair of a text and bytes or null"));
-        };
-        record = record.with_header(name.to_owned(), bytes(pair.get(1))?);
+    for pair in pairs(message, "headers") {
+        let (name, value) = pair?;
+        record = record.with_header(name.to_owned(), bytes(Some(value))?);
     }
     Ok(record)
 }
 
-/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
-pub(crate) fn write(
-    to: &Json,
-    events: &[Event],
-    formats: &Formats,
-) -> Result<Result<(Json, Losses), String>, Error> {
-    let key = match to.get("options").and_then(|options| options.get("key")) {
+fn write(to: &To<'_>) -> Written {
+    let key = match to.option("key") {
         None => Key::None,
         Some(Json::String(name)) if name == "partitionkey" => Key::partition_key(),
         Some(literal @ Json::Object(_)) => Key::literal(tagged::to_bytes(literal)?),
         Some(other) => return Ok(Err(format!("there is no key mapping {other}"))),
     };
-    let mode = match wanted(to, formats, "binary") {
-        Ok(Wanted::One(mode)) => mode,
-        Ok(Wanted::Batch(format)) => {
-            let (message, losses) = Message::batched(events, format)?;
-            return Ok(Ok((written(&cloudevents_kafka::encode_message(&message)?), losses)));
-        }
-        Err(unsupported) => return Ok(Err(unsupported)),
-    };
-    let (record, losses) = cloudevents_kafka::encode(one(events)?, Encoding::new(mode).with_key(key))?;
-    Ok(Ok((written(&record), losses)))
+    to.written(
+        |event, mode| {
+            let (record, losses) = cloudevents_kafka::encode(event, Encoding::new(mode).with_key(key))?;
+            Ok((written(&record), losses))
+        },
+        |batch| Ok(written(&cloudevents_kafka::encode_message(batch)?)),
+    )
 }
 
 fn written(record: &Record) -> Json {

@@ -15,6 +15,7 @@ mod kafka_record;
 mod leaf;
 mod mqtt_message;
 mod nats_message;
+mod pairs;
 mod rabbitmq_message;
 #[cfg(feature = "testee-webhooks")]
 mod send;
@@ -105,10 +106,8 @@ fn start() -> Json {
             "options": ["key", "separator", "subprotocol"],
             "specversions": ["1.0", "0.3"],
             "spec": ["1.0.2", "main"],
-            "formats": [
-                "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
-            ],
-            "bindings": ["amqp", "http", "kafka", "mqtt3", "mqtt5", "nats", "rabbitmq", "websockets"],
+            "formats": carrier::format_names().collect::<Vec<_>>(),
+            "bindings": carrier::CODECS.iter().map(|codec| codec.name).collect::<Vec<_>>(),
             "ops": OPS,
         },
     })

@@ -1,60 +1,50 @@
 //! Messages of NATS as the protocol writes them: header values are the Latin-1 text of their octets.
 
-use super::encode::{Wanted, one, option, peer, wanted};
-use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, Event, Formats, Losses, Message};
+use super::{
+    carrier::Codec,
+    encode::{To, Written},
+    pairs::{body, latin1, octets, pairs},
+};
+use crate::tagged;
+use cloudevents_core::Error;
 use cloudevents_nats::{Encoding, NatsMessage};
 use serde_json::{Value as Json, json};
 
+pub(super) const CODEC: Codec = Codec {
+    name: "nats",
+    options: &["headers", "peer", "raw", "subject"],
+    decode: |message, with| cloudevents_nats::decode_message(&read(message)?, with),
+    encode: |to| to.addressed("subject", write(to)),
+};
+
 /// The message of NATS that the message of a request describes.
 pub fn read(message: &Json) -> Result<NatsMessage, Error> {
-    let mut read =
-        NatsMessage::new(message.get("payload").map(tagged::to_bytes).transpose()?.unwrap_or_default());
-    for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
-        let (Some(name), Some(value)) =
-            (pair.get(0).and_then(Json::as_str), pair.get(1).and_then(Json::as_str))
-        else {
-            return Err(malformed("a header is a pair of texts"));
-        };
-        let octets: Vec<u8> = value
-            .chars()
-            .map(u8::try_from)
-            .collect::<Result<_, _>>()
-            .map_err(|_| malformed("header values are the Latin-1 text of their octets"))?;
-        read = read.with_header(name, octets);
+    let mut read = NatsMessage::new(body(message, "payload")?);
+    for pair in pairs(message, "headers") {
+        let (name, value) = pair?;
+        read = read.with_header(name, octets(value)?);
     }
     Ok(read)
 }
 
-/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
-pub(crate) fn write(
-    to: &Json,
-    events: &[Event],
-    formats: &Formats,
-) -> Result<Result<(Json, Losses), String>, Error> {
-    let mode = match wanted(to, formats, "binary") {
-        Ok(Wanted::One(mode)) => mode,
-        Ok(Wanted::Batch(format)) => {
-            let (message, losses) = Message::batched(events, format)?;
-            return Ok(Ok((written(&cloudevents_nats::encode_message(&message)?), losses)));
-        }
-        Err(unsupported) => return Ok(Err(unsupported)),
-    };
-    let mut with = Encoding::new(mode);
-    with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
-    with.raw = option(to, "raw").and_then(Json::as_bool).unwrap_or(with.raw);
-    with.without_headers = option(to, "headers").and_then(Json::as_bool) == Some(false);
-    let (message, losses) = cloudevents_nats::encode(one(events)?, with)?;
-    Ok(Ok((written(&message), losses)))
+fn write(to: &To<'_>) -> Written {
+    let flag = |name| to.option(name).and_then(Json::as_bool);
+    let peer = to.peer()?;
+    to.written(
+        |event, mode| {
+            let mut with = Encoding::new(mode);
+            with = peer.map_or(with, |peer| with.for_peer(peer));
+            with.raw = flag("raw").unwrap_or(with.raw);
+            with.without_headers = flag("headers") == Some(false);
+            let (message, losses) = cloudevents_nats::encode(event, with)?;
+            Ok((written(&message), losses))
+        },
+        |batch| Ok(written(&cloudevents_nats::encode_message(batch)?)),
+    )
 }
 
 fn written(message: &NatsMessage) -> Json {
-    let headers: Vec<Json> = message
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            json!([name.as_str(), value.iter().copied().map(char::from).collect::<String>()])
-        })
-        .collect();
+    let headers: Vec<Json> =
+        message.headers.iter().map(|(name, value)| json!([name.as_str(), latin1(value)])).collect();
     json!({"headers": headers, "payload": tagged::from_bytes(&message.payload)})
 }
