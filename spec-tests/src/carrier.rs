@@ -264,7 +264,11 @@ impl Carrier {
     /// A message with these headers of attributes and nothing else; `None` where the carrier has no headers.
     pub fn message(&self, attributes: &[(&str, &str)]) -> Option<Value> {
         let headers = self.headers.as_ref()?;
-        let list = attributes.iter().map(|(name, text)| headers.header(name, text)).collect();
+        let prefix = headers.prefixes.first().map_or("", String::as_str);
+        let list = attributes.iter().map(|(name, text)| {
+            Value::Array(vec![format!("{prefix}{name}").into(), headers.values.of_text(text)])
+        });
+        let list = list.collect();
         let mut message = self.empty.clone();
         message.insert(headers.member.clone(), list);
         Some(message.into())
@@ -276,14 +280,6 @@ impl Carrier {
 
     fn starts_with(&self, header: &str, prefix: &str) -> bool {
         header.get(..prefix.len()).is_some_and(|start| self.is_same_name(start, prefix))
-    }
-}
-
-impl Headers {
-    /// The header of an attribute with a value that no carrier has to escape, as others write it: its name and its value.
-    pub fn header(&self, attribute: &str, text: &str) -> Value {
-        let prefix = self.prefixes.first().map_or("", String::as_str);
-        Value::Array(vec![format!("{prefix}{attribute}").into(), self.values.of_text(text)])
     }
 }
 
