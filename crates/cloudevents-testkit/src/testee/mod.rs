@@ -2,7 +2,6 @@
 //!
 //! Everything is answered through the public API of the crates.
 
-mod amqp_message;
 mod carrier;
 mod decode;
 #[cfg(feature = "testee-webhooks")]
@@ -10,16 +9,10 @@ mod deliver;
 mod encode;
 mod expressions;
 mod handshake;
-mod http_message;
-mod kafka_record;
 mod leaf;
-mod mqtt_message;
-mod nats_message;
 mod pairs;
-mod rabbitmq_message;
 #[cfg(feature = "testee-webhooks")]
 mod send;
-mod websockets_message;
 
 /// The messages of requests as the bindings have them, one function for each binding.
 ///
@@ -32,11 +25,11 @@ mod websockets_message;
 ///
 /// Errors are of kind [`InvalidDocument`](cloudevents_core::ErrorKind::InvalidDocument), for messages that the protocol does not know.
 pub mod message {
-    pub use super::amqp_message::read as amqp;
-    pub use super::http_message::read as http;
-    pub use super::kafka_record::read as kafka;
-    pub use super::mqtt_message::read as mqtt;
-    pub use super::nats_message::read as nats;
+    pub use super::carrier::amqp::read as amqp;
+    pub use super::carrier::http::read as http;
+    pub use super::carrier::kafka::read as kafka;
+    pub use super::carrier::mqtt::read as mqtt;
+    pub use super::carrier::nats::read as nats;
 }
 
 use crate::tagged;

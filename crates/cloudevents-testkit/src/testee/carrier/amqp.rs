@@ -1,11 +1,13 @@
 //! AMQP messages as the protocol writes them.
 
-use super::{
-    carrier::Codec,
-    encode::{To, Written},
-    pairs::pairs,
+use super::Codec;
+use crate::{
+    tagged::{self, malformed},
+    testee::{
+        encode::{To, Written},
+        pairs::pairs,
+    },
 };
-use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
 use cloudevents_core::{Error, TextBuffer, codec::decode_base64};

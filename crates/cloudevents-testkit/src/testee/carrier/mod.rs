@@ -1,10 +1,14 @@
 //! The carriers that a request names in `via`: formats, and bindings by their codecs.
 
-use super::{
-    amqp_message,
-    encode::{To, Written},
-    http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
-};
+pub(super) mod amqp;
+pub(super) mod http;
+pub(super) mod kafka;
+pub(super) mod mqtt;
+pub(super) mod nats;
+mod rabbitmq;
+mod websockets;
+
+use super::encode::{To, Written};
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
 use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};
@@ -25,14 +29,14 @@ pub(crate) struct Codec {
 
 /// The codecs of the toolkit.
 pub(crate) const CODECS: &[Codec] = &[
-    amqp_message::CODEC,
-    http_message::CODEC,
-    kafka_record::CODEC,
-    mqtt_message::CODEC_3,
-    mqtt_message::CODEC_5,
-    nats_message::CODEC,
-    rabbitmq_message::CODEC,
-    websockets_message::CODEC,
+    amqp::CODEC,
+    http::CODEC,
+    kafka::CODEC,
+    mqtt::CODEC_3,
+    mqtt::CODEC_5,
+    nats::CODEC,
+    rabbitmq::CODEC,
+    websockets::CODEC,
 ];
 
 /// What `via` names.
@@ -85,4 +89,20 @@ pub(crate) fn formats() -> Formats {
 /// The id of a known format.
 pub(crate) fn id(name: FormatName) -> FormatId {
     FormatId::new(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_knows_each_codec() {
+        for codec in CODECS {
+            let row = cloudevents_vectors::Carrier::of(codec.name).expect(codec.name);
+            assert!(!row.is_format() && matches!(Carrier::of(codec.name), Some(Carrier::Bound(_))));
+        }
+        assert!(matches!(Carrier::of("json"), Some(Carrier::Single("json"))));
+        assert!(matches!(Carrier::of("json-batch"), Some(Carrier::Batch("json"))));
+        assert!(Carrier::of("no-such-carrier").is_none());
+    }
 }
