@@ -37,8 +37,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl<C: Channel> ConsumerTestee<C> {
     /// A consumer behind a channel of this binding, which has to have binary mode, such as `kafka`. `run` is different for each run.
     ///
-    /// Of a binding with batches, they are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches exist, every
-    /// consumer has to refuse them.
+    /// Of a binding with batches, they are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches
+    /// exist, every consumer has to refuse them.
     pub fn new(channel: C, binding: impl Into<String>, run: impl fmt::Display) -> Self {
         let binding = binding.into();
         let has_batches = Carrier::of(&binding).is_some_and(|carrier| carrier.has_mode("batched"));
