@@ -46,7 +46,8 @@ pub struct Carrier {
     /// The format of a message without headers, where clients of old versions of the protocol had none.
     #[serde(default)]
     pub without_headers: Option<String>,
-    /// A message with nothing in it, which has every member that the protocol always has.
+    /// A message of a binding with nothing in it, which has every member that the protocol always has.
+    #[serde(default)]
     pub empty: Map<String, Value>,
     #[serde(skip)]
     is_format: bool,
@@ -156,42 +157,15 @@ pub enum BodyForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    formats: Vec<Format>,
+    formats: Vec<Carrier>,
     bindings: Vec<Carrier>,
 }
 
-/// A row of a format, whose message is its document.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Format {
-    name: String,
-    area: Option<String>,
-    #[serde(default)]
-    documents: Vec<String>,
-}
-
-impl From<Format> for Carrier {
-    fn from(format: Format) -> Self {
-        Carrier {
-            content_type: ContentType::Always(format.name.clone()),
-            name: format.name,
-            area: format.area,
-            documents: format.documents,
-            publisher: None,
-            modes: Vec::new(),
-            one_mode_is_enough: false,
-            headers: None,
-            body: Body { member: "body".to_owned(), form: BodyForm::Bytes },
-            without_headers: None,
-            empty: Map::new(),
-            is_format: true,
-        }
-    }
-}
-
 fn read(text: &str) -> Result<Vec<Carrier>, serde_json::Error> {
-    let file: File = serde_json::from_str(text)?;
-    Ok(file.formats.into_iter().map(Carrier::from).chain(file.bindings).collect())
+    let mut file: File = serde_json::from_str(text)?;
+    file.formats.iter_mut().for_each(|format| format.is_format = true);
+    file.formats.append(&mut file.bindings);
+    Ok(file.formats)
 }
 
 const FILE: &str = include_str!("../carriers.json");

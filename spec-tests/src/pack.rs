@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{Carrier, Case, InvalidData, Level, Revision, carriers};
@@ -19,8 +19,7 @@ use crate::{Carrier, Case, InvalidData, Level, Revision, carriers};
 /// assert_eq!(load_packs()?[&Pack::Core].cases, core);
 /// # Ok::<(), cloudevents_vectors::InvalidData>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Pack {
     /// What the release 1.0.2 requires of every implementation: level MUST, no flags. The base profile judges all of it.
@@ -104,20 +103,6 @@ impl fmt::Display for Pack {
     }
 }
 
-impl TryFrom<String> for Pack {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        Pack::from_name(&name).ok_or_else(|| format!("there is no pack {name}"))
-    }
-}
-
-impl From<Pack> for &'static str {
-    fn from(pack: Pack) -> Self {
-        pack.as_str()
-    }
-}
-
 impl Case {
     /// The pack that the case is in.
     pub fn pack(&self) -> Pack {
@@ -152,8 +137,10 @@ impl Case {
 
 /// Reads what is recorded of every pack: `packs.json`.
 pub fn load_packs() -> Result<BTreeMap<Pack, PackRecord>, InvalidData> {
-    serde_json::from_str(include_str!("../packs.json"))
-        .map_err(|error| InvalidData::new(&error).at("packs.json"))
+    let invalid = |error| InvalidData::new(&error).at("packs.json");
+    let read: BTreeMap<String, PackRecord> =
+        serde_json::from_str(include_str!("../packs.json")).map_err(invalid)?;
+    Ok(read.into_iter().filter_map(|(name, record)| Some((Pack::from_name(&name)?, record))).collect())
 }
 
 #[cfg(test)]

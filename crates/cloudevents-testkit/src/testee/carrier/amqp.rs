@@ -1,13 +1,7 @@
 //! AMQP messages as the protocol writes them.
 
-use super::Codec;
-use crate::{
-    tagged::{self, malformed},
-    testee::{
-        encode::{To, Written},
-        pairs::pairs,
-    },
-};
+use super::{Codec, To, Written, pairs};
+use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
 use cloudevents_core::{Error, TextBuffer, codec::decode_base64};

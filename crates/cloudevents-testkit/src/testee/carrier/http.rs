@@ -1,13 +1,7 @@
 //! HTTP messages as the protocol writes them: header values are the Latin-1 text of their octets.
 
-use super::Codec;
-use crate::{
-    tagged,
-    testee::{
-        encode::Wanted,
-        pairs::{body, latin1, octets, pairs},
-    },
-};
+use super::{Codec, Wanted, body, latin1, octets, pairs};
+use crate::tagged;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::{Encoding, encode, encode_batch};

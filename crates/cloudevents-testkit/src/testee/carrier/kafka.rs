@@ -1,13 +1,7 @@
 //! Kafka records as the protocol writes them.
 
-use super::Codec;
-use crate::{
-    tagged,
-    testee::{
-        encode::{To, Written},
-        pairs::pairs,
-    },
-};
+use super::{Codec, To, Written, pairs};
+use crate::tagged;
 use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_kafka::{Encoding, Key, Record};

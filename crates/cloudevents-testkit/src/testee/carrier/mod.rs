@@ -8,7 +8,10 @@ pub(super) mod nats;
 mod rabbitmq;
 mod websockets;
 
-use super::encode::{To, Written};
+use super::{
+    encode::{To, Wanted, Written},
+    pairs::{body, latin1, octets, pairs, text},
+};
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
 use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};

@@ -1,13 +1,7 @@
 //! Messages of MQTT as the protocol writes them.
 
-use super::Codec;
-use crate::{
-    tagged,
-    testee::{
-        encode::{To, Written},
-        pairs::{body, pairs, text},
-    },
-};
+use super::{Codec, To, Written, body, pairs, text};
+use crate::tagged;
 use cloudevents_core::{Error, TextBuffer};
 use cloudevents_mqtt::{Encoding, MqttMessage, Version, decode_message};
 use serde_json::{Value as Json, json};

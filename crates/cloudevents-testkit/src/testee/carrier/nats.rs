@@ -1,13 +1,7 @@
 //! Messages of NATS as the protocol writes them: header values are the Latin-1 text of their octets.
 
-use super::Codec;
-use crate::{
-    tagged,
-    testee::{
-        encode::{To, Written},
-        pairs::{body, latin1, octets, pairs},
-    },
-};
+use super::{Codec, To, Written, body, latin1, octets, pairs};
+use crate::tagged;
 use cloudevents_core::Error;
 use cloudevents_nats::{Encoding, NatsMessage};
 use serde_json::{Value as Json, json};

@@ -1,13 +1,7 @@
 //! Messages of AMQP 0.9.1 as the protocol writes them.
 
-use super::Codec;
-use crate::{
-    tagged::{self, malformed},
-    testee::{
-        encode::{To, Written},
-        pairs::{body, pairs},
-    },
-};
+use super::{Codec, To, Written, body, pairs};
+use crate::tagged::{self, malformed};
 use cloudevents_core::{Error, TextBuffer, codec::decode_base64};
 use cloudevents_rabbitmq::{Field, FieldValue, RabbitMessage};
 use serde_json::{Map, Value as Json, json};

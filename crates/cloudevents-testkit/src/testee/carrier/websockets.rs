@@ -1,13 +1,7 @@
 //! WebSocket messages as the protocol writes them.
 
-use super::{Codec, formats};
-use crate::{
-    tagged::{self, malformed},
-    testee::{
-        encode::{To, Wanted, Written},
-        pairs::body,
-    },
-};
+use super::{Codec, To, Wanted, Written, body, formats};
+use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Losses, Message, Mode, TextBuffer};
 use cloudevents_websockets::{Frame, Subprotocol};
