@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{Document, Level, Requirement, Testable};
+use crate::{Document, Level, Requirement, Testable, carriers};
 
 /// Which of the clauses that can be seen on the wire have a case that can fail by them.
 ///
@@ -157,28 +157,19 @@ impl fmt::Display for Tally {
 /// use cloudevents_vectors::specification_documents;
 ///
 /// assert_eq!(specification_documents("json"), ["cloudevents/formats/json-format.md"]);
-/// assert!(specification_documents("rabbitmq").is_empty());
+/// assert!(specification_documents("no-such-area").is_empty());
 /// ```
-pub fn specification_documents(area: &str) -> &'static [&'static str] {
+pub fn specification_documents(area: &str) -> Vec<&'static str> {
     match area {
-        "core" => &["cloudevents/spec.md"],
-        "extensions" => EXTENSIONS,
-        "json" => &["cloudevents/formats/json-format.md"],
-        "protobuf" => &["cloudevents/formats/protobuf-format.md"],
-        "avro" => &["cloudevents/formats/avro-format.md"],
-        "avro-compact" => &["cloudevents/working-drafts/avro-compact-format.md"],
-        "xml" => &["cloudevents/working-drafts/xml-format.md"],
-        "cbor" => &["cloudevents/working-drafts/cbor-format.md"],
-        "http" => &["cloudevents/bindings/http-protocol-binding.md", "cloudevents/SDK.md"],
-        "kafka" => &["cloudevents/bindings/kafka-protocol-binding.md"],
-        "amqp" => &["cloudevents/bindings/amqp-protocol-binding.md"],
-        "mqtt" => &["cloudevents/bindings/mqtt-protocol-binding.md"],
-        "nats" => &["cloudevents/bindings/nats-protocol-binding.md"],
-        "websockets" => &["cloudevents/bindings/websockets-protocol-binding.md"],
-        "webhook" => &["cloudevents/http-webhook.md"],
-        "cesql" | "sql" => &["cesql/spec.md"],
-        "subscriptions" => &["subscriptions/spec.md"],
-        _ => &[],
+        "core" => vec!["cloudevents/spec.md"],
+        "extensions" => EXTENSIONS.to_vec(),
+        "webhook" => vec!["cloudevents/http-webhook.md"],
+        "cesql" | "sql" => vec!["cesql/spec.md"],
+        "subscriptions" => vec!["subscriptions/spec.md"],
+        area => {
+            let of_area = carriers().iter().filter(|carrier| carrier.area() == area);
+            of_area.flat_map(|carrier| &carrier.documents).map(String::as_str).collect()
+        }
     }
 }
 

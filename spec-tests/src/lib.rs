@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod carrier;
 mod case;
 mod coverage;
 mod document;
@@ -15,6 +16,7 @@ mod revision;
 mod tests;
 mod validity;
 
+pub use carrier::{Body, BodyForm, Carrier, ContentType, Headers, Types, Values, carriers};
 pub use case::{Case, Compare, JsonComparison, PayloadComparison, TimestampComparison};
 pub use coverage::{Coverage, DocumentCoverage, Tally, specification_documents};
 pub use document::{Document, load_documents};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Case, InvalidData, Level, Revision};
+use crate::{Carrier, Case, InvalidData, Level, Revision, carriers};
 
 /// A part of the vectors with a version of its own. Each case is in one pack: the first of these whose rule it meets, from the last to the
 /// first.
@@ -19,8 +19,7 @@ use crate::{Case, InvalidData, Level, Revision};
 /// assert_eq!(load_packs()?[&Pack::Core].cases, core);
 /// # Ok::<(), cloudevents_vectors::InvalidData>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Pack {
     /// What the release 1.0.2 requires of every implementation: level MUST, no flags. The base profile judges all of it.
@@ -39,8 +38,8 @@ pub enum Pack {
     Extensions,
     /// Working drafts.
     Drafts,
-    /// The binding for RabbitMQ, which is a document of Knative.
-    Rabbitmq,
+    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative.
+    Binding(&'static str),
 }
 
 /// What is recorded of a pack.
@@ -58,21 +57,28 @@ pub struct PackRecord {
 
 impl Pack {
     /// Every pack.
-    pub const ALL: [Pack; 9] = [
-        Pack::Core,
-        Pack::Recommended,
-        Pack::Main,
-        Pack::Companions,
-        Pack::Policy,
-        Pack::Lenient,
-        Pack::Extensions,
-        Pack::Drafts,
-        Pack::Rabbitmq,
-    ];
+    pub fn all() -> impl Iterator<Item = Pack> {
+        let own = [
+            Pack::Core,
+            Pack::Recommended,
+            Pack::Main,
+            Pack::Companions,
+            Pack::Policy,
+            Pack::Lenient,
+            Pack::Extensions,
+            Pack::Drafts,
+        ];
+        own.into_iter().chain(carriers().iter().filter_map(Pack::of))
+    }
+
+    /// The pack of a carrier, if it has one of its own.
+    fn of(carrier: &'static Carrier) -> Option<Self> {
+        carrier.publisher.is_some().then(|| Pack::Binding(carrier.area()))
+    }
 
     /// The pack of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Pack::ALL.into_iter().find(|pack| pack.as_str() == name)
+        Pack::all().find(|pack| pack.as_str() == name)
     }
 
     /// The name that commands and reports use.
@@ -86,7 +92,7 @@ impl Pack {
             Pack::Lenient => "lenient",
             Pack::Extensions => "extensions",
             Pack::Drafts => "drafts",
-            Pack::Rabbitmq => "rabbitmq",
+            Pack::Binding(area) => area,
         }
     }
 }
@@ -107,8 +113,8 @@ impl Case {
         let lenient = self.request.get("strictness").is_some_and(|is| is == "lenient")
             || is_lenient(self.request.get("from"));
         let exact = self.request.get("exact").is_some_and(|is| is == true);
-        if area == "rabbitmq" {
-            Pack::Rabbitmq
+        if let Some(pack) = carriers().iter().filter_map(Pack::of).find(|pack| pack.as_str() == area) {
+            pack
         } else if self.draft {
             Pack::Drafts
         } else if area == "extensions" {
@@ -131,8 +137,10 @@ impl Case {
 
 /// Reads what is recorded of every pack: `packs.json`.
 pub fn load_packs() -> Result<BTreeMap<Pack, PackRecord>, InvalidData> {
-    serde_json::from_str(include_str!("../packs.json"))
-        .map_err(|error| InvalidData::new(&error).at("packs.json"))
+    let invalid = |error| InvalidData::new(&error).at("packs.json");
+    let read: BTreeMap<String, PackRecord> =
+        serde_json::from_str(include_str!("../packs.json")).map_err(invalid)?;
+    Ok(read.into_iter().filter_map(|(name, record)| Some((Pack::from_name(&name)?, record))).collect())
 }
 
 #[cfg(test)]
@@ -148,12 +156,12 @@ mod tests {
         let recorded: BTreeMap<Pack, usize> =
             load_packs().unwrap().into_iter().map(|(pack, record)| (pack, record.cases)).collect();
         assert_eq!(recorded, counts);
-        assert_eq!(counts.into_keys().collect::<Vec<_>>(), Pack::ALL);
+        assert_eq!(counts.into_keys().collect::<Vec<_>>(), Pack::all().collect::<Vec<_>>());
     }
 
     #[test]
     fn names() {
-        for pack in Pack::ALL {
+        for pack in Pack::all() {
             assert_eq!(Pack::from_name(pack.as_str()), Some(pack));
         }
         assert_eq!(Pack::from_name("all"), None);

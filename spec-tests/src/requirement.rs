@@ -49,8 +49,8 @@ impl Requirement {
     /// ```
     pub fn link(&self, revision: Revision) -> String {
         let document = &self.document;
-        if let Some(path) = document.strip_prefix("knative-extensions/eventing-rabbitmq/") {
-            return format!("https://github.com/knative-extensions/eventing-rabbitmq/blob/main/{path}");
+        if let Some((repository, path)) = of_others(document) {
+            return format!("https://github.com/{repository}/blob/main/{path}");
         }
         let of_release = revision == Revision::V1_0_2 && self.revisions.contains(&revision);
         let tag = match document.split_once('/') {
@@ -65,6 +65,14 @@ impl Requirement {
         }
         link
     }
+}
+
+/// The repository and the path in it, of a document that others publish: one in none of the folders of the specification's repository.
+fn of_others(document: &str) -> Option<(&str, &str)> {
+    let (folder, rest) = document.split_once('/')?;
+    let (name, path) = rest.split_once('/')?;
+    let repository = document.get(..folder.len() + 1 + name.len())?;
+    (!["cesql", "cloudevents", "subscriptions"].contains(&folder)).then_some((repository, path))
 }
 
 /// Whether release 1.0.2 has this document.

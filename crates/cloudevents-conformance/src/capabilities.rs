@@ -1,6 +1,6 @@
 //! What a testee claims when it starts.
 
-use cloudevents_vectors::{Case, Expected, PayloadComparison, Revision};
+use cloudevents_vectors::{Carrier, Case, Expected, PayloadComparison, Revision};
 use serde_json::{Map, Value};
 
 use crate::tree::json::Json;
@@ -237,18 +237,7 @@ impl Capabilities {
 
 /// Whether `via` is the name of a format; it is that of a binding otherwise.
 pub(crate) fn is_format(via: &str) -> bool {
-    const FORMATS: [&str; 9] = [
-        "json",
-        "json-batch",
-        "protobuf",
-        "protobuf-batch",
-        "avro",
-        "avro-compact",
-        "xml",
-        "xml-batch",
-        "cbor",
-    ];
-    FORMATS.contains(&via)
+    Carrier::of(via).is_some_and(Carrier::is_format)
 }
 
 fn lacks(what: &str, claimed: Option<&[String]>, needed: Option<&str>) -> Option<String> {

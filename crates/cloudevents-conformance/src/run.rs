@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Expected, Outcome, Requirement, Revision, load_packs};
+use cloudevents_vectors::{Carrier, Case, Expected, Outcome, Requirement, Revision, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
@@ -335,9 +335,8 @@ fn has_input(case: &Case, name: &str) -> bool {
     let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
     let mut events = list.chain(request.get("event"));
     let has_modes = |side: &Map<String, Value>| {
-        side.get("via")
-            .and_then(Value::as_str)
-            .is_some_and(|via| matches!(via, "http" | "kafka" | "amqp" | "mqtt5"))
+        let via = side.get("via").and_then(Value::as_str);
+        via.and_then(Carrier::of).is_some_and(|carrier| carrier.one_mode_is_enough)
     };
     match name {
         "mode"

@@ -259,7 +259,7 @@ impl Selection {
     /// Whether cases of drafts are selected.
     pub(crate) fn has_drafts(&self) -> bool {
         self.drafts && self.packs.is_empty()
-            || self.packs.iter().any(|pack| [Pack::Drafts, Pack::Rabbitmq].contains(pack))
+            || self.packs.iter().any(|pack| matches!(pack, Pack::Drafts | Pack::Binding(_)))
     }
 
     fn has(&self, case: &Case, revisions: &[Revision]) -> bool {

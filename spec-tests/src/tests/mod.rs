@@ -1,5 +1,6 @@
 //! What holds for the data, whoever writes it.
 
+mod carriers;
 mod cases;
 mod coverage;
 mod duplicates;

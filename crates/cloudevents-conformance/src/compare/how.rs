@@ -1,9 +1,10 @@
 //! How answers are compared where comparing the text is not enough.
 
 use cloudevents_vectors::{
-    Case, Expected, JsonComparison, Level, Outcome, PayloadComparison, Revision, TimestampComparison,
+    BodyForm, Carrier, Case, ContentType, Expected, JsonComparison, Level, Outcome, PayloadComparison,
+    Revision, TimestampComparison,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::infoset::{self, CE, Element, Node as XmlNode};
 use crate::tree::json::{self, Json, Kind};
@@ -29,7 +30,7 @@ pub(crate) struct How {
     pub(super) json_given: bool,
     /// Whether the carrier cannot distinguish a payload of no bytes from no payload.
     pub(super) empty_is_none: bool,
-    /// Whether a record of Kafka without a value may have one of no bytes instead.
+    /// Whether a message without a body may have one of no bytes instead, where its carrier tells them apart.
     pub(super) null_is_empty: bool,
     /// Whether an attribute may come as its canonical string (`CE-Type-System-n`).
     pub(super) canonical_strings: bool,
@@ -81,9 +82,6 @@ pub(super) enum Implied {
     /// Those of the JSON format.
     All,
 }
-
-/// The bindings whose messages in binary mode always have a body, if an empty one.
-const ALWAYS_A_BODY: [&str; 5] = ["http", "amqp", "rabbitmq", "mqtt5", "nats"];
 
 impl How {
     /// Creates it for a case that is judged by these revisions. With `text`, times are compared by their text, whatever the case requires.
@@ -146,27 +144,27 @@ impl How {
 
     /// Whether the case reads a message in binary mode of a binding where the payload is the body.
     fn reads_octets(case: &Case) -> bool {
-        let via = case.request.get("via").and_then(Value::as_str);
+        let always_a_body =
+            |carrier: &Carrier| carrier.has_mode(BINARY) && carrier.body.form != BodyForm::Nullable;
         let binary = |outcome: &Outcome| matches!(&outcome.expected, Expected::Result(result) if result.get("mode").is_some_and(|mode| mode == "binary"));
         case.op() == Some("decode")
-            && via.is_some_and(|via| ALWAYS_A_BODY.contains(&via))
+            && carrier(&case.request).is_some_and(always_a_body)
             && case.expect.iter().any(binary)
     }
 
     /// Whether the case reads a message in binary mode of a binding, in whose headers attributes can be texts.
     fn reads_texts(case: &Case) -> bool {
         let source = case.request.get("from").and_then(Value::as_object).unwrap_or(&case.request);
-        let via = source.get("via").and_then(Value::as_str);
         let is_document = |message: &Value| message.to_string().contains("application/cloudevents");
         matches!(case.op(), Some("decode" | "transcode"))
-            && via.is_some_and(|via| via == "kafka" || ALWAYS_A_BODY.contains(&via))
+            && carrier(source).is_some_and(|carrier| carrier.has_mode(BINARY))
             && source.get("message").is_some_and(|message| !is_document(message))
     }
 
     /// Whether what the case reads can only be events of the JSON format.
     fn reads_json_events(case: &Case) -> bool {
-        let via = case.request.get("via").and_then(Value::as_str);
-        let is_json = matches!(via, Some("json" | "json-batch" | "mqtt3"));
+        let of_json = |carrier: &Carrier| matches!(&carrier.content_type, ContentType::Always(format) if matches!(&**format, "json" | "json-batch"));
+        let is_json = carrier(&case.request).is_some_and(of_json);
         case.op() == Some("decode")
             && case.expect.iter().all(|outcome| match &outcome.expected {
                 Expected::Result(result) => {
@@ -199,28 +197,33 @@ impl How {
         }
     }
 
-    /// Whether the case reads a record of Kafka that has no value.
+    /// Whether the case reads a message without a body, of a carrier that tells it from one of no bytes.
     fn reads_null_value(case: &Case) -> bool {
-        let value = || case.request.get("message").and_then(|message| message.get("value"));
+        let message = case.request.get("message");
         case.op() == Some("decode")
-            && case.request.get("via").is_some_and(|via| via == "kafka")
-            && value().is_none_or(Value::is_null)
+            && carrier(&case.request).filter(|carrier| carrier.body.form == BodyForm::Nullable).is_some_and(
+                |carrier| {
+                    message.and_then(|message| message.get(&carrier.body.member)).is_none_or(Value::is_null)
+                },
+            )
     }
 
-    /// Whether the case writes a record of Kafka.
+    /// Whether the case writes messages of a carrier that tells no body from one of no bytes.
     fn writes_record(case: &Case) -> bool {
         let to = case.request.get("to").and_then(Value::as_object).unwrap_or(&case.request);
-        matches!(case.op(), Some("encode" | "transcode")) && to.get("via").is_some_and(|via| via == "kafka")
+        matches!(case.op(), Some("encode" | "transcode"))
+            && carrier(to).is_some_and(|carrier| carrier.body.form == BodyForm::Nullable)
     }
 
     /// Whether the case writes messages, one of which has no header, user property or application property but the content type.
     fn has_outcome_without_headers(case: &Case) -> bool {
         let is_content_type =
             |header: &Value| header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("content-type"));
+        let to = case.request.get("to").and_then(Value::as_object).unwrap_or(&case.request);
+        let headers = carrier(to).and_then(|carrier| carrier.headers.as_ref());
         let is_bare = |message: &Value| {
-            let lists = ["headers", "user-properties", "application-properties"];
-            let mut lists = lists.iter().filter_map(|list| message.get(list)?.as_array()).peekable();
-            lists.peek().is_some() && lists.flatten().all(is_content_type)
+            let list = headers.and_then(|headers| message.get(&headers.member)?.as_array());
+            list.is_some_and(|list| list.iter().all(is_content_type))
         };
         matches!(case.op(), Some("encode" | "transcode"))
             && case.expect.iter().any(|outcome| match &outcome.expected {
@@ -409,6 +412,14 @@ pub(super) fn is_canonical_string(value: &Json, text: &Json) -> bool {
     };
     has_one && text.as_str() == Some(&*canonical)
 }
+
+/// What carries the message that a part of a request is about.
+fn carrier(side: &Map<String, Value>) -> Option<&'static Carrier> {
+    Carrier::of(side.get("via")?.as_str()?)
+}
+
+/// The mode in which attributes are headers.
+const BINARY: &str = "binary";
 
 /// Whether a case is judged by release 1.0.2 alone, which does not say that a record of Kafka without a value is an event without a
 /// payload: `KAFKA-3.2.2-b`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use cloudevents_vectors::Carrier;
 use serde_json::{Value, json};
 
 use super::marker;
@@ -34,13 +35,14 @@ pub struct ConsumerTestee<C> {
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<C: Channel> ConsumerTestee<C> {
-    /// A consumer behind a channel of this binding: `kafka`, `amqp`, `mqtt5`, `nats` or `http`. `run` is different for each run.
+    /// A consumer behind a channel of this binding, which has to have binary mode, such as `kafka`. `run` is different for each run.
     ///
-    /// Of HTTP, batches are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches exist, every
-    /// consumer has to refuse them.
+    /// Of a binding with batches, they are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches
+    /// exist, every consumer has to refuse them.
     pub fn new(channel: C, binding: impl Into<String>, run: impl fmt::Display) -> Self {
         let binding = binding.into();
-        let formats: &[&str] = if binding == "http" { &["json"] } else { &["json", "json-batch"] };
+        let has_batches = Carrier::of(&binding).is_some_and(|carrier| carrier.has_mode("batched"));
+        let formats: &[&str] = if has_batches { &["json"] } else { &["json", "json-batch"] };
         ConsumerTestee {
             channel,
             formats: formats.iter().map(|&format| format.to_owned()).collect(),

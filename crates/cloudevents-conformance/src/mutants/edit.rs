@@ -1,5 +1,6 @@
 //! Reaching into requests and answers.
 
+use cloudevents_vectors::{Carrier, carriers};
 use serde_json::{Map, Value, json};
 
 use crate::compare::bytes::{decode, encode};
@@ -12,6 +13,21 @@ pub(super) fn is_op(request: &Value, op: &str) -> bool {
 /// The carrier that a request reads from.
 pub(super) fn reads_via(request: &Value) -> &str {
     request["via"].as_str().or_else(|| request["from"]["via"].as_str()).unwrap_or_default()
+}
+
+/// What is known of the carrier that a request reads from.
+pub(super) fn reads_from(request: &Value) -> Option<&'static Carrier> {
+    Carrier::of(reads_via(request))
+}
+
+/// What is known of the carrier that a request writes to.
+pub(super) fn writes_to(request: &Value) -> Option<&'static Carrier> {
+    Carrier::of(writes_via(request))
+}
+
+/// Whether a carrier has percent-encoded values.
+pub(super) fn is_percent_encoded(carrier: &Carrier) -> bool {
+    carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
 }
 
 /// The carrier that a request writes to.
@@ -87,10 +103,21 @@ pub(super) fn each_payload(answer: &mut Value, mut change: impl FnMut(&Value) ->
 
 /// The list of headers, whatever the carrier calls it.
 pub(super) fn headers(message: &mut Map<String, Value>) -> Option<&mut Vec<Value>> {
-    let name = ["headers", "application-properties", "user-properties"]
-        .into_iter()
-        .find(|name| message.contains_key(*name))?;
-    message.get_mut(name)?.as_array_mut()
+    let mut names = carriers().iter().filter_map(|carrier| Some(&carrier.headers.as_ref()?.member));
+    message.get_mut(names.find(|name| message.contains_key(*name))?)?.as_array_mut()
+}
+
+/// Adds a header of an attribute, with the prefix that the others have. Nothing for a carrier without headers.
+pub(super) fn add_header(carrier: &Carrier, message: &mut Map<String, Value>, attribute: &str, text: &str) {
+    let (Some(known), Some(list)) = (&carrier.headers, headers(message)) else { return };
+    let names = list.iter().filter_map(|header| header[0].as_str());
+    let prefix = |name: &'_ str| -> Option<String> {
+        Some(name.strip_suffix(&*carrier.attribute(name))?.to_owned())
+            .filter(|_| carrier.is_of_attribute(name))
+    };
+    let prefix =
+        names.filter_map(prefix).next().or_else(|| known.prefixes.first().cloned()).unwrap_or_default();
+    list.push(json!([format!("{prefix}{attribute}"), known.values.of_text(text)]));
 }
 
 /// The name of a header in lower case.
@@ -120,7 +147,8 @@ pub(super) fn each_value(message: &mut Map<String, Value>, change: impl Fn(&str,
 
 /// The member with the body.
 fn body_name(message: &Map<String, Value>) -> Option<&'static str> {
-    ["body", "value", "payload"].into_iter().find(|name| message.get(*name).is_some_and(Value::is_object))
+    let mut names = carriers().iter().map(|carrier| &*carrier.body.member);
+    names.find(|name| message.get(*name).is_some_and(Value::is_object))
 }
 
 /// The bytes of the body.
@@ -178,17 +206,23 @@ pub(super) fn is_json_document(via: &str, message: &Map<String, Value>) -> bool 
 
 /// The content type of a message.
 pub(super) fn content_type(message: &Map<String, Value>) -> Option<String> {
+    let member = message.get("content-type").and_then(Value::as_str);
     let property = message.get("properties").and_then(|properties| properties["content-type"].as_str());
     let header = || {
         let headers = message.get("headers")?.as_array()?;
         let header = headers.iter().find(|header| name(header) == "content-type")?;
         header[1].as_str().or_else(|| header[1]["text"].as_str())
     };
-    property.or_else(header).map(str::to_owned)
+    member.or(property).or_else(header).map(str::to_owned)
 }
 
 /// Changes the content type of a message; `None` takes it away.
 pub(super) fn set_content_type(message: &mut Map<String, Value>, content_type: Option<&str>) {
+    if let (Some(member), Some(text)) = (message.get_mut("content-type"), content_type) {
+        *member = json!(text);
+    } else if content_type.is_none() {
+        message.remove("content-type");
+    }
     if let Some(Value::Object(properties)) = message.get_mut("properties") {
         match content_type {
             Some(text) => drop(properties.insert("content-type".to_owned(), json!(text))),

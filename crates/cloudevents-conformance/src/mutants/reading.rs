@@ -1,11 +1,13 @@
 //! Faults of reading messages.
 
+use cloudevents_vectors::Carrier;
 use serde_json::{Value, json};
 
 use super::MutantProfile::{Base, Should, Strict};
 use super::edit::{
-    add_attribute, change_body, change_document, content_type, each_value, events, headers, is_json_document,
-    is_op, message, name, percent_decoded, reads_via, refuse, set_content_type,
+    add_attribute, add_header, change_body, change_document, content_type, each_value, events, headers,
+    is_json_document, is_op, is_percent_encoded, message, name, percent_decoded, reads_from, reads_via,
+    refuse, set_content_type,
 };
 use super::{CRASH, Mutant};
 
@@ -26,10 +28,10 @@ fn text(request: &mut Value, change: impl FnOnce(&str) -> Option<String>) {
 }
 
 fn header_values(request: &mut Value, change: impl Fn(&str) -> Option<String>) {
-    if reads_via(request) == "http"
+    if let Some(carrier) = reads_from(request).filter(|carrier| is_percent_encoded(carrier))
         && let Some(message) = message(request)
     {
-        each_value(message, |name, value| if name.starts_with("ce-") { change(value) } else { None });
+        each_value(message, |name, value| if carrier.is_of_attribute(name) { change(value) } else { None });
     }
 }
 
@@ -54,16 +56,10 @@ fn invented(request: &mut Value, attribute: &'static str, value: &'static str) {
     });
     let via = reads_via(request).to_owned();
     let Some(message) = message(request).filter(|message| !is_json_document(&via, message)) else { return };
-    let Some(headers) = headers(message) else { return };
-    let (prefix, typed) = match via.as_str() {
-        "http" => ("ce-", json!(value)),
-        "kafka" => ("ce_", json!({"text": value})),
-        "amqp" => ("cloudEvents:", json!({"type": "string", "value": value})),
-        _ => return,
-    };
-    let own = |header: &Value| name(header).starts_with(&prefix.to_lowercase());
-    if headers.iter().any(own) && !headers.iter().any(|header| name(header).ends_with(attribute)) {
-        headers.push(json!([format!("{prefix}{attribute}"), typed]));
+    let (Some(carrier), Some(list)) = (Carrier::of(&via), headers(message)) else { return };
+    let own = |header: &Value| header[0].as_str().is_some_and(|name| carrier.is_of_attribute(name));
+    if list.iter().any(own) && !list.iter().any(|header| name(header).ends_with(attribute)) {
+        add_header(carrier, message, attribute, value);
     }
 }
 
@@ -118,7 +114,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         });
     }),
     Mutant::of_request("header-names-have-a-case", &["http"], Base, |request| {
-        if reads_via(request) == "http"
+        if reads_from(request)
+            .and_then(|carrier| carrier.headers.as_ref())
+            .is_some_and(|known| known.any_case)
             && let Some(headers) = message(request).and_then(headers)
         {
             headers.retain(|header| {
@@ -418,7 +416,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }),
     Mutant::of_request("trailing-bytes-ignored", &["cbor", "avro", "avro-compact"], Strict, |request| {
         let trailing = request["op"] == "decode"
-            && !matches!(reads_via(request), "http" | "kafka" | "amqp" | "json" | "xml" | "protobuf");
+            && reads_from(request).is_some_and(Carrier::is_format)
+            && !matches!(reads_via(request), "json" | "xml" | "protobuf");
         if let Some(message) = message(request).filter(|_| trailing)
             && let Some(bytes) = super::edit::body(message)
             && let Some(shorter) = bytes.strip_suffix(b"\0")

@@ -1,10 +1,11 @@
 //! Faults of what is understood: types, values, payloads.
 
+use cloudevents_vectors::{Headers, Values};
 use serde_json::{Value, json};
 
 use super::Mutant;
 use super::MutantProfile::{Base, Lenient, Should, Strict, Verbatim};
-use super::edit::{each_attribute, each_payload, events, is_op, reads_via, refuse};
+use super::edit::{each_attribute, each_payload, events, is_op, reads_from, reads_via, refuse};
 use crate::compare::bytes::{decode, encode};
 
 const EVERY: &[&str] =
@@ -228,7 +229,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &["http", "kafka", "mqtt"],
         Verbatim,
         |request, answer| {
-            if !["http", "kafka", "mqtt5"].contains(&reads_via(request))
+            let of_texts = |headers: &Headers| !matches!(headers.values, Values::Typed(_));
+            if !reads_from(request).and_then(|carrier| carrier.headers.as_ref()).is_some_and(of_texts)
                 || answer["result"]["mode"] != "binary"
             {
                 return;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::Mutant;
 use super::MutantProfile::{Base, Should, Verbatim};
 use super::edit::{
-    body, change_body, change_document, content_type, each_value, headers, is_json_document, is_op, name,
-    percent_decoded, set_body, set_content_type, writes_via, written,
+    add_header, body, change_body, change_document, content_type, each_value, headers, is_json_document,
+    is_op, is_percent_encoded, name, percent_decoded, set_body, set_content_type, writes_to, writes_via,
+    written,
 };
 use crate::compare::bytes::decode;
 
@@ -16,6 +17,11 @@ fn on<'a>(
     answer: &'a mut Value,
 ) -> Option<&'a mut serde_json::Map<String, Value>> {
     written(answer).filter(|_| writes_via(request) == via)
+}
+
+/// What was written to a carrier with percent-encoded values.
+fn encoded<'a>(request: &Value, answer: &'a mut Value) -> Option<&'a mut serde_json::Map<String, Value>> {
+    written(answer).filter(|_| writes_to(request).is_some_and(is_percent_encoded))
 }
 
 /// Changes the members of the JSON document that was written.
@@ -35,37 +41,35 @@ fn add_time(request: &Value, answer: &mut Value) {
     document(request, answer, |members| {
         members.entry("time").or_insert_with(|| json!(now));
     });
-    let via = writes_via(request).to_owned();
-    if let Some(message) = written(answer).filter(|message| is_binary(message))
-        && let Some(headers) = headers(message)
-        && !headers.iter().any(|header| name(header).ends_with("_time") || name(header).ends_with("-time"))
+    if let Some(carrier) = writes_to(request)
+        && let Some(message) = written(answer).filter(|message| is_binary(message))
     {
-        match via.as_str() {
-            "http" => headers.push(json!(["ce-time", now])),
-            "kafka" => headers.push(json!(["ce_time", {"text": now}])),
-            _ => (),
+        let is_time =
+            |header: &Value| header[0].as_str().is_some_and(|name| carrier.attribute(name) == "time");
+        if headers(message).is_some_and(|headers| !headers.iter().any(is_time)) {
+            add_header(carrier, message, "time", now);
         }
     }
 }
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("header-written-raw", &["http"], Base, |request, answer| {
-        if let Some(message) = on("http", request, answer) {
+        if let Some(message) = encoded(request, answer) {
             each_value(message, |name, value| name.starts_with("ce-").then(|| percent_decoded(value)));
         }
     }),
     Mutant::of_answer("percent-sign-not-escaped", &["http"], Base, |request, answer| {
-        if let Some(message) = on("http", request, answer) {
+        if let Some(message) = encoded(request, answer) {
             each_value(message, |_, value| value.contains("%25").then(|| value.replace("%25", "%")));
         }
     }),
     Mutant::of_answer("space-not-escaped", &["http"], Base, |request, answer| {
-        if let Some(message) = on("http", request, answer) {
+        if let Some(message) = encoded(request, answer) {
             each_value(message, |_, value| value.contains("%20").then(|| value.replace("%20", " ")));
         }
     }),
     Mutant::of_answer("hexadecimal-digits-in-lower-case", &["http"], Should, |request, answer| {
-        if let Some(message) = on("http", request, answer) {
+        if let Some(message) = encoded(request, answer) {
             each_value(message, |name, value| {
                 (name.starts_with("ce-") && value.contains('%')).then(|| {
                     let mut parts = value.split('%');
@@ -80,25 +84,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }),
     Mutant::of_answer("content-type-twice", &["http"], Base, |request, answer| {
         if let Some(message) = on("http", request, answer).filter(|message| is_binary(message))
-            && let Some(text) = content_type(message)
-            && let Some(headers) = headers(message)
+            && let (Some(carrier), Some(text)) = (writes_to(request), content_type(message))
         {
-            headers.push(json!(["ce-datacontenttype", text]));
+            add_header(carrier, message, "datacontenttype", &text);
         }
     }),
     // The bindings of Kafka and MQTT do not forbid the same content type in a header of an attribute.
     Mutant::of_answer("two-content-types", &["http", "kafka", "mqtt"], Base, |request, answer| {
-        let header = match writes_via(request) {
-            "http" => json!(["ce-datacontenttype", "text/mutant"]),
-            "kafka" => json!(["ce_datacontenttype", {"text": "text/mutant"}]),
-            "mqtt5" => json!(["datacontenttype", "text/mutant"]),
-            _ => return,
-        };
-        let Some(message) = written(answer) else { return };
-        let of_mqtt = message.get("content-type").and_then(Value::as_str).map(str::to_owned);
-        let stated = of_mqtt.or_else(|| content_type(message));
-        if stated.is_some_and(|text| !text.starts_with("application/cloudevents")) {
-            headers(message).into_iter().for_each(|headers| headers.push(header.clone()));
+        if let (Some(carrier), Some(message)) = (writes_to(request), written(answer))
+            && content_type(message).is_some_and(|text| !text.starts_with("application/cloudevents"))
+        {
+            add_header(carrier, message, "datacontenttype", "text/mutant");
         }
     }),
     Mutant::of_answer("content-type-not-written", &["http", "kafka", "amqp"], Base, |_, answer| {

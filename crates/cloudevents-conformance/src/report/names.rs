@@ -84,11 +84,13 @@ pub(super) fn anchors(titles: &[String]) -> Vec<String> {
 
 /// An area with what its document is, where that is no released document of CloudEvents.
 pub(super) fn marked(area: &str, is_draft: bool) -> String {
-    match (area, is_draft) {
-        ("rabbitmq", true) => format!("{area} (Knative, draft)"),
-        ("rabbitmq", false) => format!("{area} (Knative)"),
-        (_, true) => format!("{area} (draft)"),
-        (_, false) => area.to_owned(),
+    let mut of_area = cloudevents_vectors::carriers().iter().filter(|carrier| carrier.area() == area);
+    let publisher = of_area.find_map(|carrier| carrier.publisher.as_deref());
+    match (publisher, is_draft) {
+        (Some(publisher), true) => format!("{area} ({publisher}, draft)"),
+        (Some(publisher), false) => format!("{area} ({publisher})"),
+        (None, true) => format!("{area} (draft)"),
+        (None, false) => area.to_owned(),
     }
 }
 

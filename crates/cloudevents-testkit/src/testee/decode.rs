@@ -1,9 +1,8 @@
 //! `decode`: a message to events.
 
 use super::{
-    Answer, amqp_message,
+    Answer,
     carrier::{Carrier, formats, id},
-    http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
 };
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
@@ -79,29 +78,7 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
             mode: ContentMode::Batched,
             format: Some(format.into()),
         },
-        Carrier::Amqp => {
-            opened(cloudevents_amqp::decode_message(&amqp_message::read(message)?, &with)?, &with)?
-        }
-        Carrier::Http => {
-            let (headers, body) = http_message::read(message)?;
-            opened(cloudevents_http::decode_message(&headers, body, &with)?, &with)?
-        }
-        Carrier::Kafka => {
-            opened(cloudevents_kafka::decode_message(&kafka_record::read(message)?, &with)?, &with)?
-        }
-        Carrier::Mqtt(version) => {
-            opened(cloudevents_mqtt::decode_message(&mqtt_message::read(message, version)?, &with)?, &with)?
-        }
-        Carrier::Nats => {
-            opened(cloudevents_nats::decode_message(&nats_message::read(message)?, &with)?, &with)?
-        }
-        Carrier::Rabbitmq => {
-            opened(cloudevents_rabbitmq::decode_message(&rabbitmq_message::read(message)?, &with)?, &with)?
-        }
-        Carrier::Websockets => {
-            let (frame, subprotocol) = websockets_message::read(message)?;
-            opened(cloudevents_websockets::decode_message(frame, subprotocol, &with)?, &with)?
-        }
+        Carrier::Bound(codec) => opened((codec.decode)(message, &with)?, &with)?,
     }))
 }
 

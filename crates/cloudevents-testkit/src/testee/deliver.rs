@@ -1,6 +1,6 @@
 //! `deliver`: the response of a webhook receiver to a delivery, and what its application got.
 
-use super::{Answer, http_message, on_a_runtime};
+use super::{Answer, carrier, on_a_runtime};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_core::{Error, Event};
@@ -135,7 +135,7 @@ pub(super) fn allowed(origins: Vec<&str>) -> Result<AllowedOrigins, Error> {
 
 fn http_request(message: &Json) -> Result<Request<Full<Bytes>>, Error> {
     let text = |name, default| message.get(name).and_then(Json::as_str).unwrap_or(default);
-    let (headers, body): (HeaderMap, Bytes) = http_message::read(message)?;
+    let (headers, body): (HeaderMap, Bytes) = carrier::http::read(message)?;
     let mut request = Request::builder()
         .method(text("method", "POST"))
         .uri(text("target", "/"))
@@ -146,7 +146,7 @@ fn http_request(message: &Json) -> Result<Request<Full<Bytes>>, Error> {
 }
 
 fn written(response: &Response<Bytes>) -> Json {
-    let mut message = http_message::write(response.headers(), response.body());
+    let mut message = carrier::http::write(response.headers(), response.body());
     if let Some(members) = message.as_object_mut() {
         members.insert("status".into(), response.status().as_u16().into());
     }

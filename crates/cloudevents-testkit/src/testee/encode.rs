@@ -1,13 +1,12 @@
 //! `encode` and `transcode`: events to a message.
 
 use super::{
-    Answer, amqp_message,
+    Answer,
     carrier::{Carrier, formats, id},
-    decode, http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
+    decode,
 };
 use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, ErrorKind, Event, Format, Formats, Losses, Mode, Peer};
-use http::HeaderMap;
+use cloudevents_core::{Error, ErrorKind, Event, Format, Formats, Losses, Message, Mode, Peer};
 use serde_json::{Value as Json, json};
 
 pub(crate) fn encode(request: &Json) -> Result<Answer, Error> {
@@ -56,8 +55,11 @@ fn with_losses(message: Json, losses: &Losses) -> Json {
     json!({"message": message, "losses": losses})
 }
 
-/// Writes events to what `to` names. The inner error names what the toolkit does not support.
-fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, Error> {
+/// A message, and what it loses of the events. The inner error names what the toolkit does not support.
+pub(crate) type Written = Result<Result<(Json, Losses), String>, Error>;
+
+/// Writes events to what `to` names.
+fn write(to: &Json, events: &[Event]) -> Written {
     let text = |name| to.get(name).and_then(Json::as_str);
     let via = text("via").unwrap_or_default();
     let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };
@@ -67,89 +69,93 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
         return Ok(Err(format!("there is no option `{option}` for `{via}`")));
     }
     let formats = formats();
+    let to = To { request: to, events, formats: &formats };
     let mut body = Vec::new();
-    Ok(match carrier {
-        Carrier::Single(format) => {
-            let losses = formats.require(&id(format))?.encode(one(events)?, &mut body)?;
-            Ok((json!({"body": tagged::from_bytes(&body)}), losses))
-        }
-        Carrier::Batch(format) => {
-            let losses = formats.require(&id(format))?.encode_batch(events.into(), &mut body)?;
-            Ok((json!({"body": tagged::from_bytes(&body)}), losses))
-        }
-        Carrier::Http => {
-            let mut headers = HeaderMap::new();
-            let (body, losses) = match wanted(to, &formats, "binary") {
-                Ok(Wanted::One(mode)) => {
-                    let with = cloudevents_http::Encoding::new(mode);
-                    let with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
-                    cloudevents_http::encode(one(events)?, with, &mut headers)?
-                }
-                Ok(Wanted::Batch(format)) => cloudevents_http::encode_batch(events, format, &mut headers)?,
-                Err(unsupported) => return Ok(Err(unsupported)),
-            };
-            Ok((http_message::write(&headers, &body), losses))
-        }
-        Carrier::Amqp => return amqp_message::write(to, events, &formats),
-        Carrier::Kafka => return kafka_record::write(to, events, &formats),
-        Carrier::Mqtt(version) => {
-            return Ok(mqtt_message::write(to, events, &formats, version)?.map(addressed(to, "topic")));
-        }
-        Carrier::Nats => {
-            return Ok(nats_message::write(to, events, &formats)?.map(addressed(to, "subject")));
-        }
-        Carrier::Rabbitmq => return rabbitmq_message::write(to, events, &formats),
-        Carrier::Websockets => return websockets_message::write(to, events, formats),
-    })
+    let losses = match carrier {
+        Carrier::Single(format) => formats.require(&id(format))?.encode(to.one()?, &mut body)?,
+        Carrier::Batch(format) => formats.require(&id(format))?.encode_batch(events.into(), &mut body)?,
+        Carrier::Bound(codec) => return (codec.encode)(&to),
+    };
+    Ok(Ok((json!({"body": tagged::from_bytes(&body)}), losses)))
 }
 
-/// The peer that the options of `to` name, whose dialect is written.
-pub(crate) fn peer(to: &Json) -> Result<Option<Peer>, Error> {
-    let named = option(to, "peer").and_then(Json::as_str);
-    named.map(|name| name.parse().map_err(|_| malformed("there is no such peer"))).transpose()
+/// Events, and how they are to be written.
+pub(crate) struct To<'a> {
+    request: &'a Json,
+    pub(crate) events: &'a [Event],
+    formats: &'a Formats,
 }
 
-/// An option of writing.
-pub(crate) fn option<'a>(to: &'a Json, name: &str) -> Option<&'a Json> {
-    to.get("options").and_then(|options| options.get(name))
-}
-
-/// Adds the address to a message, if the options of `to` have it.
-fn addressed(to: &Json, option: &'static str) -> impl FnOnce((Json, Losses)) -> (Json, Losses) {
-    let address = self::option(to, option).cloned();
-    move |(mut message, losses)| {
-        if let (Some(members), Some(address)) = (message.as_object_mut(), address) {
-            members.insert(option.into(), address);
-        }
-        (message, losses)
-    }
-}
-
-/// What `to` names: one event in a mode, or a batch in a format.
+/// What is to be written: one event in a mode, or a batch in a format.
 pub(crate) enum Wanted<'f> {
     One(Mode<'f>),
     Batch(&'f dyn Format),
 }
 
-/// Reads `mode` and `format` of `to`. The error names what the toolkit does not support.
-pub(crate) fn wanted<'f>(to: &Json, formats: &'f Formats, otherwise: &str) -> Result<Wanted<'f>, String> {
-    let text = |name| to.get(name).and_then(Json::as_str);
-    let name = text("format").unwrap_or("json");
-    let Some(format) = formats.iter().find(|known| known.id().as_str() == name) else {
-        return Err(format!("there is no format `{name}`"));
-    };
-    match text("mode").unwrap_or(otherwise) {
-        "binary" => Ok(Wanted::One(Mode::Binary)),
-        "structured" => Ok(Wanted::One(Mode::Structured(format))),
-        "batched" => Ok(Wanted::Batch(format)),
-        mode => Err(format!("there is no mode `{mode}`")),
+impl<'a> To<'a> {
+    /// A member of the request.
+    pub(crate) fn member(&self, name: &str) -> Option<&'a Json> {
+        self.request.get(name)
     }
-}
 
-pub(crate) fn one(events: &[Event]) -> Result<&Event, Error> {
-    match events {
-        [event] => Ok(event),
-        _ => Err(Error::new(ErrorKind::Batched)
-            .with_detail(format!("{} events for a message that holds one", events.len()))),
+    /// An option of writing.
+    pub(crate) fn option(&self, name: &str) -> Option<&'a Json> {
+        self.member("options")?.get(name)
+    }
+
+    /// The peer that the options name, whose dialect is written.
+    pub(crate) fn peer(&self) -> Result<Option<Peer>, Error> {
+        let named = self.option("peer").and_then(Json::as_str);
+        named.map(|name| name.parse().map_err(|_| malformed("there is no such peer"))).transpose()
+    }
+
+    /// The only event.
+    pub(crate) fn one(&self) -> Result<&'a Event, Error> {
+        match self.events {
+            [event] => Ok(event),
+            events => Err(Error::new(ErrorKind::Batched)
+                .with_detail(format!("{} events for a message that holds one", events.len()))),
+        }
+    }
+
+    /// Reads `mode` and `format`. The error names what the toolkit does not support.
+    pub(crate) fn wanted(&self) -> Result<Wanted<'a>, String> {
+        let text = |name| self.member(name).and_then(Json::as_str);
+        let name = text("format").unwrap_or("json");
+        let Some(format) = self.formats.iter().find(|known| known.id().as_str() == name) else {
+            return Err(format!("there is no format `{name}`"));
+        };
+        let modes = text("via").and_then(cloudevents_vectors::Carrier::of).map(|carrier| &carrier.modes);
+        match text("mode").or(modes.and_then(|modes| modes.first()).map(String::as_str)) {
+            Some("binary") => Ok(Wanted::One(Mode::Binary)),
+            Some("structured") => Ok(Wanted::One(Mode::Structured(format))),
+            Some("batched") => Ok(Wanted::Batch(format)),
+            mode => Err(format!("there is no mode `{}`", mode.unwrap_or_default())),
+        }
+    }
+
+    /// Writes the event in a mode, or all of them as a batch, by these functions of a codec.
+    pub(crate) fn written(
+        &self,
+        one: impl FnOnce(&Event, Mode<'_>) -> Result<(Json, Losses), Error>,
+        batch: impl FnOnce(&Message) -> Result<Json, Error>,
+    ) -> Written {
+        Ok(match self.wanted() {
+            Ok(Wanted::One(mode)) => Ok(one(self.one()?, mode)?),
+            Ok(Wanted::Batch(format)) => {
+                let (message, losses) = Message::batched(self.events, format)?;
+                Ok((batch(&message)?, losses))
+            }
+            Err(unsupported) => Err(unsupported),
+        })
+    }
+
+    /// Adds the address to what was written, if an option has it.
+    pub(crate) fn addressed(&self, option: &str, written: Written) -> Written {
+        let mut written = written?;
+        if let (Ok((Json::Object(members), _)), Some(address)) = (&mut written, self.option(option)) {
+            members.insert(option.into(), address.clone());
+        }
+        Ok(written)
     }
 }

@@ -1,6 +1,6 @@
 //! `handshake`: the response of a webhook receiver to a validation request.
 
-use super::{Answer, http_message};
+use super::{Answer, carrier};
 use crate::tagged::malformed;
 use cloudevents_core::Error;
 use cloudevents_webhook::handshake::{AllowedOrigins, Consent, Rate};
@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 pub(crate) fn handshake(request: &Json) -> Result<Answer, Error> {
     let policy = request.get("policy").unwrap_or(&Json::Null);
     let message = request.get("request").ok_or_else(|| malformed("there is no request"))?;
-    let (headers, _) = http_message::read(message)?;
+    let (headers, _) = carrier::http::read(message)?;
     let method: Method = message
         .get("method")
         .and_then(Json::as_str)
@@ -25,7 +25,7 @@ pub(crate) fn handshake(request: &Json) -> Result<Answer, Error> {
         Some(pending) if by_callback => pending.response(),
         _ => consent.respond(&head),
     };
-    let mut message = http_message::write(response.headers(), &bytes::Bytes::new());
+    let mut message = carrier::http::write(response.headers(), &bytes::Bytes::new());
     if let Some(members) = message.as_object_mut() {
         members.insert("status".into(), response.status().as_u16().into());
     }

@@ -2,7 +2,6 @@
 //!
 //! Everything is answered through the public API of the crates.
 
-mod amqp_message;
 mod carrier;
 mod decode;
 #[cfg(feature = "testee-webhooks")]
@@ -10,15 +9,10 @@ mod deliver;
 mod encode;
 mod expressions;
 mod handshake;
-mod http_message;
-mod kafka_record;
 mod leaf;
-mod mqtt_message;
-mod nats_message;
-mod rabbitmq_message;
+mod pairs;
 #[cfg(feature = "testee-webhooks")]
 mod send;
-mod websockets_message;
 
 /// The messages of requests as the bindings have them, one function for each binding.
 ///
@@ -31,11 +25,11 @@ mod websockets_message;
 ///
 /// Errors are of kind [`InvalidDocument`](cloudevents_core::ErrorKind::InvalidDocument), for messages that the protocol does not know.
 pub mod message {
-    pub use super::amqp_message::read as amqp;
-    pub use super::http_message::read as http;
-    pub use super::kafka_record::read as kafka;
-    pub use super::mqtt_message::read as mqtt;
-    pub use super::nats_message::read as nats;
+    pub use super::carrier::amqp::read as amqp;
+    pub use super::carrier::http::read as http;
+    pub use super::carrier::kafka::read as kafka;
+    pub use super::carrier::mqtt::read as mqtt;
+    pub use super::carrier::nats::read as nats;
 }
 
 use crate::tagged;
@@ -105,10 +99,8 @@ fn start() -> Json {
             "options": ["key", "separator", "subprotocol"],
             "specversions": ["1.0", "0.3"],
             "spec": ["1.0.2", "main"],
-            "formats": [
-                "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
-            ],
-            "bindings": ["amqp", "http", "kafka", "mqtt3", "mqtt5", "nats", "rabbitmq", "websockets"],
+            "formats": carrier::format_names().collect::<Vec<_>>(),
+            "bindings": carrier::CODECS.iter().map(|codec| codec.name).collect::<Vec<_>>(),
             "ops": OPS,
         },
     })

@@ -1,6 +1,6 @@
 //! `send`: the requests of a webhook sender to a target, and what it makes of the responses.
 
-use super::{Answer, http_message, on_a_runtime};
+use super::{Answer, carrier, on_a_runtime};
 use crate::{
     tagged::{self, malformed},
     webhook::{Respond, TargetRequest, TestTarget},
@@ -107,7 +107,7 @@ fn response(message: &Json) -> Result<Respond, Error> {
     let status = message.get("status").and_then(Json::as_u64).and_then(|code| u16::try_from(code).ok());
     let status = status.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or_else(|| malformed("a response needs a status"))?;
-    let (headers, body) = http_message::read(message)?;
+    let (headers, body) = carrier::http::read(message)?;
     let mut head = format!("HTTP/1.1 {status}\r\n");
     if status != StatusCode::NO_CONTENT {
         head += &format!("content-length: {}\r\n", body.len());
@@ -126,7 +126,7 @@ fn written(request: &TargetRequest) -> Json {
             headers.append(name, value);
         }
     }
-    let mut message = http_message::write(&headers, &request.body.clone().into());
+    let mut message = carrier::http::write(&headers, &request.body.clone().into());
     if let Some(members) = message.as_object_mut() {
         members.insert("method".into(), request.method.as_str().into());
         members.insert("target".into(), request.path.as_str().into());

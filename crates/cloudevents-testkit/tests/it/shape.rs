@@ -326,6 +326,88 @@ fn no_file_is_too_long_to_read() {
     assert!(long.is_empty(), "split these: {long:#?}");
 }
 
+/// The crates of the conformance harness, and what in them names carriers all the same.
+const HARNESS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "cloudevents-conformance/src",
+        &[
+            ("import", "the official suites are of two protocols"),
+            ("mutants", "a fault can be one of a single protocol, and says where it has to be caught"),
+        ],
+    ),
+    ("../spec-tests/src", &[]),
+    ("cloudevents-testkit/src/testee", &[("carrier", "codecs, and the list of them")]),
+];
+
+/// What the harness knows of a carrier is a row of `carriers.json`, so that a new one changes no code.
+#[test]
+fn the_harness_knows_no_carrier_by_its_name() {
+    let text = fs::read_to_string(crates().join("../spec-tests/carriers.json")).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let bindings: Vec<_> = rows["bindings"].as_array().unwrap().iter().collect();
+    let mut naming = Vec::new();
+    let mut needed = BTreeSet::new();
+    for (folder, own) in HARNESS {
+        let root = crates().join(folder);
+        visit(&root, &mut |path, text| {
+            let file = path.strip_prefix(&root).unwrap();
+            let first = file.iter().next().unwrap().to_string_lossy().into_owned();
+            if file.iter().any(|part| part == "tests" || part == "tests.rs") {
+                return;
+            }
+            let code: Vec<_> = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect();
+            let code = code.iter().filter(|line| !line.trim_start().starts_with("//"));
+            let code =
+                code.fold(String::new(), |code, line| code + line.split(" // ").next().unwrap() + "\n");
+            for row in &bindings {
+                let name = row["name"].as_str().unwrap();
+                // Webhooks are requests of HTTP.
+                if name == "http" || !code.contains(&format!("\"{name}\"")) {
+                    continue;
+                }
+                match own.iter().find(|(part, _)| *part == first.trim_end_matches(".rs")) {
+                    Some(own) => drop(needed.insert((*folder, *own))),
+                    None => naming.push(format!("{}: {name}", path.display())),
+                }
+            }
+        });
+    }
+    assert!(naming.is_empty(), "say it in a row of spec-tests/carriers.json: {naming:#?}");
+    let listed = HARNESS.iter().flat_map(|(folder, own)| own.iter().map(move |own| (*folder, *own)));
+    assert_eq!(listed.collect::<BTreeSet<_>>(), needed, "a reason that nothing needs");
+    // The binding of others has the word in no file of the harness but that of its codec, and the list.
+    let mut files = Vec::new();
+    for (folder, _) in HARNESS {
+        visit(&crates().join(folder), &mut |path, text| {
+            let code = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+            let has =
+                |line: &str| line.to_lowercase().contains("rabbit") && !line.trim_start().starts_with("//");
+            if !path.iter().any(|part| part == "tests" || part == "tests.rs") && code.into_iter().any(has) {
+                let end = path.iter().rev().take(2);
+                files.push(end.map(|part| part.to_string_lossy().into_owned()).collect::<Vec<String>>());
+            }
+        });
+    }
+    let files: BTreeSet<Vec<String>> = files.into_iter().collect();
+    let codec = ["mod.rs", "rabbitmq.rs"].map(|file| vec![file.to_owned(), "carrier".to_owned()]);
+    assert_eq!(files, BTreeSet::from(codec));
+}
+
+/// Who writes an adapter finds the message of each carrier on the page of the protocol.
+#[test]
+fn the_protocol_describes_each_carrier() {
+    let page = fs::read_to_string(crates().join("../spec-tests/PROTOCOL.md")).unwrap();
+    let text = fs::read_to_string(crates().join("../spec-tests/carriers.json")).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (_, table) = page.split_once("| via | message |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let described: Vec<_> = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
+    for row in ["formats", "bindings"].into_iter().flat_map(|list| rows[list].as_array().unwrap()) {
+        let name = row["name"].as_str().unwrap();
+        assert!(described.iter().any(|cell| cell.split(' ').any(|via| via == format!("`{name}`"))), "{name}");
+    }
+}
+
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -1,6 +1,6 @@
 //! Which cases: the arguments that `run` and `list` share.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValuesParser};
 use cloudevents_conformance::{
     Pattern, Selection,
     vectors::{Level, Pack, Revision},
@@ -30,7 +30,7 @@ pub(crate) struct Select {
     #[arg(long, value_name = "REVISION", value_parser = ["1.0.2", "main"])]
     revision: Vec<String>,
     /// Select the cases of these packs: `core` is what release 1.0.2 requires of every implementation.
-    #[arg(long, value_name = "PACK", value_delimiter = ',', value_parser = Pack::ALL.map(Pack::as_str))]
+    #[arg(long, value_name = "PACK", value_delimiter = ',', value_parser = PossibleValuesParser::new(Pack::all().map(Pack::as_str)))]
     pack: Vec<String>,
     /// Select cases of working drafts as well.
     #[arg(long)]

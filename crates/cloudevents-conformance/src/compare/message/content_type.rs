@@ -1,12 +1,17 @@
 //! The content type of a message, wherever its carrier keeps it.
 
+use cloudevents_vectors::{Carrier, ContentType};
+
 use crate::compare::document::Notation;
 use crate::compare::how::CONTENT_TYPE;
 use crate::compare::{Difference, Path, media_type};
 use crate::tree::json::{self, Json};
 
-use super::carrier::{Body, Carrier, ContentType, PROPERTIES};
+use super::body::{self, Body};
 use super::fields;
+
+/// The member that holds [`ContentType::Property`].
+pub(super) const PROPERTIES: &str = "properties";
 
 /// Notes where the content type is not the wanted one. One in a header was compared with the headers.
 pub(super) fn diff(
@@ -16,27 +21,27 @@ pub(super) fn diff(
     got: &Json,
     differences: &mut Vec<Difference>,
 ) {
-    let path = match carrier.content_type {
+    let path = match &carrier.content_type {
         ContentType::Member(name) => path.member(name),
         ContentType::Property(name) => path.member(PROPERTIES).member(name),
-        ContentType::Fixed(_) | ContentType::Header(_) | ContentType::Subprotocol => return,
+        _ => return,
     };
     member(&path, content_type(carrier, wanted), content_type(carrier, got), differences);
 }
 
 /// The notation of the body of a message.
 pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
-    if let ContentType::Fixed(notation) = carrier.content_type {
-        return notation;
+    if let ContentType::Always(format) = &carrier.content_type {
+        return Notation::of_format(format);
     }
+    let headers = headers(carrier, message);
     let is_nothing = |headers: &Json| headers.is_null() || headers.items().is_some_and(<[Json]>::is_empty);
-    let bare = carrier.headers.is_some_and(|headers| message.get(headers).is_none_or(is_nothing));
+    let bare = carrier.headers.is_some() && headers.is_none_or(is_nothing);
     if bare && content_type(carrier, message).is_none() {
-        return carrier.bare;
+        return carrier.without_headers.as_deref().map_or(Notation::Opaque, Notation::of_format);
     }
-    // NATS has no header of its own for the content type of a payload.
-    let headers = carrier.headers.and_then(|headers| message.get(headers));
-    let attribute = || fields::values(carrier, "ce-datacontenttype", headers).first().copied();
+    // A binding whose messages have no content type of their own, such as that of NATS, has the attribute.
+    let attribute = || fields::attribute(carrier, CONTENT_TYPE, headers);
     let text = content_type(carrier, message).or_else(attribute).and_then(fields::text).unwrap_or_default();
     match carrier.content_type {
         ContentType::Subprotocol => {
@@ -55,7 +60,7 @@ pub(super) fn without_attribute(carrier: &Carrier, message: &Json, headers: Json
     if !is_structured && !matches!(carrier.content_type, ContentType::Property(_)) {
         return headers;
     }
-    let of_document = || match carrier.read_body(message.get(carrier.body)) {
+    let of_document = || match body::read(carrier, message) {
         Ok(Body::Bytes(octets)) => {
             let event = json::parse(str::from_utf8(&octets).ok()?).ok()?;
             event.get(CONTENT_TYPE)?.as_str().map(str::to_owned)
@@ -86,16 +91,18 @@ pub(super) fn is_batched(carrier: &Carrier, message: &Json) -> bool {
 }
 
 fn content_type<'a>(carrier: &Carrier, message: &'a Json) -> Option<&'a Json> {
-    match carrier.content_type {
-        ContentType::Fixed(_) => None,
-        ContentType::Header(name) => {
-            let headers = carrier.headers.and_then(|headers| message.get(headers));
-            fields::values(carrier, name, headers).first().copied()
-        }
+    match &carrier.content_type {
+        ContentType::Header(name) => fields::value(carrier, name, headers(carrier, message)),
         ContentType::Member(name) => message.get(name),
         ContentType::Property(name) => message.get(PROPERTIES)?.get(name),
         ContentType::Subprotocol => message.get("subprotocol"),
+        _ => None,
     }
+}
+
+/// The list of headers.
+fn headers<'a>(carrier: &Carrier, message: &'a Json) -> Option<&'a Json> {
+    message.get(&carrier.headers.as_ref()?.member)
 }
 
 fn member(path: &Path, wanted: Option<&Json>, got: Option<&Json>, differences: &mut Vec<Difference>) {

@@ -1,11 +1,11 @@
 //! Headers and the like: lists of names and values in any order.
 
+use cloudevents_vectors::{Carrier, ContentType, Types, Values};
+
 use crate::compare::how::{CONTENT_TYPE, TIME, is_timestamp};
 use crate::compare::instant::Instant;
 use crate::compare::{Difference, How, MOST, Path, bytes, media_type};
 use crate::tree::json::{Json, Kind};
-
-use super::carrier::{Carrier, ContentType};
 
 /// Notes where a list of headers is not the wanted one. A list that is not there is an empty one. With `may_mirror`, the headers of
 /// attributes say what the body says, too: each may be left out.
@@ -22,8 +22,8 @@ pub(super) fn diff(
         return;
     };
     if how.may_add_time {
-        let is_there = |name: &str| wanted_fields.iter().any(|field| carrier.same_name(field.name, name));
-        rest.retain(|field| !is_added_time(field, is_there));
+        let is_there = |name: &str| wanted_fields.iter().any(|field| carrier.is_same_name(field.name, name));
+        rest.retain(|field| !is_added_time(carrier, field, is_there));
     }
     let mut missing = Vec::new();
     for field in wanted_fields {
@@ -33,12 +33,12 @@ pub(super) fn diff(
         }
     }
     for field in missing {
-        let is_there = || rest.iter().any(|other| carrier.same_name(field.name, other.name));
+        let is_there = || rest.iter().any(|other| carrier.is_same_name(field.name, other.name));
         if may_mirror && carrier.is_of_attribute(field.name) && !is_there() {
             continue;
         }
         let path = path.member(field.name);
-        match rest.iter().position(|other| carrier.same_name(field.name, other.name)) {
+        match rest.iter().position(|other| carrier.is_same_name(field.name, other.name)) {
             Some(index) => differences.push(path.differs(field.value, rest.remove(index).value)),
             None => differences.push(path.differs(field.value, "nothing")),
         }
@@ -57,7 +57,9 @@ pub(super) fn absent(
 ) {
     let fields = fields(got).unwrap_or_default();
     for name in names {
-        let Some(field) = fields.iter().find(|field| carrier.same_name(name, field.name)) else { continue };
+        let Some(field) = fields.iter().find(|field| carrier.is_same_name(name, field.name)) else {
+            continue;
+        };
         let difference = path.member(field.name).differs("nothing", field.value);
         if !differences.contains(&difference) {
             differences.push(difference);
@@ -88,10 +90,17 @@ pub(super) fn without(list: &Json, is_out: impl Fn(&str, &Json) -> bool) -> Json
     Json { kind: Kind::Array(items.iter().filter(is_in).cloned().collect()), span: list.span.clone() }
 }
 
-/// The values of a header.
-pub(super) fn values<'a>(carrier: &Carrier, name: &str, fields_member: Option<&'a Json>) -> Vec<&'a Json> {
-    let fields = fields(fields_member).unwrap_or_default();
-    fields.into_iter().filter(|field| carrier.same_name(field.name, name)).map(|field| field.value).collect()
+/// The value of the first header of this name.
+pub(super) fn value<'a>(carrier: &Carrier, name: &str, list: Option<&'a Json>) -> Option<&'a Json> {
+    let mut fields = fields(list).unwrap_or_default().into_iter();
+    fields.find(|field| carrier.is_same_name(field.name, name)).map(|field| field.value)
+}
+
+/// The value of the first header that carries this attribute.
+pub(super) fn attribute<'a>(carrier: &Carrier, name: &str, list: Option<&'a Json>) -> Option<&'a Json> {
+    let mut fields = fields(list).unwrap_or_default().into_iter();
+    let is = |field: &Field<'_>| carrier.is_of_attribute(field.name) && carrier.attribute(field.name) == name;
+    fields.find(is).map(|field| field.value)
 }
 
 struct Field<'a> {
@@ -101,12 +110,12 @@ struct Field<'a> {
 
 impl Field<'_> {
     fn is(&self, other: &Field<'_>, carrier: &Carrier, how: &How) -> bool {
-        if !carrier.same_name(self.name, other.name) {
+        if !carrier.is_same_name(self.name, other.name) {
             return false;
         }
         if how.any_escapes
-            && carrier.percent_encoded
-            && carrier.attribute(self.name) != self.name.to_ascii_lowercase()
+            && carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
+            && carrier.is_of_attribute(self.name)
         {
             // Which characters are escaped without need is the writer's choice, in each spelling of a time.
             // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
@@ -119,11 +128,13 @@ impl Field<'_> {
                 return true;
             }
         }
-        if how.any_form && is_canonical_string(self.value, other.value) {
+        if how.any_form
+            && types(carrier).is_some_and(|types| is_canonical_string(types, self.value, other.value))
+        {
             return true;
         }
-        let is_content_type = |name: &str| carrier.same_name(self.name, name);
-        match carrier.content_type {
+        let is_content_type = |name: &str| carrier.is_same_name(self.name, name);
+        match &carrier.content_type {
             ContentType::Header(name) if is_content_type(name) => same_media_type(self.value, other.value),
             _ if how.any_spelling && carrier.attribute(self.name) == CONTENT_TYPE => {
                 same_media_type(self.value, other.value)
@@ -151,7 +162,7 @@ fn same_media_type(wanted: &Json, got: &Json) -> bool {
 }
 
 /// Whether a field is the `time` of an event, named as the other attributes are, where those that are wanted have none.
-fn is_added_time(field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
+fn is_added_time(carrier: &Carrier, field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
     let Some((prefix, name)) =
         field.name.len().checked_sub(TIME.len()).and_then(|at| field.name.split_at_checked(at))
     else {
@@ -162,7 +173,17 @@ fn is_added_time(field: &Field<'_>, is_there: impl Fn(&str) -> bool) -> bool {
         && is_there(&format!("{prefix}specversion"))
         && !is_there(field.name)
         && (text(value).is_some_and(|text| is_timestamp(&unescaped(&text).unwrap_or(text)))
-            || field.value.get("type").and_then(Json::as_str) == Some("timestamp"))
+            || types(carrier)
+                .zip(field.value.get("type").and_then(Json::as_str))
+                .is_some_and(|(types, name)| types.is_time(name)))
+}
+
+/// The types of the values, where they say them.
+fn types(carrier: &Carrier) -> Option<&Types> {
+    match &carrier.headers.as_ref()?.values {
+        Values::Typed(types) => Some(types),
+        _ => None,
+    }
 }
 
 /// Whether a `Retry-After` is a number of seconds or has the form of a date of HTTP. How long it is is the target's choice.
@@ -204,32 +225,25 @@ fn unescaped(value: &str) -> Option<String> {
 }
 
 /// Whether a value of a native type came as the string that is its canonical text: each value "MUST either be represented using the native
-/// AMQP types above or the canonical string form" (AMQP, section 3.1.3.2). In RabbitMQ a timestamp counts seconds, in AMQP 1.0
-/// milliseconds.
-fn is_canonical_string(wanted: &Json, got: &Json) -> bool {
+/// AMQP types above or the canonical string form" (AMQP, section 3.1.3.2).
+fn is_canonical_string(types: &Types, wanted: &Json, got: &Json) -> bool {
     let member = |value: &Json, name: &str| value.get(name).and_then(Json::as_str).map(str::to_owned);
     let (Some(native), Some(string), Some(text)) =
         (member(wanted, "type"), member(got, "type"), member(got, "value"))
     else {
         return false;
     };
-    let value = wanted.get("value").map(ToString::to_string).unwrap_or_default();
-    let count = |of: fn(&Instant) -> Option<i64>| Instant::parse(&text).as_ref().and_then(of);
-    match (native.as_str(), string.as_str()) {
-        ("timestamp", "string") => {
-            count(Instant::whole_milliseconds).is_some_and(|count| count.to_string() == value)
-        }
-        ("timestamp", "longstr") => {
-            count(Instant::whole_seconds).is_some_and(|count| count.to_string() == value)
-        }
-        ("binary", "string") | ("byte-array", "longstr") => {
-            member(wanted, "value").as_deref() == Some(&*text)
-        }
-        ("boolean" | "long", "string") | ("boolean" | "long-int" | "long-long-int", "longstr") => {
-            value == text
-        }
-        _ => false,
+    if types.string() != Some(&*string) {
+        return false;
     }
+    let value = wanted.get("value").map(ToString::to_string).unwrap_or_default();
+    let counts = |of: fn(&Instant) -> Option<i64>| {
+        Instant::parse(&text).as_ref().and_then(of).is_some_and(|count| count.to_string() == value)
+    };
+    types.milliseconds.contains(&native) && counts(Instant::whole_milliseconds)
+        || types.seconds.contains(&native) && counts(Instant::whole_seconds)
+        || types.base64.contains(&native) && member(wanted, "value").as_deref() == Some(&*text)
+        || (types.boolean.contains(&native) || types.integer.contains(&native)) && value == text
 }
 
 /// Whether two values, be they text, bytes or of a type of their carrier, are timestamps that are the same.

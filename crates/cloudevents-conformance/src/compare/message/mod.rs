@@ -1,15 +1,18 @@
 //! Messages, as each carrier says.
 
-mod carrier;
+mod body;
 mod content_type;
 mod fields;
+
+use cloudevents_vectors::{Carrier, ContentType};
 
 use crate::tree::json::{self, Json, Kind};
 
 use super::document::{self, Notation};
 use super::how::CONTENT_TYPE;
 use super::{Difference, How, MOST, Path, bytes};
-use carrier::{Body, Carrier, ContentType, PROPERTIES};
+use body::Body;
+use content_type::PROPERTIES;
 
 /// The expected message, and how to compare it.
 #[derive(Clone, Copy)]
@@ -36,23 +39,24 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
         differences.push(path.differs(wanted.message, got));
         return;
     }
+    let headers = carrier.headers.as_ref().map(|headers| &headers.member);
     for (name, value) in wanted.message.members() {
         let name = name.to_string();
-        match carrier.content_type {
-            ContentType::Member(content_type) if content_type == name => (),
+        match &carrier.content_type {
+            ContentType::Member(content_type) if *content_type == name => (),
             ContentType::Property(content_type) if name == PROPERTIES => {
                 let others = without(value, content_type);
                 stated(&path.member(&name), &others, got.get(&name).or(Some(&EMPTY)), differences);
             }
-            _ if name == carrier.body || Some(name.as_str()) == carrier.headers => (),
+            _ if name == carrier.body.member || Some(&name) == headers => (),
             _ => stated(&path.member(&name), value, got.get(&name), differences),
         }
     }
-    if let Some(name) = carrier.headers {
+    if let Some(name) = headers {
         let path = path.member(name);
         if let Some(headers) = wanted.message.get(name) {
             let stated = fields::names(Some(headers));
-            let is_batched = content_type::is_batched(&carrier, wanted.message);
+            let is_batched = content_type::is_batched(carrier, wanted.message);
             // Beside a batch, no header carries an attribute.
             let is_free = |name: &str| is_batched && carrier.is_of_attribute(name);
             let counts = |name: &str| carrier.is_of_event(name) && !is_free(name) || stated.contains(&name);
@@ -61,17 +65,16 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
             let counted = if states_it {
                 counted
             } else {
-                counted.map(|headers| content_type::without_attribute(&carrier, got, headers))
+                counted.map(|headers| content_type::without_attribute(carrier, got, headers))
             };
-            let may_mirror = wanted.how.may_mirror && content_type::is_structured(&carrier, wanted.message);
-            fields::diff(&path, &carrier, wanted.how, may_mirror, (headers, counted.as_ref()), differences);
+            let may_mirror = wanted.how.may_mirror && content_type::is_structured(carrier, wanted.message);
+            fields::diff(&path, carrier, wanted.how, may_mirror, (headers, counted.as_ref()), differences);
         }
-        fields::absent(&path, &carrier, wanted.absent, got.get(name), differences);
+        fields::absent(&path, carrier, wanted.absent, got.get(name), differences);
     }
-    content_type::diff(path, &carrier, wanted.message, got, differences);
-    let notation = content_type::notation(&carrier, wanted.message);
-    let bodies = (wanted.message.get(carrier.body), got.get(carrier.body));
-    body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
+    content_type::diff(path, carrier, wanted.message, got, differences);
+    let notation = content_type::notation(carrier, wanted.message);
+    body(path, carrier, notation, wanted, got, differences);
 }
 
 /// Notes where a response of a webhook's target, or a request of a sender, is not the wanted one: of its headers, those count that are
@@ -85,26 +88,23 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
             (Some(value), got) => stated(&path.member(name), value, got, differences),
         }
     }
-    if wanted.message.get(carrier.body).is_some() {
-        let notation = content_type::notation(&carrier, wanted.message);
-        let bodies = (wanted.message.get(carrier.body), got.get(carrier.body));
-        body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
+    if wanted.message.get(&carrier.body.member).is_some() {
+        let notation = content_type::notation(carrier, wanted.message);
+        body(path, carrier, notation, wanted, got, differences);
     }
     let path = path.member("headers");
     let headers = got.get("headers");
     let stated = fields::names(wanted.message.get("headers"));
     let counts = |name: &str| {
-        let is_own =
-            |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        is_own("webhook-")
-            || is_own("ce-") && wanted.counts_attributes
+        name.to_ascii_lowercase().starts_with("webhook-")
+            || wanted.counts_attributes && carrier.is_of_attribute(name)
             || stated.iter().any(|stated| stated.eq_ignore_ascii_case(name))
     };
     if let Some(wanted_headers) = wanted.message.get("headers") {
         let counted = headers.map(|headers| fields::only(headers, counts));
-        fields::diff(&path, &carrier, wanted.how, false, (wanted_headers, counted.as_ref()), differences);
+        fields::diff(&path, carrier, wanted.how, false, (wanted_headers, counted.as_ref()), differences);
     }
-    fields::absent(&path, &carrier, wanted.absent, headers, differences);
+    fields::absent(&path, carrier, wanted.absent, headers, differences);
 }
 
 /// Notes where the requests of a sender are not the wanted ones, in their order.
@@ -168,11 +168,12 @@ fn body(
     path: &Path,
     carrier: &Carrier,
     notation: Notation,
-    how: &How,
-    bodies: (Option<&Json>, Option<&Json>),
+    Wanted { message, how, .. }: &Wanted<'_>,
+    got: &Json,
     differences: &mut Vec<Difference>,
 ) {
-    match (carrier.read_body(bodies.0), carrier.read_body(bodies.1)) {
+    let path = &path.member(&carrier.body.member);
+    match (body::read(carrier, message), body::read(carrier, got)) {
         (Ok(Body::Bytes(wanted)), Ok(Body::Bytes(got))) => {
             document::diff(path, notation, how, &wanted, &got, differences);
         }

@@ -1,43 +1,39 @@
 //! Messages of AMQP 0.9.1 as the protocol writes them.
 
-use super::encode::{Wanted, one, wanted};
+use super::{Codec, To, Written, body, pairs};
 use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer, codec::decode_base64};
+use cloudevents_core::{Error, TextBuffer, codec::decode_base64};
 use cloudevents_rabbitmq::{Field, FieldValue, RabbitMessage};
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) fn read(message: &Json) -> Result<RabbitMessage, Error> {
-    let mut read =
-        RabbitMessage::new(message.get("body").map(tagged::to_bytes).transpose()?.unwrap_or_default());
+pub(super) const CODEC: Codec = Codec {
+    name: "rabbitmq",
+    options: &[],
+    decode: |message, with| cloudevents_rabbitmq::decode_message(&read(message)?, with),
+    encode: write,
+};
+
+fn read(message: &Json) -> Result<RabbitMessage, Error> {
+    let mut read = RabbitMessage::new(body(message, "body")?);
     let property =
         |name| message.get("properties").and_then(|properties| properties.get(name)).and_then(Json::as_str);
     read.content_type = property("content-type").map(TextBuffer::from);
     read.content_encoding = property("content-encoding").map(TextBuffer::from);
-    for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
-        let (Some(name), Some(typed)) = (pair.get(0).and_then(Json::as_str), pair.get(1)) else {
-            return Err(malformed("a header is a pair of a text and a typed value"));
-        };
+    for pair in pairs(message, "headers") {
+        let (name, typed) = pair?;
         read = read.with_header(name, value(typed)?);
     }
     Ok(read)
 }
 
-/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
-pub(crate) fn write(
-    to: &Json,
-    events: &[Event],
-    formats: &Formats,
-) -> Result<Result<(Json, Losses), String>, Error> {
-    let mode = match wanted(to, formats, "binary") {
-        Ok(Wanted::One(mode)) => mode,
-        Ok(Wanted::Batch(format)) => {
-            let (message, losses) = Message::batched(events, format)?;
-            return Ok(Ok((written(&cloudevents_rabbitmq::encode_message(&message)?), losses)));
-        }
-        Err(unsupported) => return Ok(Err(unsupported)),
-    };
-    let (message, losses) = cloudevents_rabbitmq::encode(one(events)?, mode)?;
-    Ok(Ok((written(&message), losses)))
+fn write(to: &To<'_>) -> Written {
+    to.written(
+        |event, mode| {
+            let (message, losses) = cloudevents_rabbitmq::encode(event, mode)?;
+            Ok((written(&message), losses))
+        },
+        |batch| Ok(written(&cloudevents_rabbitmq::encode_message(batch)?)),
+    )
 }
 
 fn value(typed: &Json) -> Result<FieldValue, Error> {

@@ -1,25 +1,41 @@
 //! HTTP messages as the protocol writes them: header values are the Latin-1 text of their octets.
 
-use crate::tagged::{self, malformed};
+use super::{Codec, Wanted, body, latin1, octets, pairs};
+use crate::tagged;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::{Encoding, encode, encode_batch};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
+
+pub(super) const CODEC: Codec = Codec {
+    name: "http",
+    options: &["peer"],
+    decode: |message, with| {
+        let (headers, body) = read(message)?;
+        cloudevents_http::decode_message(&headers, body, with)
+    },
+    encode: |to| {
+        let mut headers = HeaderMap::new();
+        let (body, losses) = match to.wanted() {
+            Ok(Wanted::One(mode)) => {
+                let with = Encoding::new(mode);
+                let with = to.peer()?.map_or(with, |peer| with.for_peer(peer));
+                encode(to.one()?, with, &mut headers)?
+            }
+            Ok(Wanted::Batch(format)) => encode_batch(to.events, format, &mut headers)?,
+            Err(unsupported) => return Ok(Err(unsupported)),
+        };
+        Ok(Ok((write(&headers, &body), losses)))
+    },
+};
 
 /// The headers and the body of the HTTP message that the message of a request describes.
 pub fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
     let mut headers = HeaderMap::new();
-    for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
-        let (Some(name), Some(value)) =
-            (pair.get(0).and_then(Json::as_str), pair.get(1).and_then(Json::as_str))
-        else {
-            return Err(malformed("a header is a pair of texts"));
-        };
-        let octets: Vec<u8> = value
-            .chars()
-            .map(u8::try_from)
-            .collect::<Result<_, _>>()
-            .map_err(|_| malformed("header values are the Latin-1 text of their octets"))?;
+    for pair in pairs(message, "headers") {
+        let (name, value) = pair?;
+        let octets = octets(value)?;
         let name = match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => name,
             // What is no header name in HTTP is no attribute either, unless it has the prefix of one.
@@ -32,17 +48,12 @@ pub fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
         let value = HeaderValue::from_bytes(octets.trim_ascii()).map_err(|_| not_http(name.as_str()))?;
         headers.append(name, value);
     }
-    let body = message.get("body").map(tagged::to_bytes).transpose()?.unwrap_or_default();
-    Ok((headers, body.into()))
+    Ok((headers, body(message, "body")?.into()))
 }
 
 pub(crate) fn write(headers: &HeaderMap, body: &Bytes) -> Json {
-    let headers: Vec<Json> = headers
-        .iter()
-        .map(|(name, value)| {
-            json!([name.as_str(), value.as_bytes().iter().copied().map(char::from).collect::<String>()])
-        })
-        .collect();
+    let headers: Vec<Json> =
+        headers.iter().map(|(name, value)| json!([name.as_str(), latin1(value.as_bytes())])).collect();
     json!({"headers": headers, "body": tagged::from_bytes(body)})
 }
 

@@ -1,11 +1,18 @@
 //! AMQP messages as the protocol writes them.
 
-use super::encode::{Wanted, one, option, peer, wanted};
+use super::{Codec, To, Written, pairs};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{Error, Event, Formats, Losses, Message, TextBuffer, codec::decode_base64};
+use cloudevents_core::{Error, TextBuffer, codec::decode_base64};
 use serde_json::{Map, Value as Json, json};
+
+pub(super) const CODEC: Codec = Codec {
+    name: "amqp",
+    options: &["peer", "separator", "strings"],
+    decode: |message, with| cloudevents_amqp::decode_message(&read(message)?, with),
+    encode: write,
+};
 
 /// The AMQP message that the message of a request describes.
 pub fn read(message: &Json) -> Result<AmqpMessage, Error> {
@@ -13,25 +20,18 @@ pub fn read(message: &Json) -> Result<AmqpMessage, Error> {
     let property = |name| message.get("properties").and_then(|properties| properties.get(name));
     read.properties.content_type = property("content-type").map(text).transpose()?;
     read.properties.content_encoding = property("content-encoding").map(text).transpose()?;
-    for pair in message.get("application-properties").and_then(Json::as_array).into_iter().flatten() {
-        let (Some(name), Some(typed)) = (pair.get(0), pair.get(1)) else {
-            return Err(malformed("an application property is a pair of a text and a typed value"));
-        };
-        read = read.with_property(text(name)?, value(typed)?);
+    for pair in pairs(message, "application-properties") {
+        let (name, typed) = pair?;
+        read = read.with_property(name, value(typed)?);
     }
     Ok(read)
 }
 
-/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
-pub(crate) fn write(
-    to: &Json,
-    events: &[Event],
-    formats: &Formats,
-) -> Result<Result<(Json, Losses), String>, Error> {
+fn write(to: &To<'_>) -> Written {
     let mut with = Encoding::default();
-    with = peer(to)?.map_or(with, |peer| with.for_peer(peer));
-    with.strings = option(to, "strings").and_then(Json::as_bool).unwrap_or(with.strings);
-    with.separator = match option(to, "separator") {
+    with = to.peer()?.map_or(with, |peer| with.for_peer(peer));
+    with.strings = to.option("strings").and_then(Json::as_bool).unwrap_or(with.strings);
+    with.separator = match to.option("separator") {
         // The release has no other.
         None if is_judged_by_the_release(to) => Separator::Colon,
         None => with.separator,
@@ -39,22 +39,20 @@ pub(crate) fn write(
         Some(Json::String(text)) if text == ":" => Separator::Colon,
         Some(other) => return Ok(Err(format!("there is no separator {other}"))),
     };
-    let mode = match wanted(to, formats, "binary") {
-        Ok(Wanted::One(mode)) => mode,
-        Ok(Wanted::Batch(format)) => {
-            let (message, losses) = Message::batched(events, format)?;
-            return Ok(Ok((written(&cloudevents_amqp::encode_message(&message, with)?), losses)));
-        }
-        Err(unsupported) => return Ok(Err(unsupported)),
-    };
-    with.mode = mode;
-    let (message, losses) = cloudevents_amqp::encode(one(events)?, with)?;
-    Ok(Ok((written(&message), losses)))
+    to.written(
+        |event, mode| {
+            let mut with = with;
+            with.mode = mode;
+            let (message, losses) = cloudevents_amqp::encode(event, with)?;
+            Ok((written(&message), losses))
+        },
+        |batch| Ok(written(&cloudevents_amqp::encode_message(batch, with)?)),
+    )
 }
 
 /// Whether the request is judged by release 1.0.2 alone.
-fn is_judged_by_the_release(to: &Json) -> bool {
-    let named = to.get("spec").and_then(Json::as_array);
+fn is_judged_by_the_release(to: &To<'_>) -> bool {
+    let named = to.member("spec").and_then(Json::as_array);
     named.is_some_and(|named| named.iter().all(|revision| revision == "1.0.2"))
 }
 

@@ -1,0 +1,111 @@
+//! The carriers that a request names in `via`: formats, and bindings by their codecs.
+
+pub(super) mod amqp;
+pub(super) mod http;
+pub(super) mod kafka;
+pub(super) mod mqtt;
+pub(super) mod nats;
+mod rabbitmq;
+mod websockets;
+
+use super::{
+    encode::{To, Wanted, Written},
+    pairs::{body, latin1, octets, pairs, text},
+};
+use cloudevents_avro::{Avro, AvroCompact};
+use cloudevents_cbor::Cbor;
+use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Formats, Message};
+use cloudevents_protobuf::Protobuf;
+use cloudevents_vectors::carriers;
+use cloudevents_xml::Xml;
+use serde_json::Value as Json;
+
+/// The codec of a binding, behind the messages of the protocol.
+pub(crate) struct Codec {
+    /// The name of the binding.
+    pub(crate) name: &'static str,
+    /// The options of writing.
+    pub(crate) options: &'static [&'static str],
+    pub(crate) decode: fn(&Json, &DecodeOptions) -> Result<Decoded<Message>, Error>,
+    pub(crate) encode: fn(&To<'_>) -> Written,
+}
+
+/// The codecs of the toolkit.
+pub(crate) const CODECS: &[Codec] = &[
+    amqp::CODEC,
+    http::CODEC,
+    kafka::CODEC,
+    mqtt::CODEC_3,
+    mqtt::CODEC_5,
+    nats::CODEC,
+    rabbitmq::CODEC,
+    websockets::CODEC,
+];
+
+/// What `via` names.
+#[derive(Clone, Copy)]
+pub(crate) enum Carrier {
+    /// A document with one event.
+    Single(FormatName),
+    /// A document with a batch.
+    Batch(FormatName),
+    /// A message of a binding.
+    Bound(&'static Codec),
+}
+
+/// The name of a known format.
+pub(crate) type FormatName = &'static str;
+
+impl Carrier {
+    pub(crate) fn of(via: &str) -> Option<Self> {
+        match format_names().find(|name| *name == via) {
+            Some(name) => Some(name.strip_suffix("-batch").map_or(Self::Single(name), Self::Batch)),
+            None => CODECS.iter().find(|codec| codec.name == via).map(Self::Bound),
+        }
+    }
+
+    /// The options of writing it.
+    pub(crate) fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Bound(codec) => codec.options,
+            _ => &[],
+        }
+    }
+}
+
+/// What the protocol calls the documents of formats, and those of batches.
+pub(crate) fn format_names() -> impl Iterator<Item = FormatName> {
+    carriers().iter().filter(|carrier| carrier.is_format()).map(|carrier| &*carrier.name)
+}
+
+/// All known formats.
+pub(crate) fn formats() -> Formats {
+    Formats::none()
+        .with(cloudevents_json::Json::new())
+        .with(Protobuf::new())
+        .with(Avro::new())
+        .with(AvroCompact::new())
+        .with(Xml::new())
+        .with(Cbor::new())
+}
+
+/// The id of a known format.
+pub(crate) fn id(name: FormatName) -> FormatId {
+    FormatId::new(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_harness_knows_each_codec() {
+        for codec in CODECS {
+            let row = cloudevents_vectors::Carrier::of(codec.name).expect(codec.name);
+            assert!(!row.is_format() && matches!(Carrier::of(codec.name), Some(Carrier::Bound(_))));
+        }
+        assert!(matches!(Carrier::of("json"), Some(Carrier::Single("json"))));
+        assert!(matches!(Carrier::of("json-batch"), Some(Carrier::Batch("json"))));
+        assert!(Carrier::of("no-such-carrier").is_none());
+    }
+}
