@@ -210,6 +210,15 @@ impl Token {
         }
     }
 
+    /// Whether it is a message of a log that can still be settled, also if its partition is about to be revoked.
+    pub(crate) fn is_assigned(&self) -> bool {
+        match &self.duty {
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => ticket.is_assigned(),
+            _ => false,
+        }
+    }
+
     /// Renews the deadline of the message; see [`Settle::extend`].
     pub fn extend(&self) -> Result<(), Error> {
         match &self.duty {

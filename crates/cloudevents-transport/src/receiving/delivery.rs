@@ -270,6 +270,11 @@ impl Delivery {
         self.token.is_overtaken()
     }
 
+    /// Whether it is a message of a log that can still be settled, also if its partition is about to be revoked.
+    pub(crate) fn is_assigned(&self) -> bool {
+        self.token.is_assigned()
+    }
+
     pub(crate) fn ownership(&self) -> Option<Ownership> {
         self.token.ownership()
     }

@@ -43,8 +43,15 @@ impl Ending {
             return false;
         };
         let is_stuck = self.stuck.get(&assignment).is_some_and(|stuck| *stuck <= offset);
-        let is_under_way = || under_way.0.get(&assignment).is_some_and(|last| *last > offset);
-        !is_stuck && (is_under_way() || delivery.is_overtaken())
+        !is_stuck && under_way.overtakes(delivery)
+    }
+}
+
+impl UnderWay {
+    /// Whether what is behind the message in its log is settled, or a handler has it.
+    pub(super) fn overtakes(&self, delivery: &Delivery) -> bool {
+        let is_behind = |(assignment, offset)| self.0.get(&assignment).is_some_and(|last| *last > offset);
+        delivery.place().is_some_and(is_behind) || delivery.is_overtaken()
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Activity, Settings,
     activity::Seen,
     ended::Ended,
-    ending::{Ending, Place, late},
+    ending::{Ending, Place, UnderWay, late},
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Source, Task},
     name::Name,
@@ -220,7 +220,7 @@ impl Engine {
             // While it slows down, messages that were not tried yet and those that failed are probes in turn.
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
-            if !delivery.is_current() {
+            if !delivery.is_current() && !self.is_needed(&delivery) {
                 self.giving_up.lost(&attempts);
                 self.taken = self.taken.saturating_sub(1);
                 self.lanes.end(lane);
@@ -287,12 +287,19 @@ impl Engine {
         }
     }
 
-    /// Gives back what waits and is not this process's any more.
+    /// Gives back what waits and is not this process's any more, or soon, but for what is [needed](Self::is_needed). What waits for its
+    /// next attempt goes, and so does what is behind it in its lane.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
+        let (waiting, under_way) = (self.lanes.waiting_lanes(), self.under_way());
+        let is_slow = self.pace.is_slow();
         let Self { lanes, giving_up, taken, .. } = self;
         lanes.drop_if(|task| {
-            let goes = !task.delivery.is_current();
+            let Task { delivery, lane, .. } = task;
+            let is_needed = || {
+                !is_slow && delivery.is_assigned() && !waiting.contains(lane) && under_way.overtakes(delivery)
+            };
+            let goes = !delivery.is_current() && !is_needed();
             if goes {
                 *taken = taken.saturating_sub(1);
                 giving_up.lost(&task.attempts);
@@ -300,6 +307,17 @@ impl Engine {
             goes
         });
         self.held.retain(Delivery::is_current);
+    }
+
+    /// Whether a message whose partition is about to be revoked is handled before that: in a log, what is behind it is settled or under way,
+    /// and comes again elsewhere otherwise.
+    fn is_needed(&self, delivery: &Delivery) -> bool {
+        !self.pace.is_slow() && delivery.is_assigned() && self.under_way().overtakes(delivery)
+    }
+
+    /// The last places that handlers have.
+    fn under_way(&self) -> UnderWay {
+        self.handled.values().filter_map(|handled| handled.place).collect()
     }
 
     /// A message was lost while a handler had it.
@@ -407,6 +425,9 @@ impl Engine {
         if !delivery.is_current() {
             self.giving_up.lost(attempts);
             tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
+            drop(delivery);
+            // None of them may overtake it.
+            self.lanes.drop_behind(lane, |task| !task.delivery.is_current());
             return self.lanes.end(lane.clone());
         }
         let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
@@ -477,7 +498,7 @@ impl Engine {
     /// Releases what no handler has, unless it needs to be handled before the end.
     fn keep_needed(&mut self) {
         let Some(ending) = &self.ending else { return };
-        let under_way = self.handled.values().filter_map(|handled| handled.place).collect();
+        let under_way = self.under_way();
         self.lanes.keep(|task| ending.needs(&task.delivery, &under_way));
     }
 

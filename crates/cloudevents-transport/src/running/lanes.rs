@@ -3,7 +3,7 @@
 use super::OrderBy;
 use crate::{By, Delivery, Partition, ReceiverCapabilities, Settles, panics::caught};
 use cloudevents_core::ErrorKind;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use tokio::time::Instant;
 
 /// What is handled one after the other. Without an order, each message is its own.
@@ -205,6 +205,18 @@ impl Lanes {
     /// Messages that wait for an attempt at this time or later.
     pub(super) fn due_from(&self, time: Instant) -> impl Iterator<Item = &Delivery> {
         self.waiting.range((time, 0)..).map(|(_, task)| &task.delivery)
+    }
+
+    /// Drops messages that are behind the first one of a lane, by this rule, which releases them.
+    pub(super) fn drop_behind(&mut self, lane: &Lane, mut goes: impl FnMut(&Task) -> bool) {
+        if let Some(behind) = self.behind.get_mut(lane) {
+            behind.retain(|task| !goes(task));
+        }
+    }
+
+    /// The lanes that wait.
+    pub(super) fn waiting_lanes(&self) -> HashSet<Lane> {
+        self.waiting.values().map(|task| task.lane.clone()).collect()
     }
 
     /// Drops messages that no handler has, by this rule, which releases them. Their lanes go on.

@@ -457,6 +457,11 @@ impl Ticket {
         books.check(&self.held).is_ok() && !books.is_leaving(&self.held)
     }
 
+    /// Whether its partition is assigned, also if it is about to be revoked, and has the message.
+    pub(crate) fn is_assigned(&self) -> bool {
+        self.ledger.books().check(&self.held).is_ok()
+    }
+
     pub(crate) fn ownership(&self) -> &Ownership {
         &self.held.ownership
     }

@@ -258,7 +258,8 @@ fn check(state: &mut world::State) {
             let after = at - state.begun;
             state.violation(format_args!("message {index} was handled after {after:?}"));
         }
-        if state.script.faults.is_empty() && !does.settles() && seen.effects + seen.letters > 1 {
+        let is_once = state.script.repeats_nothing() || (state.script.faults.is_empty() && !does.settles());
+        if is_once && seen.effects + seen.letters > 1 {
             let (effects, letters) = (seen.effects, seen.letters);
             state.violation(format_args!("message {index} has {effects} effects and {letters} letters"));
         }

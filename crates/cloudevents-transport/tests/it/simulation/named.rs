@@ -40,6 +40,16 @@ fn a_partition_is_revoked_while_messages_wait() {
     holds(&script.with(5 * SECOND, MINUTE, What::Revoke(0)));
 }
 
+/// What is settled behind a message of another key would come again.
+#[test]
+fn a_partition_is_revoked_while_messages_wait_for_those_of_their_keys() {
+    for at in [100, 333, 501] {
+        let mut messages = good(2_000, 20);
+        messages.iter_mut().for_each(|message| message.takes = u64::from(message.key * 7 % 10) + 1);
+        holds(&Script::new(Source::Log, messages).in_order().with(at, MINUTE, What::Revoke(0)));
+    }
+}
+
 #[test]
 fn a_partition_is_revoked_while_a_message_is_retried() {
     let mut messages = good(20, 1);

@@ -191,6 +191,12 @@ impl Script {
         self
     }
 
+    /// Whether nothing happens but that partitions change hands, of whose messages handlers soon have done what others have overtaken.
+    pub(super) fn repeats_nothing(&self) -> bool {
+        self.faults.iter().all(|fault| matches!(fault.what, What::Revoke(_)))
+            && self.messages.iter().all(|message| message.does == Does::Succeeds && message.takes <= 10)
+    }
+
     /// The schedule of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let mut rng = Rng(seed);
