@@ -25,7 +25,7 @@ impl Owner {
         Ownership(self.0.subscribe())
     }
 
-    /// Reports that somebody else will have the messages soon: no handler begins any more.
+    /// Reports that somebody else will have the messages soon: handlers begin only those that are overtaken in a log.
     pub fn leave(&self) {
         self.0
             .send_if_modified(|stage| std::mem::replace(stage, (*stage).max(Stage::Leaving)) == Stage::Owned);

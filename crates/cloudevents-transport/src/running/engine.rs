@@ -309,8 +309,8 @@ impl Engine {
         self.held.retain(Delivery::is_current);
     }
 
-    /// Whether a message whose partition is about to be revoked is handled before that: in a log, what is behind it is settled or under way,
-    /// and comes again elsewhere otherwise.
+    /// Whether a message whose partition is about to be revoked is handled before that: in a log, what is behind it is settled or under
+    /// way, and comes again elsewhere otherwise.
     fn is_needed(&self, delivery: &Delivery) -> bool {
         !self.pace.is_slow() && delivery.is_assigned() && self.under_way().overtakes(delivery)
     }
