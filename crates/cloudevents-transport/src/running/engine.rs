@@ -220,7 +220,7 @@ impl Engine {
             // While it slows down, messages that were not tried yet and those that failed are probes in turn.
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
-            if !delivery.is_current() && !self.is_needed(&delivery) {
+            if !delivery.is_current() && !self.needs()(&delivery) {
                 self.giving_up.lost(&attempts);
                 self.taken = self.taken.saturating_sub(1);
                 self.lanes.end(lane);
@@ -287,19 +287,14 @@ impl Engine {
         }
     }
 
-    /// Gives back what waits and is not this process's any more, or soon, but for what is [needed](Self::is_needed). What waits for its
-    /// next attempt goes, and so does what is behind it in its lane.
+    /// Gives back what no handler has and is not this process's any more, or soon, but for what is [needed](Self::needs). What waits for
+    /// its next attempt goes, and so does what is behind it in its lane.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
-        let (waiting, under_way) = (self.lanes.waiting_lanes(), self.under_way());
-        let is_slow = self.pace.is_slow();
+        let needs = self.needs();
         let Self { lanes, giving_up, taken, .. } = self;
-        lanes.drop_if(|task| {
-            let Task { delivery, lane, .. } = task;
-            let is_needed = || {
-                !is_slow && delivery.is_assigned() && !waiting.contains(lane) && under_way.overtakes(delivery)
-            };
-            let goes = !delivery.is_current() && !is_needed();
+        lanes.drop_if(|task, waits| {
+            let goes = !task.delivery.is_current() && (waits || !needs(&task.delivery));
             if goes {
                 *taken = taken.saturating_sub(1);
                 giving_up.lost(&task.attempts);
@@ -309,10 +304,11 @@ impl Engine {
         self.held.retain(Delivery::is_current);
     }
 
-    /// Whether a message whose partition is about to be revoked is handled before that: in a log, what is behind it is settled or under
-    /// way, and comes again elsewhere otherwise.
-    fn is_needed(&self, delivery: &Delivery) -> bool {
-        !self.pace.is_slow() && delivery.is_assigned() && self.under_way().overtakes(delivery)
+    /// Tells which messages are handled although their partition is about to be revoked: those of a log behind which others are settled or
+    /// under way, which would come again elsewhere.
+    fn needs(&self) -> impl Fn(&Delivery) -> bool + use<> {
+        let (is_slow, under_way) = (self.pace.is_slow(), self.under_way());
+        move |delivery| !is_slow && delivery.is_assigned() && under_way.overtakes(delivery)
     }
 
     /// The last places that handlers have.
@@ -423,12 +419,11 @@ impl Engine {
             return self.reject(handling.lane, delivery, format_args!("attempt {attempt}: {failure}"));
         }
         if !delivery.is_current() {
-            self.giving_up.lost(attempts);
             tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
-            drop(delivery);
-            // None of them may overtake it.
-            self.lanes.drop_behind(lane, |task| !task.delivery.is_current());
-            return self.lanes.end(lane.clone());
+            // What is behind it in its lane must not overtake it.
+            let Handling { lane, attempts, .. } = handling;
+            self.lanes.wait(Task { delivery, lane, attempts }, now);
+            return self.give_back();
         }
         let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
         // One that does not count may be the failure of something shared.

@@ -207,26 +207,19 @@ impl Lanes {
         self.waiting.range((time, 0)..).map(|(_, task)| &task.delivery)
     }
 
-    /// Drops messages that are behind the first one of a lane, by this rule, which releases them.
-    pub(super) fn drop_behind(&mut self, lane: &Lane, mut goes: impl FnMut(&Task) -> bool) {
-        if let Some(behind) = self.behind.get_mut(lane) {
-            behind.retain(|task| !goes(task));
+    /// Drops messages that no handler has, by a rule, which releases them. Their lanes go on. The rule gets the message, and whether its
+    /// lane waits.
+    pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task, bool) -> bool) {
+        let waiting: HashSet<_> = self.waiting.values().map(|task| task.lane.clone()).collect();
+        for (lane, behind) in &mut self.behind {
+            let waits = waiting.contains(lane);
+            behind.retain(|task| !goes(task, waits));
         }
-    }
-
-    /// The lanes that wait.
-    pub(super) fn waiting_lanes(&self) -> HashSet<Lane> {
-        self.waiting.values().map(|task| task.lane.clone()).collect()
-    }
-
-    /// Drops messages that no handler has, by this rule, which releases them. Their lanes go on.
-    pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task) -> bool) {
-        self.behind.values_mut().for_each(|behind| behind.retain(|task| !goes(task)));
         let ready = std::mem::take(&mut self.ready);
-        let (gone, stays): (Vec<_>, Vec<_>) = ready.into_iter().partition(&mut goes);
+        let (gone, stays): (Vec<_>, Vec<_>) = ready.into_iter().partition(|task| goes(task, false));
         self.ready = stays.into();
         let (left, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|(_, task)| goes(task));
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, task)| goes(task, true));
         self.waiting = waiting.into_iter().collect();
         for task in gone {
             self.open = self.open.saturating_add(1);
@@ -235,7 +228,7 @@ impl Lanes {
         for (_, task) in left {
             self.end(task.lane);
         }
-        if self.alone.as_ref().is_some_and(goes) {
+        if self.alone.as_ref().is_some_and(|task| goes(task, false)) {
             self.alone = None;
         }
     }

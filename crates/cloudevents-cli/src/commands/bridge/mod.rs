@@ -88,9 +88,9 @@ pub(crate) struct Bridge {
     /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
-    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM; with --redrive they stay, as does what
-    /// cannot be read, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes. In a topic of Kafka they
-    /// stay, too, but the group goes past them: a redrive with another group reads them again.
+    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM, and what cannot be read is refused. With
+    /// --redrive, both stay, and a FROM that could not keep them is refused: MQTT, core NATS, WebSockets and pipes. In a topic of Kafka
+    /// they stay, too, but the group goes past them: a redrive with another group reads them again.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.

@@ -50,6 +50,20 @@ fn a_partition_is_revoked_while_messages_wait_for_those_of_their_keys() {
     }
 }
 
+/// None that has failed is overtaken within its key, here or by the next owner.
+#[test]
+fn a_partition_is_revoked_while_some_of_its_messages_fail() {
+    for at in [100, 333, 501] {
+        let mut messages = good(2_000, 20);
+        messages.iter_mut().skip(7).step_by(13).for_each(|message| message.does = Does::Fails(1));
+        for script in
+            [Script::new(Source::Log, messages.clone()), Script::new(Source::Log, messages).in_order()]
+        {
+            holds(&script.with(at, MINUTE, What::Revoke(0)).with(at + 5 * MINUTE, MINUTE, What::Revoke(0)));
+        }
+    }
+}
+
 #[test]
 fn a_partition_is_revoked_while_a_message_is_retried() {
     let mut messages = good(20, 1);
