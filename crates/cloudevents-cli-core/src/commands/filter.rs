@@ -9,10 +9,11 @@ use crate::{
     plain::{count, thousands},
     progress::Progress,
     report::Report,
+    selection::Selection,
 };
 use clap::Args;
+use cloudevents_kit::Event;
 use cloudevents_kit::subscriptions::{FilterOptions, Filters, Invalid, Leniency, Parsed};
-use cloudevents_kit::{Event, sql::Expression};
 use std::path::{Path, PathBuf};
 
 /// Keep the events that match subscription filters.
@@ -69,6 +70,9 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
         progress.finish();
     }
     emit.flush()?;
+    if let Keep::Expression(selection) = &keep {
+        selection.rest().iter().for_each(|report| console.report(report));
+    }
     console.say(&format!("{} of {} match", thousands(matched), count(total, "event")));
     Ok(if matched > 0 { Status::Done } else { Status::No })
 }
@@ -76,7 +80,7 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
 /// Which events are kept.
 enum Keep {
     Filters(Filters),
-    Expression(Expression),
+    Expression(Selection),
 }
 
 impl Keep {
@@ -84,7 +88,7 @@ impl Keep {
         let text = command.filters.to_str().unwrap_or_default();
         let is_expression = text.contains([' ', '<', '>', '=', '(']) && !command.filters.exists();
         Ok(match is_expression {
-            true => Self::Expression(sql::expression(text, console)?),
+            true => Self::Expression(Selection::new(sql::expression(text, console)?)),
             false => Self::Filters(filters(&command.filters, &command.reading, console)?),
         })
     }
@@ -92,7 +96,7 @@ impl Keep {
     fn matches(&self, event: &Event) -> bool {
         match self {
             Self::Filters(filters) => filters.matches(event),
-            Self::Expression(expression) => expression.matches(event),
+            Self::Expression(selection) => selection.matches(event),
         }
     }
 }

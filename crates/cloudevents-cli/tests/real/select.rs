@@ -86,6 +86,25 @@ fn what_does_not_match_is_accepted_and_left_out() {
     assert!(listened.err.contains("1 event received, 1 left out"), "{}", listened.err);
 }
 
+/// Its mistakes stay hidden otherwise.
+#[test]
+fn an_expression_that_fails_shows() {
+    let events =
+        file("events.jsonl", EVENTS.lines().rev().fold(String::new(), |all, line| all + line + "\n"));
+    let path = events.to_str().unwrap();
+    let out = file("out.jsonl", "").display().to_string();
+    let from = format!("file:{path}");
+    let bridge = ce(&["bridge", &from, &format!("file:{out}"), "--filter", "priority = 3"]);
+    let listener = Listener::start(&["--count", "1", "--filter", "priority = 3"]);
+    assert_eq!(ce(&["send", &listener.url, path]).status, 0);
+    for ran in [ce(&["filter", "priority = 3", path]), bridge, listener.end()] {
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert!(ran.err.contains("the filter failed for 1 event, so there was no match"), "{}", ran.err);
+        assert!(ran.err.contains("the event has no attribute `priority`"), "{}", ran.err);
+        assert!(ran.err.contains("EXISTS"), "{}", ran.err);
+    }
+}
+
 #[cfg(feature = "amqp")]
 #[test]
 fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {

@@ -15,6 +15,7 @@ use crate::{
     interrupt::{Interrupt, finishing},
     plain::{count, plain},
     report::Report,
+    selection::Selection,
 };
 use clap::Args;
 use cloudevents_kit::{
@@ -34,7 +35,7 @@ use std::{
 };
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
-    time::sleep,
+    time::{interval, sleep},
 };
 
 /// Move events from one URL to another, and lose none.
@@ -350,6 +351,8 @@ async fn run_once(
         }
         stopped = Some(status.received());
     };
+    let selection = settings.selection.as_deref();
+    let mut looked = interval(Duration::from_secs(1));
     let ended = {
         let mut running = pin!(bridge.run().until(until));
         let (mut ending, mut is_told) = (pin!(operate::ending(&is_asked, &status)), false);
@@ -363,6 +366,9 @@ async fn run_once(
                 Some((name, fate, repairs, help)) = printed.recv() => tell(&name, &fate, &repairs, help, console),
                 Some(report) = reported.recv() => console.report(&report),
                 Some(error) = refusals.recv() => told.tell(&error, console),
+                _ = looked.tick(), if selection.is_some() => {
+                    selection.and_then(Selection::due).iter().for_each(|report| console.report(report));
+                }
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
@@ -377,6 +383,7 @@ async fn run_once(
     while let Some(error) = refusals.try_recv() {
         told.tell(&error, console);
     }
+    selection.and_then(Selection::rest).iter().for_each(|report| console.report(report));
     refusals.left_out().iter().for_each(|warning| console.report(warning));
     summary::tell(&status, shows_all, console);
     let at_end = status.received();

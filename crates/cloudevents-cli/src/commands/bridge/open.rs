@@ -9,11 +9,11 @@ use crate::{
     console::Console,
     failure::Failure,
     report::Report,
+    selection::Selection,
 };
 use cloudevents_catalog::Catalog;
 use cloudevents_kit::{
     self as kit, DecodeOptions, Event, FormatId, Leniency, Peer, Sender,
-    sql::Expression,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, OnRefusal, OrderBy,
         ReceiverOptions, Settles, UnreadablePolicy,
@@ -38,7 +38,7 @@ pub(super) struct Both {
 /// Settings that were checked as far as that needs no connection to an end, and what they name.
 pub(super) struct Settings {
     pub(super) config: Config,
-    filter: Option<EventFilter>,
+    pub(super) selection: Option<Arc<Selection>>,
     catalog: Option<Arc<Catalog>>,
 }
 
@@ -54,10 +54,10 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     check_source(&config)?;
     check_letters(&config)?;
     decoding(&config)?;
-    let filter = filter(&config, console)?;
+    let selection = selection(&config, console)?;
     policy(&config)?;
     let catalog = catalog(&config, console)?.map(Arc::new);
-    Ok(Settings { config, filter, catalog })
+    Ok(Settings { config, selection, catalog })
 }
 
 /// Opens both ends. A redrive takes back `most` messages.
@@ -69,7 +69,8 @@ pub(super) async fn open(
     on_refusal: OnRefusal,
     reports: mpsc::Sender<Report>,
 ) -> Result<Both, Failure> {
-    let Settings { config, filter, catalog } = settings;
+    let Settings { config, selection, catalog } = settings;
+    let filter = selection.as_ref().map(|selection| filter(selection, config));
     let mut policy = policy(config)?;
     if let Some(redrive) = &mut policy.redrive {
         redrive.messages = most;
@@ -88,7 +89,7 @@ pub(super) async fn open(
         options.not_cloudevents = UnreadablePolicy::Skip;
     }
     options.in_flight = bounds(config, limit);
-    if let (Some(most), None) = (most, filter) {
+    if let (Some(most), None) = (most, &filter) {
         // More would go back behind what comes next.
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
         options.in_flight.messages = options.in_flight.messages.min(most);
@@ -135,7 +136,7 @@ pub(super) async fn open(
     let Opened { mut receiver, url, .. } =
         connect::receiver(&config.from, options, &config.certificates, Some(on_refusal)).await?;
     let is_log = receiver.capabilities().settles == Settles::InOrder;
-    if let (Some(redrive), Some(_)) = (&policy.redrive, filter)
+    if let (Some(redrive), Some(_)) = (&policy.redrive, &filter)
         && is_log
         && !redrive.dry_run
     {
@@ -143,7 +144,7 @@ pub(super) async fn open(
         let note = Report::warning(words).kind("passed-over");
         console.report(&note.help("a redrive with another group reads it again"));
     }
-    match (filter.clone(), &mut policy.redrive) {
+    match (filter, &mut policy.redrive) {
         (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
@@ -221,11 +222,16 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     Ok(policy)
 }
 
-fn filter(config: &Config, console: &Console) -> Result<Option<EventFilter>, Failure> {
+fn selection(config: &Config, console: &Console) -> Result<Option<Arc<Selection>>, Failure> {
     let Some(text) = &config.filter else { return Ok(None) };
-    let expression: Expression = super::super::sql::expression(text, console)?;
-    let filter = EventFilter::new(move |message, with| expression.matches_message(message, with));
-    Ok(Some(if config.drop_unmatched { filter.drop_unmatched() } else { filter }))
+    let expression = super::super::sql::expression(text, console)?;
+    Ok(Some(Arc::new(Selection::new(expression))))
+}
+
+fn filter(selection: &Arc<Selection>, config: &Config) -> EventFilter {
+    let selection = Arc::clone(selection);
+    let filter = EventFilter::new(move |message, with| selection.matches_message(message, with));
+    if config.drop_unmatched { filter.drop_unmatched() } else { filter }
 }
 
 fn catalog(config: &Config, console: &Console) -> Result<Option<Catalog>, Failure> {

@@ -16,12 +16,12 @@ use crate::{
     lenient::Lenient,
     plain::{count, thousands},
     report::Report,
+    selection::Selection,
     show,
 };
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
-    sql::Expression,
     transport::{ConnectionState, Missing, ReceiverOptions, binding::later},
 };
 use faults::Faults;
@@ -246,6 +246,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                         emit.event(&show::readable(event))?;
                         events = events.saturating_add(1);
                     }
+                    filters.iter().filter_map(Selection::due).for_each(|report| console.report(&report));
                     // Messages are settled only after the reader can have them.
                     emit.flush()
                 });
@@ -301,6 +302,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     refusals.tell_rest(console);
+    filters.iter().filter_map(Selection::rest).for_each(|report| console.report(&report));
     if let Some(error) = unwritten {
         return Err(error.into());
     }
@@ -360,23 +362,24 @@ fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
 }
 
 /// Returns a filter: an expression of CESQL, or `NAME=TEXT` with `*` for any text.
-fn filter(text: &str, console: &Console) -> Result<Expression, Failure> {
+fn filter(text: &str, console: &Console) -> Result<Selection, Failure> {
     let short = text.split_once('=').filter(|(name, value)| {
         let is_name =
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         is_name && !value.contains(['\'', '"', ' ', '(', '='])
     });
-    let Some((name, value)) = short else { return super::sql::expression(text, console) };
+    let parsed = |text: &str| super::sql::expression(text, console).map(Selection::new);
+    let Some((name, value)) = short else { return parsed(text) };
     let mut pattern = String::new();
     for character in value.chars() {
         match character {
             '*' => pattern.push('%'),
             '%' | '_' => pattern.extend(['\\', character]),
-            '\\' => return super::sql::expression(text, console),
+            '\\' => return parsed(text),
             other => pattern.push(other),
         }
     }
-    super::sql::expression(&format!("{name} LIKE '{pattern}'"), console)
+    parsed(&format!("EXISTS {name} AND {name} LIKE '{pattern}'"))
 }
 
 /// How a message is settled.
