@@ -371,10 +371,17 @@ impl Script {
         if self.order != OrderBy::None || self.in_flight <= bad * times || !self.can_end() {
             return None;
         }
+        // A program that is asked to end reads nothing while it tries again what is settled behind, for as long as it may.
+        let tries = self.drain.min(self.give_up_after.unwrap_or(Duration::MAX));
+        let ends = self.faults.iter().filter(|fault| fault.what == What::Drain).map(|_| tries);
+        let ends = ends.fold(Duration::ZERO, Duration::saturating_add);
+        if ends == Duration::MAX {
+            return None;
+        }
         let hangs =
             self.messages.iter().filter(|message| matches!(message.does, Does::Hangs(_))).count() as u64;
         let limit = self.time_limit.unwrap_or_default();
-        Some(Duration::from_millis(HOUR / 2 + hangs * 12 * limit))
+        Some(ends + Duration::from_millis(HOUR / 2 + hangs * 12 * limit))
     }
 
     /// What is handled one after the other.
