@@ -7,10 +7,10 @@ use cloudevents_transport::{
 };
 use futures_util::future::BoxFuture;
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -84,23 +84,23 @@ where
 
 /// What peers have received, in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Arrived(Arc<Mutex<Vec<(String, Instant)>>>);
+pub(crate) struct Arrived(Arc<watch::Sender<Vec<(String, Instant)>>>);
 
 impl Arrived {
     pub(crate) fn note(&self, outgoing: &Outgoing) {
-        self.0.lock().unwrap().push((id(outgoing), Instant::now()));
+        self.0.send_modify(|all| all.push((id(outgoing), Instant::now())));
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {
-        self.0.lock().unwrap().iter().map(|(id, _)| id.clone()).collect()
+        self.0.borrow().iter().map(|(id, _)| id.clone()).collect()
     }
 
     pub(crate) fn times(&self) -> Vec<(String, Instant)> {
-        self.0.lock().unwrap().clone()
+        self.0.borrow().clone()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.borrow().len()
     }
 
     /// A sender whose peer takes everything.
@@ -114,12 +114,8 @@ impl Arrived {
 
     /// Waits until so many messages have arrived.
     pub(crate) async fn until(&self, number: usize) {
-        let waiting = async {
-            while self.len() < number {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = tokio::time::timeout(24 * 60 * MINUTE, waiting).await;
+        let mut seen = self.0.subscribe();
+        let waited = tokio::time::timeout(24 * 60 * MINUTE, seen.wait_for(|all| all.len() >= number)).await;
         assert!(waited.is_ok(), "only {} of {number} arrived: {:?}", self.len(), self.ids());
     }
 }
