@@ -29,10 +29,10 @@ pub(crate) fn options() -> OutboxOptions {
     options
 }
 
-/// For tests of many hours: the store is looked at each two seconds, in place of four times a second.
+/// For tests of many hours: the store is looked at each ten seconds, in place of four times a second.
 pub(crate) fn for_hours() -> OutboxOptions {
     let mut options = options();
-    options.poll = 2 * SECOND;
+    options.poll = 10 * SECOND;
     options
 }
 
