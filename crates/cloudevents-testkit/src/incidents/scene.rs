@@ -3,13 +3,13 @@
 use super::{AGAIN, LONG, Proxied};
 use cloudevents_core::{Error, ErrorKind, Event, Payload};
 use cloudevents_transport::{
-    ConnectionState, Connectivity, Receiver, ReceiverOptions, Sender,
+    ConnectionState, Connectivity, Counters, Receiver, ReceiverOptions, Sender,
     contract::{Failure, Verdict},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -33,9 +33,13 @@ pub(super) struct Scene {
     /// How long handling a message takes; `None` while the handler stands still.
     pace: watch::Sender<Option<Duration>>,
     receiver: JoinHandle<()>,
+    /// What the receiver counts.
+    received: Arc<Counters>,
     next: AtomicUsize,
     /// What was confirmed.
     confirmed: Mutex<BTreeSet<usize>>,
+    /// How many sends had an error.
+    failed: AtomicUsize,
     persistent: bool,
     /// Lost connections that no state shows.
     unseen: AtomicU64,
@@ -78,6 +82,7 @@ impl Scene {
         let receiver = venue.receiver(options).await?;
         let sender = venue.sender().await?;
         let (sending, receiving) = (sender.connectivity(), receiver.connectivity());
+        let received = receiver.counters();
         let (pace, paces) = watch::channel(Some(Duration::ZERO));
         let (came, seen) = watch::channel(Came::default());
         let mut scene = Self {
@@ -87,8 +92,10 @@ impl Scene {
             came: seen,
             pace,
             receiver: tokio::spawn(receive(receiver, came, paces)),
+            received,
             next: AtomicUsize::new(0),
             confirmed: Mutex::default(),
+            failed: AtomicUsize::new(0),
             persistent: venue.claims().persistent,
             unseen: AtomicU64::new(0),
             repeats: if venue.shows_each_loss() { 1 } else { 2 },
@@ -145,6 +152,8 @@ impl Scene {
         }
         let ok = outcomes.iter().filter(|sent| sent.result.is_ok()).map(|sent| sent.number);
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).extend(ok);
+        let failed = outcomes.iter().filter(|sent| sent.result.is_err()).count();
+        self.failed.fetch_add(failed, Ordering::Relaxed);
         Ok(outcomes)
     }
 
@@ -256,7 +265,32 @@ impl Scene {
         let most = lost.saturating_mul(self.repeats).saturating_add(1);
         let came = self.came.borrow();
         let often = came.times.iter().find(|(_, times)| **times > most);
-        ensure(often.is_none(), || format!("it came too often: {often:?}, after {lost} lost connections"))
+        ensure(often.is_none(), || format!("it came too often: {often:?}, after {lost} lost connections"))?;
+        drop(came);
+        self.counters_tell_what_was_seen()
+    }
+
+    /// The counters of both have the numbers that were seen from outside.
+    fn counters_tell_what_was_seen(&self) -> Result<(), Failure> {
+        let of = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let ok = of(self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).len());
+        let failed = of(self.failed.load(Ordering::Relaxed));
+        // Sends that were given up have either end.
+        let given_up = of(self.next.load(Ordering::Relaxed)).saturating_sub(ok.saturating_add(failed));
+        let sending = self.sender.metrics();
+        let is_told = |counted: u64, seen: u64| (seen..=seen.saturating_add(given_up)).contains(&counted);
+        ensure(is_told(sending.sent, ok) && is_told(sending.failed, failed), || {
+            format!(
+                "{ok} sends were confirmed, {failed} failed, {given_up} given up, and counted is {sending}"
+            )
+        })?;
+        let (receiving, came) = (self.received.snapshot(), self.came.borrow());
+        let came: u64 = came.times.values().sum();
+        let settled = receiving.accepted.saturating_add(receiving.settlements_failed);
+        // One may be on its way to those that came.
+        ensure((came..=came.saturating_add(1)).contains(&settled) && receiving.received >= came, || {
+            format!("{came} came and were settled, and counted is {receiving}")
+        })
     }
 
     /// Waits until everything that was confirmed has come.

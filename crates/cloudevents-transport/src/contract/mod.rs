@@ -39,6 +39,7 @@ mod running;
 mod sending;
 mod settling;
 mod tools;
+mod watched;
 
 pub use bounding::*;
 pub use cancelling::*;
@@ -58,6 +59,7 @@ use crate::{Receiver, ReceiverOptions, Sender};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{StreamExt, future::LocalBoxFuture, stream};
 use std::{fmt, time::Duration};
+use watched::Watched;
 
 /// A fresh address on a broker: messages sent there are received only there.
 pub trait Venue: Send + Sync {
@@ -244,7 +246,8 @@ async fn ended(
 
 macro_rules! all {
     ($($check:ident)*) => {
-        /// Runs every check, each at a fresh venue, up to four at a time. Those that stop the broker run alone, after the others, because
+        /// Runs every check, each at a fresh venue, up to four at a time, and then compares the counters of its senders and receivers:
+        /// each message that was received or handed over has one end. Those that stop the broker run alone, after the others, because
         /// venues may share it.
         pub async fn check_all<V: Venue>(open: impl AsyncFn() -> Result<V, Error>) -> Report {
             check_some(open, |_| true).await
@@ -260,8 +263,10 @@ macro_rules! all {
             $(
                 if wanted(stringify!($check)) {
                     checks.push((stringify!($check), Box::pin(async move {
-                        let venue = tools::within(OPENING, open()).await??;
-                        ended(venue.claims(), $check(&venue)).await
+                        let venue = Watched::new(tools::within(OPENING, open()).await??);
+                        let verdict = ended(venue.claims(), $check(&venue)).await?;
+                        venue.add_up().await?;
+                        Ok(verdict)
                     })));
                 }
             )*
