@@ -48,7 +48,7 @@ pub(super) struct Scene {
     repeats: u64,
     /// Whether the receiver has a connection of its own.
     connects: bool,
-    /// How many connections the sender and the receiver had lost when it was opened.
+    /// How many connections the sender and the receiver had lost when the fault began.
     before: (u64, u64),
 }
 
@@ -114,8 +114,13 @@ impl Scene {
             }
         }
         scene.all_arrive(LONG).await?;
-        scene.before = scene.losses();
+        scene.begin();
         Ok(scene)
+    }
+
+    /// A fault begins: connections that were lost before are not its.
+    pub(super) fn begin(&mut self) {
+        self.before = self.losses();
     }
 
     /// Starts to send so many messages at once.
