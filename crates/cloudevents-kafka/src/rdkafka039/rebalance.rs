@@ -289,8 +289,17 @@ impl Group {
         self.handover.discard(&epochs);
         if !lost {
             let unsettled = self.ledger.leave(&revoked, self.patience);
-            if unsettled > 0 {
-                tracing::debug!(unsettled, "partitions are revoked before everything is settled");
+            let again = revoked.iter().map(|partition| self.ledger.ahead(partition));
+            let again = again.fold(0, usize::saturating_add);
+            if again > 0 {
+                tracing::warn!(
+                    unsettled,
+                    again,
+                    "partitions are given up before everything is settled: settled messages come again to another \
+                     consumer, as one before them is not settled; a rebalance waits longer with `rebalance-wait`"
+                );
+            } else if unsettled > 0 {
+                tracing::debug!(unsettled, "partitions are given up before everything is settled");
             }
             self.committed();
         }

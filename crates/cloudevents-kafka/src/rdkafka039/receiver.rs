@@ -31,6 +31,9 @@ use rdkafka::{
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
+/// `max.poll.interval.ms`, where it is not set.
+const POLL_INTERVAL: Duration = Duration::from_secs(300);
+
 /// Options of a [`receiver`].
 ///
 /// ```
@@ -62,7 +65,10 @@ pub struct KafkaReceiverOptions {
     /// behind the first one that is not settled: see [`LogOptions::max_lead`]. Zero commits as soon as a watermark moves. Default: 1
     /// second.
     pub commit_interval: Duration,
-    /// How long a rebalance waits for deliveries of revoked partitions to be settled. Default: 1 second.
+    /// How long a rebalance waits for deliveries of revoked partitions to be settled. What is settled behind one that is not by then comes
+    /// again to another consumer. Where all members wait for each other (`partition.assignment.strategy` other than `cooperative-sticky`),
+    /// they read nothing meanwhile. While the receiver ends, a rebalance waits until the time for that is over (`drain`). Default: 10
+    /// seconds; less than half of `max.poll.interval.ms`, after which a broker takes the member for lost.
     pub rebalance_wait: Duration,
     /// Reads these partitions of the URL's topics, from these positions, instead of those that the group
     /// assigns. Offsets are still committed for the group. Default: none.
@@ -86,7 +92,7 @@ impl Default for KafkaReceiverOptions {
             log: LogOptions::default(),
             prefetch: Bounds { bytes: 16 << 20, ..Bounds::default() },
             commit_interval: Duration::from_secs(1),
-            rebalance_wait: Duration::from_secs(1),
+            rebalance_wait: Duration::from_secs(10),
             partitions: Vec::new(),
             statistics: None,
             connect_timeout: Duration::from_secs(10),
@@ -218,6 +224,7 @@ async fn connect(
     let log = rejected(&endpoint, &options, &topics, &config, tokens.as_ref()).await?;
     let starts_at_end = consuming(&endpoint, &options, &mut config)?;
     config::understand_json(&mut options.receiver);
+    check_wait(options.rebalance_wait, &config)?;
     let ledger = Ledger::new(log)?;
     let handover = Arc::new(Handover::new(options.prefetch));
     let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
@@ -255,6 +262,21 @@ async fn connect(
     unless_refused(&endpoint, timeout, answer).await?;
     tracing::debug!(%endpoint, "consuming");
     Ok((Receiver::new(intake, options.receiver), control))
+}
+
+/// Refuses a wait in which the broker would take the member for lost: for deliveries, and then as long for a commit that is under way.
+fn check_wait(wait: Duration, config: &ClientConfig) -> Result<(), Error> {
+    let interval = config.get("max.poll.interval.ms").and_then(|text| text.parse().ok());
+    let interval = interval.map_or(POLL_INTERVAL, Duration::from_millis);
+    if wait.saturating_mul(2) < interval {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported)
+        .with_detail(format!(
+            "`rebalance-wait` ({wait:?}) is half of `max.poll.interval.ms` ({interval:?}) or more: the broker would take a \
+             consumer that waits for lost"
+        ))
+        .with_help("set a shorter wait, or a longer interval"))
 }
 
 fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
@@ -365,4 +387,23 @@ fn consuming(
     // that the queue would be empty long before.
     default(config, "fetch.queue.backoff.ms", "10");
     Ok(starts_at_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// librdkafka would give up its place in the group, with all that is under way.
+    #[test]
+    fn a_rebalance_does_not_wait_so_long_that_the_consumer_is_taken_for_lost() {
+        let seconds = Duration::from_secs;
+        let mut config = ClientConfig::new();
+        assert!(check_wait(KafkaReceiverOptions::default().rebalance_wait, &config).is_ok());
+        assert!(check_wait(seconds(150), &config).is_err());
+        config.set("max.poll.interval.ms", "20000");
+        assert!(check_wait(seconds(9), &config).is_ok());
+        let error = check_wait(seconds(10), &config).unwrap_err();
+        assert!(error.detail().contains("max.poll.interval.ms"), "{error}");
+        assert!(check_wait(Duration::MAX, &config).is_err());
+    }
 }

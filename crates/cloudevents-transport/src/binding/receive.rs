@@ -91,6 +91,13 @@ pub trait Receive: Send + 'static {
         0
     }
 
+    /// Nothing more is received from now on, and what is delivered is settled within this time, if it can be. A binding whose places may be
+    /// taken away keeps them so long, and counts what was settled in vain among [`settled_ahead`](Self::settled_ahead). The default does
+    /// nothing.
+    fn finish(&mut self, within: Duration) {
+        let _ = within;
+    }
+
     /// The rejected messages that the dead-letter sink does not have yet. Default: none.
     fn letters(&self) -> LetterBox {
         LetterBox::default()
@@ -111,6 +118,7 @@ pub(crate) trait DynReceive: Send {
     fn connectivity(&self) -> Connectivity;
     fn is_held_up(&self) -> bool;
     fn settled_ahead(&self) -> usize;
+    fn finish(&mut self, within: Duration);
     fn letters(&self) -> LetterBox;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
@@ -134,6 +142,10 @@ impl<T: Receive> DynReceive for T {
 
     fn settled_ahead(&self) -> usize {
         Receive::settled_ahead(self)
+    }
+
+    fn finish(&mut self, within: Duration) {
+        Receive::finish(self, within);
     }
 
     fn letters(&self) -> LetterBox {

@@ -54,7 +54,13 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
+
+/// What closing the sender takes at the longest when the time for the end is over.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// As many places as a semaphore can have.
 const MOST: usize = Semaphore::MAX_PERMITS;
@@ -251,7 +257,13 @@ impl Bridge {
                 None => receiver.drain(drain).await,
                 Some(_) => leave(&mut receiver, drain).await,
             };
-            let closed = passage.sender.close().await;
+            // What was not sent in time has been given up, and nothing waits for its outcome.
+            let is_late = moved.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout);
+            let left = if is_late { CLOSING } else { drain.max(CLOSING) };
+            let closed = timeout(left, passage.sender.close()).await;
+            let closed = closed.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Timeout).with_detail("the sender took too long to close"))
+            });
             both(moved, drained).and(closed)
         };
         Running::new(future, stopper)

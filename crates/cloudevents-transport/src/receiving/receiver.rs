@@ -366,6 +366,11 @@ impl Receiver {
         self.intake.drain(deadline).await
     }
 
+    /// Nothing more is received, and what is delivered is settled within this time.
+    pub(crate) fn finish(&mut self, within: Duration) {
+        self.intake.finish(within);
+    }
+
     /// How many messages are settled that come again all the same, in words.
     pub(crate) fn settled_ahead(&self) -> Option<String> {
         let again = self.intake.settled_ahead();

@@ -84,7 +84,10 @@ impl Receiver {
             let receives = engine.receives();
             tokio::select! {
                 biased;
-                () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
+                () = &mut stopped, if engine.ending.is_none() => {
+                    engine.finish(Ok(()), true);
+                    self.finish(engine.settings.drain);
+                }
                 Some((handling, ended)) = running.next(), if !running.is_empty() => {
                     let leaves = ended.as_ref().is_none_or(|(_, ended)| ended.leaves());
                     match ended {

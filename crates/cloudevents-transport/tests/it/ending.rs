@@ -70,13 +70,20 @@ impl Seen {
 #[derive(Clone)]
 struct Target {
     seen: Seen,
+    /// What closing it takes.
+    closes: Duration,
     takes: Arc<dyn Fn(usize) -> Duration + Send + Sync>,
     is_away: Arc<AtomicBool>,
 }
 
 impl Target {
     fn new(takes: impl Fn(usize) -> Duration + Send + Sync + 'static) -> Self {
-        Self { seen: Seen::default(), takes: Arc::new(takes), is_away: Arc::default() }
+        Self {
+            seen: Seen::default(),
+            closes: Duration::ZERO,
+            takes: Arc::new(takes),
+            is_away: Arc::default(),
+        }
     }
 
     fn bridge(&self, log: &FakeLog, change: impl FnOnce(&mut BridgePolicy)) -> Bridge {
@@ -103,6 +110,7 @@ impl Transmit for Target {
     }
 
     async fn close(&self) -> Result<(), Error> {
+        sleep(self.closes).await;
         Ok(())
     }
 }
@@ -217,6 +225,21 @@ async fn what_is_not_done_in_time_is_an_error_and_said_with_its_number() {
     assert!(error.detail().contains(said) && logged.text().contains(said), "{error} {}", logged.text());
     assert!(error.detail().starts_with("handlers were still running at the deadline: 1"), "{error}");
     assert_eq!((target.seen.len(), log.committed(0)), (8 + 2, 2));
+}
+
+/// A sender of HTTP waits for the requests that are under way, and so for those that were given up.
+#[tokio::test(start_paused = true)]
+async fn what_is_given_up_is_not_waited_for_when_the_sender_is_closed() {
+    for (drain, closes, most) in
+        [(SECOND * 2, SECOND * 30, SECOND * 7), (SECOND * 60, SECOND * 7, SECOND * 40)]
+    {
+        let (log, mut target) = one_slow_key().await;
+        target.closes = closes;
+        let bridge = target.bridge(&log, |policy| policy.drain = drain);
+        let (ended, took) = until(SECOND / 2, async |stop| bridge.run().until(stop).await).await;
+        assert_eq!(ended.is_err(), drain == SECOND * 2, "{ended:?}");
+        assert!(took <= most, "{took:?} of {most:?}");
+    }
 }
 
 /// While the target is away, an end takes its time only where something is behind what waits.

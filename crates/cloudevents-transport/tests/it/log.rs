@@ -222,6 +222,32 @@ async fn a_revoked_partition_forgets_what_waits_and_draining_does_not_wait_for_i
     assert_eq!((log.committed(0), receiver.metrics().settlements_failed), (0, 0));
 }
 
+/// Another consumer gets them again, and this one ends.
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_in_vain_is_told_though_its_partition_goes_at_the_end() {
+    for goes_at_the_end in [true, false] {
+        let log = filled(3).await;
+        let (mut receiver, consumer) = open(&log);
+        let held = next(&mut receiver).await;
+        for _ in 0..2 {
+            next(&mut receiver).await.accept().await.unwrap();
+        }
+        let goes = async {
+            consumer.revoke(0);
+            drop(held);
+        };
+        if goes_at_the_end {
+            let (drained, ()) = tokio::join!(receiver.drain(SOON), goes);
+            let error = drained.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+            assert!(error.detail().ends_with("one before them is not settled: 2"), "{error}");
+        } else {
+            goes.await; // a rebalance, of which the end knows nothing
+            receiver.drain(SOON).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_assignment_wakes_who_waits() {
     let log = filled(1).await;

@@ -33,6 +33,10 @@ pub(super) struct Books {
     pub(super) outstanding: usize,
     /// Counts assignments and retries.
     pub(super) sequence: u64,
+    /// Until when what is delivered is being finished, because nothing more is received.
+    pub(super) finishes: Option<std::time::Instant>,
+    /// What was settled behind a message that was not, in partitions that were given up since then.
+    pub(super) in_vain: usize,
     pub(super) draining: bool,
     pub(super) letters: Letters,
     pub(super) closed: bool,

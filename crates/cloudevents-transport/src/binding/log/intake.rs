@@ -115,6 +115,10 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         if self.left { self.ahead } else { self.ledger.settled_ahead() }
     }
 
+    fn finish(&mut self, within: Duration) {
+        self.ledger.finish(within);
+    }
+
     fn is_held_up(&self) -> bool {
         self.ledger.is_held_up(self.source.holds_back())
     }
@@ -152,6 +156,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         if self.left {
             return Ok(());
         }
+        self.ledger.finish(deadline);
         self.ledger.start_draining();
         let now = Instant::now();
         let end = later(now, deadline);

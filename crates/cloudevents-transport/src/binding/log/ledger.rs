@@ -26,6 +26,9 @@ use tokio::{
     time::Instant,
 };
 
+/// The longest time that an end has, where none is set.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Tracks the messages of one log receiver. Clones share the state: the receiver has one, the owner of the
 /// connection another.
 ///
@@ -127,7 +130,7 @@ impl Ledger {
 
     /// Prepares to revoke partitions: delivers no more of their messages, and does not deliver retried or
     /// released ones again here. Waits up to `limit` until their deliveries are settled, and returns the
-    /// number of unsettled ones.
+    /// number of unsettled ones. While the receiver ends, it waits until the time for that is over, if that is later.
     ///
     /// It blocks the thread. Use it in rebalance callbacks of a client that has its own thread, never in a
     /// task.
@@ -146,9 +149,17 @@ impl Ledger {
             partitions.iter().map(of).fold(0, usize::saturating_add)
         };
         books.threads = books.threads.saturating_add(1);
-        let waited =
-            self.0.settled.wait_timeout_while(books, limit, |books| !books.closed && unsettled(books) > 0);
-        let (mut books, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let begun = std::time::Instant::now();
+        while !books.closed && unsettled(&books) > 0 {
+            let ending =
+                books.finishes.map_or(Duration::ZERO, |until| until.saturating_duration_since(begun));
+            let left = limit.max(ending).saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.0.settled.wait_timeout(books, left);
+            (books, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         books.threads = books.threads.saturating_sub(1);
         unsettled(&books)
     }
@@ -159,6 +170,10 @@ impl Ledger {
     /// From now on, settling its messages is an error of kind [`Revoked`](ErrorKind::Revoked).
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
         let mut books = self.books();
+        if books.finishes.is_some() {
+            let ahead = books.accounts.of(partition).map_or(0, |account| account.watermark.ahead());
+            books.in_vain = books.in_vain.saturating_add(ahead);
+        }
         let offset = books.forget(partition)?;
         tracing::debug!(%partition, offset, "partition revoked");
         self.0.notify(books);
@@ -244,10 +259,25 @@ impl Ledger {
         self.books().outstanding
     }
 
-    /// The number of messages that are settled behind one that is not. They come again if the receiver ends now.
+    /// The number of messages of a partition that are settled behind one that is not: they come again if it is given up now.
+    pub fn ahead(&self, partition: &Partition) -> usize {
+        self.books().accounts.of(partition).map_or(0, |account| account.watermark.ahead())
+    }
+
+    /// The number of messages that are settled behind one that is not. They come again if the receiver ends now, and so do those of
+    /// partitions that were given up while it ends.
     pub(crate) fn settled_ahead(&self) -> usize {
         let of = |account: &Account| account.watermark.ahead();
-        self.books().accounts.iter().map(of).fold(0, usize::saturating_add)
+        let books = self.books();
+        books.accounts.iter().map(of).fold(books.in_vain, usize::saturating_add)
+    }
+
+    /// Nothing more is received: what is delivered is settled within this time, if it can be.
+    pub(crate) fn finish(&self, within: Duration) {
+        let mut books = self.books();
+        let until = std::time::Instant::now().checked_add(within.min(LONGEST));
+        books.finishes = books.finishes.or(until);
+        self.0.notify(books);
     }
 
     /// The letters that the sink does not have yet.
@@ -603,6 +633,28 @@ mod tests {
         assert_eq!(ledger.revoke(&leaving), Some(1));
         other.token.settle(Settlement::Accept).await.unwrap();
         assert_eq!(ledger.watermark(&staying), Some(1));
+    }
+
+    #[tokio::test]
+    async fn leaving_at_the_end_waits_until_the_time_for_it_is_over() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let partition = Partition::new("t", 0);
+        ledger.assign(partition.clone(), 0);
+        let take = |offset| ledger.take(Record::new(partition.clone(), offset, garbage())).unwrap();
+        let (zero, one, two) = (take(0), take(1), take(2));
+        one.token.settle(Settlement::Accept).await.unwrap();
+        ledger.finish(Duration::from_secs(60));
+        let thread = std::thread::spawn({
+            let (ledger, partition) = (ledger.clone(), partition.clone());
+            move || ledger.leave(&[partition], Duration::ZERO)
+        });
+        while !thread.is_finished() && ledger.books().threads == 0 {
+            std::thread::yield_now();
+        }
+        zero.token.settle(Settlement::Accept).await.unwrap();
+        two.token.settle(Settlement::Accept).await.unwrap();
+        assert_eq!(thread.join().unwrap(), 0);
+        assert_eq!((ledger.revoke(&partition), ledger.settled_ahead()), (Some(3), 0));
     }
 
     #[tokio::test]
