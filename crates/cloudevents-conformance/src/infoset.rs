@@ -66,6 +66,27 @@ impl Element {
     }
 }
 
+/// The first child element of the format that has this name.
+pub(crate) fn child<'a>(element: &'a Element, name: &str) -> Option<&'a Element> {
+    let name = format!("{{{CE}}}{name}");
+    element.elements().find(|child| child.name == name)
+}
+
+/// The same, to be changed.
+pub(crate) fn child_mut<'a>(element: &'a mut Element, name: &str) -> Option<&'a mut Element> {
+    let name = format!("{{{CE}}}{name}");
+    let mut elements = element.children.iter_mut().filter_map(|node| match node {
+        Node::Element(child) => Some(child),
+        _ => None,
+    });
+    elements.find(|child| child.name == name)
+}
+
+/// Whether two elements say the same type.
+pub(crate) fn is_of_same_type(one: &Element, other: &Element) -> bool {
+    one.attributes == other.attributes
+}
+
 /// Whether two documents are the same but for their spelling.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     one == other || parse(one).is_ok_and(|one| parse(other).is_ok_and(|other| one == other))

@@ -359,8 +359,9 @@ def attributes_decode():
     for name, key in [("upper-case-name", "MyExt"), ("empty-name", ""), ("data-base64", "data_base64")]:
         topic.refuse(name, f"`{key}` is no attribute name", ["CE-Naming-a" if key else "CE-Naming-c"], doc({key: "a"}), key or None)
     for name, key, what in [("bytes", b"comexampleext", "a byte string"), ("integer", 1, "an integer"), ("tagged", CBORTag(32, "comexampleext"), "a tagged text")]:
+        read_as = "1" if key == 1 else "comexampleext"  # where keys are strings
         topic.refuse(f"key-{name}", f"A key that is {what} is refused, or read over", ["CBOR-3-c"], pairs(*members(), (key, "a")),
-                     others=[result(tagged(), mode="structured", format="cbor"), result(tagged(comexampleext=("String", "a")), mode="structured", format="cbor")])
+                     others=[result(tagged(), mode="structured", format="cbor"), result(tagged(**{read_as: ("String", "a")}), mode="structured", format="cbor")])
     for name, member, last in [("id", ("id", "A-1002"), tagged(id="A-1002")), ("extension", ("comexampleext", 2), tagged(comexampleext=("Integer", 2))),
                                ("null", ("comexampleext", None), tagged())]:
         topic.refuse(f"duplicate-{name}", "An attribute that stands there twice is refused, though a library may take the last",
@@ -404,12 +405,14 @@ def data_decode():
     topic.read("none", "An event without data has no payload", ["CE-Event-Data-a", "CBOR-3.1.1-j", "CBOR-3-c"], doc(ct(js)), event(js, None))
     for name, media_type in [("", cbor), ("-suffix", "application/vnd.example+cbor"), ("-parameters", "Application/CBOR; a=b"), ("-implied", None)]:
         cites = ["CBOR-3.1.2-a"] if media_type else ["CBOR-3.1.2-f", "CBOR-3.1.2-g"]
+        cites += ["CE-datacontenttype-f"] * (name == "-parameters")
         topic.read(f"map{name}", "A map under a CBOR content type, or none, is a CBOR item", cites, case(media_type, {"a": [1, None]}),
                    event(media_type, native({"a": [1, None]})))
     for name, value in [("integer", 5), ("false", False), ("undefined", undefined), ("array-empty", []), ("date", Raw(bytes.fromhex("c11a5ac65ee4"))),
                         ("bignum", 1 << 70), ("float-half", Raw(bytes.fromhex("f93c00"))), ("wide-integer", Raw(bytes.fromhex("1b0000000000000005")))]:
-        # A runtime may have one type of numbers, and one value that is none.
-        as_it_has = {"undefined": [None], "float-half": [1]}.get(name, [])
+        # A runtime may have one type of numbers, one value that is none, and one type of times, which it writes as text or as a number.
+        texts = [CBORTag(0, f"2018-04-05T17:37:40{end}") for end in ("Z", ".000Z", "+00:00")]
+        as_it_has = {"undefined": [None], "float-half": [1], "bignum": [float(1 << 70)], "date": [*texts, Raw(bytes.fromhex("c1fb41d6b197b9000000"))]}.get(name, [])
         topic.read(name, "A CBOR item is kept as it is", ["CBOR-3.1.2-a", "CBOR-3.1.1-j"], case(cbor, value), event(cbor, native(value)),
                    [result(event(cbor, native(other))) for other in as_it_has])
     topic.read("nan", "A CBOR item that is not a number is kept as it is", ["CBOR-3.1.2-a"], case(cbor, Raw(bytes.fromhex("f97e00"))),
@@ -442,7 +445,7 @@ def data_decode():
     topic.read("text-empty", "Empty text is a payload", ["CBOR-3.1.2-d"], case(txt, ""), event(txt, {"text": ""}))
     topic.read("text-like-json", "Text that looks like JSON is text under another content type", ["CBOR-3.1.2-d"], case(txt, "1"), event(txt, {"text": "1"}))
     topic.read("xml", "Text under an XML content type is text", ["CBOR-3.1.2-d"], case("application/xml", "<a/>"), event("application/xml", {"text": "<a/>"}))
-    topic.read("bytes", "A byte string is bytes", ["CBOR-3.1.1-b", "CBOR-3.1.1-c"], case("image/png", b"\x89PNG"), event("image/png", binary(b"\x89PNG")))
+    topic.read("octets", "A byte string is bytes", ["CBOR-3.1.1-b", "CBOR-3.1.1-c"], case(octets, b"\x89PNG"), event(octets, binary(b"\x89PNG")))
     topic.read("bytes-empty", "An empty byte string is a payload", ["CBOR-3.1.1-b"], case(octets, b""), event(octets, binary(b"")))
     topic.read("bytes-no-base64", "A byte string that looks like base64 is not decoded", ["CBOR-3.1.1-b"], case(octets, b"AAH/"), event(octets, binary(b"AAH/")))
     topic.read("data-first", "data may come before datacontenttype", ["CBOR-3.1.2-d"], pairs(("data", "[1]"), *members(ct(js))), event(js, {"json": "[1]"}))
@@ -485,9 +488,7 @@ def data_encode():
     write("item-byte-string", "A CBOR item that is a byte string reads back as bytes", ["CBOR-3.1.1-f"], cbor, native(b"\x01"), b"\x01", losses=["data"],
           policy=True)
     write("json", "JSON is written as text", ["CBOR-3.1.1-h"], js, {"json": '{"a": 1.10}'}, '{"a": 1.10}', level="MUST",
-          others=[{"result": {"message": body(doc(ct(js) | {"data": b'{"a": 1.10}'}))}},
-                  *({"result": {"message": body(doc(ct(js) | {"data": text}, source=source))}}
-                    for text in fair.spellings('{"a": 1.10}')[1:] for source in (uri("/orders"), "/orders"))])
+          others=[{"result": {"message": body(doc(ct(js) | {"data": b'{"a": 1.10}'}))}}])
     write("json-implied", "JSON without a content type is given one", ["CBOR-3.1.1-h", "CBOR-3.1.1-d"], None, {"json": "[1]"}, "[1]", written=js,
           others=[{"result": {"message": body(doc(more | {"data": [1]}))}} for more in ({}, ct(cbor))], policy=True)
     octets = lambda media_type, data: {"result": {"message": body(doc(ct(media_type) | {"data": data}))}}
@@ -500,7 +501,7 @@ def data_encode():
           policy=True, others=[{"result": {"message": body(doc(ct("text/plain") | {"data": "a"}))}}])
     write("text-cbor", "Text under a CBOR content type becomes a CBOR item, which is a loss", ["CBOR-3.1.1-e"], cbor, {"text": "a"}, "a", losses=["data"],
           policy=True, others=[{"result": {"message": body(doc(ct(cbor) | {"data": b"a"}))}}, REFUSED])
-    write("binary", "Bytes are written as a byte string", ["CBOR-3.1.1-b", "CBOR-3.1.1-c"], "image/png", binary(b"\x89PNG"), b"\x89PNG")
+    write("octets", "Bytes are written as a byte string", ["CBOR-3.1.1-b", "CBOR-3.1.1-c"], "application/octet-stream", binary(b"\x89PNG"), b"\x89PNG")
     write("binary-implied", "Bytes without a content type get none", ["CBOR-3.1.1-b", "CBOR-3.1.1-c"], None, binary(b"\x00\xff"), b"\x00\xff")
     write("binary-empty", "No bytes are an empty byte string", ["CBOR-3.1.1-b"], "application/octet-stream", binary(b""), b"")
     write("binary-json", "Bytes under a JSON content type stay bytes", ["CBOR-3.1.1-b"], js, binary(b"{}"), b"{}",
@@ -657,9 +658,9 @@ def transcode():
 
     to_cbor("json-to-cbor", "JSON becomes text, with its implied content type stated", ["CBOR-3.1.1-h", "CE-datacontenttype-d"], from_json({"data": {"a": 1}}),
             ct("application/json") | {"data": '{"a":1}'}, level="SHOULD",
-            spelled=[ct("application/json") | {"data": text} for text in [*fair.spellings('{"a":1}')[1:], b'{"a":1}']])
-    to_cbor("json-binary-to-cbor", "Bytes of the JSON format become a byte string", ["CBOR-3.1.1-b"], from_json(ct("image/png") | {"data_base64": "AAH/"}),
-            ct("image/png") | {"data": b"\x00\x01\xff"})
+            spelled=[ct("application/json") | {"data": b'{"a":1}'}])
+    to_cbor("json-octets-to-cbor", "Bytes of the JSON format become a byte string", ["CBOR-3.1.1-b"],
+            from_json(ct("application/octet-stream") | {"data_base64": "AAH/"}), ct("application/octet-stream") | {"data": b"\x00\x01\xff"})
     to_cbor("json-text-to-cbor", "Text of the JSON format becomes a text string", ["CBOR-3.1.1-h"], from_json(ct("text/plain") | {"data": "hi"}),
             ct("text/plain") | {"data": "hi"}, spelled=[ct("text/plain") | {"data": b"hi"}])
     to_cbor("text-as-cbor", "Text under a CBOR content type becomes a CBOR item, which is a loss", ["CBOR-3.1.1-e"],
@@ -683,8 +684,9 @@ def transcode():
                   {"op": "transcode", "from": http("application/cbor", octets), "to": {"via": "json"}},
                   [{"result": {"message": text(envelope | ct("application/cbor") | {"data_base64": b64(octets)})}}, REFUSED], policy=True)
     to_cbor("http-json-to-cbor", "A JSON body becomes text", ["CBOR-3.1.1-h"], http("application/json", b"[1, 2]"), ct("application/json") | {"data": "[1, 2]"},
-            spelled=[ct("application/json") | {"data": data} for data in ("[1,2]", b"[1, 2]")])
-    to_cbor("http-bytes-to-cbor", "A body of bytes becomes a byte string", ["CBOR-3.1.1-b"], http("image/png", b"\x89PNG"), ct("image/png") | {"data": b"\x89PNG"})
+            spelled=[ct("application/json") | {"data": b"[1, 2]"}])
+    octets = "application/octet-stream"
+    to_cbor("http-octets-to-cbor", "A body of bytes becomes a byte string", ["CBOR-3.1.1-b"], http(octets, b"\x89PNG"), ct(octets) | {"data": b"\x89PNG"})
     passed = [("item", ct("application/cbor") | {"data": {"b": 1, "a": 1.5}}), ("bytes", {"data": b"\x00"}),
               ("attributes", {"time": stamp("2018-04-05T17:31:00Z"), "aext": 1, "bext": uri("../a")})]
     for name, more in passed:

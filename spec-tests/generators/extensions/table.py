@@ -92,11 +92,12 @@ EXTENSIONS = {
     },
     "opcua": {
         "title": "OPC UA", "carriers": ["http"], "payload": '{"EnergyPeak":{"Value":54}}',
-        "clauses": ["OPCUA-opcuastatus-a", "OPCUA-opcuametadatamajorversion-a", "OPCUA-opcuametadataminorversion-a", "OPCUA-Other-a", "OPCUA-General-a",
+        "clauses": ["OPCUA-opcuametadatamajorversion-a", "OPCUA-opcuametadataminorversion-a", "OPCUA-Other-a", "OPCUA-General-a",
                     "OPCUA-datacontenttype-a"],
         "events": {"data-message": {**UA, **SUBJECT, "opcuametadatamajorversion": ("Integer", 672338910),
                                     "opcuametadataminorversion": ("Integer", 672341762), "opcuastatus": ("Integer", 1073741824)},
                    "data-message-with-schema": {**UA, **SUBJECT, "dataschema": ("URI", "https://example.com/schemas/energy/v1.8")}},
+        "more": {"data-message": ["OPCUA-opcuastatus-a"]},
         "valid": [],
         "broken": [("OPCUA-Other-a", f"{name}-missing", f"A data message without {name} is refused, or carried",
                     {other: value for other, value in UA.items() if other != name}) for name in ("sequence", "traceparent", "recordedtime")]

@@ -33,6 +33,8 @@ def any_of(statuses, delivered, *headers):
 
 WITHOUT_PAYLOAD = any_of((204, 201), 1)
 REFUSED = [response("4xx", 0)]
+# "When a request method is received that is unrecognized or not implemented by an origin server" (RFC 7231, section 4.1). All of them have GET.
+NOT_IMPLEMENTED = [*REFUSED, response(501, 0)]
 
 # ---- Accepted
 for mode, headers, body in (("structured", [STRUCTURED], DOCUMENT), ("binary", BINARY, '{"celsius":21}')):
@@ -80,8 +82,8 @@ for name, title, policy, origins in (
     case(f"origin-{name}", title, ["WEBHOOK-2.1-e"], policy, [*(["WebHook-Request-Origin", one] for one in origins), BEARER, STRUCTURED], REFUSED)
 
 # ---- Not a delivery
-for name in ("GET", "PUT", "DELETE"):
-    case(f"method-{name.lower()}", f"{name} delivers nothing", ["WEBHOOK-2.1-b"], WITH_TOKEN, [BEARER, STRUCTURED], REFUSED, method=name)
+for name, allowed in (("GET", REFUSED), ("PUT", NOT_IMPLEMENTED), ("DELETE", NOT_IMPLEMENTED)):
+    case(f"method-{name.lower()}", f"{name} delivers nothing", ["WEBHOOK-2.1-b"], WITH_TOKEN, [BEARER, STRUCTURED], allowed, method=name)
 case("no-content-type", "A delivery without a content type is refused", ["WEBHOOK-2.1-c"], WITH_TOKEN, [BEARER, *BINARY[:-1]], REFUSED, body='{"celsius":21}')
 case("no-payload", "A delivery without a payload is refused", ["WEBHOOK-2.1-d"], WITH_TOKEN, [BEARER, *BINARY], REFUSED, body=None)
 for name, media_type in (("event-format", "application/cloudevents+unheard-of"), ("batch-format", "application/cloudevents-batch+unheard-of"),

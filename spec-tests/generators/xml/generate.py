@@ -256,11 +256,11 @@ reads(cases, "ce-prefix-unbound", "The designators of the specification are unde
       note="The examples of the specification declare no such prefix, and write the designators with it.")
 refused(cases, "ce-prefix-bound-otherwise", "The prefix ce means what it is declared to mean", ["XML-1.2-b"],
         document('<n xmlns:ce="urn:x" xsi:type="ce:integer">1</n>'), {"attribute": "n"}, traps=["X2"])
-refused(cases, "missing-namespace", "An event without the namespace is refused", ["XML-1.2-a"], document(namespaces=f"{XSI} {XS}"))
-refused(cases, "other-namespace", "An event of another namespace is refused", ["XML-1.2-a"], document(namespaces=ALL.replace("/V1", "/V2")))
+refused(cases, "missing-namespace", "An event without the namespace is refused", ["XML-1.2-a", "XML-4-e"], document(namespaces=f"{XSI} {XS}"))
+refused(cases, "other-namespace", "An event of another namespace is refused", ["XML-1.2-a", "XML-4-e"], document(namespaces=ALL.replace("/V1", "/V2")))
 refused(cases, "children-without-namespace", "Children without the namespace are no attributes", ["XML-1.2-a"],
         f'<ce:event {CE} specversion="1.0">{BASE}</ce:event>')
-refused(cases, "xsi-undeclared", "A prefix that is not declared is refused", ["XML-1.2-a"], document('<n xsi:type="ce:integer">1</n>', namespaces=f"{DEFAULT} {CE}"), lxml=True)
+refused(cases, "xsi-undeclared", "A prefix that is not declared is refused", ["XML-1-a", "XML-2-b"], document('<n xsi:type="ce:integer">1</n>', namespaces=f"{DEFAULT} {CE}"), lxml=True)
 refused(cases, "other-type-attribute", "An attribute `type` without the namespace is not xsi:type", ["XML-2-b"], document('<n type="ce:integer">1</n>'), {"attribute": "n"})
 
 # Documents.
@@ -373,11 +373,12 @@ reads(cases, "xml-white-space-and-comments-around", "White space and comments ar
       PREFIXED.format("\n  <!-- c -->\n  <a/><?p i?>\n"), xml=f"<a{INNER}/>")
 reads(cases, "xml-under-json", "The content type does not change what an element is", ANY,
       PREFIXED.replace("</ce:type>", "</ce:type><ce:datacontenttype>application/json</ce:datacontenttype>").format("<a/>"), xml=f"<a{INNER}/>", policy=True, also=[{"error": {}}])
+TYPES = ["XML-3.1-a", "XML-3.2-a", "XML-3.3-a"]
 for name, title, clauses, text in [
     ("without-type", "A payload without a type is refused", ["XML-3-b"], "<data>x</data>"),
-    ("unknown-type", "A payload of an unknown type is refused", ["XML-3-b"], '<data xsi:type="xs:int">1</data>'),
-    ("type-of-the-format", "The types of attributes are none of payloads", ["XML-3-b"], '<data xsi:type="ce:string">1</data>'),
-    ("type-unbound", "The prefix of the type is declared", ["XML-3-b"], '<data xsi:type="xsd:string">1</data>'),
+    ("unknown-type", "A payload of an unknown type is refused", TYPES, '<data xsi:type="xs:int">1</data>'),
+    ("type-of-the-format", "The types of attributes are none of payloads", TYPES, '<data xsi:type="ce:string">1</data>'),
+    ("type-unbound", "The prefix of the type is declared", TYPES, '<data xsi:type="xsd:string">1</data>'),
     ("twice", "A payload comes once", ["XML-3-c"], '<data xsi:type="xs:string">1</data><data xsi:type="xs:string">1</data>'),
     ("text-with-child", "A payload of text has no child elements", ["XML-3.2-b"], '<data xsi:type="xs:string">1<b/></data>'),
     ("binary-with-child", "A payload of bytes has no child elements", ["XML-3.1-b"], '<data xsi:type="xs:base64Binary"><b/></data>'),
@@ -404,8 +405,8 @@ writes(cases, "core", "All core attributes are elements", ["XML-2-a", "CE-Contex
 writes(cases, "percent-escapes", "Percent-escapes of a URI are written as they stand", ["XML-2-a"], event(dataschema={"type": "URI", "value": ESCAPED}), losses=[])
 writes(cases, "time-instant", "A time with milliseconds and an offset is written as the instant that it names", ["XML-2-a", "CE-Type-System-r"],
        event(time={"type": "Timestamp", "value": "2018-04-05T19:31:00.123+02:00"}), losses=[])
-writes(cases, "escapes", "What has a meaning in XML is escaped", ["XML-2-a", "XML-2-g"], event(subject=string("a<b>&\"c'é]]>"), e=string("<!-- -->")), losses=[])
-writes(cases, "white-space", "White space around a string is kept", ["XML-2-g"], event(e=string("  text  ")), losses=[])
+writes(cases, "escapes", "What has a meaning in XML is escaped", ["XML-1-a", "XML-2-a", "XML-2-b"], event(subject=string("a<b>&\"c'é]]>"), e=string("<!-- -->")), losses=[])
+writes(cases, "white-space", "White space around a string is kept", ["XML-2-a", "XML-2-b"], event(e=string("  text  ")), losses=[])
 writes(cases, "name-with-leading-digit", "A name that begins with a digit is no name of XML: the attribute is lost, which is reported as a loss", ["XML-2-a"],
        event(**{"1st": string("x"), "e": string("y")}), losses=[{"at": "1st"}], carried=event(e=string("y")), also=[{"error": {}}], policy=True)
 for name, attribute, typed in [("missing-id", "id", None), ("empty-source", "source", {"type": "URI-reference", "value": ""}), ("control-character", "subject", string("a\u0001"))]:
@@ -419,8 +420,7 @@ for name, attribute, typed in [("missing-id", "id", None), ("empty-source", "sou
 cases = topic("data-encode", "Writing payloads in the XML format")
 JSON, PLAIN = string("application/json"), string("text/plain")
 writes(cases, "json", "JSON is text", ["XML-3-a", "XML-3-b", "XML-3.2-a"], event({"json": '{"a": [1.10, "<&>"]}'}, datacontenttype=JSON), losses=[],
-       also=[{"result": {"message": {"body": body(write_event(event(data, datacontenttype=JSON)))}}} for text in fair.spellings('{"a": [1.10, "<&>"]}')
-             for data in ({"json": text}, octets(text)) if data != {"json": '{"a": [1.10, "<&>"]}'}])
+       also=[{"result": {"message": {"body": body(write_event(event(octets('{"a": [1.10, "<&>"]}'), datacontenttype=JSON)))}}}])
 writes(cases, "json-without-content-type", "The content type of JSON is made explicit", ["XML-3.2-a", "CE-datacontenttype-d"], event({"json": "null"}), carried=event({"json": "null"}, datacontenttype=JSON), level="SHOULD",
        also=[{"result": {"message": {"body": body(write_event(event(octets("null"), datacontenttype=JSON)))}}}])
 writes(cases, "text", "Text is text, with its line ends", ["XML-3.2-a"], event({"text": " a\nb\tc \r\n<&>]]>"}, datacontenttype=PLAIN), losses=[])
@@ -458,7 +458,7 @@ refused_batch(cases, "text", "Text in a batch is refused", ["XML-5-a"], f"<batch
 refused_batch(cases, "other-element", "Another element of the format is refused", ["XML-5-b"], f"<batch {ALL}>{ONE}<id>1</id></batch>")
 refused_batch(cases, "nested", "A batch in a batch is refused", ["XML-5-b"], f"<batch {ALL}><batch>{ONE}</batch></batch>")
 refused_batch(cases, "event", "An event is no batch", ["XML-5-b"], document())
-refused_batch(cases, "missing-namespace", "A batch without the namespace is refused", ["XML-1.2-a"], f"<batch>{document(head='')}</batch>")
+refused_batch(cases, "missing-namespace", "A batch without the namespace is refused", ["XML-1.2-a", "CE-Overview-a"], f"<batch>{document(head='')}</batch>")
 refused_batch(cases, "bad-event", "A batch with an invalid event is refused, with its index, or its valid events are read", ["CE-Context-Attributes-a"],
               f"<batch {ALL}>{ONE}<event specversion='1.0'/></batch>", {"index": 1, "attribute": "id"},
               also=[{"result": {"mode": "batched", "format": "xml", "events": [event()]}}], policy=True,
@@ -468,7 +468,7 @@ refused_batch(cases, "doctype", "A document type declaration is refused, or read
 
 cases = topic("batch-encode", "Writing batches in the XML format")
 for name, title, events in [("empty", "A batch of no events is an empty element", []), ("one", "A batch of one event has one", [event()]),
-                            ("two", "A batch of two events has two", [event(e=string("x")), event({"xml": "<a/>"}, datacontenttype=XML)])]:
+                            ("two-events", "A batch of two events has two", [event(e=string("x")), event({"xml": "<a/>"}, id=string("A-2"), datacontenttype=XML)])]:
     case(cases, name, title, ["XML-5-b" if events else "CE-Message-b"], {"op": "encode", "via": "xml-batch", "events": events}, [{"result": {"message": {"body": body(write_batch(events))}, "losses": []}}])
 
 # Lenient decoding.
@@ -504,12 +504,13 @@ def transcode(name, title, clauses, source, target, message, expected, losses, l
 
 PLAIN_JSON = '{{"specversion":"1.0","id":"A-1","source":"/sensors/7","type":"com.example.reading"{}}}'
 FIRST, *OTHERS = (write_event(event(data, n={"type": "Integer", "value": 5}, b={"type": "Boolean", "value": True}, datacontenttype=JSON))
-                  for text in fair.spellings('{"a":1}') for data in ({"json": text}, octets(text)))
+                  for data in ({"json": '{"a":1}'}, octets('{"a":1}')))
 transcode("json-to-xml", "A JSON event becomes an XML event with the same attributes", ["XML-2-b", "XML-3.2-a"], "json", "xml", PLAIN_JSON.format(',"n":5,"b":true,"datacontenttype":"application/json","data":{"a":1}'),
           FIRST, [], spelled=OTHERS)
 transcode("json-without-content-type-to-xml", "The content type that JSON implies is made explicit", ["CE-datacontenttype-d", "XML-3.2-a"], "json", "xml", PLAIN_JSON.format(',"data":[1]'),
           write_event(event({"json": "[1]"}, datacontenttype=JSON)), [], level="SHOULD", spelled=[write_event(event(octets("[1]"), datacontenttype=JSON))])
-transcode("json-bytes-to-xml", "Bytes stay bytes", ["XML-3.1-a"], "json", "xml", PLAIN_JSON.format(f',"datacontenttype":"image/png","data_base64":"{PNG}"'), write_event(event({"binary": PNG}, datacontenttype=string("image/png"))), [])
+transcode("json-octets-to-xml", "Bytes stay bytes", ["XML-3.1-a"], "json", "xml", PLAIN_JSON.format(f',"datacontenttype":"application/octet-stream","data_base64":"{PNG}"'),
+          write_event(event({"binary": PNG}, datacontenttype=string("application/octet-stream"))), [])
 transcode("xml-to-json", "An XML event becomes a JSON event with the same attributes", ["XML-2-b", "XML-3.2-a"], "xml", "json",
           document('<n xsi:type="ce:integer">5</n>' + TYPE.format("application/json") + '<data xsi:type="xs:string">{"a":1}</data>'), PLAIN_JSON.format(',"n":5,"datacontenttype":"application/json","data":{"a":1}'), [],
           spelled=[PLAIN_JSON.format(',"n":5,"datacontenttype":"application/json","data_base64":"eyJhIjoxfQ=="')])
@@ -536,8 +537,10 @@ OLD = event() | {"specversion": "0.3"}
 refused(cases, "decode", "A document of specversion 0.3 is refused", ["XML-4-a"], document(version=' specversion="0.3"'), {"attribute": "specversion"}, policy=True,
         also=[{"result": {"events": [OLD]}}])
 case(cases, "encode", "An event of specversion 0.3 is not written", ["XML-4-a"], {"op": "encode", "via": "xml", "events": [OLD]}, [{"error": {"attribute": "specversion"}}, {"result": {"message": {"body": body(write_event(event()).replace('specversion="1.0"', 'specversion="0.3"'))}}}], policy=True)
-case(cases, "encode-batch", "Nor in a batch with one of another", ["CE-Message-a"], {"op": "encode", "via": "xml-batch", "events": [event(), OLD]},
-     [{"error": {"index": 1}}, {"error": {}}, {"result": {"message": {"body": body(write_batch([event(), {**OLD, "specversion": "1.0"}]))}}}],
+OTHER = event(id=string("A-2"))
+case(cases, "encode-batch-of-two-versions", "Nor in a batch with one of another", ["CE-Message-a"],
+     {"op": "encode", "via": "xml-batch", "events": [event(), {**OTHER, "specversion": "0.3"}]},
+     [{"error": {"index": 1}}, {"error": {}}, {"result": {"message": {"body": body(write_batch([event(), OTHER]))}}}],
      note="Whether the event of 0.3 is brought to 1.0 first, or the batch refused, is not said.")
 
 validator = jsonschema.Draft202012Validator(json.loads((ROOT / "schema/vectors.schema.json").read_text()))

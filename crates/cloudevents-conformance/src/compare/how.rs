@@ -11,7 +11,8 @@ use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
 use super::instant::Instant;
-use super::{Path, media_type};
+use super::document::Notation;
+use super::{Path, bytes, media_type};
 
 /// How answers are compared where comparing the text is not enough.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,8 @@ pub(crate) struct How {
     pub(super) xml_given: bool,
     /// Whether every payload of the request is a JSON value, whose text is the writer's choice, too.
     pub(super) json_encoded: bool,
+    /// Whether so is that of a message that is passed on, where it states a media type that is JSON.
+    pub(super) json_passed: bool,
     /// Whether numbers of JSON payloads may be written as another text of the same number, such as one that a runtime writes which holds
     /// numbers as doubles, and media types in another spelling.
     pub(super) any_spelling: bool,
@@ -129,6 +132,7 @@ impl How {
             may_mirror: Self::has_outcome_without_headers(case),
             xml_given: case.op() == Some("encode") && gives_only(case, "xml"),
             json_encoded: case.op() == Some("encode") && gives_only(case, "json"),
+            json_passed: case.op() == Some("transcode") && gives_json(case),
             any_spelling: !verbatim,
             untyped: Self::reads_texts(case) && !verbatim,
             written_alike: if verbatim { &[] } else { Self::written_alike(case) },
@@ -301,9 +305,10 @@ impl How {
         if self.may_add_time {
             leave_out_time(wanted, got);
         }
-        for name in ["data", "text_data"] {
+        let is_json = content_type(wanted).is_some_and(is_of_json);
+        for name in ["data", "text_data", "binary_data"] {
             if let (Some(wanted), Some(got)) = (wanted.get(name), got.get_mut(name)) {
-                spell_text_alike(wanted, got, &|wanted, got| self.is_same_text(wanted, got));
+                spell_text_alike(wanted, got, &|wanted, got| self.is_same_text(is_json, wanted, got));
             }
         }
         if let (Some(Node::List(wanted)), Some(Node::List(got))) =
@@ -335,19 +340,28 @@ impl How {
         }
     }
 
-    /// An event in XML, or a batch of them, without a `time` that may be added.
-    pub(crate) fn without_added_time(&self, wanted: &Element, mut got: Element) -> Element {
-        if !self.may_add_time {
-            return got;
-        }
+    /// An event in XML, or a batch of them, with the spelling of the wanted payload, and without a `time` that may be added.
+    pub(crate) fn spell_elements_alike(&self, wanted: &Element, mut got: Element) -> Element {
         let events = got.children.iter_mut().filter_map(|child| match child {
             XmlNode::Element(event) if event.name == format!("{{{CE}}}event") => Some(event),
             _ => None,
         });
         for (wanted, event) in wanted.elements().zip(events) {
-            *event = self.without_added_time(wanted, std::mem::take(event));
+            *event = self.spell_elements_alike(wanted, std::mem::take(event));
         }
-        if !wanted.elements().any(is_time_element) {
+        let is_json = infoset::child(wanted, CONTENT_TYPE).is_some_and(|element| is_of_json(&element.text()));
+        if let (Some(wanted), Some(data)) = (infoset::child(wanted, "data"), infoset::child_mut(&mut got, "data"))
+            && infoset::is_of_same_type(wanted, data)
+        {
+            let same = |wanted: &str, got: &str| self.is_same_text(is_json, wanted, got);
+            let octets = |element: &Element| bytes::decode(&element.text()).and_then(|octets| String::from_utf8(octets).ok());
+            let is_same = same(&wanted.text(), &data.text())
+                || octets(wanted).zip(octets(data)).is_some_and(|(wanted, got)| same(&wanted, &got));
+            if is_same && [wanted, &*data].iter().all(|data| data.elements().next().is_none() && !data.text().is_empty()) {
+                *data = wanted.clone();
+            }
+        }
+        if self.may_add_time && !wanted.elements().any(is_time_element) {
             got.children.retain(|child| !matches!(child, XmlNode::Element(child) if is_time_element(child)));
         }
         got
@@ -367,7 +381,7 @@ impl How {
     }
 
     /// Whether text that a document holds is the wanted element, or the wanted JSON value: which text it becomes is not said.
-    fn is_same_text(&self, wanted: &str, got: &str) -> bool {
+    fn is_same_text(&self, is_json: bool, wanted: &str, got: &str) -> bool {
         let same_json = || {
             let (wanted, mut got) = (json::parse(wanted).ok()?, json::parse(got).ok()?);
             self.spell_body_alike(&wanted, &mut got);
@@ -376,7 +390,7 @@ impl How {
             Some(differences.is_empty())
         };
         self.xml_given && infoset::same(wanted, got)
-            || self.json_encoded && self.json != JsonComparison::Text && same_json() == Some(true)
+            || (self.json_encoded || self.json_passed && is_json) && self.json != JsonComparison::Text && same_json() == Some(true)
     }
 
     /// Rewrites the parts of a JSON payload that are equivalent to the expected one with its spelling.
@@ -432,6 +446,25 @@ fn gives_only(case: &Case, kind: &str) -> bool {
     let events = case.request.get("events").and_then(Value::as_array);
     let mut payloads = events.into_iter().flatten().filter_map(|event| event.get("data")).peekable();
     payloads.peek().is_some() && payloads.all(|data| data.get(kind).is_some())
+}
+
+/// Whether a content type is JSON.
+fn is_of_json(content_type: &str) -> bool {
+    Notation::of_content_type(content_type) == Notation::JsonPayload
+}
+
+/// The media type that an event states. Avro and Protobuf have the attributes in a member.
+fn content_type(event: &Node) -> Option<&str> {
+    let attributes = event.get("attribute").or_else(|| event.get("attributes")).unwrap_or(event);
+    let value = attributes.get(CONTENT_TYPE)?;
+    match value.get("ce_string").unwrap_or(value) {
+        Node::Text(text) => Some(text),
+        Node::Tagged(_, value) => match &**value {
+            Node::Text(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Gives the media type of an event the spelling of the wanted one. Avro and Protobuf have the attributes in a member.

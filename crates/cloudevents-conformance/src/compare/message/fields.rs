@@ -113,10 +113,7 @@ impl Field<'_> {
         if !carrier.is_same_name(self.name, other.name) {
             return false;
         }
-        if how.any_escapes
-            && carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
-            && carrier.is_of_attribute(self.name)
-        {
+        if how.any_escapes && percent_encodes(carrier) && carrier.is_of_attribute(self.name) {
             // Which characters are escaped without need is the writer's choice, in each spelling of a time.
             // That a value is not quoted besides is a SHOULD NOT (`HTTP-3.1.3.2-d`), and whoever reads it takes the quotation marks away.
             let plain = |value: &Json| text(value).map(unquoted).as_deref().and_then(unescaped);
@@ -125,6 +122,12 @@ impl Field<'_> {
                 wanted == got || is_timestamp && how.same_instant(&wanted, &got)
             });
             if same {
+                return true;
+            }
+        }
+        if percent_encodes(carrier) && carrier.is_of_attribute(self.name) {
+            let plain = |value: &Json| text(value).map(|text| without_needless(&text));
+            if plain(self.value).is_some_and(|wanted| plain(other.value) == Some(wanted)) {
                 return true;
             }
         }
@@ -137,7 +140,11 @@ impl Field<'_> {
         match &carrier.content_type {
             ContentType::Header(name) if is_content_type(name) => same_media_type(self.value, other.value),
             _ if how.any_spelling && carrier.attribute(self.name) == CONTENT_TYPE => {
-                same_media_type(self.value, other.value)
+                let plain = |value: &Json| text(value).as_deref().and_then(unescaped).filter(|_| percent_encodes(carrier));
+                match (plain(self.value), plain(other.value)) {
+                    (Some(wanted), Some(got)) => media_type::same(&wanted, &got),
+                    _ => same_media_type(self.value, other.value),
+                }
             }
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("retry-after") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_delay(&got))
@@ -204,6 +211,33 @@ fn unquoted(value: String) -> String {
         Some((text, "")) => text,
         _ => value,
     }
+}
+
+/// Whether the values of headers are percent-encoded.
+fn percent_encodes(carrier: &Carrier) -> bool {
+    carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
+}
+
+/// A header value without the escapes that it need not have, of characters in the printable ASCII range but the quotation mark and the percent
+/// sign. That there are none is not said (HTTP, section 3.1.3.2); their digits should be in upper case, as those of others.
+fn without_needless(value: &str) -> String {
+    let mut parts = value.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.get(..2).filter(|digits| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')));
+        let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
+        match (character.filter(|some| matches!(some, '!'..='~') && !matches!(some, '"' | '%')), part.get(2..)) {
+            (Some(character), Some(rest)) => {
+                plain.push(character);
+                plain.push_str(rest);
+            }
+            _ => {
+                plain.push('%');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
 }
 
 /// A header value without its percent-escapes; `None` if it has something that needs an escape, or escapes that are none.

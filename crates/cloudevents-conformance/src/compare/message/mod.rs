@@ -102,9 +102,26 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
     };
     if let Some(wanted_headers) = wanted.message.get("headers") {
         let counted = headers.map(|headers| fields::only(headers, counts));
+        let is_validation = got.get("method").and_then(Json::as_str) == Some("OPTIONS");
+        let is_free = |name: &str, value: &Json| {
+            let is_stated = stated.iter().any(|stated| stated.eq_ignore_ascii_case(name));
+            is_validation && !is_stated && is_optional(name, value)
+        };
+        let counted = counted.map(|headers| fields::without(&headers, is_free));
         fields::diff(&path, carrier, wanted.how, false, (wanted_headers, counted.as_ref()), differences);
     }
     fields::absent(&path, carrier, wanted.absent, headers, differences);
+}
+
+/// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
+/// `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections 4.1.3 and 4.1.4).
+fn is_optional(name: &str, value: &Json) -> bool {
+    let is_rate = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
+    match &*name.to_ascii_lowercase() {
+        "webhook-request-callback" => true,
+        "webhook-request-rate" => value.as_str().is_some_and(is_rate),
+        _ => false,
+    }
 }
 
 /// Notes where the requests of a sender are not the wanted ones, in their order.
