@@ -1032,7 +1032,9 @@ def of_both_sides(one):
     """The clauses, and one at least for each side that is judged: of those who write, and of those who read."""
     op, request, clauses = one["request"]["op"], one["request"], list(one["clauses"])
     may_be_refused = one.get("policy") or any(is_refusal(outcome) for outcome in one["expect"])
-    if is_lenient(request) or op not in ("decode", "encode", "transcode") or (refused(one) or all(map(NAMES.match, clauses)) if op == "transcode" else may_be_refused):
+    # Where a message may be refused, the clauses say for whom its rule is: see `flags`.
+    silent = may_be_refused if op == "decode" else refused(one) or op == "transcode" and all(map(NAMES.match, clauses))
+    if is_lenient(request) or op not in ("decode", "encode", "transcode") or silent:
         return clauses
     written = next((outcome["result"].get("message") for outcome in one["expect"] if "result" in outcome), None)
     sides = [(request.get("from", request), 1, {"consumer", "both", "server"})] if op != "encode" else []
@@ -1199,8 +1201,20 @@ def faults(one):
             gzip.decompress(octets)
         except (OSError, EOFError, zlib.error):
             yield "a body that is said to be compressed, and cannot be inflated"
+    if not refused(one) and "CE-datacontenttype-f" not in one["clauses"] and cased_json(request):
+        yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
+
+
+# A media type that decides what a payload is.
+DECIDES = re.compile(r"\b[A-Za-z]{1,20}/(?!cloudevents)[A-Za-z.]{0,40}\+?(?:json|cbor)\b", re.IGNORECASE)
+
+
+def cased_json(request):
+    """Whether what is read or written has a media type of JSON or CBOR that is not in lower case."""
+    shown = readable(request)
+    return len(shown) < 20_000 and any(media_type != media_type.lower() for media_type in DECIDES.findall(shown))
 
 
 def compressed_bodies(message):

@@ -393,6 +393,64 @@ mod tests {
     }
 
     #[test]
+    fn a_json_value_becomes_any_of_its_texts_in_documents_that_hold_text() {
+        let event = |media_type: &str, kind: &str, text: &str| {
+            format!(
+                "<event xmlns='http://cloudevents.io/xmlformat/V1' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+                 xmlns:xs='http://www.w3.org/2001/XMLSchema' specversion='1.0'><datacontenttype>{media_type}</datacontenttype>\
+                 <data xsi:type='xs:{kind}'>{text}</data></event>"
+            )
+        };
+        let found = |how: &How, wanted: &str, got: &str| {
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Xml, how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        let given = How { json_encoded: true, ..How::default() };
+        let passed = How { json_passed: true, ..How::default() };
+        let json = |kind, text| event("application/json", kind, text);
+        for how in [&given, &passed] {
+            assert_eq!(found(how, &json("string", "[1]"), &json("string", "[ 1.0 ]")), 0);
+            assert_eq!(found(how, &json("base64Binary", "WzFd"), &json("base64Binary", "WyAxIF0=")), 0);
+            for other in [
+                json("string", "[2]"),
+                json("base64Binary", "WzFd"),
+                json("string", ""),
+                json("string", "<a/>"),
+            ] {
+                assert_eq!(found(how, &json("string", "[1]"), &other), 1, "{other}");
+            }
+        }
+        let text = |text| event("text/plain", "string", text);
+        assert_eq!(found(&passed, &text("[1]"), &text("[ 1 ]")), 1);
+        assert_eq!(found(&How::default(), &json("string", "[1]"), &json("string", "[ 1 ]")), 1);
+        // So in CBOR.
+        let cbor = |media_type: &str, text: &str| {
+            let member = |text: &str| {
+                let length = u8::try_from(text.len()).unwrap();
+                let head = if length < 24 { vec![0x60 | length] } else { vec![0x78, length] };
+                [&head, text.as_bytes()].concat()
+            };
+            [&[0xa2][..], &member("datacontenttype"), &member(media_type), &member("data"), &member(text)]
+                .concat()
+        };
+        let found = |how: &How, wanted: &[u8], got: &[u8]| {
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Cbor, how, wanted, got, &mut found);
+            found.len()
+        };
+        for (how, media_type, count) in
+            [(&passed, "application/json", 0), (&passed, "text/plain", 1), (&given, "text/plain", 0)]
+        {
+            assert_eq!(
+                found(how, &cbor(media_type, "[1]"), &cbor(media_type, "[ 1 ]")),
+                count,
+                "{media_type}"
+            );
+        }
+    }
+
+    #[test]
     fn a_document_made_of_texts_may_have_the_types_whose_canonical_strings_they_are() {
         let found = |untyped, wanted: &str, got: &str| {
             let how = How { untyped, ..How::default() };

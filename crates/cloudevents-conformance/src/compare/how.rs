@@ -10,8 +10,8 @@ use crate::infoset::{self, CE, Element, Node as XmlNode};
 use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
-use super::instant::Instant;
 use super::document::Notation;
+use super::instant::Instant;
 use super::{Path, bytes, media_type};
 
 /// How answers are compared where comparing the text is not enough.
@@ -350,14 +350,21 @@ impl How {
             *event = self.spell_elements_alike(wanted, std::mem::take(event));
         }
         let is_json = infoset::child(wanted, CONTENT_TYPE).is_some_and(|element| is_of_json(&element.text()));
-        if let (Some(wanted), Some(data)) = (infoset::child(wanted, "data"), infoset::child_mut(&mut got, "data"))
+        if let (Some(wanted), Some(data)) =
+            (infoset::child(wanted, "data"), infoset::child_mut(&mut got, "data"))
             && infoset::is_of_same_type(wanted, data)
         {
             let same = |wanted: &str, got: &str| self.is_same_text(is_json, wanted, got);
-            let octets = |element: &Element| bytes::decode(&element.text()).and_then(|octets| String::from_utf8(octets).ok());
+            let octets = |element: &Element| {
+                bytes::decode(&element.text()).and_then(|octets| String::from_utf8(octets).ok())
+            };
             let is_same = same(&wanted.text(), &data.text())
                 || octets(wanted).zip(octets(data)).is_some_and(|(wanted, got)| same(&wanted, &got));
-            if is_same && [wanted, &*data].iter().all(|data| data.elements().next().is_none() && !data.text().is_empty()) {
+            if is_same
+                && [wanted, &*data]
+                    .iter()
+                    .all(|data| data.elements().next().is_none() && !data.text().is_empty())
+            {
                 *data = wanted.clone();
             }
         }
@@ -390,7 +397,9 @@ impl How {
             Some(differences.is_empty())
         };
         self.xml_given && infoset::same(wanted, got)
-            || (self.json_encoded || self.json_passed && is_json) && self.json != JsonComparison::Text && same_json() == Some(true)
+            || (self.json_encoded || self.json_passed && is_json)
+                && self.json != JsonComparison::Text
+                && same_json() == Some(true)
     }
 
     /// Rewrites the parts of a JSON payload that are equivalent to the expected one with its spelling.

@@ -490,9 +490,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
             request["text"] = json!(request["text"].as_str().unwrap_or_default().replace(['-', '_'], ""));
         }
     }),
-    Mutant::of_answer("long-attribute-names-refused", &["core"], Should, |request, answer| {
-        if is_op(request, "name") && request["text"].as_str().is_some_and(|text| text.len() > 20) {
-            refuse(answer);
+    Mutant::of_answer("long-attribute-names-cut", &["core"], Should, |request, answer| {
+        if let (true, Some(start)) =
+            (is_op(request, "name"), answer["result"]["name"].as_str().and_then(|name| name.get(..20)))
+        {
+            answer["result"]["name"] = json!(start);
         }
     }),
     Mutant::of_answer("text-of-attributes-not-looked-at", &["core"], Strict, |request, answer| {

@@ -285,10 +285,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         });
     }),
-    Mutant::of_answer("handshake-without-a-rate", WEBHOOK, Base, |request, answer| {
+    Mutant::of_answer("handshake-with-a-rate-of-none", WEBHOOK, Base, |request, answer| {
         sent(request, answer, |requests| {
-            for headers in requests.iter_mut().filter_map(|request| request["headers"].as_array_mut()) {
-                headers.retain(|header| name(header) != "webhook-request-rate");
+            let headers =
+                requests.iter_mut().filter_map(|request| request["headers"].as_array_mut()).flatten();
+            for header in headers.filter(|header| name(header) == "webhook-request-rate") {
+                header[1] = json!("0");
             }
         });
     }),

@@ -140,7 +140,9 @@ impl Field<'_> {
         match &carrier.content_type {
             ContentType::Header(name) if is_content_type(name) => same_media_type(self.value, other.value),
             _ if how.any_spelling && carrier.attribute(self.name) == CONTENT_TYPE => {
-                let plain = |value: &Json| text(value).as_deref().and_then(unescaped).filter(|_| percent_encodes(carrier));
+                let plain = |value: &Json| {
+                    text(value).as_deref().and_then(unescaped).filter(|_| percent_encodes(carrier))
+                };
                 match (plain(self.value), plain(other.value)) {
                     (Some(wanted), Some(got)) => media_type::same(&wanted, &got),
                     _ => same_media_type(self.value, other.value),
@@ -218,15 +220,20 @@ fn percent_encodes(carrier: &Carrier) -> bool {
     carrier.headers.as_ref().is_some_and(|headers| headers.percent_encoded)
 }
 
-/// A header value without the escapes that it need not have, of characters in the printable ASCII range but the quotation mark and the percent
-/// sign. That there are none is not said (HTTP, section 3.1.3.2); their digits should be in upper case, as those of others.
+/// A header value without the escapes that it need not have, of characters in the printable ASCII range but the quotation mark and the
+/// percent sign. That there are none is not said (HTTP, section 3.1.3.2); their digits should be in upper case, as those of others.
 fn without_needless(value: &str) -> String {
     let mut parts = value.split('%');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')));
+        let digits = part
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')));
         let character = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
-        match (character.filter(|some| matches!(some, '!'..='~') && !matches!(some, '"' | '%')), part.get(2..)) {
+        match (
+            character.filter(|some| matches!(some, '!'..='~') && !matches!(some, '"' | '%')),
+            part.get(2..),
+        ) {
             (Some(character), Some(rest)) => {
                 plain.push(character);
                 plain.push_str(rest);

@@ -116,7 +116,8 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
 /// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
 /// `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections 4.1.3 and 4.1.4).
 fn is_optional(name: &str, value: &Json) -> bool {
-    let is_rate = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
+    let is_rate =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0');
     match &*name.to_ascii_lowercase() {
         "webhook-request-callback" => true,
         "webhook-request-rate" => value.as_str().is_some_and(is_rate),

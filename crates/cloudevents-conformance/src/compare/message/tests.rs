@@ -165,6 +165,70 @@ fn a_time_in_a_header_may_be_escaped_in_any_spelling() {
 }
 
 #[test]
+fn more_of_a_value_may_be_escaped_and_a_media_type_is_one() {
+    let how = How { any_spelling: true, ..How::default() };
+    let found = |via: &str, wanted: Value, got: Value| {
+        let (message, got) =
+            (Json::from(&json!({"headers": [wanted]})), Json::from(&json!({"headers": [got]})));
+        let wanted = Wanted { via, message: &message, absent: &[], counts_attributes: false, how: &how };
+        let mut differences = Vec::new();
+        diff(&Path::new("message"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    for via in ["http", "nats"] {
+        let subject = |text: &str| json!(["ce-subject", text]);
+        for (wanted, got, count) in [
+            ("a,%20b", "a%2C%20b", 0),
+            ("a,b", "%61%2C%62", 0),
+            // Digits in lower case, quotation marks, and another text.
+            ("a,b", "a%2cb", 1),
+            ("a,%20b", "\"a, b\"", 1),
+            ("a%25b", "a%b", 1),
+            ("a%2561", "a%61", 1),
+            ("a,b", "a%2", 1),
+            ("a,b", "a%é", 1),
+        ] {
+            assert_eq!(found(via, subject(wanted), subject(got)), count, "{via}: {got}");
+        }
+    }
+    let media_type = |text: &str| json!(["ce-datacontenttype", text]);
+    for (got, count) in [
+        ("application/x-thing;charset=utf-8;q=1", 0),
+        ("application/x-thing;%20Charset=UTF-8;%20q=1", 0),
+        ("application/x-thing;charset=utf-8;q=2", 1),
+    ] {
+        let wanted = media_type("Application/X-Thing;%20Charset=%22utf-8%22;%20q=1");
+        assert_eq!(found("nats", wanted, media_type(got)), count, "{got}");
+    }
+}
+
+#[test]
+fn a_sender_may_add_the_optional_headers_of_a_validation_request() {
+    let how = How::default();
+    let found = |method: &str, absent: &[String], more: Value| {
+        let message = |more: &[Value]| {
+            let origin = json!(["WebHook-Request-Origin", "example.com"]);
+            json!({"method": method, "headers": [&[origin], more].concat()})
+        };
+        let (wanted, got) = (Json::from(&message(&[])), Json::from(&message(&[more])));
+        let wanted = Wanted { via: "http", message: &wanted, absent, counts_attributes: true, how: &how };
+        let mut differences = Vec::new();
+        diff_exchange(&Path::new("request"), &wanted, &got, &mut differences);
+        differences.len()
+    };
+    let callback = json!(["WebHook-Request-Callback", "https://example.com/?key=1"]);
+    let rate = |text: &str| json!(["webhook-request-rate", text]);
+    assert_eq!(found("OPTIONS", &[], callback.clone()), 0);
+    assert_eq!(found("OPTIONS", &[], rate("120")), 0);
+    for none in ["0", "", "1.5", "-1", "many"] {
+        assert_eq!(found("OPTIONS", &[], rate(none)), 1, "{none}");
+    }
+    assert_eq!(found("OPTIONS", &["WebHook-Request-Rate".to_owned()], rate("120")), 1);
+    assert_eq!(found("OPTIONS", &[], json!(["WebHook-Request-Other", "1"])), 1);
+    assert_eq!(found("POST", &[], callback), 1);
+}
+
+#[test]
 fn headers_of_http_beside_a_document_are_those_of_no_binary_message() {
     let message = |media_type: &str, body: &str, more: Option<Value>| {
         let list: Vec<_> = [Some(json!(["content-type", media_type])), more].into_iter().flatten().collect();
