@@ -1196,6 +1196,10 @@ def faults(one):
     identities += [(event.get("source"), event.get("id")) for event in passed or [] if isinstance(event, dict)]
     if len(set(identities)) < len(identities):
         yield "one event is written twice, which whoever drops duplicates does not do (CE-id-f)"
+    batch = elements(request) if request["op"] == "decode" else None
+    whole = any(len(outcome.get("result", {}).get("events", [])) == len(batch or []) for outcome in one["expect"]) and not is_lenient(request)
+    if len(batch or []) > 1 and not whole and any(map(is_refusal, one["expect"])) and not any(is_partial(one, outcome) for outcome in one["expect"]):
+        yield "a batch that may be refused, and of which no event may be read (erratum 6)"
     for octets in () if refused(one) else compressed_bodies(request.get("from", request).get("message")):
         try:
             gzip.decompress(octets)

@@ -208,7 +208,8 @@ fn a_sender_may_add_the_optional_headers_of_a_validation_request() {
     let found = |method: &str, absent: &[String], more: Value| {
         let message = |more: &[Value]| {
             let origin = json!(["WebHook-Request-Origin", "example.com"]);
-            json!({"method": method, "headers": [&[origin], more].concat()})
+            let headers = [&[origin], more].concat();
+            json!({"method": method, "headers": headers})
         };
         let (wanted, got) = (Json::from(&message(&[])), Json::from(&message(&[more])));
         let wanted = Wanted { via: "http", message: &wanted, absent, counts_attributes: true, how: &how };
