@@ -293,7 +293,9 @@ fn more_of_a_header_value_may_be_escaped_than_has_to_be() {
         ("ab", "\"\\a\\b\""),
     ] {
         assert_eq!(found("ce-x", wanted, same, true), 0, "{same}");
-        assert_eq!(found("ce-x", wanted, same, false), usize::from(wanted != same), "{same}");
+        // What need not be escaped may be all the same.
+        let is_needless = ["%2Fa", "%61%20b"].contains(&same);
+        assert_eq!(found("ce-x", wanted, same, false), usize::from(wanted != same && !is_needless), "{same}");
     }
     for (wanted, other) in [
         // Its last mark is escaped, so that none closes it.
