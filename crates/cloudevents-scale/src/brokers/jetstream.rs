@@ -1,0 +1,103 @@
+//! JetStream, by async-nats.
+
+use super::{Broker, PREFETCH, unconfirmed};
+use crate::{
+    failure::Result,
+    hand::Hand,
+    load::{Load, digits},
+};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, consumer::pull, message::PublishMessage, stream},
+};
+use futures_util::StreamExt;
+use std::{collections::VecDeque, convert::Infallible};
+
+#[derive(Debug)]
+pub(crate) struct JetStream(pub(crate) String);
+
+impl JetStream {
+    async fn context(&self) -> Result<jetstream::Context> {
+        Ok(jetstream::new(async_nats::connect(&self.0).await?))
+    }
+
+    fn url(&self, place: &str) -> String {
+        format!("{}/{place}", self.0.replacen("nats:", "nats+jetstream:", 1).trim_end_matches('/'))
+    }
+}
+
+impl Broker for JetStream {
+    const IS_LOG: bool = true;
+
+    fn name(&self) -> String {
+        "JetStream".to_owned()
+    }
+
+    async fn open(&self, place: &str, _reader: &str) -> Result<()> {
+        let config =
+            stream::Config { name: place.into(), subjects: vec![place.into()], ..stream::Config::default() };
+        self.context().await?.get_or_create_stream(config).await?;
+        Ok(())
+    }
+
+    async fn fill(&self, place: &str, load: Load) -> Result<()> {
+        let (context, payload) = (self.context().await?, load.payload());
+        let mut open = VecDeque::new();
+        for number in 0..load.count {
+            if open.len() >= unconfirmed(load)
+                && let Some(first) = open.pop_front()
+            {
+                confirmed(first).await?;
+            }
+            let mut headers = HeaderMap::new();
+            headers.insert("ce-datacontenttype", "application/json");
+            for (name, value) in load.attributes(number) {
+                headers.insert(format!("ce-{name}"), value);
+            }
+            let message = PublishMessage::build().payload(payload.clone()).headers(headers);
+            open.push_back(context.send_publish(place.to_owned(), message).await?);
+        }
+        for one in open {
+            confirmed(one).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, place: &str, reader: &str, hand: &Hand) -> Result<Infallible> {
+        let config = pull::Config {
+            durable_name: Some(reader.into()),
+            max_ack_pending: -1,
+            ..pull::Config::default()
+        };
+        let consumer = self.context().await?.create_consumer_on_stream(config, place).await?;
+        let mut messages = consumer.stream().max_messages_per_batch(PREFETCH.into()).messages().await?;
+        loop {
+            let message = messages.next().await.ok_or("the consumer has ended")??;
+            let header = message.headers.as_ref().and_then(|headers| headers.get("ce-id"));
+            let number =
+                header.and_then(|id| digits(id.as_str().as_bytes())).ok_or("a message without a number")?;
+            let body = message.payload.clone();
+            let acknowledge = async move {
+                let _ = message.ack().await;
+            };
+            hand.give(number, body, acknowledge).await;
+        }
+    }
+
+    fn source(&self, place: &str, reader: &str) -> String {
+        format!("{}?consumer={reader}&reject=drop", self.url(place))
+    }
+
+    fn sink(&self, place: &str) -> String {
+        self.url(place)
+    }
+
+    fn options(&self) -> &'static [&'static str] {
+        &["prefetch=64"]
+    }
+}
+
+async fn confirmed(sent: jetstream::context::PublishAckFuture) -> Result<()> {
+    sent.await?;
+    Ok(())
+}

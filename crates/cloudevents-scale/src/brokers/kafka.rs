@@ -1,0 +1,123 @@
+//! Kafka, by rdkafka.
+
+use super::Broker;
+use crate::{
+    failure::Result,
+    hand::Hand,
+    load::{Load, digits},
+};
+use bytes::Bytes;
+use rdkafka::{
+    ClientConfig, Message,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{Consumer, StreamConsumer},
+    message::{Header, Headers, OwnedHeaders},
+    metadata::MetadataTopic,
+    producer::{DeliveryFuture, FutureProducer, FutureRecord},
+    types::RDKafkaErrorCode,
+};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use tokio::time::sleep;
+
+/// A broker, and the number of partitions of its topics.
+#[derive(Debug)]
+pub(crate) struct Kafka(pub(crate) String, pub(crate) i32);
+
+/// As many as kcat has waiting by itself.
+const UNCONFIRMED: usize = 100_000;
+
+impl Kafka {
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.0.trim_start_matches("kafka://"));
+        config
+    }
+}
+
+impl Broker for Kafka {
+    const IS_LOG: bool = true;
+
+    fn name(&self) -> String {
+        format!("Kafka, {} partitions", self.1)
+    }
+
+    async fn open(&self, place: &str, _reader: &str) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.config().create()?;
+        let topic = NewTopic::new(place, self.1, TopicReplication::Fixed(1));
+        for made in admin.create_topics([&topic], &AdminOptions::new()).await? {
+            match made {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((_, error)) => return Err(error.into()),
+            }
+        }
+        // A reader that comes earlier may find some of its partitions only minutes later.
+        for _ in 0..100 {
+            let metadata = admin.inner().fetch_metadata(Some(place), Duration::from_secs(10))?;
+            let led =
+                |topic: &MetadataTopic| topic.partitions().iter().filter(|one| one.leader() >= 0).count();
+            if metadata.topics().iter().map(led).sum::<usize>() >= usize::try_from(self.1)? {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100)).await; // between two looks
+        }
+        Err("the partitions have no leaders".into())
+    }
+
+    async fn fill(&self, place: &str, load: Load) -> Result<()> {
+        let mut config = self.config();
+        config.set("enable.idempotence", "true").set("queue.buffering.max.messages", UNCONFIRMED.to_string());
+        let producer: FutureProducer = config.create()?;
+        let (payload, mut open) = (load.payload(), VecDeque::new());
+        let most = UNCONFIRMED.min(64_000_000_usize.checked_div(load.size).unwrap_or(1)).max(1);
+        for number in 0..load.count {
+            if open.len() >= most
+                && let Some(first) = open.pop_front()
+            {
+                confirmed(first).await?;
+            }
+            let (key, attributes) = (load.key_text(number), load.attributes(number));
+            let mut headers = OwnedHeaders::new_with_capacity(6);
+            headers = headers.insert(Header { key: "content-type", value: Some("application/json") });
+            for (name, value) in &attributes {
+                headers = headers.insert(Header { key: &format!("ce_{name}"), value: Some(value) });
+            }
+            let record = FutureRecord::to(place).key(&key).payload(payload.as_ref()).headers(headers);
+            open.push_back(producer.send_result(record).map_err(|(error, _)| error)?);
+        }
+        for one in open {
+            confirmed(one).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, place: &str, reader: &str, hand: &Hand) -> Result<Infallible> {
+        let mut config = self.config();
+        config.set("group.id", reader).set("auto.offset.reset", "earliest");
+        let consumer: StreamConsumer = config.create()?;
+        consumer.subscribe(&[place])?;
+        loop {
+            let message = consumer.recv().await?;
+            let headers = message.headers().ok_or("a record without headers")?;
+            let id = headers.iter().find(|header| header.key == "ce_id").and_then(|header| header.value);
+            let number = id.and_then(digits).ok_or("a record without a number")?;
+            let body = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+            hand.give(number, body, async {}).await;
+        }
+    }
+
+    fn source(&self, place: &str, reader: &str) -> String {
+        format!("{}/{place}?group={reader}&reject=drop", self.0)
+    }
+
+    fn sink(&self, place: &str) -> String {
+        format!("{}/{place}?key=partitionkey", self.0)
+    }
+}
+
+async fn confirmed(sent: DeliveryFuture) -> Result<()> {
+    match sent.await? {
+        Ok(_) => Ok(()),
+        Err((error, _)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,50 @@
+//! Brokers, by the bare clients of their libraries.
+
+pub(crate) mod amqp;
+pub(crate) mod jetstream;
+pub(crate) mod kafka;
+pub(crate) mod mqtt;
+pub(crate) mod nats;
+pub(crate) mod rabbitmq;
+pub(crate) mod redis;
+
+use crate::{failure::Result, hand::Hand, load::Load};
+use std::{convert::Infallible, future::Future};
+
+/// The most messages that a bare client has taken and not acknowledged. It is the default of receivers.
+pub(crate) const PREFETCH: u16 = 256;
+
+/// A broker, and a bare client of it.
+pub(crate) trait Broker: Sync {
+    /// Whether what was read stays for other readers.
+    const IS_LOG: bool;
+
+    /// What its rows are called.
+    fn name(&self) -> String;
+
+    /// Makes an empty place, in which a reader finds what comes from then on.
+    fn open(&self, place: &str, reader: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Sends the load there, as fast as the bare client can, and returns when all of it is confirmed.
+    fn fill(&self, place: &str, load: Load) -> impl Future<Output = Result<()>> + Send;
+
+    /// Reads until it is dropped.
+    fn read(&self, place: &str, reader: &str, hand: &Hand)
+    -> impl Future<Output = Result<Infallible>> + Send;
+
+    /// The URL from which `ce` reads, with an option.
+    fn source(&self, place: &str, reader: &str) -> String;
+
+    /// The URL to which `ce` sends.
+    fn sink(&self, place: &str) -> String;
+
+    /// Options of URLs that are measured besides the default.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// How many messages are sent before the first of them is confirmed: 1,024, and 32 MB.
+pub(crate) fn unconfirmed(load: Load) -> usize {
+    (32_000_000_usize).checked_div(load.size).unwrap_or(1).clamp(1, 1024)
+}

@@ -1,0 +1,141 @@
+//! Measures `ce` and the outbox at the size of production, beside the bare clients of the same libraries: `.ci/long scale` runs it.
+//!
+//! ```text
+//! scale run ROWS GROUP    measures a group of cases, prints its rows, and adds them to the file ROWS
+//! scale report ROWS       prints the table; exit status 1 if a row is below a floor
+//! ```
+//!
+//! `CE` names the program. Brokers are those that the scripts in `.ci/brokers` start. With `CE_SCALE=short`, loads are smaller.
+
+mod backlog;
+mod brokers;
+mod child;
+mod failure;
+mod hand;
+mod judge;
+mod load;
+mod outbox;
+mod send;
+mod slow;
+mod table;
+mod target;
+
+use brokers::{
+    Broker, amqp::Amqp, jetstream::JetStream, kafka::Kafka, mqtt::Mqtt, nats, rabbitmq::RabbitMq,
+    redis::Redis,
+};
+use failure::Result;
+use load::Load;
+use slow::Slowness;
+use std::{env, path::Path, process::ExitCode, time::Duration};
+use table::Table;
+
+const USAGE: &str = "usage: scale run ROWS GROUP, or scale report ROWS; \
+    groups: amqp, http, jetstream, kafka, mqtt, nats, postgres, rabbitmq, redis, slow, sqlite";
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    // The HTTP client wants one, though nothing here has TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["run", rows, group] => run(group, &Table::new(*rows)).await.map(|()| true),
+        ["report", rows] => table::report(Path::new(rows)),
+        _ => Err(USAGE.into()),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The loads of a whole run, or of a short one.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    small: Load,
+    large: Load,
+    sent: Load,
+    burst: Load,
+    rows: usize,
+    slowness: Slowness,
+}
+
+impl Form {
+    const WHOLE: Self = Self {
+        small: Load { count: 100_000, size: 1000, keys: 5000 },
+        large: Load { count: 500, size: 900_000, keys: 50 },
+        sent: Load { count: 200_000, size: 1000, keys: 5000 },
+        burst: Load { count: 200_000, size: 1000, keys: 5000 },
+        rows: 1_000_000,
+        slowness: Slowness {
+            delay: Duration::from_secs(3),
+            timeout: 30,
+            before: Duration::from_secs(90),
+            measured: Duration::from_secs(120),
+        },
+    };
+    const SHORT: Self = Self {
+        small: Load { count: 20_000, size: 1000, keys: 5000 },
+        large: Load { count: 100, size: 900_000, keys: 50 },
+        sent: Load { count: 50_000, size: 1000, keys: 5000 },
+        burst: Load { count: 200_000, size: 1000, keys: 5000 },
+        rows: 200_000,
+        slowness: Slowness {
+            delay: Duration::from_secs(3),
+            timeout: 30,
+            before: Duration::from_secs(45),
+            measured: Duration::from_secs(45),
+        },
+    };
+    /// What core NATS and a receiver hold by themselves.
+    const HELD: Load = Load { count: 60_000, size: 1000, keys: 5000 };
+}
+
+async fn run(group: &str, table: &Table) -> Result<()> {
+    let form = if env::var("CE_SCALE").is_ok_and(|form| form == "short") { Form::SHORT } else { Form::WHOLE };
+    let url = |name: &str| env::var(name).map_err(|_| format!("{name} is not set"));
+    match group {
+        "amqp" => of_broker(&Amqp(url("CE_TEST_AMQP_URL")?), form, table).await,
+        "http" => send::measure_http(form.sent, table).await,
+        "jetstream" => of_broker(&JetStream(url("CE_TEST_NATS_URL")?), form, table).await,
+        "kafka" => {
+            for partitions in [6, 500] {
+                of_broker(&Kafka(url("CE_TEST_KAFKA_URL")?, partitions), form, table).await?;
+            }
+            Ok(())
+        }
+        "mqtt" => of_broker(&Mqtt(url("CE_TEST_MQTT_URL")?), form, table).await,
+        "nats" => nats::bursts(&url("CE_TEST_NATS_URL")?, Form::HELD, form.burst, table).await,
+        "postgres" => outbox::postgres(&url("CE_TEST_POSTGRES_URL")?, form.rows, table).await,
+        "rabbitmq" => {
+            for queues in ["classic", "quorum"] {
+                of_broker(&RabbitMq(url("CE_TEST_RABBITMQ_URL")?, queues), form, table).await?;
+            }
+            Ok(())
+        }
+        "redis" => of_broker(&Redis(url("CE_TEST_REDIS_URL")?), form, table).await,
+        "slow" => slow::measure(form.slowness, table).await,
+        "sqlite" => outbox::sqlite(form.rows, table).await,
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// A case that cannot be measured is a row, and the next ones are measured.
+async fn of_broker(broker: &impl Broker, form: Form, table: &Table) -> Result<()> {
+    let name =
+        |load: Load, what: &str| format!("{}, {} x {} B, {what}", broker.name(), load.count, load.size);
+    for load in [form.small, form.large] {
+        if let Err(error) = backlog::measure(broker, load, table).await {
+            table.failed(&name(load, "read"), &error.to_string())?;
+        }
+    }
+    if let Err(error) = send::measure(broker, form.sent, table).await {
+        table.failed(&name(form.sent, "send"), &error.to_string())?;
+    }
+    Ok(())
+}
