@@ -1,5 +1,5 @@
-//! A target with few places that takes its time, and goes on with a request whose client has hung up. Whoever sends it more than it answers in
-//! time sends everything again, and it has time for repeats only.
+//! A target with few places that takes its time, and goes on with a request whose client has hung up. Whoever sends it more than it answers
+//! in time sends everything again, and it has time for repeats only.
 
 use crate::{
     child::Ce,

@@ -38,6 +38,11 @@ pub(crate) trait Broker: Sync {
     /// The URL to which `ce` sends.
     fn sink(&self, place: &str) -> String;
 
+    /// The lowest part of the bare client's rate for `ce listen`, which also decodes each event, and prints it as JSON.
+    fn listen(&self) -> f64 {
+        0.2
+    }
+
     /// Options of URLs that are measured besides the default.
     fn options(&self) -> &'static [&'static str] {
         &[]

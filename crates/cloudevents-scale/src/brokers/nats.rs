@@ -1,4 +1,4 @@
-//! Core NATS, by async-nats. It keeps nothing: what nobody reads in time is lost, and the reader has to say so.
+//! Core NATS, by async-nats. It stores nothing: a reader loses what it does not read in time, and has to report that.
 
 use crate::{
     child::Ce,
@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(30);
 const STILL: Duration = Duration::from_secs(3);
 
-/// A burst at full speed to `ce listen` and `ce bridge`. A burst that their bounds hold is lost by neither; of a larger one, what is lost is in
-/// the exit status.
+/// A burst at full speed to `ce listen` and `ce bridge`. A burst that their bounds hold is lost by neither; of a larger one, what is lost
+/// is in the exit status.
 pub(crate) async fn bursts(server: &str, held: Load, larger: Load, table: &Table) -> Result<()> {
     for (load, is_held) in [(held, true), (larger, false)] {
         for command in ["listen", "bridge"] {
@@ -39,7 +39,7 @@ pub(crate) async fn bursts(server: &str, held: Load, larger: Load, table: &Table
             let usage = ce.usage();
             let mut measured = Measured::of(&judge, usage, ce.stop().await?);
             if !is_held {
-                // Lost events are the exit status, and in the summary.
+                // The exit status and the summary report lost events.
                 let (lost, says) = (measured.verdict.missing, measured.wrong.take());
                 measured.verdict.missing = 0;
                 let is_said =
