@@ -4,8 +4,9 @@ use super::{Broker, PREFETCH, unconfirmed};
 use crate::{
     failure::Result,
     hand::Hand,
-    load::{Load, digits},
+    load::{Load, digits, number},
 };
+use bytes::Bytes;
 use redis::{Value, aio::MultiplexedConnection, cmd, pipe};
 use std::convert::Infallible;
 
@@ -68,9 +69,10 @@ impl Broker for Redis {
                     let mut pairs = fields.chunks_exact(2);
                     pairs.find_map(|pair| (pair.first()? == name).then(|| pair.last().cloned())?)
                 };
-                let number =
-                    field(b"ce-id").as_deref().and_then(digits).ok_or("an entry without a number")?;
-                let body = field(b"data").unwrap_or_default().into();
+                let body: Bytes = field(b"data").unwrap_or_default().into();
+                // `ce send` writes documents by default.
+                let found = field(b"ce-id").map_or_else(|| number(&body), |id| digits(&id));
+                let number = found.ok_or("an entry without a number")?;
                 let (place, reader, mut acknowledging) =
                     (place.to_owned(), reader.to_owned(), acknowledging.clone());
                 let acknowledge = async move {
