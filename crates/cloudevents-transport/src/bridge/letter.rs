@@ -2,9 +2,47 @@
 
 use super::policy::is_trace_context;
 use crate::{
-    Carries, DeadLetter, Outgoing, Sender,
+    Carries, DeadLetter, Outgoing, Receipt, Sender,
     receiving::letter::{KEY, NOT_CARRIED},
 };
+use cloudevents_core::{Error, ErrorKind};
+
+/// Returns when the place has the letter. What it cannot take is left out.
+pub(super) async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
+    let mut refused: Option<Error> = None;
+    loop {
+        let (kind, failure) = match place.send(letter.outgoing_to(place)).await.and_then(Receipt::kept) {
+            Ok(_) => {
+                letter.is_stored(refused);
+                return Ok(());
+            }
+            // It is there, and takes nothing: as bad as one that is away.
+            Err(failure) if !place.refuses_message(&failure) => (ErrorKind::Disconnected, failure),
+            Err(failure) if letter.leave_out(failure.kind()) => {
+                refused.get_or_insert(failure);
+                continue;
+            }
+            Err(failure) => {
+                let first = refused.unwrap_or(failure);
+                (first.kind(), first)
+            }
+        };
+        // Wherever the message cannot be kept, it stays at the source.
+        let detail = format!("the dead-letter place does not take the message: {}", failure.message());
+        let after = failure.retry_after();
+        let error = Error::new(kind).with_detail(detail).with_source(failure);
+        return Err(match after {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        });
+    }
+}
+
+/// What the place said, of an error of [`stored`].
+pub(super) fn reason(failure: &Error) -> Error {
+    let said = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<Error>());
+    said.unwrap_or(failure).clone()
+}
 
 impl DeadLetter {
     /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked

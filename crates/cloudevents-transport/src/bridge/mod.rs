@@ -42,6 +42,7 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use fate::{Tally, is_outage};
 use futures_util::FutureExt;
+use letter::{reason, stored};
 use rate::{Rate, Turns};
 use shape::{Passed, Shaped, Shaper};
 use std::{
@@ -567,41 +568,4 @@ fn tell(policy: &BridgePolicy, received: &Received, fate: &Fate) {
 #[cold]
 fn panicked() -> Error {
     Error::new(ErrorKind::Transport).with_detail("what prepares or sends the message panicked")
-}
-
-/// What the place said, of an error of [`stored`].
-fn reason(failure: &Error) -> Error {
-    let said = std::error::Error::source(failure).and_then(|source| source.downcast_ref::<Error>());
-    said.unwrap_or(failure).clone()
-}
-
-/// Returns when the place has the letter. What it cannot take is left out.
-async fn stored(mut letter: DeadLetter, place: &Sender) -> Result<(), Error> {
-    let mut refused: Option<Error> = None;
-    loop {
-        let (kind, failure) = match place.send(letter.outgoing_to(place)).await.and_then(Receipt::kept) {
-            Ok(_) => {
-                letter.is_stored(refused);
-                return Ok(());
-            }
-            // It is there, and takes nothing: as bad as one that is away.
-            Err(failure) if !place.refuses_message(&failure) => (ErrorKind::Disconnected, failure),
-            Err(failure) if letter.leave_out(failure.kind()) => {
-                refused.get_or_insert(failure);
-                continue;
-            }
-            Err(failure) => {
-                let first = refused.unwrap_or(failure);
-                (first.kind(), first)
-            }
-        };
-        // Wherever the message cannot be kept, it stays at the source.
-        let detail = format!("the dead-letter place does not take the message: {}", failure.message());
-        let after = failure.retry_after();
-        let error = Error::new(kind).with_detail(detail).with_source(failure);
-        return Err(match after {
-            Some(after) => error.with_retry_after(after),
-            None => error,
-        });
-    }
 }
