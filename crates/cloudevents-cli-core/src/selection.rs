@@ -40,15 +40,12 @@ impl Selection {
 
     /// Whether the event matches.
     pub fn matches(&self, event: &Event) -> bool {
-        self.expression.matches(event) || self.note(self.expression.evaluate(event))
+        self.passes(self.expression.evaluate(event))
     }
 
-    /// Whether the message matches. Errors are those of [`Expression::matches_message`].
+    /// Whether the message matches. Errors are those of [`Expression::evaluate_message`].
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
-        if self.expression.matches_message(message, with)? {
-            return Ok(true);
-        }
-        Ok(self.note(self.expression.evaluate_message(message, with)?))
+        Ok(self.passes(self.expression.evaluate_message(message, with)?))
     }
 
     /// A warning with the number of events for which the expression failed: for the first of them, and not before a minute is over.
@@ -63,8 +60,8 @@ impl Selection {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).report()
     }
 
-    /// Counts a failure. An event that does not match does not match either way.
-    fn note(&self, evaluation: Evaluation<'_>) -> bool {
+    /// Counts a failure.
+    fn passes(&self, evaluation: Evaluation<'_>) -> bool {
         let passes = evaluation.passes();
         if let Some(error) = evaluation.errors.into_iter().next() {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);

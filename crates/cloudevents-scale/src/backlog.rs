@@ -40,15 +40,7 @@ pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) ->
     let pairs =
         |option| [(Reader::BareListen, Reader::Listen(option)), (Reader::BareBridge, Reader::Bridge(option))];
     for (bare, reader) in options.flat_map(pairs) {
-        let row = match case.row(bare, reader).await {
-            Ok(row) if !row.is_slow() => row,
-            // Other programs of the machine take turns with both.
-            once => {
-                println!("again: {}", once.map_or_else(|error| error.to_string(), |row| row.to_string()));
-                case.row(bare, reader).await?
-            }
-        };
-        table.add(&row)?;
+        table.measure(async || case.row(bare, reader).await).await?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use cloudevents_outbox::{
 use cloudevents_transport::fake::FakeQueue;
 use rusqlite::Connection;
 use std::{
+    cell::Cell,
     env, fs,
     path::Path,
     sync::Arc,
@@ -49,13 +50,15 @@ pub(crate) async fn postgres(url: &str, rows: usize, table: &Table) -> Result<()
 
         let many = Postgres::new(url, 0, rows, ordered).await?;
         let add = async |name: String, many: &Postgres, number| {
-            let mut row = Row::new(&name, many.deliver(number, ordered).await?).beside(base.rate(), FLOOR);
-            if row.is_slow() {
-                println!("again: {row}");
-                let rate = few().await?.rate();
-                row = Row::new(&name, many.deliver(number, ordered).await?).beside(rate, FLOOR);
-            }
-            table.add(&row)
+            let known = Cell::new(Some(base.rate()));
+            let row = async || {
+                let rate = match known.take() {
+                    Some(rate) => rate,
+                    None => few().await?.rate(),
+                };
+                Ok(Row::new(&name, many.deliver(number, ordered).await?).beside(rate, FLOOR))
+            };
+            table.measure(row).await
         };
         add(case(&format!("{rows} pending, not analyzed")), &many, DELIVERED).await?;
         many.client.batch_execute("ANALYZE ce_outbox").await?;
@@ -147,28 +150,27 @@ pub(crate) async fn sqlite(rows: usize, table: &Table) -> Result<()> {
         let case =
             |state: &str| format!("outbox, SQLite, {state}{}", if ordered { ", in order" } else { "" });
         let (delivered, pending) = (rows / 10 * 9, rows / 10);
+        let few = Sqlite { folder: &folder, delivered: 0, pending: FEW, ordered, is_analyzed: false };
+        let base = few.measure().await?;
+        table.add(&Row::new(case(&format!("{FEW} pending")), base.clone()))?;
         let states = [
-            (format!("{FEW} pending"), 0, FEW, false),
-            (format!("{rows} pending, not analyzed"), 0, rows, false),
-            (format!("{rows} pending, analyzed"), 0, rows, true),
-            (format!("{delivered} delivered, {pending} pending"), delivered, pending, true),
+            (format!("{rows} pending, not analyzed"), Sqlite { pending: rows, ..few }),
+            (format!("{rows} pending, analyzed"), Sqlite { pending: rows, is_analyzed: true, ..few }),
+            (
+                format!("{delivered} delivered, {pending} pending"),
+                Sqlite { delivered, pending, is_analyzed: true, ..few },
+            ),
         ];
-        let mut base: Option<Measured> = None;
-        for (state, delivered, pending, is_analyzed) in states {
-            let store = Sqlite { folder: &folder, delivered, pending, ordered, is_analyzed };
-            let measured = store.measure().await?;
-            let mut row = Row::new(case(&state), measured.clone());
-            if let Some(base) = &base {
-                row = row.beside(base.rate(), FLOOR);
-            }
-            if row.is_slow() {
-                println!("again: {row}");
-                let few = Sqlite { delivered: 0, pending: FEW, is_analyzed: false, ..store };
-                let rate = few.measure().await?.rate();
-                row = Row::new(case(&state), store.measure().await?).beside(rate, FLOOR);
-            }
-            table.add(&row)?;
-            base.get_or_insert(measured);
+        for (state, store) in states {
+            let known = Cell::new(Some(base.rate()));
+            let row = async || {
+                let rate = match known.take() {
+                    Some(rate) => rate,
+                    None => few.measure().await?.rate(),
+                };
+                Ok(Row::new(case(&state), store.measure().await?).beside(rate, FLOOR))
+            };
+            table.measure(row).await?;
         }
     }
     fs::remove_dir_all(&folder)?;

@@ -26,18 +26,10 @@ const STILL: Duration = Duration::from_secs(15);
 /// Sends to a broker, and reads what arrived there by the bare client.
 pub(crate) async fn measure<B: Broker>(broker: &B, load: Load, table: &Table) -> Result<()> {
     let file = Events::of(load)?;
-    let mut again = true;
-    loop {
-        let row = once(broker, load, &file).await?;
-        if !(row.is_slow() && again) {
-            return table.add(&row);
-        }
-        println!("again: {row}");
-        again = false;
-    }
+    table.measure(async || to_broker(broker, load, &file).await).await
 }
 
-async fn once<B: Broker>(broker: &B, load: Load, file: &Events) -> Result<Row> {
+async fn to_broker<B: Broker>(broker: &B, load: Load, file: &Events) -> Result<Row> {
     let (place, reader) = (fresh("send"), fresh("reader"));
     broker.open(&place, &reader).await?;
     let begin = Instant::now();
@@ -63,41 +55,35 @@ async fn once<B: Broker>(broker: &B, load: Load, file: &Events) -> Result<Row> {
 pub(crate) async fn measure_http(load: Load, table: &Table) -> Result<()> {
     let file = Events::of(load)?;
     for parallel in [1, 64] {
-        // In turns, so that each request goes to another worker of the bare client; with one key, to one.
-        let turns = Load { keys: parallel, ..load };
-        let mut again = true;
-        loop {
-            let judge = Arc::new(Judge::new(turns));
-            let target = Target::start(Arc::clone(&judge), None).await?;
-            let hand = Hand::forwarding(turns, &target.url);
-            let give = async {
-                for number in 0..load.count {
-                    hand.give(number, turns.payload(), async {}).await;
-                }
-                judge.full().await;
-            };
-            tokio::time::timeout(PATIENCE, give).await?;
-            let bare = judge.verdict().rate();
-
-            // Without an order among those of several requests.
-            let judge =
-                Arc::new(Judge::new(Load { keys: if parallel == 1 { 1 } else { load.count }, ..load }));
-            let target = Target::start(Arc::clone(&judge), None).await?;
-            let arguments = [target.url.clone(), format!("--parallel={parallel}")];
-            let (time, usage, wrong) = send(&arguments, &file).await?;
-            let mut measured = Measured::of(&judge, usage, wrong);
-            (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
-            let name = format!("HTTP, {} x {} B, send {parallel} at a time", load.count, load.size);
-            let row = Row::new(name, measured).beside(bare, FLOOR);
-            if !(row.is_slow() && again) {
-                table.add(&row)?;
-                break;
-            }
-            println!("again: {row}");
-            again = false;
-        }
+        table.measure(async || over_http(parallel, load, &file).await).await?;
     }
     Ok(())
+}
+
+async fn over_http(parallel: usize, load: Load, file: &Events) -> Result<Row> {
+    // In turns, so that each request goes to another worker of the bare client; with one key, to one.
+    let turns = Load { keys: parallel, ..load };
+    let judge = Arc::new(Judge::new(turns));
+    let target = Target::start(Arc::clone(&judge), None).await?;
+    let hand = Hand::forwarding(turns, &target.url);
+    let give = async {
+        for number in 0..load.count {
+            hand.give(number, turns.payload(), async {}).await;
+        }
+        judge.full().await;
+    };
+    tokio::time::timeout(PATIENCE, give).await?;
+    let bare = judge.verdict().rate();
+
+    // Without an order among those of several requests.
+    let judge = Arc::new(Judge::new(Load { keys: if parallel == 1 { 1 } else { load.count }, ..load }));
+    let target = Target::start(Arc::clone(&judge), None).await?;
+    let arguments = [target.url.clone(), format!("--parallel={parallel}")];
+    let (time, usage, wrong) = send(&arguments, file).await?;
+    let mut measured = Measured::of(&judge, usage, wrong);
+    (measured.verdict.first, measured.verdict.empty) = (Duration::ZERO, time);
+    let name = format!("HTTP, {} x {} B, send {parallel} at a time", load.count, load.size);
+    Ok(Row::new(name, measured).beside(bare, FLOOR))
 }
 
 async fn send(

@@ -55,7 +55,11 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
                 Ok(decoded) => {
                     total = total.saturating_add(1);
                     progress.suspend(|| located.tell_repairs(console));
-                    if keep.matches(&decoded.value) {
+                    let is_kept = keep.matches(&decoded.value);
+                    if let Some(failing) = keep.failing() {
+                        progress.suspend(|| console.report(&failing));
+                    }
+                    if is_kept {
                         matched = matched.saturating_add(1);
                         progress.suspend(|| emit.event(&decoded.value))?;
                     }
@@ -97,6 +101,14 @@ impl Keep {
         match self {
             Self::Filters(filters) => filters.matches(event),
             Self::Expression(selection) => selection.matches(event),
+        }
+    }
+
+    /// A warning about events for which the expression fails, when it is due.
+    fn failing(&self) -> Option<Report> {
+        match self {
+            Self::Filters(_) => None,
+            Self::Expression(selection) => selection.due(),
         }
     }
 }

@@ -69,7 +69,7 @@ async fn subscribed(client: &Client, subject: &str, load: Load, judge: &Judge) -
         client.flush().await?;
         sleep(Duration::from_millis(50)).await; // nothing else says that there is a subscription
     }
-    sleep(Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(200)).await; // what was published before has arrived, and does not count
     Ok(())
 }
 

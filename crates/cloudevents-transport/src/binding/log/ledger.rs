@@ -276,7 +276,7 @@ impl Ledger {
     pub(crate) fn finish(&self, within: Duration) {
         let mut books = self.books();
         let until = std::time::Instant::now().checked_add(within.min(LONGEST));
-        books.finishes = books.finishes.or(until);
+        books.finishes = books.finishes.max(until);
         self.0.notify(books);
     }
 
