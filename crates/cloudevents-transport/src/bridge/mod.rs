@@ -60,6 +60,9 @@ use tokio::{
     time::timeout,
 };
 
+/// What is taken for the time limit of sending where none is set: the shortest that a protocol has by default.
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// What closing the sender takes at the longest when the time for the end is over.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -203,7 +206,7 @@ impl Bridge {
         (settings.concurrency, settings.order, settings.waiting) =
             (policy.limit, policy.order.clone(), policy.parked);
         (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
-        settings.follows = true;
+        settings.follows = Some(passage.sender.time_limit().unwrap_or(LIMIT));
         // Of a log, what is settled behind a message that is not comes again. What a filter passes over counts for no limit.
         let is_filtered = policy.redrive.as_ref().is_some_and(|redrive| redrive.filter.is_some());
         settings.most = most.filter(|_| !passage.is_queue && !is_filtered);

@@ -309,7 +309,7 @@ impl Receiver {
         let Options { retry, attempts, give_up_after, drain, .. } = self.options;
         Settings {
             concurrency: CONCURRENCY,
-            follows: false,
+            follows: None,
             order: OrderBy::None,
             retry,
             attempts,

@@ -224,8 +224,11 @@ impl Engine {
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
             if !delivery.is_current() && !self.needs()(&delivery) {
-                self.giving_up.lost(&attempts);
-                self.taken = self.taken.saturating_sub(1);
+                // What is behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
+                self.forget(&attempts);
+                for behind in self.lanes.take_behind(&lane, |task| !task.delivery.is_current()) {
+                    self.forget(&behind.attempts);
+                }
                 self.lanes.end(lane);
                 continue;
             }
@@ -280,6 +283,12 @@ impl Engine {
         }
     }
 
+    /// A message leaves without an end.
+    fn forget(&mut self, attempts: &Attempts) {
+        self.giving_up.lost(attempts);
+        self.taken = self.taken.saturating_sub(1);
+    }
+
     /// Watches whose message it is, to give back what waits as soon as it has to.
     fn watch(&mut self, delivery: &Delivery) {
         if let Some(ownership) = delivery.ownership()
@@ -322,8 +331,7 @@ impl Engine {
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
         self.returned(&handling);
-        self.taken = self.taken.saturating_sub(1);
-        self.giving_up.lost(&handling.attempts);
+        self.forget(&handling.attempts);
         self.pace.undecided(handling.attempts.is_probe, Instant::now());
         self.lanes.end(handling.lane);
     }
@@ -390,7 +398,7 @@ impl Engine {
 
     /// What reached its time limit may have waited for others that are under way.
     fn follow(&mut self, failure: &Failure, took: Duration) {
-        if self.settings.follows
+        if self.settings.follows.is_some()
             && failure.cause().downcast_ref().is_some_and(is_time_limit)
             && self.window.timed_out(took, Instant::now())
         {

@@ -197,6 +197,14 @@ impl Lanes {
         self.end(lane);
     }
 
+    /// Takes messages behind the first one of a lane, by a rule.
+    pub(super) fn take_behind(&mut self, lane: &Lane, mut goes: impl FnMut(&Task) -> bool) -> Vec<Task> {
+        let Some(behind) = self.behind.get_mut(lane) else { return Vec::new() };
+        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(behind).into_iter().partition(|task| goes(task));
+        *behind = kept.into();
+        gone
+    }
+
     /// When the first waiting lane is ready.
     pub(super) fn due(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|((due, _), _)| *due)

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub(crate) struct Settings {
     /// The number of handlers that may run at once.
     pub(crate) concurrency: usize,
-    /// Whether fewer run at once as long as more would not end in time.
-    pub(crate) follows: bool,
+    /// If fewer run at once as long as more would not end in time: that time, as far as it is known.
+    pub(crate) follows: Option<Duration>,
     pub(crate) order: OrderBy,
     pub(crate) retry: RetryPolicy,
     /// A limit of attempts that the program sets.

@@ -7,9 +7,6 @@ use tokio::time::Instant;
 /// With so many it begins. It has doubled each time that all of them are answered, so that a fast target has as many as it may at once.
 const FIRST: usize = 4;
 
-/// The time limit of an attempt as long as none was reached: that of requests by default.
-const LIMIT: Duration = Duration::from_secs(30);
-
 /// A peer may also say at once that something of its own was not in time.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -27,18 +24,29 @@ pub(super) struct Window {
     /// Answers since it has grown.
     answers: usize,
     fastest: Option<Duration>,
-    /// The time after which the latest attempt has reached its limit, if one has.
-    limit: Option<Duration>,
+    /// The time limit of an attempt, if a smaller one was not seen.
+    limit: Duration,
+    /// Whether an attempt has reached it.
+    is_reached: bool,
     /// When it was halved last, and when it was full last.
     halved: Option<Instant>,
     full: Option<Instant>,
 }
 
 impl Window {
-    /// One that follows, up to this number, or that is always as large.
-    pub(super) fn new(most: usize, follows: bool) -> Self {
-        let size = if follows { FIRST.min(most) } else { most };
-        Self { most, size, answers: 0, fastest: None, limit: None, halved: None, full: None }
+    /// One that follows, up to this number, with the time limit of an attempt; or that is always as large.
+    pub(super) fn new(most: usize, follows: Option<Duration>) -> Self {
+        let size = if follows.is_some() { FIRST.min(most) } else { most };
+        Self {
+            most,
+            size,
+            answers: 0,
+            fastest: None,
+            limit: follows.unwrap_or_default(),
+            is_reached: false,
+            halved: None,
+            full: None,
+        }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -55,7 +63,7 @@ impl Window {
     /// An attempt was answered after this time.
     pub(super) fn answered(&mut self, took: Duration, now: Instant) {
         let fastest = *self.fastest.insert(self.fastest.map_or(took, |fastest| fastest.min(took)));
-        let rest = self.limit.unwrap_or(LIMIT).saturating_sub(fastest);
+        let rest = self.limit.saturating_sub(fastest);
         // Beside fewer others, it does not tell whether the target has room for more.
         let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
         if self.size >= self.most
@@ -65,14 +73,14 @@ impl Window {
             return;
         }
         self.answers = self.answers.saturating_add(1);
-        if self.limit.is_none() || self.answers >= self.size {
+        if !self.is_reached || self.answers >= self.size {
             (self.size, self.answers) = (self.size.saturating_add(1), 0);
         }
     }
 
     /// An attempt reached its time limit after this time. Returns whether it is halved.
     pub(super) fn timed_out(&mut self, took: Duration, now: Instant) -> bool {
-        self.limit = Some(took.max(SHORTEST));
+        (self.limit, self.is_reached) = (took.max(SHORTEST), true);
         let begun = now.checked_sub(took);
         let is_halved =
             self.size > 1 && self.halved.is_none_or(|halved| begun.is_none_or(|begun| begun >= halved));

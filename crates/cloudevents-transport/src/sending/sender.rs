@@ -377,6 +377,11 @@ impl Sender {
         Arc::clone(&self.state.counters)
     }
 
+    /// How long the peer may take to confirm a message, if that is set.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.state.options.timeout
+    }
+
     /// Waits for room, hands a message over, and counts it, or the error.
     async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;

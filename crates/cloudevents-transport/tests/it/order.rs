@@ -5,7 +5,7 @@ use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats,
 use cloudevents_json::Json;
 use cloudevents_testkit::rng::Rng;
 use cloudevents_transport::{
-    By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Raw, Received, Receiver,
+    By, DeadLetter, DeadLetterSink, Delivery, Failure, OrderBy, Partition, Raw, Received, Receiver,
     ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
     binding::{Incoming, Receive, Token, log::LogOptions, queue::QueueOptions},
     fake::{FakeLog, FakeQueue},
@@ -19,7 +19,12 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn options() -> ReceiverOptions {
     ReceiverOptions::default()
@@ -314,6 +319,70 @@ async fn a_source_that_ends_changes_no_order() {
     };
     receiver.run(handle).in_order(OrderBy::Key).await.unwrap();
     assert_eq!(seen.into_inner().unwrap(), ["0"]);
+}
+
+/// Keys of events that a log of two partitions puts into this one.
+async fn keys_of(partition: u32, count: usize) -> Vec<String> {
+    let mut keys = Vec::new();
+    for candidate in 0.. {
+        if keys.len() == count {
+            break;
+        }
+        let (log, key) = (FakeLog::new(2), format!("k{candidate}"));
+        log.sender().send(&keyed(0, &key)).await.unwrap();
+        if log.len(partition) > 0 {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// While everything fails, nothing of a partition that goes is begun. What is behind it in its lane is not begun either once that is over.
+#[tokio::test(start_paused = true)]
+async fn what_goes_with_its_partition_is_not_overtaken_in_its_lane() {
+    // Twice as many failures in a row are as many as there are handlers: it slows down.
+    const FAILING: u64 = 8;
+    const PROBE: u64 = 12;
+    let (going, staying) = (keys_of(0, 2).await, keys_of(1, FAILING as usize + 1).await);
+    let log = FakeLog::new(2);
+    let lane = (0..3).map(|number| keyed(number, &going[0]));
+    let failing = staying.iter().zip(4..PROBE).map(|(key, number)| keyed(number, key));
+    log.sender().send_all(lane.chain([keyed(3, &going[1])]).chain(failing)).await.unwrap();
+    let (receiver, consumer) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun) = (receiver.counters(), Mutex::new(Vec::new()));
+    let (is_probed, is_over) = (Notify::new(), Notify::new());
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        let number: u64 = delivery.event()?.id().parse().unwrap();
+        begun.lock().unwrap().push(number);
+        match (number, delivery.attempt()) {
+            (0, _) => {
+                is_probed.notified().await;
+                return Err(Failure::reject("the next one of its lane is ready"));
+            }
+            (3, _) => is_over.notified().await, // the last one of its partition
+            (PROBE, 1) => is_probed.notify_one(),
+            (4..PROBE, 1) => sleep(HOUR).await,
+            (4..PROBE, 2) => return Err(Failure::retry_after(HOUR, "not yet")),
+            _ => return Ok(()),
+        }
+        if number == 3 { Ok(()) } else { Err(Failure::retry_after(Duration::from_secs(1), "not yet")) }
+    };
+    let script = async {
+        sleep(HOUR / 2).await;
+        assert_eq!(*begun.lock().unwrap(), [0, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        consumer.ledger().leave(&[Partition::new("fake", 0)], Duration::ZERO);
+        sleep(HOUR / 2 + Duration::from_millis(1001)).await;
+        log.sender().send(&keyed(PROBE, &staying[FAILING as usize])).await.unwrap();
+        until_settled(Arc::clone(&counters), FAILING + 2).await; // one of them is rejected
+        is_over.notify_one();
+        until_settled(counters, FAILING + 3).await;
+    };
+    let run = receiver.run(handle).concurrency(16).in_order(OrderBy::Key).until(script);
+    // What is settled behind those that were not begun comes again.
+    assert_eq!(run.await.unwrap_err().kind(), ErrorKind::Timeout);
+    begun.lock().unwrap().retain(|number| *number < 4);
+    assert_eq!(begun.into_inner().unwrap(), [0, 3]);
+    assert_eq!(log.committed(0), 1);
 }
 
 /// What no handler has when a message ends the run goes back as at a stop: together, and in order.

@@ -75,7 +75,7 @@ impl Engine {
         let none_for = now.duration_since(self.moved);
         self.report = Some(later(now, none_for.max(patience)));
         // A bridge says by itself that it moves nothing, and has no handlers.
-        if self.settings.follows {
+        if self.settings.follows.is_some() {
             return;
         }
         let (running, waiting) = (self.handled.len(), self.lanes.waiting());

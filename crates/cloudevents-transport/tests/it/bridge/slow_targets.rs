@@ -3,8 +3,8 @@
 use crate::keyed;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bridge, Confirmed, Content, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, binding::Transmit,
-    bridge::BridgePolicy, fake::FakeQueue,
+    Bridge, Confirmed, Content, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, SenderOptions,
+    binding::Transmit, bridge::BridgePolicy, fake::FakeQueue,
 };
 use std::{
     collections::BTreeSet,
@@ -82,11 +82,15 @@ impl Transmit for Slow {
 }
 
 async fn moved_to(target: &Slow, count: usize, script: impl Future<Output = ()>) {
+    moved_by(Sender::new(target.clone()), count, script).await;
+}
+
+async fn moved_by(sender: Sender, count: usize, script: impl Future<Output = ()>) {
     let from = FakeQueue::new();
     from.sender().send_all((0..count).map(|number| keyed(number, &number.to_string()))).await.unwrap();
     let mut policy = BridgePolicy::default();
     policy.drain = Duration::from_secs(1);
-    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), Sender::new(target.clone()), policy);
+    let bridge = Bridge::new(from.receiver(DecodeOptions::strict()), sender, policy);
     // What is under way at the end is not waited for.
     let _ = bridge.unwrap().run().until(script).await;
     assert!(from.len() > 0, "all were moved before the end");
@@ -117,6 +121,19 @@ async fn a_shorter_time_limit_is_learned() {
     let (first, again) = target.done(5 * MINUTE, 10 * MINUTE);
     let share = first as f64 / (16.0 * 5.0 * 60.0 / 3.0);
     assert!(again == 0 && share >= 0.8, "{again} twice, {share} of what it can do");
+}
+
+/// Nothing is sent twice to learn it.
+#[tokio::test(start_paused = true)]
+async fn a_shorter_time_limit_that_is_set_is_known_from_the_beginning() {
+    let limit = Duration::from_secs(10);
+    let target = Slow::new(16, Duration::from_secs(3), limit);
+    let mut options = SenderOptions::default();
+    options.timeout = Some(limit);
+    moved_by(Sender::new(target.clone()).with_options(options), 4000, sleep(10 * MINUTE)).await;
+    assert_eq!(target.done(Duration::ZERO, 10 * MINUTE).1, 0);
+    let share = target.done(5 * MINUTE, 10 * MINUTE).0 as f64 / (16.0 * 5.0 * 60.0 / 3.0);
+    assert!(share >= 0.8, "{share} of what it can do");
 }
 
 /// What was under way then is sent twice, and nothing once that is over.
