@@ -73,8 +73,8 @@ pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
     command.parallel.unwrap_or(if alone { 1 } else { PIPELINE })
 }
 
-/// The messages in flight by default.
-const PIPELINE: usize = 256;
+/// The messages in flight by default. A broker that confirms in bursts, or has hundreds of partitions, is waited for as long with fewer.
+const PIPELINE: usize = 2048;
 
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
 pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::{
 };
 use cloudevents_kit::{
     Error, ErrorKind, Event, Format, Message, Sender,
-    transport::{Outcome, Receipt, RetryPolicy},
+    transport::{Bounds, Outcome, Outgoing, Receipt, RetryPolicy},
 };
 use std::{collections::VecDeque, future::pending, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -62,9 +62,12 @@ pub(super) fn message(
 pub(super) struct Line<'a> {
     pub(super) sender: &'a Sender,
     pub(super) open: VecDeque<Flight>,
+    /// The bytes of those.
+    pub(super) open_bytes: usize,
     pub(super) format: &'a dyn Format,
     pub(super) mode: ContentMode,
-    pub(super) parallel: usize,
+    /// How many there may be, and their bytes. One that is larger is sent alone.
+    pub(super) parallel: Bounds,
     pub(super) retries: Retries,
     pub(super) pace: Option<Pace>,
     pub(super) interrupt: &'a Interrupt,
@@ -89,6 +92,7 @@ pub(super) struct Line<'a> {
 pub(super) struct Flight {
     outcome: Result<Outcome<Receipt>, Error>,
     message: Message,
+    size: usize,
     events: usize,
     place: Place,
 }
@@ -103,7 +107,8 @@ impl Line<'_> {
                 return self.report(&error, place, 1);
             }
         };
-        self.settle(self.parallel.saturating_sub(1)).await;
+        let size = Outgoing::from(message.clone()).size();
+        self.settle_beside(size).await;
         if self.is_cut() {
             return;
         }
@@ -122,19 +127,33 @@ impl Line<'_> {
         // Before it is sent: Ctrl-C may come as soon as the other side has it.
         self.interrupt.in_flight(self.open.len().saturating_add(1));
         let outcome = self.enqueue(&message).await;
-        self.open.push_back(Flight { outcome, message, events: events.len(), place: place.clone() });
-        if self.parallel == 1 {
-            self.settle(0).await;
+        self.open_bytes = self.open_bytes.saturating_add(size);
+        self.open.push_back(Flight { outcome, message, size, events: events.len(), place: place.clone() });
+        if self.parallel.messages == 1 {
+            self.settle().await;
         }
     }
 
-    /// Waits until at most `most` messages are in flight.
-    pub(super) async fn settle(&mut self, most: usize) {
-        while self.open.len() > most {
-            let Some(flight) = self.open.pop_front() else { break };
-            self.end(flight).await;
-            self.interrupt.in_flight(self.open.len());
-        }
+    /// Waits until there is room for a message of this size.
+    async fn settle_beside(&mut self, size: usize) {
+        while (self.open.len() >= self.parallel.messages
+            || self.open_bytes.saturating_add(size) > self.parallel.bytes)
+            && self.settle_first().await
+        {}
+    }
+
+    /// Waits for all messages in flight.
+    pub(super) async fn settle(&mut self) {
+        while self.settle_first().await {}
+    }
+
+    /// Waits for the oldest message in flight. Returns whether there was one.
+    async fn settle_first(&mut self) -> bool {
+        let Some(flight) = self.open.pop_front() else { return false };
+        self.open_bytes = self.open_bytes.saturating_sub(flight.size);
+        self.end(flight).await;
+        self.interrupt.in_flight(self.open.len());
+        true
     }
 
     /// Waits until the peer takes messages again. Returns whether it does.

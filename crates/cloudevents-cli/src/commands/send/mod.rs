@@ -20,7 +20,10 @@ use crate::{
     source::Place,
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::{Event, Format, Formats, Peer, transport::LossPolicy};
+use cloudevents_kit::{
+    Event, Format, Formats, Peer,
+    transport::{Bounds, LossPolicy},
+};
 use line::{Line, Retries, message};
 use pace::{Pace, rate};
 use signing::Signing;
@@ -101,7 +104,7 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 256; 1
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 2048; 1
     /// over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
     #[arg(long, value_name = "NUMBER", value_parser = parallel)]
     parallel: Option<usize>,
@@ -218,7 +221,8 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         open: VecDeque::new(),
         format: format(command, &formats)?,
         mode,
-        parallel: sending.parallel,
+        open_bytes: 0,
+        parallel: Bounds { messages: sending.parallel, ..Bounds::default() },
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
         pace: command.rate.map(Pace::new),
         interrupt: &interrupt,
@@ -261,7 +265,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
             }
         }
     }
-    runtime.block_on(line.settle(0));
+    runtime.block_on(line.settle());
     line.progress.finish();
     if interrupt.is_asked() {
         console.remember(Status::No);
@@ -364,7 +368,7 @@ fn file(
     loop {
         let next = if events.may_wait() {
             // Messages in flight are settled before waiting for more input.
-            runtime.block_on(line.settle(0));
+            runtime.block_on(line.settle());
             if line.is_cut() {
                 break;
             }

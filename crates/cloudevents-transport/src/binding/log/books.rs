@@ -131,7 +131,7 @@ impl Books {
         let waiting = self.forget_waiting(&entry.partition, entry.offset);
         let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
         tracing::warn!(partition = %entry.partition, offset = entry.offset, position = account.watermark.position(),
-            "offsets have gone back: the log was truncated or made again; reading goes on at the lower offset");
+            "offsets have gone back: the log was truncated or made again, or its client begins once more; reading goes on at the lower offset");
         account.cut(entry.offset, waiting);
         self.has_marks = true;
     }
