@@ -120,14 +120,14 @@ pub(crate) fn without_consent(response: &Json) -> Json {
             .iter()
             .any(|consent| name.eq_ignore_ascii_case(consent))
     };
-    let kept = |(name, value): &(Json, Json)| match name.as_str() {
-        Some("headers") => (name.clone(), fields::without(value, is_consent)),
-        _ => (name.clone(), value.clone()),
-    };
     if !response.is_object() {
         return response.clone();
     }
-    Json { kind: Kind::Object(response.members().iter().map(kept).collect()), span: response.span.clone() }
+    let mut members = response.members().to_vec();
+    for (_, headers) in members.iter_mut().filter(|(name, _)| name.as_str() == Some("headers")) {
+        *headers = fields::without(headers, is_consent);
+    }
+    Json { kind: Kind::Object(members), span: response.span.clone() }
 }
 
 /// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
