@@ -389,7 +389,7 @@ for name, title, clauses, text in [
     ("xml-two-elements", "A payload of an element has no two", ["XML-3.3-a"], '<data xsi:type="xs:any"><a/><b/></data>'),
     ("xml-with-text", "A payload of an element has no text beside it", ["XML-3.3-c"], '<data xsi:type="xs:any">x<a/></data>'),
     ("xml-with-text-after", "Nor behind it", ["XML-3.3-c"], '<data xsi:type="xs:any"><a/> x </data>'),
-    ("xml-ill-formed", "A payload of an element is well-formed", ["XML-3.3-a"], '<data xsi:type="xs:any"><a><b></a></b></data>'),
+    ("xml-ill-formed", "A payload of an element is well-formed", ["XML-1-a"], '<data xsi:type="xs:any"><a><b></a></b></data>'),
 ]:
     refused(cases, name, title, clauses, document(text), traps=["X3"] if "type" in name else [])
 for found in cases:
@@ -474,7 +474,7 @@ refused_batch(cases, "bad-event", "A batch with an invalid event is refused, wit
               f"<batch {ALL}>{ONE}<event specversion='1.0'/></batch>", {"index": 1, "attribute": "id"},
               also=[{"result": {"mode": "batched", "format": "xml", "events": [event()]}}], policy=True,
               note="Whether one invalid event makes the whole batch invalid is not said: its valid events may be read.")
-refused_batch(cases, "doctype", "A document type declaration is refused, or read over", ["XML-5-b"], f"<!DOCTYPE batch><batch {ALL}>{ONE}</batch>", traps=["X7"],
+refused_batch(cases, "doctype", "A document type declaration is refused, or read over", ["XML-1-a"], f"<!DOCTYPE batch><batch {ALL}>{ONE}</batch>", traps=["X7"],
               also=[{"result": {"mode": "batched", "format": "xml", "events": [event()]}}], policy=True)
 
 cases = topic("batch-encode", "Writing batches in the XML format")

@@ -153,7 +153,8 @@ fn leave_out_unset(notation: Notation, event: &mut Node) {
     match (notation, event) {
         (Notation::Avro, event) => {
             if let Some(Node::Map(attributes)) = event.get_mut("attribute") {
-                attributes.retain(|_, value| !matches!(value, Node::Tagged(_, value) if **value == Node::Null));
+                attributes
+                    .retain(|_, value| !matches!(value, Node::Tagged(_, value) if **value == Node::Null));
             }
         }
         (Notation::Cbor, Node::Map(members)) => {
