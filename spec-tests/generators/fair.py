@@ -81,14 +81,14 @@ SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-
 
 # A core attribute in another type of its carrier whose canonical string it could have, or that breaks rules of producers alone: "Attribute values MAY be presented as ...
 # canonical strings" (CE-Type-System-n). An object or an array has none.
-OTHER_TYPE = re.compile(r"core/required-attributes/(?:number-id|boolean-type|number-specversion)$|core/optional-attributes/(?:subject|datacontenttype|dataschema|time)-not-a-string$"
+OTHER_TYPE = re.compile(r"cbor/attributes-decode/specversion-float$|core/required-attributes/(?:number-id|boolean-type|number-specversion)$|core/optional-attributes/(?:subject|datacontenttype|dataschema|time)-not-a-string$"
                         r"|avro/attributes-decode/(?:id-as-int|time-as-bytes)$|(?:protobuf|cbor)/attributes-decode/(?:dataschema|datacontenttype|subject|time(?:-epoch|-uri)?)-type$")
 
 # An int of Avro beyond 32 bits, which a reader can take apart: the range binds producers.
 WIDE = re.compile(r"avro/document-syntax/int-too-large$|avro-compact/refused/int-too-large$")
 
 # A required attribute that stands in another place of the message alone, in the map of Protobuf or beside a structured document: where it stands binds those who write.
-ELSEWHERE = re.compile(r"protobuf/attributes-decode/(?:id|specversion)-only-in-map$|(?:http|kafka)/structured/required-attribute-only-in-header$"
+ELSEWHERE = re.compile(r"xml/attributes-decode/specversion-(?:as-element|in-a-namespace)$|protobuf/attributes-decode/(?:id|specversion)-only-in-map$|(?:http|kafka)/structured/required-attribute-only-in-header$"
                        r"|amqp/mode-detection/structured-attribute-only-in-properties$")
 
 # A document of Protobuf without a required attribute: its fields are strings of proto3, which have no presence, so that an absent one is the empty one, as in
@@ -1008,6 +1008,8 @@ def cited(one, area):
         clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
+    if not any(clause.startswith("NATS-3.1.3.2-") for clause in clauses):
+        clauses += escaping_of_nats(one)
     several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
     reads = one["request"]["op"] in ("decode", "transcode") and not several
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
@@ -1019,6 +1021,23 @@ def cited(one, area):
         if one["request"]["op"] == "transcode" and "message" in one["expect"][0].get("result", {}):
             clauses += [clause for clause in passing_on(one) if clause not in clauses]
     return clauses
+
+
+def escaping_of_nats(one):
+    """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes."""
+    request = one["request"]
+    source, to = request.get("from", request), request.get("to", request)
+    headers = lambda message: [value for name, value in (message or {}).get("headers") or [] if name.lower().startswith("ce-")]
+    if refused(one) or request["op"] not in ("decode", "encode", "transcode"):
+        return []
+    found = []
+    if source["via"] == "nats" and request["op"] != "encode" and any("%" in value for value in headers(source["message"])):
+        found.append("NATS-3.1.3.2-f")
+    written = headers(one["expect"][0].get("result", {}).get("message")) if to["via"] == "nats" and request["op"] != "decode" else []
+    escapes = {escape for value in written for escape in re.findall("%[0-9A-F]{2}", value)}
+    if escapes:
+        found += ["NATS-3.1.3.2-c", *({"%20": "NATS-3.1.3.2-i", "%22": "NATS-3.1.3.2-j", "%25": "NATS-3.1.3.2-k"}.get(escape, "NATS-3.1.3.2-l") for escape in sorted(escapes))]
+    return list(dict.fromkeys(found))
 
 
 # What demands that an event is written in each format, and that it is read.
@@ -1209,6 +1228,46 @@ def faults(one):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
+    yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+# The functions that section 3.5 of CESQL lists, and what is followed by a parenthesis and is none.
+FUNCTIONS = {"LENGTH", "CONCAT", "CONCAT_WS", "LOWER", "UPPER", "TRIM", "LEFT", "RIGHT", "SUBSTRING", "ABS"}
+NO_FUNCTIONS = {"NOT", "AND", "OR", "XOR", "LIKE", "IN", "EXISTS"}
+
+# What an expression has for a clause to say something of it.
+ABOUT = {"CESQL-3.4.3-": r"\bLIKE\b", "CESQL-3.4.4-a": r"\bEXISTS (?:id|source|type|specversion)\b", "CESQL-3.4.4-b": r"\bEXISTS (?!id\b|source\b|type\b|specversion\b)", "CESQL-3.4.5-": r"\bIN\b",
+         "CESQL-3.5.1-a": r"\b(?:LENGTH|CONCAT|CONCAT_WS|LOWER|UPPER|TRIM)\b", "CESQL-3.5.1-b": r"\b(?:LEFT|RIGHT)\b", "CESQL-3.5.1-c": r"\bSUBSTRING\b", "CESQL-3.5.2-": r"\bABS\b",
+         "CESQL-3.7-f": r"\bIN\b"}
+
+
+def faults_of_expression(one):
+    """What is wrong with a case of CESQL."""
+    plain = re.sub(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", "''", one["request"]["expression"])
+    called = {name.upper() for name in re.findall(r"([A-Za-z_]+)\s*\(", plain)}
+    if called - FUNCTIONS - NO_FUNCTIONS and not one.get("policy") and "CESQL-3.5-f" not in one["clauses"]:
+        yield "a function that section 3.5 of CESQL does not list"
+    for clause in one["clauses"]:
+        for about, pattern in ABOUT.items():
+            if clause.startswith(about) and not re.search(pattern, plain, re.IGNORECASE):
+                yield f"{clause} is about something that the expression does not have"
+
+
+def faults_of_filters(one):
+    """What is wrong with a case of filters."""
+    named = set(re.findall(r'"([\w-]+)": ', json.dumps(one["request"]["filters"])))
+    if named & {"cesql", "like", "regex"} and not one.get("policy"):
+        yield "a dialect that a subscription manager may have, beyond those of the document"
+
+
+def faults_of_exchange(one):
+    """What is wrong with a case of webhooks."""
+    request = one["request"]
+    for response in request.get("responses", []):
+        if response["status"] == 200 and not response.get("body"):
+            yield "a response with 200 that has no payload (WEBHOOK-2.2-f)"
+    if "WEBHOOK-3.2-c" in one["clauses"] and "&" not in request.get("target", request.get("request", {}).get("target", "")) and "?" not in request.get("target", ""):
+        yield "a clause on other parameters, of which the target has none (WEBHOOK-3.2-c)"
 
 
 # A media type that decides what a payload is.
@@ -1272,8 +1331,16 @@ INSTANT = re.compile(r".*/(?:(?:de|en)code-)?time-instant(?:-\w+)?$")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
-# A type of the element of data that is none of the three: which there are binds those who write.
-NO_TYPE_OF_DATA = re.compile(r"xml/data-decode/(?:type-of-the-format|unknown-type|type-unbound)$")
+# A type of the element of data that is none of the three, or of an extension that is none of the seven, or none at all: which there are binds those who write.
+NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-type|type-unbound|without-type)|attributes-decode/extension-(?:without-type|type-[\w-]+)"
+                             r"|namespaces/other-type-attribute)$")
+
+# An extension in a type of CBOR that no attribute has: "Extension specifications MAY define secondary mapping rules" (CBOR format, section 2.2), as in the JSON format.
+MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-float|array|map|epoch|encoded-item|simple|uri-of-bytes|timestamp-of-number)$")
+
+# A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
+# span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event. Where events stand, and what they are called, binds those who write.
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$")
 
 
 def flags(one):
@@ -1294,7 +1361,7 @@ def flags(one):
         found.add("producer-rule")
     if reads and refused(one) and (UNVERIFIED.match(one["id"]) or BEHIND.match(one["id"]) or SKIPPED.match(one["id"])) or BEYOND.match(one["id"]) or UNPADDED.match(one["id"]):
         found.add("producer-rule")
-    if reads and refused(one) and NO_TYPE_OF_DATA.match(one["id"]):
+    if reads and refused(one) and any(some.match(one["id"]) for some in (NO_TYPE_OF_DATA, MAPPED_IN_CBOR, WRAPPED)):
         found.add("producer-rule")
     if reads and refused(one) and set(one["clauses"]) == {"AMQP-3.1.2-a"}:
         found.add("producer-rule")  # which section holds the payload; what a reader does with another is not said

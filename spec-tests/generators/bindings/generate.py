@@ -480,7 +480,7 @@ def rabbitmq():
                 revisions=MAIN, policy=True)
     for name, title, typed in (("too-large", "An integer beyond 32 bits never becomes an Integer", {"type": "long-long-int", "value": 2147483648}),
                                ("float", "A float is no attribute", {"type": "double", "value": 1.5})):
-        native.case(name, title, ["RABBITMQ-3.1.3.2-a", "CE-Type-System-d"], decode("rabbitmq", RABBIT.binary(BASE, extra=[["ce-myext", typed]])),
+        native.case(name, title, ["RABBITMQ-3.1.3.2-a", "CE-Type-System-m" if name == "float" else "CE-Type-System-d"], decode("rabbitmq", RABBIT.binary(BASE, extra=[["ce-myext", typed]])),
                     [REFUSED, read("binary", event({**BASE, "myext": str(typed["value"])}))], revisions=MAIN, policy=True)
     yield native
     others = Topic("rabbitmq", "other-protocols", "Messages whose producers speak another protocol: the broker keeps their names")

@@ -96,8 +96,9 @@ pub(crate) fn diff(
             // Also a document that is wanted although it is not of the format.
             (Err(_), _) => bytes::diff(path, wanted, got, differences),
             (Ok(mut wanted), Ok(mut got)) => {
-                if notation == Notation::Avro {
-                    [&mut wanted, &mut got].into_iter().for_each(leave_out_unset);
+                [&mut wanted, &mut got].into_iter().for_each(|event| leave_out_unset(notation, event));
+                if notation == Notation::Cbor {
+                    leave_out_tags(&mut wanted, &got);
                 }
                 how.spell_nodes_alike(&wanted, &mut got);
                 node::diff(path, &wanted, &got, differences);
@@ -146,10 +147,34 @@ fn without_unset(mut tree: Json) -> Json {
     tree
 }
 
-/// Leaves out the attributes of an event in Avro that are null, which are unset (Avro format, section 2.3).
-fn leave_out_unset(event: &mut Node) {
-    if let Some(Node::Map(attributes)) = event.get_mut("attribute") {
-        attributes.retain(|_, value| !matches!(value, Node::Tagged(_, value) if **value == Node::Null));
+/// Leaves out the attributes of an event in Avro or CBOR that are null, which are unset (Avro format, section 2.3; CBOR format, section
+/// 2.2). The payload `data` may be null.
+fn leave_out_unset(notation: Notation, event: &mut Node) {
+    match (notation, event) {
+        (Notation::Avro, event) => {
+            if let Some(Node::Map(attributes)) = event.get_mut("attribute") {
+                attributes
+                    .retain(|_, value| !matches!(value, Node::Tagged(_, value) if **value == Node::Null));
+            }
+        }
+        (Notation::Cbor, Node::Map(members)) => {
+            members.retain(|name, value| *value != Node::Null || *name == Node::Text("data".to_owned()));
+        }
+        _ => (),
+    }
+}
+
+/// Leaves out the tags of attributes of an event in CBOR which an event that has the same text does not have: a time, a URI and a
+/// URI-reference may each be tagged or plain (CBOR format, section 2.2).
+fn leave_out_tags(wanted: &mut Node, got: &Node) {
+    for (name, value) in wanted.members_mut().filter(|(name, _)| *name != "data") {
+        let plain = match value {
+            Node::Tagged(tag, text) if matches!(&**tag, "tag 0" | "tag 32") => Some(&**text),
+            _ => None,
+        };
+        if let Some(plain) = plain.filter(|plain| got.get(name) == Some(plain)).cloned() {
+            *value = plain;
+        }
     }
 }
 
@@ -512,6 +537,27 @@ mod tests {
             (0, 1)
         );
         assert_eq!(found(true, wanted, b"\x3a\x03[2]"), 1);
+    }
+
+    #[test]
+    fn a_null_attribute_of_cbor_is_unset_and_a_tag_may_be_absent() {
+        let found = |wanted: &[u8], got: &[u8]| {
+            let mut found = Vec::new();
+            diff(&Path::new("body"), Notation::Cbor, &How::default(), wanted, got, &mut found);
+            found.len()
+        };
+        let (one, with_null) = (&b"\xa1\x61a\x61b"[..], &b"\xa2\x61a\x61b\x61c\xf6"[..]);
+        assert_eq!((found(one, with_null), found(with_null, one)), (0, 0));
+        // A payload that is null is one.
+        assert_eq!(found(one, b"\xa2\x61a\x61b\x64data\xf6"), 1);
+        let tagged = b"\xa2\x61a\xd8\x20\x61b\x61c\xc0\x61d";
+        for same in [&b"\xa2\x61a\x61b\x61c\xc0\x61d"[..], b"\xa2\x61a\xd8\x20\x61b\x61c\x61d"] {
+            assert_eq!(found(tagged, same), 0, "{same:?}");
+            // A tag that is not wanted.
+            assert_eq!(found(same, tagged), 1, "{same:?}");
+        }
+        assert_eq!(found(tagged, b"\xa2\x61a\x61x\x61c\x61d"), 1);
+        assert_eq!(found(b"\xa1\x64data\xc0\x61d", b"\xa1\x64data\x61d"), 1);
     }
 
     #[test]

@@ -190,6 +190,8 @@ fn data(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec
             Some(text) if how.payload == PayloadComparison::Json && wanted_kind.as_str() == Some("json") => {
                 json_text(path, how, wanted_value, &text, differences);
             }
+            // An implementation may hold an element as its characters or octets.
+            Some(text) if wanted_kind.as_str() == Some("xml") && is_same_element(wanted_value, &text) => (),
             _ => differences.push(path.differs(wanted, got)),
         }
         return;
@@ -243,10 +245,13 @@ fn json_text(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mu
 /// Compares elements by their infosets: declarations of namespaces that nothing uses, the order of attributes, and the two ways to
 /// write an element without content make no difference.
 fn xml(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
-    match (wanted.as_str(), got.as_str()) {
-        (Some(one), Some(other)) if infoset::same(one, other) => (),
-        _ => json::diff(path, wanted, got, differences),
+    if !is_same_element(wanted, got) {
+        json::diff(path, wanted, got, differences);
     }
+}
+
+fn is_same_element(wanted: &Json, got: &Json) -> bool {
+    wanted.as_str().zip(got.as_str()).is_some_and(|(one, other)| infoset::same(one, other))
 }
 
 /// Compares CBOR items as items: how wide lengths and numbers are, and the order of members, make no difference. What is no item compares
@@ -452,7 +457,7 @@ mod tests {
 
     #[test]
     fn payloads_compare_by_their_kind() {
-        let pairs: [(&str, &str, usize); 18] = [
+        let pairs: [(&str, &str, usize); 22] = [
             (r#"{"json":"{\"a\":1,\"b\":2}"}"#, r#"{"json":"{ \"b\":2, \"a\":1 }"}"#, 0),
             (r#"{"json":"1.0"}"#, r#"{"json":"1"}"#, 1),
             (r#"{"json":"1"}"#, r#"{"json":"x"}"#, 1),
@@ -468,6 +473,10 @@ mod tests {
             (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"value":"YQ==","typeurl":"t"}}"#, 0),
             (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"typeurl":"u","value":""}}"#, 2),
             (r#"{"xml":"<a/>"}"#, r#"{"xml":"<b/>"}"#, 1),
+            (r#"{"xml":"<a/>"}"#, r#"{"text":"<a></a>"}"#, 0),
+            (r#"{"xml":"<a/>"}"#, r#"{"binary":"PGEvPg=="}"#, 0),
+            (r#"{"xml":"<a/>"}"#, r#"{"text":"<b/>"}"#, 1),
+            (r#"{"text":"<a/>"}"#, r#"{"xml":"<a/>"}"#, 1),
             // The number 5 in one byte and in nine, the number 6, and half a number.
             (r#"{"cbor":"BQ=="}"#, r#"{"cbor":"GwAAAAAAAAAF"}"#, 0),
             (r#"{"cbor":"BQ=="}"#, r#"{"cbor":"Bg=="}"#, 1),

@@ -115,11 +115,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             request["policy"]["rate"] = json!("*");
         }
     }),
-    Mutant::of_request("consent-to-any-method", WEBHOOK, Base, |request| {
-        if is_op(request, "handshake") {
-            request["request"]["method"] = json!("OPTIONS");
-        }
-    }),
     Mutant::of_request("consent-at-once-despite-a-callback", WEBHOOK, Base, |request| {
         if is_op(request, "handshake") {
             request["policy"]["callback"] = json!(false);

@@ -154,6 +154,9 @@ impl Field<'_> {
             ContentType::Header(_) if self.name.eq_ignore_ascii_case("cache-control") => {
                 matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if has_directives(&got, &wanted))
             }
+            ContentType::Header(_) if self.name.eq_ignore_ascii_case("allow") => {
+                matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if has_methods(&got, &wanted))
+            }
             _ if how.is_timestamp(&carrier.attribute(self.name)) => {
                 same_timestamp(how, self.value, other.value) || same_value(self.value, other.value)
             }
@@ -205,6 +208,12 @@ fn is_delay(text: &str) -> bool {
 fn has_directives(text: &str, wanted: &str) -> bool {
     let mut directives = wanted.split(',').map(str::trim);
     directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
+}
+
+/// Whether an `Allow` has all of these methods, whose letter case counts, among others.
+fn has_methods(text: &str, wanted: &str) -> bool {
+    let mut methods = wanted.split(',').map(str::trim);
+    methods.all(|wanted| text.split(',').any(|method| method.trim() == wanted))
 }
 
 /// A header value without quotation marks around it, and without the backslashes that escape within them.

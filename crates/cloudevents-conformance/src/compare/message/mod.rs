@@ -113,6 +113,23 @@ pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
     fields::absent(&path, carrier, wanted.absent, headers, differences);
 }
 
+/// The response to a delivery without the headers of consent, which no sentence forbids there.
+pub(crate) fn without_consent(response: &Json) -> Json {
+    let is_consent = |name: &str, _: &Json| {
+        ["webhook-allowed-origin", "webhook-allowed-rate"]
+            .iter()
+            .any(|consent| name.eq_ignore_ascii_case(consent))
+    };
+    if !response.is_object() {
+        return response.clone();
+    }
+    let mut members = response.members().to_vec();
+    for (_, headers) in members.iter_mut().filter(|(name, _)| name.as_str() == Some("headers")) {
+        *headers = fields::without(headers, is_consent);
+    }
+    Json { kind: Kind::Object(members), span: response.span.clone() }
+}
+
 /// Whether a header is one that a sender may add to its validation request unasked: `WebHook-Request-Callback` "is OPTIONAL", and
 /// `WebHook-Request-Rate`, a positive integer, "MAY be included" (HTTP webhooks, sections 4.1.3 and 4.1.4).
 fn is_optional(name: &str, value: &Json) -> bool {

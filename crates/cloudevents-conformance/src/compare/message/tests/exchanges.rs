@@ -76,6 +76,18 @@ fn of_a_response_its_own_headers_count_and_those_that_are_stated() {
 }
 
 #[test]
+fn a_stated_allow_is_any_with_its_methods() {
+    let wanted = json!({"headers": [["Allow", "POST"]]});
+    let found = |allow: &str| exchanged(wanted.clone(), json!({"headers": [["allow", allow]]})).len();
+    for enough in ["POST", "OPTIONS,POST", "GET, POST , OPTIONS"] {
+        assert_eq!(found(enough), 0, "{enough}");
+    }
+    for other in ["", "OPTIONS", "post", "POSTS"] {
+        assert_eq!(found(other), 1, "{other}");
+    }
+}
+
+#[test]
 fn requests_compare_one_by_one() {
     let post = json!({"method": "POST", "target": "/a", "headers": [["ce-id", "1"]], "body": {"text": "x"}});
     let options = json!({"method": "OPTIONS", "target": "/a", "headers": []});
