@@ -415,3 +415,38 @@ fn options_that_mean_nothing_are_refused() {
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
     }
 }
+
+/// Input is read in parts of 256 KiB. What is in flight does not wait for its outcome before the next part is read.
+#[cfg(feature = "mqtt")]
+#[test]
+fn more_input_is_read_while_messages_are_in_flight() {
+    use cloudevents_testkit::{fault_proxy::FaultProxy, mqtt, patience};
+    const EVENTS: usize = 800;
+    let broker = mqtt::Broker::start().unwrap();
+    broker.answer(mqtt::Answer::Silence);
+    let proxy = FaultProxy::start(([127, 0, 0, 1], broker.port()).into()).unwrap();
+    let event = format!(
+        "{}\n",
+        GOOD.trim_end().replacen('{', &format!("{{\"comment\":\"{}\",", "x".repeat(1000)), 1)
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.jsonl");
+    std::fs::write(&path, event.repeat(EVENTS)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let url = format!("mqtt://{}/orders", proxy.address());
+    for input in [path.to_str().unwrap(), "-"] {
+        let before = proxy.counts().to_server;
+        let mut sending = command(&["send", &url, input])
+            .stdin(std::fs::File::open(&path).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let all = |counts: &cloudevents_testkit::fault_proxy::Counts| {
+            counts.to_server - before >= (EVENTS * 1000) as u64
+        };
+        let sent = runtime.block_on(async { tokio::time::timeout(patience(), proxy.until(all)).await });
+        sending.kill().unwrap();
+        sending.wait().unwrap();
+        assert!(sent.is_ok(), "{input}: {} bytes before an outcome", proxy.counts().to_server - before);
+    }
+}

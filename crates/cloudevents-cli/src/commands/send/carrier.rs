@@ -74,7 +74,7 @@ pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
 }
 
 /// The messages in flight by default. A broker that confirms in bursts, or has hundreds of partitions, is waited for as long with fewer.
-const PIPELINE: usize = 2048;
+const PIPELINE: usize = 1024;
 
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
 pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 mod carrier;
 mod line;
 mod pace;
+mod ready;
 mod show;
 mod signing;
 
@@ -104,7 +105,7 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 2048; 1
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 1024; 1
     /// over HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
     #[arg(long, value_name = "NUMBER", value_parser = parallel)]
     parallel: Option<usize>,
@@ -366,8 +367,8 @@ fn file(
     let mut held = Held::default();
     let mut first: Option<Place> = None;
     loop {
-        let next = if events.may_wait() {
-            // Messages in flight are settled before waiting for more input.
+        let next = if events.may_wait() && !ready::is_there_more(path) {
+            // Messages in flight are settled before waiting for more input, and not because a part of it is read.
             runtime.block_on(line.settle());
             if line.is_cut() {
                 break;
