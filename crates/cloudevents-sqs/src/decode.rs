@@ -15,14 +15,15 @@ use cloudevents_json::{assume, find, recognize};
 /// the leniency [`AssumedJson`](cloudevents_core::RepairKind::AssumedJson).
 ///
 /// ```
-/// use cloudevents_core::{DecodeOptions, RepairKind};
+/// use cloudevents_core::{DecodeOptions, Leniency, RepairKind};
 /// use cloudevents_sqs::{SqsMessage, decode};
 ///
 /// let unmarked = SqsMessage::new(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
 /// assert!(decode(&unmarked, &DecodeOptions::strict()).is_err());
 /// let marked = unmarked.clone().with_attribute("content-type", "application/cloudevents+json");
 /// assert_eq!(decode(&marked, &DecodeOptions::strict())?.value.id(), "1");
-/// let assumed = decode(&unmarked, &DecodeOptions::lenient())?;
+/// let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::AssumedJson));
+/// let assumed = decode(&unmarked, &with)?;
 /// assert_eq!(assumed.repairs()[0].kind(), RepairKind::AssumedJson);
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```

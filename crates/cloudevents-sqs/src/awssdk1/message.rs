@@ -222,6 +222,7 @@ pub(super) fn received(incoming: Incoming, queue: &Arc<str>) -> (ReceivedMessage
     let received = ReceivedMessage {
         message,
         id: incoming.message_id.unwrap_or_default().into(),
+        receipt_handle: incoming.receipt_handle.unwrap_or_default().into(),
         queue: Arc::clone(queue),
         group: system.remove(&System::MessageGroupId),
         deduplication_id: system.remove(&System::MessageDeduplicationId),

@@ -18,6 +18,8 @@ pub struct ReceivedMessage {
     pub message: SqsMessage,
     /// The id that SQS gave the message when it was sent.
     pub id: Arc<str>,
+    /// What settles the message, as it was received this time.
+    pub receipt_handle: Arc<str>,
     /// The name of the queue.
     pub queue: Arc<str>,
     /// The group, in a FIFO queue.

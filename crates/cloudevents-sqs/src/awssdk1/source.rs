@@ -115,11 +115,10 @@ impl Receiving {
         let answer = answer.map_err(|error| failure::of(&error))?;
         let messages = answer.messages.unwrap_or_default().into_iter();
         Ok(messages
-            .map(|mut message| {
-                let handle = message.receipt_handle.take().unwrap_or_default().into();
+            .map(|message| {
                 let (native, attempt) = received(message, &self.queue);
                 let decoded = crate::decode_message(&native.message, &self.decoding);
-                let tag = Tag { handle, received: begun };
+                let tag = Tag { handle: Arc::clone(&native.receipt_handle), received: begun };
                 Arrived { received: Received::new(decoded, native), tag, attempt }
             })
             .collect())

@@ -1,7 +1,7 @@
 //! Messages that are wrong, and those that only look so.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, FormatId, Message, RepairKind};
+use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, FormatId, Leniency, Message, RepairKind};
 use cloudevents_sqs::{SqsMessage, decode, decode_message, encode_message, fits, is_cloudevent};
 use proptest::prelude::*;
 
@@ -61,10 +61,11 @@ fn structured_messages() {
 fn documents_without_a_mark_are_read_by_their_own_leniency_only() {
     let unmarked = SqsMessage::new(DOCUMENT);
     assert_eq!(read(&unmarked), Err(ErrorKind::NotACloudEvent));
-    let decoded = decode(&unmarked, &DecodeOptions::lenient()).unwrap();
+    let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::AssumedJson));
+    let decoded = decode(&unmarked, &with).unwrap();
     assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
     for body in ["", "{}", "21.5", "[]", r#"[{"specversion":"1.0"}]"#, "\u{0}"] {
-        let error = decode(&SqsMessage::new(body), &DecodeOptions::lenient()).unwrap_err();
+        let error = decode(&SqsMessage::new(body), &with).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{body}");
     }
 }
