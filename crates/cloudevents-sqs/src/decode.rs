@@ -83,8 +83,7 @@ struct Look<'m> {
 
 impl<'m> Look<'m> {
     fn at(message: &'m SqsMessage) -> Self {
-        let mut look =
-            Self { content_type: None, twice: false, prefixed: false, garbled: false, length: 0 };
+        let mut look = Self { content_type: None, twice: false, prefixed: false, garbled: false, length: 0 };
         let mut content_type: Option<&AttributeValue> = None;
         for (name, value) in &message.attributes {
             if let Some(attribute) = name.strip_prefix(PREFIX) {

@@ -119,9 +119,9 @@ fn is_carried(character: char) -> bool {
 }
 
 fn unfit(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Unsupported)
-        .with_detail(detail)
-        .with_help("as a JSON document (`mode=structured`), an event has one attribute, and its payload may be any")
+    Error::new(ErrorKind::Unsupported).with_detail(detail).with_help(
+        "as a JSON document (`mode=structured`), an event has one attribute, and its payload may be any",
+    )
 }
 
 fn structured(media_type: &str, document: Bytes) -> SqsMessage {
@@ -140,8 +140,7 @@ fn binary(event: &Event) -> Result<SqsMessage, Error> {
             continue;
         }
         let canonical = value.to_canonical();
-        let shared =
-            share(event, &canonical).unwrap_or_else(|| Bytes::copy_from_slice(canonical.as_bytes()));
+        let shared = share(event, &canonical).unwrap_or_else(|| Bytes::copy_from_slice(canonical.as_bytes()));
         written.push((format!("{PREFIX}{}", attribute.as_str()), text(shared)));
     }
     if let Some(media_type) = event.content_type() {

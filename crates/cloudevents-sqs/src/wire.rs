@@ -55,7 +55,10 @@ impl SqsMessage {
 
     /// What SQS counts: the bytes of the body, and of names, types and values of the attributes.
     pub fn size(&self) -> usize {
-        self.attributes.iter().map(|(name, value)| value.size(name)).fold(self.body.len(), usize::saturating_add)
+        self.attributes
+            .iter()
+            .map(|(name, value)| value.size(name))
+            .fold(self.body.len(), usize::saturating_add)
     }
 }
 

@@ -13,7 +13,10 @@ use tokio::{
 pub(super) const MOST: usize = 10;
 
 /// How long an entry waits for others while a request is under way.
-const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(20);
+
+/// How long it waits for those that come with it, while there is none.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// A request with several entries.
 pub(super) trait Batch: Send + Sync + 'static {
@@ -24,10 +27,8 @@ pub(super) trait Batch: Send + Sync + 'static {
     fn size(entry: &Self::Entry) -> usize;
 
     /// Makes a request. The answers are of the entries in their order; what is missing is an error.
-    fn ask(
-        &self,
-        entries: Vec<Self::Entry>,
-    ) -> impl Future<Output = Vec<Result<Self::Answer, Error>>> + Send;
+    fn ask(&self, entries: Vec<Self::Entry>)
+    -> impl Future<Output = Vec<Result<Self::Answer, Error>>> + Send;
 }
 
 /// Puts entries together into requests, in their order. Dropping it still makes the requests of what was added.
@@ -71,12 +72,8 @@ async fn run<B: Batch>(
             },
         };
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-        // Alone, it goes at once.
         let is_alone = free.available_permits().saturating_add(1) == requests;
-        let until = if is_alone { Instant::now() } else { later(Instant::now(), LINGER) };
-        if is_alone {
-            tokio::task::yield_now().await;
-        }
+        let until = later(Instant::now(), if is_alone { AT_ONCE } else { LINGER });
         let mut size = B::size(&first.entry);
         let mut entries = vec![first];
         while entries.len() < MOST {
@@ -101,7 +98,8 @@ async fn run<B: Batch>(
             let mut answers = batch.ask(asked).await.into_iter();
             drop(permit);
             for (resolver, permit) in waiting {
-                let answer = answers.next().unwrap_or_else(|| Err(failure::garbled("an entry has no answer")));
+                let answer =
+                    answers.next().unwrap_or_else(|| Err(failure::garbled("an entry has no answer")));
                 resolver.resolve(answer);
                 drop(permit);
             }
@@ -116,7 +114,8 @@ pub(super) fn by_number<T>(
     failed: impl Iterator<Item = (String, Error)>,
 ) -> Vec<Result<T, Error>> {
     let mut answers: Vec<Option<Result<T, Error>>> = (0..count).map(|_| None).collect();
-    let all = successful.map(|(id, answer)| (id, Ok(answer))).chain(failed.map(|(id, error)| (id, Err(error))));
+    let all =
+        successful.map(|(id, answer)| (id, Ok(answer))).chain(failed.map(|(id, error)| (id, Err(error))));
     for (id, answer) in all {
         if let Some(place) = id.parse().ok().and_then(|number: usize| answers.get_mut(number)) {
             *place = Some(answer);

@@ -7,19 +7,31 @@ use super::{
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_sqs::{
     Client,
-    config::{Credentials, ProvideCredentials, SharedCredentialsProvider, retry::RetryConfig},
+    config::{
+        ConfigBag, Credentials, Intercept, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider,
+        interceptors::BeforeDeserializationInterceptorContextMut, retry::RetryConfig,
+    },
+    error::BoxError,
     types::QueueAttributeName,
 };
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_types::body::SdkBody;
 use cloudevents_core::{Error, ErrorKind};
+use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// How often a settlement is tried, which does the same again. What is sent or received is not tried again by the client.
 const TRIES: u32 = 3;
+
+/// The bytes of an answer: ten messages of a MiB, each byte of which may have an escape in JSON.
+const MOST_ANSWER: usize = 64 << 20;
+
+/// How long looking at a queue may take.
+const CHECK: Duration = Duration::from_secs(30);
 
 /// Returns the current runtime, on which requests live.
 pub(super) fn runtime() -> Result<Handle, Error> {
@@ -45,17 +57,41 @@ impl Wire {
                 "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or name a profile in `AWS_PROFILE`",
             ));
         }
-        Ok(Self { client: Client::new(&config), url: target.url().into() })
+        let config = aws_sdk_sqs::Config::from(&config).to_builder().interceptor(Limit).build();
+        Ok(Self { client: Client::from_conf(config), url: target.url().into() })
     }
 
     /// Whether the queue is there. That it may not be looked at is a success.
     pub(super) async fn check(&self) -> Result<(), Error> {
         let asked = self.client.get_queue_attributes().queue_url(&*self.url);
-        let answer = asked.attribute_names(QueueAttributeName::QueueArn).send().await;
+        let asked = asked.attribute_names(QueueAttributeName::QueueArn).customize();
+        let answer = asked.config_override(once(CHECK)).send().await;
         match answer.map_err(|error| failure::of(&error)) {
             Err(error) if error.detail().starts_with("AccessDenied") => Ok(()),
             answer => answer.map(drop),
         }
+    }
+}
+
+/// Bounds what is read of an answer. The client reads whatever a peer sends.
+#[derive(Debug)]
+struct Limit;
+
+impl Intercept for Limit {
+    fn name(&self) -> &'static str {
+        "Limit"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let whole = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(Limited::new(whole, MOST_ANSWER));
+        Ok(())
     }
 }
 

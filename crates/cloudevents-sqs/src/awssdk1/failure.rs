@@ -1,7 +1,10 @@
 //! Errors of the client and of SQS, with a detail and a help text.
 
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::{config::http::HttpResponse, types::BatchResultErrorEntry};
+use aws_sdk_sqs::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    types::BatchResultErrorEntry,
+};
 use cloudevents_core::{Error, ErrorKind};
 use std::fmt::Display;
 
@@ -19,10 +22,21 @@ where
             }
         }
         SdkError::TimeoutError(_) => Error::new(ErrorKind::Timeout).with_detail("SQS did not answer in time"),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => disconnected(DisplayErrorContext(error)),
-        SdkError::ResponseError(_) => garbled(DisplayErrorContext(error)),
-        _ => disconnected(DisplayErrorContext(error)),
+        SdkError::ResponseError(_) => garbled(reasons(error)),
+        _ => disconnected(reasons(error)),
     }
+}
+
+/// An error and what it was caused by.
+fn reasons(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut reasons: Vec<String> = Vec::new();
+    for cause in causes.map(ToString::to_string) {
+        if !reasons.iter().any(|known| known.contains(&cause)) {
+            reasons.push(cause);
+        }
+    }
+    reasons.join(": ")
 }
 
 /// An entry of a batch that failed.
@@ -41,9 +55,15 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
         }
         "QueueDeletedRecently" => refused(detail).with_temporary(true),
         // The message repeats what was signed.
-        "SignatureDoesNotMatch" => refused(name).with_help("the secret access key is not that of this key id"),
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "InvalidSecurity"
-        | "MissingAuthenticationToken" | "IncompleteSignature" => {
+        "SignatureDoesNotMatch" => {
+            refused(name).with_help("the secret access key is not that of this key id")
+        }
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidAccessKeyId"
+        | "InvalidSecurity"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature" => {
             refused(detail).with_help("these credentials are not known: check the environment or the profile")
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
@@ -58,15 +78,22 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
         "OverLimit" => refused(detail)
             .with_temporary(true)
             .with_help("so many messages of the queue are not settled: let receivers settle them"),
-        "RequestThrottled" | "Throttling" | "ThrottlingException" | "KmsThrottled" | "TooManyRequestsException"
-        | "ServiceUnavailable" | "InternalError" | "InternalFailure" => refused(detail).with_temporary(true),
+        "RequestThrottled"
+        | "Throttling"
+        | "ThrottlingException"
+        | "KmsThrottled"
+        | "TooManyRequestsException"
+        | "ServiceUnavailable"
+        | "InternalError"
+        | "InternalFailure" => refused(detail).with_temporary(true),
         _ => refused(detail).with_temporary(temporary),
     }
 }
 
 /// The message is not this receiver's any more.
 fn stale(detail: String) -> Error {
-    disconnected(detail).with_help("its lock has ended, so that it comes again: raise `lock`, or settle sooner")
+    disconnected(detail)
+        .with_help("its lock has ended, so that it comes again: raise `lock`, or settle sooner")
 }
 
 pub(super) fn disconnected(detail: impl Display) -> Error {
@@ -98,9 +125,13 @@ mod tests {
         assert_eq!(kind("OverLimit", "", false), refused(true));
         assert_eq!(kind("SomethingNew", "", true), refused(true));
         assert_eq!(kind("ReceiptHandleIsInvalid", "", false).0, ErrorKind::Disconnected);
-        assert_eq!(kind("InvalidParameterValue", "Value x for receipt handle", false).0, ErrorKind::Disconnected);
+        assert_eq!(
+            kind("InvalidParameterValue", "Value x for receipt handle", false).0,
+            ErrorKind::Disconnected
+        );
         assert_eq!(kind("InvalidParameterValue", "Value x for DelaySeconds", false), refused(false));
-        let signed = coded("SignatureDoesNotMatch", "The Canonical String: x-amz-security-token:s3cret", false);
+        let signed =
+            coded("SignatureDoesNotMatch", "The Canonical String: x-amz-security-token:s3cret", false);
         assert!(!signed.detail().contains("s3cret"));
     }
 }

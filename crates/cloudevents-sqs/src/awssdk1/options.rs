@@ -107,7 +107,9 @@ impl Target {
         };
         if let Some(url) = &target.options.endpoint {
             let is_url = Endpoint::parse(url).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.options().next().is_none() && url.user().is_none()
+                matches!(url.scheme(), "http" | "https")
+                    && url.options().next().is_none()
+                    && url.user().is_none()
             });
             if !is_url {
                 return Err(endpoint.invalid("the option `endpoint` is not the URL of a server"));

@@ -4,7 +4,7 @@ use super::{
     connection::runtime,
     options::{SqsConnection, Target, is_queue},
     sender::SqsSender,
-    source::{Consuming, LONGEST_LOCK, LONGEST_WAIT},
+    source::{Consuming, HURRY, LONGEST_LOCK, LONGEST_WAIT},
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
@@ -43,7 +43,9 @@ pub struct SqsReceiverOptions {
     /// How long a message is hidden from others without a renewal, which the receiver does; `lock` in a URL. What a crash leaves comes to
     /// others after that time. At least one second, and 12 hours at most. Default: 30 seconds.
     pub lock: Duration,
-    /// How long a request waits for messages, 20 seconds at most; `wait` in a URL. Default: 20 seconds.
+    /// How long a request waits for messages, 20 seconds at most; `wait` in a URL. A receiver that stops waits for its request, for five
+    /// seconds at most: with a longer wait, what SQS gives to a process that has ended is hidden for the time of the lock. Default: five
+    /// seconds.
     pub wait: Duration,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
     pub prefetch: usize,
@@ -56,7 +58,7 @@ impl Default for SqsReceiverOptions {
             receiver: ReceiverOptions::default(),
             queue: QueueOptions::default(),
             lock: Duration::from_secs(30),
-            wait: LONGEST_WAIT,
+            wait: HURRY,
             prefetch: 100,
         }
     }
@@ -78,8 +80,8 @@ impl From<DecodeOptions> for SqsReceiverOptions {
 ///
 /// Accept deletes the message, retry hides it for the delay, in whole seconds, and until 12 hours after it was received at most, release
 /// shows it to others at once. What is rejected is sent to another queue (`dead-letter`) first, and then deleted, or dropped
-/// (`reject=drop`). SQS has a redrive policy of its own, which counts every delivery, also those that were released: leave it out, or let it
-/// allow more than the program tries.
+/// (`reject=drop`). SQS has a redrive policy of its own, which counts every delivery, also those that were released: leave it out, or let
+/// it allow more than the program tries.
 ///
 /// The attempt is how often SQS has delivered the message. Where the lock of a message has ended, settling it is an error of kind
 /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone; it comes again. From a FIFO queue, messages of a

@@ -40,8 +40,8 @@ pub(super) const LONGEST_LOCK: Duration = Duration::from_secs(12 * 60 * 60);
 /// How much longer than it waits for messages a request may take.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long a receiver that stops waits for an open request. What that brings later is released.
-const HURRY: Duration = Duration::from_millis(100);
+/// How long a receiver that stops waits for an open request. What that brings later is released, if the process is still there.
+pub(super) const HURRY: Duration = Duration::from_secs(5);
 
 /// How many requests of one kind that settle messages are under way at once.
 const SETTLING: usize = 8;

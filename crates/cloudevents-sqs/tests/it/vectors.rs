@@ -88,5 +88,6 @@ fn what_does_not_fit_says_so() {
             let _ = encode(&event, Mode::structured(&Json::new())).unwrap();
         }
     }
-    let _ = encode(&with(0, "\t\r\n \u{d7ff}\u{e000}\u{fffd}\u{10000}\u{10ffff}".as_bytes()), Mode::Binary).unwrap();
+    let _ = encode(&with(0, "\t\r\n \u{d7ff}\u{e000}\u{fffd}\u{10000}\u{10ffff}".as_bytes()), Mode::Binary)
+        .unwrap();
 }

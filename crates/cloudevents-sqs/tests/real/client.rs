@@ -48,9 +48,12 @@ async fn what_cannot_be_opened_says_why() {
     let away = url("http://127.0.0.1:1", "orders", "connect-timeout=5s");
     assert_eq!(within(sender(&away, sending())).await.unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(within(receiver(&away, strict())).await.unwrap_err().kind(), ErrorKind::Disconnected);
-    for query in
-        [format!("dead-letter={}", place.queue), "reject=broker".into(), "dead-letter=a/b".into(), "lock=0s".into()]
-    {
+    for query in [
+        format!("dead-letter={}", place.queue),
+        "reject=broker".into(),
+        "dead-letter=a/b".into(),
+        "lock=0s".into(),
+    ] {
         let error = within(receiver(&place.url(&query), strict())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{query}: {error}");
     }

@@ -19,7 +19,6 @@ impl Venue for Queue {
         claims.patience = patience();
         claims.order = self.place.queue.ends_with(".fifo");
         claims.binary = self.mode == "binary";
-        claims.any_format = false;
         claims.releases_count = true;
         claims.too_large = Some(1 << 20);
         claims.attempts = Some(10);

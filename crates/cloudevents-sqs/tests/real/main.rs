@@ -12,6 +12,7 @@
 )]
 
 mod backlog;
+mod broken;
 mod client;
 mod contract;
 mod fifo;

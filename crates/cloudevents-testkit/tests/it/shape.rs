@@ -111,7 +111,10 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "cloudevents-sqs/src/awssdk1",
-        &[("batches", "a request has ten entries, each with an answer of its own, and the client makes one request of each call")],
+        &[(
+            "batches",
+            "a request has ten entries, each with an answer of its own, and the client makes one request of each call",
+        )],
     ),
     (
         "cloudevents-websockets/src/tungstenite029",

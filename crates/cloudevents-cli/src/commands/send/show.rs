@@ -12,6 +12,10 @@ use crate::{
     plain::plain,
     report::Report,
 };
+#[cfg(feature = "redis")]
+use cloudevents_kit::redis;
+#[cfg(feature = "sqs")]
+use cloudevents_kit::sqs;
 use cloudevents_kit::{
     Error, Event, Message, Peer,
     http::{Encoding, encode, encode_message, reqwest013::Traced},
@@ -21,10 +25,6 @@ use cloudevents_testkit::tagged;
 use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
-#[cfg(feature = "redis")]
-use cloudevents_kit::redis;
-#[cfg(feature = "sqs")]
-use cloudevents_kit::sqs;
 #[cfg(any(feature = "redis", feature = "sqs"))]
 use {serde_json::json, std::io};
 
@@ -123,7 +123,8 @@ fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Res
 #[cfg(feature = "sqs")]
 fn attributes_and_body(message: &Message) -> Result<Value, Error> {
     let message = sqs::encode_message(message)?;
-    let shown = message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
+    let shown =
+        message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
     Ok(json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)}))
 }
 
