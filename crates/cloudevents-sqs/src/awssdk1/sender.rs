@@ -78,8 +78,8 @@ impl From<SenderOptions> for SqsSenderOptions {
 /// events with a source and an id that it has had in the last five minutes, and confirms them.
 ///
 /// The outcome is that SQS has stored the message. What it refuses is an error of kind [`Refused`](ErrorKind::Refused), of one message
-/// where SQS says so. After errors of kind [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout), SQS may or may
-/// not have the message. No message is sent again by itself.
+/// where SQS answers for each. After errors of kind [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout), SQS may
+/// or may not have the message. No message is sent again by itself.
 ///
 /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
 /// connecting fails; [`Refused`](ErrorKind::Refused) when there is no such queue, or there are no credentials, or SQS refuses them.

@@ -25,7 +25,7 @@ async fn server(answer: &'static [u8], is_endless: bool) -> String {
     url
 }
 
-/// What has no end is given up before it takes memory, and what is no answer of SQS says so.
+/// What has no end is given up before it takes memory, and what is no answer of SQS is no connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_sqs_is_not_connected_to() {
     for (answer, is_endless) in [
