@@ -5,7 +5,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_sqs::awssdk1::{SqsReceiverOptions, receiver, sender};
 use cloudevents_transport::{
     Receiver, ReceiverOptions, Sender,
-    contract::{Claims, Report, Venue, Verdict, check_all},
+    contract::{Claims, Report, Venue, Verdict, check_all, check_some},
 };
 
 struct Queue {
@@ -32,7 +32,7 @@ impl Venue for Queue {
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
         let mut options = SqsReceiverOptions::from(options);
         options.connection = connection();
-        let query = "lock=10s&wait=1s&reject=drop";
+        let query = "lock=2m&wait=1s&reject=drop";
         receiver(&url(&self.place.server, &self.place.queue, query), options).await
     }
 
@@ -64,6 +64,19 @@ const UNCLAIMED: [&str; 4] = [
     "a_receiver_outlives_its_broker",
 ];
 
+/// These hold messages of one source, which is one group of a FIFO queue: the next ones come when those are settled.
+const HOLD_A_GROUP: [&str; 9] = [
+    "a_thousand_in_flight",
+    "what_is_retried_comes_again",
+    "what_is_dropped_comes_again",
+    "a_stalled_consumer_bounds_messages",
+    "a_stalled_consumer_bounds_bytes",
+    "a_cancelled_next_loses_nothing",
+    "draining_waits_for_settlements",
+    "what_is_left_at_an_end_keeps_its_order",
+    "a_redrive_keeps_what_is_refused_again",
+];
+
 fn check(report: &Report, unclaimed: &[&str]) {
     println!("{report}");
     for (check, verdict) in report.iter() {
@@ -79,7 +92,13 @@ async fn on_a_real_server() {
     }
     for mode in ["structured", "binary"] {
         let open = async || Ok(Queue { place: Place::new("contract").await.unwrap(), mode });
-        check(&check_all(open).await, &UNCLAIMED);
+        // A standard queue has no order.
+        let order = [
+            "order_is_kept",
+            "what_is_left_at_an_end_keeps_its_order",
+            "what_has_no_key_keeps_the_order_of_its_source",
+        ];
+        check(&check_all(open).await, &[&UNCLAIMED[..], &order].concat());
     }
 }
 
@@ -89,5 +108,5 @@ async fn of_fifo_queues_on_a_real_server() {
         return;
     }
     let open = async || Ok(Queue { place: Place::fifo("contract").await.unwrap(), mode: "structured" });
-    check(&check_all(open).await, &UNCLAIMED);
+    check(&check_some(open, |name| !HOLD_A_GROUP.contains(&name)).await, &UNCLAIMED);
 }
