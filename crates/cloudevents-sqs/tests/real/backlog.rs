@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Each comes at least once, which a standard queue promises, and at most twice.
+/// More would take the emulator long, which looks at every message for each request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_come() {
-    const COUNT: usize = 10_000;
+async fn a_thousand_come() {
+    const COUNT: usize = 1000;
     let Some(place) = Place::new("backlog").await else { return };
     let sender = place.sender("").await;
     let begun = Instant::now();

@@ -16,7 +16,8 @@ struct Queue {
 impl Venue for Queue {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
-        claims.patience = patience();
+        // The emulator looks at every message for each request.
+        claims.patience = 3 * patience();
         claims.order = self.place.queue.ends_with(".fifo");
         claims.binary = self.mode == "binary";
         claims.releases_count = true;
