@@ -61,6 +61,8 @@ pub use cloudevents_rabbitmq as rabbitmq;
 pub use cloudevents_redis as redis;
 #[cfg(feature = "sql")]
 pub use cloudevents_sql as sql;
+#[cfg(feature = "sqs")]
+pub use cloudevents_sqs as sqs;
 #[cfg(feature = "subscriptions")]
 pub use cloudevents_subscriptions as subscriptions;
 #[cfg(feature = "transport")]

@@ -21,6 +21,8 @@ use cloudevents_transport::{Binding, Receiver, ReceiverOptions, Sender, SenderOp
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "rabbitmq"));
 /// # #[cfg(feature = "redis1")]
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "redis"));
+/// # #[cfg(feature = "awssdk1")]
+/// assert!(transports.receiver_schemes().any(|scheme| scheme == "sqs"));
 /// # #[cfg(feature = "async-nats051")]
 /// assert!(transports.receiver_schemes().any(|scheme| scheme == "nats+jetstream"));
 /// # #[cfg(feature = "tokio-tungstenite029")]
@@ -52,6 +54,8 @@ pub fn bindings() -> &'static [&'static Binding] {
         &cloudevents_rabbitmq::lapin4::BINDING,
         #[cfg(feature = "redis1")]
         &cloudevents_redis::redis1::BINDING,
+        #[cfg(feature = "awssdk1")]
+        &cloudevents_sqs::awssdk1::BINDING,
         #[cfg(feature = "rumqttc-next034")]
         &cloudevents_mqtt::rumqttc_next034::BINDING,
         #[cfg(feature = "async-nats051")]
@@ -91,6 +95,7 @@ pub const SCHEMES: &[KnownScheme] = &[
     known("rabbitmqs", "rabbitmq", "turn on the features `lapin4` and `rabbitmq-tls` of cloudevents-kit"),
     known("redis", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("rediss", "redis", "turn on the feature `redis1` of cloudevents-kit"),
+    known("sqs", "sqs", "turn on the feature `awssdk1` of cloudevents-kit"),
     known("nats", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+tls", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+jetstream", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),

@@ -98,6 +98,8 @@ mod sending;
 mod settings;
 #[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "websockets"))]
 mod shown;
+#[cfg(feature = "sqs")]
+mod sqs;
 #[cfg(feature = "rabbitmq")]
 mod suggested;
 #[cfg(feature = "tls")]

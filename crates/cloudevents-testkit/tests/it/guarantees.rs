@@ -12,6 +12,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
     ("JetStream", "cloudevents-nats"),
     ("MQTT", "cloudevents-mqtt"),
     ("Redis Streams", "cloudevents-redis"),
+    ("Amazon SQS", "cloudevents-sqs"),
     ("WebSockets", "cloudevents-websockets"),
 ];
 

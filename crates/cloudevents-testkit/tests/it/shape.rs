@@ -110,6 +110,13 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "cloudevents-sqs/src/awssdk1",
+        &[(
+            "batches",
+            "a request has ten entries, each with an answer of its own, and the client makes one request of each call",
+        )],
+    ),
+    (
         "cloudevents-websockets/src/tungstenite029",
         &[
             ("arriving", "memory that connections share"),
@@ -200,6 +207,7 @@ const SIBLINGS: &[Sibling] = &[
     Sibling { name: "cloudevents-nats", shape: BINDING, own: &[("async_nats051", "a client")] },
     Sibling { name: "cloudevents-rabbitmq", shape: BINDING, own: &[("lapin4", "a client")] },
     Sibling { name: "cloudevents-redis", shape: BINDING, own: &[("redis1", "a client")] },
+    Sibling { name: "cloudevents-sqs", shape: BINDING, own: &[("awssdk1", "a client")] },
     Sibling {
         name: "cloudevents-websockets",
         shape: BINDING,

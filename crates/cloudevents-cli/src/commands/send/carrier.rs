@@ -158,6 +158,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         }
         Some("amqp") => put("address", path.into()),
         Some("redis") => put("stream", option("stream").unwrap_or_default().into()),
+        Some("sqs") => put("queue", path.into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {
                 Some(queue) => ("", queue.to_owned()),

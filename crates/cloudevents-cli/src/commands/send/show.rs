@@ -12,6 +12,10 @@ use crate::{
     plain::plain,
     report::Report,
 };
+#[cfg(feature = "redis")]
+use cloudevents_kit::redis;
+#[cfg(feature = "sqs")]
+use cloudevents_kit::sqs;
 use cloudevents_kit::{
     Error, Event, Message, Peer,
     http::{Encoding, encode, encode_message, reqwest013::Traced},
@@ -21,8 +25,8 @@ use cloudevents_testkit::tagged;
 use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
-#[cfg(feature = "redis")]
-use {cloudevents_kit::redis, serde_json::json, std::io};
+#[cfg(any(feature = "redis", feature = "sqs"))]
+use {serde_json::json, std::io};
 
 /// Prints messages instead of sending them.
 pub(super) struct DryRun<'a> {
@@ -79,11 +83,10 @@ impl Shown {
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
         let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();
-        #[cfg(feature = "redis")]
-        if carrier::binding(&self.endpoint) == Some("redis") {
-            let entry = entry(message).map_err(refused)?;
-            serde_json::to_writer(&mut self.line, &json!({"message": entry, "to": to, "via": "redis"}))
-                .map_err(io::Error::from)?;
+        #[cfg(any(feature = "redis", feature = "sqs"))]
+        if let Some((via, form)) = own_form(&self.endpoint, message) {
+            let shown = json!({"message": form.map_err(refused)?, "to": to, "via": via});
+            serde_json::to_writer(&mut self.line, &shown).map_err(io::Error::from)?;
             self.line.push(b'\n');
             return Ok((&self.line, Vec::new()));
         }
@@ -102,6 +105,27 @@ impl Shown {
         self.line.extend_from_slice(format!(",\"to\":{}}}\n", Value::Object(to)).as_bytes());
         Ok((&self.line, losses))
     }
+}
+
+/// The message of a protocol that the testee protocol does not have.
+#[cfg(any(feature = "redis", feature = "sqs"))]
+fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Result<Value, Error>)> {
+    match carrier::binding(endpoint)? {
+        #[cfg(feature = "redis")]
+        "redis" => Some(("redis", entry(message))),
+        #[cfg(feature = "sqs")]
+        "sqs" => Some(("sqs", attributes_and_body(message))),
+        _ => None,
+    }
+}
+
+/// A message of SQS: its attributes, in their order, and its body.
+#[cfg(feature = "sqs")]
+fn attributes_and_body(message: &Message) -> Result<Value, Error> {
+    let message = sqs::encode_message(message)?;
+    let shown =
+        message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
+    Ok(json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)}))
 }
 
 /// The fields of an entry of Redis Streams, in their order.

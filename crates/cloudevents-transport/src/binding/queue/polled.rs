@@ -26,6 +26,10 @@ pub trait Requests: Send + Sync + 'static {
     /// Identifies one message for settling: a receipt handle, a lock token, the id of an entry.
     type Tag: Clone + Send + Sync + 'static;
 
+    /// Whether each message has its own outcome: then [`settle`](Self::settle) is called for one at a time, and may put those of several
+    /// calls into one request. Otherwise those that are settled together have one outcome.
+    const SETTLES_EACH: bool = false;
+
     /// See [`QueueSource::capabilities`].
     fn capabilities(&self) -> ReceiverCapabilities;
 
@@ -291,6 +295,10 @@ impl<R: Requests> QueueSource for Polled<R> {
                 }
             }
         }
+    }
+
+    fn are_alike(_: &R::Tag, _: &R::Tag) -> bool {
+        !R::SETTLES_EACH
     }
 
     async fn settle(&mut self, tags: Vec<R::Tag>, how: Settlement) -> Result<Outcome, Error> {

@@ -281,7 +281,8 @@ pub(super) async fn settle_all<S: QueueSource>(
 ) -> Result<(), Error> {
     while let Some(first) = all.first() {
         let is_other = |now: &Now<S::Tag>| now.how != first.how || !S::are_alike(&now.tag, &first.tag);
-        let same = all.iter().position(is_other).unwrap_or(all.len());
+        // A message need not be like itself.
+        let same = all.iter().position(is_other).unwrap_or(all.len()).max(1);
         let rest = all.split_off(same);
         if let Err(error) = settle(std::mem::replace(&mut all, rest), source).await {
             come_again(all);

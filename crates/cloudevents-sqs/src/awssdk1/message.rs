@@ -1,0 +1,234 @@
+//! Messages as the client has them, besides what the codec writes.
+
+use super::{
+    failure::refused,
+    received::{ReceivedMessage, is_foreign},
+};
+use crate::{
+    AttributeValue, SqsMessage, fits,
+    wire::{CONTENT_TYPE, MOST_ATTRIBUTES},
+};
+use aws_sdk_sqs::{
+    primitives::Blob,
+    types::{
+        Message as Incoming, MessageAttributeValue, MessageSystemAttributeName as System,
+        SendMessageBatchRequestEntry,
+    },
+};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Error, Formats, Message};
+use cloudevents_json::Json;
+use cloudevents_transport::{Content, Outgoing, Received, binding::header_not_carried};
+use sha2::{Digest, Sha256};
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Duration, SystemTime},
+};
+
+/// The group of messages that name none and have no source.
+const GROUP: &str = "cloudevents";
+
+/// The longest id of a group.
+const LONGEST_GROUP: usize = 128;
+
+/// Of documents, attributes are read without judging the rest.
+static READING: LazyLock<DecodeOptions> =
+    LazyLock::new(|| DecodeOptions::lenient().with_formats(Formats::none().with(Json::new())));
+
+/// The entry of a message.
+pub(super) fn entry(
+    id: usize,
+    message: SqsMessage,
+    fifo: Option<Fifo>,
+) -> Result<SendMessageBatchRequestEntry, Error> {
+    let body = String::from_utf8(message.body.into()).map_err(|_| refused("the body is not text"))?;
+    let mut entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(body);
+    for (name, value) in message.attributes {
+        let typed = MessageAttributeValue::builder().data_type(&value.data_type);
+        let typed = match value.is_binary() {
+            true => typed.binary_value(Blob::new(value.value)),
+            false => typed.string_value(value.text().unwrap_or_default()),
+        };
+        entry = entry.message_attributes(name, typed.build().map_err(refused)?);
+    }
+    if let Some(Fifo { group, deduplication_id }) = fifo {
+        entry = entry.message_group_id(group).message_deduplication_id(deduplication_id);
+    }
+    entry.build().map_err(refused)
+}
+
+/// What a FIFO queue requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fifo {
+    pub(super) group: String,
+    pub(super) deduplication_id: String,
+}
+
+impl Fifo {
+    /// The group is the key, or else `partitionkey`, or else the source. What has the same source and the same id is one message.
+    pub(super) fn of(outgoing: &Outgoing, message: &SqsMessage) -> Self {
+        let key = outgoing.record_key().map(|key| key.to_vec());
+        match outgoing.content() {
+            Content::Message(message) => {
+                let attribute = |name| message.attribute(name, &READING).ok().flatten();
+                let (source, id) = (attribute("source"), attribute("id"));
+                let group = key
+                    .or_else(|| attribute("partitionkey").map(String::into_bytes))
+                    .or_else(|| source.clone().map(String::into_bytes));
+                let deduplication_id = match (&source, &id) {
+                    (Some(source), Some(id)) => hash(&[source.as_bytes(), id.as_bytes()]),
+                    _ => hash(&[body(message)]),
+                };
+                Self { group: group_id(group), deduplication_id }
+            }
+            Content::AsReceived(received) => {
+                let native = received.native::<ReceivedMessage>();
+                let group = key.or_else(|| native?.group.clone().map(String::into_bytes));
+                let deduplication_id = match native {
+                    Some(ReceivedMessage { deduplication_id: Some(known), .. }) => known.clone(),
+                    Some(native) => hash(&[native.id.as_bytes()]),
+                    None => hash(&[&message.body]),
+                };
+                Self { group: group_id(group), deduplication_id }
+            }
+            _ => Self { group: GROUP.to_owned(), deduplication_id: hash(&[&message.body]) },
+        }
+    }
+}
+
+fn body(message: &Message) -> &[u8] {
+    match message {
+        Message::Structured(document) | Message::Batched(document) => document.body(),
+        _ => &[],
+    }
+}
+
+/// A key may be any bytes. What cannot be the id of a group is replaced by its hash.
+fn group_id(key: Option<Vec<u8>>) -> String {
+    let Some(key) = key.filter(|key| !key.is_empty()) else { return GROUP.to_owned() };
+    let is_id = key.len() <= LONGEST_GROUP && key.iter().all(u8::is_ascii_graphic);
+    match String::from_utf8(key) {
+        Ok(key) if is_id => key,
+        Ok(key) => hash(&[key.as_bytes()]),
+        Err(error) => hash(&[error.as_bytes()]),
+    }
+}
+
+/// SHA-256 of these parts with their lengths, in hexadecimal.
+fn hash(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Why a message does not carry a header.
+pub(super) fn lost(name: &str, value: &[u8]) -> Option<&'static str> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let reserved = ["aws.", "amazon."]
+        .iter()
+        .any(|begin| name.get(..begin.len()).is_some_and(|start| start.eq_ignore_ascii_case(begin)));
+    if !is_foreign(name) {
+        Some("in a message of SQS it would be a part of the event")
+    } else if name.is_empty()
+        || name.len() > 256
+        || !name.bytes().all(is_name)
+        || name.starts_with('.')
+        || name.ends_with('.')
+        || name.contains("..")
+    {
+        Some("a name in SQS has letters, digits, `_`, `-` and single dots within")
+    } else if reserved {
+        Some("SQS reserves the name")
+    } else if value.is_empty() {
+        Some("a value in SQS is not empty")
+    } else {
+        None
+    }
+}
+
+/// The headers that a message does not carry.
+pub(super) fn lost_headers(outgoing: &Outgoing, is_binary: bool) -> Vec<(usize, &'static str)> {
+    let own = match outgoing.content() {
+        // And the version; the content type is one of the attributes.
+        Content::Message(Message::Binary(event)) if is_binary => event.attributes().len().saturating_add(1),
+        Content::AsReceived(received) => received.headers().len(),
+        _ => 1,
+    };
+    let mut room = MOST_ATTRIBUTES.saturating_sub(own);
+    outgoing.lost_headers(|name, value| {
+        lost(name, value).or_else(|| match room.checked_sub(1) {
+            Some(left) => {
+                room = left;
+                None
+            }
+            None => Some("a message of SQS has ten attributes at most"),
+        })
+    })
+}
+
+/// Adds a header: as text where it can be, otherwise as bytes.
+pub(super) fn add_header(message: &mut SqsMessage, name: &str, value: &Bytes) -> Result<(), Error> {
+    if let Some(reason) = lost(name, value) {
+        return Err(header_not_carried(name, reason));
+    }
+    let probe = SqsMessage::new(value.clone());
+    let data_type = if fits(&probe).is_ok() { "String" } else { "Binary" };
+    message.attributes.push((name.to_owned(), AttributeValue::new(data_type, value.clone())));
+    Ok(())
+}
+
+/// A message as it was received.
+pub(super) fn as_received(received: &Received) -> Result<SqsMessage, Error> {
+    if let Some(native) = received.native::<ReceivedMessage>() {
+        return Ok(native.message.clone());
+    }
+    let mut message = SqsMessage::new(received.whole_body()?.unwrap_or_default());
+    for (name, value) in received.headers() {
+        let value = Bytes::from(value.unwrap_or_default().into_owned());
+        // Names of other protocols may have another letter case.
+        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
+            message.attributes.push((CONTENT_TYPE.to_owned(), AttributeValue::new("String", value)));
+        } else if !is_foreign(name) {
+            message.attributes.push((name.to_owned(), AttributeValue::new("String", value)));
+        } else {
+            add_header(&mut message, name, &value)?;
+        }
+    }
+    Ok(message)
+}
+
+/// What came from SQS, and how often it was received.
+pub(super) fn received(incoming: Incoming, queue: &Arc<str>) -> (ReceivedMessage, u32) {
+    let mut system = incoming.attributes.unwrap_or_default();
+    let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok());
+    let sent = number(system.get(&System::SentTimestamp));
+    let attempt = number(system.get(&System::ApproximateReceiveCount)).unwrap_or(1);
+    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX).max(1);
+    let mut attributes: Vec<_> = incoming.message_attributes.unwrap_or_default().into_iter().collect();
+    attributes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let attributes = attributes.into_iter().map(|(name, value)| {
+        let bytes = match (value.string_value, value.binary_value) {
+            (Some(text), _) => Bytes::from(text),
+            (None, Some(bytes)) => Bytes::from(bytes.into_inner()),
+            (None, None) => Bytes::new(),
+        };
+        (name, AttributeValue::new(value.data_type, bytes))
+    });
+    let message =
+        SqsMessage { body: incoming.body.unwrap_or_default().into(), attributes: attributes.collect() };
+    let received = ReceivedMessage {
+        message,
+        id: incoming.message_id.unwrap_or_default().into(),
+        receipt_handle: incoming.receipt_handle.unwrap_or_default().into(),
+        queue: Arc::clone(queue),
+        group: system.remove(&System::MessageGroupId),
+        deduplication_id: system.remove(&System::MessageDeduplicationId),
+        sequence_number: system.remove(&System::SequenceNumber),
+        sent: sent.and_then(|sent| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(sent))),
+        redelivered: attempt > 1,
+    };
+    (received, attempt)
+}

@@ -1,0 +1,158 @@
+//! A receiver from a queue.
+
+use super::{
+    connection::runtime,
+    options::{SqsConnection, Target, is_queue},
+    sender::SqsSender,
+    source::{Consuming, HURRY, LONGEST_LOCK, LONGEST_WAIT},
+};
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    binding::{
+        Rejecting, Transmit,
+        connect::Reconnect,
+        place_checked,
+        queue::{QueueOptions, QueueReceiver, Room},
+        rejecting,
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::time::Duration;
+
+/// Options of a [`receiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_sqs::awssdk1::SqsReceiverOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
+///
+/// let mut options = SqsReceiverOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().dropping_rejected();
+/// options.lock = std::time::Duration::from_secs(120);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SqsReceiverOptions {
+    /// Options of the connection.
+    pub connection: SqsConnection,
+    /// How to decode, and upper bounds for deliveries in flight. JSON is always among the formats.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub queue: QueueOptions,
+    /// How long a message is hidden from others without a renewal, which the receiver does; `lock` in a URL. What a crash leaves comes to
+    /// others after that time. At least one second, and 12 hours at most. Default: 30 seconds.
+    pub lock: Duration,
+    /// How long a request waits for messages, 20 seconds at most; `wait` in a URL. A receiver that stops waits for its request, for five
+    /// seconds at most: with a longer wait, what SQS gives to a process that has ended is hidden for the time of the lock. Default: five
+    /// seconds.
+    pub wait: Duration,
+    /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
+    pub prefetch: usize,
+}
+
+impl Default for SqsReceiverOptions {
+    fn default() -> Self {
+        Self {
+            connection: SqsConnection::default(),
+            receiver: ReceiverOptions::default(),
+            queue: QueueOptions::default(),
+            lock: Duration::from_secs(30),
+            wait: HURRY,
+            prefetch: 100,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for SqsReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for SqsReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Opens a receiver from a queue: `sqs://REGION/ACCOUNT/QUEUE`. [The crate's documentation](crate#urls) lists the options of the query.
+///
+/// Accept deletes the message, retry hides it for the delay, in whole seconds, and until 12 hours after it was received at most, release
+/// shows it to others at once. What is rejected is sent to another queue (`dead-letter`) first, and then deleted, or dropped
+/// (`reject=drop`). SQS has a redrive policy of its own, which counts every delivery, also those that were released: leave it out, or let
+/// it allow more than the program tries.
+///
+/// The attempt is how often SQS has delivered the message. Where the lock of a message has ended, settling it is an error of kind
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone; it comes again. From a FIFO queue, messages of a
+/// group come in order, and the next ones only when those before are settled; one that is retried may be overtaken by those that came with
+/// it.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
+/// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when there is
+/// no such queue, or there are no credentials, or SQS refuses them.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: SqsReceiverOptions,
+) -> Result<Receiver, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: SqsReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    async move { connect(&endpoint, options).await }.boxed()
+}
+
+async fn connect(endpoint: &Endpoint, mut options: SqsReceiverOptions) -> Result<Receiver, Error> {
+    let target = Target::new(endpoint, options.connection, Side::Receive)?;
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    let receiver = options.receiver.with_url(endpoint)?;
+    let lock = endpoint.duration("lock")?.unwrap_or(options.lock);
+    if lock < Duration::from_secs(1) || lock > LONGEST_LOCK {
+        return Err(endpoint.invalid("the option `lock` is less than a second, or more than 12 hours"));
+    }
+    let wait = endpoint.duration("wait")?.unwrap_or(options.wait);
+    if wait > LONGEST_WAIT {
+        return Err(endpoint.invalid("the option `wait` is more than 20 seconds"));
+    }
+    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
+    runtime()?;
+    let queue = decided(endpoint, &target, options.queue).await?;
+    let (hosts, backoff) = (target.hosts()?, target.backoff());
+    let consuming = Consuming { target, decoding: receiver.decoding.clone(), lock, wait };
+    let reconnect = Reconnect::new(consuming, hosts, backoff);
+    let room = Room::new(receiver.in_flight, prefetch);
+    Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
+}
+
+/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
+    let (is_decided, field) = (queue.is_decided(), "SqsReceiverOptions::queue");
+    let reads = |place: &str| *place == *target.queue;
+    Ok(match rejecting(endpoint, is_decided, Some("queue"), false, field, reads)? {
+        Rejecting::To(place) if is_queue(place) => {
+            let sender = SqsSender::unchanged(&target.at(place)).await?;
+            place_checked(place, sender.check().await)?;
+            queue.with_sink(DeadLetterQueue(sender))
+        }
+        Rejecting::To(_) => {
+            return Err(endpoint.invalid("the option `dead-letter` is not the name of a queue"));
+        }
+        Rejecting::Dropped => queue.dropping_rejected(),
+        _ => queue,
+    })
+}
+
+/// Sends rejected messages to another queue of the same account and region, as they were received, with [the headers of the
+/// letter](DeadLetter::headers), as far as there is room for them among ten attributes.
+struct DeadLetterQueue(SqsSender);
+
+impl DeadLetterSink for DeadLetterQueue {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        self.0.send_letter(letter.as_received()).await
+    }
+}

@@ -1,0 +1,113 @@
+//! The contract of senders and receivers, over the server that `CE_TEST_SQS_URL` names.
+
+use crate::tools::{Place, connection, patience, real, sending, url};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_sqs::awssdk1::{SqsReceiverOptions, receiver, sender};
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Report, Venue, Verdict, check_all, check_some},
+};
+
+struct Queue {
+    place: Place,
+    mode: &'static str,
+}
+
+impl Venue for Queue {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        // The emulator looks at every message for each request.
+        claims.patience = 3 * patience();
+        claims.order = self.place.queue.ends_with(".fifo");
+        claims.binary = self.mode == "binary";
+        claims.releases_count = true;
+        claims.too_large = Some(1 << 20);
+        claims.attempts = Some(10);
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        sender(&url(&self.place.server, &self.place.queue, &format!("mode={}", self.mode)), sending()).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = SqsReceiverOptions::from(options);
+        options.connection = connection();
+        let query = "lock=2m&wait=1s&reject=drop";
+        receiver(&url(&self.place.server, &self.place.queue, query), options).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        let Ok(body) = std::str::from_utf8(body) else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let place = &self.place;
+        let mut request = place.client().send_message().queue_url(place.queue_url(&place.queue));
+        if kind == ErrorKind::MissingAttribute {
+            let text = |value: &str| {
+                let typed = aws_sdk_sqs::types::MessageAttributeValue::builder().data_type("String");
+                typed.string_value(value).build().unwrap()
+            };
+            request = request.message_attributes("ce-specversion", text("1.0"));
+            request = request.message_attributes("ce-id", text("1"));
+        }
+        if place.queue.ends_with(".fifo") {
+            request = request.message_group_id("garbage").message_deduplication_id(crate::tools::name("g"));
+        }
+        request.message_body(body).send().await.unwrap();
+        Ok(())
+    }
+}
+
+/// There are no requests and no offsets, and the server is not stopped.
+const UNCLAIMED: [&str; 4] = [
+    "receipts_say_where",
+    "requests_get_their_own_replies",
+    "a_broker_that_stops_and_starts_loses_nothing",
+    "a_receiver_outlives_its_broker",
+];
+
+/// These hold messages of one source, which is one group of a FIFO queue: the next ones come when those are settled.
+const HOLD_A_GROUP: [&str; 9] = [
+    "a_thousand_in_flight",
+    "what_is_retried_comes_again",
+    "what_is_dropped_comes_again",
+    "a_stalled_consumer_bounds_messages",
+    "a_stalled_consumer_bounds_bytes",
+    "a_cancelled_next_loses_nothing",
+    "draining_waits_for_settlements",
+    "what_is_left_at_an_end_keeps_its_order",
+    "a_redrive_keeps_what_is_refused_again",
+];
+
+fn check(report: &Report, unclaimed: &[&str]) {
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_server() {
+    if real().is_none() {
+        return;
+    }
+    for mode in ["structured", "binary"] {
+        let open = async || Ok(Queue { place: Place::new("contract").await.unwrap(), mode });
+        // A standard queue has no order.
+        let order = [
+            "order_is_kept",
+            "what_is_left_at_an_end_keeps_its_order",
+            "what_has_no_key_keeps_the_order_of_its_source",
+        ];
+        check(&check_all(open).await, &[&UNCLAIMED[..], &order].concat());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifo_queues_on_a_real_server() {
+    if real().is_none() {
+        return;
+    }
+    let open = async || Ok(Queue { place: Place::fifo("contract").await.unwrap(), mode: "structured" });
+    check(&check_some(open, |name| !HOLD_A_GROUP.contains(&name)).await, &UNCLAIMED);
+}

@@ -1,0 +1,182 @@
+//! Helpers for the tests of the client.
+
+use aws_config::BehaviorVersion;
+use aws_sdk_sqs::{
+    Client,
+    config::{Credentials, Region},
+    types::{Message, QueueAttributeName},
+};
+use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_sqs::awssdk1::{
+    Login, SqsConnection, SqsReceiverOptions, SqsSenderOptions, receiver, sender,
+};
+pub(crate) use cloudevents_testkit::patience;
+use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
+use std::{
+    env,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+const REGION: &str = "eu-central-1";
+const ACCOUNT: &str = "123456789012";
+
+/// The server that `CE_TEST_SQS_URL` names: `http://127.0.0.1:5000`.
+pub(crate) fn real() -> Option<String> {
+    let url = env::var("CE_TEST_SQS_URL").ok();
+    if url.is_none() {
+        println!("skipped: CE_TEST_SQS_URL is not set");
+    }
+    url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// A name that no other test has.
+pub(crate) fn name(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+/// Creates an event with a payload of this many bytes.
+pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("text/plain", Ok(Payload::text("x".repeat(bytes)))).build().unwrap()
+}
+
+/// What tests have instead of credentials.
+pub(crate) fn connection() -> SqsConnection {
+    let mut connection = SqsConnection::default();
+    connection.login = Some(Login::new("test", "test"));
+    connection
+}
+
+/// A queue of a server.
+pub(crate) struct Place {
+    pub(crate) server: String,
+    pub(crate) queue: String,
+}
+
+impl Place {
+    /// Creates a queue, if there is a server.
+    pub(crate) async fn new(what: &str) -> Option<Self> {
+        Some(Self { server: real()?, queue: name(what) }.created().await)
+    }
+
+    /// The same for a FIFO queue.
+    pub(crate) async fn fifo(what: &str) -> Option<Self> {
+        Some(Self { server: real()?, queue: name(what) + ".fifo" }.created().await)
+    }
+
+    async fn created(self) -> Self {
+        self.create(&self.queue).await;
+        self
+    }
+
+    pub(crate) async fn create(&self, queue: &str) {
+        let created = self.client().create_queue().queue_name(queue);
+        let created = match queue.ends_with(".fifo") {
+            true => created.attributes(QueueAttributeName::FifoQueue, "true"),
+            false => created,
+        };
+        created.send().await.unwrap();
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+            .http_client(cloudevents_sqs_http())
+            .endpoint_url(&self.server)
+            .build();
+        Client::from_conf(config)
+    }
+
+    pub(crate) fn queue_url(&self, queue: &str) -> String {
+        format!("{}/{ACCOUNT}/{queue}", self.server)
+    }
+
+    pub(crate) fn url(&self, query: &str) -> String {
+        url(&self.server, &self.queue, query)
+    }
+
+    pub(crate) async fn sender(&self, query: &str) -> Sender {
+        sender(&self.url(query), sending()).await.unwrap()
+    }
+
+    /// Rejected messages are dropped, unless the query says otherwise.
+    pub(crate) async fn receiver(&self, query: &str) -> Receiver {
+        receiver(&self.url(&format!("wait=1s&{query}")), strict()).await.unwrap()
+    }
+
+    /// Takes messages of a queue, with all of their attributes.
+    pub(crate) async fn messages(&self, queue: &str) -> Vec<Message> {
+        let request = self.client().receive_message().queue_url(self.queue_url(queue));
+        let request = request.max_number_of_messages(10).message_attribute_names("All");
+        request.send().await.unwrap().messages.unwrap_or_default()
+    }
+
+    /// How many messages wait, and how many are hidden.
+    pub(crate) async fn counts(&self) -> (usize, usize) {
+        let [waiting, hidden] = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let request = self.client().get_queue_attributes().queue_url(self.queue_url(&self.queue));
+        let request = request.attribute_names(waiting.clone()).attribute_names(hidden.clone());
+        let found = request.send().await.unwrap().attributes.unwrap();
+        (found[&waiting].parse().unwrap(), found[&hidden].parse().unwrap())
+    }
+}
+
+fn cloudevents_sqs_http() -> aws_sdk_sqs::config::SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
+}
+
+pub(crate) fn url(server: &str, queue: &str, query: &str) -> String {
+    format!("sqs://{REGION}/{ACCOUNT}/{queue}?endpoint={server}&{query}")
+}
+
+pub(crate) fn sending() -> SqsSenderOptions {
+    let mut options = SqsSenderOptions::default();
+    options.connection = connection();
+    options
+}
+
+pub(crate) fn strict() -> SqsReceiverOptions {
+    let mut options = SqsReceiverOptions::from(DecodeOptions::strict());
+    options.queue = QueueOptions::default().dropping_rejected();
+    options.connection = connection();
+    options
+}
+
+pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
+    within(receiver.next()).await.unwrap().unwrap()
+}
+
+pub(crate) fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}
+
+pub(crate) async fn take(receiver: &mut Receiver) -> String {
+    let delivery = next(receiver).await;
+    let taken = id(&delivery);
+    within(delivery.accept()).await.unwrap();
+    taken
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(patience(), future).await.expect("it takes too long")
+}
+
+/// Waits until the condition holds.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    within(async {
+        while !holds().await {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await; // between two tries
+        }
+    })
+    .await;
+}
