@@ -84,12 +84,12 @@ mod tests {
     use super::*;
     use cloudevents_kit::transport::Endpoint;
 
-    /// In logs and errors. Settings of clients, parameters of a handshake and what names a secret are not.
+    /// In logs and errors. Settings of clients, parameters of a handshake, what names a secret, and a URL, which may have a login, are not.
     #[test]
     fn values_of_options_are_shown_but_those_that_may_be_secret() {
         let families = cloudevents_kit::bindings().iter().flat_map(|binding| binding.urls.families);
         for UrlOption { name, .. } in families.flat_map(of_family).chain(common()) {
-            let is_secret = ["credentials", "query.NAME", "NAME.NAME", "selector"].contains(name);
+            let is_secret = ["credentials", "endpoint", "query.NAME", "NAME.NAME", "selector"].contains(name);
             let url = Endpoint::parse(&format!("amqp://localhost/orders?{name}=value")).unwrap().to_string();
             assert_eq!(url.ends_with("=***"), is_secret, "{url}");
         }
