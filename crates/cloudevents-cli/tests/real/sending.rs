@@ -416,7 +416,8 @@ fn options_that_mean_nothing_are_refused() {
     }
 }
 
-/// Input is read in parts of 256 KiB. What is in flight does not wait for its outcome before the next part is read.
+/// A file is read in parts of 64 KiB, and a pipe in parts of 256 KiB. A message in flight does not wait for its outcome before the next
+/// part is read.
 #[cfg(feature = "mqtt")]
 #[test]
 fn more_input_is_read_while_messages_are_in_flight() {

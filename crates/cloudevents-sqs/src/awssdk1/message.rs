@@ -21,7 +21,11 @@ use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Received, binding::header_not_carried};
 use sha2::{Digest, Sha256};
 use std::{
-    sync::{Arc, LazyLock},
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -65,8 +69,14 @@ pub(super) struct Fifo {
 }
 
 impl Fifo {
-    /// The group is the key, or else `partitionkey`, or else the source. What has the same source and the same id is one message.
-    pub(super) fn of(outgoing: &Outgoing, message: &SqsMessage) -> Self {
+    /// The group is the key, or else `partitionkey`, or else the source. Without an id for this message, that of deduplication is made of
+    /// source and id: two events with the same are one message.
+    pub(super) fn of(outgoing: &Outgoing, message: &SqsMessage, id: Option<String>) -> Self {
+        let Self { group, deduplication_id } = Self::of_event(outgoing, message);
+        Self { group, deduplication_id: id.unwrap_or(deduplication_id) }
+    }
+
+    fn of_event(outgoing: &Outgoing, message: &SqsMessage) -> Self {
         let key = outgoing.record_key().map(|key| key.to_vec());
         match outgoing.content() {
             Content::Message(message) => {
@@ -93,6 +103,24 @@ impl Fifo {
             }
             _ => Self { group: GROUP.to_owned(), deduplication_id: hash(&[&message.body]) },
         }
+    }
+}
+
+/// Makes ids that no message has yet.
+#[derive(Debug)]
+pub(super) struct Ids {
+    begin: String,
+    next: AtomicU64,
+}
+
+impl Ids {
+    pub(super) fn new() -> Self {
+        let random = || RandomState::new().hash_one(std::process::id());
+        Self { begin: format!("{:016x}{:016x}", random(), random()), next: AtomicU64::new(0) }
+    }
+
+    pub(super) fn next(&self) -> String {
+        format!("{}-{}", self.begin, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     batches::{Batch, Batches, MOST, all_failed, by_number},
     connection::{Wire, once, runtime},
     failure,
-    message::{Fifo, add_header, as_received, entry, lost_headers},
+    message::{Fifo, Ids, add_header, as_received, entry, lost_headers},
     options::{SqsConnection, Target},
 };
 use crate::{SqsMessage, wire::MOST_ATTRIBUTES};
@@ -49,6 +49,9 @@ pub struct SqsSenderOptions {
     pub sender: SenderOptions,
     /// Options of the connection.
     pub connection: SqsConnection,
+    /// Whether a FIFO queue drops an event whose source and id it has had in the last five minutes, and confirms it; `deduplicate` in a
+    /// URL. It does so also after the first one was deleted: a dead letter that is taken back in that time is lost. Default: no.
+    pub deduplicate: bool,
     /// The largest message, in bytes, attributes included; `max-message-size` in a URL. A larger one is an error. Default: 1 MiB, which is
     /// the most that SQS takes.
     pub max_message_size: usize,
@@ -59,6 +62,7 @@ impl Default for SqsSenderOptions {
         Self {
             sender: SenderOptions::default(),
             connection: SqsConnection::default(),
+            deduplicate: false,
             max_message_size: MOST_BYTES,
         }
     }
@@ -74,8 +78,7 @@ impl From<SenderOptions> for SqsSenderOptions {
 ///
 /// Messages that are enqueued together share requests, ten of them at most, and several requests are under way at once, so a standard queue
 /// gets them in any order. To a FIFO queue, whose name ends in `.fifo`, one request follows the other, and messages of a group keep their
-/// order: the group is the [key](Outgoing::key), or else the attribute `partitionkey`, or else the source of the event. Such a queue drops
-/// events with a source and an id that it has had in the last five minutes, and confirms them.
+/// order: the group is the [key](Outgoing::key), or else the attribute `partitionkey`, or else the source of the event.
 ///
 /// The outcome is that SQS has stored the message. What it refuses is an error of kind [`Refused`](ErrorKind::Refused), of one message
 /// where SQS answers for each. After errors of kind [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout), SQS may
@@ -104,6 +107,8 @@ pub(super) struct SqsSender {
     queue: Arc<str>,
     wire: Wire,
     is_fifo: bool,
+    /// Unless the queue deduplicates.
+    ids: Option<Ids>,
     max_message_size: usize,
     writing: Writing,
     in_flight: InFlight,
@@ -121,7 +126,10 @@ impl SqsSender {
         let writing = Writing::new(endpoint, format, formats, common.losses)?;
         let most = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
         let (in_flight, timeout) = (common.in_flight.unwrap_or_default(), common.timeout.unwrap_or(TIMEOUT));
-        let sender = Self::new(&target, writing, most, in_flight, timeout).await?;
+        let mut sender = Self::new(&target, writing, most, in_flight, timeout).await?;
+        if endpoint.flag("deduplicate")?.unwrap_or(options.deduplicate) {
+            sender.ids = None;
+        }
         let limit = target.options.connect_timeout;
         let overdue = || {
             let detail = format!("SQS did not answer within {limit:?}");
@@ -152,6 +160,7 @@ impl SqsSender {
             queue: Arc::clone(&target.queue),
             wire,
             is_fifo,
+            ids: Some(Ids::new()),
             max_message_size,
             writing,
             in_flight: InFlight::new(in_flight),
@@ -211,7 +220,7 @@ impl Transmit for SqsSender {
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
         let message = self.message(&outgoing)?;
-        let fifo = self.is_fifo.then(|| Fifo::of(&outgoing, &message));
+        let fifo = self.is_fifo.then(|| Fifo::of(&outgoing, &message, self.ids.as_ref().map(Ids::next)));
         drop(outgoing);
         let mut permit = self.in_flight.room().await;
         permit.charge(message.size());

@@ -17,6 +17,7 @@ pub(super) static URLS: Urls = Urls {
             UrlOption::receiving("reject", "drop: rejected messages are dropped"),
             UrlOption::receiving("prefetch", "the messages that may wait for the program"),
             UrlOption::sending("max-message-size", "in bytes"),
+            UrlOption::sending("deduplicate", "true: a FIFO queue recognises events that it has had"),
             UrlOption::both("endpoint", "the URL of another server than that of the region"),
             UrlOption::CONNECT_TIMEOUT,
         ],

@@ -24,7 +24,7 @@ pub(super) struct Window {
     /// Answers since it has grown.
     answers: usize,
     fastest: Option<Duration>,
-    /// The time limit of an attempt, if a smaller one was not seen.
+    /// The time limit of an attempt: that of the settings, until an attempt has reached one.
     limit: Duration,
     /// Whether an attempt has reached it.
     is_reached: bool,

@@ -73,7 +73,8 @@ pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
     command.parallel.unwrap_or(if alone { 1 } else { PIPELINE })
 }
 
-/// The messages in flight by default. A broker that confirms in bursts, or has hundreds of partitions, is waited for as long with fewer.
+/// The messages in flight by default. With fewer, a sender waits longer for a broker that confirms in bursts, or has hundreds of
+/// partitions.
 const PIPELINE: usize = 1024;
 
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
