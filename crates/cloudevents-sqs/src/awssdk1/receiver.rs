@@ -44,8 +44,8 @@ pub struct SqsReceiverOptions {
     /// others after that time. At least one second, and 12 hours at most. Default: 30 seconds.
     pub lock: Duration,
     /// How long a request waits for messages, 20 seconds at most; `wait` in a URL. A receiver that stops waits for its request, for five
-    /// seconds at most: with a longer wait, what SQS gives to a process that has ended is hidden for the time of the lock. Default: five
-    /// seconds.
+    /// seconds at most: give its end (`drain`) more than that. With a longer wait, what SQS gives to a process that has ended is hidden for
+    /// the time of the lock. Default: five seconds.
     pub wait: Duration,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
     pub prefetch: usize,

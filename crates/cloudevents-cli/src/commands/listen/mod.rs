@@ -33,6 +33,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+/// How long the end may take. A queue that is asked ends its last request in five seconds.
+const ENDING: Duration = Duration::from_secs(10);
+
 /// Receive events and print them.
 ///
 /// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
@@ -295,7 +298,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if let Some(server) = &server {
         server.stop();
     }
-    if let Err(error) = receiver.drain(Duration::from_secs(5)).await {
+    if let Err(error) = receiver.drain(ENDING).await {
         console.error(Status::Network, &Report::of(&error));
     }
     if let Some(server) = server {
