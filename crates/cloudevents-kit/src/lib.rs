@@ -31,6 +31,8 @@ pub use transports::{
     connect_sender_with, transports,
 };
 
+#[cfg(feature = "adapters")]
+pub use cloudevents_adapters as adapters;
 #[cfg(feature = "amqp")]
 pub use cloudevents_amqp as amqp;
 #[cfg(feature = "avro")]

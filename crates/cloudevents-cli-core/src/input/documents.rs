@@ -1,6 +1,6 @@
 //! Documents in memory.
 
-use super::{Form, Located, cannot_tell, part::Parts, yaml_documents::yaml_documents};
+use super::{Form, Located, cannot_tell, foreign, part::Parts, yaml_documents::yaml_documents};
 use crate::{
     failure::{Failure, Status},
     lenient::suggestion,
@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_kit::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, adapters, json,
     model::{Item, TextBuffer, codec::scan::Scanner},
 };
 use std::sync::Arc;
@@ -33,6 +33,14 @@ impl Decoding {
 
     /// Decodes a document with one event.
     pub(super) fn single(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
+        let decoded = self.as_event(format, document.clone());
+        decoded.map_err(|error| match format.id() == FormatId::JSON {
+            true => foreign::named(&document).unwrap_or(error),
+            false => error,
+        })
+    }
+
+    fn as_event(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
         if self.suggests {
             let decoded = format.decode(document.clone(), &self.options);
             return decoded.map_err(|error| self.suggest(error, format, &document));
@@ -150,10 +158,8 @@ impl JsonDocuments {
         let json = &json::Json::new();
         let mut some = Vec::new();
         while some.len() < SOME
-            && let Some(document) = next_document(&self.source.text, self.readable.as_str(), &mut self.base)
+            && let Some((at, document)) = self.next_document()
         {
-            let at = self.base;
-            self.base = self.base.saturating_add(document.len());
             if document.first() == Some(&b'[') {
                 some.extend(batch(json, &self.source, document, at, &self.decoding));
             } else {
@@ -161,6 +167,14 @@ impl JsonDocuments {
             }
         }
         some
+    }
+
+    /// The next one, undecoded, and where it begins.
+    pub(super) fn next_document(&mut self) -> Option<(usize, Bytes)> {
+        let document = next_document(&self.source.text, self.readable.as_str(), &mut self.base)?;
+        let at = self.base;
+        self.base = self.base.saturating_add(document.len());
+        Some((at, document))
     }
 }
 
@@ -191,13 +205,38 @@ pub(super) fn batch(
             .map(|(index, (begin, item))| Located {
                 place: place(begin, item.raw.len(), Some(index)),
                 event: item.event.map_err(|error| {
-                    let others = decoding.others(&error, format, item.raw, begin);
-                    error.with_others(others)
+                    let others = decoding.others(&error, format, item.raw.clone(), begin);
+                    foreign::named(&item.raw).unwrap_or_else(|| error.with_others(others))
                 }),
             })
             .collect(),
         Err(error) => vec![Located { event: Err(error), place: place(0, document.len(), None) }],
     }
+}
+
+/// The events of all documents of a source, by the adapter of this name. With `auto`, each document is read by what it is, and what is known
+/// as nothing else is an event.
+pub(super) fn foreign_documents(source: &Arc<Source>, name: &str, decoding: &Decoding) -> Vec<Located> {
+    let mut documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
+    let mut all = Vec::new();
+    while let Some((base, document)) = documents.next_document() {
+        let adapter = adapters::find(name).or_else(|| adapters::recognize(&document));
+        let Some(adapter) = adapter else {
+            match document.first() {
+                Some(b'[') => all.extend(batch(&json::Json::new(), source, document, base, decoding)),
+                _ => all.push(single(&json::Json::new(), source, document, base, decoding)),
+            }
+            continue;
+        };
+        let events = adapter.events(&[], &document, &decoding.options);
+        let is_one = events.len() == 1;
+        all.extend(events.into_iter().enumerate().map(|(index, event)| {
+            let (source, index) = (Arc::clone(source), (!is_one).then_some(index));
+            let place = Place { source, base, begin: 0, length: document.len(), index };
+            Located { event, place }
+        }));
+    }
+    all
 }
 
 /// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start. `readable` is the beginning of

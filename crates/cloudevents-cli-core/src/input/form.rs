@@ -1,5 +1,6 @@
 //! The forms that events are read from and written to.
 
+use super::foreign;
 use cloudevents_kit::{FormatId, Formats};
 
 /// The name of JSON Lines.
@@ -39,15 +40,26 @@ impl Form {
     }
 }
 
-/// Returns the names of all forms.
+/// Returns the names of all forms that are read.
+pub(crate) fn read_names() -> clap::builder::PossibleValuesParser {
+    let mut names = all();
+    names.extend(foreign::names());
+    names.into()
+}
+
+/// Returns the names of all forms that are written.
 pub(crate) fn names() -> clap::builder::PossibleValuesParser {
+    all().into()
+}
+
+fn all() -> Vec<String> {
     let mut names = Vec::new();
     for format in cloudevents_kit::formats().iter() {
         names.push(format.id().to_string());
         names.extend(format.batch_media_type().map(|_| format!("{}-batch", format.id())));
     }
     names.extend([LINES.to_owned(), YAML.to_owned()]);
-    names.into()
+    names
 }
 
 /// Returns the names of all formats.

@@ -3,6 +3,7 @@
 mod detect;
 mod documents;
 mod folder;
+mod foreign;
 mod form;
 mod identity;
 mod lines;
@@ -14,10 +15,11 @@ mod yaml_documents;
 
 pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
-pub(crate) use form::{Form, LINES, names};
+pub(crate) use form::{Form, LINES, names, read_names};
 pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
+pub use foreign::named;
 pub use form::format_names;
 pub use identity::check_written;
 pub use reader::{SMALL, files, read, read_line, reader, text};
@@ -48,9 +50,10 @@ use stream::Elements;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML. JSON Lines and large JSON batches may have any
-    /// length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
-    #[arg(long, value_name = "FORMAT", value_parser = names())]
+    /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3
+    /// (`auto`: each by what it is). JSON Lines and large JSON batches may have any length, with at most 256 MiB for an event. All other
+    /// input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
+    #[arg(long, value_name = "FORMAT", value_parser = read_names(), hide_possible_values = true)]
     pub from: Option<String>,
     /// Which mistakes are repaired.
     #[command(flatten)]
@@ -134,6 +137,20 @@ pub fn events(
     reading: &Reading,
 ) -> Result<Events, Failure> {
     let decoding = reading.decoding();
+    if let Some(adapter) = reading.from.as_deref().filter(|name| foreign::is_one(name)) {
+        let unreadable = |error: io::Error| cannot_read(&name, &error);
+        let mut text = Vec::new();
+        let mut reader = decompressed(reader).map_err(unreadable)?;
+        if !reader::fill(&mut *reader, LARGEST.saturating_add(1), &mut text).map_err(unreadable)? {
+            return Err(too_much(&name, LARGEST));
+        }
+        let parts = Parts::Ready(documents::foreign_documents(
+            &Arc::new(Source::new(&*name, text, 1)),
+            adapter,
+            &decoding,
+        ));
+        return Ok(Events { name, decoding, parts, part: Part::default() });
+    }
     let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
     let by_name = detect::by_name(path, &decoding.options.formats);
     let parts = detected(&name, reader, given, by_name, &decoding)?;

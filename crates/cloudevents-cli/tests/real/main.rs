@@ -43,6 +43,7 @@ mod examples;
 mod faulty_targets;
 #[cfg(unix)]
 mod files;
+mod foreign;
 #[cfg(all(
     feature = "amqp",
     feature = "kafka",

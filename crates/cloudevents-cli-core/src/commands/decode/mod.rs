@@ -117,7 +117,9 @@ fn decode(
         Err(refusal) => {
             emit.flush()?;
             let mut report = refusal.report.at(place);
-            if let Some(repairs) = suggestion(&with, |with| run(with).ok()?.get("events").cloned()) {
+            if let Some(error) = input::named(&place.text()) {
+                report = Report::of(&error).at(place);
+            } else if let Some(repairs) = suggestion(&with, |with| run(with).ok()?.get("events").cloned()) {
                 report = report.help(repairs);
             }
             console.error(refusal.status, &report);

@@ -3,6 +3,7 @@
 use crate::{
     commands::suggested,
     console::Console,
+    input,
     plain::plain,
     report::Report,
     source::{Place, Source},
@@ -104,6 +105,9 @@ pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) 
 /// Returns a report of the error with its place in the message, and what would read it.
 pub(super) fn report(error: &Error, delivery: &Delivery, number: u64, decoding: &DecodeOptions) -> Report {
     let (place, offset) = place(error, delivery, number);
+    if let Some(error) = delivery.body().and_then(|body| input::named(&body)) {
+        return Report::of(&error).at(&place).from(origin(delivery));
+    }
     let report = Report::of(error).at(&place).from(origin(delivery));
     let is_document =
         delivery.body().is_some_and(|body| body.trim_ascii_start().starts_with(b"{\"specversion\""));

@@ -1,0 +1,130 @@
+//! An adapter: mappings of the documents of one system.
+
+use crate::{
+    mapping::{Mapping, invalid},
+    place,
+    template::Given,
+};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::check_count};
+use serde::Deserialize;
+
+/// The headers of a request: names, in any letter case, and values.
+pub type Headers<'a> = &'a [(&'a str, &'a str)];
+
+/// Makes events of the documents of one system. [`adapters`](crate::adapters) lists those that are known; [`parse`](Self::parse) reads one of
+/// your own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapter {
+    name: String,
+    what: String,
+    reference: String,
+    mappings: Vec<Mapping>,
+}
+
+impl Adapter {
+    /// Reads an adapter: an object of JSON, whose members [the crate's documentation](crate#mappings) describes.
+    ///
+    /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData) and say where the mistake stands.
+    ///
+    /// ```
+    /// use cloudevents_adapters::Adapter;
+    /// use cloudevents_core::DecodeOptions;
+    ///
+    /// let adapter = Adapter::parse(r#"{"name": "shop", "what": "an order of our shop", "reference": "the wiki", "mappings": [{
+    ///     "where": {"order": "*"}, "id": "{order.number}", "source": "/shop/{country}", "type": "com.example.order", "data": "order"}]}"#)?;
+    /// let document = r#"{"country": "de", "order": {"number": 7, "total": 1.50}}"#.into();
+    /// let event = adapter.events(&[], &document, &DecodeOptions::strict()).remove(0)?.value;
+    /// assert_eq!((event.id(), event.source().as_str()), ("7", "/shop/de"));
+    /// assert_eq!(event.data_bytes().unwrap(), &r#"{"number": 7, "total": 1.50}"#[..]);
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| invalid(format!("it is not an adapter: {error}")))
+    }
+
+    /// Its name, such as `aws-s3`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its documents are, such as "an event notification of Amazon S3".
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The document that says how they become events, or what they are.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// Whether this document is one of the system. Of an array, the first element decides.
+    pub fn fits(&self, document: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(document) else { return false };
+        let first = each(text).into_iter().next();
+        first.is_some_and(|first| self.mapping(first).is_some())
+    }
+
+    /// Makes events of a document of JSON, which may be an array. `headers` are those of the request that it came with, if there is one.
+    ///
+    /// An event that stands in the document is returned as it is, and read with these options. Otherwise an optional attribute is left out
+    /// where the document lacks it, and so is a time that is no timestamp: the payload still has both.
+    ///
+    /// An error is of one event, or of the whole document: of kind [`InvalidData`](ErrorKind::InvalidData) where that is none of the system
+    /// or lacks a required attribute; [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
+    pub fn events(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Vec<Result<Decoded<Event>, Error>> {
+        match self.all(headers, document, with) {
+            Ok(events) => events,
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    fn all(
+        &self,
+        headers: Headers<'_>,
+        document: &Bytes,
+        with: &DecodeOptions,
+    ) -> Result<Vec<Result<Decoded<Event>, Error>>, Error> {
+        with.limits.check_bytes(document.len())?;
+        let text = std::str::from_utf8(document)
+            .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
+        let mut events = Vec::new();
+        for part in each(text) {
+            let mapping = self.mapping(part).ok_or_else(|| invalid(format!("it is not {}", self.what)))?;
+            if let Some(help) = &mapping.help {
+                return Err(invalid(format!("{} has no event", self.what)).with_help(help.clone()));
+            }
+            let elements = mapping.elements(part)?;
+            let count = events.len().saturating_add(elements.len());
+            check_count(count.saturating_sub(1), 0, &with.limits)?;
+            events.extend(elements.into_iter().map(|element| {
+                let error = |error: Error| match error.kind() {
+                    ErrorKind::InvalidData => {
+                        error.with_help(format!("{} describes {}", self.reference, self.what))
+                    }
+                    _ => error,
+                };
+                mapping.event(Given { element, document: text, headers }, with).map_err(error)
+            }));
+        }
+        Ok(events)
+    }
+
+    fn mapping(&self, document: &str) -> Option<&Mapping> {
+        self.mappings.iter().find(|mapping| mapping.fits(document))
+    }
+}
+
+/// The elements of an array, or the document itself.
+fn each(text: &str) -> Vec<&str> {
+    match text.trim_start().starts_with('[') {
+        true => place::elements(text).unwrap_or_else(|| vec![text]),
+        false => vec![text],
+    }
+}

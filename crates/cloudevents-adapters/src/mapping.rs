@@ -1,0 +1,217 @@
+//! One mapping: which documents it is for, and what becomes of them.
+
+use crate::{
+    place,
+    template::{Given, Template},
+};
+use bytes::Bytes;
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Payload, Timestamp,
+    codec::{Assembler, Given as Piece, decode_base64},
+};
+use cloudevents_json::{Json, is_event};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Which documents it is for, and what becomes of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mapping {
+    /// Places and what stands there: all have to. A pattern may begin or end with `*`; `*` alone is anything but null.
+    #[serde(rename = "where")]
+    condition: BTreeMap<String, String>,
+    /// The place of an array, each element of which is an event.
+    each: Option<String>,
+    /// Places where an event may stand that is returned as it is.
+    #[serde(default)]
+    unwrap: Vec<Unwrap>,
+    id: Option<Template>,
+    source: Option<Template>,
+    #[serde(rename = "type")]
+    ty: Option<Template>,
+    subject: Option<Template>,
+    time: Option<Template>,
+    dataschema: Option<Template>,
+    datacontenttype: Option<Template>,
+    #[serde(default)]
+    extensions: BTreeMap<String, Template>,
+    /// The place of an object whose members are extensions, besides those that the mapping names.
+    spread: Option<String>,
+    /// The place of the payload. The default is all of the element.
+    data: Option<String>,
+    /// The place of a payload in base64, in place of `data`.
+    base64: Option<String>,
+    /// Why there is no event, for documents that are recognised and not converted.
+    pub(crate) help: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unwrap {
+    at: String,
+    /// Whether a text stands there that is base64.
+    #[serde(default)]
+    base64: bool,
+    /// The place of an object with attributes in binary mode, `ce-` before their names, and `content-type`.
+    attributes: Option<String>,
+}
+
+impl Mapping {
+    pub(crate) fn fits(&self, document: &str) -> bool {
+        self.condition.iter().all(|(place, pattern)| match pattern.as_str() {
+            "*" => place::at(document, place).is_some(),
+            pattern => place::text(document, place).is_some_and(|text| matches(pattern, &text)),
+        })
+    }
+
+    /// The elements that become events.
+    pub(crate) fn elements<'a>(&self, document: &'a str) -> Result<Vec<&'a str>, Error> {
+        let Some(place) = &self.each else { return Ok(vec![document]) };
+        let array = place::at(document, place).and_then(place::elements);
+        array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
+    }
+
+    /// Makes an event of an element.
+    pub(crate) fn event(&self, given: Given<'_>, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        if let Some(event) = self.unwrap.iter().find_map(|unwrap| unwrap.find(given.element, with)) {
+            return event;
+        }
+        let required = |template: &Option<Template>, name: &str| {
+            let template = template.as_ref().ok_or_else(|| invalid("it has no event in it"))?;
+            template.fill(given).ok_or_else(|| {
+                invalid(format!("it has no {}", template.places())).with_attribute(name.to_owned())
+            })
+        };
+        let mut event = Event::builder()
+            .id(required(&self.id, "id")?)
+            .source(required(&self.source, "source")?)
+            .ty(required(&self.ty, "type")?);
+        let optional =
+            |template: &Option<Template>| template.as_ref().and_then(|template| template.fill(given));
+        if let Some(subject) = optional(&self.subject) {
+            event = event.subject(subject);
+        }
+        // A time in another form stays in the payload.
+        if let Some(time) = optional(&self.time)
+            && let Ok(time) = Timestamp::parse(&time)
+        {
+            event = event.time(time);
+        }
+        if let Some(uri) = optional(&self.dataschema) {
+            event = event.dataschema(uri);
+        }
+        for (name, template) in &self.extensions {
+            if let Some(value) = template.fill(given) {
+                event = event.extension(name, value);
+            }
+        }
+        for (name, value) in self.spread(given.element) {
+            event = event.extension(name, value);
+        }
+        let media_type = optional(&self.datacontenttype);
+        if let Some(payload) = self.payload(given.element, media_type.as_deref())? {
+            event = event.payload(media_type.as_deref().unwrap_or("application/json"), payload);
+        } else if let Some(media_type) = media_type {
+            event = event.datacontenttype(media_type);
+        }
+        Ok(Decoded::clean(event.build()?))
+    }
+
+    fn spread(&self, element: &str) -> Vec<(String, String)> {
+        let Some(place) = &self.spread else { return Vec::new() };
+        let named = [
+            &self.id,
+            &self.source,
+            &self.ty,
+            &self.subject,
+            &self.time,
+            &self.dataschema,
+            &self.datacontenttype,
+        ];
+        let named = named.into_iter().flatten().chain(self.extensions.values());
+        let mut known: Vec<&str> = named.flat_map(Template::members).collect();
+        known.extend(self.data.as_deref().into_iter().chain(self.base64.as_deref()));
+        known.extend(self.condition.keys().map(String::as_str));
+        let object = place::at(element, place).unwrap_or_default();
+        let others = place::members(object)
+            .into_iter()
+            .filter(|(name, _)| !place.is_empty() || !known.contains(&name.as_str()));
+        others
+            .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), place::text(value, "")?)))
+            .collect()
+    }
+
+    fn payload(&self, element: &str, media_type: Option<&str>) -> Result<Option<Payload>, Error> {
+        if let Some(path) = &self.base64 {
+            let text = place::text(element, path);
+            return text.map(|text| Ok(Payload::body(decode_base64(text)?))).transpose();
+        }
+        let Some(raw) = place::at(element, self.data.as_deref().unwrap_or_default()) else { return Ok(None) };
+        let is_json = match media_type {
+            None => true,
+            Some(media_type) => MediaType::parse(media_type).is_ok_and(|media_type| media_type.is_json()),
+        };
+        match serde_json::from_str::<String>(raw) {
+            Ok(text) if !is_json => Ok(Some(Payload::text(text))),
+            _ => Payload::json(Bytes::copy_from_slice(raw.as_bytes())).map(Some),
+        }
+    }
+}
+
+impl Unwrap {
+    /// An event that stands there. `None` if there is none.
+    fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
+        let document = || {
+            let raw = place::at(element, &self.at)?;
+            match serde_json::from_str::<String>(raw) {
+                Ok(text) if self.base64 => decode_base64(text).ok().map(Bytes::from),
+                Ok(text) => Some(text.into()),
+                Err(_) => Some(Bytes::copy_from_slice(raw.as_bytes())),
+            }
+        };
+        if let Some(place) = &self.attributes {
+            let attributes = place::members(place::at(element, place).unwrap_or_default());
+            if attributes.iter().any(|(name, _)| name == "ce-specversion") {
+                return Some(binary(&attributes, document(), with));
+            }
+        }
+        let document = document()?;
+        is_event(&document).then(|| Json::new().decode(document, with))
+    }
+}
+
+/// An event whose attributes are texts, with `ce-` before their names.
+fn binary(
+    attributes: &[(String, &str)],
+    body: Option<Bytes>,
+    with: &DecodeOptions,
+) -> Result<Decoded<Event>, Error> {
+    let mut assembler = Assembler::new(with);
+    for (name, value) in attributes {
+        let attribute = match name.strip_prefix("ce-") {
+            Some(attribute) => attribute,
+            None if name.eq_ignore_ascii_case("content-type") => "datacontenttype",
+            None => continue,
+        };
+        let text: String = serde_json::from_str(value).map_err(|_| {
+            invalid(format!("the attribute `{name}` is not text")).with_attribute(attribute.to_owned())
+        })?;
+        let piece = assembler.push(&text)?;
+        assembler.named(attribute, Piece::Text(piece))?;
+    }
+    assembler.complete()?;
+    assembler.finish(body.filter(|body| !body.is_empty()).map(Payload::body))
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), _) => text.ends_with(end),
+        (None, Some(begin)) => text.starts_with(begin),
+        (None, None) => text == pattern,
+    }
+}
+
+#[cold]
+pub(crate) fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
+}

@@ -1,0 +1,118 @@
+//! Documents that are none, and those that are too much.
+
+use cloudevents_adapters::{Adapter, adapters, find, recognize};
+use cloudevents_core::{DecodeOptions, ErrorKind};
+use proptest::prelude::*;
+
+const WITH: &str = r#"{"version":"0","id":"1","detail-type":"t","source":"s","account":"1","detail":{}}"#;
+
+#[test]
+fn what_is_none_of_the_system() {
+    let bridge = find("aws-eventbridge").unwrap();
+    for document in [
+        &b""[..],
+        b"{",
+        b"{}",
+        b"null",
+        b"[]",
+        b"\xff",
+        b"[{}]",
+        br#"{"detail-type":null,"detail":1,"source":"s"}"#,
+    ] {
+        assert!(recognize(document).is_none(), "{}", document.escape_ascii());
+        let events = bridge.events(&[], &document.to_vec().into(), &DecodeOptions::strict());
+        let all_fail = events.iter().all(|event| event.is_err());
+        assert!(all_fail, "{}", document.escape_ascii());
+    }
+    // What is an event is no notification, whatever else it has.
+    for version in ["1.0", "0.3"] {
+        let event = WITH.replacen('{', &format!(r#"{{"specversion":"{version}","#), 1);
+        assert!(recognize(event.as_bytes()).is_none(), "{event}");
+    }
+}
+
+#[test]
+fn an_event_must_be_valid() {
+    let bridge = find("aws-eventbridge").unwrap();
+    let read = |document: String| {
+        let mut events = bridge.events(&[], &document.into(), &DecodeOptions::strict());
+        events.remove(0).map(|decoded| decoded.value).unwrap_err().kind()
+    };
+    assert_eq!(read(WITH.replace(r#""s""#, r#""not a reference""#)), ErrorKind::InvalidUriReference);
+    assert_eq!(read(WITH.replace(r#""t""#, r#""a\u0000""#)), ErrorKind::InvalidString);
+    assert_eq!(read(WITH.replace(r#""id":"1""#, r#""id":"""#)), ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_document_is_bounded() {
+    let records = format!(r#"{{"Records":[{}]}}"#, vec![r#"{"eventSource":"aws:s3","s3":1}"#; 100].join(","));
+    let s3 = find("aws-s3").unwrap();
+    let mut with = DecodeOptions::strict();
+    with.limits.batch = 99;
+    let mut events = s3.events(&[], &records.clone().into(), &with);
+    assert_eq!((events.len(), events.remove(0).unwrap_err().kind()), (1, ErrorKind::TooMany));
+    with.limits.batch = 100;
+    assert_eq!(s3.events(&[], &records.clone().into(), &with).len(), 100);
+    with.limits.bytes = 1000;
+    assert_eq!(s3.events(&[], &records.into(), &with).remove(0).unwrap_err().kind(), ErrorKind::TooLarge);
+    // However deep it is.
+    let deep = format!(r#"{{"a":{}}}"#, "[".repeat(1 << 16));
+    assert!(recognize(deep.as_bytes()).is_none());
+    let deep = WITH.replace("{}", &format!("{}{}", "[".repeat(1 << 16), "]".repeat(1 << 16)));
+    assert!(recognize(deep.as_bytes()).is_some());
+    let events = find("aws-eventbridge").unwrap().events(&[], &deep.into(), &DecodeOptions::strict());
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn a_mapping_that_is_wrong() {
+    let of = |mapping: &str| {
+        Adapter::parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#))
+    };
+    assert!(of(r#"{"where":{"a":"*"},"id":"{a}","source":"/s","type":"t"}"#).is_ok());
+    for wrong in ["{}", r#"{"where":{},"id":"{"}"#, r#"{"where":{},"idd":"x"}"#, r#"{"where":{"a":1}}"#] {
+        let error = of(wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{wrong}");
+        assert!(error.detail().contains("line 1 column"), "{error}");
+    }
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just(r#""1.0""#.to_owned()),
+        Just(r#""aws:s3""#.to_owned()),
+        Just(r#""Notification""#.to_owned()),
+        "[0-9]{1,3}",
+        r#""[ -!#-\[\]-~é]{0,6}""#,
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        let name = "Records|s3|eventSource|Type|TopicArn|MessageId|Message|message|messageId|subscription|attributes|data|ce-specversion|entries|entryId|event|[a-z]";
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec((name, inner), 0..5).prop_map(|all| {
+                let all: Vec<_> = all.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
+                format!("{{{}}}", all.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    /// Nothing panics, and what is made is an event that can be written and read.
+    #[test]
+    fn any_document(document in json(), cut in 0_usize..200) {
+        let cut = document.get(..cut.min(document.len())).unwrap_or(&document).to_owned();
+        for document in [document, cut] {
+            let document = bytes::Bytes::from(document);
+            for adapter in adapters() {
+                let events = adapter.events(&[("x-gitlab-event-uuid", "7")], &document, &DecodeOptions::strict());
+                prop_assert!(!events.is_empty() || adapter.fits(&document) || document.starts_with(b"["));
+                for event in events.into_iter().flatten() {
+                    let mut written = Vec::new();
+                    let _ = cloudevents_core::Format::encode(&cloudevents_json::Json::new(), &event.value, &mut written)?;
+                }
+            }
+        }
+    }
+}

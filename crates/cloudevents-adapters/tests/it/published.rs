@@ -1,0 +1,267 @@
+//! Documents as the systems' own documentation shows them, and what the adapters of the specification make of them.
+
+use crate::tools::{all, attribute, data, named, one};
+use cloudevents_core::ErrorKind;
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
+const S3: &str = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z",
+    "eventName":"ObjectCreated:Put","userIdentity":{"principalId":"AIDAJDPLRKLG7UEXAMPLE"},"requestParameters":{"sourceIPAddress":"172.16.0.1"},
+    "responseElements":{"x-amz-request-id":"C3D13FE58DE4C810","x-amz-id-2":"FMyUVURIY8/IgAtTv8xRjskZQpcIZ9KG4V5Wp6S7S/JRWeUWerMUE5JgHvANOjpD"},
+    "s3":{"s3SchemaVersion":"1.0","configurationId":"testConfigRule","bucket":{"name":"amzn-s3-demo-bucket","ownerIdentity":
+    {"principalId":"A3NL1KOZZKExample"},"arn":"arn:aws:s3:::amzn-s3-demo-bucket"},"object":{"key":"happy%20face.jpg","size":1024,
+    "eTag":"d41d8cd98f00b204e9800998ecf8427e","versionId":"096fKKXTRTtl3on89fVO.nfljtsv6qko","sequencer":"0055AED6DCD90281E5"}}}]}"#;
+
+#[test]
+fn amazon_s3() {
+    let event = one("aws-s3", &[], S3);
+    assert_eq!(
+        named(&event),
+        [
+            "C3D13FE58DE4C810.FMyUVURIY8/IgAtTv8xRjskZQpcIZ9KG4V5Wp6S7S/JRWeUWerMUE5JgHvANOjpD",
+            "aws:s3.us-west-2.amzn-s3-demo-bucket",
+            "com.amazonaws.s3.ObjectCreated:Put",
+            "happy%20face.jpg"
+        ]
+    );
+    assert_eq!(attribute(&event, "time"), "1970-01-01T00:00:00.000Z");
+    assert_eq!(attribute(&event, "datacontenttype"), "application/json");
+    // The record, and not the list of all.
+    assert!(data(&event).starts_with(r#"{"eventVersion":"2.1""#) && data(&event).ends_with("}}}"));
+    // Each record is an event, and one that lacks something is no reason to lose the others.
+    let record = &S3[S3.find('[').unwrap() + 1..S3.rfind(']').unwrap()];
+    let broken = record.replace("x-amz-id-2", "x");
+    let events = all("aws-s3", &[], &format!(r#"{{"Records":[{record},{broken},{record}]}}"#));
+    assert_eq!(events.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let error = events[1].as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidData, Some("id")));
+    assert!(error.detail().contains("`responseElements.x-amz-id-2`"), "{error}");
+    // S3 sends this once, when notifications are set up.
+    let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2014-10-13T15:57:02.089Z","Bucket":"amzn-s3-demo-bucket",
+        "RequestId":"5582815E1AEA5ADF","HostId":"8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"}"#;
+    let events = all("aws-s3", &[], test);
+    assert!(events[0].as_ref().unwrap_err().help().unwrap().contains("set up"));
+    // One that is compatible with S3.
+    assert_eq!(
+        one("aws-s3", &[], &S3.replace("aws:s3", "minio:s3")).source(),
+        "minio:s3.us-west-2.amzn-s3-demo-bucket"
+    );
+}
+
+/// <https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html>
+const SNS: &str = r#"{"Type":"Notification","MessageId":"22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324","TopicArn":"arn:aws:sns:us-west-2:123456789012:MyTopic",
+    "Subject":"My First Message","Message":"Hello world!","Timestamp":"2012-05-02T00:54:06.655Z","SignatureVersion":"1","Signature":"EXAMPLEw6JRN",
+    "SigningCertURL":"https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem",
+    "UnsubscribeURL":"https://sns.us-west-2.amazonaws.com/?Action=Unsubscribe"}"#;
+
+#[test]
+fn amazon_sns() {
+    let headers = &[
+        ("x-amz-sns-message-type", "Notification"),
+        ("X-Amz-Sns-Message-Id", "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324"),
+        (
+            "x-amz-sns-subscription-arn",
+            "arn:aws:sns:us-west-2:123456789012:MyTopic:c9135db0-26c4-47ec-8998-413945fb5a96",
+        ),
+    ];
+    let event = one("aws-sns", headers, SNS);
+    assert_eq!(
+        named(&event),
+        [
+            "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+            "arn:aws:sns:us-west-2:123456789012:MyTopic:c9135db0-26c4-47ec-8998-413945fb5a96",
+            "com.amazonaws.sns.Notification",
+            "My First Message"
+        ]
+    );
+    assert_eq!((attribute(&event, "time").as_str(), data(&event)), ("2012-05-02T00:54:06.655Z", SNS));
+    // From a queue, there are no headers.
+    assert_eq!(one("aws-sns", &[], SNS).source(), "arn:aws:sns:us-west-2:123456789012:MyTopic");
+    let confirmation = SNS.replace("Notification\"", "SubscriptionConfirmation\"");
+    let event = one(
+        "aws-sns",
+        &[("x-amz-sns-topic-arn", "arn:aws:sns:us-west-2:123456789012:MyTopic")],
+        &confirmation,
+    );
+    assert_eq!((event.ty(), event.subject()), ("com.amazonaws.sns.SubscriptionConfirmation", None));
+    // A message that is an event is that event.
+    let inner = r#"{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"t\"}"#;
+    assert_eq!(named(&one("aws-sns", headers, &SNS.replace("Hello world!", inner))), ["7", "/s", "t", ""]);
+    // One that claims to be is judged as one.
+    let wrong = all("aws-sns", headers, &SNS.replace("Hello world!", r#"{\"specversion\":\"1.0\"}"#));
+    assert_eq!(wrong[0].as_ref().unwrap_err().kind(), ErrorKind::MissingAttribute);
+}
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
+const EVENTBRIDGE: &str = r#"{"version":"0","id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","detail-type":"EC2 Instance State-change Notification",
+    "source":"aws.ec2","account":"111122223333","time":"2017-12-22T18:43:48Z","region":"us-west-1",
+    "resources":["arn:aws:ec2:us-west-1:123456789012:instance/i-1234567890abcdef0"],"detail":{"instance-id":"i-1234567890abcdef0","state":"terminated"}}"#;
+
+#[test]
+fn amazon_eventbridge() {
+    let event = one("aws-eventbridge", &[], EVENTBRIDGE);
+    assert_eq!(
+        named(&event),
+        [
+            "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+            "aws.ec2",
+            "EC2 Instance State-change Notification",
+            "arn:aws:ec2:us-west-1:123456789012:instance/i-1234567890abcdef0"
+        ]
+    );
+    assert_eq!(data(&event), r#"{"instance-id":"i-1234567890abcdef0","state":"terminated"}"#);
+    assert_eq!(
+        [attribute(&event, "awsaccount"), attribute(&event, "awsregion")],
+        ["111122223333", "us-west-1"]
+    );
+    let inner = EVENTBRIDGE.replace(
+        r#"{"instance-id":"i-1234567890abcdef0","state":"terminated"}"#,
+        r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","data":1.50}"#,
+    );
+    let event = one("aws-eventbridge", &[], &inner);
+    assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], "1.50"));
+}
+
+/// <https://learn.microsoft.com/azure/event-grid/event-schema>
+#[test]
+fn event_grid() {
+    let document = r#"[{"topic":"/subscriptions/x/resourceGroups/Storage/providers/Microsoft.Storage/storageAccounts/xstoretestaccount",
+        "subject":"/blobServices/default/containers/oc2d2817345i200097container/blobs/oc2d2817345i20002296blob","eventType":"Microsoft.Storage.BlobCreated",
+        "eventTime":"2017-06-26T18:41:00.9584103Z","id":"831e1650-001e-001b-66ab-eeb76e069631","data":{"api":"PutBlockList"},"dataVersion":"",
+        "metadataVersion":"1"}]"#;
+    let event = one("event-grid", &[], document);
+    assert_eq!(
+        event.source(),
+        "/subscriptions/x/resourceGroups/Storage/providers/Microsoft.Storage/storageAccounts/xstoretestaccount"
+    );
+    assert_eq!((event.ty(), data(&event)), ("Microsoft.Storage.BlobCreated", r#"{"api":"PutBlockList"}"#));
+    assert_eq!(attribute(&event, "time"), "2017-06-26T18:41:00.9584103Z");
+}
+
+/// <https://cloud.google.com/pubsub/docs/push> and <https://cloud.google.com/eventarc/docs/cloudevents>
+#[test]
+fn google_pubsub() {
+    let document = r#"{"message":{"attributes":{"key":"value"},"data":"SGVsbG8gQ2xvdWQgUHViL1N1YiEgSGVyZSBpcyBteSBtZXNzYWdlIQ==",
+        "messageId":"2070443601311540","publishTime":"2021-02-26T19:13:55.749Z"},"subscription":"projects/myproject/subscriptions/mysubscription"}"#;
+    let event = one("google-pubsub-push", &[], document);
+    assert_eq!(
+        named(&event),
+        [
+            "2070443601311540",
+            "//pubsub.googleapis.com/projects/myproject/subscriptions/mysubscription",
+            "google.cloud.pubsub.topic.v1.messagePublished",
+            ""
+        ]
+    );
+    assert_eq!(data(&event), document);
+    // In binary mode, by the attributes of the message.
+    let document = r#"{"message":{"attributes":{"ce-specversion":"1.0","ce-id":"g1","ce-source":"//pubsub/projects/p/topics/t","ce-type":"order.placed",
+        "ce-time":"2020-05-27T10:00:00Z","content-type":"application/json"},"data":"eyJuIjoxfQ==","messageId":"136969346945",
+        "publishTime":"2020-05-27T10:00:01Z"},"subscription":"projects/p/subscriptions/s"}"#;
+    let event = one("google-pubsub-push", &[], document);
+    assert_eq!(named(&event), ["g1", "//pubsub/projects/p/topics/t", "order.placed", ""]);
+    assert_eq!(
+        (data(&event), attribute(&event, "datacontenttype").as_str()),
+        (r#"{"n":1}"#, "application/json")
+    );
+    // In structured mode, without a mark.
+    let structured = r#"{"message":{"data":"eyJzcGVjdmVyc2lvbiI6IjEuMCIsImlkIjoiNyIsInNvdXJjZSI6Ii9zIiwidHlwZSI6InQifQ==","messageId":"1"},
+        "subscription":"projects/p/subscriptions/s"}"#;
+    assert_eq!(named(&one("google-pubsub-push", &[], structured)), ["7", "/s", "t", ""]);
+}
+
+/// <https://docs.gitlab.com/user/project/integrations/webhook_events/>
+#[test]
+fn gitlab() {
+    let push = r#"{"object_kind":"push","event_name":"push","before":"95790bf8","after":"da156088","ref":"refs/heads/master",
+        "checkout_sha":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7","repository":{"name":"Diaspora","homepage":"http://example.com/mike/diaspora"}}"#;
+    let headers =
+        &[("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Event-UUID", "13792a34-cac6-4fda-95a8-c58e00a3954e")];
+    let event = one("gitlab", headers, push);
+    assert_eq!(
+        named(&event),
+        [
+            "13792a34-cac6-4fda-95a8-c58e00a3954e",
+            "http://example.com/mike/diaspora",
+            "com.gitlab.push",
+            "da1560886d4f094c3e6c9ef40349f7d38b5d27d7"
+        ]
+    );
+    assert_eq!((data(&event), event.time()), (push, None));
+    let without = one("gitlab", &[], push);
+    assert!(without.id().len() == 64 && without.id() == one("gitlab", &[], push).id());
+    let note = r#"{"object_kind":"note","object_attributes":{"id":1241,"noteable_type":"Issue","created_at":"2015-05-17T17:06:40Z",
+        "url":"http://example.com/gitlab-org/gitlab-test/issues/17#note_1241"}}"#;
+    let event = one("gitlab", headers, note);
+    assert_eq!(
+        named(&event)[1..],
+        ["http://example.com/gitlab-org/gitlab-test/issues/17", "com.gitlab.note.issue", "1241"]
+    );
+    assert_eq!(attribute(&event, "time"), "2015-05-17T17:06:40Z");
+    // As GitLab wrote it for years: no timestamp of RFC 3339.
+    let older = one("gitlab", headers, &note.replace("2015-05-17T17:06:40Z", "2015-05-17 17:06:40 UTC"));
+    assert_eq!(older.time(), None);
+    let request = r#"{"object_kind":"merge_request","repository":{"homepage":"http://example.com/g/t"},"object_attributes":{"iid":1,"action":"open",
+        "created_at":"2013-12-03T17:23:34Z"}}"#;
+    assert_eq!(
+        named(&one("gitlab", headers, request))[1..],
+        ["http://example.com/g/t", "com.gitlab.merge_request.open", "1"]
+    );
+}
+
+/// <https://github.com/cloudevents/spec/blob/v0.1/spec.md#example> and <https://github.com/cloudevents/spec/blob/v0.2/spec.md#example>
+#[test]
+fn older_versions() {
+    let document = r#"{"cloudEventsVersion":"0.1","eventType":"com.example.someevent","eventTypeVersion":"1.0","source":"/mycontext",
+        "eventID":"A234-1234-1234","eventTime":"2018-04-05T17:31:00Z","extensions":{"comExampleExtension":"value"},"contentType":"text/xml",
+        "data":"<much wow=\"xml\"/>"}"#;
+    let event = one("cloudevents-0.1", &[], document);
+    assert_eq!(named(&event), ["A234-1234-1234", "/mycontext", "com.example.someevent", ""]);
+    assert_eq!(
+        (attribute(&event, "datacontenttype").as_str(), data(&event)),
+        ("text/xml", r#"<much wow="xml"/>"#)
+    );
+    assert_eq!(
+        [attribute(&event, "eventtypeversion"), attribute(&event, "comexampleextension")],
+        ["1.0", "value"]
+    );
+    let document = r#"{"specversion":"0.2","type":"com.github.pull.create","source":"https://github.com/cloudevents/spec/pull/123",
+        "id":"A234-1234-1234","time":"2018-04-05T17:31:00Z","comexampleextension1":"value","contenttype":"text/xml","data":"<much wow=\"xml\"/>"}"#;
+    let event = one("cloudevents-0.2", &[], document);
+    assert_eq!(
+        named(&event),
+        ["A234-1234-1234", "https://github.com/cloudevents/spec/pull/123", "com.github.pull.create", ""]
+    );
+    assert_eq!(
+        (attribute(&event, "comexampleextension1").as_str(), data(&event)),
+        ("value", r#"<much wow="xml"/>"#)
+    );
+    assert_eq!(event.extensions().count(), 1);
+}
+
+#[test]
+fn envelopes_of_events() {
+    let inner = r#"{"specversion":"1.0","id":"7","source":"/s","type":"t","data":{"n":1.50}}"#;
+    let bulk = format!(
+        r#"{{"id":"b","entries":[{{"entryId":"1","event":{inner},"contentType":"application/cloudevents+json"}},
+        {{"entryId":"2","event":{inner}}}],"topic":"orders","pubsubname":"pubsub","type":"com.dapr.event.sent.bulk"}}"#
+    );
+    let events = all("dapr-bulk", &[], &bulk);
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| event.as_ref().is_ok_and(|event| data(event) == r#"{"n":1.50}"#)));
+    let connect =
+        |payload: &str| format!(r#"{{"schema":{{"type":"struct","optional":false}},"payload":{payload}}}"#);
+    assert_eq!(named(&one("kafka-connect", &[], &connect(inner))), ["7", "/s", "t", ""]);
+    let error = all("kafka-connect", &[], &connect(r#"{"n":1}"#)).remove(0).unwrap_err();
+    assert!(error.help().unwrap().contains("value.converter.schemas.enable"), "{error}");
+    let change = connect(r#"{"op":"c","source":{"connector":"postgresql","name":"s"},"ts_ms":1}"#);
+    let error = all("debezium", &[], &change).remove(0).unwrap_err();
+    assert!(error.help().unwrap().contains("CloudEventsConverter"), "{error}");
+    let argo = r#"{"context":{"id":"38","source":"webhook","specversion":"1.0","type":"webhook","datacontenttype":"application/json",
+        "subject":"example","time":"2020-07-27T02:28:03Z"},"data":"eyJuIjoxfQ=="}"#;
+    let event = one("argo-events", &[], argo);
+    assert_eq!((named(&event), data(&event)), (["38", "webhook", "webhook", "example"], r#"{"n":1}"#));
+    let pascal = r#"{"SpecVersion":"1.0","Id":"7","Source":"/s","Type":"t","Time":"2024-01-01T00:00:00Z","DataContentType":"application/json",
+        "Data":{"n":1}}"#;
+    let event = one("pascal-case", &[], pascal);
+    assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], r#"{"n":1}"#));
+}
