@@ -137,6 +137,7 @@ def case(one, area):
     one["expect"] = payload_of_other_types(one)
     one["expect"] = string_of_other_types_written(one)
     one["expect"] = untyped_text_as_octets(one)
+    one["expect"] = content_encoding_written(one)
     one["expect"] = text_beyond_its_charset(one)
     one["expect"] = payload_of_cbor(one)
     one["expect"] = fragment_kept(one)
@@ -747,6 +748,18 @@ def string_of_other_types_written(one):
         if other not in found and other["result"] != outcome["result"]:
             found.append(other)
     return found if any("error" in outcome for outcome in found) else [*found, {"error": {}}]
+
+
+def content_encoding_written(one):
+    """The outcomes, and those with the spelling of the content encoding that version 0.3 has: "The "Base64" value". By RFC 2045, section 6.1, its letter case is free."""
+    found, lower, named = list(one["expect"]), r'\"datacontentencoding\":\"base64\"', r'\"datacontentencoding\":\"Base64\"'
+    if one["request"]["op"] != "encode":
+        return found
+    for outcome in one["expect"]:
+        other = json.loads(json.dumps({name: value for name, value in outcome.items() if name != "note"}).replace(lower, named))
+        if lower in json.dumps(outcome) and other not in found:
+            found.append(other)
+    return found
 
 
 def untyped_text_as_octets(one):
