@@ -679,7 +679,7 @@ def nothing_that_is_json(one):
     body = next((message[name] for name in ("body", "value", "payload") if message.get(name)), None)
     parts = body.get("data", [body]) if isinstance(body, dict) else [{"text": ""}]
     empty = all(part in ({"text": ""}, {"base64": ""}) for part in parts) and source["via"] in ALWAYS_A_BODY | {"kafka"}
-    is_json = re.search(r'"content-type"(?:: |, |, \{"\w+": )"[\w.+-]+/(?:[\w.-]+\+)?json *[;"]', json.dumps(message), re.IGNORECASE)
+    is_json = re.search(r'"(?:content-type|ce-datacontenttype)"(?:: |, |, \{"\w+": )"[\w.+-]+/(?:[\w.-]+\+)?json *[;"]', json.dumps(message), re.IGNORECASE)
     if empty and is_json and not "application/cloudevents" in json.dumps(message):
         found.append({"error": {}, **({"revisions": ["1.0.2"]} if has_null_value(source) else {})})
     return found
@@ -1070,7 +1070,7 @@ def cited(one, area):
     of_main = any(not has(clause, "1.0.2") for clause in clauses) and not any(has(clause, "1.0.2") and strong(clause, "MUST") for clause in clauses)
     if one["level"] == "MUST" and not refused(one) and not one.get("policy") and not of_main:
         if one["request"]["op"] == "decode" and not any(binds_readers(clause) for clause in clauses):
-            clauses += READS.get(area, [])
+            clauses += READS.get(area if area != "core" or one["request"]["via"] in ("json", "json-batch") else "", [])
         if one["request"]["op"] == "transcode" and "message" in one["expect"][0].get("result", {}):
             clauses += [clause for clause in passing_on(one) if clause not in clauses]
     return clauses
@@ -1283,6 +1283,8 @@ def faults(one):
         yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
+    for clause in of_other_carriers(one):
+        yield f"a clause of a binding or a format that is not in the case ({clause})"
     names = attribute_names(request)
     if "CE-Naming-d" in one["clauses"] and names and max(map(len, names)) < 20:
         yield "a clause on long names (CE-Naming-d), and no name is long"
@@ -1291,6 +1293,22 @@ def faults(one):
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+# How the clauses of each binding and format begin, and what names it in a message or in a request.
+OF_CARRIERS = {"HTTP": "http", "KAFKA": "kafka", "AMQP": "amqp", "MQTT": "mqtt[35]", "NATS": "nats", "WS": "websockets", "RABBITMQ": "rabbitmq", "JSON": "json(?:-batch)?|mqtt3",
+               "PROTO": "protobuf(?:-batch)?", "AVRO": "avro", "AVROC": "avro-?compact", "XML": "xml(?:-batch)?", "CBOR": "cbor"}
+
+
+def of_other_carriers(one):
+    """The clauses of a binding or a format that a case has nothing of, neither as what is read or written, nor as the format of a message."""
+    if one["request"]["op"] not in ("decode", "encode", "transcode"):
+        return
+    shown = json.dumps([one["request"], one["expect"]]).lower()
+    for clause in one["clauses"]:
+        carrier = OF_CARRIERS.get(clause.split("-")[0])
+        if carrier and not re.search(rf'"(?:via|format)": "(?:{carrier})"|application/(?:cloudevents(?:-batch)?\+)?(?:{carrier})|cloudevents\.(?:{carrier})|\+(?:{carrier})', shown):
+            yield clause
 
 
 def attribute_names(request):

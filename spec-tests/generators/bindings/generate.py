@@ -299,7 +299,7 @@ def structured(carrier):
     case("array", "An array under the media type of one event is refused", ["document", "CE-Context-Attributes-a"], carrier.document(f"[{JSON_TEXT}]"), REFUSED)
     case("missing-id", "A document without id is refused", ["document", "CE-id-a"],
          carrier.document(json.dumps({"specversion": "1.0", **without("id")})), REFUSED)
-    case("unknown-format", "A document of an unknown format is refused, or forwarded as it is", ["mode"],
+    case("unknown-format", "A document of an unknown format cannot be read, and is refused", ["mode"],
          carrier.document("?", "application/cloudevents+nobody"), [{"error": {"kind": "unknown-format"}}, REFUSED])
     case("batch", "A batch is refused: the binding has no batched mode", ["batch"],
          carrier.document(f"[{JSON_TEXT}]", "application/cloudevents-batch+json"), REFUSED, level="SHOULD")
@@ -311,7 +311,7 @@ def structured(carrier):
     topic.case("encode", "An event is written as a document under its media type", [c["media"], c["document"]],
                encode(carrier.via, "structured", JSON_EVENT, format="json"), written, revisions=carrier.revisions)
     alone = {"result": {"message": carrier.binary({**BASE, "subject": "door", "datacontenttype": "application/json"}, b'{"a":1}')}}
-    topic.case("encode-batch-of-one", "A batch of one is not written", [c["batch"]], encode(carrier.via, "batched", JSON_EVENT, format="json"),
+    topic.case("encode-batch-of-one", "A batch of one is not written as a batch", [c["batch"]], encode(carrier.via, "batched", JSON_EVENT, format="json"),
                [REFUSED, *written, alone], level="SHOULD", revisions=carrier.revisions, note=NOT_ASKED)
     topic.case("encode-batch-of-two-events", "A batch of two is not written", [c["batch"]], encode(carrier.via, "batched", JSON_EVENT, event({**BASE, "id": "A-2"}), format="json"),
                REFUSED, level="SHOULD", revisions=carrier.revisions)
@@ -366,7 +366,7 @@ def version_0_3(carrier):
 
 def mqtt():
     topic, case, reads = binary_decode(MQTT)
-    case("names-that-are-no-attributes", "A user property whose name is not that of an attribute is no attribute", ["CE-Naming-a"],
+    case("names-that-are-no-attributes", "A user property whose name is not that of an attribute is none, or the message is refused", ["CE-Naming-a"],
          MQTT.binary(BASE, extra=[["x-mqtt-client-id", "7"], ["Subject", "door"], ["größe", "1"]]),
          [read("binary", event(BASE)), REFUSED], note="What names consist of binds producers: who keeps such attributes conforms.")
     case("prefixed-names", "A user property with the prefix of another binding is no attribute of that name", ["name"],
