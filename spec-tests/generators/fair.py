@@ -73,7 +73,7 @@ NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?
                         r'|"https?://[^"\\?#]*/\.{1,2}(?:[/?#][^"\\]*)?\\*"|"(?:https?://|urn:)[^"\\]*%(?:[a-f][0-9a-fA-F]|[0-9A-F][a-f])')
 
 # Clauses that say where something stands. That a message in which it does not is refused follows from what every event has.
-PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$|AMQP-3\.1\.3\.1-g$"
+PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|NATS-3\.1\.(?:2|3\.1)-a$|KAFKA-3\.2\.3(?:\.1)?-a$|AMQP-3\.1\.3\.1-g$"
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
@@ -1279,7 +1279,7 @@ def faults(one):
             yield "a body that is said to be compressed, and cannot be inflated"
     if not refused(one) and "CE-datacontenttype-f" not in one["clauses"] and cased_json(request):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
-    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$", clause) for clause in one["clauses"]):
+    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$", clause) for clause in one["clauses"]):
         yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
@@ -1433,8 +1433,8 @@ NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-
 MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-float|array|map|epoch|encoded-item|simple|uri-of-bytes|timestamp-of-number)$")
 
 # A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
-# span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event. Where events stand, and what they are called, binds those who write.
-WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$")
+# span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, and an event of Avro that is called a batch. Where events stand, and what they are called, binds those who write.
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|avro/structured/decode-batch$")
 
 
 def flags(one):

@@ -21,6 +21,9 @@ TYPES = {"source": "URI-reference", "dataschema": "URI", "schemaurl": "URI-refer
 BOTH, MAIN = ["1.0.2", "main"], ["main"]
 
 
+# Of a message in a mode that the binding does not have.
+NO_BATCHES = "That the binding has no batches binds those who write: whoever reads the events of one invents nothing."
+
 # Of a request for what the binding does not have.
 NOT_ASKED = "Whether the request is refused, or the event written as the binding has it, is not said."
 
@@ -301,8 +304,8 @@ def structured(carrier):
          carrier.document(json.dumps({"specversion": "1.0", **without("id")})), REFUSED)
     case("unknown-format", "A document of an unknown format cannot be read, and is refused", ["mode"],
          carrier.document("?", "application/cloudevents+nobody"), [{"error": {"kind": "unknown-format"}}, REFUSED])
-    case("batch", "A batch is refused: the binding has no batched mode", ["batch"],
-         carrier.document(f"[{JSON_TEXT}]", "application/cloudevents-batch+json"), REFUSED, level="SHOULD")
+    case("batch", "A batch is refused, for the binding has no batched mode, or its events are read", ["batch"],
+         carrier.document(f"[{JSON_TEXT}]", "application/cloudevents-batch+json"), [REFUSED, read("batched", JSON_EVENT, form="json")], level="SHOULD", note=NO_BATCHES)
     case("foreign", "A message without any mark of CloudEvents is refused", ["mode"], carrier.message([], "application/json", b"{}"), FOREIGN)
     case("foreign-headers", "Headers of others are no mark of CloudEvents", ["mode", "name"],
          carrier.message([carrier.raw("x-request-id", "7"), carrier.raw("ce_id", "A-1")], "application/json", b"{}"), FOREIGN)
