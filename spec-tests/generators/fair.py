@@ -73,7 +73,7 @@ NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?
                         r'|"https?://[^"\\?#]*/\.{1,2}(?:[/?#][^"\\]*)?\\*"|"(?:https?://|urn:)[^"\\]*%(?:[a-f][0-9a-fA-F]|[0-9A-F][a-f])')
 
 # Clauses that say where something stands. That a message in which it does not is refused follows from what every event has.
-PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|KAFKA-3\.2\.3(?:\.1)?-a$|AMQP-3\.1\.3\.1-g$"
+PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:AMQP|KAFKA|MQTT|RABBITMQ)-3\.1\.3(?:\.1)?-a$|NATS-3\.1\.(?:2|3\.1)-a$|KAFKA-3\.2\.3(?:\.1)?-a$|AMQP-3\.1\.3\.1-g$"
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
@@ -136,6 +136,8 @@ def case(one, area):
     one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
     one["expect"] = string_of_other_types_written(one)
+    one["expect"] = untyped_text_as_octets(one)
+    one["expect"] = content_encoding_written(one)
     one["expect"] = text_beyond_its_charset(one)
     one["expect"] = payload_of_cbor(one)
     one["expect"] = fragment_kept(one)
@@ -151,6 +153,7 @@ def case(one, area):
         one["clauses"], one["level"] = [*(clause for clause in one["clauses"] if clause != VALIDATES), VALIDATES], "SHOULD"
     one["clauses"] = cited(one, area)
     one["revisions"] = revisions(one)
+    one["expect"] = [outcome for outcome in one["expect"] if set(outcome.get("revisions", one["revisions"])) & set(one["revisions"])]
     one["clauses"] = of_both_sides(one)
     one["clauses"] = cited(one, area)
     one["expect"] = typed_without_data(one)
@@ -524,15 +527,25 @@ def empty_payload_written(one):
     for outcome, member in itertools.product(one["expect"], ("data_base64", "data")):
         other = json.loads(json.dumps(outcome))
         other.pop("note", None)
-        if null or member == "data":
-            other["revisions"] = ["1.0.2"]
+        of_release = null or member == "data"
         for message, name in bodies(other.get("result", {})):
             [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
             text = holder.get("text", "")
             if re.search(r'^\[?\{.*"specversion":"1.0"', text) and '"data' not in text.replace('"dataschema', "").replace('"datacontenttype', ""):
+                of_release = null or of_release and not is_foreign(json.loads(text))
                 end = text.rindex("}")
                 holder["text"] = f'{text[:end]},"{member}":""{text[end:]}'
-        if other not in found and f'\\"{member}\\":\\"\\"' in json.dumps(other) and ("1.0.2" in one["revisions"] or member != "data"):
+        if of_release:
+            other["revisions"] = ["1.0.2"]
+        if other not in found and f'\\"{member}\\":\\"\\"' in json.dumps(other) and ("1.0.2" in one["revisions"] or not of_release):
+            found.append(other)
+    # A record of Kafka has another form for no payload. Whoever takes no octets for a payload of none writes a value of none.
+    for outcome in one["expect"] if empty and request["to"]["via"] == "kafka" else []:
+        other = json.loads(json.dumps(outcome))
+        other.pop("note", None)
+        message = other.get("result", {}).get("message", {"value": {}})
+        message["value"] = message.get("value") or {"text": ""}
+        if "result" in other and other not in found and message["value"] == {"text": ""}:
             found.append(other)
     return found
 
@@ -666,7 +679,7 @@ def nothing_that_is_json(one):
     body = next((message[name] for name in ("body", "value", "payload") if message.get(name)), None)
     parts = body.get("data", [body]) if isinstance(body, dict) else [{"text": ""}]
     empty = all(part in ({"text": ""}, {"base64": ""}) for part in parts) and source["via"] in ALWAYS_A_BODY | {"kafka"}
-    is_json = re.search(r'"content-type"(?:: |, |, \{"\w+": )"[\w.+-]+/(?:[\w.-]+\+)?json *[;"]', json.dumps(message), re.IGNORECASE)
+    is_json = re.search(r'"(?:content-type|ce-datacontenttype)"(?:: |, |, \{"\w+": )"[\w.+-]+/(?:[\w.-]+\+)?json *[;"]', json.dumps(message), re.IGNORECASE)
     if empty and is_json and not "application/cloudevents" in json.dumps(message):
         found.append({"error": {}, **({"revisions": ["1.0.2"]} if has_null_value(source) else {})})
     return found
@@ -727,12 +740,52 @@ def string_of_other_types_written(one):
             written = [(event, text) for event, text, is_foreign in zip(events, texts, foreign) if is_foreign and "data" in event]
             for event, text in written:
                 del event["data"]
-                event["data_base64"] = base64.b64encode(text.encode()).decode()
+                # Version 0.3 has no member of its own for octets.
+                member = {"datacontentencoding": "base64"} if event["specversion"] == "0.3" else {}
+                event.update(member, **{"data" if member else "data_base64": base64.b64encode(text.encode()).decode()})
             if written:
                 holder["text"] = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         if other not in found and other["result"] != outcome["result"]:
             found.append(other)
     return found if any("error" in outcome for outcome in found) else [*found, {"error": {}}]
+
+
+def content_encoding_written(one):
+    """The outcomes, and those with the spelling of the content encoding that version 0.3 has: "The "Base64" value". By RFC 2045, section 6.1, its letter case is free."""
+    found, lower, named = list(one["expect"]), r'\"datacontentencoding\":\"base64\"', r'\"datacontentencoding\":\"Base64\"'
+    if one["request"]["op"] != "encode":
+        return found
+    for outcome in one["expect"]:
+        other = json.loads(json.dumps({name: value for name, value in outcome.items() if name != "note"}).replace(lower, named))
+        if lower in json.dumps(outcome) and other not in found:
+            found.append(other)
+    return found
+
+
+def untyped_text_as_octets(one):
+    """The outcomes, and those of a writer of the JSON format that holds text without a content type as bytes, as it may hold text with one: no sentence says what an API
+    makes of characters, and that data without a content type is processed as JSON is said of what is not Binary (JSON-3.1.1-g)."""
+    request, found = one["request"], list(one["expect"])
+    message = found[0].get("result", {}).get("message") if request["op"] == "encode" else None
+    octets = json_document({"via": request["via"], "message": message}) if message is not None else None
+    texts = [event.get("data", {}).get("text") if "datacontenttype" not in event["attributes"] and event["specversion"] == "1.0" else None
+             for event in request.get("events", [])]
+    if octets is None or not any(text is not None for text in texts):
+        return found
+    for outcome in [outcome for outcome in found if "message" in outcome.get("result", {})]:
+        other = json.loads(json.dumps(outcome))
+        other.pop("note", None)
+        for message, name in bodies(other["result"]):
+            [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
+            document = json.loads(holder["text"])
+            for event, text in zip(document if isinstance(document, list) else [document], texts):
+                if text is not None and "data" in event and "datacontenttype" not in event:
+                    del event["data"]
+                    event["data_base64"] = base64.b64encode(text.encode()).decode()
+            holder["text"] = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        if other not in found and "data_base64" in json.dumps(other):
+            found.append(other)
+    return found
 
 
 def payload_of_cbor(one):
@@ -1017,7 +1070,7 @@ def cited(one, area):
     of_main = any(not has(clause, "1.0.2") for clause in clauses) and not any(has(clause, "1.0.2") and strong(clause, "MUST") for clause in clauses)
     if one["level"] == "MUST" and not refused(one) and not one.get("policy") and not of_main:
         if one["request"]["op"] == "decode" and not any(binds_readers(clause) for clause in clauses):
-            clauses += READS.get(area, [])
+            clauses += READS.get(area if area != "core" or one["request"]["via"] in ("json", "json-batch") else "", [])
         if one["request"]["op"] == "transcode" and "message" in one["expect"][0].get("result", {}):
             clauses += [clause for clause in passing_on(one) if clause not in clauses]
     return clauses
@@ -1226,9 +1279,50 @@ def faults(one):
             yield "a body that is said to be compressed, and cannot be inflated"
     if not refused(one) and "CE-datacontenttype-f" not in one["clauses"] and cased_json(request):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
+    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$", clause) for clause in one["clauses"]):
+        yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
+    if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
+        yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
+    for clause in of_other_carriers(one):
+        yield f"a clause of a binding or a format that is not in the case ({clause})"
+    names = attribute_names(request)
+    if "CE-Naming-d" in one["clauses"] and names and max(map(len, names)) < 20:
+        yield "a clause on long names (CE-Naming-d), and no name is long"
+    if "CE-Naming-b" in one["clauses"] and names and not any(name[:1].isdigit() for name in names):
+        yield "a clause on how names begin (CE-Naming-b), and none begins with a digit"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+# How the clauses of each binding and format begin, and what names it in a message or in a request.
+OF_CARRIERS = {"HTTP": "http", "KAFKA": "kafka", "AMQP": "amqp", "MQTT": "mqtt[35]", "NATS": "nats", "WS": "websockets", "RABBITMQ": "rabbitmq", "JSON": "json(?:-batch)?|mqtt3",
+               "PROTO": "protobuf(?:-batch)?", "AVRO": "avro", "AVROC": "avro-?compact", "XML": "xml(?:-batch)?", "CBOR": "cbor"}
+
+
+def of_other_carriers(one):
+    """The clauses of a binding or a format that a case has nothing of, neither as what is read or written, nor as the format of a message."""
+    if one["request"]["op"] not in ("decode", "encode", "transcode"):
+        return
+    shown = json.dumps([one["request"], one["expect"]]).lower()
+    for clause in one["clauses"]:
+        carrier = OF_CARRIERS.get(clause.split("-")[0])
+        if carrier and not re.search(rf'"(?:via|format)": "(?:{carrier})"|application/(?:cloudevents(?:-batch)?\+)?(?:{carrier})|cloudevents\.(?:{carrier})|\+(?:{carrier})', shown):
+            yield clause
+
+
+def attribute_names(request):
+    """The names of attributes in a request, as far as they stand in it as text."""
+    found = [request["text"]] if request["op"] == "name" else [name for event in request.get("events", []) for name in event.get("attributes", {})]
+    source = request.get("from", request)
+    try:
+        document = json.loads(json_document(source) or b"")
+    except (ValueError, RecursionError):
+        document = []
+    found += [name for event in (document if isinstance(document, list) else [document]) if isinstance(event, dict) for name in event]
+    message = source.get("message")
+    headers = [name for member in ("headers", "application-properties", "user-properties") for name, _ in (message or {}).get(member) or []] if isinstance(message, dict) else []
+    return found + [re.sub(r"^(?:ce[-_]|cloudEvents[:_])", "", name) for name in headers]
 
 
 # The functions that section 3.5 of CESQL lists, and what is followed by a parenthesis and is none.
@@ -1339,8 +1433,8 @@ NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-
 MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-float|array|map|epoch|encoded-item|simple|uri-of-bytes|timestamp-of-number)$")
 
 # A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
-# span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event. Where events stand, and what they are called, binds those who write.
-WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$")
+# span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, and an event of Avro that is called a batch. Where events stand, and what they are called, binds those who write.
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|avro/structured/decode-batch$")
 
 
 def flags(one):

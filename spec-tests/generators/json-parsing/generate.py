@@ -55,10 +55,11 @@ BROKEN_UTF8 = ["80", "bf", "c0af", "c1bf", "c2", "e282", "e0809f", "e08080", "ed
 
 
 def shown(text):
-    """The text, with escapes for what does not show, or looks like something else."""
+    """The text, with code points for what does not show, or looks like something else. Escapes would look like those of JSON, which are another text."""
     def shows(character):
         return character.isprintable() and not unicodedata.combining(character) and (character.isascii() or not character.isnumeric())
-    return "".join(character if shows(character) else json.dumps(character)[1:-1] for character in text)
+    named = "".join(character if shows(character) else f"(U+{ord(character):04X})" for character in text)
+    return named if named.strip() else "white space alone" if named else "no text at all"
 
 
 def case(name, title, body, expect, **more):

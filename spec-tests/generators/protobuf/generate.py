@@ -374,7 +374,7 @@ def attributes_decode():
     topic.refuse("empty-name", "An empty name in the map is refused", ["CE-Naming-c"], MINIMAL + entry("", field(3, b"a")))
     topic.refuse("underscore-name", "The field's name spec_version is no attribute name", ["CE-Naming-a", "CE-Extension-b"],
                  proto(attr(spec_version=("ce_string", "1.0"))), "spec_version")
-    topic.refuse("data-name", "No attribute is called data", ["CE-Extension-b"], proto(attr(data=("ce_string", "a"))), "data")
+    topic.refuse("data-name", "No attribute is called data", ["CE-Naming-f"], proto(attr(data=("ce_string", "a"))), "data")
 
 
 def timestamps():
