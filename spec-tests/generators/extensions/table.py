@@ -100,11 +100,11 @@ EXTENSIONS = {
         "more": {"data-message": ["OPCUA-opcuastatus-a"]},
         "valid": [],
         "broken": [("OPCUA-Other-a", f"{name}-missing", f"A data message without {name} is refused, or carried",
-                    {other: value for other, value in UA.items() if other != name}) for name in ("sequence", "traceparent", "recordedtime")]
+                    {other: value for other, value in {**UA, **SUBJECT}.items() if other != name}) for name in ("sequence", "traceparent", "recordedtime")]
         + [(f"OPCUA-{name}-a", f"{name}-beside-dataschema", f"{name} beside dataschema is refused, or carried",
-            {**UA, "dataschema": ("URI", "https://example.com/schemas/energy/v1.8"), name: ("Integer", 1)})
+            {**UA, **SUBJECT, "dataschema": ("URI", "https://example.com/schemas/energy/v1.8"), name: ("Integer", 1)})
            for name in ("opcuametadatamajorversion", "opcuametadataminorversion")]
-        + [("OPCUA-General-a", "structured", "A data message in structured mode is refused, or carried", UA)],
+        + [("OPCUA-General-a", "structured", "A data message in structured mode is refused, or carried", {**UA, **SUBJECT})],
     },
     "partitioning": {
         "title": "Partitioning", "clauses": ["PART-partitionkey-a"], "events": {"all": text(partitionkey="order-42")}, "valid": [],

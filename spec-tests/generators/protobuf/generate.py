@@ -785,7 +785,8 @@ def transcode():
     translate("json-data-to-text", "A JSON payload without a content type becomes text_data under application/json",
               ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"], text(',"data":{"order": 42}'),
               to_proto(proto(both(json_ct, text_data('{"order": 42}')))), [], exact=True, traps=["P1"], level="SHOULD",
-              others=[to_proto(proto(both(json_ct, other))) for other in [*map(text_data, fair.spellings('{"order": 42}')[1:]), binary_data(b'{"order": 42}')]])
+              others=[to_proto(proto(both(json_ct, other))) for other in [*map(text_data, fair.spellings('{"order": 42}')[1:]),
+                                                                              *(binary_data(some.encode()) for some in fair.spellings('{"order": 42}'))]])
     translate("text-to-json-data", "text_data under a JSON content type becomes a JSON payload, not a string", ["PROTO-3-d"],
               document(proto(both(json_ct, text_data('{"order":42}')))), to_json(',"datacontenttype":"application/json","data":{"order":42}'), [],
               exact=True, traps=["P1"], others=[to_json(',"datacontenttype":"application/json","data_base64":"eyJvcmRlciI6NDJ9"')])
@@ -817,10 +818,10 @@ def transcode():
     translate("integer-to-protobuf", "A JSON number is an Integer", ["PROTO-2.4-b"], text(',"comexampleext":-5'),
               to_proto(proto(number)), [], exact=True, others=[to_proto(proto(both(json_ct, number)))])
     translate("types-to-json", "The types that JSON does not tell apart become strings", ["PROTO-2.4-b", "CE-Type-System-r"],
-              document(proto(attr(exta=("ce_boolean", True), extb=("ce_bytes", b"\0\1\xff"), extc=("ce_uri", "urn:x:y"),
+              document(proto(attr(exta=("ce_boolean", True), extb=("ce_bytes", b"\0\1\xff"), extc=("ce_uri", "urn:example:y"),
                                   extd=("ce_timestamp", (0, 1000000))))),
-              to_json(',"exta":true,"extb":"AAH/","extc":"urn:x:y","extd":"1970-01-01T00:00:00.001Z"'), ["extb", "extc", "extd"],
-              others=[to_json(',"exta":true,"extb":"AAH/","extc":"urn:x:y","extd":"1970-01-01T00:00:00.001Z"')], policy=True, note="That a String has taken the place of another type may be reported as a loss.")
+              to_json(',"exta":true,"extb":"AAH/","extc":"urn:example:y","extd":"1970-01-01T00:00:00.001Z"'), ["extb", "extc", "extd"],
+              others=[to_json(',"exta":true,"extb":"AAH/","extc":"urn:example:y","extd":"1970-01-01T00:00:00.001Z"')], policy=True, note="That a String has taken the place of another type may be reported as a loss.")
 
 
 def version_03():
@@ -829,9 +830,10 @@ def version_03():
                  "specversion", [REFUSED, result(tagged(version="0.3"))], policy=True)
     topic.refuse("decode-unknown", "An unknown version is refused", ["CE-specversion-c"], proto(spec_version="1.1"), "specversion")
     topic.refuse("decode-patch-level", "A version with a patch level is refused", ["CE-specversion-c"], proto(spec_version="1.0.2"), "specversion")
-    topic.add("encode", "An event of version 0.3 is refused: it has to be upgraded first", ["CE-specversion-c"],
+    topic.add("encode", "An event of version 0.3 is refused, or brought to 1.0 first, or written as it is", ["CE-specversion-c"],
               {"op": "encode", "via": "protobuf", "events": [tagged(version="0.3")]},
-              [{"error": {"attribute": "specversion"}}, REFUSED, {"result": {"message": body(wire(proto(spec_version="0.3")))}}], policy=True)
+              [{"error": {"attribute": "specversion"}}, REFUSED, *({"result": {"message": body(wire(proto(spec_version=version)))}} for version in ("0.3", "1.0"))],
+              policy=True, note="The event may be brought to 1.0 before it is written.")
 
 
 def media_types():
