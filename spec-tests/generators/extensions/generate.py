@@ -85,13 +85,14 @@ def cases(topic, extension):
             outcomes = [*readings(attributes, via, payload), *refusal(extension, "decode")]
             yield case(f"{via}-decode-{name}", f"Read {where} as any other attribute: {named}", clauses, "MUST",
                        {"op": "decode", "via": via, "message": message}, fair.same_payloads(outcomes, via), policy=len(outcomes) > 1)
-    for kind, refusals in (("valid", refusal(extension, "decode")), ("broken", [{"error": {}}])):
-        for clause, name, title, attributes, *more in extension[kind]:
+    for kind, refusals in (("valid", refusal(extension, "decode")), ("broken", [{"error": {}}]), ("of_release", [{"error": {}}])):
+        for clause, name, title, attributes, *more in extension.get(kind, ()):
             via = "json" if clause in IN_JSON else carriers[0]
             message = document(attributes) if via == "json" else headers(attributes)
             # The clause binds those who write. That readers carry the attributes follows from how all extensions are serialized.
             outcomes = [*readings(attributes, via), *refusals]
-            yield case(name, title, [clause, *more, "EXT-Usage-b"], "MUST", {"op": "decode", "via": via, "message": message}, outcomes, policy=len(outcomes) > 1)
+            one = case(name, title, [clause, *more, "EXT-Usage-b"], "MUST", {"op": "decode", "via": via, "message": message}, outcomes, policy=len(outcomes) > 1)
+            yield {**one, "revisions": ["1.0.2"]} if kind == "of_release" else one
 
 
 def refusal(extension, op):

@@ -124,10 +124,13 @@ EXTENSIONS = {
                    for name, value in (("zero", 0), ("negative", -1))],
     },
     "sequence": {
-        "title": "Sequence", "clauses": ["SEQ-sequence-a"], "events": {"all": text(sequence="0042")},
+        "title": "Sequence", "clauses": ["SEQ-sequence-a"], "more": {"typed": ["SEQ-sequencetype-a"]},
+        "events": {"all": text(sequence="0042"), "typed": text(sequence="1", sequencetype="Integer")},
         "valid": [("SEQ-sequence-b", f"sequence-{name}", f"{title}: the order of texts is kept", text(sequence=value)) for name, title, value in (
             ("zeros", "Leading zeros stay", "0000000000"), ("capitals", "Letter case stays", "00aZ"), ("long", "A long number stays", "00018446744073709551616"))],
         "broken": [("SEQ-sequence-b", "sequence-empty", "An empty sequence is refused, or carried as it is", text(sequence=""))],
+        "of_release": [("SEQ-sequencetype-b", "sequencetype-empty", "An empty sequencetype is carried as it is, or refused: release 1.0.2 alone has this attribute",
+                        text(sequence="1", sequencetype=""))],
     },
     "severity": {
         "title": "Severity", "clauses": ["SEV-severitynumber-a"],
