@@ -11,6 +11,7 @@ call `finish` on each document that they write.
 
 import base64
 import datetime
+import decimal
 import functools
 import gzip
 import hashlib
@@ -1247,6 +1248,8 @@ def faults(one):
         yield "a JSON event under a media type of no format that may not be read in structured mode (erratum 16)"
     if request["op"] == "encode" and all(event["specversion"] == "0.3" for event in given) and given and not brought_to_1_0(one):
         yield "an event of 0.3 to be written in a format that does not speak of it, which may not be brought to 1.0 first"
+    if request["op"] == "decode" and one.get("compare", {}).get("json") != "double" and any(map(is_beyond_doubles, presented(one))):
+        yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
@@ -1324,6 +1327,24 @@ def brought_to_1_0(one):
     octets = [base64.b64decode(octets) if octets else text.encode() for outcome in one["expect"]
               for text, octets in re.findall(r'"(?:text": "((?:[^"\\]|\\.)*)|base64": "([^"]*))"', json.dumps(outcome.get("result", {}).get("message", {})))]
     return one["request"]["via"] not in ("avro", "protobuf", "cbor", "xml") or any(b"1.0" in some.replace(b"<?xml version='1.0'", b"") for some in octets)
+
+
+def presented(one):
+    """The JSON payloads of the outcomes."""
+    for outcome in one["expect"]:
+        for shown in outcome.get("result", {}).get("events", []):
+            if "json" in shown.get("data", {}):
+                yield shown["data"]["json"]
+
+
+def is_beyond_doubles(text):
+    """Whether a JSON text has a number with more digits than the shortest of its double, or one that is out of the range."""
+    numbers = []
+    try:
+        json.loads(text, parse_float=numbers.append, parse_int=numbers.append)
+    except (ValueError, RecursionError):
+        return False
+    return any(decimal.Decimal(number) != decimal.Decimal(repr(float(number))) for number in numbers)
 
 
 def sequences(side):
