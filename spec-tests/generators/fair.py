@@ -1250,6 +1250,8 @@ def faults(one):
         yield "an event of 0.3 to be written in a format that does not speak of it, which may not be brought to 1.0 first"
     if request["op"] == "decode" and one.get("compare", {}).get("json") != "double" and any(map(is_beyond_doubles, presented(one))):
         yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
+    if request["op"] == "decode" and not refused(one) and has_value_of_no_json(request) and not any(True for _ in presented(one)):
+        yield "data that is no string under a content type that is not JSON, which may not stay a JSON value (JSON, section 3.1.2: to fail is a MAY, to take it for encoded content a SHOULD)"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
@@ -1345,6 +1347,16 @@ def is_beyond_doubles(text):
     except (ValueError, RecursionError):
         return False
     return any(decimal.Decimal(number) != decimal.Decimal(repr(float(number))) for number in numbers)
+
+
+def has_value_of_no_json(side):
+    """Whether an event of the JSON format that is read has data that is no string, and a content type that is not JSON."""
+    try:
+        shown = json.loads(json_document(side) or b"")
+    except (ValueError, RecursionError):
+        return False
+    return any(isinstance(event, dict) and isinstance(event.get("datacontenttype"), str) and not re.search(r"[/+]json\s*(?:;|$)", event["datacontenttype"].lower())
+               and not isinstance(event.get("data", ""), str) for event in (shown if isinstance(shown, list) else [shown]))
 
 
 def sequences(side):
