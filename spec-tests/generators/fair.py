@@ -11,6 +11,7 @@ call `finish` on each document that they write.
 
 import base64
 import datetime
+import decimal
 import functools
 import gzip
 import hashlib
@@ -48,6 +49,10 @@ VALIDATES = "SDK-Validation-c"
 
 # That a record without a payload has a null value, so that one of no bytes is something else.
 NULL_VALUE = "KAFKA-3.2.2-b"
+
+# Which content modes a binding has. That it "does not currently support the batch content mode" is a sentence of `main`: release 1.0.2 has two modes there, and does not
+# speak of a third.
+MODES = {"AMQP-1.3-a", "KAFKA-1.3-a", "MQTT-1.3-a", "NATS-1.3-a"}
 
 # Text that is not UTF-8. "A decoder might or might not want to verify" it (RFC 8949, section 5.3.1); Avro and Protobuf say how text is encoded, and not that
 # readers must verify it. The same holds for headers of Kafka, which is what the role of KAFKA-3.2.3-b says: no other clause of these formats is about text alone.
@@ -93,7 +98,8 @@ ELSEWHERE = re.compile(r"xml/attributes-decode/specversion-(?:as-element|in-a-na
 
 # A document of Protobuf without a required attribute: its fields are strings of proto3, which have no presence, so that an absent one is the empty one, as in
 # `protobuf/attributes-decode/empty-id`.
-ABSENT = re.compile(r"protobuf/attributes-decode/(?:missing-(?:id|source|specversion|type)|empty-document)$|protobuf/document-syntax/(?:batch|id-as-number)$")
+ABSENT = re.compile(r"protobuf/attributes-decode/(?:missing-(?:id|source|specversion|type)|empty-document)$|protobuf/document-syntax/(?:batch|id-as-number)$"
+                    r"|protobuf/batch-decode/(?:second-invalid|empty-element)$")
 
 # A header of Kafka whose value is null: that values are UTF-8 strings binds producers, and clients without null for values hand over no bytes.
 NO_VALUE = re.compile(r"kafka/binary-decode/null-(?:id|source|specversion|type)$")
@@ -1008,6 +1014,9 @@ def either_case_of_hexadecimals(one):
 
 NATIVE = {"Boolean": "boolean", "Binary": "byte-array"}
 
+# The integers of tables of RabbitMQ, by their bits. Clients of languages with one type of number take the narrowest that has room.
+WIDTHS = {"long-int": 32, "long-long-int": 64, "short-int": 16, "short-short-int": 8}
+
 
 def native_values(one):
     """The outcomes, and those that carry attributes of other types than String in types of RabbitMQ: RABBITMQ-3.1.3.2-a."""
@@ -1021,7 +1030,7 @@ def native_values(one):
         headers = message.get("headers", [])
         if any(value["type"] != "longstr" for _, value in headers):
             continue
-        for times, integers in itertools.product((False, True), ("long-int", "long-long-int")):
+        for times, integers in itertools.product((False, True), WIDTHS):
             typed = [[name, native(types.get(name.removeprefix("ce-"), {"type": "Timestamp" if name == "ce-time" else "String", "value": value["value"]}),
                                    value, times, integers)] for name, value in headers]
             other = {**outcome, "result": {**outcome["result"], "message": {**message, "headers": typed}}} if headers else outcome
@@ -1034,7 +1043,8 @@ def native_values(one):
 def native(attribute, value, times, integers):
     kind = attribute.get("type")
     if kind == "Integer":
-        return {"type": integers, "value": attribute["value"]}
+        fits = -2 ** (WIDTHS[integers] - 1) <= attribute["value"] < 2 ** (WIDTHS[integers] - 1)
+        return {"type": integers if fits else "long-int", "value": attribute["value"]}
     if kind == "Timestamp" and times and re.fullmatch(r"[^.]*(Z|[+]00:00)", attribute["value"]):
         return {"type": "timestamp", "value": int(datetime.datetime.fromisoformat(attribute["value"]).timestamp())}
     return {"type": NATIVE[kind], "value": attribute["value"]} if kind in NATIVE else value
@@ -1206,7 +1216,7 @@ def writes_invalid_event(one):
 
 def revisions(one):
     """The revisions whose text has the rule."""
-    if NULL_VALUE in one["clauses"] and "empty" in one["id"] or leans_on_main(one["request"]):
+    if NULL_VALUE in one["clauses"] and "empty" in one["id"] or leans_on_main(one["request"]) or MODES & set(one["clauses"]):
         return ["main"]
     if one.get("draft"):
         return ["main"]
@@ -1253,6 +1263,9 @@ def cased_media_type(request):
 # ---- What no case may have
 
 
+# A URN with a namespace of one character, in JSON or in a document of bytes.
+NO_URN = re.compile(r"urn:[A-Za-z0-9]:")
+
 # Media types whose bytes begin in one way.
 BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/gif": b"GIF8", "image/jpeg": b"\xff\xd8\xff", "application/pdf": b"%PDF-", "application/gzip": b"\x1f\x8b\x08"}
 
@@ -1290,6 +1303,21 @@ def faults(one):
         yield "a clause on long names (CE-Naming-d), and no name is long"
     if "CE-Naming-b" in one["clauses"] and names and not any(name[:1].isdigit() for name in names):
         yield "a clause on how names begin (CE-Naming-b), and none begins with a digit"
+    if NO_URN.search(readable(request)):
+        yield "a URN whose namespace has one character (RFC 8141, section 2: two at least), which a native type may refuse"
+    if re.search(r"\d\d:\d\d:60", json.dumps(request)) and request["op"] in ("decode", "encode", "transcode", "parse") and not any(map(is_refusal, one["expect"])):
+        yield "a leap second that may not be refused, which many native types do not have"
+    if is_of_no_format(request.get("from", request)) and request["op"] == "decode" and "producer-rule" not in one.get("flags", []) \
+            and not any(outcome.get("result", {}).get("mode") == "structured" for outcome in one["expect"]):
+        yield "a JSON event under a media type of no format that may not be read in structured mode (erratum 16)"
+    if request["op"] == "encode" and all(event["specversion"] == "0.3" for event in given) and given and not brought_to_1_0(one):
+        yield "an event of 0.3 to be written in a format that does not speak of it, which may not be brought to 1.0 first"
+    if request["op"] == "decode" and one.get("compare", {}).get("json") != "double" and any(map(is_beyond_doubles, presented(one))):
+        yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
+    if request["op"] == "decode" and not refused(one) and has_value_of_no_json(request) and not any(True for _ in presented(one)):
+        yield "data that is no string under a content type that is not JSON, which may not stay a JSON value (JSON, section 3.1.2: to fail is a MAY, to take it for encoded content a SHOULD)"
+    if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
+        yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
@@ -1372,6 +1400,66 @@ def cased_json(request):
     """Whether what is read or written has a media type of JSON or CBOR that is not in lower case."""
     shown = readable(request)
     return len(shown) < 20_000 and any(media_type != media_type.lower() for media_type in DECIDES.findall(shown))
+
+
+def is_of_no_format(side):
+    """Whether a message has a media type of CloudEvents that is that of no format, and holds an event of the JSON format."""
+    message = side.get("message")
+    if not isinstance(message, dict) or side.get("strictness") == "lenient":
+        return False
+    found = re.findall(r"(?i)application/cloudevents[\w+.-]*", json.dumps({name: value for name, value in message.items() if name not in ("body", "value", "payload")}))
+    if not found or any(re.fullmatch(r"(?i)application/cloudevents(?:-batch)?\+(?:json|xml|protobuf|avro|avro-compact|cbor)", media_type) for media_type in found):
+        return False
+    named = {name: value for name, value in message.items() if name in ("body", "value", "payload")}
+    try:
+        event = json.loads(json_document({"via": "json", "message": named}) or b"")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(event, dict) and event.get("specversion") == "1.0" and all(isinstance(event.get(name), str) for name in REQUIRED)
+
+
+def brought_to_1_0(one):
+    """Whether an event of 0.3 may be written as one of 1.0, where the format has no word for 0.3."""
+    octets = [base64.b64decode(octets) if octets else text.encode() for outcome in one["expect"]
+              for text, octets in re.findall(r'"(?:text": "((?:[^"\\]|\\.)*)|base64": "([^"]*))"', json.dumps(outcome.get("result", {}).get("message", {})))]
+    return one["request"]["via"] not in ("avro", "protobuf", "cbor", "xml") or any(b"1.0" in some.replace(b"<?xml version='1.0'", b"") for some in octets)
+
+
+def presented(one):
+    """The JSON payloads of the outcomes."""
+    for outcome in one["expect"]:
+        for shown in outcome.get("result", {}).get("events", []):
+            if "json" in shown.get("data", {}):
+                yield shown["data"]["json"]
+
+
+def is_beyond_doubles(text):
+    """Whether a JSON text has a number with more digits than the shortest of its double, or one that is out of the range."""
+    numbers = []
+    try:
+        json.loads(text, parse_float=numbers.append, parse_int=numbers.append)
+    except (ValueError, RecursionError):
+        return False
+    return any(decimal.Decimal(number) != decimal.Decimal(repr(float(number))) for number in numbers)
+
+
+def has_value_of_no_json(side):
+    """Whether an event of the JSON format that is read has data that is no string, and a content type that is not JSON."""
+    try:
+        shown = json.loads(json_document(side) or b"")
+    except (ValueError, RecursionError):
+        return False
+    return any(isinstance(event, dict) and isinstance(event.get("datacontenttype"), str) and not re.search(r"[/+]json\s*(?:;|$)", event["datacontenttype"].lower())
+               and not isinstance(event.get("data", ""), str) for event in (shown if isinstance(shown, list) else [shown]))
+
+
+def sequences(side):
+    """The octets of payloads that are JSON text sequences, in messages in binary mode."""
+    message = side.get("message")
+    if isinstance(message, dict) and "application/json-seq" in json.dumps([message.get("headers"), message.get("properties"), message.get("content-type")]):
+        body = message.get("body") or message.get("value") or message.get("payload") or {}
+        for part in body.get("data", [body]) if isinstance(body, dict) else []:
+            yield base64.b64decode(part["base64"]) if "base64" in part else part.get("text", "").encode()
 
 
 def compressed_bodies(message):

@@ -100,11 +100,11 @@ EXTENSIONS = {
         "more": {"data-message": ["OPCUA-opcuastatus-a"]},
         "valid": [],
         "broken": [("OPCUA-Other-a", f"{name}-missing", f"A data message without {name} is refused, or carried",
-                    {other: value for other, value in UA.items() if other != name}) for name in ("sequence", "traceparent", "recordedtime")]
+                    {other: value for other, value in {**UA, **SUBJECT}.items() if other != name}) for name in ("sequence", "traceparent", "recordedtime")]
         + [(f"OPCUA-{name}-a", f"{name}-beside-dataschema", f"{name} beside dataschema is refused, or carried",
-            {**UA, "dataschema": ("URI", "https://example.com/schemas/energy/v1.8"), name: ("Integer", 1)})
+            {**UA, **SUBJECT, "dataschema": ("URI", "https://example.com/schemas/energy/v1.8"), name: ("Integer", 1)})
            for name in ("opcuametadatamajorversion", "opcuametadataminorversion")]
-        + [("OPCUA-General-a", "structured", "A data message in structured mode is refused, or carried", UA)],
+        + [("OPCUA-General-a", "structured", "A data message in structured mode is refused, or carried", {**UA, **SUBJECT})],
     },
     "partitioning": {
         "title": "Partitioning", "clauses": ["PART-partitionkey-a"], "events": {"all": text(partitionkey="order-42")}, "valid": [],
@@ -124,10 +124,13 @@ EXTENSIONS = {
                    for name, value in (("zero", 0), ("negative", -1))],
     },
     "sequence": {
-        "title": "Sequence", "clauses": ["SEQ-sequence-a"], "events": {"all": text(sequence="0042")},
+        "title": "Sequence", "clauses": ["SEQ-sequence-a"], "more": {"typed": ["SEQ-sequencetype-a"]},
+        "events": {"all": text(sequence="0042"), "typed": text(sequence="1", sequencetype="Integer")},
         "valid": [("SEQ-sequence-b", f"sequence-{name}", f"{title}: the order of texts is kept", text(sequence=value)) for name, title, value in (
             ("zeros", "Leading zeros stay", "0000000000"), ("capitals", "Letter case stays", "00aZ"), ("long", "A long number stays", "00018446744073709551616"))],
         "broken": [("SEQ-sequence-b", "sequence-empty", "An empty sequence is refused, or carried as it is", text(sequence=""))],
+        "of_release": [("SEQ-sequencetype-b", "sequencetype-empty", "An empty sequencetype is carried as it is, or refused: release 1.0.2 alone has this attribute",
+                        text(sequence="1", sequencetype=""))],
     },
     "severity": {
         "title": "Severity", "clauses": ["SEV-severitynumber-a"],
