@@ -119,6 +119,11 @@ impl Consumer {
 
 /// Closes the consumer, which commits what is settled, and leaves the group.
 fn close(client: Arc<BaseConsumer<Group>>) {
+    // librdkafka leaves a group when it has given back partitions. A member without any leaves only when it unsubscribes, unless the group
+    // is rebalanced eagerly: the others would wait for it until the end of its session.
+    if client.assignment().is_ok_and(|partitions| partitions.count() == 0) && !client.context().is_static {
+        client.unsubscribe();
+    }
     // rdkafka closes what is dropped, and logs an error where that was done before. The other thread may be waiting for a broker, and would
     // drop it late.
     let Err(client) = Arc::try_unwrap(client) else { return };

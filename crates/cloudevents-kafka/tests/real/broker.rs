@@ -150,6 +150,28 @@ impl Topic {
         tokio::task::spawn_blocking(read).await.unwrap()
     }
 
+    /// The state of the topic's group, and how many members it has.
+    pub(crate) async fn members(&self) -> (String, usize) {
+        let topic = self.clone();
+        let read = move || {
+            let client: BaseConsumer = config(&topic.servers).create().unwrap();
+            let list = client.fetch_group_list(Some(&topic.group()), patience()).unwrap();
+            let found = list.groups().first().map(|group| (group.state().to_owned(), group.members().len()));
+            found.unwrap_or_default()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap()
+    }
+
+    /// Waits until the topic's group has so many members, and is in no rebalance.
+    pub(crate) async fn is_stable(&self, members: usize) {
+        soon(async {
+            while self.members().await != ("Stable".to_owned(), members) {
+                tokio::time::sleep(Duration::from_millis(50)).await; // between two tries
+            }
+        })
+        .await;
+    }
+
     /// Returns the URL with these options.
     pub(crate) fn url(&self, options: &str) -> String {
         format!("kafka://{}/{}?{options}", self.servers, self.name)

@@ -36,6 +36,23 @@ async fn a_drained_receiver_has_left_its_group() {
     leaving(&topic).await;
 }
 
+/// Of several standbys, too. The others would wait for one until the end of its session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_receiver_without_partitions_has_left_its_group() {
+    for strategy in &STRATEGIES[..2] {
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        let mut receivers = Vec::new();
+        for _ in 0..3 {
+            receivers.push(topic.receiver_with(strategy, KafkaReceiverOptions::default()).await);
+        }
+        while let Some(mut receiver) = receivers.pop() {
+            topic.is_stable(receivers.len() + 1).await;
+            soon(receiver.drain(patience())).await.unwrap();
+            assert_eq!(topic.members().await.1, receivers.len(), "{strategy}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_header_whose_name_is_not_utf8_is_left_out() {
     let Some(topic) = Topic::real(1).await else { return skipped() };
