@@ -21,6 +21,7 @@ import pathlib
 import re
 import sys
 import zlib
+from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REQUIREMENTS = {clause["id"]: clause for path in sorted((ROOT / "requirements").glob("*.json"))
@@ -141,6 +142,7 @@ def case(one, area):
     one["expect"] = limits_of_parsers(one)
     one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
+    one["expect"] = xml_shown(one)
     one["expect"] = string_of_other_types_written(one)
     one["expect"] = untyped_text_as_octets(one)
     one["expect"] = content_encoding_written(one)
@@ -694,7 +696,7 @@ def nothing_that_is_json(one):
 def payload_of_other_types(one):
     """The outcomes, and a refusal of a document whose `data` is not of a JSON media type: an implementation "MAY fail to deserialize the event ... if it is
     unable to interpret the `data` with the `datacontenttype`" (JSON, section 3.1.2), and which types it has to know is not said. Of a batch, its other events
-    may be read. An XML payload may be shown as one."""
+    may be read."""
     request, found = one["request"], list(one["expect"])
     octets = json_document(request.get("from", request))
     if request["op"] not in ("decode", "transcode") or octets is None or not any("result" in outcome for outcome in found):
@@ -705,15 +707,6 @@ def payload_of_other_types(one):
         return found
     events = [event for event in (document if isinstance(document, list) else [document]) if isinstance(event, dict)]
     foreign = [event for event in events if isinstance(event.get("data"), str) and is_foreign(event)]
-    is_xml = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?xml *(?:;|$)", re.IGNORECASE)
-    if any(is_xml.match(event["datacontenttype"]) for event in foreign):
-        for outcome in [outcome for outcome in found if "result" in outcome and request["op"] == "decode"]:
-            other = json.loads(json.dumps(outcome))
-            for event in other["result"].get("events", []):
-                if "text" in event.get("data", {}) and is_xml.match(event["attributes"].get("datacontenttype", {}).get("value", "")):
-                    event["data"] = {"xml": event["data"]["text"]}
-            if other not in found:
-                found.append(other)
     read = next(outcome["result"] for outcome in found if "result" in outcome)
     others = [event for event, given in zip(read.get("events", []), events) if given not in foreign] if len(read.get("events", [])) == len(events) else []
     rest = {"result": {**read, "events": others}}
@@ -722,6 +715,34 @@ def payload_of_other_types(one):
     if foreign and not any("error" in outcome for outcome in found):
         found.append({"error": {}})
     return found
+
+
+def xml_shown(one):
+    """The outcomes, and those of a reader that shows text under a content type of XML as the element that it is: which payloads are looked into, in which carrier, is
+    not said."""
+    found = list(one["expect"])
+    shown = any("xml" in event.get("data", {}) for outcome in found for event in outcome.get("result", {}).get("events", []))
+    for outcome in [outcome for outcome in found if "result" in outcome and one["request"]["op"] == "decode" and not shown]:
+        other = json.loads(json.dumps(outcome))
+        for event in other["result"].get("events", []):
+            text = event.get("data", {}).get("text", "")
+            if IS_XML.match(event["attributes"].get("datacontenttype", {}).get("value", "")) and is_element(text):
+                event["data"] = {"xml": text}
+        if other not in found:
+            found.append(other)
+    return found
+
+
+# A media type of XML.
+IS_XML = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?xml *(?:;|$)", re.IGNORECASE)
+
+
+def is_element(text):
+    """Whether a text is an element of XML."""
+    try:
+        return text.startswith("<") and ElementTree.fromstring(text) is not None
+    except ElementTree.ParseError:
+        return False
 
 
 def string_of_other_types_written(one):
@@ -1078,7 +1099,9 @@ def cited(one, area):
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
         clauses.append("CE-Context-Attributes-a")
     of_main = any(not has(clause, "1.0.2") for clause in clauses) and not any(has(clause, "1.0.2") and strong(clause, "MUST") for clause in clauses)
-    if one["level"] == "MUST" and not refused(one) and not one.get("policy") and not of_main:
+    # What has to be read is demanded by something, whatever is free in how it is presented.
+    silent = one.get("policy") and (one["request"]["op"] != "decode" or any(map(is_refusal, one["expect"])))
+    if one["level"] == "MUST" and not refused(one) and not silent and not of_main:
         if one["request"]["op"] == "decode" and not any(binds_readers(clause) for clause in clauses):
             clauses += READS.get(area if area != "core" or one["request"]["via"] in ("json", "json-batch") else "", [])
         if one["request"]["op"] == "transcode" and "message" in one["expect"][0].get("result", {}):
@@ -1124,7 +1147,10 @@ def of_both_sides(one):
     for side, reads, roles in sides:
         demanded = [clause for clause in demands(side, reads) if all(has(clause, revision) for revision in one["revisions"])]
         if op == "transcode":
-            lacks = demanded and not {clause.split("-")[0] for clause in clauses} & {clause.split("-")[0] for clause in demanded}
+            of_side = {clause.split("-")[0] for clause in demanded}
+            # What may be refused, or passed on untouched, need not be read.
+            free = any(map(is_refusal, one["expect"]))
+            lacks = demanded and not any(clause.split("-")[0] in of_side and (free or REQUIREMENTS[clause]["role"] in roles) for clause in clauses)
         else:
             lacks = not any(REQUIREMENTS[clause]["role"] in roles for clause in clauses)
         clauses += [clause for clause in demanded if lacks and clause not in clauses]
@@ -1296,6 +1322,9 @@ def faults(one):
         yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
+    for clause in one["clauses"]:
+        if not any(has(clause, revision) for revision in one["revisions"]):
+            yield f"a clause of no revision that the case holds for ({clause})"
     for clause in of_other_carriers(one):
         yield f"a clause of a binding or a format that is not in the case ({clause})"
     names = attribute_names(request)

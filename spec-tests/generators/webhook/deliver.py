@@ -93,9 +93,10 @@ for name, media_type in (("event-format", "application/cloudevents+unheard-of"),
     case(f"unknown-{name}", f"A notification of the type {media_type}, which the target does not understand, gets 415", ["WEBHOOK-2.2-m"], WITH_TOKEN,
          [BEARER, ["Content-Type", media_type]], [response(415, 0)], body="id=1")
 for name, media_type in (("text", "text/plain"), ("form", "application/x-www-form-urlencoded")):
-    case(f"unknown-{name}", f"A notification of the type {media_type} that is no event gets 415, or 400", ["WEBHOOK-2.2-m"], WITH_TOKEN,
-         [BEARER, ["Content-Type", media_type]], [response(415, 0), response(400, 0)], body="id=1", policy=True,
-         note="By the binding for HTTP, a message of another type is in binary mode: one without attributes may be a malformed event of a known format.")
+    case(f"unknown-{name}", f"A notification of the type {media_type} that is no event is refused, or accepted before it is looked at", ["WEBHOOK-2.2-m", "WEBHOOK-2.2-g", NO_REDIRECT], WITH_TOKEN,
+         [BEARER, ["Content-Type", media_type]], [response(415, 0), *REFUSED, response(202, 0)], body="id=1", policy=True,
+         note="By the binding for HTTP, a message of another type is in binary mode: one without attributes may be a malformed event of a known format, for which all further error codes are those "
+              "of RFC 7231. 202 says that the processing status is unknown.")
 for name, body in (("not-json", "{"), ("no-id", '{"specversion":"1.0","source":"/sensors","type":"com.example.reading","data":1}')):
     case(f"malformed-{name}", "A malformed event is refused, or accepted before it is looked at", ["WEBHOOK-2.2-g", NO_REDIRECT], WITH_TOKEN, [BEARER, STRUCTURED],
          [*REFUSED, response(202, 0)], body=body, policy=True,
