@@ -423,7 +423,7 @@ def data_decode():
             outcomes = [came(event(TEXT, {"text": "true"}), repairs=[{}]), refused(), came(event(TEXT, {"json": "true"}))]
         t.decode(name, "A JSON value does not fit a text content type", ["AVRO-3-a"], boolean, *outcomes, lenient=lenient,
                  policy=True, level="MUST")
-    t.decode("content-type-in-any-case", "A content type is compared without regard to case", ["CE-datacontenttype-f"],
+    t.decode("content-type-in-any-case", "Bytes under the JSON content type in another case are read, as JSON, as characters or as bytes", ["CE-datacontenttype-f"],
              avro({"datacontenttype": "Application/Vnd.Order+JSON; charset=utf-8"}, ("bytes", b"[1]")),
              came(event({"datacontenttype": "Application/Vnd.Order+JSON; charset=utf-8"}, {"json": "[1]"})), revisions=["main"])
     return t
@@ -535,7 +535,7 @@ def document_syntax():
              came(event({"b": True})), came(event({"b": False})), policy=True)
     t.decode("trailing-bytes", "Nothing follows the datum", ["AVRO-2.4-a"], avro() + b"\x00", refused())
     t.decode("two-datums", "Two datums are no batch", ["AVRO-2.4-a"], avro() + avro(), refused())
-    t.decode("block-size-wrong", "The size of a block is what it says", ["AVRO-2.4-a"],
+    t.decode("block-size-wrong", "A block whose size is another than it says is refused, or read without its size", ["AVRO-2.4-a"],
              long(-4) + long(1) + b"".join(ENTRIES) + long(0) + NO_DATA, refused(), came(plain), policy=True,
              note="Readers may use the size to step over a block; then they and those that do not disagree.")
     container = io.BytesIO()

@@ -238,7 +238,7 @@ def content_type(carrier):
     # That it may is a sentence of `main`.
     both("no-payload-but-a-type", "A media type may stand there without a payload", ["type", *(["CE-datacontenttype-e"] if carrier.revisions == MAIN else [])], {**BASE, "datacontenttype": "application/json"}, b"", None)
     both("no-type", "A payload may have no media type", ["data", "type"], BASE, b"\xff", {"binary": "/w=="})
-    both("text-that-looks-like-json", "Without a JSON media type, digits are bytes", ["data"], {**BASE, "datacontenttype": "text/plain"}, b"21.5",
+    both("text-that-looks-like-json", "Without a JSON media type, digits are bytes or text", ["data"], {**BASE, "datacontenttype": "text/plain"}, b"21.5",
          {"binary": base64.b64encode(b"21.5").decode()})
     return topic
 
@@ -382,7 +382,7 @@ def mqtt():
          [read("binary", event(BASE)), REFUSED], note="What names consist of binds producers: who keeps such attributes conforms.")
     case("prefixed-names", "A user property with the prefix of another binding is no attribute of that name", ["name"],
          MQTT.message([["ce-specversion", "1.0"]] + [["ce-" + name, value] for name, value in BASE.items()]), FOREIGN, traps=["M1"])
-    case("content-type-twice", "A user property datacontenttype beside an equal Content Type says the same", ["type"],
+    case("content-type-twice", "A user property datacontenttype beside an equal Content Type says the same, or is refused", ["type"],
          MQTT.binary({**BASE, "datacontenttype": "image/png"}, b"\xff", extra=[["datacontenttype", "image/png"]]),
          [read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="})), REFUSED], policy=True)
     case("content-types-that-differ", "A user property datacontenttype that contradicts the Content Type does not replace it", ["type"],
@@ -421,14 +421,18 @@ def nats():
          NATS.binary(BASE, extra=[["Nats-Msg-Id", "7"], ["Nats-Msg-Id", "8"]]), read("binary", event(BASE)))
     yield topic
     values = Topic("nats", "header-values", "Percent-encoding and quoted strings in header values")
-    for name, title, clause, value, result in (
+    for name, title, clauses, value, result in (
             ("lower-case-hex", "Lower-case hexadecimal digits are accepted", "NATS-3.1.3.2-o", "%e2%82%ac", "€"),
             ("unnecessary", "Characters that need no encoding may be encoded", "NATS-3.1.3.2-p", "%41%42", "AB"),
             ("once", "One round of decoding is done, and no more", "NATS-3.1.3.2-f", "a%2520b", "a%20b"),
             ("quoted", "A quoted value is unquoted", "NATS-3.1.3.2-g", '"Euro%20x"', "Euro x"),
-            ("quoted-escapes", "Backslashes in a quoted value are undone before percent-decoding", "NATS-3.1.3.2-e", '"a \\"b\\" %25"', 'a "b" %'),
+            ("quoted-escapes", "Backslashes in a quoted value are undone, and percent-escapes in it are decoded", "NATS-3.1.3.2-e NATS-3.1.3.2-f", '"a \\"b\\" %25"', 'a "b" %'),
+            # Whoever decodes before the value is unescaped reads these otherwise.
+            ("percent-escaped-quotes", "Quotation marks that come out of percent-escapes are not taken off", "NATS-3.1.3.2-e NATS-3.1.3.2-f", "%22a%22", '"a"'),
+            ("quoted-percent-escaped-quotes", "A backslash and a quotation mark that come out of percent-escapes inside a quoted value stay", "NATS-3.1.3.2-e NATS-3.1.3.2-f",
+             '"a%5C%22b"', 'a\\"b'),
             ("surrogates", "A character beyond the basic plane is four octets", "NATS-3.1.3.2-h", "%F0%9F%98%80", "😀")):
-        values.case(name, title, [clause], decode("nats", NATS.binary(BASE, extra=[["ce-subject", value]])),
+        values.case(name, title, clauses.split(), decode("nats", NATS.binary(BASE, extra=[["ce-subject", value]])),
                     read("binary", event({**BASE, "subject": result})), revisions=MAIN)
     for name, title, value in (("overlong", "An overlong form is refused", "%C0%A0"), ("lone-continuation", "A continuation alone is refused", "%80"),
                                ("cut", "A sequence that is cut is refused", "%E2%82"), ("surrogate", "An encoded surrogate is refused", "%ED%A0%80")):
@@ -471,7 +475,7 @@ def rabbitmq():
     topic, case, reads = binary_decode(RABBIT)
     case("headers-of-others", "Headers without the prefix are no attributes", ["name"],
          RABBIT.binary(BASE, extra=[RABBIT.raw("x-death", "1"), RABBIT.raw("subject", "door")]), read("binary", event(BASE)))
-    case("content-type-twice", "A header ce-datacontenttype beside an equal content-type says the same", ["type"],
+    case("content-type-twice", "A header ce-datacontenttype beside an equal content-type says the same, or is refused", ["type"],
          RABBIT.binary({**BASE, "datacontenttype": "image/png"}, b"\xff", extra=[RABBIT.raw("ce-datacontenttype", "image/png")]),
          [read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="})), REFUSED], policy=True)
     yield topic
@@ -545,7 +549,7 @@ def websockets():
         topic.case(f"missing-{name}", f"A document without {name} is refused", ["WS-3.1-a", f"CE-{name}-a"],
                    decode("websockets", frame(json.dumps(document).encode())), REFUSED)
     for name, subprotocol in (("unknown", "cloudevents.xml"), ("batch", "cloudevents.json-batch"), ("upper-case", "CloudEvents.JSON"), ("absent", "")):
-        topic.case(f"subprotocol-{name}", "A subprotocol that the binding does not have may be refused", ["WS-1.5-a"],
+        topic.case(f"subprotocol-{name}", "A message of a subprotocol that the binding does not have is refused, or read by its content", ["WS-1.5-a"],
                    decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), [REFUSED, read("structured", JSON_EVENT, form="json")],
                    policy=True)
     # That a request is refused which the binding has no mode for is not said: nothing else than what it has may be written.
