@@ -578,7 +578,8 @@ def data_encode():
     topic.write("xml", "An XML element is text_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"],
                 tagged({"xml": "<a/>"}), proto(both(ct("application/xml"), text_data("<a/>"))), losses=[])
     topic.write("cbor", "A CBOR item is binary_data, and its content type is made explicit", ["PROTO-3-f", "PROTO-3-g", "CE-datacontenttype-d"],
-                tagged({"cbor": "gQE="}), proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), losses=[])
+                tagged({"cbor": "gQE="}), proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), losses=[], level="MAY",
+                others=[{"result": {"message": body(wire(proto(both(ct("application/cbor"), binary_data(b"\x9f\x01\xff")))))}}])  # the same item, written anew
     order = {"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": "CgI0Mg=="}}
     fill = proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242")
     # "`dataschema` SHOULD be populated with the type URL": PROTO-3-c.

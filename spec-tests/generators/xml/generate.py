@@ -452,7 +452,8 @@ writes(cases, "xml-without-content-type", "An element needs no content type", ["
 for name, text in [("ill-formed", "<a>"), ("two", "<a/><b/>"), ("unbound", "<p:a/>"), ("closing-the-document", "</data><id>2</id>"), ("with-doctype", "<!DOCTYPE a><a/>")]:
     writes(cases, f"xml-that-is-none-{name}", "What is no element is not spliced into the document: it travels as text, which is reported as a loss", ["XML-3.3-a", "XML-3.2-a"], event({"xml": text}, datacontenttype=XML),
            losses=[{"at": "data"}], carried=event({"text": text}, datacontenttype=XML), also=[{"error": {}}], policy=True)
-writes(cases, "cbor", "A CBOR item travels as bytes, with its content type", ["XML-3.1-a", "CE-datacontenttype-d"], event({"cbor": "gwECAw=="}), carried=event({"binary": "gwECAw=="}, datacontenttype=string("application/cbor")))
+writes(cases, "cbor", "A CBOR item travels as bytes, with its content type", ["XML-3.1-a", "CE-datacontenttype-d"], event({"cbor": "gwECAw=="}), level="MAY", carried=event({"binary": "gwECAw=="}, datacontenttype=string("application/cbor")),
+       also=[{"result": {"message": {"body": body(write_event(event({"binary": "nwECA/8="}, datacontenttype=string("application/cbor"))))}}}])  # the same item, written anew
 writes(cases, "protobuf", "A protobuf message travels as bytes, with its content type; the type URL is lost", ["XML-3.1-a"], event({"proto": {"typeurl": "type.googleapis.com/x.Y", "value": "CAE="}}),
        carried=event({"binary": "CAE="}, datacontenttype=string("application/protobuf")), losses=[{"at": "data"}], policy=True,
        also=[{"result": {"message": {"body": body(write_event(event({"binary": "CAE="})))}}}, {"error": {}}])
