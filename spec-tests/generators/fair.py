@@ -378,6 +378,13 @@ def spellings(text):
     return list(dict.fromkeys("".join(some) for some in ([text], tokens, spaced[0], shorter, spaced[1])))
 
 
+def spelled_times(text):
+    """A time in UTC and others that name the same instant, as native types write them: with zeros at the end of the fraction, and with the offset that is none."""
+    start, fraction = re.fullmatch(r"([^.Z]+)(?:\.(\d+))?Z", text).groups(default="")
+    fractions = dict.fromkeys([fraction, *(fraction.ljust(digits, "0") for digits in (3, 6, 7, 9))])
+    return [start + ("." + some if some else "") + offset for offset in ("Z", "+00:00") for some in fractions]
+
+
 def implied_content_type(request, expect):
     """The outcomes, and those in which the content type that the JSON format implies is explicit: JSON-3.1.2-i, CE-datacontenttype-d."""
     if request.get("strictness") == "lenient":
@@ -1542,9 +1549,10 @@ INSTANT = re.compile(r".*/(?:(?:de|en)code-)?time-instant(?:-\w+)?$")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
-# A type of the element of data that is none of the three, or of an extension that is none of the seven, or none at all: which there are binds those who write.
+# A type of the element of data that is none of the three, or of an extension that is none of the seven, or none at all: which there are binds those who write. So is one whose prefix
+# is not declared, and one that is there twice by its namespace: XML 1.0 has names with colons, and knows nothing of namespaces.
 NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-type|type-unbound|without-type)|attributes-decode/extension-(?:without-type|type-[\w-]+)"
-                             r"|namespaces/other-type-attribute)$")
+                             r"|namespaces/(?:other-type-attribute|xsi-undeclared)|document-syntax/duplicate-by-namespace)$")
 
 # An extension in a type of CBOR that no attribute has: "Extension specifications MAY define secondary mapping rules" (CBOR format, section 2.2), as in the JSON format.
 MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-float|array|map|epoch|encoded-item|simple|uri-of-bytes|timestamp-of-number)$")

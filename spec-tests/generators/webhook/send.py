@@ -32,17 +32,18 @@ def options(target="/hook", *headers):
 
 
 def posts(number, targets=("/hook",), headers=(BEARER,), data=True):
-    """A delivery in binary mode, and in structured mode as JSON, to any of the targets: with a token, without which none may be (section 3)."""
+    """A delivery in binary mode, and in structured mode as JSON, to any of the targets: with a token, without which none may be (section 3). In structured mode,
+    it "MAY include the same HTTP headers as defined for the binary mode" (HTTP, section 3.2.3)."""
     found = []
     for target in targets:
         message = {"method": "POST", "target": target}
+        marks = [["ce-specversion", "1.0"], ["ce-id", f"A-100{number}"], ["ce-source", "/sensors"], ["ce-type", "com.example.reading"], ["ce-time", TIME]]
         if data:
-            binary = [["ce-specversion", "1.0"], ["ce-id", f"A-100{number}"], ["ce-source", "/sensors"], ["ce-type", "com.example.reading"],
-                      ["ce-time", TIME], ["Content-Type", "application/json"]]
-            found.append({**message, "headers": [FROM, *headers, *binary], "body": {"text": '{"celsius":21}'}})
+            found.append({**message, "headers": [FROM, *headers, *marks, ["Content-Type", "application/json"]], "body": {"text": '{"celsius":21}'}})
         payload = ',"datacontenttype":"application/json","data":{"celsius":21}' if data else ""
         document = f'{{"specversion":"1.0","id":"A-100{number}","source":"/sensors","type":"com.example.reading","time":"{TIME}"{payload}}}'
-        found.append({**message, "headers": [FROM, *headers, ["Content-Type", "application/cloudevents+json"]], "body": {"text": document}})
+        found += [{**message, "headers": [FROM, *headers, *beside, ["Content-Type", "application/cloudevents+json"]], "body": {"text": document}}
+                  for beside in ([], marks)]
     return found
 
 
