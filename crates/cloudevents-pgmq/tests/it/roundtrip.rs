@@ -29,7 +29,7 @@ proptest! {
             Ok(encoded) => encoded,
             Err(error) => {
                 prop_assert_eq!(error.kind(), ErrorKind::Unsupported);
-                let document = serde_json::from_slice::<Value>(&cloudevents_json::encode(&event)?);
+                let document = serde_json::from_slice::<Value>(&cloudevents_json::encode(&event).0);
                 prop_assert!(document.map_or(true, |document| has_nul(&document)), "{}", error);
                 return Ok(());
             }

@@ -44,7 +44,7 @@ async fn what_is_no_postgres_is_not_connected_to() {
 /// A server that repeats the password in its error: `E`, with its severity, a code and a message.
 #[tokio::test]
 async fn a_password_is_not_shown() {
-    let url = server(b"E\0\0\0\x2aSFATAL\0C28P01\0Mno s3cret for anyone\0\0").await;
+    let url = server(b"E\0\0\0\x29SFATAL\0C28P01\0Mno s3cret for anyone\0\0").await;
     let error = within(sender(&url, PgmqSenderOptions::default())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(!format!("{error}{error:?}").contains("s3cret"), "{error:?}");

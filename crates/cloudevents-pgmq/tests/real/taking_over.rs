@@ -56,7 +56,8 @@ async fn retries_count_and_wait_in_whole_seconds() {
 async fn a_lost_lock_is_the_failure_of_one_message() {
     let Some(place) = Place::new("stale").await else { return };
     within(place.sender("").await.send_all((0..6).map(event))).await.unwrap();
-    let mut receiver = place.receiver("lock=10m").await;
+    // It has all that it may have, and reads no more.
+    let mut receiver = place.receiver("lock=10m&in-flight=6").await;
     let mut held = Vec::new();
     for _ in 0..6 {
         held.push(next(&mut receiver).await);
