@@ -36,8 +36,8 @@ pub fn decode_message(message: &PgmqMessage, with: &DecodeOptions) -> Result<Dec
     Ok(Decoded::clean(Message::Structured(document)).with_repair(repair))
 }
 
-/// Whether a message bears a mark of CloudEvents: a header `content-type` under `application/cloudevents`, or, without that header, a member
-/// `specversion`.
+/// Whether a message bears a mark of CloudEvents: a header `content-type` under `application/cloudevents`, or, without that header, a
+/// member `specversion`.
 ///
 /// ```
 /// use cloudevents_pgmq::{PgmqMessage, is_cloudevent};

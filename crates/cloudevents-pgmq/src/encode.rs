@@ -32,8 +32,8 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(PgmqMessage, Losses), Er
 
 /// Writes a message. The document is moved, unchanged; Postgres changes how it is written.
 ///
-/// A batch, an event that is not a document, and a document that is not JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported), and
-/// so is what Postgres [cannot store](fits).
+/// A batch, an event that is not a document, and a document that is not JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported),
+/// and so is what Postgres [cannot store](fits).
 ///
 /// ```
 /// use cloudevents_core::{Document, FormatId, Message};

@@ -3,21 +3,21 @@
 use super::{
     failure,
     options::Target,
-    stream::{Handshake, Secured},
+    stream::{Guard, Stream, secured},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Host, binding::Secrets};
 use std::{future::poll_fn, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpStream,
     runtime::Handle,
     sync::{Notify, oneshot, watch},
     task::AbortHandle,
     time::{sleep, timeout},
 };
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection, Row,
+    AsyncMessage, Client, Config, Connection, NoTls, Row,
     config::SslMode,
+    tls::NoTlsStream,
     types::{ToSql, Type},
 };
 
@@ -62,7 +62,7 @@ impl Wire {
         };
         let mut config = Config::new();
         config.dbname(&target.database).application_name("cloudevents");
-        config.ssl_mode(if target.is_tls { SslMode::Require } else { SslMode::Disable });
+        config.ssl_mode(SslMode::Disable); // what there is of it, is below the client
         let mut secrets = Secrets::default();
         if let Some(login) = &login {
             config.user(login.user.expose());
@@ -73,8 +73,11 @@ impl Wire {
         }
         let tcp = target.addresses.connect(host, 5432, target.options.connect_timeout).await;
         let tcp = tcp.map_err(|error| failure::disconnected(format!("no connection to {host}: {error}")))?;
-        let tls = Handshake { tls: target.options.tls.clone(), host: host.name().to_owned() };
-        let connected = config.connect_raw(tcp, tls).await;
+        let inner: Box<dyn Stream> = match target.is_tls {
+            true => secured(&target.options.tls, host.name(), tcp).await?,
+            false => Box::new(tcp),
+        };
+        let connected = config.connect_raw(Guard::new(inner, target.most_answer), NoTls).await;
         let (client, connection) = connected.map_err(|error| shown(failure::of(&error), &secrets))?;
         let (ended, told) = (Arc::new(watch::channel(None).0), Arc::new(Notify::new()));
         let (alive, dropped) = oneshot::channel();
@@ -175,7 +178,7 @@ impl Wire {
 
 /// Reads and writes until the connection ends, or some time after nothing uses it any more.
 async fn run(
-    connection: Connection<TcpStream, Secured>,
+    connection: Connection<Guard, NoTlsStream>,
     ended: Arc<watch::Sender<Option<Error>>>,
     told: Arc<Notify>,
     dropped: oneshot::Receiver<()>,
@@ -191,7 +194,7 @@ async fn run(
     end(&ended, why);
 }
 
-async fn drive(mut connection: Connection<TcpStream, Secured>, told: &Notify) -> Error {
+async fn drive(mut connection: Connection<Guard, NoTlsStream>, told: &Notify) -> Error {
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notification(_))) => told.notify_one(),

@@ -8,11 +8,7 @@ pub(super) fn of(error: &tokio_postgres::Error) -> Error {
     if let Some(server) = error.as_db_error() {
         return coded(server.code().code(), server.message());
     }
-    let source = std::error::Error::source(error);
-    if let Some(error) = source.and_then(<dyn std::error::Error>::downcast_ref::<Error>) {
-        return error.clone(); // of the handshake of TLS
-    }
-    match source {
+    match std::error::Error::source(error) {
         Some(source) => disconnected(format!("{error}: {source}")),
         None => disconnected(error),
     }

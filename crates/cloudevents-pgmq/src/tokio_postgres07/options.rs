@@ -72,6 +72,8 @@ pub(super) struct Target {
     pub(super) hosts: Vec<Host>,
     pub(super) database: String,
     pub(super) queue: Arc<str>,
+    /// The most bytes that the server may send at once: a row, or an error.
+    pub(super) most_answer: usize,
     pub(super) addresses: Addresses,
     pub(super) options: PgmqConnection,
 }
@@ -82,6 +84,7 @@ impl Target {
         endpoint: &Endpoint,
         mut options: PgmqConnection,
         queue: Option<&str>,
+        most_answer: usize,
         side: Side,
     ) -> Result<Self, Error> {
         let Scheme { port, .. } = *URLS.check(endpoint, side)?;
@@ -124,6 +127,7 @@ impl Target {
             hosts,
             database: database.to_string(),
             queue: queue.into(),
+            most_answer,
             addresses: Addresses::default(),
             options,
         })
@@ -166,7 +170,7 @@ mod tests {
     use cloudevents_core::ErrorKind;
 
     fn target(url: &str) -> Result<Target, Error> {
-        Target::new(&Endpoint::parse(url)?, PgmqConnection::default(), None, Side::Both)
+        Target::new(&Endpoint::parse(url)?, PgmqConnection::default(), None, 1, Side::Both)
     }
 
     #[test]

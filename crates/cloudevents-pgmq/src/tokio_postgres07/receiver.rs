@@ -55,6 +55,9 @@ pub struct PgmqReceiverOptions {
     pub archive: bool,
     /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
     pub prefetch: usize,
+    /// The largest message, in bytes, headers included; `max-message-size` in a URL. A larger one ends the connection, again and again,
+    /// until it is deleted or this is raised. Default: 128 MiB.
+    pub max_message_size: usize,
 }
 
 impl Default for PgmqReceiverOptions {
@@ -69,6 +72,7 @@ impl Default for PgmqReceiverOptions {
             groups: false,
             archive: false,
             prefetch: 100,
+            max_message_size: 128 << 20,
         }
     }
 }
@@ -93,8 +97,8 @@ impl From<DecodeOptions> for PgmqReceiverOptions {
 /// attempt is how often the message was read, also where it was released.
 ///
 /// Where the lock of a message has ended and another receiver has read it, settling it is an error of kind
-/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone, and changes nothing. The receiver has one connection,
-/// which no statement holds for long.
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone, and changes nothing. The receiver has one
+/// connection, which no statement holds for long.
 ///
 /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
 /// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
@@ -114,7 +118,9 @@ fn open(endpoint: Endpoint, options: PgmqReceiverOptions) -> BoxFuture<'static, 
 }
 
 async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Result<Receiver, Error> {
-    let target = Target::new(endpoint, options.connection, options.queue_name.as_deref(), Side::Receive)?;
+    let most = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
+    let target =
+        Target::new(endpoint, options.connection, options.queue_name.as_deref(), most, Side::Receive)?;
     // A receiver decodes documents with the given formats.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::with_json(std::mem::take(formats));

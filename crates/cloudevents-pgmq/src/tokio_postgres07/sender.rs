@@ -34,6 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// What a message may have.
 const MOST_BYTES: usize = 16 << 20;
 
+/// What the server sends to a sender at once is short.
+const ANSWER: usize = 1 << 20;
+
 /// Statements follow each other, so that messages keep their order.
 const LIMITS: Limits = Limits { requests: 1, entries: 100, bytes: 4 << 20 };
 
@@ -120,7 +123,8 @@ pub(super) struct PgmqSender {
 
 impl PgmqSender {
     async fn connect(endpoint: &Endpoint, options: PgmqSenderOptions) -> Result<Self, Error> {
-        let target = Target::new(endpoint, options.connection, options.queue_name.as_deref(), Side::Send)?;
+        let target =
+            Target::new(endpoint, options.connection, options.queue_name.as_deref(), ANSWER, Side::Send)?;
         let common = options.sender.with_url(endpoint)?;
         let formats = cloudevents_json::with_json(common.decoding.formats);
         let format = common.format.or_else(|| Some(Arc::new(Json::new())));

@@ -12,7 +12,7 @@ pub(super) static URLS: Urls = Urls {
             UrlOption::sending("mode", "structured: the only one"),
             UrlOption::sending("format", "json: the only one"),
             UrlOption::sending("timeout", "how long the server may take to confirm a message"),
-            UrlOption::sending("max-message-size", "in bytes"),
+            UrlOption::both("max-message-size", "in bytes"),
             UrlOption::receiving("lock", "how long a message is hidden from others without a renewal"),
             UrlOption::receiving("poll", "how soon an empty queue is asked again"),
             UrlOption::receiving("groups", "true: messages of a group keep their order"),

@@ -31,6 +31,7 @@ async fn what_is_no_postgres_is_not_connected_to() {
         b"220 mail.example.com ESMTP\r\n",
         b"R\0\0\0\x08\0\0\0\x63",
         b"E\xff\xff\xff\xff",
+        b"E\x7f\xff\xff\xff",
         b"",
     ] {
         let url = server(answer).await;

@@ -113,7 +113,7 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         "cloudevents-pgmq/src/tokio_postgres07",
         &[
             ("settling", "pgmq has no receipts: what is settled is found by id and count of readings"),
-            ("stream", "the client has an interface for TLS, and no TLS"),
+            ("stream", "the client has no TLS, and makes room for whatever a peer claims to send"),
         ],
     ),
     ("cloudevents-sqs/src/awssdk1", &[("batches", "a request has ten entries, which the client numbers")]),
