@@ -4,7 +4,7 @@ use crate::wire::{CONTENT_TYPE, JSON_DOCUMENT, PgmqMessage};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, Event, FormatId, Losses, Message, Mode};
 
-/// Writes an event as a message: its JSON document, and a header that says so.
+/// Writes an event as a message: its JSON document, and a header that marks it.
 ///
 /// Binary mode and formats other than JSON are errors of kind [`Unsupported`](ErrorKind::Unsupported), and so is what Postgres cannot
 /// store: see [`fits`]. The losses say what the format could not hold.

@@ -98,7 +98,7 @@ impl Wire {
     pub(super) async fn listen(&self, target: &Target) -> Result<(), Error> {
         if self.look(target).await? {
             let listen = format!("LISTEN {}", target.channel());
-            self.query(&listen, &[], target.options.statement_timeout).await?;
+            self.query(&listen, &[], 0, target.options.statement_timeout).await?;
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Wire {
     /// Whether the queue is there and tells of messages.
     async fn look(&self, target: &Target) -> Result<bool, Error> {
         let (table, limit) = (target.table(), target.options.statement_timeout);
-        let rows = self.query(CHECK, &[(&table, Type::TEXT)], limit).await?;
+        let rows = self.query(CHECK, &[(&table, Type::TEXT)], 1, limit).await?;
         let found = |index| rows.first().and_then(|row| row.try_get(index).ok()).unwrap_or(false);
         let [is_standby, has_pgmq, is_new, has_queue, tells] = [0, 1, 2, 3, 4].map(found);
         if is_standby {
@@ -125,22 +125,38 @@ impl Wire {
         Ok(tells)
     }
 
-    /// Executes a statement. When the server does not answer in time, the connection is lost.
+    /// Executes a statement that returns so many rows at most. When the server does not answer in time, the connection is lost.
     pub(super) async fn query(
         &self,
         statement: &str,
         values: &[Value<'_>],
+        most: usize,
         limit: Duration,
     ) -> Result<Vec<Row>, Error> {
-        match timeout(limit, self.0.client.query_typed(statement, values)).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(self.reason(&error)),
+        match timeout(limit, self.rows(statement, values, most)).await {
+            Ok(answered) => answered,
             Err(_) => {
                 let why = format!("the server has not answered within {limit:?}");
                 self.cut(failure::disconnected(&why));
                 Err(Error::new(ErrorKind::Timeout).with_detail(why))
             }
         }
+    }
+
+    async fn rows(&self, statement: &str, values: &[Value<'_>], most: usize) -> Result<Vec<Row>, Error> {
+        let values = values.iter().map(|(value, kind)| (*value, kind.clone()));
+        let answer = self.0.client.query_typed_raw(statement, values).await;
+        let mut answer = pin!(answer.map_err(|error| self.reason(&error))?);
+        let mut rows = Vec::new();
+        while let Some(row) = answer.try_next().await.map_err(|error| self.reason(&error))? {
+            if rows.len() == most {
+                let error = failure::garbled("it has too many rows");
+                self.cut(error.clone());
+                return Err(error);
+            }
+            rows.push(row);
+        }
+        Ok(rows)
     }
 
     /// Returns when the server tells of a message.

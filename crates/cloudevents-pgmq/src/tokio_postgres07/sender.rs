@@ -252,7 +252,7 @@ impl Sends {
             (&texts as _, Type::TEXT_ARRAY),
             (&headers as _, Type::TEXT_ARRAY),
         ];
-        let rows = wire.query(SEND, &values, self.timeout).await?;
+        let rows = wire.query(SEND, &values, sent.len(), self.timeout).await?;
         if rows.len() != sent.len() {
             return Err(failure::garbled("there is not an id for each message"));
         }

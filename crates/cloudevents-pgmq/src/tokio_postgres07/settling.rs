@@ -75,7 +75,7 @@ impl Settles {
                 &self.hide
             }
         };
-        let rows = self.wire.query(statement, &values, self.limit).await?;
+        let rows = self.wire.query(statement, &values, tags.len(), self.limit).await?;
         rows.iter().map(|row| row.try_get(0).map_err(failure::garbled)).collect()
     }
 }

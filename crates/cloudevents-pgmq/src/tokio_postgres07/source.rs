@@ -103,10 +103,10 @@ pub(super) struct Queue {
 impl Queue {
     /// What is there now, in order.
     async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
-        let (queue, lock, most) =
-            (&*self.queue, seconds(self.lock), i32::try_from(most.min(MOST)).unwrap_or(1));
-        let values = [(&queue as _, Type::TEXT), (&lock as _, Type::INT4), (&most as _, Type::INT4)];
-        let rows = self.wire.query(&self.read, &values, self.limit).await?;
+        let most = most.min(MOST);
+        let (queue, lock, count) = (&*self.queue, seconds(self.lock), i32::try_from(most).unwrap_or(1));
+        let values = [(&queue as _, Type::TEXT), (&lock as _, Type::INT4), (&count as _, Type::INT4)];
+        let rows = self.wire.query(&self.read, &values, most, self.limit).await?;
         let arrived = rows.iter().map(|row| {
             let native = received(row, &self.queue)?;
             let tag = Tag { id: native.id, reads: native.reads };
