@@ -7,7 +7,8 @@ use super::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Host, binding::Secrets};
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use futures_util::TryStreamExt;
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot, watch},
