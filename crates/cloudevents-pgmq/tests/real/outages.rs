@@ -50,9 +50,9 @@ async fn over_pgbouncer() {
     let (pooler, database) = (pooler.rsplit_once('/').unwrap().0, place.database.rsplit_once('/').unwrap().1);
     let pooled = format!("{pooler}/{database}");
     let direct = std::mem::replace(&mut place.database, pooled);
-    within(place.sender("").await.send_all((0..500).map(event))).await.unwrap();
+    within(place.sender("").await.send_all((0..100).map(event))).await.unwrap();
     let mut receiver = place.receiver("groups=true").await;
-    for expected in 0..500 {
+    for expected in 0..100 {
         assert_eq!(take(&mut receiver).await, expected.to_string());
     }
     within(receiver.drain(Duration::from_secs(5))).await.unwrap();
