@@ -50,7 +50,7 @@ pub(super) fn no_queue(detail: &str) -> Error {
 
 pub(super) fn no_pgmq(detail: &str) -> Error {
     refused(detail).with_help(
-        "install pgmq in this database: its extension, or its file pgmq.sql of version 1.8 or later",
+        "install pgmq in this database: its extension, or its file pgmq.sql of version 1.10 or later",
     )
 }
 
