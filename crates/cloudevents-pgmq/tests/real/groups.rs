@@ -22,6 +22,19 @@ fn of_group(number: usize) -> Outgoing {
 async fn groups_keep_their_order_among_receivers() {
     const COUNT: usize = 200;
     let Some(place) = Place::new("groups").await else { return };
+    // The messages 0 and 5 are of one group, 1 is of another. What one receiver holds of a group is waited for by the other one.
+    for number in [0, 5, 1] {
+        place.sender("").await.send(of_group(number)).await.unwrap();
+    }
+    let query = "groups=true&lock=1m&prefetch=1&in-flight=1";
+    let mut one = place.receiver(query).await;
+    let held = next(&mut one).await;
+    let mut other = place.receiver(query).await;
+    assert_eq!((id(&held), take(&mut other).await), ("0".into(), "1".into()));
+    within(held.accept()).await.unwrap();
+    within(one.drain(Duration::from_secs(5))).await.unwrap();
+    assert_eq!(take(&mut other).await, "5");
+    within(other.drain(Duration::from_secs(5))).await.unwrap();
     within(place.sender("").await.send_all((0..COUNT).map(of_group))).await.unwrap();
     let (handled, count, all) =
         (Mutex::new(BTreeMap::<_, Vec<usize>>::new()), AtomicUsize::new(0), Notify::new());
