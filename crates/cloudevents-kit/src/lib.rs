@@ -55,6 +55,8 @@ pub use cloudevents_nats as nats;
 pub use cloudevents_opentelemetry as opentelemetry;
 #[cfg(feature = "outbox")]
 pub use cloudevents_outbox as outbox;
+#[cfg(feature = "pgmq")]
+pub use cloudevents_pgmq as pgmq;
 #[cfg(feature = "protobuf")]
 pub use cloudevents_protobuf as protobuf;
 #[cfg(feature = "rabbitmq")]

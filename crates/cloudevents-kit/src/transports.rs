@@ -56,6 +56,8 @@ pub fn bindings() -> &'static [&'static Binding] {
         &cloudevents_redis::redis1::BINDING,
         #[cfg(feature = "awssdk1")]
         &cloudevents_sqs::awssdk1::BINDING,
+        #[cfg(feature = "pgmq-tokio-postgres07")]
+        &cloudevents_pgmq::tokio_postgres07::BINDING,
         #[cfg(feature = "rumqttc-next034")]
         &cloudevents_mqtt::rumqttc_next034::BINDING,
         #[cfg(feature = "async-nats051")]
@@ -96,6 +98,8 @@ pub const SCHEMES: &[KnownScheme] = &[
     known("redis", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("rediss", "redis", "turn on the feature `redis1` of cloudevents-kit"),
     known("sqs", "sqs", "turn on the feature `awssdk1` of cloudevents-kit"),
+    known("postgres", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),
+    known("postgresql", "pgmq", "turn on the feature `pgmq-tokio-postgres07` of cloudevents-kit"),
     known("nats", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+tls", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),
     known("nats+jetstream", "nats", "turn on the feature `async-nats051` of cloudevents-kit"),

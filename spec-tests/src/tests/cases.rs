@@ -287,8 +287,12 @@ fn most_events_have_a_time() {
         for case in all_cases().filter(|case| case.id.starts_with(&format!("{area}/"))) {
             let accepted = case.expect.iter().any(|outcome| !is_refusal(outcome));
             if accepted && matches!(case.op(), Some("decode" | "encode" | "transcode" | "upgrade")) {
-                all += 1;
                 let text = serde_json::to_string(&case.request).unwrap().to_lowercase();
+                // An empty batch has no event.
+                if !text.contains("specversion") {
+                    continue;
+                }
+                all += 1;
                 let names = ["\"time", "ce-time", "ce_time", "cloudevents:time", "cloudevents_time"];
                 without += usize::from(!names.iter().any(|name| text.contains(name)));
             }

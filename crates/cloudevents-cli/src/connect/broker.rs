@@ -111,6 +111,7 @@ fn refused(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Report>)
         return (endpoint, None);
     }
     let (how, becomes) = match family.has_broker {
+        true if endpoint.scheme().starts_with("postgres") => ("broker", "moved to the archive of the queue"),
         true => ("broker", "left to the broker, which drops them unless it is configured to keep them"),
         false => ("drop", "dropped"),
     };

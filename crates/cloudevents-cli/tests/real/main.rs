@@ -81,6 +81,8 @@ mod output;
     feature = "websockets"
 ))]
 mod pairs;
+#[cfg(all(feature = "outbox", feature = "pgmq"))]
+mod pgmq;
 #[cfg(unix)]
 mod pipes;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

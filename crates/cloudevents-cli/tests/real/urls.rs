@@ -19,8 +19,8 @@ fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
 }
 
 /// Every protocol that has options of its own.
-const SCHEMES: [&str; 9] =
-    ["kafka", "amqp", "rabbitmq", "redis", "sqs", "mqtt", "nats", "nats+jetstream", "ws"];
+const SCHEMES: [&str; 10] =
+    ["kafka", "amqp", "rabbitmq", "redis", "sqs", "postgres", "mqtt", "nats", "nats+jetstream", "ws"];
 
 /// The options that the code of a scheme knows, which it names when it refuses another one.
 fn known(scheme: &str, command: &str, others: &str) -> BTreeSet<String> {

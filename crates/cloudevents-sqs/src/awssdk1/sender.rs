@@ -1,7 +1,7 @@
 //! A sender to a queue.
 
 use super::{
-    batches::{Batch, Batches, MOST, all_failed, by_number},
+    batches::{MOST, by_number, limits},
     connection::{Wire, once, runtime},
     failure,
     message::{Fifo, Ids, add_header, as_received, entry, lost_headers},
@@ -13,7 +13,10 @@ use cloudevents_json::Json;
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, Endpoint, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions, Side,
-    binding::{Transmit, Writing},
+    binding::{
+        Transmit, Writing,
+        batches::{Batch, Batches, all_failed},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{
@@ -165,7 +168,7 @@ impl SqsSender {
             writing,
             in_flight: InFlight::new(in_flight),
             closed: AtomicBool::new(false),
-            batches: Batches::start(sends, requests, MOST_BYTES),
+            batches: Batches::start(sends, limits(requests, MOST_BYTES)),
         })
     }
 

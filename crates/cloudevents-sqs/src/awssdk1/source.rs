@@ -4,7 +4,7 @@
 //! retry. SQS counts every time that a message is received, also when it was released.
 
 use super::{
-    batches::{Batch, Batches, MOST as BATCH, all_failed, by_number},
+    batches::{MOST as BATCH, by_number, limits},
     connection::{Wire, once},
     failure,
     message::received,
@@ -17,6 +17,7 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Extends, Host, Orders, Outcome, Received, ReceiverCapabilities, Settlement,
     binding::{
+        batches::{Batch, Batches, all_failed},
         connect::Connect,
         queue::{
             Arrived,
@@ -66,8 +67,8 @@ impl Connect for Consuming {
             is_fifo: self.target.is_fifo(),
             lock: self.lock,
             hurry: Notify::new(),
-            deleting: Batches::start(Deletes(wire.clone()), SETTLING, usize::MAX),
-            hiding: Batches::start(Hides(wire.clone()), SETTLING, usize::MAX),
+            deleting: Batches::start(Deletes(wire.clone()), limits(SETTLING, usize::MAX)),
+            hiding: Batches::start(Hides(wire.clone()), limits(SETTLING, usize::MAX)),
             wire,
         });
         Ok(Polled::new(Queue { requests, wait: self.wait }))

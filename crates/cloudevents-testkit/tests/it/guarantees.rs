@@ -13,6 +13,7 @@ const PROTOCOLS: &[(&str, &str)] = &[
     ("MQTT", "cloudevents-mqtt"),
     ("Redis Streams", "cloudevents-redis"),
     ("Amazon SQS", "cloudevents-sqs"),
+    ("pgmq", "cloudevents-pgmq"),
     ("WebSockets", "cloudevents-websockets"),
 ];
 

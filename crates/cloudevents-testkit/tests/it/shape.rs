@@ -110,12 +110,13 @@ const CLIENTS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "cloudevents-sqs/src/awssdk1",
-        &[(
-            "batches",
-            "a request has ten entries, each with an answer of its own, and the client makes one request of each call",
-        )],
+        "cloudevents-pgmq/src/tokio_postgres07",
+        &[
+            ("settling", "pgmq has no receipts: what is settled is found by id and count of readings"),
+            ("stream", "the client has no TLS, and makes room for whatever a peer claims to send"),
+        ],
     ),
+    ("cloudevents-sqs/src/awssdk1", &[("batches", "a request has ten entries, which the client numbers")]),
     (
         "cloudevents-websockets/src/tungstenite029",
         &[
@@ -207,6 +208,7 @@ const SIBLINGS: &[Sibling] = &[
     Sibling { name: "cloudevents-nats", shape: BINDING, own: &[("async_nats051", "a client")] },
     Sibling { name: "cloudevents-rabbitmq", shape: BINDING, own: &[("lapin4", "a client")] },
     Sibling { name: "cloudevents-redis", shape: BINDING, own: &[("redis1", "a client")] },
+    Sibling { name: "cloudevents-pgmq", shape: BINDING, own: &[("tokio_postgres07", "a client")] },
     Sibling { name: "cloudevents-sqs", shape: BINDING, own: &[("awssdk1", "a client")] },
     Sibling {
         name: "cloudevents-websockets",

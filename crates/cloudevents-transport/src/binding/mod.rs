@@ -6,6 +6,7 @@
 //!
 //! Versions of this module may change more often than the rest: it follows what client libraries need.
 
+pub mod batches;
 pub mod confirms;
 pub mod connect;
 #[cfg(feature = "log")]

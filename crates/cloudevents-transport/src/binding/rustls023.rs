@@ -57,10 +57,14 @@ impl Tls {
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): as of [`CertificateFiles::from_url`], for certificates that cannot be
     /// used, and for a key that is not of the certificate. They are of kind [`Unsupported`](ErrorKind::Unsupported) for a variable that
     /// names no certificates.
-    pub fn with_url(mut self, endpoint: &Endpoint, with_tls: &str) -> Result<Self, Error> {
-        let has_tls = endpoint.scheme() == with_tls;
+    pub fn with_url(self, endpoint: &Endpoint, with_tls: &str) -> Result<Self, Error> {
         let help = format!("the scheme with TLS is `{with_tls}`");
-        let files = CertificateFiles::from_url(endpoint, has_tls, &help)?;
+        self.with_files(endpoint, endpoint.scheme() == with_tls, &help)
+    }
+
+    /// The same where an option of the URL decides whether there is TLS (`has_tls`), and not its scheme. `help` says how to have it.
+    pub fn with_files(mut self, endpoint: &Endpoint, has_tls: bool, help: &str) -> Result<Self, Error> {
+        let files = CertificateFiles::from_url(endpoint, has_tls, help)?;
         let names_some = files != CertificateFiles::default();
         self.files.authorities = files.authorities.or(self.files.authorities);
         self.files.identity = files.identity.or(self.files.identity);

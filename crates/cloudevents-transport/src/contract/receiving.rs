@@ -45,7 +45,8 @@ pub async fn what_came_along_is_shown_and_forwarded(venue: &impl Venue) -> Resul
             match &message {
                 Message::Structured(document) => {
                     let body = delivery.body();
-                    ensure!(body.as_deref() == Some(&**document.body()), "{round}: another document");
+                    let is_same = body.as_deref() == Some(&**document.body()) || !claims.documents;
+                    ensure!(is_same, "{round}: another document");
                 }
                 _ => {
                     let event = delivery.event()?;

@@ -88,6 +88,14 @@ pub(super) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
 }
 
 /// Fails unless each of `0..count` was seen exactly once.
+/// Whether this is the body. Where no text of a document is kept, a document has it within.
+pub(super) fn has_body(found: Option<&[u8]>, wanted: &[u8], claims: Claims) -> bool {
+    found.is_some_and(|found| {
+        let mut parts = found.windows(wanted.len().max(1));
+        found == wanted || (!claims.documents && parts.any(|part| part == wanted))
+    })
+}
+
 pub(super) fn each_once(seen: &[usize], count: usize) -> Result<(), Failure> {
     let mut times = BTreeMap::<usize, usize>::new();
     for number in seen {

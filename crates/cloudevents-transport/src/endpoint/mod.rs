@@ -264,6 +264,7 @@ impl fmt::Display for Endpoint {
 /// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
 const SHOWN: &[&str] = &[
     "ack-wait",
+    "archive",
     "attempts",
     "ca",
     "cert",
@@ -286,6 +287,7 @@ const SHOWN: &[&str] = &[
     "format",
     "give-up-after",
     "group",
+    "groups",
     "headers",
     "hostname",
     "in-flight",
@@ -305,6 +307,7 @@ const SHOWN: &[&str] = &[
     "offset",
     "partitions",
     "peer",
+    "poll",
     "prefetch",
     "prefix",
     "qos",
@@ -321,6 +324,7 @@ const SHOWN: &[&str] = &[
     "ssl.ca.location",
     "ssl.certificate.location",
     "ssl.key.location",
+    "sslmode",
     "statistics",
     "stream",
     "strings",

@@ -352,7 +352,8 @@ fn check_peek(command: &Listen) -> Result<(), Failure> {
     }
     let help =
         "a Kafka URL without a group changes nothing for others, and neither do MQTT, core NATS and files";
-    Err(Failure::usage("--peek is for queues: `amqp`, `rabbitmq` and `nats+jetstream` URLs").help(help))
+    Err(Failure::usage("--peek is for queues: `amqp`, `rabbitmq`, `postgres` and `nats+jetstream` URLs")
+        .help(help))
 }
 
 /// Refuses a filter on messages that others consume, too.

@@ -86,6 +86,7 @@ pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> 
                 ("MQTT 3.1.1", "leave --mode out, or use MQTT 5: without `version=3.1.1` in the URL")
             }
             Some("websockets") => ("WebSockets", "leave --mode out: every message is a document"),
+            Some("pgmq") => ("pgmq", "leave --mode out: every message is a JSON document"),
             _ if has_no_headers(endpoint) => {
                 ("NATS without headers", "leave --mode out, or `headers=false` in the URL")
             }
@@ -96,8 +97,12 @@ pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> 
         }
     }
     match (binding, format) {
-        (Some("mqtt3" | "nats"), Some(format)) if format != "json" => {
-            let protocol = if binding == Some("nats") { "NATS" } else { "MQTT 3.1.1" };
+        (Some("mqtt3" | "nats" | "pgmq"), Some(format)) if format != "json" => {
+            let protocol = match binding {
+                Some("nats") => "NATS",
+                Some("pgmq") => "pgmq",
+                _ => "MQTT 3.1.1",
+            };
             Err(Failure::usage(format!("structured messages of {protocol} are JSON, not {format}"))
                 .help("leave --format out"))
         }
@@ -160,6 +165,7 @@ pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<
         Some("amqp") => put("address", path.into()),
         Some("redis") => put("stream", option("stream").unwrap_or_default().into()),
         Some("sqs") => put("queue", path.into()),
+        Some("pgmq") => put("queue", option("queue").unwrap_or_default().into()),
         Some("rabbitmq") => {
             let (exchange, key) = match option("queue") {
                 Some(queue) => ("", queue.to_owned()),

@@ -12,6 +12,8 @@ use crate::{
     plain::plain,
     report::Report,
 };
+#[cfg(feature = "pgmq")]
+use cloudevents_kit::pgmq;
 #[cfg(feature = "redis")]
 use cloudevents_kit::redis;
 #[cfg(feature = "sqs")]
@@ -25,7 +27,7 @@ use cloudevents_testkit::tagged;
 use http::HeaderMap;
 use serde_json::Value;
 use std::{io::Write, sync::Arc};
-#[cfg(any(feature = "redis", feature = "sqs"))]
+#[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
 use {serde_json::json, std::io};
 
 /// Prints messages instead of sending them.
@@ -83,7 +85,7 @@ impl Shown {
     fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
         let to = carrier::destination(&self.endpoint, message).map_err(refused)?;
         self.line.clear();
-        #[cfg(any(feature = "redis", feature = "sqs"))]
+        #[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
         if let Some((via, form)) = own_form(&self.endpoint, message) {
             let shown = json!({"message": form.map_err(refused)?, "to": to, "via": via});
             serde_json::to_writer(&mut self.line, &shown).map_err(io::Error::from)?;
@@ -108,13 +110,15 @@ impl Shown {
 }
 
 /// The message of a protocol that the testee protocol does not have.
-#[cfg(any(feature = "redis", feature = "sqs"))]
+#[cfg(any(feature = "pgmq", feature = "redis", feature = "sqs"))]
 fn own_form(endpoint: &Endpoint, message: &Message) -> Option<(&'static str, Result<Value, Error>)> {
     match carrier::binding(endpoint)? {
         #[cfg(feature = "redis")]
         "redis" => Some(("redis", entry(message))),
         #[cfg(feature = "sqs")]
         "sqs" => Some(("sqs", attributes_and_body(message))),
+        #[cfg(feature = "pgmq")]
+        "pgmq" => Some(("pgmq", headers_and_document(message))),
         _ => None,
     }
 }
@@ -126,6 +130,15 @@ fn attributes_and_body(message: &Message) -> Result<Value, Error> {
     let shown =
         message.attributes.iter().map(|(name, value)| json!([name, tagged::from_bytes(&value.value)]));
     Ok(json!({"attributes": shown.collect::<Vec<_>>(), "body": tagged::from_bytes(&message.body)}))
+}
+
+/// A message of pgmq: its headers, in their order, and its document.
+#[cfg(feature = "pgmq")]
+fn headers_and_document(message: &Message) -> Result<Value, Error> {
+    let message = pgmq::encode_message(message)?;
+    let shown =
+        message.headers.iter().map(|(name, value)| json!([name, tagged::from_bytes(value.as_bytes())]));
+    Ok(json!({"headers": shown.collect::<Vec<_>>(), "message": tagged::from_bytes(&message.message)}))
 }
 
 /// The fields of an entry of Redis Streams, in their order.

@@ -1,0 +1,12 @@
+//! The binding as a value.
+
+use super::{receiver, sender, urls::URLS};
+use cloudevents_transport::Binding;
+use futures_util::FutureExt;
+
+/// Queues of Postgres, for programs that know more than one protocol.
+pub static BINDING: Binding = Binding {
+    urls: &URLS,
+    sender: Some(|endpoint, options| sender(endpoint, options.into()).boxed()),
+    receiver: Some(|endpoint, options| receiver(endpoint, options.into()).boxed()),
+};

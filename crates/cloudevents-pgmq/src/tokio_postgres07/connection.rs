@@ -1,0 +1,240 @@
+//! A connection to the server.
+
+use super::{
+    failure,
+    options::Target,
+    stream::{Guard, Stream, secured},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Host, binding::Secrets};
+use futures_util::TryStreamExt;
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot, watch},
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, NoTls, Row,
+    config::SslMode,
+    tls::NoTlsStream,
+    types::{ToSql, Type},
+};
+
+/// How long a connection that nothing uses any more may take to end.
+const END: Duration = Duration::from_secs(5);
+
+/// Whether this server has the queue, and tells of messages in it.
+const CHECK: &str = "SELECT pg_is_in_recovery(), to_regclass('pgmq.meta') IS NOT NULL, \
+     to_regprocedure('pgmq.set_vt(text,bigint[],integer)') IS NOT NULL, to_regclass($1) IS NOT NULL, \
+     EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'trigger_notify_queue_insert_listeners')";
+
+/// A value of a statement, with its type.
+pub(super) type Value<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Returns the current runtime, on which the connection lives.
+pub(super) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+}
+
+/// A connection. When the last clone is dropped, it is closed.
+#[derive(Clone)]
+pub(super) struct Wire(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    /// Why it has ended.
+    ended: Arc<watch::Sender<Option<Error>>>,
+    /// Notified when the server tells of a message.
+    told: Arc<Notify>,
+    task: AbortHandle,
+    secrets: Secrets,
+    /// Dropped with this.
+    _alive: oneshot::Sender<()>,
+}
+
+impl Wire {
+    /// Connects to this host, logs in, and sees that the server is ready, no standby, and has the queue.
+    pub(super) async fn open(target: &Target, host: &Host) -> Result<Self, Error> {
+        let login = match &target.options.logins {
+            Some(logins) => Some(logins.login().await?),
+            None => target.options.login.clone(),
+        };
+        let mut config = Config::new();
+        config.dbname(&target.database).application_name("cloudevents");
+        config.ssl_mode(SslMode::Disable); // what there is of it, is below the client
+        let mut secrets = Secrets::default();
+        if let Some(login) = &login {
+            config.user(login.user.expose());
+            if let Some(password) = &login.password {
+                config.password(password.expose());
+                secrets = secrets.with(password.expose());
+            }
+        }
+        let tcp = target.addresses.connect(host, 5432, target.options.connect_timeout).await;
+        let tcp = tcp.map_err(|error| failure::disconnected(format!("no connection to {host}: {error}")))?;
+        let inner: Box<dyn Stream> = match target.is_tls {
+            true => secured(&target.options.tls, host.name(), tcp).await?,
+            false => Box::new(tcp),
+        };
+        let connected = config.connect_raw(Guard::new(inner, target.most_answer), NoTls).await;
+        let (client, connection) = connected.map_err(|error| shown(failure::of(&error), &secrets))?;
+        let (ended, told) = (Arc::new(watch::channel(None).0), Arc::new(Notify::new()));
+        let (alive, dropped) = oneshot::channel();
+        let task =
+            tokio::spawn(run(connection, Arc::clone(&ended), Arc::clone(&told), dropped)).abort_handle();
+        let wire = Self(Arc::new(Inner { client, ended, told, task, secrets, _alive: alive }));
+        wire.check(target).await?;
+        target.addresses.worked();
+        Ok(wire)
+    }
+
+    /// Whether the queue is there.
+    pub(super) async fn check(&self, target: &Target) -> Result<(), Error> {
+        self.look(target).await.map(drop)
+    }
+
+    /// Asks the server to tell of messages, where the queue has that.
+    pub(super) async fn listen(&self, target: &Target) -> Result<(), Error> {
+        if self.look(target).await? {
+            let listen = format!("LISTEN {}", target.channel());
+            self.query(&listen, &[], 0, target.options.statement_timeout).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the queue is there and tells of messages.
+    async fn look(&self, target: &Target) -> Result<bool, Error> {
+        let (table, limit) = (target.table(), target.options.statement_timeout);
+        let rows = self.query(CHECK, &[(&table, Type::TEXT)], 1, limit).await?;
+        let found = |index| rows.first().and_then(|row| row.try_get(index).ok()).unwrap_or(false);
+        let [is_standby, has_pgmq, is_new, has_queue, tells] = [0, 1, 2, 3, 4].map(found);
+        if is_standby {
+            let error = failure::disconnected("the server is a standby");
+            return Err(error.with_help("name the primary among the hosts of the URL"));
+        }
+        if !has_pgmq {
+            return Err(failure::no_pgmq("there is no pgmq in the database"));
+        }
+        if !is_new {
+            return Err(failure::no_pgmq("the pgmq of the database is too old"));
+        }
+        if !has_queue {
+            return Err(failure::no_queue(&format!("there is no queue `{}`", target.queue)));
+        }
+        Ok(tells)
+    }
+
+    /// Executes a statement that returns so many rows at most. When the server does not answer in time, the connection is lost.
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+        most: usize,
+        limit: Duration,
+    ) -> Result<Vec<Row>, Error> {
+        match timeout(limit, self.rows(statement, values, most)).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                let why = format!("the server has not answered within {limit:?}");
+                self.cut(failure::disconnected(&why));
+                Err(Error::new(ErrorKind::Timeout).with_detail(why))
+            }
+        }
+    }
+
+    async fn rows(&self, statement: &str, values: &[Value<'_>], most: usize) -> Result<Vec<Row>, Error> {
+        let values = values.iter().map(|(value, kind)| (*value, kind.clone()));
+        let answer = self.0.client.query_typed_raw(statement, values).await;
+        let mut answer = pin!(answer.map_err(|error| self.reason(&error))?);
+        let mut rows = Vec::new();
+        while let Some(row) = answer.try_next().await.map_err(|error| self.reason(&error))? {
+            if rows.len() == most {
+                let error = failure::garbled("it has too many rows");
+                self.cut(error.clone());
+                return Err(error);
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// Returns when the server tells of a message.
+    pub(super) async fn told(&self) {
+        self.0.told.notified().await;
+    }
+
+    /// Returns when the connection is lost.
+    pub(super) fn lost(&self) -> impl Future<Output = Error> + Send + 'static {
+        let mut ended = self.0.ended.subscribe();
+        async move {
+            let ended = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+            ended.unwrap_or_else(|| failure::disconnected("the connection was closed"))
+        }
+    }
+
+    fn cut(&self, why: Error) {
+        end(&self.0.ended, why);
+        self.0.task.abort();
+    }
+
+    /// Why a statement has failed: where the connection has ended, the reason of that.
+    fn reason(&self, error: &tokio_postgres::Error) -> Error {
+        let ended = self.0.ended.borrow().clone();
+        let error = shown(failure::of(error), &self.0.secrets);
+        if error.kind() != ErrorKind::Disconnected {
+            return error;
+        }
+        let error = ended.unwrap_or(error);
+        // Of a standby, for example: the connection lives, and is of no use.
+        self.cut(error.clone());
+        error
+    }
+}
+
+/// Reads and writes until the connection ends, or some time after nothing uses it any more.
+async fn run(
+    connection: Connection<Guard, NoTlsStream>,
+    ended: Arc<watch::Sender<Option<Error>>>,
+    told: Arc<Notify>,
+    dropped: oneshot::Receiver<()>,
+) {
+    let over = async {
+        let _ = dropped.await;
+        sleep(END).await;
+    };
+    let why = tokio::select! {
+        why = drive(connection, &told) => why,
+        () = over => failure::disconnected("the connection was closed"),
+    };
+    end(&ended, why);
+}
+
+async fn drive(mut connection: Connection<Guard, NoTlsStream>, told: &Notify) -> Error {
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => told.notify_one(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return failure::of(&error),
+            None => return failure::disconnected("the connection was closed"),
+        }
+    }
+}
+
+/// The first reason stays.
+fn end(ended: &watch::Sender<Option<Error>>, why: Error) {
+    ended.send_if_modified(|known| {
+        let is_first = known.is_none();
+        known.get_or_insert(why);
+        is_first
+    });
+}
+
+/// A server may repeat what it was given.
+fn shown(error: Error, secrets: &Secrets) -> Error {
+    match secrets.are_in(error.detail()) {
+        true => Error::new(error.kind()).with_detail(Secrets::NOT_SHOWN),
+        false => error,
+    }
+}

@@ -1,0 +1,175 @@
+//! A receiver from a queue.
+
+use super::{
+    connection::runtime,
+    options::{PgmqConnection, Target, is_queue},
+    sender::PgmqSender,
+    source::Consuming,
+};
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    DeadLetter, DeadLetterSink, Endpoint, Receiver, ReceiverOptions, Side,
+    binding::{
+        Rejecting, Transmit,
+        connect::Reconnect,
+        place_opened,
+        queue::{QueueOptions, QueueReceiver, Room},
+        rejecting,
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::time::Duration;
+
+/// Options of a [`receiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_pgmq::tokio_postgres07::PgmqReceiverOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
+///
+/// let mut options = PgmqReceiverOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().rejecting_to_broker();
+/// options.lock = std::time::Duration::from_secs(120);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PgmqReceiverOptions {
+    /// Options of the connection.
+    pub connection: PgmqConnection,
+    /// How to decode, and upper bounds for deliveries in flight. JSON is always among the formats.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub queue: QueueOptions,
+    /// The name of the queue; `queue` in a URL. Required there or here.
+    pub queue_name: Option<String>,
+    /// How long a message is hidden from others without a renewal, which the receiver does; `lock` in a URL. What a crash leaves comes to
+    /// others after that time. At least one second; whole seconds, rounded up. Default: 30 seconds.
+    pub lock: Duration,
+    /// How soon an empty queue is asked again; `poll` in a URL. Where the queue has `pgmq.enable_notify_insert`, a message is also noticed
+    /// at once. Default: 250 ms.
+    pub poll: Duration,
+    /// Whether messages of a group come in order, and the next ones only when those before are settled, whichever receiver has them;
+    /// `groups` in a URL. All receivers of a queue should have the same. Default: no.
+    pub groups: bool,
+    /// Whether accepted messages are moved to the archive of the queue, and not deleted; `archive` in a URL. Default: no.
+    pub archive: bool,
+    /// How many messages may be here before the program takes them; `prefetch` in a URL. Default: 100.
+    pub prefetch: usize,
+    /// The largest message, in bytes, headers included; `max-message-size` in a URL. A larger one ends the connection, again and again,
+    /// until it is deleted or this is raised. Default: 128 MiB.
+    pub max_message_size: usize,
+}
+
+impl Default for PgmqReceiverOptions {
+    fn default() -> Self {
+        Self {
+            connection: PgmqConnection::default(),
+            receiver: ReceiverOptions::default(),
+            queue: QueueOptions::default(),
+            queue_name: None,
+            lock: Duration::from_secs(30),
+            poll: Duration::from_millis(250),
+            groups: false,
+            archive: false,
+            prefetch: 100,
+            max_message_size: 128 << 20,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for PgmqReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for PgmqReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Opens a receiver from a queue: `postgres://user:password@host:port/database?queue=name`. [The crate's documentation](crate#urls) lists
+/// the options of the query.
+///
+/// Accept deletes the message, or archives it; retry hides it for the delay, in whole seconds; release shows it to others at once. What is
+/// rejected is archived (`reject=broker`), sent to another queue (`dead-letter`) first and then deleted, or dropped (`reject=drop`). The
+/// attempt is how often the message was read, also where it was released.
+///
+/// Where the lock of a message has ended and another receiver has read it, settling it is an error of kind
+/// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected), of that message alone, and changes nothing. The receiver has one
+/// connection, which no statement holds for long.
+///
+/// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not
+/// set what happens to rejected messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+/// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the
+/// server refuses the user, or has no such queue, or no pgmq.
+pub async fn receiver(
+    url: impl TryInto<Endpoint, Error: Into<Error>>,
+    options: PgmqReceiverOptions,
+) -> Result<Receiver, Error> {
+    open(Endpoint::of(url)?, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(endpoint: Endpoint, options: PgmqReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> {
+    async move { connect(&endpoint, options).await }.boxed()
+}
+
+async fn connect(endpoint: &Endpoint, mut options: PgmqReceiverOptions) -> Result<Receiver, Error> {
+    let most = endpoint.number("max-message-size")?.unwrap_or(options.max_message_size);
+    let target =
+        Target::new(endpoint, options.connection, options.queue_name.as_deref(), most, Side::Receive)?;
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    let receiver = options.receiver.with_url(endpoint)?;
+    let lock = endpoint.duration("lock")?.unwrap_or(options.lock);
+    if lock < Duration::from_secs(1) {
+        return Err(endpoint.invalid("the option `lock` is less than a second"));
+    }
+    let poll = endpoint.duration("poll")?.unwrap_or(options.poll);
+    if poll < Duration::from_millis(1) {
+        return Err(endpoint.invalid("the option `poll` is less than a millisecond"));
+    }
+    let groups = endpoint.flag("groups")?.unwrap_or(options.groups);
+    let archive = endpoint.flag("archive")?.unwrap_or(options.archive);
+    let prefetch = endpoint.number("prefetch")?.unwrap_or(options.prefetch).max(1);
+    runtime()?;
+    let queue = decided(endpoint, &target, options.queue).await?;
+    let (hosts, backoff) = (target.hosts.clone(), target.backoff());
+    let decoding = receiver.decoding.clone();
+    let consuming = Consuming { target, decoding, lock, poll, groups, archive };
+    let reconnect = Reconnect::new(consuming, hosts, backoff);
+    let room = Room::new(receiver.in_flight, prefetch);
+    Ok(Receiver::new(QueueReceiver::open(reconnect, room, queue).await?, receiver))
+}
+
+/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> Result<QueueOptions, Error> {
+    let (is_decided, field) = (queue.is_decided(), "PgmqReceiverOptions::queue");
+    let reads = |place: &str| place.to_lowercase() == target.queue.to_lowercase();
+    Ok(match rejecting(endpoint, is_decided, Some("queue"), true, field, reads)? {
+        Rejecting::To(place) if is_queue(place) => {
+            let sender = place_opened(place, PgmqSender::unchanged(&target.at(place)).await)?;
+            queue.with_sink(DeadLetterQueue(sender))
+        }
+        Rejecting::To(_) => {
+            return Err(endpoint.invalid("the option `dead-letter` is not the name of a queue"));
+        }
+        Rejecting::ToBroker => queue.rejecting_to_broker(),
+        Rejecting::Dropped => queue.dropping_rejected(),
+        _ => queue,
+    })
+}
+
+/// Sends rejected messages to another queue of the same database, as they were received, with [the headers of the
+/// letter](DeadLetter::headers). The message is deleted when the letter is stored: a crash between the two stores it twice.
+struct DeadLetterQueue(PgmqSender);
+
+impl DeadLetterSink for DeadLetterQueue {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        self.0.enqueue(letter.as_received()).await?.await.map(drop)
+    }
+}

@@ -1,0 +1,138 @@
+//! Settling messages that are still this receiver's.
+//!
+//! pgmq knows a message by its id alone. Each reading counts, so one that was read again since has another count, and is another
+//! receiver's: it is left alone.
+
+use super::{
+    connection::{Value, Wire},
+    failure,
+    options::Target,
+};
+use cloudevents_core::Error;
+use cloudevents_transport::binding::batches::{Batch, all_failed, no_answer};
+use std::{collections::BTreeSet, time::Duration};
+use tokio_postgres::types::Type;
+
+/// One message, as it was read this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) id: i64,
+    /// How often it was read.
+    pub(super) reads: i32,
+}
+
+/// What happens to messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Deleted,
+    Archived,
+    /// Hidden from now on, for these seconds.
+    Hidden(i32),
+}
+
+/// Statements that settle messages.
+#[derive(Clone)]
+pub(super) struct Settles {
+    wire: Wire,
+    queue: String,
+    limit: Duration,
+    delete: String,
+    archive: String,
+    hide: String,
+}
+
+impl Settles {
+    pub(super) fn new(wire: Wire, target: &Target) -> Self {
+        let statement = |call: &str| {
+            format!(
+                "WITH own AS (SELECT q.msg_id FROM {} AS q JOIN unnest($2, $3) AS held (id, reads) \
+                 ON q.msg_id = held.id AND q.read_ct = held.reads ORDER BY q.msg_id FOR UPDATE OF q) \
+                 SELECT s.msg_id FROM {call} AS s (msg_id)",
+                target.table()
+            )
+        };
+        Self {
+            wire,
+            queue: target.queue.to_string(),
+            limit: target.options.statement_timeout,
+            delete: statement("pgmq.delete($1, ARRAY(SELECT msg_id FROM own))"),
+            archive: statement("pgmq.archive($1, ARRAY(SELECT msg_id FROM own))"),
+            hide: statement("pgmq.set_vt($1, ARRAY(SELECT msg_id FROM own), $4)"),
+        }
+    }
+
+    /// Returns the ids of those that were still this receiver's.
+    pub(super) async fn settle(&self, how: How, tags: &[Tag]) -> Result<BTreeSet<i64>, Error> {
+        let ids: Vec<i64> = tags.iter().map(|tag| tag.id).collect();
+        let reads: Vec<i32> = tags.iter().map(|tag| tag.reads).collect();
+        let mut values: Vec<Value<'_>> =
+            vec![(&self.queue, Type::TEXT), (&ids, Type::INT8_ARRAY), (&reads, Type::INT4_ARRAY)];
+        let statement = match &how {
+            How::Deleted => &self.delete,
+            How::Archived => &self.archive,
+            How::Hidden(seconds) => {
+                values.push((seconds, Type::INT4));
+                &self.hide
+            }
+        };
+        let rows = self.wire.query(statement, &values, tags.len(), self.limit).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(failure::garbled)).collect()
+    }
+}
+
+impl Batch for Settles {
+    type Entry = (How, Tag);
+    type Answer = ();
+
+    fn size(_: &Self::Entry) -> usize {
+        0
+    }
+
+    /// Those that are settled alike share a statement.
+    async fn ask(&self, mut entries: Vec<Self::Entry>) -> Vec<Result<(), Error>> {
+        let mut answers: Vec<Option<Result<(), Error>>> = entries.iter().map(|_| None).collect();
+        let mut numbers: Vec<usize> = (0..entries.len()).collect();
+        while let Some(how) = entries.first().map(|(how, _)| *how) {
+            let all = std::mem::take(&mut entries).into_iter().zip(std::mem::take(&mut numbers));
+            let (alike, others): (Vec<_>, Vec<_>) = all.partition(|((other, _), _)| *other == how);
+            let tags: Vec<_> = alike.iter().map(|((_, tag), _)| *tag).collect();
+            let settled = match self.settle(how, &tags).await {
+                Ok(ids) => {
+                    tags.iter().map(|tag| if ids.contains(&tag.id) { Ok(()) } else { Err(stale()) }).collect()
+                }
+                Err(error) => all_failed(tags.len(), &error),
+            };
+            for ((_, number), answer) in alike.iter().zip(settled) {
+                if let Some(place) = answers.get_mut(*number) {
+                    *place = Some(answer);
+                }
+            }
+            (entries, numbers) = others.into_iter().unzip();
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(no_answer()))).collect()
+    }
+}
+
+/// The message is not this receiver's any more.
+#[cold]
+fn stale() -> Error {
+    failure::disconnected("the message is gone, or was read again by another receiver")
+        .with_help("its lock has ended, so that it comes again: raise `lock`, or settle sooner")
+}
+
+/// Whole seconds, rounded up, as far as pgmq takes them.
+pub(super) fn seconds(time: Duration) -> i32 {
+    i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_and_have_an_end() {
+        let of = |milliseconds| seconds(Duration::from_millis(milliseconds));
+        assert_eq!([of(0), of(1), of(1000), of(1001)], [0, 1, 1, 2]);
+        assert_eq!(seconds(Duration::MAX), i32::MAX);
+    }
+}

@@ -1,0 +1,189 @@
+//! A queue, as requests.
+//!
+//! What is read is hidden from others for the time of the lock. It is given back by a lock that ends at once, or after the delay of a
+//! retry. pgmq counts every time that a message is read, also when it was released.
+
+use super::{
+    connection::Wire,
+    message::{read, received},
+    options::Target,
+    settling::{How, Settles, Tag, seconds},
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    By, Extends, Host, Orders, Outcome, Received, ReceiverCapabilities, Settlement,
+    binding::{
+        batches::{Batches, Limits},
+        connect::Connect,
+        later,
+        queue::{
+            Arrived,
+            polled::{Most, Polled, Requests},
+        },
+    },
+};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+use tokio_postgres::types::Type;
+
+/// How many messages a statement has at most.
+const MOST: usize = 1000;
+
+/// How long one receive asks an empty queue, again and again.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Creates queues.
+pub(super) struct Consuming {
+    pub(super) target: Target,
+    pub(super) decoding: DecodeOptions,
+    pub(super) lock: Duration,
+    pub(super) poll: Duration,
+    pub(super) groups: bool,
+    pub(super) archive: bool,
+}
+
+impl Connect for Consuming {
+    type Connection = Polled<Queue>;
+
+    async fn connect(&self, host: &Host) -> Result<Polled<Queue>, Error> {
+        let wire = Wire::open(&self.target, host).await?;
+        wire.listen(&self.target).await?;
+        let settles = Settles::new(wire.clone(), &self.target);
+        // One at a time, so that what is released goes back in order.
+        let limits = Limits { requests: 1, entries: MOST, bytes: usize::MAX };
+        Ok(Polled::new(Queue {
+            read: read(if self.groups { "read_grouped" } else { "read" }),
+            queue: Arc::clone(&self.target.queue),
+            limit: self.target.options.statement_timeout,
+            decoding: self.decoding.clone(),
+            lock: self.lock,
+            poll: self.poll,
+            groups: self.groups,
+            accepted: if self.archive { How::Archived } else { How::Deleted },
+            stopping: AtomicBool::new(false),
+            hurry: Notify::new(),
+            settling: Batches::start(settles.clone(), limits),
+            settles,
+            wire,
+        }))
+    }
+}
+
+/// A queue.
+pub(super) struct Queue {
+    read: String,
+    queue: Arc<str>,
+    limit: Duration,
+    wire: Wire,
+    decoding: DecodeOptions,
+    lock: Duration,
+    poll: Duration,
+    groups: bool,
+    accepted: How,
+    /// Whether the receiver stops, which `hurry` is notified of.
+    stopping: AtomicBool,
+    hurry: Notify,
+    settles: Settles,
+    settling: Batches<Settles>,
+}
+
+impl Queue {
+    /// What is there now, in order.
+    async fn take(&self, most: usize) -> Result<Vec<Arrived<Tag>>, Error> {
+        let most = most.min(MOST);
+        let (queue, lock, count) = (&*self.queue, seconds(self.lock), i32::try_from(most).unwrap_or(1));
+        let values = [(&queue as _, Type::TEXT), (&lock as _, Type::INT4), (&count as _, Type::INT4)];
+        let rows = self.wire.query(&self.read, &values, most, self.limit).await?;
+        let arrived = rows.iter().map(|row| {
+            let native = received(row, &self.queue)?;
+            let tag = Tag { id: native.id, reads: native.reads };
+            let attempt = u32::try_from(native.reads).unwrap_or(1).max(1);
+            let decoded = crate::decode_message(&native.message, &self.decoding);
+            Ok(Arrived { received: Received::new(decoded, native), tag, attempt })
+        });
+        arrived.collect()
+    }
+
+    async fn settle_one(&self, how: How, tag: Tag) -> Result<(), Error> {
+        let (resolver, outcome) = Outcome::channel();
+        self.settling.add((how, tag), resolver, None);
+        outcome.await
+    }
+}
+
+impl Requests for Queue {
+    type Tag = Tag;
+
+    const SETTLES_EACH: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        capabilities.delays = By::Broker;
+        capabilities.extends = Extends::Every(self.lock);
+        capabilities.orders = if self.groups { Orders::Partition } else { Orders::Nothing };
+        capabilities
+    }
+
+    fn most(&self) -> Most {
+        Most { receive: MOST, settle: MOST, wait: WAIT }
+    }
+
+    /// An empty queue is asked again from here: a statement that waits would hold a transaction, and other statements.
+    async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Arrived<Tag>>, Error> {
+        let end = later(Instant::now(), wait);
+        loop {
+            let arrived = self.take(most).await?;
+            if !arrived.is_empty() || Instant::now() >= end || self.stopping.load(Ordering::Acquire) {
+                return Ok(arrived);
+            }
+            tokio::select! {
+                () = sleep(self.poll) => {}
+                () = self.wire.told() => {}
+                () = self.hurry.notified() => return Ok(Vec::new()),
+            }
+        }
+    }
+
+    async fn settle(&self, tags: &[Tag], how: &Settlement) -> Result<(), Error> {
+        let how = match how {
+            Settlement::Accept => self.accepted,
+            Settlement::Reject { .. } => How::Archived,
+            Settlement::Retry { after } => How::Hidden(seconds(*after)),
+            Settlement::Release => How::Hidden(0),
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
+        };
+        let settled = join_all(tags.iter().map(|tag| self.settle_one(how, *tag))).await;
+        settled.into_iter().collect()
+    }
+
+    async fn extend(&self, tags: &[Tag]) -> Result<(), Error> {
+        let held = self.settles.settle(How::Hidden(seconds(self.lock)), tags).await?;
+        let lost = tags.iter().filter(|tag| !held.contains(&tag.id)).count();
+        if lost > 0 {
+            tracing::warn!(queue = %self.queue, messages = lost, "the lock of messages was lost: they are gone, or another receiver has them");
+        }
+        Ok(())
+    }
+
+    async fn hurry(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.hurry.notify_one();
+    }
+
+    fn lost(&self) -> BoxFuture<'static, Error> {
+        self.wire.lost().boxed()
+    }
+}

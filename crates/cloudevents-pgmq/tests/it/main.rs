@@ -1,0 +1,14 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod bad_input;
+mod memory;
+mod roundtrip;
+mod vectors;

@@ -1,0 +1,109 @@
+//! What is not accepted comes again: here, or to others.
+
+use crate::tools::{Place, event, id, next, take, until, within};
+use cloudevents_core::ErrorKind;
+use cloudevents_pgmq::tokio_postgres07::ReceivedMessage;
+use cloudevents_testkit::logged::Logged;
+use cloudevents_transport::Delivery;
+use std::time::{Duration, Instant};
+
+fn number(delivery: &Delivery) -> i64 {
+    delivery.received().native::<ReceivedMessage>().unwrap().id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_released_comes_to_others_at_once_and_in_order() {
+    let Some(place) = Place::new("released").await else { return };
+    within(place.sender("").await.send_all((0..20).map(event))).await.unwrap();
+    let mut first = place.receiver("lock=10m").await;
+    let mut held = Vec::new();
+    for expected in 0..10 {
+        held.push(next(&mut first).await);
+        assert_eq!(id(&held[expected]), expected.to_string());
+    }
+    let (kept, begun) = (held.remove(3), Instant::now());
+    drop(held);
+    within(kept.accept()).await.unwrap();
+    within(first.drain(Duration::from_secs(5))).await.unwrap();
+    let mut second = place.receiver("lock=10m").await;
+    for expected in (0..20).filter(|number| *number != 3) {
+        assert_eq!(take(&mut second).await, expected.to_string());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn retries_count_and_wait_in_whole_seconds() {
+    let Some(place) = Place::new("retried").await else { return };
+    place.sender("").await.send(&event(0)).await.unwrap();
+    let mut receiver = place.receiver("lock=10m").await;
+    for attempt in 1..4 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((delivery.attempt(), delivery.is_redelivered()), (attempt, Some(attempt > 1)));
+        let begun = Instant::now();
+        within(delivery.retry(Duration::from_millis(600))).await.unwrap();
+        let table =
+            format!("SELECT vt - clock_timestamp() BETWEEN '0.6 s' AND '1 s' FROM pgmq.q_{}", place.queue);
+        let is_hidden = place.ask(&table).await;
+        assert!(is_hidden == ["t"] || begun.elapsed() > Duration::from_millis(300), "{is_hidden:?}");
+    }
+    assert_eq!(take(&mut receiver).await, "0");
+    assert_eq!(place.counts().await, (0, 0));
+}
+
+/// Of messages that are settled in one statement, those that are gone or another receiver's fail, and no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_lock_is_the_failure_of_one_message() {
+    let Some(place) = Place::new("stale").await else { return };
+    within(place.sender("").await.send_all((0..6).map(event))).await.unwrap();
+    // It has all that it may have, and reads no more.
+    let mut receiver = place.receiver("lock=10m&in-flight=6").await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(next(&mut receiver).await);
+    }
+    // Behind the back of this one, another program deletes one of them, and reads two others, for a lock of theirs ended.
+    let (gone, read, retried) = (held.remove(4), held.remove(2), held.remove(0));
+    place.run(&format!("SELECT pgmq.delete('{}', {})", place.queue, number(&gone))).await;
+    for delivery in [&read, &retried] {
+        place.run(&format!("SELECT pgmq.set_vt('{}', {}, 0)", place.queue, number(delivery))).await;
+    }
+    let taken = place.ask(&format!("SELECT msg_id FROM pgmq.read('{}', 600, 10)", place.queue)).await;
+    assert_eq!(taken.len(), 2);
+    let good: Vec<_> = held.into_iter().map(|delivery| delivery.accept()).collect();
+    let late = [gone.accept(), read.accept(), retried.retry(Duration::ZERO)];
+    for outcome in good {
+        within(outcome).await.unwrap();
+    }
+    for outcome in late {
+        let error = within(outcome).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+        assert!(error.help().unwrap().contains("raise `lock`"), "{error}");
+    }
+    assert_eq!(place.counts().await, (0, 2), "those of the other program stay, and stay hidden");
+    assert_eq!(receiver.connectivity().losses(), 0);
+}
+
+#[tokio::test]
+async fn a_lock_that_was_lost_is_said_when_it_is_renewed() {
+    let Some(place) = Place::new("lost").await else { return };
+    let logged = Logged::begin();
+    place.sender("").await.send(&event(0)).await.unwrap();
+    let mut receiver = place.receiver("lock=1s").await;
+    let held = next(&mut receiver).await;
+    place.run(&format!("SELECT pgmq.delete('{}', {})", place.queue, number(&held))).await;
+    until(async || logged.text().contains("the lock of messages was lost")).await;
+}
+
+/// What a receiver that is gone has held comes to others after the time of the lock, and that counts as an attempt.
+#[tokio::test]
+async fn what_a_dead_receiver_left_comes_after_the_lock() {
+    let Some(place) = Place::new("dead").await else { return };
+    place.sender("").await.send(&event(0)).await.unwrap();
+    let taken = place.ask(&format!("SELECT msg_id FROM pgmq.read('{}', 1, 1)", place.queue)).await;
+    assert_eq!(taken.len(), 1);
+    let mut receiver = place.receiver("").await;
+    let delivery = next(&mut receiver).await;
+    assert_eq!((id(&delivery), delivery.attempt()), ("0".into(), 2));
+    within(delivery.accept()).await.unwrap();
+}

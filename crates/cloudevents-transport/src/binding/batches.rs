@@ -1,0 +1,184 @@
+//! Requests with several entries, each of which has its own answer.
+//!
+//! A client that makes one request of each call implements [`Batch`]. [`Batches`] puts what comes together into one request, in order.
+
+use super::{Permit, Resolver};
+use crate::deadline::later;
+use cloudevents_core::{Error, ErrorKind};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{Instant, timeout_at},
+};
+
+/// How long an entry waits for others while a request is under way.
+const LINGER: Duration = Duration::from_millis(20);
+
+/// How long it waits for those that come with it, while there is none.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// What requests may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many requests are under way at once. With one, entries keep their order.
+    pub requests: usize,
+    /// How many entries a request has at most; at least one.
+    pub entries: usize,
+    /// How many bytes a request has at most. One entry always passes.
+    pub bytes: usize,
+}
+
+/// A request with several entries.
+pub trait Batch: Send + Sync + 'static {
+    /// What is in a request.
+    type Entry: Send + 'static;
+    /// What is returned for each entry.
+    type Answer: Send + 'static;
+
+    /// The bytes that an entry has of those that a request may have.
+    fn size(entry: &Self::Entry) -> usize;
+
+    /// Makes a request. The answers are of the entries in their order; what is missing is an error.
+    fn ask(&self, entries: Vec<Self::Entry>)
+    -> impl Future<Output = Vec<Result<Self::Answer, Error>>> + Send;
+}
+
+/// Puts entries together into requests, in their order. Dropping it still makes the requests of what was added.
+pub struct Batches<B: Batch>(mpsc::UnboundedSender<Waiting<B>>);
+
+/// An entry, what gets its answer, and what it keeps until then.
+struct Waiting<B: Batch> {
+    entry: B::Entry,
+    resolver: Resolver<B::Answer>,
+    permit: Option<Permit>,
+}
+
+impl<B: Batch> Batches<B> {
+    /// Starts a task on the current runtime, which makes the requests.
+    pub fn start(batch: B, limits: Limits) -> Self {
+        let (sender, incoming) = mpsc::unbounded_channel();
+        tokio::spawn(run(Arc::new(batch), incoming, limits));
+        Self(sender)
+    }
+
+    /// Adds an entry, which keeps its permit until it has its answer. Where the runtime has ended, both are dropped.
+    pub fn add(&self, entry: B::Entry, resolver: Resolver<B::Answer>, permit: Option<Permit>) {
+        let _ = self.0.send(Waiting { entry, resolver, permit });
+    }
+}
+
+impl<B: Batch> fmt::Debug for Batches<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches").finish_non_exhaustive()
+    }
+}
+
+async fn run<B: Batch>(
+    batch: Arc<B>,
+    mut incoming: mpsc::UnboundedReceiver<Waiting<B>>,
+    Limits { requests, entries: most, bytes }: Limits,
+) {
+    let free = Arc::new(Semaphore::new(requests));
+    let mut next = None;
+    loop {
+        let first = match next.take() {
+            Some(first) => first,
+            None => match incoming.recv().await {
+                Some(first) => first,
+                None => return,
+            },
+        };
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+        let is_alone = free.available_permits().saturating_add(1) == requests;
+        let until = later(Instant::now(), if is_alone { AT_ONCE } else { LINGER });
+        let mut size = B::size(&first.entry);
+        let mut entries = vec![first];
+        while entries.len() < most {
+            let more = match incoming.try_recv() {
+                Ok(more) => more,
+                Err(_) => match timeout_at(until, incoming.recv()).await {
+                    Ok(Some(more)) => more,
+                    _ => break,
+                },
+            };
+            size = size.saturating_add(B::size(&more.entry));
+            if size > bytes {
+                next = Some(more);
+                break;
+            }
+            entries.push(more);
+        }
+        let batch = Arc::clone(&batch);
+        tokio::spawn(async move {
+            let (asked, waiting): (Vec<_>, Vec<_>) =
+                entries.into_iter().map(|each| (each.entry, (each.resolver, each.permit))).unzip();
+            let mut answers = batch.ask(asked).await.into_iter();
+            drop(permit);
+            for (resolver, permit) in waiting {
+                let answer = answers.next().unwrap_or_else(|| Err(no_answer()));
+                resolver.resolve(answer);
+                drop(permit);
+            }
+        });
+    }
+}
+
+/// The answers where the whole request has failed.
+pub fn all_failed<T>(count: usize, error: &Error) -> Vec<Result<T, Error>> {
+    (0..count).map(|_| Err(error.clone())).collect()
+}
+
+/// What an entry gets of whose outcome the answer of its request says nothing.
+#[cold]
+pub fn no_answer() -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail("an entry of a request has no answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Outcome;
+    use std::sync::Mutex;
+
+    /// Answers each number with itself, but for the last one of a request that has three.
+    struct Fake(Arc<Mutex<Vec<Vec<u32>>>>);
+
+    impl Batch for Fake {
+        type Entry = u32;
+        type Answer = u32;
+
+        fn size(entry: &u32) -> usize {
+            usize::try_from(*entry).unwrap()
+        }
+
+        async fn ask(&self, mut entries: Vec<u32>) -> Vec<Result<u32, Error>> {
+            self.0.lock().unwrap().push(entries.clone());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            entries.truncate(2);
+            entries.into_iter().map(Ok).collect()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_are_put_together_in_order_within_the_limits() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let limits = Limits { requests: 1, entries: 3, bytes: 10 };
+        let batches = Batches::start(Fake(Arc::clone(&asked)), limits);
+        let outcomes: Vec<Outcome<u32>> = [1, 2, 3, 4, 5, 6, 99]
+            .into_iter()
+            .map(|entry| {
+                let (resolver, outcome) = Outcome::channel();
+                batches.add(entry, resolver, None);
+                outcome
+            })
+            .collect();
+        drop(batches); // what was added is still requested
+        let mut answers = Vec::new();
+        for outcome in outcomes {
+            answers.push(outcome.await.map_err(|error| error.kind()));
+        }
+        assert_eq!(*asked.lock().unwrap(), [vec![1, 2, 3], vec![4, 5], vec![6], vec![99]]);
+        let missing = Err(ErrorKind::Disconnected);
+        assert_eq!(answers, [Ok(1), Ok(2), missing, Ok(4), Ok(5), Ok(6), Ok(99)]);
+    }
+}
