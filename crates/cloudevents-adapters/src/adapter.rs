@@ -12,8 +12,8 @@ use serde::Deserialize;
 /// The headers of a request: names, in any letter case, and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
-/// Makes events of the documents of one system. [`adapters`](crate::adapters) lists those that are known; [`parse`](Self::parse) reads one of
-/// your own.
+/// Makes events of the documents of one system. [`adapters`](crate::adapters) lists those that are known; [`parse`](Self::parse) reads one
+/// of your own.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
@@ -72,7 +72,8 @@ impl Adapter {
     /// where the document lacks it, and so is a time that is no timestamp: the payload still has both.
     ///
     /// An error is of one event, or of the whole document: of kind [`InvalidData`](ErrorKind::InvalidData) where that is none of the system
-    /// or lacks a required attribute; [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond [`DecodeOptions::limits`].
+    /// or lacks a required attribute; [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond
+    /// [`DecodeOptions::limits`].
     pub fn events(
         &self,
         headers: Headers<'_>,

@@ -214,8 +214,8 @@ pub(super) fn batch(
     }
 }
 
-/// The events of all documents of a source, by the adapter of this name. With `auto`, each document is read by what it is, and what is known
-/// as nothing else is an event.
+/// The events of all documents of a source, by the adapter of this name. With `auto`, each document is read by what it is, and what is
+/// known as nothing else is an event.
 pub(super) fn foreign_documents(source: &Arc<Source>, name: &str, decoding: &Decoding) -> Vec<Located> {
     let mut documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
     let mut all = Vec::new();

@@ -294,12 +294,18 @@ impl Group {
             let unsettled = self.ledger.leave(&revoked, self.patience);
             let again = revoked.iter().map(|partition| self.ledger.ahead(partition));
             let again = again.fold(0, usize::saturating_add);
-            if again > 0 {
+            if again > 0 && unsettled > 0 {
                 tracing::warn!(
                     unsettled,
                     again,
                     "partitions are given up before everything is settled: settled messages come again to another \
                      consumer, as one before them is not settled; a rebalance waits longer with `rebalance-wait`"
+                );
+            } else if again > 0 {
+                tracing::warn!(
+                    again,
+                    "partitions are given up: settled messages come again to another consumer, as one before them has \
+                     failed and is not settled"
                 );
             } else if unsettled > 0 {
                 tracing::debug!(unsettled, "partitions are given up before everything is settled");

@@ -143,7 +143,8 @@ pub(crate) struct Bridge {
     /// With --redrive: maximum number of times to replay a message [default: 3].
     #[arg(long, value_name = "NUMBER", requires = "redrive")]
     replays: Option<u32>,
-    /// With --redrive: exit after this number of messages. A quorum queue of RabbitMQ may give the next redrive a later letter first.
+    /// With --redrive: exit after this number of messages. Those that are refused again count, stay, and come first in the next redrive:
+    /// with as many of them, it moves nothing else. A quorum queue of RabbitMQ may give the next redrive a later letter first.
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Exit after this number of idle seconds. A bridge whose FROM or TO is away is not idle, nor one with messages that wait for another
