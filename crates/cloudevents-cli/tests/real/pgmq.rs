@@ -32,7 +32,7 @@ fn succeeded(ran: Ran) -> Ran {
 #[test]
 fn from_one_queue_to_the_other() {
     let (Ok(url), Ok(sql)) = (env::var("CE_TEST_POSTGRES_URL"), env::var("CE_TEST_PGMQ_SQL")) else {
-        println!("skipped: CE_TEST_POSTGRES_URL and CE_TEST_PGMQ_SQL are not set");
+        println!("skipped: CE_TEST_PGMQ_SQL is not set");
         return;
     };
     let url = queue(&url, &fs::read_to_string(sql).unwrap());
