@@ -212,8 +212,8 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{url}");
             assert!(!format!("{error:?}{error}").contains("secret"), "{error}");
         }
-        let mut options = SqsConnection::default();
-        options.login = Some(Login::new("key", "s3cret").with_session("t0ken"));
+        let login = Some(Login::new("key", "s3cret").with_session("t0ken"));
+        let options = SqsConnection { login, ..SqsConnection::default() };
         let shown = format!("{options:?}");
         assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
     }
