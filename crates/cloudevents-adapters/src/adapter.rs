@@ -62,14 +62,13 @@ impl Adapter {
     /// Whether this document is one of the system. Of an array, the first element decides.
     pub fn fits(&self, document: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(document) else { return false };
-        let first = each(text).into_iter().next();
-        first.is_some_and(|first| self.mapping(first).is_some())
+        first(text).is_some_and(|first| self.mapping(first).is_some())
     }
 
     /// Makes events of a document of JSON, which may be an array. `headers` are those of the request that it came with, if there is one.
     ///
     /// An event that stands in the document is returned as it is, and read with these options. Otherwise an optional attribute is left out
-    /// where the document lacks it, and so is a time that is no timestamp: the payload still has both.
+    /// where the document lacks it, and so is a time that is no timestamp, if the payload still has it.
     ///
     /// An error is of one event, or of the whole document: of kind [`InvalidData`](ErrorKind::InvalidData) where that is none of the system
     /// or lacks a required attribute; [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond
@@ -95,13 +94,18 @@ impl Adapter {
         with.limits.check_bytes(document.len())?;
         let text = std::str::from_utf8(document)
             .map_err(|error| Error::new(ErrorKind::InvalidUtf8).with_source(error))?;
+        if !place::is_json(text) {
+            return Err(invalid("it is not a document of JSON"));
+        }
         let mut events = Vec::new();
-        for part in each(text) {
+        // One more than there may be.
+        let most = with.limits.batch.saturating_add(1);
+        for part in each(text, most) {
             let mapping = self.mapping(part).ok_or_else(|| invalid(format!("it is not {}", self.what)))?;
             if let Some(help) = &mapping.help {
                 return Err(invalid(format!("{} has no event", self.what)).with_help(help.clone()));
             }
-            let elements = mapping.elements(part)?;
+            let elements = mapping.elements(part, most)?;
             let count = events.len().saturating_add(elements.len());
             check_count(count.saturating_sub(1), 0, &with.limits)?;
             events.extend(elements.into_iter().map(|element| {
@@ -111,21 +115,36 @@ impl Adapter {
                     }
                     _ => error,
                 };
-                mapping.event(Given { element, document: text, headers }, with).map_err(error)
+                mapping.event(Given { element, headers }, with).map_err(error)
             }));
         }
         Ok(events)
     }
 
-    fn mapping(&self, document: &str) -> Option<&Mapping> {
+    /// The members of a document by which it is recognised.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        self.mappings.iter().flat_map(Mapping::members)
+    }
+
+    /// The mapping that fits a document, which is no array.
+    pub(crate) fn mapping(&self, document: &str) -> Option<&Mapping> {
         self.mappings.iter().find(|mapping| mapping.fits(document))
     }
 }
 
-/// The elements of an array, or the document itself.
-fn each(text: &str) -> Vec<&str> {
-    match text.trim_start().starts_with('[') {
-        true => place::elements(text).unwrap_or_else(|| vec![text]),
+/// The first elements of an array, up to this number, or the document itself.
+fn each(text: &str, most: usize) -> Vec<&str> {
+    match is_array(text) {
+        true => place::elements(text, most).unwrap_or_default(),
         false => vec![text],
     }
+}
+
+/// The first element of an array, or the document itself.
+pub(crate) fn first(text: &str) -> Option<&str> {
+    if is_array(text) { place::at(text, "0") } else { Some(text) }
+}
+
+fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
 }

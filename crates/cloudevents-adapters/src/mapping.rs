@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Payload, Timestamp,
-    codec::{Assembler, Given as Piece, decode_base64},
+    codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
 use serde::Deserialize;
@@ -64,10 +64,15 @@ impl Mapping {
         })
     }
 
-    /// The elements that become events.
-    pub(crate) fn elements<'a>(&self, document: &'a str) -> Result<Vec<&'a str>, Error> {
+    /// The members of a document that the condition asks for.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        self.condition.keys().filter_map(|place| place.split('.').next())
+    }
+
+    /// The first elements that become events, up to this number.
+    pub(crate) fn elements<'a>(&self, document: &'a str, most: usize) -> Result<Vec<&'a str>, Error> {
         let Some(place) = &self.each else { return Ok(vec![document]) };
-        let array = place::at(document, place).and_then(place::elements);
+        let array = place::at(document, place).and_then(|array| place::elements(array, most));
         array.ok_or_else(|| invalid(format!("there is no array at `{place}`")))
     }
 
@@ -91,11 +96,13 @@ impl Mapping {
         if let Some(subject) = optional(&self.subject) {
             event = event.subject(subject);
         }
-        // A time in another form stays in the payload.
-        if let Some(time) = optional(&self.time)
-            && let Ok(time) = Timestamp::parse(&time)
-        {
-            event = event.time(time);
+        if let Some(time) = optional(&self.time) {
+            match Timestamp::parse(&time) {
+                Ok(time) => event = event.time(time),
+                // It stays in the payload.
+                Err(_) if self.data.is_none() && self.base64.is_none() => {}
+                Err(error) => return Err(error.with_attribute("time")),
+            }
         }
         if let Some(uri) = optional(&self.dataschema) {
             event = event.dataschema(uri);
@@ -105,7 +112,10 @@ impl Mapping {
                 event = event.extension(name, value);
             }
         }
-        for (name, value) in self.spread(given.element) {
+        for (name, value) in self.spread(given.element, with)? {
+            if event.attribute(&name).is_some() || CoreName::of(name.as_bytes()).is_some() {
+                return Err(Error::new(ErrorKind::DuplicateAttribute).with_attribute(name));
+            }
             event = event.extension(name, value);
         }
         let media_type = optional(&self.datacontenttype);
@@ -117,8 +127,9 @@ impl Mapping {
         Ok(Decoded::clean(event.build()?))
     }
 
-    fn spread(&self, element: &str) -> Vec<(String, String)> {
-        let Some(place) = &self.spread else { return Vec::new() };
+    /// Further attributes. One that is neither text nor number nor truth value would be lost.
+    fn spread(&self, element: &str, with: &DecodeOptions) -> Result<Vec<(String, String)>, Error> {
+        let Some(place) = &self.spread else { return Ok(Vec::new()) };
         let named = [
             &self.id,
             &self.source,
@@ -133,12 +144,19 @@ impl Mapping {
         known.extend(self.data.as_deref().into_iter().chain(self.base64.as_deref()));
         known.extend(self.condition.keys().map(String::as_str));
         let object = place::at(element, place).unwrap_or_default();
-        let others = place::members(object)
-            .into_iter()
-            .filter(|(name, _)| !place.is_empty() || !known.contains(&name.as_str()));
-        others
-            .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), place::text(value, "")?)))
-            .collect()
+        let most = with.limits.attributes;
+        let is_other = |name: &str| !place.is_empty() || !known.contains(&name);
+        let others = place::members(object, most.saturating_add(1), is_other);
+        if others.len() > most {
+            let detail = format!("the limit is {most} attributes");
+            return Err(Error::new(ErrorKind::TooMany).with_detail(detail));
+        }
+        let others = others.into_iter().filter(|(_, value)| *value != "null");
+        let text = |(name, value): (String, &str)| match place::text(value, "") {
+            Some(text) => Ok((name.to_ascii_lowercase(), text)),
+            None => Err(invalid("it is neither text nor number nor truth value").with_attribute(name)),
+        };
+        others.map(text).collect()
     }
 
     fn payload(&self, element: &str, media_type: Option<&str>) -> Result<Option<Payload>, Error> {
@@ -162,36 +180,35 @@ impl Unwrap {
     /// An event that stands there. `None` if there is none.
     fn find(&self, element: &str, with: &DecodeOptions) -> Option<Result<Decoded<Event>, Error>> {
         let document = || {
-            let raw = place::at(element, &self.at)?;
-            match serde_json::from_str::<String>(raw) {
-                Ok(text) if self.base64 => decode_base64(text).ok().map(Bytes::from),
-                Ok(text) => Some(text.into()),
-                Err(_) => Some(Bytes::copy_from_slice(raw.as_bytes())),
-            }
+            let Some(raw) = place::at(element, &self.at) else { return Ok(Bytes::new()) };
+            Ok(match serde_json::from_str::<String>(raw) {
+                Ok(text) if self.base64 => decode_base64(text)?.into(),
+                Ok(text) => text.into(),
+                Err(_) => Bytes::copy_from_slice(raw.as_bytes()),
+            })
         };
         if let Some(place) = &self.attributes {
-            let attributes = place::members(place::at(element, place).unwrap_or_default());
-            if attributes.iter().any(|(name, _)| name == "ce-specversion") {
-                return Some(binary(&attributes, document(), with));
+            let is_own = |name: &str| name.starts_with("ce-") || name.eq_ignore_ascii_case("content-type");
+            let object = place::at(element, place).unwrap_or_default();
+            // One more than the assembler takes.
+            let attributes = place::members(object, with.limits.attributes.saturating_add(1), is_own);
+            if attributes.iter().any(|(name, _)| name.starts_with("ce-")) {
+                return Some(document().and_then(|body| binary(&attributes, body, with)));
             }
         }
-        let document = document()?;
+        // What cannot be read is no event.
+        let document = document().ok()?;
         is_event(&document).then(|| Json::new().decode(document, with))
     }
 }
 
 /// An event whose attributes are texts, with `ce-` before their names.
-fn binary(
-    attributes: &[(String, &str)],
-    body: Option<Bytes>,
-    with: &DecodeOptions,
-) -> Result<Decoded<Event>, Error> {
+fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     for (name, value) in attributes {
         let attribute = match name.strip_prefix("ce-") {
             Some(attribute) => attribute,
-            None if name.eq_ignore_ascii_case("content-type") => "datacontenttype",
-            None => continue,
+            None => "datacontenttype",
         };
         let text: String = serde_json::from_str(value).map_err(|_| {
             invalid(format!("the attribute `{name}` is not text")).with_attribute(attribute.to_owned())
@@ -200,7 +217,7 @@ fn binary(
         assembler.named(attribute, Piece::Text(piece))?;
     }
     assembler.complete()?;
-    assembler.finish(body.filter(|body| !body.is_empty()).map(Payload::body))
+    assembler.finish((!body.is_empty()).then(|| Payload::body(body)))
 }
 
 fn matches(pattern: &str, text: &str) -> bool {

@@ -21,16 +21,19 @@ pub(crate) fn text(value: &str, path: &str) -> Option<String> {
     }
 }
 
-/// The elements of an array, in order. `None` if it is none.
-pub(crate) fn elements(value: &str) -> Option<Vec<&str>> {
-    let all: Vec<&RawValue> = serde_json::from_str(value).ok()?;
-    Some(all.into_iter().map(RawValue::get).collect())
+/// Whether this is one value of JSON, and nothing behind it.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
-/// The members of an object, in order. Empty if it is none.
-pub(crate) fn members(value: &str) -> Vec<(String, &str)> {
-    let mut reader = serde_json::Deserializer::from_str(value);
-    reader.deserialize_map(Members).unwrap_or_default()
+/// The first elements of an array, in order, up to this number. `None` if it is none.
+pub(crate) fn elements(value: &str, most: usize) -> Option<Vec<&str>> {
+    serde_json::Deserializer::from_str(value).deserialize_seq(Elements(most)).ok()
+}
+
+/// The first members of an object with such names, in order, up to this number. Empty if it is none.
+pub(crate) fn members(value: &str, most: usize, wanted: impl Fn(&str) -> bool) -> Vec<(String, &str)> {
+    serde_json::Deserializer::from_str(value).deserialize_map(Members(most, wanted)).unwrap_or_default()
 }
 
 fn child<'a>(value: &'a str, name: &str) -> Option<&'a str> {
@@ -81,9 +84,30 @@ impl<'de> Visitor<'de> for Child<'_> {
     }
 }
 
-struct Members;
+struct Elements(usize);
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while all.len() < self.0
+            && let Some(element) = seq.next_element::<&'de RawValue>()?
+        {
+            all.push(element.get());
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(all)
+    }
+}
+
+struct Members<W>(usize, W);
+
+impl<'de, W: Fn(&str) -> bool> Visitor<'de> for Members<W> {
     type Value = Vec<(String, &'de str)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,8 +116,12 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut all = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-            all.push((name, value.get()));
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if all.len() < self.0 && (self.1)(&name) {
+                all.push((name.into_owned(), map.next_value::<&'de RawValue>()?.get()));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
         }
         Ok(all)
     }
@@ -114,8 +142,14 @@ mod tests {
         for none in ["a.n", "e", "a", "x", "a.b.3", "a.b.-1", "a.b.c", "d.e"] {
             assert_eq!(text(value, none), None, "{none}");
         }
-        assert_eq!(elements("[1, {}]").unwrap(), ["1", "{}"]);
-        assert_eq!((elements("{}"), members("[]"), at("{", "a")), (None, vec![], None));
-        assert_eq!(members(r#"{"a":1,"b":[2]}"#), [("a".to_owned(), "1"), ("b".to_owned(), "[2]")]);
+        assert_eq!(
+            (elements("[1, {}]", 9).unwrap(), elements("[1, {}]", 1).unwrap()),
+            (vec!["1", "{}"], vec!["1"])
+        );
+        assert_eq!((elements("{}", 9), members("[]", 9, |_| true), at("{", "a")), (None, vec![], None));
+        let object = r#"{"a":1,"b":[2],"c":3}"#;
+        assert_eq!(members(object, 9, |name| name != "b"), [("a".to_owned(), "1"), ("c".to_owned(), "3")]);
+        assert_eq!(members(object, 1, |_| true), [("a".to_owned(), "1")]);
+        assert!(is_json("[1] ") && !is_json("[1] 2") && !is_json("{") && !is_json(""));
     }
 }

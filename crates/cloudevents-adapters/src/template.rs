@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 
 /// Text with places in braces, such as `{eventSource}.{awsRegion}`. `{a, b}` is the first of both that is there. `{header.NAME}` is a
-/// header, `{$digest}` the SHA-256 of the whole document in hexadecimal digits, and `{a | without-fragment}` ends before `#`.
+/// header, `{$digest}` the SHA-256 of the element in hexadecimal digits, and `{a | without-fragment}` ends before `#`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -34,7 +34,6 @@ enum Of {
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) element: &'a str,
-    pub(crate) document: &'a str,
     pub(crate) headers: Headers<'a>,
 }
 
@@ -131,7 +130,7 @@ impl Of {
                 found.next().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
             }
             Self::Digest => {
-                Some(Sha256::digest(given.document).iter().map(|byte| format!("{byte:02x}")).collect())
+                Some(Sha256::digest(given.element).iter().map(|byte| format!("{byte:02x}")).collect())
             }
             Self::Place(path) => place::text(given.element, path),
         }
@@ -140,7 +139,7 @@ impl Of {
     fn name(&self) -> String {
         match self {
             Self::Header(name) => format!("the header `{name}`"),
-            Self::Digest => "the document".to_owned(),
+            Self::Digest => "the element".to_owned(),
             Self::Place(path) => format!("`{path}`"),
         }
     }
@@ -158,7 +157,7 @@ mod tests {
 
     fn fill(template: &str, element: &str) -> Option<String> {
         let headers = &[("X-Id", " 7 "), ("x-empty", "")][..];
-        Template::parse(template).unwrap().fill(Given { element, document: "abc", headers })
+        Template::parse(template).unwrap().fill(Given { element, headers })
     }
 
     #[test]
@@ -172,7 +171,7 @@ mod tests {
         assert_eq!(fill("x{c}", element), None);
         // FIPS 180-2, B.1
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(fill("{$digest}", element).unwrap(), digest);
+        assert_eq!(fill("{$digest}", "abc").unwrap(), digest);
         assert_eq!(Template::parse("{a, header.X} {b}").unwrap().places(), "`a` or the header `x` and `b`");
         for wrong in ["{", "a}", "{}", "{a,}", "{a}}", "{a|x}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");

@@ -24,6 +24,9 @@ fn what_is_none_of_the_system() {
         let all_fail = events.iter().all(|event| event.is_err());
         assert!(all_fail, "{}", document.escape_ascii());
     }
+    let behind = format!("{WITH} {WITH}");
+    let events = bridge.events(&[], &behind.into(), &DecodeOptions::strict());
+    assert_eq!((events.len(), events[0].is_err()), (1, true));
     // What is an event is no notification, whatever else it has.
     for version in ["1.0", "0.3"] {
         let event = WITH.replacen('{', &format!(r#"{{"specversion":"{version}","#), 1);

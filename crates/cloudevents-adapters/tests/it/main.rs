@@ -9,5 +9,6 @@
 )]
 
 mod bad_input;
+mod memory;
 mod published;
 mod tools;

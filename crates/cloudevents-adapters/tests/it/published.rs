@@ -108,7 +108,7 @@ fn amazon_eventbridge() {
             "arn:aws:ec2:us-west-1:123456789012:instance/i-1234567890abcdef0"
         ]
     );
-    assert_eq!(data(&event), r#"{"instance-id":"i-1234567890abcdef0","state":"terminated"}"#);
+    assert_eq!(data(&event), EVENTBRIDGE);
     assert_eq!(
         [attribute(&event, "awsaccount"), attribute(&event, "awsregion")],
         ["111122223333", "us-west-1"]
@@ -135,6 +135,8 @@ fn event_grid() {
     );
     assert_eq!((event.ty(), data(&event)), ("Microsoft.Storage.BlobCreated", r#"{"api":"PutBlockList"}"#));
     assert_eq!(attribute(&event, "time"), "2017-06-26T18:41:00.9584103Z");
+    let versioned = document.replace(r#""dataVersion":"""#, r#""dataVersion":"2""#);
+    assert_eq!(attribute(&one("event-grid", &[], &versioned), "dataversion"), "2");
 }
 
 /// <https://cloud.google.com/pubsub/docs/push> and <https://cloud.google.com/eventarc/docs/cloudevents>
@@ -163,6 +165,15 @@ fn google_pubsub() {
         (data(&event), attribute(&event, "datacontenttype").as_str()),
         (r#"{"n":1}"#, "application/json")
     );
+    // What claims to be an event is judged as one, and a payload that cannot be read is not left out.
+    for (from, to, kind) in [
+        ("eyJuIjoxfQ==", "eyJuIjoxfQ", ErrorKind::InvalidBinary),
+        (r#""ce-specversion":"1.0","#, "", ErrorKind::MissingAttribute),
+        (r#""g1""#, "7", ErrorKind::InvalidData),
+    ] {
+        let mut events = all("google-pubsub-push", &[], &document.replace(from, to));
+        assert_eq!(events.remove(0).unwrap_err().kind(), kind, "{to}");
+    }
     // In structured mode, without a mark.
     let structured = r#"{"message":{"data":"eyJzcGVjdmVyc2lvbiI6IjEuMCIsImlkIjoiNyIsInNvdXJjZSI6Ii9zIiwidHlwZSI6InQifQ==","messageId":"1"},
         "subscription":"projects/p/subscriptions/s"}"#;
@@ -189,6 +200,10 @@ fn gitlab() {
     assert_eq!((data(&event), event.time()), (push, None));
     let without = one("gitlab", &[], push);
     assert!(without.id().len() == 64 && without.id() == one("gitlab", &[], push).id());
+    // Of each element of an array, so that two are two.
+    let two = all("gitlab", &[], &format!("[{push},{}]", push.replace("da156088", "0")));
+    let [one_of, other] = [0, 1].map(|at| two[at].as_ref().unwrap().id());
+    assert!(one_of == without.id() && other != one_of);
     let note = r#"{"object_kind":"note","object_attributes":{"id":1241,"noteable_type":"Issue","created_at":"2015-05-17T17:06:40Z",
         "url":"http://example.com/gitlab-org/gitlab-test/issues/17#note_1241"}}"#;
     let event = one("gitlab", headers, note);
@@ -236,6 +251,17 @@ fn older_versions() {
         ("value", r#"<much wow="xml"/>"#)
     );
     assert_eq!(event.extensions().count(), 1);
+    // Nothing is left out that the payload does not have.
+    for (from, to, kind) in [
+        (r#":"value""#, r#":{"a":1}"#, ErrorKind::InvalidData),
+        ("2018-04-05T17:31:00Z", "yesterday", ErrorKind::InvalidTimestamp),
+        ("comexampleextension1", "Subject", ErrorKind::DuplicateAttribute),
+        (r#""comexampleextension1":"value""#, r#""a":"1","A":"2""#, ErrorKind::DuplicateAttribute),
+        ("comexampleextension1", "com_example", ErrorKind::InvalidName),
+    ] {
+        let mut events = all("cloudevents-0.2", &[], &document.replace(from, to));
+        assert_eq!(events.remove(0).unwrap_err().kind(), kind, "{to}");
+    }
 }
 
 #[test]

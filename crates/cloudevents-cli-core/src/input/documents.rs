@@ -23,6 +23,8 @@ pub(super) struct Decoding {
     pub(super) every: bool,
     /// Whether an error says which repairs would read the event.
     pub(super) suggests: bool,
+    /// The adapter that documents are read with, or `auto`.
+    pub(super) foreign: Option<String>,
 }
 
 impl Decoding {
@@ -158,23 +160,21 @@ impl JsonDocuments {
         let json = &json::Json::new();
         let mut some = Vec::new();
         while some.len() < SOME
-            && let Some((at, document)) = self.next_document()
+            && let Some(document) = next_document(&self.source.text, self.readable.as_str(), &mut self.base)
         {
-            if document.first() == Some(&b'[') {
+            let at = self.base;
+            self.base = self.base.saturating_add(document.len());
+            if let Some(name) = &self.decoding.foreign {
+                let (source, length) = (Arc::clone(&self.source), document.len());
+                let place = Place { source, base: at, begin: 0, length, index: None };
+                some.extend(foreign_events(name, place, document, &self.decoding));
+            } else if document.first() == Some(&b'[') {
                 some.extend(batch(json, &self.source, document, at, &self.decoding));
             } else {
                 some.push(single(json, &self.source, document, at, &self.decoding));
             }
         }
         some
-    }
-
-    /// The next one, undecoded, and where it begins.
-    pub(super) fn next_document(&mut self) -> Option<(usize, Bytes)> {
-        let document = next_document(&self.source.text, self.readable.as_str(), &mut self.base)?;
-        let at = self.base;
-        self.base = self.base.saturating_add(document.len());
-        Some((at, document))
     }
 }
 
@@ -214,29 +214,22 @@ pub(super) fn batch(
     }
 }
 
-/// The events of all documents of a source, by the adapter of this name. With `auto`, each document is read by what it is, and what is
-/// known as nothing else is an event.
-pub(super) fn foreign_documents(source: &Arc<Source>, name: &str, decoding: &Decoding) -> Vec<Located> {
-    let mut documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
-    let mut all = Vec::new();
-    while let Some((base, document)) = documents.next_document() {
-        let adapter = adapters::find(name).or_else(|| adapters::recognize(&document));
-        let Some(adapter) = adapter else {
-            match document.first() {
-                Some(b'[') => all.extend(batch(&json::Json::new(), source, document, base, decoding)),
-                _ => all.push(single(&json::Json::new(), source, document, base, decoding)),
-            }
-            continue;
+/// The events of a document of another system. With `auto`, that is found by the document, and a document of no known system is an event.
+pub(super) fn foreign_events(name: &str, place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
+    let json = &json::Json::new();
+    let Some(adapter) = adapters::find(name).or_else(|| adapters::recognize(&document)) else {
+        return match document.first() {
+            Some(b'[') => batch(json, &place.source, document, place.base, decoding),
+            _ => vec![Located { event: decoding.single(json, document), place }],
         };
-        let events = adapter.events(&[], &document, &decoding.options);
-        let is_one = events.len() == 1;
-        all.extend(events.into_iter().enumerate().map(|(index, event)| {
-            let (source, index) = (Arc::clone(source), (!is_one).then_some(index));
-            let place = Place { source, base, begin: 0, length: document.len(), index };
-            Located { event, place }
-        }));
-    }
-    all
+    };
+    let events = adapter.events(&[], &document, &decoding.options);
+    let is_one = events.len() == 1;
+    let located = |(index, event)| {
+        let place = Place { source: Arc::clone(&place.source), index: (!is_one).then_some(index), ..place };
+        Located { event, place }
+    };
+    events.into_iter().enumerate().map(located).collect()
 }
 
 /// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start. `readable` is the beginning of

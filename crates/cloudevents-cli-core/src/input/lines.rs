@@ -90,6 +90,12 @@ impl Lines {
 impl Chunk {
     /// Returns the event of the next line.
     pub(super) fn next(&mut self, decoding: &Decoding) -> Option<Located> {
+        let (place, line) = self.next_line()?;
+        Some(Located { event: decoding.json(line), place })
+    }
+
+    /// Returns the next line and its place.
+    pub(super) fn next_line(&mut self) -> Option<(Place, Bytes)> {
         let chunk = &self.source.text;
         while let Some(rest) = chunk.get(self.at..).filter(|rest| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -100,7 +106,7 @@ impl Chunk {
             if !text.is_empty() {
                 let (source, length) = (Arc::clone(&self.source), text.len());
                 let place = Place { source, base, begin: 0, length, index: None };
-                return Some(Located { event: decoding.json(chunk.slice_ref(text)), place });
+                return Some((place, chunk.slice_ref(text)));
             }
         }
         None

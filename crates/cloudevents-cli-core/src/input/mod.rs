@@ -35,7 +35,7 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{Decoded, Error, Event};
 use detect::{Content, is_lines};
-use documents::Decoding;
+use documents::{Decoding, JsonDocuments};
 use lines::Lines;
 use part::{Part, Parts};
 use std::{
@@ -73,7 +73,8 @@ impl Reading {
         // Files that the user chooses may be large.
         options.limits.bytes = LARGEST;
         options.limits.batch = MOST;
-        Decoding { options, every: self.every, suggests: self.suggests }
+        let foreign = self.from.clone().filter(|name| foreign::is_one(name));
+        Decoding { options, every: self.every, suggests: self.suggests, foreign }
     }
 }
 
@@ -137,18 +138,8 @@ pub fn events(
     reading: &Reading,
 ) -> Result<Events, Failure> {
     let decoding = reading.decoding();
-    if let Some(adapter) = reading.from.as_deref().filter(|name| foreign::is_one(name)) {
-        let unreadable = |error: io::Error| cannot_read(&name, &error);
-        let mut text = Vec::new();
-        let mut reader = decompressed(reader).map_err(unreadable)?;
-        if !reader::fill(&mut *reader, LARGEST.saturating_add(1), &mut text).map_err(unreadable)? {
-            return Err(too_much(&name, LARGEST));
-        }
-        let parts = Parts::Ready(documents::foreign_documents(
-            &Arc::new(Source::new(&*name, text, 1)),
-            adapter,
-            &decoding,
-        ));
+    if decoding.foreign.is_some() {
+        let parts = foreign_parts(&name, reader, &decoding)?;
         return Ok(Events { name, decoding, parts, part: Part::default() });
     }
     let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
@@ -210,6 +201,23 @@ fn detected(
         form => form,
     };
     documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)
+}
+
+/// Documents of other systems: lines, however many there are, or one after another in memory.
+fn foreign_parts(name: &str, reader: Box<dyn BufRead + Send>, decoding: &Decoding) -> Result<Parts, Failure> {
+    let unreadable = |error: io::Error| cannot_read(name, &error);
+    let mut reader = decompressed(reader).map_err(unreadable)?;
+    let mut text = Vec::new();
+    if is_lines(&mut *reader, &mut text).map_err(unreadable)? {
+        let lines = Lines::new(name.to_owned(), text, reader, LARGEST);
+        return Ok(Parts::ForeignLines(Box::new((lines, decoding.clone()))));
+    }
+    let room = LARGEST.saturating_add(1).saturating_sub(text.len());
+    if !reader::fill(&mut *reader, room, &mut text).map_err(unreadable)? {
+        return Err(too_much(name, LARGEST));
+    }
+    let documents = JsonDocuments::new(Arc::new(Source::new(name, text, 1)), decoding.clone());
+    Ok(Parts::Documents(Box::new(documents)))
 }
 
 /// The error for input that is read as a whole, and is larger than this.

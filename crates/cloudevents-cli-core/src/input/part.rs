@@ -2,7 +2,7 @@
 
 use super::{
     Located,
-    documents::{Decoding, JsonDocuments},
+    documents::{Decoding, JsonDocuments, foreign_events},
     lines::{Chunk, Lines},
     stream::{Elements, Group},
 };
@@ -14,6 +14,8 @@ pub(super) enum Parts {
     Ready(Vec<Located>),
     Documents(Box<JsonDocuments>),
     Lines(Lines),
+    /// Lines with documents of other systems.
+    ForeignLines(Box<(Lines, Decoding)>),
     Elements(Box<Elements>),
 }
 
@@ -30,6 +32,15 @@ impl Parts {
                 (!some.is_empty()).then(|| Part::Ready(some.into_iter()))
             }
             Self::Lines(lines) => lines.next()?.map(Part::Chunk),
+            Self::ForeignLines(lines) => {
+                let (lines, decoding) = &mut **lines;
+                let name = decoding.foreign.as_deref().unwrap_or_default();
+                let events = |mut chunk: Chunk| -> Vec<Located> {
+                    let lines = std::iter::from_fn(|| chunk.next_line());
+                    lines.flat_map(|(place, line)| foreign_events(name, place, line, decoding)).collect()
+                };
+                lines.next()?.map(|chunk| Part::Ready(events(chunk).into_iter()))
+            }
             Self::Elements(elements) => elements.next()?.map(Part::Group),
         })
     }

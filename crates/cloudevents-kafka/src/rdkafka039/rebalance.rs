@@ -304,8 +304,8 @@ impl Group {
             } else if again > 0 {
                 tracing::warn!(
                     again,
-                    "partitions are given up: settled messages come again to another consumer, as one before them has \
-                     failed and is not settled"
+                    "partitions are given up: settled messages come again to another consumer, as one before them was \
+                     given back, or waited for its next attempt"
                 );
             } else if unsettled > 0 {
                 tracing::debug!(unsettled, "partitions are given up before everything is settled");
