@@ -24,12 +24,16 @@ pub(super) async fn sender(mut endpoint: Endpoint, sending: &Sending) -> Result<
     options.peer = sending.peer;
     options.timeout = Some(sending.timeout);
     options.in_flight = Some(Bounds { messages: sending.parallel, ..Bounds::default() });
-    if has(family, "mode") {
-        if sending.documents {
-            options.format = Some(Arc::new(Json::new()));
-        } else if family.is_structured {
+    match sending.documents {
+        Some(true) if has(family, "mode") => options.format = Some(Arc::new(Json::new())),
+        Some(false) if has(family, "mode") && family.is_structured => {
             endpoint = endpoint.or_option("mode", "binary");
         }
+        // Where there are documents only, a message in binary mode becomes one.
+        None if family.is_structured && has_binary(family) => {
+            endpoint = endpoint.or_option("mode", "binary");
+        }
+        _ => {}
     }
     let milliseconds = sending.timeout.as_millis();
     let endpoint = endpoint.or_option("connect-timeout", &format!("{milliseconds}ms"));
@@ -80,6 +84,11 @@ fn known(endpoint: &Endpoint) -> Option<(&'static Binding, &'static UrlFamily)> 
 
 fn has(family: &UrlFamily, option: &str) -> bool {
     family.options.iter().any(|known| known.name == option)
+}
+
+/// Whether the mode may be binary.
+fn has_binary(family: &UrlFamily) -> bool {
+    family.options.iter().any(|known| known.name == "mode" && known.help.contains("binary"))
 }
 
 /// Without a group, an own one, where a group begins at an offset and is gone with its members. One of Redis stays.

@@ -42,8 +42,8 @@ pub(crate) struct Sending {
     pub(crate) parallel: usize,
     /// Whether batches will be sent.
     pub(crate) batches: bool,
-    /// Whether single events will be sent as documents.
-    pub(crate) documents: bool,
+    /// Whether single events will be sent as documents, or in binary mode. `None`: each message as it is, where the protocol has both.
+    pub(crate) documents: Option<bool>,
     /// What happens to what the protocol cannot carry.
     pub(crate) losses: LossPolicy,
     /// How HTTP connections are made.

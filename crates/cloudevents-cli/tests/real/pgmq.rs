@@ -19,7 +19,7 @@ fn queue(url: &str, sql: &str) -> String {
     runtime.block_on(async {
         run(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}")).await;
         run(&database, sql).await;
-        run(&database, "SELECT pgmq.create('orders')").await;
+        run(&database, "SELECT pgmq.create('orders'), pgmq.create('moved')").await;
     });
     format!("{database}?queue=orders")
 }
@@ -48,6 +48,16 @@ fn from_one_queue_to_the_other() {
     let to = format!("file:{}", out.display());
     succeeded(ce(&["bridge", &format!("{url}&reject=broker"), &to, "--idle", "2"]));
     assert_eq!(parsed(&fs::read_to_string(out).unwrap()), [good]);
+    // By default, a bridge keeps the form of what it receives, and a queue has one form only.
+    let other = url.replace("queue=orders", "queue=moved");
+    succeeded(ce_with(&["send", &url], GOOD));
+    succeeded(ce(&["bridge", &format!("{url}&reject=drop"), &other, "--idle", "2"]));
+    let listened =
+        succeeded(ce(&["listen", &format!("{other}&reject=drop"), "--count", "1", "--idle", "30"]));
+    assert_eq!(parsed(&listened.out), [serde_json::from_str::<Value>(GOOD).unwrap()]);
+    let settings = format!("from: '{url}&reject=drop'\nto: '{other}'\nmode: binary\n");
+    let refused = ce(&["bridge", "--config", file("pgmq.yaml", &settings).to_str().unwrap()]);
+    assert!(refused.status == 2 && refused.err.contains("leave out the mode"), "{}", refused.err);
     let missing = ce_with(&["send", &url.replace("queue=orders", "queue=invoices")], GOOD);
     assert!(missing.err.contains("create the queue"), "{}", missing.err);
     assert_ne!(missing.status, 0);

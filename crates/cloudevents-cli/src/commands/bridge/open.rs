@@ -250,6 +250,7 @@ fn sending(config: &Config, limit: usize) -> Sending {
         parallel: limit,
         losses: config.losses.0,
         peer: config.to_peer,
+        documents: (config.mode == ModeName::Binary).then_some(false),
         connecting: config.certificates.clone().into(),
         ..Sending::default()
     }

@@ -182,7 +182,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         timeout: Duration::from_secs(command.timeout),
         parallel: carrier::parallel(command, endpoint.as_ref()),
         batches: mode == ContentMode::Batched,
-        documents: mode == ContentMode::Structured,
+        documents: Some(mode == ContentMode::Structured),
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
         peer: command.peer,
