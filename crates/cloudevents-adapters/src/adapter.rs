@@ -54,7 +54,7 @@ impl Adapter {
         &self.what
     }
 
-    /// The document that says how they become events, or what they are.
+    /// The address of a page about the mapping, or about the documents of the system.
     pub fn reference(&self) -> &str {
         &self.reference
     }

@@ -26,7 +26,7 @@ pub fn find(name: &str) -> Option<&'static Adapter> {
     adapters().iter().find(|adapter| adapter.name() == name)
 }
 
-/// The adapter that a document is for, by its members. `None` for events and what is not known.
+/// The adapter of a document, which is recognised by its members. `None` for an event, and for an unknown document.
 ///
 /// ```
 /// let document = br#"{"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "orders"}}}]}"#;

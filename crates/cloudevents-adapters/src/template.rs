@@ -30,7 +30,7 @@ enum Of {
     Place(String),
 }
 
-/// What a template is filled with.
+/// The values of a template come from these.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) element: &'a str,
@@ -87,7 +87,7 @@ impl Template {
         Some(filled)
     }
 
-    /// What the template asks for, for an error.
+    /// The places of the template in words, for an error.
     pub(crate) fn places(&self) -> String {
         let names = self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,

@@ -102,7 +102,7 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Nothing panics, and what is made is an event that can be written and read.
+    /// Nothing panics, and each event can be written.
     #[test]
     fn any_document(document in json(), cut in 0_usize..200) {
         let cut = document.get(..cut.min(document.len())).unwrap_or(&document).to_owned();

@@ -1,4 +1,4 @@
-//! Documents as the systems' own documentation shows them, and what the adapters of the specification make of them.
+//! Documents from the documentation of each system, and their events by the adapters of the specification.
 
 use crate::tools::{all, attribute, data, named, one};
 use cloudevents_core::ErrorKind;

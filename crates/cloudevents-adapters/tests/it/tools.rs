@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Events of documents, for the other tests.
 
 use cloudevents_adapters::{Headers, find, recognize};
 use cloudevents_core::{DecodeOptions, Error, Event};

@@ -214,7 +214,8 @@ pub(super) fn batch(
     }
 }
 
-/// The events of a document of another system. With `auto`, that is found by the document, and a document of no known system is an event.
+/// The events of a document of another system. With `auto`, the document says of which system it is; a document of no known system is an
+/// event.
 pub(super) fn foreign_events(name: &str, place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
     let Some(adapter) = adapters::find(name).or_else(|| adapters::recognize(&document)) else {
