@@ -305,7 +305,7 @@ impl Group {
                 tracing::warn!(
                     again,
                     "partitions are given up: settled messages come again to another consumer, as one before them was \
-                     given back, or waited for its next attempt"
+                     given back, or waits longer for its next attempt"
                 );
             } else if unsettled > 0 {
                 tracing::debug!(unsettled, "partitions are given up before everything is settled");

@@ -13,6 +13,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, sync::Arc};
+use tokio::time::Instant;
 
 /// How a binding settles one message of its protocol.
 ///
@@ -210,11 +211,12 @@ impl Token {
         }
     }
 
-    /// Whether it is a message of a log that can still be settled, also if its partition is about to be revoked.
-    pub(crate) fn is_assigned(&self) -> bool {
+    /// Whether it is a message of a log that can be settled at this time, as far as is known: its partition is not revoked before.
+    #[cfg_attr(not(feature = "log"), allow(unused_variables))]
+    pub(crate) fn stays_until(&self, time: Instant) -> bool {
         match &self.duty {
             #[cfg(feature = "log")]
-            Duty::Log(ticket) => ticket.is_assigned(),
+            Duty::Log(ticket) => ticket.stays_until(time),
             _ => false,
         }
     }

@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// One received message, to be settled: [`accept`](Self::accept), [`retry`](Self::retry) or
 /// [`reject`](Self::reject). Dropping it releases it, and the message is delivered again.
@@ -270,9 +271,9 @@ impl Delivery {
         self.token.is_overtaken()
     }
 
-    /// Whether it is a message of a log that can still be settled, also if its partition is about to be revoked.
-    pub(crate) fn is_assigned(&self) -> bool {
-        self.token.is_assigned()
+    /// Whether it is a message of a log that can be settled at this time, as far as is known: its partition is not revoked before.
+    pub(crate) fn stays_until(&self, time: Instant) -> bool {
+        self.token.stays_until(time)
     }
 
     pub(crate) fn ownership(&self) -> Option<Ownership> {

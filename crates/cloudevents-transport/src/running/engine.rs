@@ -223,7 +223,7 @@ impl Engine {
             // While it slows down, messages that were not tried yet and those that failed are probes in turn.
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
-            if !delivery.is_current() && !self.needs()(&delivery) {
+            if !delivery.is_current() && !self.needs()(&delivery, now) {
                 // What is behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
                 self.forget(&attempts);
                 for behind in self.lanes.take_behind(&lane, |task| !task.delivery.is_current()) {
@@ -299,14 +299,14 @@ impl Engine {
         }
     }
 
-    /// Gives back what no handler has and is not this process's any more, or soon, but for what is [needed](Self::needs). What waits for
-    /// its next attempt goes, and so does what is behind it in its lane.
+    /// Gives back what no handler has and is not this process's any more, or soon, but for what is [needed](Self::needs). Where a message
+    /// waits for its next attempt, that has to be due before, also for what is behind it in its lane.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
-        let needs = self.needs();
+        let (needs, now) = (self.needs(), Instant::now());
         let Self { lanes, giving_up, taken, .. } = self;
-        lanes.drop_if(|task, waits| {
-            let goes = !task.delivery.is_current() && (waits || !needs(&task.delivery));
+        lanes.drop_if(|task, due| {
+            let goes = !task.delivery.is_current() && !needs(&task.delivery, due.unwrap_or(now));
             if goes {
                 *taken = taken.saturating_sub(1);
                 giving_up.lost(&task.attempts);
@@ -316,11 +316,11 @@ impl Engine {
         self.held.retain(Delivery::is_current);
     }
 
-    /// Tells which messages are handled although their partition is about to be revoked: those of a log behind which others are settled or
-    /// under way, which would come again elsewhere.
-    fn needs(&self) -> impl Fn(&Delivery) -> bool + use<> {
+    /// Tells which messages are handled at a time although their partition is about to be revoked: those of a log behind which others are
+    /// settled or under way, which would come again elsewhere.
+    fn needs(&self) -> impl Fn(&Delivery, Instant) -> bool + use<> {
         let (is_slow, under_way) = (self.pace.is_slow(), self.under_way());
-        move |delivery| !is_slow && delivery.is_assigned() && under_way.overtakes(delivery)
+        move |delivery, time| !is_slow && delivery.stays_until(time) && under_way.overtakes(delivery)
     }
 
     /// The last places that handlers have.
@@ -429,18 +429,18 @@ impl Engine {
             tracing::warn!(delivery = %self.name(&delivery), attempt, error = %failure, "a handler failed; the message is given up, and rejected");
             return self.reject(handling.lane, delivery, format_args!("attempt {attempt}: {failure}"));
         }
-        if !delivery.is_current() {
-            tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
-            // What is behind it in its lane must not overtake it.
-            let Handling { lane, attempts, .. } = handling;
-            self.lanes.wait(Task { delivery, lane, attempts }, now);
-            return self.give_back();
-        }
         let (retry, failed) = (self.settings.retry, attempts.failed.max(1));
         // One that does not count may be the failure of something shared.
         let after = if attempts.last_counted { retry.delay(failed) } else { retry.pause(failed) };
         let after = failure.delay().unwrap_or(after);
         let until = later(now, after);
+        if !delivery.is_current() && !self.needs()(&delivery, until) {
+            tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now, or soon");
+            // What is behind it in its lane must not overtake it.
+            let Handling { lane, attempts, .. } = handling;
+            self.lanes.wait(Task { delivery, lane, attempts }, until);
+            return self.give_back();
+        }
         let waits = self.waits_here && self.ending.as_ref().is_none_or(|ending| until < ending.late);
         if !waits {
             self.giving_up.settled(attempts);

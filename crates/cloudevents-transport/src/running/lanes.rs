@@ -3,7 +3,7 @@
 use super::OrderBy;
 use crate::{By, Delivery, Partition, ReceiverCapabilities, Settles, panics::caught};
 use cloudevents_core::ErrorKind;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::time::Instant;
 
 /// What is handled one after the other. Without an order, each message is its own.
@@ -215,19 +215,21 @@ impl Lanes {
         self.waiting.range((time, 0)..).map(|(_, task)| &task.delivery)
     }
 
-    /// Drops messages that no handler has, by a rule, which releases them. Their lanes go on. The rule gets the message, and whether its
-    /// lane waits.
-    pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task, bool) -> bool) {
-        let waiting: HashSet<_> = self.waiting.values().map(|task| task.lane.clone()).collect();
+    /// Drops messages that no handler has, by a rule, which releases them. Their lanes go on. The rule gets the message, and when its lane
+    /// is ready again if it waits.
+    pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task, Option<Instant>) -> bool) {
+        let waiting: HashMap<_, _> =
+            self.waiting.iter().map(|((due, _), task)| (task.lane.clone(), *due)).collect();
         for (lane, behind) in &mut self.behind {
-            let waits = waiting.contains(lane);
-            behind.retain(|task| !goes(task, waits));
+            let due = waiting.get(lane).copied();
+            behind.retain(|task| !goes(task, due));
         }
         let ready = std::mem::take(&mut self.ready);
-        let (gone, stays): (Vec<_>, Vec<_>) = ready.into_iter().partition(|task| goes(task, false));
+        let (gone, stays): (Vec<_>, Vec<_>) = ready.into_iter().partition(|task| goes(task, None));
         self.ready = stays.into();
-        let (left, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|(_, task)| goes(task, true));
+        let (left, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|((due, _), task)| goes(task, Some(*due)));
         self.waiting = waiting.into_iter().collect();
         for task in gone {
             self.open = self.open.saturating_add(1);
@@ -236,7 +238,7 @@ impl Lanes {
         for (_, task) in left {
             self.end(task.lane);
         }
-        if self.alone.as_ref().is_some_and(|task| goes(task, false)) {
+        if self.alone.as_ref().is_some_and(|task| goes(task, None)) {
             self.alone = None;
         }
     }

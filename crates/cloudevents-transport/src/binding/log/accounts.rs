@@ -5,7 +5,10 @@ use crate::{
     Bounds, Partition,
     binding::{Owner, Ownership},
 };
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// One assignment of a partition.
@@ -29,8 +32,8 @@ pub(super) struct Account {
     outstanding: usize,
     /// Their bytes.
     bytes: usize,
-    /// Whether it is about to be revoked, so that nothing more is delivered.
-    pub(super) leaving: bool,
+    /// When it is about to be revoked, so that nothing more of it is taken.
+    pub(super) leaving: Option<Instant>,
     /// Nothing more of it is taken for now.
     pub(super) held_back: Option<HeldBack>,
 }
@@ -143,14 +146,17 @@ impl Account {
 /// One account per assigned partition. Every message looks up its account twice, by the number of the
 /// assignment, which avoids comparing topics.
 #[derive(Default)]
-pub(super) struct Accounts(Vec<Account>); // in the order of assignment, so sorted by epoch
+pub(super) struct Accounts {
+    all: BTreeMap<Epoch, Account>,
+    epochs: HashMap<Partition, Epoch>,
+}
 
 impl Accounts {
     /// Opens an account under an epoch that is later than all before.
     pub(super) fn open(&mut self, partition: Partition, epoch: Epoch, offset: u64) {
         let (watermark, owner) = (Watermark::at(offset), Owner::new());
         let account = Account {
-            partition,
+            partition: partition.clone(),
             epoch,
             went_back: 0,
             cuts: Vec::new(),
@@ -161,36 +167,35 @@ impl Accounts {
             owner,
             outstanding: 0,
             bytes: 0,
-            leaving: false,
+            leaving: None,
             held_back: None,
         };
-        self.0.push(account);
+        self.epochs.insert(partition, epoch);
+        self.all.insert(epoch, account);
     }
 
     pub(super) fn close(&mut self, partition: &Partition) -> Option<Account> {
-        let place = self.0.iter().position(|account| account.partition == *partition)?;
-        Some(self.0.remove(place))
+        self.all.remove(&self.epochs.remove(partition)?)
     }
 
     pub(super) fn of(&self, partition: &Partition) -> Option<&Account> {
-        self.0.iter().find(|account| account.partition == *partition)
+        self.all.get(self.epochs.get(partition)?)
     }
 
     pub(super) fn of_mut(&mut self, partition: &Partition) -> Option<&mut Account> {
-        self.0.iter_mut().find(|account| account.partition == *partition)
+        self.all.get_mut(self.epochs.get(partition)?)
     }
 
     pub(super) fn under(&mut self, epoch: Epoch) -> Option<&mut Account> {
-        let place = self.0.binary_search_by_key(&epoch, |account| account.epoch).ok()?;
-        self.0.get_mut(place)
+        self.all.get_mut(&epoch)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.0.iter()
+        self.all.values()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
-        self.0.iter_mut()
+        self.all.values_mut()
     }
 }
 

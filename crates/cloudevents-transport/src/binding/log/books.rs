@@ -7,8 +7,8 @@ use super::{
     record::Entry,
 };
 use crate::{
-    Bounds, Counters, InFlight, Partition, binding::Ownership, receiving::dead_letter::Letters,
-    running::retry::doubled,
+    Bounds, Counters, InFlight, Partition, binding::Ownership, deadline::later,
+    receiving::dead_letter::Letters, running::retry::doubled,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -34,7 +34,7 @@ pub(super) struct Books {
     /// Counts assignments and retries.
     pub(super) sequence: u64,
     /// Until when what is delivered is being finished, because nothing more is received.
-    pub(super) finishes: Option<std::time::Instant>,
+    pub(super) finishes: Option<Instant>,
     /// What was settled behind a message that was not, in partitions that were given up since then.
     pub(super) in_vain: usize,
     pub(super) draining: bool,
@@ -137,20 +137,66 @@ impl Books {
     }
 
     /// Removes the messages of a partition from this offset on that wait to be delivered again. Returns their number.
-    pub(super) fn forget_waiting(&mut self, partition: &Partition, from: u64) -> usize {
+    fn forget_waiting(&mut self, partition: &Partition, from: u64) -> usize {
+        self.forget_if(|held, _| held.entry.partition == *partition && held.entry.offset >= from)
+    }
+
+    /// Removes messages that wait to be delivered again, by a rule: of the message, and when it is due if that is not now. Returns their
+    /// number.
+    fn forget_if(&mut self, goes: impl Fn(&Held, Option<Instant>) -> bool) -> usize {
         let Self { released, delayed, waiting, .. } = self;
         let mut removed = 0_usize;
-        let mut stays = |held: &Held| {
-            let stays = held.entry.partition != *partition || held.entry.offset < from;
+        let mut stays = |held: &Held, due| {
+            let stays = !goes(held, due);
             if !stays {
                 waiting.remove(held);
                 removed = removed.saturating_add(1);
             }
             stays
         };
-        released.retain(|_, held| stays(held));
-        delayed.retain(|_, held| stays(held));
+        released.retain(|_, held| stays(held, None));
+        delayed.retain(|(due, _), held| stays(held, Some(*due)));
         removed
+    }
+
+    /// The partition is about to be revoked, at this time, or at an earlier one that was set before.
+    pub(super) fn leave(&mut self, partition: &Partition, until: Instant) {
+        let (comes_again, now) = (self.comes_again(), Instant::now());
+        let Some(account) = self.accounts.of_mut(partition) else { return };
+        let until = *account.leaving.get_or_insert(until);
+        account.owner.leave();
+        self.forget_if(|held, due| {
+            held.entry.partition == *partition
+                && !(comes_again && due.is_some_and(|due| due.max(now) < until))
+        });
+    }
+
+    /// Whether what waits is still delivered again.
+    fn comes_again(&self) -> bool {
+        self.finishes.is_none() && !self.draining
+    }
+
+    /// Whether the partition of the message is not revoked before this time, as far as is known. An end that has begun may take longer.
+    pub(super) fn stays_until(&mut self, held: &Held, time: Instant) -> bool {
+        let finishes = self.finishes;
+        let leaving = self.account(held).and_then(|account| account.leaving);
+        leaving.is_none_or(|until| time < finishes.map_or(until, |finishes| until.max(finishes)))
+    }
+
+    /// What partitions that leave have unsettled.
+    pub(super) fn unsettled(&mut self) -> usize {
+        let leaving = self.accounts.iter().filter(|account| account.leaving.is_some());
+        let delivered = leaving.map(|account| account.unsettled().messages).fold(0, usize::saturating_add);
+        if !self.comes_again() {
+            return delivered;
+        }
+        let Self { delayed, accounts, .. } = self;
+        let waits = |held: &&Held| {
+            let account = accounts.under(held.epoch);
+            account
+                .is_some_and(|account| account.leaving.is_some() && account.has_overtaken(held.entry.offset))
+        };
+        delivered.saturating_add(delayed.values().filter(waits).count())
     }
 
     /// Whether a message can still be settled.
@@ -226,7 +272,8 @@ impl Books {
     /// Delivers the message again after a delay, as another attempt.
     pub(super) fn retry(&mut self, mut held: Held, after: Duration) {
         held.attempt = held.attempt.saturating_add(1);
-        if !self.is_leaving(&held) {
+        let is_in_time = self.comes_again() && self.stays_until(&held, later(Instant::now(), after));
+        if is_in_time || !self.is_leaving(&held) {
             self.delay(held, after);
         }
     }
@@ -234,12 +281,11 @@ impl Books {
     pub(super) fn delay(&mut self, held: Held, after: Duration) {
         self.sequence = self.sequence.saturating_add(1);
         self.waiting.add(&held);
-        let now = Instant::now();
-        self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
+        self.delayed.insert((later(Instant::now(), after), self.sequence), held);
     }
 
     pub(super) fn is_leaving(&mut self, held: &Held) -> bool {
-        self.account(held).is_some_and(|account| account.leaving)
+        self.account(held).is_some_and(|account| account.leaving.is_some())
     }
 
     pub(super) fn delivered(&mut self, held: &Held) {
@@ -270,11 +316,6 @@ pub(super) fn gone() -> Error {
 #[cold]
 fn revoked(held: &Held) -> Error {
     Error::new(ErrorKind::Revoked).with_detail(held.entry.partition.to_string())
-}
-
-/// A time in the far future: for delays that cannot be added to the current time.
-fn far(now: Instant) -> Instant {
-    now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
 }
 
 fn left(bounds: Bounds, used: Bounds) -> Bounds {

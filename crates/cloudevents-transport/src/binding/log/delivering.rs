@@ -35,7 +35,7 @@ impl Ledger {
             Some(epoch) => books.accounts.under(epoch)?,
             None => books.accounts.of_mut(&entry.partition)?,
         };
-        if account.leaving {
+        if account.leaving.is_some() {
             return None;
         }
         let (epoch, goes_back) = (account.epoch, entry.offset < account.watermark.position());

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Counters, DeadLetter, InFlight, LetterBox, Outcome, Partition, Settlement,
     binding::{Ownership, Resolver},
+    deadline::later,
     observing::LETTERS,
     receiving::dead_letter::{Letters, Rejected},
 };
@@ -25,9 +26,6 @@ use tokio::{
     sync::{Notify, futures::Notified},
     time::Instant,
 };
-
-/// The longest time that an end has, where none is set.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Tracks the messages of one log receiver. Clones share the state: the receiver has one, the owner of the
 /// connection another.
@@ -128,29 +126,18 @@ impl Ledger {
         epoch
     }
 
-    /// Prepares to revoke partitions: delivers no more of their messages, and does not deliver retried or
-    /// released ones again here. Waits up to `limit` until their deliveries are settled, and returns the
-    /// number of unsettled ones. While the receiver ends, it waits until the time for that is over, if that is later.
+    /// [Starts to leave](Self::start_leaving) partitions, and waits up to `limit` until nothing of what leaves is
+    /// [unsettled](Self::unsettled). Returns the number of unsettled messages. While the receiver ends, it waits until the time for that
+    /// is over, if that is later.
     ///
     /// It blocks the thread. Use it in rebalance callbacks of a client that has its own thread, never in a
     /// task.
     pub fn leave(&self, partitions: &[Partition], limit: Duration) -> usize {
+        self.start_leaving(partitions, limit);
         let mut books = self.books();
-        for partition in partitions {
-            books.forget_waiting(partition, 0);
-            if let Some(account) = books.accounts.of_mut(partition) {
-                account.leaving = true;
-                account.owner.leave();
-            }
-        }
-        let unsettled = |books: &Books| -> usize {
-            let of =
-                |partition| books.accounts.of(partition).map_or(0, |account| account.unsettled().messages);
-            partitions.iter().map(of).fold(0, usize::saturating_add)
-        };
         books.threads = books.threads.saturating_add(1);
-        let begun = std::time::Instant::now();
-        while !books.closed && unsettled(&books) > 0 {
+        let begun = Instant::now();
+        while !books.closed && books.unsettled() > 0 {
             let ending =
                 books.finishes.map_or(Duration::ZERO, |until| until.saturating_duration_since(begun));
             let left = limit.max(ending).saturating_sub(begun.elapsed());
@@ -161,7 +148,23 @@ impl Ledger {
             (books, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         books.threads = books.threads.saturating_sub(1);
-        unsettled(&books)
+        books.unsettled()
+    }
+
+    /// Prepares to revoke partitions at this time from now: no more of their messages are taken, and what is released does not come again
+    /// here. A message that waits for its next attempt comes again if that is due before: what is settled behind the message would come
+    /// again to the next owner. For a partition that leaves already, the time stays.
+    pub fn start_leaving(&self, partitions: &[Partition], limit: Duration) {
+        let mut books = self.books();
+        let until = later(Instant::now(), limit);
+        partitions.iter().for_each(|partition| books.leave(partition, until));
+        self.0.notify(books);
+    }
+
+    /// The number of messages that partitions have which [leave](Self::start_leaving): those that are delivered and not settled, or on
+    /// their way to the dead-letter sink; and those that come again before, where messages behind them are settled.
+    pub fn unsettled(&self) -> usize {
+        self.books().unsettled()
     }
 
     /// Stops receiving a partition. Returns the offset to commit before giving it up, or `None` if it was not
@@ -275,8 +278,7 @@ impl Ledger {
     /// Nothing more is received: what is delivered is settled within this time, if it can be.
     pub(crate) fn finish(&self, within: Duration) {
         let mut books = self.books();
-        let until = std::time::Instant::now().checked_add(within.min(LONGEST));
-        books.finishes = books.finishes.max(until);
+        books.finishes = books.finishes.max(Some(later(Instant::now(), within)));
         self.0.notify(books);
     }
 
@@ -296,6 +298,7 @@ impl Ledger {
         let mut books = self.books();
         books.draining = true;
         books.letters.leave();
+        self.0.notify(books);
     }
 
     /// Closes the ledger: the receiver is gone, so nothing is committed any more.
@@ -487,9 +490,10 @@ impl Ticket {
         books.check(&self.held).is_ok() && !books.is_leaving(&self.held)
     }
 
-    /// Whether its partition is assigned, also if it is about to be revoked, and has the message.
-    pub(crate) fn is_assigned(&self) -> bool {
-        self.ledger.books().check(&self.held).is_ok()
+    /// Whether it can be settled at this time, as far as is known: its partition has the message, and is not about to be revoked before.
+    pub(crate) fn stays_until(&self, time: Instant) -> bool {
+        let mut books = self.ledger.books();
+        books.check(&self.held).is_ok() && books.stays_until(&self.held, time)
     }
 
     pub(crate) fn ownership(&self) -> &Ownership {

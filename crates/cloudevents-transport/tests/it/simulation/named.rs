@@ -1,8 +1,9 @@
 //! Incidents that stopped programs, reordered keys or lost records.
 
 use super::{
-    holds,
+    holds, outcome,
     script::{Does, HOUR, Kind, MINUTE, SECOND, Script, Source, What, good},
+    seeds,
 };
 
 /// Every lane has a message at its head that always fails.
@@ -47,6 +48,29 @@ fn a_partition_is_revoked_while_messages_wait_for_those_of_their_keys() {
         let mut messages = good(2_000, 20);
         messages.iter_mut().for_each(|message| message.takes = u64::from(message.key * 7 % 10) + 1);
         holds(&Script::new(Source::Log, messages).in_order().with(at, MINUTE, What::Revoke(0)));
+    }
+}
+
+/// What is settled behind a message that waits for its next attempt would come again: the partition goes after that attempt, if it is due
+/// in time.
+#[test]
+fn a_partition_is_revoked_while_a_few_of_its_messages_wait_for_their_next_attempt() {
+    for seed in seeds().step_by(4) {
+        let script = Script::with_retries_while_partitions_go(seed);
+        assert!(script.repeats_nothing(), "{seed}");
+        let (violations, trace) = outcome(&script);
+        trace
+            .iter()
+            .rev()
+            .take(if violations.is_empty() { 0 } else { 40 })
+            .rev()
+            .for_each(|line| println!("{line}"));
+        assert!(
+            violations.is_empty(),
+            "seed {seed}: {} violations, the first: {:#?}",
+            violations.len(),
+            violations.first()
+        );
     }
 }
 

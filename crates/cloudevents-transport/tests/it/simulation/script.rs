@@ -191,10 +191,52 @@ impl Script {
         self
     }
 
-    /// Whether nothing happens but that partitions change hands, of whose messages handlers soon have done what others have overtaken.
+    /// Whether nothing happens but that partitions change hands and the program ends in time, and handlers soon have done what others have
+    /// overtaken: also those few messages that fail once, and whose next attempt is due before.
     pub(super) fn repeats_nothing(&self) -> bool {
-        self.faults.iter().all(|fault| matches!(fault.what, What::Revoke(_)))
-            && self.messages.iter().all(|message| message.does == Does::Succeeds && message.takes <= 10)
+        let soon = |message: &Message| message.takes <= 10;
+        let fails_once = |does| matches!(does, Does::Fails(1) | Does::IsUnavailable(1) | Does::Retries(1));
+        let (good, others): (Vec<_>, Vec<_>) =
+            self.messages.iter().partition(|message| message.does == Does::Succeeds);
+        let ends = self.faults.iter().any(|fault| fault.what == What::Drain);
+        self.faults.iter().all(|fault| matches!(fault.what, What::Revoke(_) | What::Drain))
+            // At an end, none comes again that its handler has given back.
+            && (!ends || self.drain >= Duration::from_secs(30) && others.iter().all(|message| !message.does.settles()))
+            && good.into_iter().all(soon)
+            && others.len() < 8 // more may be an outage
+            && others.into_iter().all(|message| soon(message) && fails_once(message.does))
+            && self.retry.first <= Duration::from_secs(1)
+    }
+
+    /// A schedule of a seed in which a few messages fail once, and partitions change hands while they wait for their next attempt.
+    pub(super) fn with_retries_while_partitions_go(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let (partitions, keys) = (1 + rng.below(3) as u32, 1 + rng.below(30) as u32);
+        let mut messages = good(500 + rng.below(1_500) as u32, keys);
+        for message in &mut messages {
+            message.partition = message.key % partitions;
+            message.takes = 1 + u64::from(message.key * 7 % 10);
+        }
+        let retries = if rng.percent(30) { Does::Retries(1) } else { Does::Fails(1) };
+        for _ in 0..1 + rng.below(7) {
+            let place = rng.below(messages.len() as u64) as usize;
+            messages[place].does = rng.pick(&[Does::Fails(1), Does::IsUnavailable(1), retries]);
+        }
+        let mut script = Self::new(Source::Log, messages);
+        script.order = match rng.below(3) {
+            0 => OrderBy::None,
+            1 => OrderBy::Key,
+            _ => OrderBy::Partition,
+        };
+        script.concurrency = 1 + rng.below(100) as usize;
+        for partition in 0..partitions {
+            script = script.with(rng.below(3 * SECOND), MINUTE, What::Revoke(partition));
+        }
+        if script.messages.iter().all(|message| !message.does.settles()) {
+            script = script.with(rng.below(3 * SECOND), 0, What::Drain);
+        }
+        script.faults.sort_by_key(|fault| fault.at);
+        script
     }
 
     /// The schedule of a seed.

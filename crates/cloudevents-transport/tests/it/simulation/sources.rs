@@ -18,7 +18,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long a partition that is revoked waits for its handlers.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a receiver for this start of the program.
 pub(super) async fn open(
@@ -95,7 +95,8 @@ async fn rebalance(world: World, incarnation: u32, ledger: Ledger) {
         let Some(number) = number else { return };
         let this = [partition(number)];
         let end = Instant::now() + PATIENCE;
-        while ledger.leave(&this, Duration::ZERO) > 0 && Instant::now() < end {
+        ledger.start_leaving(&this, PATIENCE);
+        while ledger.unsettled() > 0 && Instant::now() < end {
             sleep(Duration::from_millis(10)).await;
         }
         let offset = ledger.revoke(&this[0]);
