@@ -1424,6 +1424,9 @@ def faults_of_exchange(one):
     for response in request.get("responses", []):
         if response["status"] == 200 and not response.get("body"):
             yield "a response with 200 that has no payload (WEBHOOK-2.2-f)"
+    accepted = [outcome["result"]["delivered"] for outcome in one["expect"] if request["op"] == "deliver" and str(outcome["result"]["response"]["status"]).startswith("2")]
+    if "earlier" in request and 1 in accepted and 0 not in accepted:
+        yield "an event that was delivered before, which may not be dropped as a duplicate (CE-id-f)"
     if "WEBHOOK-3.2-c" in one["clauses"] and "&" not in request.get("target", request.get("request", {}).get("target", "")) and "?" not in request.get("target", ""):
         yield "a clause on other parameters, of which the target has none (WEBHOOK-3.2-c)"
 
