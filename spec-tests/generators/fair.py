@@ -1411,10 +1411,15 @@ def faults_of_expression(one):
                 yield f"{clause} is about something that the expression does not have"
 
 
+# The dialects that the document of subscriptions has.
+DIALECTS = {"exact", "prefix", "suffix", "all", "any", "not", "sql"}
+
+
 def faults_of_filters(one):
     """What is wrong with a case of filters."""
     named = set(re.findall(r'"([\w-]+)": ', json.dumps(one["request"]["filters"])))
-    if named & {"cesql", "like", "regex"} and not one.get("policy"):
+    spelled = {name for name in named if name.lower() in DIALECTS} - DIALECTS
+    if (named & {"cesql", "like", "regex"} or spelled) and not one.get("policy"):
         yield "a dialect that a subscription manager may have, beyond those of the document"
 
 
