@@ -1343,6 +1343,8 @@ def faults(one):
         yield "a URN whose namespace has one character (RFC 8141, section 2: two at least), which a native type may refuse"
     if re.search(r"\d\d:\d\d:60", json.dumps(request)) and request["op"] in ("decode", "encode", "transcode", "parse") and not any(map(is_refusal, one["expect"])):
         yield "a leap second that may not be refused, which many native types do not have"
+    if re.search(r"\d\d:\d\d:60", json.dumps(request)) and re.search(r":59\.999[Z+-]", json.dumps(one["expect"])) and ":59.999999999" not in json.dumps(one["expect"]):
+        yield "a leap second that may be the last millisecond before it, and not the last nanosecond, as other native types have it"
     if is_of_no_format(request.get("from", request)) and request["op"] == "decode" and "producer-rule" not in one.get("flags", []) \
             and not any(outcome.get("result", {}).get("mode") == "structured" for outcome in one["expect"]):
         yield "a JSON event under a media type of no format that may not be read in structured mode (erratum 16)"
