@@ -1306,6 +1306,8 @@ BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/gif": b"GIF8", "image/jp
 def faults(one):
     """What is wrong with a case whatever its subject, as far as that can be found."""
     request = one["request"]
+    if request["op"] == "upgrade" and request["event"]["specversion"] != "0.3" and not any(map(is_refusal, one["expect"])):
+        yield "an event that is to be upgraded and is not of version 0.3, which may not be refused"
     if request["op"] == "send" and "token" not in request:
         yield "a delivery without a token, which no sender may make (WEBHOOK-3-a)"
     given = request.get("events") or []
@@ -1431,6 +1433,9 @@ def faults_of_exchange(one):
     for response in request.get("responses", []):
         if response["status"] == 200 and not response.get("body"):
             yield "a response with 200 that has no payload (WEBHOOK-2.2-f)"
+    statuses = [outcome["result"]["response"]["status"] for outcome in one["expect"]] if request["op"] == "deliver" else []
+    if 415 in statuses and 202 not in statuses:
+        yield "a format that is not understood, of which 202 may say that nothing was looked at yet (WEBHOOK-2.2-g)"
     accepted = [outcome["result"]["delivered"] for outcome in one["expect"] if request["op"] == "deliver" and str(outcome["result"]["response"]["status"]).startswith("2")]
     if "earlier" in request and 1 in accepted and 0 not in accepted:
         yield "an event that was delivered before, which may not be dropped as a duplicate (CE-id-f)"
