@@ -1306,6 +1306,8 @@ BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/gif": b"GIF8", "image/jp
 def faults(one):
     """What is wrong with a case whatever its subject, as far as that can be found."""
     request = one["request"]
+    if request["op"] == "upgrade" and request["event"]["specversion"] != "0.3" and not any(map(is_refusal, one["expect"])):
+        yield "an event that is to be upgraded and is not of version 0.3, which may not be refused"
     if request["op"] == "send" and "token" not in request:
         yield "a delivery without a token, which no sender may make (WEBHOOK-3-a)"
     given = request.get("events") or []
@@ -1343,6 +1345,8 @@ def faults(one):
         yield "a URN whose namespace has one character (RFC 8141, section 2: two at least), which a native type may refuse"
     if re.search(r"\d\d:\d\d:60", json.dumps(request)) and request["op"] in ("decode", "encode", "transcode", "parse") and not any(map(is_refusal, one["expect"])):
         yield "a leap second that may not be refused, which many native types do not have"
+    if re.search(r"\d\d:\d\d:60", json.dumps(request)) and re.search(r":59\.999[Z+-]", json.dumps(one["expect"])) and ":59.999999999" not in json.dumps(one["expect"]):
+        yield "a leap second that may be the last millisecond before it, and not the last nanosecond, as other native types have it"
     if is_of_no_format(request.get("from", request)) and request["op"] == "decode" and "producer-rule" not in one.get("flags", []) \
             and not any(outcome.get("result", {}).get("mode") == "structured" for outcome in one["expect"]):
         yield "a JSON event under a media type of no format that may not be read in structured mode (erratum 16)"
@@ -1411,10 +1415,15 @@ def faults_of_expression(one):
                 yield f"{clause} is about something that the expression does not have"
 
 
+# The dialects that the document of subscriptions has.
+DIALECTS = {"exact", "prefix", "suffix", "all", "any", "not", "sql"}
+
+
 def faults_of_filters(one):
     """What is wrong with a case of filters."""
     named = set(re.findall(r'"([\w-]+)": ', json.dumps(one["request"]["filters"])))
-    if named & {"cesql", "like", "regex"} and not one.get("policy"):
+    spelled = {name for name in named if name.lower() in DIALECTS} - DIALECTS
+    if (named & {"cesql", "like", "regex"} or spelled) and not one.get("policy"):
         yield "a dialect that a subscription manager may have, beyond those of the document"
 
 
@@ -1424,6 +1433,12 @@ def faults_of_exchange(one):
     for response in request.get("responses", []):
         if response["status"] == 200 and not response.get("body"):
             yield "a response with 200 that has no payload (WEBHOOK-2.2-f)"
+    statuses = [outcome["result"]["response"]["status"] for outcome in one["expect"]] if request["op"] == "deliver" else []
+    if 415 in statuses and 202 not in statuses:
+        yield "a format that is not understood, of which 202 may say that nothing was looked at yet (WEBHOOK-2.2-g)"
+    accepted = [outcome["result"]["delivered"] for outcome in one["expect"] if request["op"] == "deliver" and str(outcome["result"]["response"]["status"]).startswith("2")]
+    if "earlier" in request and 1 in accepted and 0 not in accepted:
+        yield "an event that was delivered before, which may not be dropped as a duplicate (CE-id-f)"
     if "WEBHOOK-3.2-c" in one["clauses"] and "&" not in request.get("target", request.get("request", {}).get("target", "")) and "?" not in request.get("target", ""):
         yield "a clause on other parameters, of which the target has none (WEBHOOK-3.2-c)"
 

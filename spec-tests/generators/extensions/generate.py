@@ -80,10 +80,13 @@ def cases(topic, extension):
             where, message = ("in a JSON document", document(attributes)) if via == "json" else ("in headers", headers(attributes, payload))
             request = {"op": "encode", "via": via, **({"mode": "binary"} if via == "http" else {}), "events": [event(attributes, payload)]}
             outcomes = [{"result": {"message": message}}, *refusal(extension, "encode")]
-            yield case(f"{via}-encode-{name}", f"Written {where} as any other attribute of its type: {named}", clauses, "MUST", request, outcomes,
+            # That a long name is written is not said (`discouraged_names`).
+            refusable = len(outcomes) > 1 or any(len(other) > 20 for other in attributes)
+            yield case(f"{via}-encode-{name}", f"Written {where} as any other attribute of its type{', or refused' if refusable else ''}: {named}", clauses, "MUST", request, outcomes,
                        policy=len(outcomes) > 1)
             outcomes = [*readings(attributes, via, payload), *refusal(extension, "decode")]
-            yield case(f"{via}-decode-{name}", f"Read {where} as any other attribute: {named}", clauses, "MUST",
+            choices = [*(["as the type of its document"] if len(readings(attributes, via, payload)) > 1 else []), *(["refused"] if refusal(extension, "decode") else [])]
+            yield case(f"{via}-decode-{name}", f"Read {where} as any other attribute{''.join(f', or {choice}' for choice in choices)}: {named}", clauses, "MUST",
                        {"op": "decode", "via": via, "message": message}, fair.same_payloads(outcomes, via), policy=len(outcomes) > 1)
     for kind, refusals in (("valid", refusal(extension, "decode")), ("broken", [{"error": {}}]), ("of_release", [{"error": {}}])):
         for clause, name, title, attributes, *more in extension.get(kind, ()):
@@ -91,7 +94,8 @@ def cases(topic, extension):
             message = document(attributes) if via == "json" else headers(attributes)
             # The clause binds those who write. That readers carry the attributes follows from how all extensions are serialized.
             outcomes = [*readings(attributes, via), *refusals]
-            one = case(name, title, [clause, *more, "EXT-Usage-b"], "MUST", {"op": "decode", "via": via, "message": message}, outcomes, policy=len(outcomes) > 1)
+            said = f"{title}, or the event is refused" if kind == "valid" and refusals else title
+            one = case(name, said, [clause, *more, "EXT-Usage-b"], "MUST", {"op": "decode", "via": via, "message": message}, outcomes, policy=len(outcomes) > 1)
             yield {**one, "revisions": ["1.0.2"]} if kind == "of_release" else one
 
 

@@ -40,7 +40,7 @@ EXTENSIONS = {
         + [("BAM-bamptxcompleted-b", "bamptxcompleted-text", "A bamptxcompleted that is text is refused, or stays text", {**BAM, **text(bamptxcompleted="yes")})],
     },
     "correlation": {
-        "title": "Correlation and causation", "clauses": ["CORR-correlationid-b", "CORR-causationid-b"],
+        "title": "Correlation and causation", "clauses": ["CORR-correlationid-a", "CORR-causationid-a"],
         "events": {"all": text(correlationid="txn-abc-123", causationid="order-123")}, "valid": [],
         "broken": [(f"CORR-{name}-b", f"{name}-empty", f"An empty {name} is refused, or carried as it is", text(**{name: ""}))
                    for name in ("correlationid", "causationid")],
@@ -48,7 +48,7 @@ EXTENSIONS = {
     "data-classification": {
         "title": "Classification of data",
         "refusable": {"decode": "A consumer that knows the extension rejects what it has no policy for (DATACLASS-Usage-d, DATACLASS-Usage-f)."},
-        "clauses": ["DATACLASS-dataclassification-a", "DATACLASS-Usage-a", "DATACLASS-dataregulation-b", "DATACLASS-datacategory-b"],
+        "clauses": ["DATACLASS-dataclassification-a", "DATACLASS-Usage-a", "DATACLASS-dataregulation-a", "DATACLASS-datacategory-a"],
         "events": {"all": text(dataclassification="confidential", dataregulation="GDPR,HIPAA", datacategory="pii")},
         "valid": [("DATACLASS-dataclassification-b", f"dataclassification-{value}", f"The label {value} is carried as it is", text(dataclassification=value))
                   for value in ("public", "internal", "confidential", "restricted")],

@@ -98,6 +98,11 @@ CARRIERS = [
 ]
 
 
+# How titles call the carriers.
+PLACES = {"http": "over HTTP", "kafka": "over Kafka", "amqp": "over AMQP", "mqtt3": "over MQTT 3.1.1", "mqtt5": "over MQTT 5", "nats": "over NATS", "rabbitmq": "over RabbitMQ",
+          "websockets": "over WebSockets", "json": "in the JSON format"}
+
+
 class Topic(bindings.Topic):
     def add(self, name, title, clauses, request, expect, carrier, level="MUST", **more):
         self.case(name, title, clauses, request, expect, level=level, revisions=carrier.revisions, **carrier.more, **more)
@@ -110,21 +115,21 @@ def sizes():
             if not set(revisions) <= set(carrier.revisions):
                 continue
             message = carrier.build(BASE, "x" * (largest - FRAMING))
-            topic.case(f"forward-{name}{carrier.via}", f"An event of {size} is forwarded", [SIZE, carrier.data],
+            topic.case(f"forward-{name}{carrier.via}", f"An event of little less than {size} is forwarded {PLACES[carrier.via]}", [SIZE, carrier.data],
                        {"op": "transcode", "from": {"via": carrier.via, "message": message}, "to": {"via": carrier.via, "mode": "binary"}},
                        written(carrier, message), revisions=revisions, **carrier.more)
         for length in (255, 256):
             long = {"subject": "y" * length}
-            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length} characters is read", [carrier.attributes],
+            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length} characters is read {PLACES[carrier.via]}", [carrier.attributes],
                       bindings.decode(carrier.via, carrier.build({**BASE, **long}, "x")), read(carrier, {**BASE, **long}), carrier)
-            topic.add(f"encode-{length}-{carrier.via}", f"An attribute of {length} characters is written", [carrier.attributes],
+            topic.add(f"encode-{length}-{carrier.via}", f"An attribute of {length} characters is written {PLACES[carrier.via]}", [carrier.attributes],
                       bindings.encode(carrier.via, "binary", carrier.event({**BASE, **long}, {"text": "x"})), written(carrier, carrier.build({**BASE, **long}, "x")), carrier)
     for carrier in CARRIERS[:4]:
         for length in (65_535, 65_536):
             if carrier.via == "mqtt5" and length > 65_535:
                 continue  # a string of MQTT has no more octets
             attributes = {**BASE, "subject": "y" * length}
-            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length:,} characters is read in whole, or the message refused", [carrier.attributes],
+            topic.add(f"decode-{length}-{carrier.via}", f"An attribute of {length:,} characters is read {PLACES[carrier.via]} in whole, or the message refused", [carrier.attributes],
                       bindings.decode(carrier.via, carrier.build(attributes, "x")), [*read(carrier, attributes), bindings.REFUSED], carrier, policy=True)
     structured = {"mode": "structured", "format": "json"}
     for name, size, largest, revisions in LARGEST:
@@ -134,7 +139,7 @@ def sizes():
                 ("mqtt3", {"payload": held}, structured, ["MQTT-3.2.2-a"]),
                 ("websockets", {"subprotocol": "cloudevents.json", "frame": "text", "payload": held},
                  {**structured, "options": {"subprotocol": "cloudevents.json"}}, ["WS-3.1-a"])):
-            topic.case(f"forward-{name}{via}", f"An event of {size} is forwarded", [SIZE, *clauses],
+            topic.case(f"forward-{name}{via}", f"An event of little less than {size} is forwarded {PLACES[via]}", [SIZE, *clauses],
                        {"op": "transcode", "from": {"via": via, "message": message}, "to": {"via": via, **to}}, [{"result": {"message": message}}],
                        revisions=revisions)
     return topic
@@ -143,17 +148,18 @@ def sizes():
 def text():
     topic = Topic("core", "text", "Text that Unicode normalisation would change stays as it is")
     # é as two characters, the Ångström sign, and Hangul in parts.
-    for name, value in (("combining", "Cafe\u0301"), ("compatible", "\u212b\ufb01"), ("hangul", "\u1112\u1161\u11ab")):
+    for name, said, value in (("combining", "A letter with a combining accent", "Cafe\u0301"), ("compatible", "The Ångström sign with a ligature", "\u212b\ufb01"),
+                              ("hangul", "Hangul in parts", "\u1112\u1161\u11ab")):
         attributes = {**BASE, "subject": value}
         for carrier in CARRIERS:
-            topic.add(f"decode-{name}-{carrier.via}", "Text is read as it came, without normalisation",
+            topic.add(f"decode-{name}-{carrier.via}", f"{said} is read {PLACES[carrier.via]} without normalisation",
                       [carrier.attributes, *UNESCAPED.get(carrier.via, [carrier.value])],
                       bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
             more = ["NATS-3.1.3.2-l"] if carrier.via == "nats" else []
-            topic.add(f"encode-{name}-{carrier.via}", "Text is written as it is, without normalisation", [carrier.attributes, carrier.value, *more],
+            topic.add(f"encode-{name}-{carrier.via}", f"{said} is written {PLACES[carrier.via]} without normalisation", [carrier.attributes, carrier.value, *more],
                       bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
         held = document(attributes, value)
-        topic.case(f"decode-{name}-json", "Text is read as it came, without normalisation", ["JSON-2.2-a", "JSON-3.1.2-d"],
+        topic.case(f"decode-{name}-json", f"{said} is read {PLACES['json']} without normalisation", ["JSON-2.2-a", "JSON-3.1.2-d"],
                    {"op": "decode", "via": "json", "message": {"body": {"text": held}}},
                    [bindings.read("structured", bindings.event({**attributes, "datacontenttype": "application/json"}, {"json": json.dumps(value, ensure_ascii=False)}), form="json")])
     return topic
@@ -169,35 +175,35 @@ def kept():
     for carrier in CARRIERS:
         attributes = {**BASE, **ESCAPES}
         percent = {"http": ["HTTP-3.1.3.2-k"], "nats": ["NATS-3.1.3.2-k"]}.get(carrier.via, [])
-        topic.add(f"decode-escapes-{carrier.via}", "Percent-escapes of a URI are read as they stand",
+        topic.add(f"decode-escapes-{carrier.via}", f"Percent-escapes of a URI are read {PLACES[carrier.via]} as they stand",
                   [carrier.attributes, *UNESCAPED.get(carrier.via, [carrier.value]), "CE-source-b", "CE-dataschema-b"],
                   bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
-        topic.add(f"encode-escapes-{carrier.via}", "Percent-escapes of a URI are written as they stand", [carrier.attributes, carrier.value, *percent],
+        topic.add(f"encode-escapes-{carrier.via}", f"Percent-escapes of a URI are written {PLACES[carrier.via]} as they stand", [carrier.attributes, carrier.value, *percent],
                   bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
         # The areas of HTTP and AMQP have such a time.
         if carrier.via in ("http", "amqp"):
             continue
         attributes = {**BASE, "time": INSTANT}
-        topic.add(f"decode-time-instant-{carrier.via}", "A time with milliseconds and an offset is read as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
+        topic.add(f"decode-time-instant-{carrier.via}", f"A time with milliseconds and an offset is read {PLACES[carrier.via]} as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
                   bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
         # A native time of RabbitMQ has no milliseconds.
         if carrier.via != "rabbitmq":
-            topic.add(f"encode-time-instant-{carrier.via}", "A time with milliseconds and an offset is written as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
+            topic.add(f"encode-time-instant-{carrier.via}", f"A time with milliseconds and an offset is written {PLACES[carrier.via]} as the instant that it names", [carrier.attributes, "CE-Type-System-r"],
                       bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
     values = {"specversion": "1.0", **BASE, **ESCAPES}
     document = {"text": json.dumps(values, separators=(",", ":"))}
-    topic.case("decode-escapes-json", "Percent-escapes of a URI are read as they stand", ["JSON-2.2-a", "CE-source-b", "CE-dataschema-b"],
+    topic.case("decode-escapes-json", f"Percent-escapes of a URI are read {PLACES['json']} as they stand", ["JSON-2.2-a", "CE-source-b", "CE-dataschema-b"],
                {"op": "decode", "via": "json", "message": {"body": document}}, [bindings.read("structured", bindings.event({**BASE, **ESCAPES}), form="json")])
-    topic.case("encode-escapes-json", "Percent-escapes of a URI are written as they stand", ["JSON-2.2-a", "JSON-3-b", "JSON-3-c"],
+    topic.case("encode-escapes-json", f"Percent-escapes of a URI are written {PLACES['json']} as they stand", ["JSON-2.2-a", "JSON-3-b", "JSON-3-c"],
                {"op": "encode", "via": "json", "events": [bindings.event({**BASE, **ESCAPES})]}, [{"result": {"message": {"body": document}}}])
-    for name, attribute in (("name-of-28-characters", "anextensionwithaverylongname"), ("name-that-begins-with-a-digit", "2nd")):
+    for name, said, attribute in (("name-of-28-characters", "A name of 28 characters", "anextensionwithaverylongname"), ("name-that-begins-with-a-digit", "A name that begins with a digit", "2nd")):
         document = {"text": json.dumps({"specversion": "1.0", **BASE, attribute: "x"}, separators=(",", ":"))}
-        topic.case(f"decode-{name}-json", "That a name has twenty characters at most, and begins with a letter, is a recommendation: it is read",
+        topic.case(f"decode-{name}-json", f"{said}, which is discouraged, is read {PLACES['json']}",
                    ["JSON-2-a", "CE-Naming-a"], {"op": "decode", "via": "json", "message": {"body": document}},
                    [bindings.read("structured", bindings.event({**BASE, attribute: "x"}), form="json")])
     attributes = {**BASE, "anextensionwithaverylongname": "x"}
     amqp = CARRIERS[2]
-    topic.add("decode-name-of-28-characters-amqp", "That a name has twenty characters at most is a recommendation: it is read", [amqp.attributes, "CE-Naming-a"],
+    topic.add("decode-name-of-28-characters-amqp", f"A name of 28 characters, which is discouraged, is read {PLACES['amqp']}", [amqp.attributes, "CE-Naming-a"],
               bindings.decode("amqp", amqp.build(attributes, "x")), read(amqp, attributes), amqp)
     return topic
 
