@@ -1307,6 +1307,9 @@ def cased_media_type(request):
 # A URN with a namespace of one character, in JSON or in a document of bytes.
 NO_URN = re.compile(r"urn:[A-Za-z0-9]:")
 
+# The areas whose titles say of each case that may be refused that it may.
+SAY_REFUSALS = {"json", "mqtt", "websockets"}
+
 # Media types whose bytes begin in one way.
 BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/gif": b"GIF8", "image/jpeg": b"\xff\xd8\xff", "application/pdf": b"%PDF-", "application/gzip": b"\x1f\x8b\x08"}
 
@@ -1360,6 +1363,9 @@ def faults(one):
         yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
     if request["op"] == "decode" and not refused(one) and has_value_of_no_json(request) and not any(True for _ in presented(one)):
         yield "data that is no string under a content type that is not JSON, which may not stay a JSON value (JSON, section 3.1.2: to fail is a MAY, to take it for encoded content a SHOULD)"
+    if one["id"].split("/")[0] in SAY_REFUSALS and one["validity"] == "acceptable" and not one.get("policy") and not one.get("flags") \
+            and "result" in one["expect"][0] and any("error" in outcome for outcome in one["expect"]) and not re.search("refus|declin|deeper", one["title"]):
+        yield "a title that leaves out that the input may be refused"
     if OF_JSON_CONTENT & set(one["clauses"]) and has_text_alone(one):
         yield "a clause on JSON content, and no document of the JSON format has any"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
