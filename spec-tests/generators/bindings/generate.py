@@ -421,7 +421,7 @@ def mqtt():
     old = Topic("mqtt", "version-3", "Messages of MQTT 3.1.1")
     wire = {"payload": {"text": JSON_TEXT}}
     old.case("json", "The payload is a JSON document", ["MQTT-3-c", "MQTT-3.2.1-b"], decode("mqtt3", wire), read("structured", JSON_EVENT, form="json"))
-    for name, what, payload in (("empty", "No payload", b""), ("text", "A number", b"21.5"), ("object", "An object without attributes", b"{}"),
+    for name, what, payload in (("empty", "An empty payload", b""), ("text", "A number", b"21.5"), ("object", "An object without attributes", b"{}"),
                                 ("array", "An array that holds an event", f"[{JSON_TEXT}]".encode()), ("bytes", "A payload that is not UTF-8", b"\xff\0")):
         old.case(f"not-an-event-{name}", f"{what} is no JSON document of an event, and is refused", ["MQTT-3-c"],
                  decode("mqtt3", {"payload": octets(payload)}), FOREIGN)
