@@ -449,6 +449,7 @@ def content_encoding_kept(one):
     if not stated:
         return found
     raw = re.search(r'\\"data\\":\\"([^"\\]*)', json.dumps(one["request"]["message"]))
+    is_json = lambda event: re.search(r"[/+]json *(?:;|$)", event["attributes"].get("datacontenttype", {}).get("value", "application/json"), re.IGNORECASE)
     for outcome in one["expect"]:
         result = outcome.get("result", {})
         events = result.get("events", [])
@@ -456,7 +457,9 @@ def content_encoding_kept(one):
             continue
         kept = [{**event, "attributes": {**event["attributes"], name: {"type": "String", "value": stated[1]}}} for event in events]
         as_came = [{**event, "data": {"text": raw[1]}} for event in kept] if raw else kept
-        for events in (kept, as_came):
+        # Under a content type that is JSON, or none, what came is a JSON string.
+        as_string = [as_kind(event, "json") if is_json(event) else event for event in as_came] if raw else kept
+        for events in (kept, as_came, as_string):
             other = {**outcome, "result": {**result, "events": events}}
             other.pop("note", None)
             if other not in found:
@@ -480,8 +483,10 @@ def duplicates_left_out(expect):
 
 
 def nothing_to_write(one):
-    """The outcomes, and a refusal to write a batch of no events: that it may be empty (HTTP, section 3.3.2) does not say that an API has to take it."""
-    nothing = one["request"]["op"] == "encode" and one["request"].get("events") == []
+    """The outcomes, and a refusal to write a batch of no events: that it may be empty (HTTP, section 3.3.2) does not say that an API has to take it. What is passed on is
+    written, too."""
+    request = one["request"]
+    nothing = request["op"] == "encode" and request.get("events") == [] or request["op"] == "transcode" and elements(request["from"]) == []
     declined = any("error" in outcome for outcome in one["expect"])
     return one["expect"] if declined or not nothing else [*one["expect"], {"error": {}}]
 
@@ -787,7 +792,7 @@ def string_of_other_types_written(one):
 def content_encoding_written(one):
     """The outcomes, and those with the spelling of the content encoding that version 0.3 has: "The "Base64" value". By RFC 2045, section 6.1, its letter case is free."""
     found, lower, named = list(one["expect"]), r'\"datacontentencoding\":\"base64\"', r'\"datacontentencoding\":\"Base64\"'
-    if one["request"]["op"] != "encode":
+    if one["request"]["op"] not in ("encode", "transcode"):
         return found
     for outcome in one["expect"]:
         other = json.loads(json.dumps({name: value for name, value in outcome.items() if name != "note"}).replace(lower, named))
@@ -1095,7 +1100,10 @@ def cited(one, area):
     # The release has one prefix, and main two.
     if "AMQP-3.1.3.1-a" in clauses and "1.0.2" in one["revisions"] and "AMQP-3.1.3.1-g" not in clauses:
         clauses.append("AMQP-3.1.3.1-g")
-    if one["request"]["op"] == "encode" and string_of_other_types_written({**one, "expect": one["expect"][:1]}) != one["expect"][:1]:
+    given = one["request"].get("events") or []
+    # The format of release 0.3 has neither sentence.
+    of_1_0 = any(event["specversion"] == "1.0" for event in given)
+    if one["request"]["op"] == "encode" and of_1_0 and string_of_other_types_written({**one, "expect": one["expect"][:1]}) != one["expect"][:1]:
         clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
@@ -1299,6 +1307,9 @@ def cased_media_type(request):
 # A URN with a namespace of one character, in JSON or in a document of bytes.
 NO_URN = re.compile(r"urn:[A-Za-z0-9]:")
 
+# The areas whose titles say of each case that may be refused that it may.
+SAY_REFUSALS = {"json", "mqtt", "websockets"}
+
 # Media types whose bytes begin in one way.
 BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/gif": b"GIF8", "image/jpeg": b"\xff\xd8\xff", "application/pdf": b"%PDF-", "application/gzip": b"\x1f\x8b\x08"}
 
@@ -1356,6 +1367,11 @@ def faults(one):
         yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
     if request["op"] == "decode" and not refused(one) and has_value_of_no_json(request) and not any(True for _ in presented(one)):
         yield "data that is no string under a content type that is not JSON, which may not stay a JSON value (JSON, section 3.1.2: to fail is a MAY, to take it for encoded content a SHOULD)"
+    if one["id"].split("/")[0] in SAY_REFUSALS and one["validity"] == "acceptable" and not one.get("policy") and not one.get("flags") \
+            and "result" in one["expect"][0] and any("error" in outcome for outcome in one["expect"]) and not re.search("refus|declin|deeper", one["title"]):
+        yield "a title that leaves out that the input may be refused"
+    if OF_JSON_CONTENT & set(one["clauses"]) and has_text_alone(one):
+        yield "a clause on JSON content, and no document of the JSON format has any"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
@@ -1502,6 +1518,22 @@ def has_value_of_no_json(side):
         return False
     return any(isinstance(event, dict) and isinstance(event.get("datacontenttype"), str) and not re.search(r"[/+]json\s*(?:;|$)", event["datacontenttype"].lower())
                and not isinstance(event.get("data", ""), str) for event in (shown if isinstance(shown, list) else [shown]))
+
+
+# Clauses on `data` under a content type that is JSON.
+OF_JSON_CONTENT = {"JSON-3.1.1-h", "JSON-3.1.1-i", "JSON-3.1.2-d", "JSON-3.1.2-e", "JSON-3.1.2-f"}
+
+
+def has_text_alone(one):
+    """Whether each payload in the documents of the JSON format that a case reads and writes is a string under a content type that is not JSON."""
+    request, found = one["request"], []
+    for side in [request.get("from", request), *({**request.get("to", request), **outcome.get("result", {})} for outcome in one["expect"])]:
+        try:
+            document = json.loads(json_document(side) or b"[]")
+        except (ValueError, RecursionError):
+            return False
+        found += [event for event in (document if isinstance(document, list) else [document]) if isinstance(event, dict) and event.keys() & {"data", "data_base64"}]
+    return bool(found) and all(isinstance(event.get("data", ""), str) and is_foreign(event) for event in found)
 
 
 def sequences(side):

@@ -125,6 +125,33 @@ RABBIT = Carrier("rabbitmq", "rabbitmq", "ce-", MAIN, {
     "beside": "RABBITMQ-3.2.3-a", "batch": "RABBITMQ-1.3-a"})
 
 
+# Titles that say more than those that the bindings share.
+TITLES = {
+    "mqtt/binary-encode/required-attributes": "The required attributes are written, and no others but a time that the producer may set",
+    "mqtt/binary-encode/percent-sign": "A percent sign in a value is written as it is",
+    "mqtt/binary-encode/quotation-marks": "Quotation marks and spaces in a value are written as they are",
+    "mqtt/content-type/decode-json": "A JSON payload is read as JSON, as text or as bytes",
+    "mqtt/content-type/encode-json": "A JSON payload is written as JSON text",
+    "mqtt/content-type/decode-json-string": "A JSON string comes with its quotation marks, and is read as JSON, as text or as bytes",
+    "mqtt/content-type/encode-json-string": "A JSON string is written with its quotation marks",
+    "mqtt/content-type/decode-json-null": "The JSON text null is a payload, and is read as JSON, as text or as bytes",
+    "mqtt/content-type/encode-json-null": "The JSON value null is written as the JSON text null",
+    "mqtt/content-type/decode-bytes": "The bytes of the payload are read as they are",
+    "mqtt/content-type/encode-bytes": "Bytes are written as they are",
+    "mqtt/content-type/decode-parameters": "The parameters of a media type are read, and its spelling may be an equivalent one",
+    "mqtt/content-type/encode-parameters": "The parameters of a media type are written, and its spelling may be an equivalent one",
+    "mqtt/content-type/decode-no-payload": "A message with an empty payload is an event without data",
+    "mqtt/content-type/encode-no-payload": "An event without data is written as a message with an empty payload",
+    "mqtt/content-type/decode-no-payload-but-a-type": "An empty payload under the media type of JSON is no data, or the message is refused",
+    "mqtt/content-type/encode-no-payload-but-a-type": "A media type without a payload is written; by 1.0.2, it may be refused",
+    "mqtt/content-type/decode-no-type": "A payload without a media type is read as bytes without one",
+    "mqtt/content-type/encode-no-type": "Bytes without a media type are written without one",
+    "mqtt/content-type/decode-text-that-looks-like-json": "Digits under text/plain are read as bytes or as text, and not as a number",
+    "mqtt/content-type/encode-text-that-looks-like-json": "Bytes that are digits are written under text/plain as they are",
+    "mqtt/structured/encode-batch-of-one": "A batch of one is not written as a batch: it is refused, or its event is written alone",
+}
+
+
 class Topic:
     """A document of vectors."""
 
@@ -135,7 +162,7 @@ class Topic:
         self.status = {"draft": True} if area == "rabbitmq" else {}
 
     def case(self, name, title, clauses, request, expect, level="MUST", revisions=BOTH, **more):
-        expect = expect if isinstance(expect, list) else [expect]
+        expect, title = expect if isinstance(expect, list) else [expect], TITLES.get(self.prefix + name, title)
         self.document["cases"].append({"id": self.prefix + name, "title": title, "clauses": list(dict.fromkeys(clauses)), "level": level,
                                        "revisions": list(revisions), **self.status, **more, "request": request, "expect": expect})
 
@@ -394,16 +421,17 @@ def mqtt():
     old = Topic("mqtt", "version-3", "Messages of MQTT 3.1.1")
     wire = {"payload": {"text": JSON_TEXT}}
     old.case("json", "The payload is a JSON document", ["MQTT-3-c", "MQTT-3.2.1-b"], decode("mqtt3", wire), read("structured", JSON_EVENT, form="json"))
-    for name, payload in (("empty", b""), ("text", b"21.5"), ("object", b"{}"), ("array", f"[{JSON_TEXT}]".encode()), ("bytes", b"\xff\0")):
-        old.case(f"not-an-event-{name}", "A payload that is no JSON document of an event is refused", ["MQTT-3-c"],
+    for name, what, payload in (("empty", "An empty payload", b""), ("text", "A number", b"21.5"), ("object", "An object without attributes", b"{}"),
+                                ("array", "An array that holds an event", f"[{JSON_TEXT}]".encode()), ("bytes", "A payload that is not UTF-8", b"\xff\0")):
+        old.case(f"not-an-event-{name}", f"{what} is no JSON document of an event, and is refused", ["MQTT-3-c"],
                  decode("mqtt3", {"payload": octets(payload)}), FOREIGN)
     old.case("missing-id", "A document without id is refused", ["MQTT-3-c", "CE-id-a"],
              decode("mqtt3", {"payload": {"text": json.dumps({"specversion": "1.0", **without("id")})}}), REFUSED)
     old.case("encode", "An event is written as a JSON document", ["MQTT-3-c", "MQTT-3.2.2-a"], encode("mqtt3", "structured", JSON_EVENT, format="json"),
              {"result": {"message": wire}})
-    old.case("encode-binary", "No event is written in binary mode: there is no place for attributes", ["MQTT-1.3-b"], encode("mqtt3", "binary", JSON_EVENT),
+    old.case("encode-binary", "No event is written in binary mode, in which attributes have no place: it is refused, or becomes a JSON document", ["MQTT-1.3-b"], encode("mqtt3", "binary", JSON_EVENT),
              [REFUSED, {"result": {"message": wire}}], note=NOT_ASKED)
-    old.case("encode-other-format", "No format other than JSON is written", ["MQTT-3-c"], encode("mqtt3", "structured", JSON_EVENT, format="xml"),
+    old.case("encode-other-format", "No format other than JSON is written: the request is refused, or the event becomes a JSON document", ["MQTT-3-c"], encode("mqtt3", "structured", JSON_EVENT, format="xml"),
              [REFUSED, {"result": {"message": wire}}], note=NOT_ASKED)
     old.case("from-version-5", "A message of MQTT 5 in binary mode becomes a JSON document", ["MQTT-3-c", "MQTT-3.1.3-a"],
              {"op": "transcode", "from": {"via": "mqtt5", "message": MQTT.binary(DOCUMENT, b'{"a":1}')}, "to": {"via": "mqtt3", "mode": "structured", "format": "json"}},
@@ -528,7 +556,7 @@ def websockets():
                read("structured", JSON_EVENT, form="json"))
     topic.case("encode-json", "An event is written as a text frame of cloudevents.json", ["WS-1.5-a", "WS-3.1-a"],
                encode("websockets", "structured", JSON_EVENT, format="json", options={"subprotocol": "cloudevents.json"}), {"result": {"message": good}})
-    topic.case("encode-json-without-data", "An event without data is written as a document", ["WS-3.1-a"],
+    topic.case("encode-json-without-data", "An event without data is written as a document", ["WS-1.5-a", "WS-3.1-a"],
                encode("websockets", "structured", event(BASE), format="json", options={"subprotocol": "cloudevents.json"}),
                {"result": {"message": frame(json.dumps({"specversion": "1.0", **BASE}).encode())}})
     for area, subprotocol in (("avro", "cloudevents.avro"), ("protobuf", "cloudevents.proto")):
@@ -542,20 +570,21 @@ def websockets():
                decode("websockets", frame(JSON_TEXT.encode(), "binary")), [REFUSED, read("structured", JSON_EVENT, form="json")], policy=True)
     topic.case("empty", "An empty message is refused", ["WS-3.1-a", "CE-Context-Attributes-a"], decode("websockets", frame(b"")), REFUSED)
     topic.case("not-json", "A message that is not JSON is refused", ["WS-3.1-a", "CE-Context-Attributes-a"], decode("websockets", frame(b"hello")), REFUSED)
-    topic.case("batch", "A batch is refused", ["WS-1.5-c"], decode("websockets", frame(f"[{JSON_TEXT}]".encode())), REFUSED)
+    topic.case("batch", "A batch in a text frame of cloudevents.json is refused", ["WS-1.5-c"], decode("websockets", frame(f"[{JSON_TEXT}]".encode())), REFUSED)
     topic.case("two-documents", "Two documents in one message are refused", ["WS-3.1-a"], decode("websockets", frame((JSON_TEXT + JSON_TEXT).encode())), REFUSED)
     for name in ("id", "source", "type", "specversion"):
         document = {key: value for key, value in {"specversion": "1.0", **BASE}.items() if key != name}
         topic.case(f"missing-{name}", f"A document without {name} is refused", ["WS-3.1-a", f"CE-{name}-a"],
                    decode("websockets", frame(json.dumps(document).encode())), REFUSED)
     for name, subprotocol in (("unknown", "cloudevents.xml"), ("batch", "cloudevents.json-batch"), ("upper-case", "CloudEvents.JSON"), ("absent", "")):
-        topic.case(f"subprotocol-{name}", "A message of a subprotocol that the binding does not have is refused, or read by its content", ["WS-1.5-a"],
+        what = f"the subprotocol {subprotocol}, which the binding does not have," if subprotocol else "no subprotocol"
+        topic.case(f"subprotocol-{name}", f"A message of {what} is refused, or read by its content", ["WS-1.5-a"],
                    decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), [REFUSED, read("structured", JSON_EVENT, form="json")],
                    policy=True)
     # That a request is refused which the binding has no mode for is not said: nothing else than what it has may be written.
     written = {"result": {"message": frame(JSON_TEXT.encode())}}
-    topic.case("encode-binary-mode", "No event is written in binary mode: there is none", ["WS-1.3-a"], encode("websockets", "binary", JSON_EVENT), [REFUSED, written])
-    topic.case("encode-batch-of-one", "A batch of one is not written as a batch", ["WS-1.5-c"], encode("websockets", "batched", JSON_EVENT, format="json"), [REFUSED, written])
+    topic.case("encode-binary-mode", "No event is written in binary mode, which the binding does not have: it is refused, or becomes a document", ["WS-1.3-a", "WS-1.5-a"], encode("websockets", "binary", JSON_EVENT), [REFUSED, written])
+    topic.case("encode-batch-of-one", "A batch of one is not written as a batch: it is refused, or its event becomes a document", ["WS-1.5-c", "WS-1.5-a"], encode("websockets", "batched", JSON_EVENT, format="json"), [REFUSED, written])
     other = event({**{name: attribute["value"] for name, attribute in JSON_EVENT["attributes"].items()}, "id": "A-2"}, JSON_EVENT["data"])
     topic.case("encode-batch-of-two-events", "A batch of two is not written", ["WS-1.5-c"], encode("websockets", "batched", JSON_EVENT, other, format="json"), REFUSED)
     yield topic
@@ -567,6 +596,9 @@ def websockets():
     # What a WebSocket message becomes is said by its target.
     of_target = {"to-http": ["HTTP-3.1.1-a", "HTTP-3.1.2-a", "HTTP-3.1.3-a"], "to-json": ["JSON-2.2-a"],
                          "to-mqtt": ["MQTT-3.1.1-a", "MQTT-3.1.2-a", "MQTT-3.1.3.2-a"]}
+    titles = {"to-http": "A message of WebSockets becomes an HTTP message in binary mode", "from-http": "An HTTP message in binary mode becomes a text frame",
+              "to-json": "A message of WebSockets becomes a JSON document", "from-json": "A JSON document becomes a text frame",
+              "to-mqtt": "A message of WebSockets becomes an MQTT message in binary mode", "from-nats": "A NATS message in binary mode becomes a text frame"}
     for name, source, message, target, expect in (
             ("to-http", "websockets", good, {"via": "http", "mode": "binary"}, [http]),
             ("from-http", "http", http, to, written),
@@ -574,21 +606,28 @@ def websockets():
             ("from-json", "json", {"body": {"text": JSON_TEXT}}, to, [good]),
             ("to-mqtt", "websockets", good, {"via": "mqtt5", "mode": "binary"}, [MQTT.binary(DOCUMENT, b'{"a":1}')]),
             ("from-nats", "nats", NATS.binary(DOCUMENT, b'{"a":1}'), to, written)):
-        way.case(name, f"A message goes {name.replace('-', ' ')}", ["WS-3.1-a", *of_target.get(name, [])], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
+        way.case(name, titles[name], ["WS-3.1-a", *of_target.get(name, [])], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
                  [{"result": {"message": one}} for one in expect], revisions=MAIN if source == "nats" else BOTH)
     yield way
     values = Topic("websockets", "data", "Payloads of JSON documents")
     # What a document holds without a content type is JSON, says the JSON format with a SHOULD.
     implied = {"number": "SHOULD", "null": "SHOULD"}
+    # What each payload is read as and written as, and the clauses that say it.
+    said = {"text": ("A string under text/plain is read as text, as bytes or as a JSON string, or is refused", "Text is written as a string or as bytes, or is refused", [],
+                     ["JSON-3.1.1-k"]),
+            "number": ("A number without a content type is JSON data", "A JSON number without a content type is written as a number", ["JSON-3.1.2-j"], ["JSON-3.1.1-g"]),
+            "null": ("A null without a content type is an explicit payload", "An explicit null without a content type is written as null", ["JSON-3.1.2-j"], ["JSON-3.1.1-g"]),
+            "octets": ("The member data_base64 holds the bytes of the payload", "Bytes are written as data_base64", ["JSON-3.1.2-a"], ["JSON-3.1.1-b"])}
     for name, member, data, more in (
             ("text", '"hello"', {"text": "hello"}, {"datacontenttype": "text/plain"}), ("number", "1.10", {"json": "1.10"}, {}),
             ("null", "null", {"json": "null"}, {}), ("octets", None, {"binary": "AP8="}, {"datacontenttype": "application/octet-stream"})):
         attributes, same = {**BASE, **more}, {"compare": {"json": "double"}} if name == "number" else {}
         members = json.dumps({"specversion": "1.0", **attributes})[:-1] + (f',"data":{member}}}' if member else ',"data_base64":"AP8="}')
         level = implied.get(name, "MUST")
-        values.case(f"decode-{name}", "The payload of a document is read", [*(["JSON-3.1.2-j"] if name in implied else []), "WS-3.1-a"],
+        read_title, written_title, reads, writes = said[name]
+        values.case(f"decode-{name}", read_title, [*reads, "WS-3.1-a"],
                     decode("websockets", frame(members.encode())), read("structured", event(attributes, data), form="json"), level=level, **same)
-        values.case(f"encode-{name}", "A payload is written into a document", [*(["JSON-3.1.1-g"] if name in implied else []), "WS-3.1-a"],
+        values.case(f"encode-{name}", written_title, [*writes, "WS-1.5-a", "WS-3.1-a"],
                     encode("websockets", "structured", event(attributes, data), format="json"), {"result": {"message": frame(members.encode())}},
                     level=level, **same)
     yield values
