@@ -1399,6 +1399,10 @@ ABOUT = {"CESQL-3.4.3-": r"\bLIKE\b", "CESQL-3.4.4-a": r"\bEXISTS (?:id|source|t
          "CESQL-3.7-f": r"\bIN\b"}
 
 
+# A name of an attribute in an expression: a word that is no keyword, and that no arguments follow.
+ATTRIBUTE = re.compile(r"\b(?!(?:TRUE|FALSE|AND|OR|XOR|NOT|LIKE|IN|EXISTS)\b)(?=[0-9]*[a-z])[a-z0-9]+\b(?! *\()", re.IGNORECASE)
+
+
 def faults_of_expression(one):
     """What is wrong with a case of CESQL."""
     plain = re.sub(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", "''", one["request"]["expression"])
@@ -1409,6 +1413,9 @@ def faults_of_expression(one):
         for about, pattern in ABOUT.items():
             if clause.startswith(about) and not re.search(pattern, plain, re.IGNORECASE):
                 yield f"{clause} is about something that the expression does not have"
+    errs = one["expect"][0].get("result", {}).get("error") in ("cast", "math", "function-evaluation")
+    if (errs and not ATTRIBUTE.search(plain) or re.search(r"[/%] *0\b", plain)) and not any(map(is_refusal, one["expect"])):
+        yield "an error of literals alone, which a check at compile time finds (CESQL-3.3-a), in an expression that may not be refused"
 
 
 def faults_of_filters(one):
