@@ -413,8 +413,8 @@ POPULATED = {6: ("application/octet-stream",), 7: ("text/plain", "text/plain; ch
 
 
 def populated_content_type(one):
-    """The outcomes, and those with the content type of a payload that a document of Protobuf states without one: "`datacontenttype` SHOULD be populated with the appropriate
-    media-type" (Protobuf format, section 3), and it is not said by whom."""
+    """The outcomes, and those with the content type and the schema of a payload that a document of Protobuf has without them: "`datacontenttype` SHOULD be populated with the
+    appropriate media-type" (Protobuf format, section 3), and it is not said by whom."""
     request, found = one["request"], list(one["expect"])
     if request["via"] != "protobuf" or is_lenient(request):
         return found
@@ -432,6 +432,15 @@ def populated_content_type(one):
             events = [{**event, "attributes": {**event["attributes"], **stated}} for event in result["events"]]
             other = {**outcome, "result": {**result, "events": events}}
             other.pop("note", None)
+            if other not in found:
+                found.append(other)
+    # "`dataschema` SHOULD be populated with the type URL of the protobuf data message": the same passive.
+    for outcome in list(found) if number == 8 else []:
+        result = outcome.get("result", {})
+        typed = [event for event in result.get("events", []) if event.get("data", {}).get("proto", {}).get("typeurl") and "dataschema" not in event["attributes"]]
+        if typed:
+            events = [{**event, "attributes": {**event["attributes"], "dataschema": {"type": "URI", "value": event["data"]["proto"]["typeurl"]}}} for event in typed]
+            other = {**outcome, "result": {**result, "events": events}}
             if other not in found:
                 found.append(other)
     return found

@@ -317,7 +317,7 @@ def attributes_encode():
              event({f"x{n}": n for n in range(100, 170)}), avro({f"x{n}": n for n in range(100, 170)}))
     t.encode("empty-values", "An empty String and an empty Binary are written", ["AVRO-2.1-a"],
              event({"s": "", "x": b""}), avro({"s": "", "x": b""}))
-    t.encode("version-0-3", "An event of specversion 0.3 is refused, or brought to 1.0 first, or written as it is", ["CE-Overview-a"],
+    t.encode("version-0-3", "An event of specversion 0.3 is refused, or brought to 1.0 first, or written as it is", ["CE-specversion-c"],
              event(version="0.3"), refused("specversion"), avro(required=REQUIRED | {"specversion": "0.3"}), avro(), policy=True,
              note="The document of the Avro format does not speak of 0.3. The event may be brought to 1.0 before it is written.")
     return t
