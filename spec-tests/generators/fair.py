@@ -1099,8 +1099,7 @@ def cited(one, area):
         clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
-    if not any(clause.startswith("NATS-3.1.3.2-") for clause in clauses):
-        clauses += escaping_of_nats(one)
+    clauses += escaping_of_nats(one)
     several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
     reads = one["request"]["op"] in ("decode", "transcode") and not several
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
@@ -1117,20 +1116,22 @@ def cited(one, area):
 
 
 def escaping_of_nats(one):
-    """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes."""
+    """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes and none
+    is cited for that side."""
     request = one["request"]
     source, to = request.get("from", request), request.get("to", request)
     headers = lambda message: [value for name, value in (message or {}).get("headers") or [] if name.lower().startswith("ce-")]
     if refused(one) or request["op"] not in ("decode", "encode", "transcode"):
         return []
     found = []
-    if source["via"] == "nats" and request["op"] != "encode" and any("%" in value for value in headers(source["message"])):
+    cites = lambda letters: any(re.match(f"NATS-3\\.1\\.3\\.2-[{letters}]$", clause) for clause in one["clauses"])
+    if source["via"] == "nats" and request["op"] != "encode" and not cites("efgopq") and any("%" in value for value in headers(source["message"])):
         found.append("NATS-3.1.3.2-f")
-    written = headers(one["expect"][0].get("result", {}).get("message")) if to["via"] == "nats" and request["op"] != "decode" else []
+    written = headers(one["expect"][0].get("result", {}).get("message")) if to["via"] == "nats" and request["op"] != "decode" and not cites("cd") else []
     escapes = {escape for value in written for escape in re.findall("%[0-9A-F]{2}", value)}
     if escapes:
         found += ["NATS-3.1.3.2-c", *({"%20": "NATS-3.1.3.2-i", "%22": "NATS-3.1.3.2-j", "%25": "NATS-3.1.3.2-k"}.get(escape, "NATS-3.1.3.2-l") for escape in sorted(escapes))]
-    return list(dict.fromkeys(found))
+    return [clause for clause in dict.fromkeys(found) if clause not in one["clauses"]]
 
 
 # What demands that an event is written in each format, and that it is read.
