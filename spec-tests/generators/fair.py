@@ -127,6 +127,7 @@ def case(one, area):
         free = one.get("compare", {}).get("payload") == "json"
         one["expect"] = same_payloads(one["expect"], area, free)
         one["expect"] = implied_content_type(one["request"], one["expect"])
+        one["expect"] = assumed_content_type(one)
         one["expect"] = text_as_octets(one)
         one["expect"] = string_of_avro(one, area)
         one["expect"] = content_encoding_kept(one)
@@ -403,6 +404,25 @@ def implied_content_type(request, expect):
         other = {**outcome, "result": {**result, "events": events}}
         other.pop("note", None)
         if other not in [{name: value for name, value in one.items() if name != "note"} for one in found]:
+            found.append(other)
+    return found
+
+
+def assumed_content_type(one):
+    """The outcomes, and those with the content type that HTTP lets a recipient assume where a message in binary mode has a body and no Content-Type: "the recipient MAY
+    ... assume a media type of "application/octet-stream"" (RFC 7231, section 3.1.1.5)."""
+    request, found = one["request"], list(one["expect"])
+    message = request["message"]
+    if request["via"] != "http" or any(name.lower() == "content-type" for name, _ in message["headers"]) or message.get("body") in (None, {"text": ""}, {"base64": ""}):
+        return found
+    for outcome in one["expect"]:
+        result = outcome.get("result", {})
+        events = result.get("events", [])
+        if result.get("mode") != "binary" or any("datacontenttype" in event["attributes"] or event.get("data", {}).keys() & {"json"} for event in events):
+            continue
+        assumed = {"datacontenttype": {"type": "String", "value": "application/octet-stream"}}
+        other = {"result": {**result, "events": [{**event, "attributes": {**event["attributes"], **assumed}} for event in events]}}
+        if other not in found:
             found.append(other)
     return found
 
