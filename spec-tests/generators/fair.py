@@ -83,7 +83,7 @@ PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
-SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$|core/types-uri/reference-dot-segments$")
+SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-content-type-kept)$|core/types-uri/reference-dot-segments$")
 
 # A core attribute in another type of its carrier whose canonical string it could have, or that breaks rules of producers alone: "Attribute values MAY be presented as ...
 # canonical strings" (CE-Type-System-n). An object or an array has none.
@@ -1546,7 +1546,7 @@ def typed_octets(one):
 
 def is_no(media_type, text):
     """Whether octets are certainly not of this media type."""
-    beginning = BEGINNINGS.get(media_type)
+    beginning = BEGINNINGS.get((media_type or "").split(";")[0].strip().lower())
     try:
         octets = base64.b64decode(text, validate=True)
         return beginning is not None and (not octets.startswith(beginning) or octets == beginning)
