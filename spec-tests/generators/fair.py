@@ -1339,6 +1339,8 @@ def faults(one):
     whole = any(len(outcome.get("result", {}).get("events", [])) == len(batch or []) for outcome in one["expect"]) and not is_lenient(request)
     if len(batch or []) > 1 and not whole and any(map(is_refusal, one["expect"])) and not any(is_partial(one, outcome) for outcome in one["expect"]):
         yield "a batch that may be refused, and of which no event may be read (erratum 6)"
+    if one.get("policy") and is_kept_in_any_kind(one):
+        yield "a mark of policy where the octets of the payload are prescribed, and no more than their kind is free"
     for octets in () if refused(one) else compressed_bodies(request.get("from", request).get("message")):
         try:
             gzip.decompress(octets)
@@ -1378,6 +1380,16 @@ def faults(one):
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+def is_kept_in_any_kind(one):
+    """Whether a message in binary mode is read, and all that its outcomes differ in is whether the payload is octets, characters or JSON of the same octets."""
+    results = [outcome.get("result", {}) for outcome in one["expect"]]
+    if one["request"]["op"] != "decode" or "compare" in one or len(results) < 2 or any(result.get("mode") != "binary" or set(result) != {"mode", "events"} for result in results):
+        return False
+    payload = lambda event: as_kind(event, "binary").get("data", {}).get("binary") if event.get("data", {}).keys() & {"json", "text", "binary"} else None
+    shown = {json.dumps([[{**event, "data": None}, payload(event)] for event in result["events"]], sort_keys=True) for result in results}
+    return len(shown) == 1 and all(payload(event) for event in results[0]["events"])
 
 
 # How the clauses of each binding and format begin, and what names it in a message or in a request.
