@@ -83,7 +83,7 @@ PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
-SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-datacontenttype-kept)$|core/types-uri/reference-dot-segments$")
+SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-content-type-kept)$|core/types-uri/reference-dot-segments$")
 
 # A core attribute in another type of its carrier whose canonical string it could have, or that breaks rules of producers alone: "Attribute values MAY be presented as ...
 # canonical strings" (CE-Type-System-n). An object or an array has none.
@@ -128,6 +128,7 @@ def case(one, area):
         one["expect"] = same_payloads(one["expect"], area, free)
         one["expect"] = implied_content_type(one["request"], one["expect"])
         one["expect"] = populated_content_type(one)
+        one["expect"] = assumed_content_type(one)
         one["expect"] = text_as_octets(one)
         one["expect"] = string_of_avro(one, area)
         one["expect"] = content_encoding_kept(one)
@@ -443,6 +444,25 @@ def populated_content_type(one):
             other = {**outcome, "result": {**result, "events": events}}
             if other not in found:
                 found.append(other)
+    return found
+
+
+def assumed_content_type(one):
+    """The outcomes, and those with the content type that HTTP lets a recipient assume where a message in binary mode has a body and no Content-Type: "the recipient MAY
+    ... assume a media type of "application/octet-stream"" (RFC 7231, section 3.1.1.5)."""
+    request, found = one["request"], list(one["expect"])
+    message = request["message"]
+    if request["via"] != "http" or any(name.lower() == "content-type" for name, _ in message["headers"]) or message.get("body") in (None, {"text": ""}, {"base64": ""}):
+        return found
+    for outcome in one["expect"]:
+        result = outcome.get("result", {})
+        events = result.get("events", [])
+        if result.get("mode") != "binary" or any("datacontenttype" in event["attributes"] or event.get("data", {}).keys() & {"json"} for event in events):
+            continue
+        assumed = {"datacontenttype": {"type": "String", "value": "application/octet-stream"}}
+        other = {"result": {**result, "events": [{**event, "attributes": {**event["attributes"], **assumed}} for event in events]}}
+        if other not in found:
+            found.append(other)
     return found
 
 
@@ -1146,8 +1166,7 @@ def cited(one, area):
         clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
-    if not any(clause.startswith("NATS-3.1.3.2-") for clause in clauses):
-        clauses += escaping_of_nats(one)
+    clauses += escaping_of_nats(one)
     several = one["request"]["op"] == "transcode" and "cloudevents-batch" in json.dumps(one["request"]["from"])
     reads = one["request"]["op"] in ("decode", "transcode") and not several
     if reads and refused(one) and one["level"] == "MUST" and all(map(PLACES.match, clauses)):
@@ -1164,20 +1183,22 @@ def cited(one, area):
 
 
 def escaping_of_nats(one):
-    """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes."""
+    """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes and none
+    is cited for that side."""
     request = one["request"]
     source, to = request.get("from", request), request.get("to", request)
     headers = lambda message: [value for name, value in (message or {}).get("headers") or [] if name.lower().startswith("ce-")]
     if refused(one) or request["op"] not in ("decode", "encode", "transcode"):
         return []
     found = []
-    if source["via"] == "nats" and request["op"] != "encode" and any("%" in value for value in headers(source["message"])):
+    cites = lambda letters: any(re.match(f"NATS-3\\.1\\.3\\.2-[{letters}]$", clause) for clause in one["clauses"])
+    if source["via"] == "nats" and request["op"] != "encode" and not cites("efgopq") and any("%" in value for value in headers(source["message"])):
         found.append("NATS-3.1.3.2-f")
-    written = headers(one["expect"][0].get("result", {}).get("message")) if to["via"] == "nats" and request["op"] != "decode" else []
+    written = headers(one["expect"][0].get("result", {}).get("message")) if to["via"] == "nats" and request["op"] != "decode" and not cites("cd") else []
     escapes = {escape for value in written for escape in re.findall("%[0-9A-F]{2}", value)}
     if escapes:
         found += ["NATS-3.1.3.2-c", *({"%20": "NATS-3.1.3.2-i", "%22": "NATS-3.1.3.2-j", "%25": "NATS-3.1.3.2-k"}.get(escape, "NATS-3.1.3.2-l") for escape in sorted(escapes))]
-    return list(dict.fromkeys(found))
+    return [clause for clause in dict.fromkeys(found) if clause not in one["clauses"]]
 
 
 # What demands that an event is written in each format, and that it is read.
@@ -1370,6 +1391,8 @@ def faults(one):
     whole = any(len(outcome.get("result", {}).get("events", [])) == len(batch or []) for outcome in one["expect"]) and not is_lenient(request)
     if len(batch or []) > 1 and not whole and any(map(is_refusal, one["expect"])) and not any(is_partial(one, outcome) for outcome in one["expect"]):
         yield "a batch that may be refused, and of which no event may be read (erratum 6)"
+    if one.get("policy") and is_kept_in_any_kind(one):
+        yield "a mark of policy where the octets of the payload are prescribed, and no more than their kind is free"
     for octets in () if refused(one) else compressed_bodies(request.get("from", request).get("message")):
         try:
             gzip.decompress(octets)
@@ -1416,6 +1439,16 @@ def faults(one):
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+def is_kept_in_any_kind(one):
+    """Whether a message in binary mode is read, and all that its outcomes differ in is whether the payload is octets, characters or JSON of the same octets."""
+    results = [outcome.get("result", {}) for outcome in one["expect"]]
+    if one["request"]["op"] != "decode" or "compare" in one or len(results) < 2 or any(result.get("mode") != "binary" or set(result) != {"mode", "events"} for result in results):
+        return False
+    payload = lambda event: as_kind(event, "binary").get("data", {}).get("binary") if event.get("data", {}).keys() & {"json", "text", "binary"} else None
+    shown = {json.dumps([[{**event, "data": None}, payload(event)] for event in result["events"]], sort_keys=True) for result in results}
+    return len(shown) == 1 and all(payload(event) for event in results[0]["events"])
 
 
 # How the clauses of each binding and format begin, and what names it in a message or in a request.
@@ -1618,7 +1651,7 @@ def typed_octets(one):
 
 def is_no(media_type, text):
     """Whether octets are certainly not of this media type."""
-    beginning = BEGINNINGS.get(media_type)
+    beginning = BEGINNINGS.get((media_type or "").split(";")[0].strip().lower())
     try:
         octets = base64.b64decode(text, validate=True)
         return beginning is not None and (not octets.startswith(beginning) or octets == beginning)
