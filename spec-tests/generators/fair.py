@@ -35,8 +35,8 @@ GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HT
            "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "AMQP-3.1.3.2-c",
            "MQTT-3.1.3-a", "NATS-3.1.2-a", "RABBITMQ-3.1.3-a", "HTTP-3.3.2-a", "HTTP-3.1.3.1-b", "SDK-Acceptance-a"}
 
-# Input that attacks whoever reads it: nested levels, lengths, entities.
-HOSTILE = re.compile(r"xml/security/|/(?:deep|nested-too|too-deep)|billion|-deep$|unclosed-nesting$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
+# Input that attacks whoever reads it: nested levels, lengths, entities. A reference to an entity that nothing declares is not well-formed, and no more than that.
+HOSTILE = re.compile(r"xml/security/(?!undefined-entity$|entity-in-)|/(?:deep|nested-too|too-deep)|billion|-deep$|unclosed-nesting$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
 
 # What an attribute is called and how often it stands there binds producers: a consumer that keeps such an attribute conforms,
 # whatever else a case allows.
@@ -1551,7 +1551,8 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 # A type of the element of data that is none of the three, or of an extension that is none of the seven, or none at all: which there are binds those who write. So is one whose prefix
 # is not declared, and one that is there twice by its namespace: XML 1.0 has names with colons, and knows nothing of namespaces.
-NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-type|type-unbound|without-type)|attributes-decode/extension-(?:without-type|type-[\w-]+)"
+# That a payload of an element has exactly one binds them, too, as that it has no text beside it does.
+NO_TYPE_OF_DATA = re.compile(r"xml/(?:data-decode/(?:type-of-the-format|unknown-type|type-unbound|without-type|xml-empty|xml-two-elements)|attributes-decode/extension-(?:without-type|type-[\w-]+)"
                              r"|namespaces/(?:other-type-attribute|xsi-undeclared)|document-syntax/duplicate-by-namespace)$")
 
 # An extension in a type of CBOR that no attribute has: "Extension specifications MAY define secondary mapping rules" (CBOR format, section 2.2), as in the JSON format.
