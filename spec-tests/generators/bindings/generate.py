@@ -221,7 +221,8 @@ def content_type(carrier):
     def both(name, title, clauses, attributes, body, data, **more):
         clauses = [c.get(clause, clause) for clause in clauses]
         message = carrier.binary(attributes, body)
-        topic.case(f"decode-{name}", title, clauses, decode(carrier.via, message), read("binary", event(attributes, data)),
+        refused = ", or the message refused: no bytes are no JSON" if carrier is RABBIT and name == "no-payload-but-a-type" else ""
+        topic.case(f"decode-{name}", title + refused, clauses, decode(carrier.via, message), read("binary", event(attributes, data)),
                    revisions=carrier.revisions, **more)
         topic.case(f"encode-{name}", title + ", written", clauses, encode(carrier.via, "binary", event(attributes, data)),
                    {"result": {"message": message}}, revisions=carrier.revisions)
@@ -258,7 +259,8 @@ def binary_encode(carrier):
                         ("uri-reference", ("URI-reference", "../a")), ("timestamp", ("Timestamp", "2018-04-05T17:31:00Z"))):
         attributes = {**BASE, "comexampleextension1": value}
         tagged = {**BASE, "comexampleextension1": value[:2] if isinstance(value, tuple) else value}
-        topic.case(f"extension-{name}", f"An extension of type {name} is written in its canonical form", [c["attributes"], c["value"]],
+        typed = ", or in a type of RabbitMQ" if carrier is RABBIT and name in ("integer", "boolean", "binary", "timestamp") else ""
+        topic.case(f"extension-{name}", f"An extension of type {name} is written in its canonical form{typed}", [c["attributes"], c["value"]],
                    encode(carrier.via, "binary", event(tagged)), {"result": {"message": carrier.binary(attributes)}}, revisions=carrier.revisions)
     writes("utf-8-value", "A value may hold any characters", ["value", *carrier.escapes("space", "other")], {**BASE, "subject": "Größe € 😀"})
     writes("percent-sign", "A percent sign in a value", ["value", *carrier.escapes("space", "percent")], {**BASE, "subject": "100% of %41"})
