@@ -1371,7 +1371,41 @@ def faults(one):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
+    if separators(one) == {":"} and "main" in one["revisions"] and one["level"] == "MUST":
+        yield "properties of AMQP that may have the colon alone: no sentence of main asks for it"
+    if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
+        yield "a time in a document of XML that not every native type may write as it does: such documents compare by their text"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+def separators(one):
+    """The separators of the properties that a message of AMQP may be written with."""
+    via = {"encode": one["request"].get("via"), "transcode": one["request"].get("to", {}).get("via")}.get(one["request"]["op"])
+    messages = [outcome.get("result", {}).get("message", {}) for outcome in one["expect"]] if via == "amqp" else []
+    return {name[len("cloudEvents")] for message in messages for name, _ in message.get("application-properties", []) if name.startswith("cloudEvents")}
+
+
+IN_XML = re.compile(r"<(?:\w+:)?(\w+)(?: [^<>]*)?>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))</")
+
+
+def written_in_xml(outcome):
+    """The times of elements, by their names, that a document of XML has."""
+    message = outcome.get("result", {}).get("message", {})
+    return IN_XML.findall(readable(message).replace('\\"', '"')) if "http://cloudevents.io/xmlformat/V1" in readable(message) else []
+
+
+def times_in_xml(one):
+    """The times of elements, by their names, that native types write where the first outcome has another spelling."""
+    if one["request"]["op"] not in ("encode", "transcode") or one.get("compare", {}).get("timestamp") == "text":
+        return set()
+    at = {(name, datetime.datetime.fromisoformat(time).astimezone(datetime.timezone.utc)) for name, time in written_in_xml(one["expect"][0])}
+    return {(name, spelled) for name, instant in at for spelled in spelled_times(plain_utc(instant))}
+
+
+def plain_utc(instant):
+    """An instant as text, without zeros at the end of its fraction."""
+    start, _, fraction = instant.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+    return start + ("." + fraction.rstrip("0") if fraction.strip("0") else "") + "Z"
 
 
 # How the clauses of each binding and format begin, and what names it in a message or in a request.
