@@ -295,8 +295,11 @@ refused(cases, "other-type-attribute", "An attribute `type` without the namespac
 cases = topic("document-syntax", "What is a document of the XML format, and what is none")
 reads(cases, "no-declaration", "The XML declaration may be absent", ["XML-1-a", "XML-1.2-c"], document(head=""), level="MUST")
 reads(cases, "byte-order-mark", "A byte order mark is part of the encoding", ["XML-1-a"], "\ufeff" + document())
-reads(cases, "comments-everywhere", "Comments and processing instructions are ignored everywhere", ["XML-1.2-d"],
-      f"<!-- a --><?p i?>{document('<!-- b --><?p i?><subject>s<!-- c --></subject>', head='')}<!-- d -->\n", {"subject": string("s")})
+reads(cases, "comments-between-elements", "Comments are ignored before, in and after an event", ["XML-1.2-d"],
+      f"<!-- a -->{document('<!-- b --><subject>s<!-- c --></subject>', head='')}<!-- d -->\n", {"subject": string("s")})
+reads(cases, "processing-instructions", "Processing instructions before and in an event are ignored, or the document is refused", ["XML-1-a"],
+      f"<?p i?>{document('<?p i?><subject>s</subject>', head='')}\n", {"subject": string("s")}, also=[{"error": {}}], policy=True,
+      note="The format permits comments, and has no word for processing instructions.")
 reads(cases, "white-space", "White space between elements means nothing", ["XML-4-d"], document("\r\n\t <subject>s</subject > "), {"subject": string("s")})
 reads(cases, "quotes", "Values may stand in either kind of quotation marks", ["XML-1-a"], document(version=" specversion = '1.0'"))
 reads(cases, "any-order", "Elements come in any order", ["XML-2-a"],
@@ -397,8 +400,8 @@ reads(cases, "xml-prefix-from-event", "A prefix that is declared on the event is
 reads(cases, "xml-own-declarations-win", "A declaration of the element's own is not declared again", ANY,
       PREFIXED.replace("<ce:event ", '<ce:event xmlns:g="urn:g" ').format('<g:a xmlns:g="urn:h" xmlns:xs="urn:i"/>'), xml=f'<g:a {CE} {XSI} xmlns:g="urn:h" xmlns:xs="urn:i"/>')
 reads(cases, "xml-no-namespace-kept", "An element may undo the default namespace", ANY, document('<data xsi:type="xs:any"><a xmlns=""/></data>'), xml=f'<a{INNER} xmlns=""/>')
-reads(cases, "xml-white-space-and-comments-around", "White space and comments around the element are not part of it", [*ANY, "XML-1.2-d"],
-      PREFIXED.format("\n  <!-- c -->\n  <a/><?p i?>\n"), xml=f"<a{INNER}/>")
+reads(cases, "xml-white-space-and-a-comment-around", "White space and a comment around the element are not part of it", [*ANY, "XML-1.2-d"],
+      PREFIXED.format("\n  <!-- c -->\n  <a/>\n"), xml=f"<a{INNER}/>")
 reads(cases, "xml-under-json", "The content type does not change what an element is, or the document is refused", ANY,
       PREFIXED.replace("</ce:type>", "</ce:type><ce:datacontenttype>application/json</ce:datacontenttype>").format("<a/>"), xml=f"<a{INNER}/>", policy=True, also=[{"error": {}}])
 TYPES = ["XML-3.1-a", "XML-3.2-a", "XML-3.3-a"]
