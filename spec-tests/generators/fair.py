@@ -1371,11 +1371,18 @@ def faults(one):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
     if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
+    if one["id"].split("/")[0] in TITLED and not one.get("policy") and not SAYS_REFUSED.search(one["title"]) and len({is_refusal(outcome) for outcome in one["expect"]}) == 2:
+        yield "a title that does not say that the input may be refused"
     if separators(one) == {":"} and "main" in one["revisions"] and one["level"] == "MUST":
         yield "properties of AMQP that may have the colon alone: no sentence of main asks for it"
     if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
         yield "a time in a document of XML that not every native type may write as it does: such documents compare by their text"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+# The areas whose titles say, of what may be accepted or refused, both.
+TITLED = {"amqp", "cbor", "rabbitmq", "xml"}
+SAYS_REFUSED = re.compile(r"refus|may be", re.IGNORECASE)
 
 
 def separators(one):
