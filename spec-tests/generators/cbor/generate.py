@@ -584,8 +584,8 @@ def document_syntax():
     topic.refuse("self-described", "A tag 55799 before the map is refused, or skipped", ["CBOR-3-a"], bytes.fromhex("d9d9f7") + minimal, others=[result(tagged())])
     topic.refuse("trailing", "Bytes after the map are refused", ["CBOR-3-a"], minimal + b"\x00")
     topic.refuse("sequence", "A second event after the first is refused", ["CBOR-3-a"], minimal * 2)
-    topic.refuse("deep", "A payload that is nested too deeply is refused", ["CBOR-3-a"], doc({"data": Raw(b"\x81" * 100_000)}), broken=True)
-    topic.refuse("deep-tags", "Tags that are nested too deeply are refused", ["CBOR-3-a"], doc({"comexampleext": Raw(b"\xd8\x18" * 50_000)}), broken=True)
+    topic.refuse("deep", "A payload of 100,000 arrays within each other that is cut off is refused", ["CBOR-3-a"], doc({"data": Raw(b"\x81" * 100_000)}), broken=True)
+    topic.refuse("deep-tags", "An extension of 50,000 tags within each other that is cut off is refused", ["CBOR-3-a"], doc({"comexampleext": Raw(b"\xd8\x18" * 50_000)}), broken=True)
 
 
 def lenient():
