@@ -240,7 +240,7 @@ def attributes_decode():
     t = Topic("avro", "attributes-decode", "Reading attributes in the Avro format")
     t.decode("minimal", "The required attributes are entries of the map `attribute`", ["AVRO-2.4-a", "AVRO-2.4-b"],
              avro(), came(event(), mode="structured", format="avro"))
-    t.decode("all-core-attributes", "Core attributes are strings and have their own types", ["AVRO-2.1-a", "AVRO-2.4-b"],
+    t.decode("all-core-attributes", "Core attributes are strings and have their own types; by 1.0.2, a content type without a payload may be refused", ["AVRO-2.1-a", "AVRO-2.4-b"],
              avro(CORE), came(event(CORE)))
     t.decode("extension-types", "Boolean, Integer, String and Binary have branches of their own", ["AVRO-2.1-a"],
              avro(EXTENSIONS), came(event(EXTENSIONS)))
@@ -299,7 +299,7 @@ def attributes_encode():
     order = "The order of the entries is free: specversion, then the attributes of the specification, then extensions by name."
     t.encode("minimal", "The required attributes are strings of the map `attribute`", ["AVRO-2.4-a", "AVRO-2.4-b", "AVRO-2.1-a"],
              event(), avro(), losses=[], note=order)
-    t.encode("all-core-attributes", "Every attribute that is set is an entry of the map", ["AVRO-2.4-b", "AVRO-2.1-a"],
+    t.encode("all-core-attributes", "Every attribute that is set is an entry of the map; by 1.0.2, a content type without a payload may be refused", ["AVRO-2.4-b", "AVRO-2.1-a"],
              event(CORE), avro(CORE), losses=[], note=order)
     t.encode("extension-types", "Boolean, Integer, String and Binary are written as their own branches", ["AVRO-2.1-a"],
              event(EXTENSIONS), avro(EXTENSIONS), losses=[])
@@ -432,7 +432,7 @@ def data_decode():
 
 def data_encode():
     t = Topic("avro", "data-encode", "Writing the payload in the Avro format")
-    t.encode("none", "An event without payload has the branch null", ["AVRO-2.4-a", "AVRO-2.3-a"], event(JSON), avro(JSON))
+    t.encode("none", "An event without payload has the branch null; by 1.0.2, a content type without a payload may be refused", ["AVRO-2.4-a", "AVRO-2.3-a"], event(JSON), avro(JSON))
     t.encode("binary", "Bytes are written as the branch bytes", ["AVRO-3-b"], event(BYTES, {"binary": b64(b"\x00\xff")}),
              avro(BYTES, ("bytes", b"\x00\xff")), losses=[])
     t.encode("binary-empty", "A payload of no bytes is an empty bytes or an empty string, and not null", ["AVRO-3-b"], event(BYTES, {"binary": ""}),
@@ -553,7 +553,7 @@ def document_syntax():
 
 def lenient():
     t = Topic("avro", "lenient", "Repairs of lenient decoding in the Avro format")
-    t.decode("valid", "A valid event needs no repair", ["CE-Overview-a"], avro(CORE), came(event(CORE), repairs=[]), lenient=True)
+    t.decode("valid", "A valid event needs no repair; by 1.0.2, a content type without a payload may be refused", ["CE-Overview-a"], avro(CORE), came(event(CORE), repairs=[]), lenient=True)
     t.decode("upper-case-name", "A name in upper case is lower-cased and reported", ["CE-Naming-a"], avro({"myExt": "x"}),
              came(event({"myext": "x"}), repairs=[{"attribute": "myext"}]), refused(), lenient=True, policy=True)
     t.decode("optional-attribute", "An optional attribute that is wrong is left out and reported", ["CE-Type-System-l"],
@@ -623,7 +623,7 @@ def transcode():
                 {"body": body(avro(None, ("map", {"total": ("double", 42.0)})))}, "json",
                 *({"result": {"message": {"body": {"text": json.dumps(REQUIRED | payload, separators=(",", ":"))}}}}
                   for payload in payloads), policy=True, note="A reader may hold the map as bytes or characters, of which no content type says that they are JSON.")
-    t.transcode("unchanged", "A document passes through unchanged", ["AVRO-2.4-a"], "avro", {"body": body(avro(CORE))}, "avro",
+    t.transcode("unchanged", "A document passes through unchanged; by 1.0.2, a content type without a payload may be refused", ["AVRO-2.4-a"], "avro", {"body": body(avro(CORE))}, "avro",
                 {"result": {"message": {"body": body(avro(CORE))}}}, exact=True)
     t.transcode("string-stays-string", "Text passes through as text, or as bytes", ["AVRO-3-a"], "avro",
                 {"body": body(avro(TEXT, ("string", "hi")))}, "avro",

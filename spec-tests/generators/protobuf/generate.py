@@ -274,7 +274,7 @@ ESCAPES, ESCAPED = "/a%20b/c%2Fd?e=f%26g", "https://example.com/a%2Fb?c=d%26e"
 def attributes_decode():
     topic = Topic("attributes-decode", "Reading attributes from the Protobuf format")
     topic.read("minimal", "The required attributes are fields 1 to 4", ["PROTO-2.3-a", "CE-Overview-a"], proto(), tagged())
-    topic.read("all-optional", "The optional attributes are entries of the map", ["PROTO-2.4-a", "PROTO-2.4-b"],
+    topic.read("all-optional", "The optional attributes are entries of the map; by 1.0.2, a content type without a payload may be refused", ["PROTO-2.4-a", "PROTO-2.4-b"],
                proto(attr(datacontenttype=("ce_string", "text/plain"), dataschema=("ce_uri", "https://example.com/schemas/order"),
                           subject=("ce_string", "orders/42"), time=("ce_timestamp", (1522949460, 0)))),
                tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "https://example.com/schemas/order"),
@@ -456,9 +456,10 @@ def attributes_encode():
         ("datacontenttype", "ce_string", "text/plain", "String", "text/plain"),
         ("dataschema", "ce_uri", "https://example.com/schemas/order", "URI", "https://example.com/schemas/order"),
     ]:
-        topic.write(name, f"{name} is an entry of the map in the branch {branch}", ["PROTO-2.4-a", "PROTO-2.1-a"],
+        refused = "; by 1.0.2, a content type without a payload may be refused" if name == "datacontenttype" else ""
+        topic.write(name, f"{name} is an entry of the map in the branch {branch}{refused}", ["PROTO-2.4-a", "PROTO-2.1-a"],
                     tagged(**{name: (ty, held)}), proto(attr(**{name: (branch, value)})), losses=[])
-    topic.write("many-attributes", "Many attributes of many types are entries of one map", ["PROTO-2.4-a", "PROTO-2.4-b"],
+    topic.write("many-attributes", "Many attributes of many types are entries of one map; by 1.0.2, a content type without a payload may be refused", ["PROTO-2.4-a", "PROTO-2.4-b"],
                 tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "urn:example:y"), subject=("String", "orders/42"),
                        time=("Timestamp", "2018-04-05T17:31:00Z"), abc=("Boolean", False), datab=("Integer", -5), zz=("Binary", "AA=="),
                        sum=("String", "a")),
@@ -472,7 +473,7 @@ def data_decode():
     ct = lambda media_type: attr(datacontenttype=("ce_string", media_type))
     held = lambda media_type: {"datacontenttype": ("String", media_type)}
     topic.read("none", "A oneof that is not set is no payload", ["CE-Event-Data-a", "PROTO-2.3-a", "CE-Overview-a"], proto(), tagged(), traps=["P2"])
-    topic.read("none-with-content-type", "A content type does not make a payload", ["PROTO-2.4-a", "CE-datacontenttype-e"],
+    topic.read("none-with-content-type", "A content type does not make a payload; by 1.0.2, a content type without a payload may be refused", ["PROTO-2.4-a", "CE-datacontenttype-e"],
                proto(ct("application/json")), tagged(**held("application/json")), traps=["P2"])
     topic.read("binary", "binary_data is bytes", ["PROTO-3-f"], proto(both(ct("image/png"), binary_data(b"\x00\x01\xff"))),
                tagged({"binary": "AAH/"}, **held("image/png")))
@@ -542,7 +543,7 @@ def data_encode():
     topic = Topic("data-encode", "Writing payloads to the Protobuf format")
     ct = lambda media_type: attr(datacontenttype=("ce_string", media_type))
     held = lambda media_type: {"datacontenttype": ("String", media_type)}
-    topic.write("none", "No payload leaves the oneof unset", ["CE-Event-Data-a", "PROTO-2.3-a", "CE-Overview-a"], tagged(**held("application/json")),
+    topic.write("none", "No payload leaves the oneof unset; by 1.0.2, a content type without a payload may be refused", ["CE-Event-Data-a", "PROTO-2.3-a", "CE-Overview-a"], tagged(**held("application/json")),
                 proto(ct("application/json")), losses=[], traps=["P2"])
     # An implementation may hold characters as bytes.
     as_bytes = lambda text, *more: [{"result": {"message": body(wire(proto(both(*more, binary_data(text.encode())))))}}]
@@ -792,7 +793,7 @@ def transcode():
     translate("text-to-json-data", "text_data under a JSON content type becomes a JSON payload or bytes, not a string", ["PROTO-3-d"],
               document(proto(both(json_ct, text_data('{"order":42}')))), to_json(',"datacontenttype":"application/json","data":{"order":42}'), [],
               exact=True, traps=["P1"], others=[to_json(',"datacontenttype":"application/json","data_base64":"eyJvcmRlciI6NDJ9"')])
-    translate("no-data-to-json", "An unset payload is no data member", ["CE-Event-Data-a", "PROTO-2.4-a", "JSON-3-b"], document(proto(json_ct)),
+    translate("no-data-to-json", "An unset payload is no data member; by 1.0.2, a content type without a payload may be refused", ["CE-Event-Data-a", "PROTO-2.4-a", "JSON-3-b"], document(proto(json_ct)),
               to_json(',"datacontenttype":"application/json"'), [], traps=["P2"])
     translate("octets-to-json", "binary_data becomes data_base64", ["PROTO-3-f"],
               document(proto(both(attr(datacontenttype=("ce_string", "application/octet-stream")), binary_data(b"\0\1\xff")))),
