@@ -313,6 +313,33 @@ mod tests {
     }
 
     #[test]
+    fn attributes_in_xml_compare_by_their_instants_and_media_types() {
+        let event = |children: &str| {
+            format!(
+                "<event xmlns='http://cloudevents.io/xmlformat/V1' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+                 xmlns:ce='http://cloudevents.io/xmlformat/V1' specversion='1.0'>{children}</event>"
+            )
+        };
+        let how = How { any_spelling: true, timestamps: vec!["t".to_owned()], ..How::default() };
+        let found = |wanted: &str, got: &str| {
+            let mut found = Vec::new();
+            let (wanted, got) = (event(wanted), event(got));
+            diff(&Path::new("body"), Notation::Xml, &how, wanted.as_bytes(), got.as_bytes(), &mut found);
+            found.len()
+        };
+        let typed = |text: &str| format!("<t xsi:type='ce:timestamp'>{text}</t>");
+        assert_eq!(found("<time>2018-04-05T17:31:00Z</time>", "<time>2018-04-05T19:31:00.0+02:00</time>"), 0);
+        assert_eq!(found("<time>2018-04-05T17:31:00Z</time>", "<time>2018-04-05T19:31:00Z</time>"), 1);
+        assert_eq!(found(&typed("2018-04-05T17:31:00Z"), &typed("2018-04-05T17:31:00.000z")), 0);
+        assert_eq!(found(&typed("2018-04-05T17:31:00Z"), "<t>2018-04-05T17:31:00.000z</t>"), 1);
+        // One that the request does not call a timestamp.
+        assert_eq!(found("<u>2018-04-05T17:31:00Z</u>", "<u>2018-04-05T17:31:00.0Z</u>"), 1);
+        let of_type = |text: &str| format!("<datacontenttype>{text}</datacontenttype>");
+        assert_eq!(found(&of_type("text/plain; charset=utf-8"), &of_type("Text/Plain;charset=\"utf-8\"")), 0);
+        assert_eq!(found(&of_type("text/plain; charset=utf-8"), &of_type("text/plain")), 1);
+    }
+
+    #[test]
     fn numbers_of_payloads_can_be_doubles() {
         let (wanted, got) = (r#"{"x":1,"data":[0.10]}"#, br#"{"x":1.0,"data":[0.1]}"#);
         assert_eq!(differences(Notation::Json, Double, wanted, got), ["body.x: expected 1, got 1.0"]);

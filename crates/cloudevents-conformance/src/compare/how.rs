@@ -349,6 +349,14 @@ impl How {
         for (wanted, event) in wanted.elements().zip(events) {
             *event = self.spell_elements_alike(wanted, std::mem::take(event));
         }
+        for wanted in wanted.elements() {
+            if let Some(name) = wanted.name.strip_prefix(&format!("{{{CE}}}"))
+                && let Some(attribute) = infoset::child_mut(&mut got, name)
+                && self.is_attribute_alike(name, wanted, attribute)
+            {
+                attribute.children.clone_from(&wanted.children);
+            }
+        }
         let is_json = infoset::child(wanted, CONTENT_TYPE).is_some_and(|element| is_of_json(&element.text()));
         if let (Some(wanted), Some(data)) =
             (infoset::child(wanted, "data"), infoset::child_mut(&mut got, "data"))
@@ -372,6 +380,16 @@ impl How {
             got.children.retain(|child| !matches!(child, XmlNode::Element(child) if is_time_element(child)));
         }
         got
+    }
+
+    /// Whether an attribute in XML is a timestamp of the wanted instant, or the wanted media type.
+    fn is_attribute_alike(&self, name: &str, wanted: &Element, got: &Element) -> bool {
+        let (is_same_type, wanted, got) = (infoset::is_of_same_type(wanted, got), wanted.text(), got.text());
+        let is_alike = match name {
+            CONTENT_TYPE => self.any_spelling && media_type::same(&wanted, &got),
+            _ => self.is_timestamp(name) && self.same_instant(&wanted, &got),
+        };
+        is_same_type && is_alike
     }
 
     /// Whether a body under a JSON content type compares as JSON.
