@@ -414,7 +414,11 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the Kafka producer is in trouble");
+        if self.refusals.is_news(&error, reason) {
+            tracing::warn!(%error, reason, "the Kafka producer is in trouble");
+        } else {
+            tracing::debug!(%error, reason, "the Kafka producer is in trouble");
+        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.stopped.store(true, Ordering::Release);
             return self.state.lost(&self.fatal().unwrap_or_else(|| failed(error)));

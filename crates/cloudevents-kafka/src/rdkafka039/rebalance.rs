@@ -358,7 +358,11 @@ impl ClientContext for Group {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.busy.store(true, Ordering::Release);
-        tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
+        if self.refusals.is_news(&error, reason) {
+            tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
+        } else {
+            tracing::debug!(%error, reason, "the Kafka consumer is in trouble");
+        }
         self.refusals.hear(&error, reason);
         if is_login(&error) {
             login::refused(self.tokens.as_ref());
