@@ -5,6 +5,7 @@ use super::{
     script::{Does, HOUR, Kind, MINUTE, SECOND, Script, Source, What, good},
     seeds,
 };
+use cloudevents_testkit::size;
 
 /// Every lane has a message at its head that always fails.
 #[test]
@@ -16,7 +17,7 @@ fn poison_at_the_head_of_every_lane() {
 
 #[test]
 fn more_poison_than_not_without_an_order() {
-    let mut messages = good(2_000, 1);
+    let mut messages = good(size(2_000) as u32, 1);
     for (index, message) in messages.iter_mut().enumerate() {
         if index % 5 < 3 {
             message.does = Does::IsPoison;
@@ -55,7 +56,7 @@ fn a_partition_is_revoked_while_messages_wait_for_those_of_their_keys() {
 /// in time.
 #[test]
 fn a_partition_is_revoked_while_a_few_of_its_messages_wait_for_their_next_attempt() {
-    for seed in seeds().step_by(4) {
+    for seed in seeds().step_by(5) {
         let script = Script::with_retries_while_partitions_go(seed);
         assert!(script.repeats_nothing(), "{seed}");
         let (violations, trace) = outcome(&script);

@@ -212,7 +212,7 @@ impl Script {
     pub(super) fn with_retries_while_partitions_go(seed: u64) -> Self {
         let mut rng = Rng(seed);
         let (partitions, keys) = (1 + rng.below(3) as u32, 1 + rng.below(30) as u32);
-        let mut messages = good(500 + rng.below(1_500) as u32, keys);
+        let mut messages = good(200 + rng.below(600) as u32, keys);
         for message in &mut messages {
             message.partition = message.key % partitions;
             message.takes = 1 + u64::from(message.key * 7 % 10);
@@ -230,7 +230,7 @@ impl Script {
         };
         script.concurrency = 1 + rng.below(100) as usize;
         for partition in 0..partitions {
-            script = script.with(rng.below(3 * SECOND), MINUTE, What::Revoke(partition));
+            script = script.with(rng.below(2 * SECOND), MINUTE, What::Revoke(partition));
         }
         if script.messages.iter().all(|message| !message.does.settles()) {
             script = script.with(rng.below(3 * SECOND), 0, What::Drain);
