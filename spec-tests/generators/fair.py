@@ -116,8 +116,14 @@ ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "f
 
 
 def finish(document):
-    """The document with each of its cases in order."""
-    return {**document, "cases": [case(one, document["area"]) for one in document["cases"]]}
+    """The document with each of its cases in order, and behind those that read the colon of AMQP the same with the underscore of `main`."""
+    cases = []
+    for one in document["cases"]:
+        if one["id"].endswith(UNDERSCORED):
+            continue  # made again of its original
+        one = case(one, document["area"])
+        cases += [one, *([underscored(one)] if needs_the_colon(one) else [])]
+    return {**document, "cases": cases}
 
 
 def case(one, area):
@@ -163,6 +169,8 @@ def case(one, area):
         one["clauses"], one["level"] = [*(clause for clause in one["clauses"] if clause != VALIDATES), VALIDATES], "SHOULD"
     one["clauses"] = cited(one, area)
     one["revisions"] = revisions(one)
+    if needs_the_colon(one):
+        one["clauses"] = [clause for clause in one["clauses"] if has(clause, "1.0.2")]
     one["expect"] = [outcome for outcome in one["expect"] if set(outcome.get("revisions", one["revisions"])) & set(one["revisions"])]
     one["clauses"] = of_both_sides(one)
     one["clauses"] = cited(one, area)
@@ -1338,6 +1346,8 @@ def revisions(one):
         return ["main"]
     if one["revisions"] == ["main"]:
         return ["main"]
+    if needs_the_colon(one):
+        return ["1.0.2"]
     only_main = [clause for clause in one["clauses"] if not has(clause, "1.0.2")]
     only_release = [clause for clause in one["clauses"] if not has(clause, "main")]
     states_refusal = any("error" in outcome for outcome in one["expect"][:1])
@@ -1365,6 +1375,56 @@ def leans_on_main(request):
         if via == "nats" and any(name.lower() == "ce-specversion" for name in names):
             return True
     return False
+
+
+# The end of the ids of cases that are made of another, with the underscore of AMQP.
+UNDERSCORED = "-underscored"
+
+
+def needs_the_colon(one):
+    """Whether whoever cannot read the colon of AMQP fails by a MUST. Release 1.0.2 has it alone. By `main`, consumers "SHOULD understand" it, and the underscore likewise
+    (AMQP-3.1.3.1-e). The cases about the colon itself have siblings of their own."""
+    source = one["request"].get("from", one["request"])
+    message = source.get("message")
+    if source.get("via") != "amqp" or not isinstance(message, dict) or one["request"]["op"] not in ("decode", "transcode") or is_lenient(one["request"]):
+        return False
+    names = [name for name, _ in message["application-properties"]]
+    binary = "cloudEvents:specversion" in names and "application/cloudevents" not in json.dumps(message["properties"])
+    may_be_refused = any(is_refusal(outcome) and "main" in outcome.get("revisions", ["main"]) for outcome in one["expect"])
+    return binary and one["level"] == "MUST" and not may_be_refused and not re.search(r"^amqp/names/.*colon$", one["id"])
+
+
+def underscored(one):
+    """The case with the underscore of `main`. That a consumer understands it is a SHOULD, and whoever writes has either separator."""
+    request = json.loads(json.dumps(one["request"]).replace('"cloudEvents:', '"cloudEvents_'))
+    found = []
+    for outcome in one["expect"]:
+        if "main" not in outcome.get("revisions", ["main"]):
+            continue
+        outcome = {name: value for name, value in outcome.items() if name != "revisions"}
+        for separator in "_:":
+            other = json.loads(re.sub('"cloudEvents[:_]', f'"cloudEvents{separator}', json.dumps(outcome)))
+            found += [some for some in (other, in_strings(other)) if some not in found]
+    clauses = [{"AMQP-3.1.3.1-g": "AMQP-3.1.3.1-a"}.get(clause, clause) for clause in one["clauses"]]
+    copy = {**one, "id": one["id"] + UNDERSCORED, "title": f"{one['title']}, with the underscore of main",
+            "clauses": list(dict.fromkeys([*clauses, "AMQP-3.1.3.1-e"])), "level": "SHOULD", "revisions": ["main"], "request": request, "expect": found}
+    for fault in faults(copy):
+        raise AssertionError(f"{copy['id']}: {fault}")
+    return copy
+
+
+def in_strings(outcome):
+    """The outcome with the attributes of a message of AMQP in the strings that are their canonical texts (AMQP-3.1.3.2-g)."""
+    other = json.loads(json.dumps(outcome))
+    for pair in other.get("result", {}).get("message", {}).get("application-properties", []):
+        kind, value = pair[1]["type"], pair[1]["value"]
+        if kind == "timestamp":
+            pair[1] = {"type": "string", "value": plain_utc(datetime.datetime.fromtimestamp(value / 1000, datetime.timezone.utc))}
+        elif kind in ("long", "boolean"):
+            pair[1] = {"type": "string", "value": json.dumps(value)}
+        elif kind == "binary":
+            pair[1] = {"type": "string", "value": value}
+    return other
 
 
 def cased_media_type(request):
@@ -1449,6 +1509,8 @@ def faults(one):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     if not one.get("policy") and not SAYS_REFUSED.search(one["title"]) and len({is_refusal(outcome) for outcome in one["expect"]}) == 2:
         yield "a title that does not say that the input may be refused"
+    if needs_the_colon(one) and "main" in one["revisions"]:
+        yield "a message of AMQP that has to be read with the colon: no sentence of main asks every consumer for it"
     if separators(one) == {":"} and "main" in one["revisions"] and one["level"] == "MUST":
         yield "properties of AMQP that may have the colon alone: no sentence of main asks for it"
     if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
