@@ -403,7 +403,7 @@ def version_0_3(carrier):
     refused = [] if carrier is MQTT else [REFUSED]
     topic.case("decode", "A 0.3 event is read, schemaurl as a URI-reference", ["SDK-Acceptance-a"], decode(carrier.via, message),
                [read("binary", old), *refused], revisions=carrier.revisions, **how)
-    topic.case("encode", "A 0.3 event is written", ["SDK-Acceptance-a"], encode(carrier.via, "binary", old), [{"result": {"message": message}}, *refused],
+    topic.case("encode", "A 0.3 event is written, as it is or as one of 1.0, or is refused", ["SDK-Acceptance-a"], encode(carrier.via, "binary", old), [{"result": {"message": message}}, *refused],
                revisions=carrier.revisions, **how)
     return topic
 
