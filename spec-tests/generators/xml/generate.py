@@ -566,7 +566,7 @@ HELD = '{{"specversion":"1.0","id":"A-1","source":"/s","type":"t"{},"{}":{}}}'
 SHOWN = [HELD.format(implied, "data", json.dumps(element)) for implied, element in ELEMENTS]
 # An implementation may hold the element as bytes.
 SHOWN += [HELD.format(implied, "data_base64", json.dumps(base64.b64encode(element.encode()).decode())) for implied, element in ELEMENTS]
-transcode("xml-element-to-json", "An element becomes a string, under its content type", ["XML-3.3-b"], "xml", "json", PREFIXED.format("<a>&amp;</a>"),
+transcode("xml-element-to-json", "An element becomes a string, under its content type, or is refused", ["XML-3.3-b"], "xml", "json", PREFIXED.format("<a>&amp;</a>"),
           SHOWN[0], [], spelled=SHOWN[1:])
 
 cases = topic("media-types", "Media types of the XML format")
