@@ -1503,7 +1503,7 @@ def underscored(one):
         outcome = {name: value for name, value in outcome.items() if name != "revisions"}
         for separator in "_:":
             other = json.loads(re.sub('"cloudEvents[:_]', f'"cloudEvents{separator}', json.dumps(outcome)))
-            found += [some for some in (other, in_strings(other)) if some not in found]
+            found += [some for some in (other, *([] if "verbatim" in one.get("flags", []) else [in_strings(other)])) if some not in found]
     clauses = [{"AMQP-3.1.3.1-g": "AMQP-3.1.3.1-a"}.get(clause, clause) for clause in one["clauses"]]
     copy = {**one, "id": one["id"] + UNDERSCORED, "title": f"{one['title']}, with the underscore of main",
             "clauses": list(dict.fromkeys([*clauses, "AMQP-3.1.3.1-e"])), "level": "SHOULD", "revisions": ["main"], "request": request, "expect": found}
@@ -1613,6 +1613,8 @@ def faults(one):
         yield "a message of AMQP that has to be read with the colon: no sentence of main asks every consumer for it"
     if separators(one) == {":"} and "main" in one["revisions"] and one["level"] == "MUST":
         yield "properties of AMQP that may have the colon alone: no sentence of main asks for it"
+    if "verbatim" in one.get("flags", []) and has_fewer_digits(one):
+        yield "a time with fewer digits than it was given, in the profile in which each of them counts"
     if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
         yield "a time in a document of XML that not every native type may write as it does: such documents compare by their text"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
@@ -1637,6 +1639,13 @@ def separators(one):
     via = {"encode": one["request"].get("via"), "transcode": one["request"].get("to", {}).get("via")}.get(one["request"]["op"])
     messages = [outcome.get("result", {}).get("message", {}) for outcome in one["expect"]] if via == "amqp" else []
     return {name[len("cloudEvents")] for message in messages for name, _ in message.get("application-properties", []) if name.startswith("cloudEvents")}
+
+
+def has_fewer_digits(one):
+    """Whether an outcome has a time of the first one with fewer digits, of those beyond milliseconds."""
+    fractions = [{match[1] for match in STAMP.finditer(readable(outcome.get("result", {}))) if len(match[1] or "") >= 4} for outcome in one["expect"]]
+    whole = {fraction for fraction in fractions[0] if len(fraction) > 4}
+    return any(len(some) < len(kept) and some.startswith(kept[:4]) for kept in whole for others in fractions[1:] for some in others - fractions[0])
 
 
 IN_XML = re.compile(r"<(?:\w+:)?(\w+)(?: [^<>]*)?>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))</")
