@@ -95,7 +95,7 @@ WIDE = re.compile(r"avro/document-syntax/int-too-large$|avro-compact/refused/int
 
 # A required attribute that stands in another place of the message alone, in the map of Protobuf or beside a structured document: where it stands binds those who write.
 ELSEWHERE = re.compile(r"xml/attributes-decode/specversion-(?:as-element|in-a-namespace)$|protobuf/attributes-decode/(?:id|specversion)-only-in-map$|(?:http|kafka)/structured/required-attribute-only-in-header$"
-                       r"|amqp/mode-detection/structured-attribute-only-in-properties$")
+                       r"|amqp/mode-detection/structured-attribute-only-in-properties$|http/structured/body-missing$|kafka/structured/null-value-with-headers$")
 
 # A document of Protobuf without a required attribute: its fields are strings of proto3, which have no presence, so that an absent one is the empty one, as in
 # `protobuf/attributes-decode/empty-id`.
@@ -1571,8 +1571,8 @@ def faults(one):
             yield "a body that is said to be compressed, and cannot be inflated"
     if not refused(one) and "CE-datacontenttype-f" not in one["clauses"] and cased_json(request):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
-    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$", clause) for clause in one["clauses"]):
-        yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
+    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$|WS-1\.5-c$", clause) for clause in one["clauses"]):
+        yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3, and of WebSockets 1.5)"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
     for clause in one["clauses"]:
