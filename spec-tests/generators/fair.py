@@ -23,6 +23,9 @@ import sys
 import zlib
 from xml.etree import ElementTree
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from inputs import INPUTS  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REQUIREMENTS = {clause["id"]: clause for path in sorted((ROOT / "requirements").glob("*.json"))
                 for clause in json.loads(path.read_text(encoding="utf-8"))}
@@ -118,12 +121,22 @@ ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "f
 def finish(document):
     """The document with each of its cases in order, and behind those that read the colon of AMQP the same with the underscore of `main`."""
     cases = []
-    for one in document["cases"]:
+    for one in told_apart(document)["cases"]:
         if one["id"].endswith(UNDERSCORED):
             continue  # made again of its original
         one = case(one, document["area"])
         cases += [one, *([underscored(one)] if needs_the_colon(one) else [])]
+    titles = [one["title"] for one in cases]
+    assert len(set(titles)) == len(titles), (document["topic"], "one title for several cases: say their inputs", {title for title in titles if titles.count(title) > 1})
     return {**document, "cases": cases}
+
+
+def told_apart(document):
+    """The document, with what is the input behind a title that several cases have."""
+    titles = [one["title"] for one in document["cases"]]
+    inputs = INPUTS.get(f"{document['area']}/{document['topic']}", {})
+    named = [one["title"] + (f": {inputs[one['id'].split('/')[-1]]}" if titles.count(one["title"]) > 1 and one["id"].split("/")[-1] in inputs else "") for one in document["cases"]]
+    return {**document, "cases": [{**one, "title": title} for one, title in zip(document["cases"], named)]}
 
 
 def case(one, area):
