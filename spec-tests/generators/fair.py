@@ -1634,13 +1634,23 @@ def faults(one):
 
 
 def is_kept_in_any_kind(one):
-    """Whether a message in binary mode is read, and all that its outcomes differ in is whether the payload is octets, characters or JSON of the same octets."""
+    """Whether an event is read, and all that its outcomes differ in is whether the payload is octets, characters, an element, an item or JSON of the same octets."""
     results = [outcome.get("result", {}) for outcome in one["expect"]]
-    if one["request"]["op"] != "decode" or "compare" in one or len(results) < 2 or any(result.get("mode") != "binary" or set(result) != {"mode", "events"} for result in results):
+    as_doubles = one.get("compare") == {"json": "double"} and not any(map(is_beyond_doubles, presented(one)))
+    if one["request"]["op"] != "decode" or "compare" in one and not as_doubles or len(results) < 2 or any(not {"events"} <= set(result) <= {"mode", "format", "events"} for result in results):
         return False
-    payload = lambda event: as_kind(event, "binary").get("data", {}).get("binary") if event.get("data", {}).keys() & {"json", "text", "binary"} else None
-    shown = {json.dumps([[{**event, "data": None}, payload(event)] for event in result["events"]], sort_keys=True) for result in results}
-    return len(shown) == 1 and all(payload(event) for event in results[0]["events"])
+    shown = {json.dumps([[{**event, "data": None}, octets_of(event)] for event in result["events"]], sort_keys=True) for result in results}
+    return len(shown) == 1 and all(octets_of(event) for event in results[0]["events"])
+
+
+def octets_of(event):
+    """The octets of a payload, in hexadecimal; those of the string, where it is an item of CBOR that is one; None where there are none."""
+    [(kind, value)] = event.get("data", {"": ""}).items()
+    if kind not in ("binary", "cbor"):
+        return value.encode("utf-8", "surrogatepass").hex() if kind in ("json", "text", "xml") else None
+    octets = base64.b64decode(value)
+    is_string = kind == "cbor" and octets and octets[0] >> 5 in (2, 3) and octets[0] & 0x1F == len(octets) - 1
+    return (octets[1:] if is_string else octets).hex()
 
 
 # Titles say, of what may be accepted or refused, both. Where that is a policy, a title may name the question alone.
@@ -2159,7 +2169,7 @@ def path_of(document):
 def pack(one):
     """The pack that a case is in; `src/pack.rs` says the same."""
     area, request = one["id"].split("/")[0], one["request"]
-    if area == "rabbitmq":
+    if "rabbitmq" in {area, request.get("via"), request.get("from", {}).get("via"), request.get("to", {}).get("via")}:
         return "rabbitmq"
     if one.get("draft"):
         return "drafts"
