@@ -175,6 +175,7 @@ def case(one, area):
     one["expect"] = payload_of_cbor(one)
     one["expect"] = fragment_kept(one)
     one["expect"] = rate_not_requested(one)
+    one["expect"] = scheme_in_lower_case(one)
     one["expect"] = discouraged_names(one)
     one["expect"] = valid_events_of_batch(one)
     one["expect"] = as_strictly(one)
@@ -1214,6 +1215,17 @@ def rate_not_requested(one):
         response = outcome["result"]["response"]
         other = {**outcome, "result": {"response": {**response, "headers": [header for header in response["headers"] if header[0] != "WebHook-Allowed-Rate"]}}}
         if other not in found:
+            found.append(other)
+    return found
+
+
+def scheme_in_lower_case(one):
+    """The outcomes, and those whose scheme of authorization is in lower case: the case of its name says nothing (RFC 7235, section 2.1)."""
+    found = list(one["expect"])
+    for outcome in one["expect"] if one["request"]["op"] == "send" else []:
+        other = json.loads(json.dumps(outcome).replace('["Authorization", "Bearer ', '["Authorization", "bearer '))
+        other.pop("note", None)
+        if '"bearer ' in json.dumps(other) and other not in found:
             found.append(other)
     return found
 
