@@ -132,11 +132,17 @@ def finish(document):
 
 
 def told_apart(document):
-    """The document, with what is the input behind a title that several cases have."""
+    """The document, with what is the input behind a title that several cases have: behind a colon, and in parentheses where there is one already."""
     titles = [one["title"] for one in document["cases"]]
     inputs = INPUTS.get(f"{document['area']}/{document['topic']}", {})
-    named = [one["title"] + (f": {inputs[one['id'].split('/')[-1]]}" if titles.count(one["title"]) > 1 and one["id"].split("/")[-1] in inputs else "") for one in document["cases"]]
-    return {**document, "cases": [{**one, "title": title} for one, title in zip(document["cases"], named)]}
+
+    def named(one):
+        title, word = one["title"], inputs.get(one["id"].split("/")[-1])
+        if titles.count(title) == 1 or word is None:
+            return title
+        return f"{title} ({word})" if ": " in title else f"{title}: {word}"
+
+    return {**document, "cases": [{**one, "title": named(one)} for one in document["cases"]]}
 
 
 def case(one, area):

@@ -15,11 +15,11 @@ INPUTS = {
     "cbor/attributes-decode": {
         **BOOLEANS, "extension-integer-zero": "0", "extension-integer-one-byte": "23, in one byte", "extension-integer-two-bytes": "255, in two bytes",
         "extension-integer-three-bytes": "-65536, in three bytes", "extension-integer-negative": "-1", "extension-integer-least": LEAST, "extension-integer-greatest": GREATEST,
-        "extension-uri": "an http URI", "extension-urn": "a URN", "integer-above": "2147483648", "integer-below": "-2147483649", "integer-64-bits": "the greatest of 64 bits",
+        "extension-uri": "an https URI", "extension-urn": "a URN", "integer-above": "2147483648", "integer-below": "-2147483649", "integer-64-bits": "the greatest of 64 bits",
         "integer-least-of-64-bits": "the least of 64 bits", "duplicate-id": "id", "duplicate-extension": "an extension", "duplicate-null": "an extension, null the second time"},
     "cbor/attributes-encode": {**BOOLEANS, "extension-integer": "42", "extension-integer-negative": "-500", "extension-integer-least": LEAST, "extension-integer-greatest": GREATEST, **STRINGS},
     "cbor/data-decode": {
-        "map": "application/cbor", "map-suffix": "a suffix +cbor", "map-parameters": "a parameter", "map-implied": "without one", "integer": "an integer", "false": "false", "undefined": "undefined",
+        "map": "application/cbor", "map-suffix": "a suffix +cbor", "map-parameters": "upper case and a parameter", "map-implied": "without one", "integer": "an integer", "false": "false", "undefined": "undefined",
         "array-empty": "an empty array", "date": "a date behind a tag", "bignum": "a bignum", "float-half": "a float of 16 bits", "wide-integer": "an integer in more bytes than it needs",
         "null": "under a CBOR content type", "null-implied": "without a content type", "text-string": "application/cbor", "text-string-implied": "without one",
         "byte-string": "under a CBOR content type", "byte-string-implied": "without a content type", "json-object": "an object", "json-string": "a string", "json-null": "null",
@@ -31,13 +31,13 @@ INPUTS = {
                      "json-map": "a map", "json-null": "null"},
     "cbor/transcode": {**{f"http-cbor-{name}-to-{to}": f"in a document of {to.upper()}" for name in ("truncated", "two-items", "item-and-break", "cut-text") for to in ("cbor", "json")},
                        "cbor-to-cbor-item": "an item", "cbor-to-cbor-bytes": "bytes", "cbor-to-cbor-attributes": "attributes"},
-    "cbor/version-0-3": {"decode-unknown": "2.0", "decode-patch-level": "1.0.2", "decode-empty": "the empty string"},
+    "cbor/version-0-3": {"decode-unknown": "1.1", "decode-patch-level": "1.0.2", "decode-empty": "the empty string"},
     "extensions/dataref": {f"{carrier}-{op}-{kind}": f"{word} reference" for carrier in ("json", "http") for op in ("encode", "decode")
                            for kind, word in (("absolute", "an absolute"), ("relative", "a relative"))},
     "json/parsing": {"number-refused-31": "among numbers", "literal-refused-18": "among literals"},
     "protobuf/attributes-decode": {
         **BOOLEANS, "extension-integer": "42", "extension-integer-zero": "0", "extension-integer-negative": "-1", "extension-integer-least": LEAST, "extension-integer-greatest": GREATEST,
-        "extension-string": "beyond ASCII", "extension-string-empty": "an empty one", "extension-binary": "two bytes", "extension-binary-empty": "no bytes",
+        "extension-string": "beyond ASCII", "extension-string-empty": "an empty one", "extension-binary": "three bytes", "extension-binary-empty": "no bytes",
         "integer-above": "2147483648", "integer-below": "-2147483649", "integer-32-bits": "4294967295", "integer-wraps-to-zero": "4294967296"},
     "protobuf/attributes-encode": {**BOOLEANS, "extension-integer": "42", "extension-integer-zero": "0", "extension-integer-negative": "-1", "extension-integer-least": LEAST, **STRINGS},
     "protobuf/data-decode": {"json": "application/json", "json-suffix": "a suffix +json"},
