@@ -23,6 +23,9 @@ import sys
 import zlib
 from xml.etree import ElementTree
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from inputs import INPUTS  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REQUIREMENTS = {clause["id"]: clause for path in sorted((ROOT / "requirements").glob("*.json"))
                 for clause in json.loads(path.read_text(encoding="utf-8"))}
@@ -95,7 +98,7 @@ WIDE = re.compile(r"avro/document-syntax/int-too-large$|avro-compact/refused/int
 
 # A required attribute that stands in another place of the message alone, in the map of Protobuf or beside a structured document: where it stands binds those who write.
 ELSEWHERE = re.compile(r"xml/attributes-decode/specversion-(?:as-element|in-a-namespace)$|protobuf/attributes-decode/(?:id|specversion)-only-in-map$|(?:http|kafka)/structured/required-attribute-only-in-header$"
-                       r"|amqp/mode-detection/structured-attribute-only-in-properties$")
+                       r"|amqp/mode-detection/structured-attribute-only-in-properties$|http/structured/body-missing$|kafka/structured/null-value-with-headers$")
 
 # A document of Protobuf without a required attribute: its fields are strings of proto3, which have no presence, so that an absent one is the empty one, as in
 # `protobuf/attributes-decode/empty-id`.
@@ -116,8 +119,30 @@ ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "f
 
 
 def finish(document):
-    """The document with each of its cases in order."""
-    return {**document, "cases": [case(one, document["area"]) for one in document["cases"]]}
+    """The document with each of its cases in order, and behind those that read the colon of AMQP the same with the underscore of `main`."""
+    cases = []
+    for one in told_apart(document)["cases"]:
+        if one["id"].endswith(UNDERSCORED):
+            continue  # made again of its original
+        one = case(one, document["area"])
+        cases += [one, *([underscored(one)] if needs_the_colon(one) else [])]
+    titles = [one["title"] for one in cases]
+    assert len(set(titles)) == len(titles), (document["topic"], "one title for several cases: say their inputs", {title for title in titles if titles.count(title) > 1})
+    return {**document, "cases": cases}
+
+
+def told_apart(document):
+    """The document, with what is the input behind a title that several cases have: behind a colon, and in parentheses where there is one already."""
+    titles = [one["title"] for one in document["cases"]]
+    inputs = INPUTS.get(f"{document['area']}/{document['topic']}", {})
+
+    def named(one):
+        title, word = one["title"], inputs.get(one["id"].split("/")[-1])
+        if titles.count(title) == 1 or word is None:
+            return title
+        return f"{title} ({word})" if ": " in title else f"{title}: {word}"
+
+    return {**document, "cases": [{**one, "title": named(one)} for one in document["cases"]]}
 
 
 def case(one, area):
@@ -134,6 +159,7 @@ def case(one, area):
         one["expect"] = content_encoding_kept(one)
         one["expect"] = duplicates_left_out(one["expect"])
     one["expect"] = nothing_to_write(one)
+    one["expect"] = written_as_1_0(one)
     one["expect"] = empty_payload_written(one)
     one["expect"] = either_case_of_hexadecimals(one)
     one["expect"] = native_values(one)
@@ -144,6 +170,9 @@ def case(one, area):
     one["expect"] = limits_of_parsers(one)
     one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
+    one["expect"] = begins_as_json(one)
+    if passes_on_text(one) and not any(map(is_refusal, one["expect"])):
+        one["expect"] = [*one["expect"], {"error": {}}]
     one["expect"] = xml_shown(one)
     one["expect"] = string_of_other_types_written(one)
     one["expect"] = untyped_text_as_octets(one)
@@ -152,6 +181,7 @@ def case(one, area):
     one["expect"] = payload_of_cbor(one)
     one["expect"] = fragment_kept(one)
     one["expect"] = rate_not_requested(one)
+    one["expect"] = scheme_in_lower_case(one)
     one["expect"] = discouraged_names(one)
     one["expect"] = valid_events_of_batch(one)
     one["expect"] = as_strictly(one)
@@ -163,7 +193,10 @@ def case(one, area):
         one["clauses"], one["level"] = [*(clause for clause in one["clauses"] if clause != VALIDATES), VALIDATES], "SHOULD"
     one["clauses"] = cited(one, area)
     one["revisions"] = revisions(one)
+    if needs_the_colon(one):
+        one["clauses"] = [clause for clause in one["clauses"] if has(clause, "1.0.2")]
     one["expect"] = [outcome for outcome in one["expect"] if set(outcome.get("revisions", one["revisions"])) & set(one["revisions"])]
+    one["expect"] = written_underscored(one)
     one["clauses"] = of_both_sides(one)
     one["clauses"] = cited(one, area)
     one["expect"] = typed_without_data(one)
@@ -242,6 +275,56 @@ def fields(octets):
             at += length
     except IndexError:
         return
+
+
+# ---- Version 0.3
+
+
+def written_as_1_0(one):
+    """The outcomes, and those of a writer that brings an event of 0.3 to 1.0 first: that 0.3 is supported is recommended, and not that an event keeps its version. A
+    `schemaurl` that is no absolute URI stays as an extension, goes, or stands in the way, as in `core/upgrade-0-3`."""
+    request, found = one["request"], list(one["expect"])
+    given = request.get("events") or []
+    if request["op"] != "encode" or not given or any(event["specversion"] != "0.3" for event in given) or request["via"] in ("avro", "avro-compact", "protobuf", "cbor", "xml"):
+        return found
+    if any("dataschema" in event["attributes"] for event in given):
+        return found  # 1.0 has an attribute of this name, and of another type
+    urls = [event["attributes"]["schemaurl"]["value"] for event in given if "schemaurl" in event["attributes"]]
+    relative = any(not re.fullmatch(r"[A-Za-z][\w+.-]*:[^#]*", url) for url in urls)
+    for outcome in one["expect"]:
+        for name in (["schemaurl", None] if relative else ["dataschema"]):
+            other = as_1_0(outcome, name)
+            if other is not None and other not in found:
+                found.append(other)
+    return found if not relative or any(map(is_refusal, found)) else [*found, {"error": {}}]
+
+
+def as_1_0(outcome, schema):
+    """The outcome with the event of a message of 0.3 as one of 1.0, its `schemaurl` under another name, or left out; None where the message has none of 0.3."""
+    other = json.loads(json.dumps({name: value for name, value in outcome.items() if name != "note"}))
+    message, changed = other.get("result", {}).get("message", {}), False
+    for member in ("headers", "application-properties", "user-properties"):
+        headers = []
+        for name, value in message.get(member, []):
+            if name.endswith("specversion"):
+                changed |= "0.3" in json.dumps(value)
+                value = json.loads(json.dumps(value).replace('"0.3"', '"1.0"'))
+            if name.endswith("schemaurl"):
+                name = name.removesuffix("schemaurl") + schema if schema else None
+            headers += [[name, value]] if name else []
+        if member in message:
+            message[member] = headers
+    for holder, member in bodies(other.get("result", {})):
+        [part] = holder[member]["data"] if "data" in holder[member] else [holder[member]]
+        text = part.get("text", "")
+        if '"specversion":"0.3"' not in text:
+            continue
+        changed, text = True, text.replace('"specversion":"0.3"', '"specversion":"1.0"')
+        if '"datacontentencoding":' in text:
+            text = re.sub(r'"datacontentencoding":"\w+",', "", text).replace('"data":', '"data_base64":')
+        part["text"] = text.replace('"schemaurl":', f'"{schema}":') if schema else re.sub(r',"schemaurl":"[^"]*"', "", text)
+    absent = [name for name in other.pop("absent-headers", []) if not name.endswith("dataschema")]
+    return {**other, **({"absent-headers": absent} if absent else {})} if changed else None
 
 
 # ---- Lenient reading
@@ -779,6 +862,50 @@ def nothing_that_is_json(one):
     return found
 
 
+def passes_on_text(one):
+    """Whether a message in another format or mode becomes a document of the JSON format with a string under a content type that is not JSON, which an implementation "MAY fail"
+    to write (section 3.1.1)."""
+    request = one["request"]
+    if request["op"] != "transcode" or request.get("exact"):
+        return False
+    found = []
+    for outcome in one["expect"]:
+        message = outcome.get("result", {}).get("message")
+        octets = json_document({"via": request["to"]["via"], "message": message}) if message is not None else None
+        try:
+            document = json.loads(octets or b"[]")
+        except (ValueError, RecursionError):
+            document = []
+        found += [event for event in (document if isinstance(document, list) else [document]) if isinstance(event, dict)]
+    return json_document(request["from"]) is None and any(event.get("specversion") == "1.0" and event.get("data") and isinstance(event["data"], str) and is_foreign(event) for event in found)
+
+
+def begins_as_json(one):
+    """The outcomes, and those with the value that the payload of a message in binary mode begins with, where it is stated to be JSON and is none, and may be written as a
+    string: "A JSON parser MAY accept non-JSON forms or extensions" (RFC 8259, section 9), and some do not look behind the value."""
+    request, found = one["request"], list(one["expect"])
+    if request["op"] != "transcode" or not payload_extends_json(request["from"]):
+        return found
+    message = request["from"]["message"]
+    body = message.get("body") or message.get("value") or message.get("payload")
+    body = body["data"][0] if "data" in body else body
+    text = body["text"] if "text" in body else base64.b64decode(body["base64"]).decode("utf-8", "replace")
+    try:
+        _, end = json.JSONDecoder(parse_constant=no_constant).raw_decode(text)
+    except (ValueError, RecursionError):
+        return found
+    member = '"data":' + json.dumps(text, ensure_ascii=False)
+    for outcome in one["expect"]:
+        other = json.loads(json.dumps(outcome))
+        other.pop("note", None)
+        for holder, name in bodies(other.get("result", {})):
+            [part] = holder[name]["data"] if "data" in holder[name] else [holder[name]]
+            part["text"] = part.get("text", "").replace(member, '"data":' + text[:end])
+        if other not in found and json.dumps(other) != json.dumps({name: value for name, value in outcome.items() if name != "note"}):
+            found.append(other)
+    return found
+
+
 def payload_of_other_types(one):
     """The outcomes, and a refusal of a document whose `data` is not of a JSON media type: an implementation "MAY fail to deserialize the event ... if it is
     unable to interpret the `data` with the `datacontenttype`" (JSON, section 3.1.2), and which types it has to know is not said. Of a batch, its other events
@@ -959,8 +1086,7 @@ def is_foreign(event):
     """Whether an event of the JSON format states a media type that is not JSON."""
     media_type = event.get("datacontenttype")
     essence = media_type.split(";")[0].strip().lower() if isinstance(media_type, str) else "application/json"
-    xml = re.fullmatch(r"(?:application|text)/(?:[\w.-]+\+)?xml", essence)
-    return bool(xml) or event.get("specversion") == "1.0" and re.fullmatch(r"[^/]+/(?:json|[^/]*\+json)", essence) is None
+    return event.get("specversion") == "1.0" and re.fullmatch(r"[^/]+/(?:json|[^/]*\+json)", essence) is None
 
 
 def beyond_limits(token):
@@ -1100,6 +1226,17 @@ def rate_not_requested(one):
     return found
 
 
+def scheme_in_lower_case(one):
+    """The outcomes, and those whose scheme of authorization is in lower case: the case of its name says nothing (RFC 7235, section 2.1)."""
+    found = list(one["expect"])
+    for outcome in one["expect"] if one["request"]["op"] == "send" else []:
+        other = json.loads(json.dumps(outcome).replace('["Authorization", "Bearer ', '["Authorization", "bearer '))
+        other.pop("note", None)
+        if '"bearer ' in json.dumps(other) and other not in found:
+            found.append(other)
+    return found
+
+
 # ---- Values of headers
 
 
@@ -1178,7 +1315,9 @@ def cited(one, area):
     # The format of release 0.3 has neither sentence.
     of_1_0 = any(event["specversion"] == "1.0" for event in given)
     if one["request"]["op"] == "encode" and of_1_0 and string_of_other_types_written({**one, "expect": one["expect"][:1]}) != one["expect"][:1]:
-        clauses += [clause for clause in ("JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
+        clauses += [clause for clause in ("JSON-3.1.1-k", "JSON-3.1.1-l", "JSON-3.1.1-b") if clause not in clauses]
+    if passes_on_text(one):
+        clauses += [clause for clause in ("JSON-3.1.1-k", "JSON-3.1.1-l") if clause not in clauses]
     if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
         clauses.append("CE-Naming-a")
     clauses += escaping_of_nats(one)
@@ -1338,6 +1477,8 @@ def revisions(one):
         return ["main"]
     if one["revisions"] == ["main"]:
         return ["main"]
+    if needs_the_colon(one):
+        return ["1.0.2"]
     only_main = [clause for clause in one["clauses"] if not has(clause, "1.0.2")]
     only_release = [clause for clause in one["clauses"] if not has(clause, "main")]
     states_refusal = any("error" in outcome for outcome in one["expect"][:1])
@@ -1365,6 +1506,72 @@ def leans_on_main(request):
         if via == "nats" and any(name.lower() == "ce-specversion" for name in names):
             return True
     return False
+
+
+# The end of the ids of cases that are made of another, with the underscore of AMQP.
+UNDERSCORED = "-underscored"
+
+
+def needs_the_colon(one):
+    """Whether whoever cannot read the colon of AMQP fails by a MUST. Release 1.0.2 has it alone. By `main`, consumers "SHOULD understand" it, and the underscore likewise
+    (AMQP-3.1.3.1-e). The cases about the colon itself have siblings of their own."""
+    source = one["request"].get("from", one["request"])
+    message = source.get("message")
+    if source.get("via") != "amqp" or not isinstance(message, dict) or one["request"]["op"] not in ("decode", "transcode") or is_lenient(one["request"]):
+        return False
+    names = [name for name, _ in message["application-properties"]]
+    binary = "cloudEvents:specversion" in names and "application/cloudevents" not in json.dumps(message["properties"])
+    may_be_refused = any(is_refusal(outcome) and "main" in outcome.get("revisions", ["main"]) for outcome in one["expect"])
+    return binary and one["level"] == "MUST" and not may_be_refused and not re.search(r"^amqp/names/.*colon$", one["id"])
+
+
+def underscored(one):
+    """The case with the underscore of `main`. That a consumer understands it is a SHOULD, and whoever writes has either separator."""
+    request = json.loads(json.dumps(one["request"]).replace('"cloudEvents:', '"cloudEvents_'))
+    found = []
+    for outcome in one["expect"]:
+        if "revisions" in outcome:
+            continue  # of 1.0.2, or another's with the underscore
+        outcome = {name: value for name, value in outcome.items() if name != "revisions"}
+        for separator in "_:":
+            other = json.loads(re.sub('"cloudEvents[:_]', f'"cloudEvents{separator}', json.dumps(outcome)))
+            found += [other] if "verbatim" in one.get("flags", []) else [other, in_strings(other)]
+    clauses = [{"AMQP-3.1.3.1-g": "AMQP-3.1.3.1-a"}.get(clause, clause) for clause in one["clauses"]]
+    copy = {**one, "id": one["id"] + UNDERSCORED, "title": f"{one['title']}, with the underscore of main",
+            "clauses": list(dict.fromkeys([*clauses, "AMQP-3.1.3.1-e"])), "level": "SHOULD", "revisions": ["main"], "request": request, "expect": distinct(found)}
+    for fault in faults(copy):
+        raise AssertionError(f"{copy['id']}: {fault}")
+    return copy
+
+
+def distinct(outcomes):
+    """The outcomes, each once."""
+    return [outcome for at, outcome in enumerate(outcomes) if outcome not in outcomes[:at]]
+
+
+def written_underscored(one):
+    """The outcomes of a case that holds for 1.0.2 alone, because it has to be read with the colon, and those with the underscore of whoever has `main`, too, and writes as that prefers."""
+    found = []
+    for outcome in one["expect"] if needs_the_colon(one) else []:
+        if '"cloudEvents:' in json.dumps(outcome):
+            other = {**json.loads(json.dumps(outcome).replace('"cloudEvents:', '"cloudEvents_')), "revisions": ["main"]}
+            other.pop("note", None)
+            found.append(other)
+    return [*found, *one["expect"]] if "cloudEvents" in json.dumps(one["expect"][0]) else [*one["expect"], *found]
+
+
+def in_strings(outcome):
+    """The outcome with the attributes of a message of AMQP in the strings that are their canonical texts (AMQP-3.1.3.2-g)."""
+    other = json.loads(json.dumps(outcome))
+    for pair in other.get("result", {}).get("message", {}).get("application-properties", []):
+        kind, value = pair[1]["type"], pair[1]["value"]
+        if kind == "timestamp":
+            pair[1] = {"type": "string", "value": plain_utc(datetime.datetime.fromtimestamp(value / 1000, datetime.timezone.utc))}
+        elif kind in ("long", "boolean"):
+            pair[1] = {"type": "string", "value": json.dumps(value)}
+        elif kind == "binary":
+            pair[1] = {"type": "string", "value": value}
+    return other
 
 
 def cased_media_type(request):
@@ -1412,8 +1619,8 @@ def faults(one):
             yield "a body that is said to be compressed, and cannot be inflated"
     if not refused(one) and "CE-datacontenttype-f" not in one["clauses"] and cased_json(request):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
-    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$", clause) for clause in one["clauses"]):
-        yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3)"
+    if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$|WS-1\.5-c$", clause) for clause in one["clauses"]):
+        yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3, and of WebSockets 1.5)"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
     for clause in one["clauses"]:
@@ -1436,7 +1643,7 @@ def faults(one):
             and not any(outcome.get("result", {}).get("mode") == "structured" for outcome in one["expect"]):
         yield "a JSON event under a media type of no format that may not be read in structured mode (erratum 16)"
     if request["op"] == "encode" and all(event["specversion"] == "0.3" for event in given) and given and not brought_to_1_0(one):
-        yield "an event of 0.3 to be written in a format that does not speak of it, which may not be brought to 1.0 first"
+        yield "an event of 0.3 to be written that may not be brought to 1.0 first"
     if request["op"] == "decode" and one.get("compare", {}).get("json") != "double" and any(map(is_beyond_doubles, presented(one))):
         yield "a JSON number that no double is, which is not compared as one: runtimes with doubles only have another, or infinity, which is shown as 1e999"
     if request["op"] == "decode" and not refused(one) and has_value_of_no_json(request) and not any(True for _ in presented(one)):
@@ -1445,25 +1652,42 @@ def faults(one):
         yield "a clause on JSON content, and no document of the JSON format has any"
     if any(b"\x1e" not in octets for octets in sequences(request.get("from", request))):
         yield "a JSON text sequence without the character that each text begins with (RFC 7464, section 2.2)"
-    if not refused(one) and any(is_no(*stated) for stated in typed_octets(one)):
+    of_0_3 = given and all(event["specversion"] == "0.3" for event in given)
+    if not refused(one) and not of_0_3 and any(is_no(*stated) for stated in typed_octets(one)):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     if not one.get("policy") and not SAYS_REFUSED.search(one["title"]) and len({is_refusal(outcome) for outcome in one["expect"]}) == 2:
         yield "a title that does not say that the input may be refused"
+    if distinct(one["expect"]) != one["expect"]:
+        yield "an outcome that is listed twice"
+    if needs_the_colon(one) and "main" in one["revisions"]:
+        yield "a message of AMQP that has to be read with the colon: no sentence of main asks every consumer for it"
     if separators(one) == {":"} and "main" in one["revisions"] and one["level"] == "MUST":
         yield "properties of AMQP that may have the colon alone: no sentence of main asks for it"
+    if "verbatim" in one.get("flags", []) and has_fewer_digits(one):
+        yield "a time with fewer digits than it was given, in the profile in which each of them counts"
     if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
         yield "a time in a document of XML that not every native type may write as it does: such documents compare by their text"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
 
 
 def is_kept_in_any_kind(one):
-    """Whether a message in binary mode is read, and all that its outcomes differ in is whether the payload is octets, characters or JSON of the same octets."""
+    """Whether an event is read, and all that its outcomes differ in is whether the payload is octets, characters, an element, an item or JSON of the same octets."""
     results = [outcome.get("result", {}) for outcome in one["expect"]]
-    if one["request"]["op"] != "decode" or "compare" in one or len(results) < 2 or any(result.get("mode") != "binary" or set(result) != {"mode", "events"} for result in results):
+    as_doubles = one.get("compare") == {"json": "double"} and not any(map(is_beyond_doubles, presented(one)))
+    if one["request"]["op"] != "decode" or "compare" in one and not as_doubles or len(results) < 2 or any(not {"events"} <= set(result) <= {"mode", "format", "events"} for result in results):
         return False
-    payload = lambda event: as_kind(event, "binary").get("data", {}).get("binary") if event.get("data", {}).keys() & {"json", "text", "binary"} else None
-    shown = {json.dumps([[{**event, "data": None}, payload(event)] for event in result["events"]], sort_keys=True) for result in results}
-    return len(shown) == 1 and all(payload(event) for event in results[0]["events"])
+    shown = {json.dumps([[{**event, "data": None}, octets_of(event)] for event in result["events"]], sort_keys=True) for result in results}
+    return len(shown) == 1 and all(octets_of(event) for event in results[0]["events"])
+
+
+def octets_of(event):
+    """The octets of a payload, in hexadecimal; those of the string, where it is an item of CBOR that is one; None where there are none."""
+    [(kind, value)] = event.get("data", {"": ""}).items()
+    if kind not in ("binary", "cbor"):
+        return value.encode("utf-8", "surrogatepass").hex() if kind in ("json", "text", "xml") else None
+    octets = base64.b64decode(value)
+    is_string = kind == "cbor" and octets and octets[0] >> 5 in (2, 3) and octets[0] & 0x1F == len(octets) - 1
+    return (octets[1:] if is_string else octets).hex()
 
 
 # Titles say, of what may be accepted or refused, both. Where that is a policy, a title may name the question alone.
@@ -1475,6 +1699,13 @@ def separators(one):
     via = {"encode": one["request"].get("via"), "transcode": one["request"].get("to", {}).get("via")}.get(one["request"]["op"])
     messages = [outcome.get("result", {}).get("message", {}) for outcome in one["expect"]] if via == "amqp" else []
     return {name[len("cloudEvents")] for message in messages for name, _ in message.get("application-properties", []) if name.startswith("cloudEvents")}
+
+
+def has_fewer_digits(one):
+    """Whether an outcome has a time of the first one with fewer digits, of those beyond milliseconds."""
+    fractions = [{match[1] for match in STAMP.finditer(readable(outcome.get("result", {}))) if len(match[1] or "") >= 4} for outcome in one["expect"]]
+    whole = {fraction for fraction in fractions[0] if len(fraction) > 4}
+    return any(len(some) < len(kept) and some.startswith(kept[:4]) for kept in whole for others in fractions[1:] for some in others - fractions[0])
 
 
 IN_XML = re.compile(r"<(?:\w+:)?(\w+)(?: [^<>]*)?>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))</")
@@ -1614,10 +1845,12 @@ def is_of_no_format(side):
 
 
 def brought_to_1_0(one):
-    """Whether an event of 0.3 may be written as one of 1.0, where the format has no word for 0.3."""
+    """Whether an event of 0.3 may be written as one of 1.0."""
     octets = [base64.b64decode(octets) if octets else text.encode() for outcome in one["expect"]
               for text, octets in re.findall(r'"(?:text": "((?:[^"\\]|\\.)*)|base64": "([^"]*))"', json.dumps(outcome.get("result", {}).get("message", {})))]
-    return one["request"]["via"] not in ("avro", "protobuf", "cbor", "xml") or any(b"1.0" in some.replace(b"<?xml version='1.0'", b"") for some in octets)
+    if one["request"]["via"] == "avro-compact" or any("dataschema" in event["attributes"] for event in one["request"]["events"]):
+        return True  # a format that has one version, and an extension that 1.0 has as an attribute of another type
+    return '"1.0"' in json.dumps(one["expect"]) or any(b"1.0" in some.replace(b"<?xml version='1.0'", b"") for some in octets)
 
 
 def presented(one):
@@ -1973,7 +2206,7 @@ def path_of(document):
 def pack(one):
     """The pack that a case is in; `src/pack.rs` says the same."""
     area, request = one["id"].split("/")[0], one["request"]
-    if area == "rabbitmq":
+    if "rabbitmq" in {area, request.get("via"), request.get("from", {}).get("via"), request.get("to", {}).get("via")}:
         return "rabbitmq"
     if one.get("draft"):
         return "drafts"

@@ -38,7 +38,8 @@ pub enum Pack {
     Extensions,
     /// Working drafts.
     Drafts,
-    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative.
+    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative. Its cases are those that
+    /// it carries, in whatever area.
     Binding(&'static str),
 }
 
@@ -113,7 +114,15 @@ impl Case {
         let lenient = self.request.get("strictness").is_some_and(|is| is == "lenient")
             || is_lenient(self.request.get("from"));
         let exact = self.request.get("exact").is_some_and(|is| is == true);
-        if let Some(pack) = carriers().iter().filter_map(Pack::of).find(|pack| pack.as_str() == area) {
+        let carried_by = |side: Option<&Value>, carrier: &Carrier| {
+            side.and_then(Value::as_str).is_some_and(|via| via == carrier.name)
+        };
+        let via = |side: &str| self.request.get(side).and_then(|side| side.get("via"));
+        let is_carried = |carrier: &Carrier| {
+            [self.request.get("via"), via("from"), via("to")].into_iter().any(|side| carried_by(side, carrier))
+        };
+        let of_carrier = |carrier: &&'static Carrier| carrier.area() == area || is_carried(carrier);
+        if let Some(pack) = carriers().iter().filter(of_carrier).find_map(Pack::of) {
             pack
         } else if self.draft {
             Pack::Drafts

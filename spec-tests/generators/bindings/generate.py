@@ -403,7 +403,7 @@ def version_0_3(carrier):
     refused = [] if carrier is MQTT else [REFUSED]
     topic.case("decode", "A 0.3 event is read, schemaurl as a URI-reference", ["SDK-Acceptance-a"], decode(carrier.via, message),
                [read("binary", old), *refused], revisions=carrier.revisions, **how)
-    topic.case("encode", "A 0.3 event is written", ["SDK-Acceptance-a"], encode(carrier.via, "binary", old), [{"result": {"message": message}}, *refused],
+    topic.case("encode", "A 0.3 event is written, as it is or as one of 1.0, or is refused", ["SDK-Acceptance-a"], encode(carrier.via, "binary", old), [{"result": {"message": message}}, *refused],
                revisions=carrier.revisions, **how)
     return topic
 
@@ -580,7 +580,7 @@ def websockets():
                decode("websockets", frame(JSON_TEXT.encode(), "binary")), [REFUSED, read("structured", JSON_EVENT, form="json")], policy=True)
     topic.case("empty", "An empty message is refused", ["WS-3.1-a", "CE-Context-Attributes-a"], decode("websockets", frame(b"")), REFUSED)
     topic.case("not-json", "A message that is not JSON is refused", ["WS-3.1-a", "CE-Context-Attributes-a"], decode("websockets", frame(b"hello")), REFUSED)
-    topic.case("batch", "A batch in a text frame of cloudevents.json is refused", ["WS-1.5-c"], decode("websockets", frame(f"[{JSON_TEXT}]".encode())), REFUSED)
+    topic.case("batch", "A batch in a text frame of cloudevents.json is refused", ["WS-1.5-c"], decode("websockets", frame(f"[{JSON_TEXT}]".encode())), REFUSED, level="SHOULD")
     topic.case("two-documents", "Two documents in one message are refused", ["WS-3.1-a"], decode("websockets", frame((JSON_TEXT + JSON_TEXT).encode())), REFUSED)
     for name in ("id", "source", "type", "specversion"):
         document = {key: value for key, value in {"specversion": "1.0", **BASE}.items() if key != name}
@@ -594,9 +594,9 @@ def websockets():
     # That a request is refused which the binding has no mode for is not said: nothing else than what it has may be written.
     written = {"result": {"message": frame(JSON_TEXT.encode())}}
     topic.case("encode-binary-mode", "No event is written in binary mode, which the binding does not have: it is refused, or becomes a document", ["WS-1.3-a", "WS-1.5-a"], encode("websockets", "binary", JSON_EVENT), [REFUSED, written])
-    topic.case("encode-batch-of-one", "A batch of one is not written as a batch: it is refused, or its event becomes a document", ["WS-1.5-c", "WS-1.5-a"], encode("websockets", "batched", JSON_EVENT, format="json"), [REFUSED, written])
+    topic.case("encode-batch-of-one", "A batch of one is not written as a batch: it is refused, or its event becomes a document", ["WS-1.5-c", "WS-1.5-a"], encode("websockets", "batched", JSON_EVENT, format="json"), [REFUSED, written], level="SHOULD")
     other = event({**{name: attribute["value"] for name, attribute in JSON_EVENT["attributes"].items()}, "id": "A-2"}, JSON_EVENT["data"])
-    topic.case("encode-batch-of-two-events", "A batch of two is not written", ["WS-1.5-c"], encode("websockets", "batched", JSON_EVENT, other, format="json"), REFUSED)
+    topic.case("encode-batch-of-two-events", "A batch of two is not written", ["WS-1.5-c"], encode("websockets", "batched", JSON_EVENT, other, format="json"), REFUSED, level="SHOULD")
     yield topic
     way = Topic("websockets", "transcode", "To and from other messages")
     http = {"headers": [["ce-specversion", "1.0"]] + [["ce-" + name, value] for name, value in DOCUMENT.items() if name != "datacontenttype"]

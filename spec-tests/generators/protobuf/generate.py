@@ -484,16 +484,16 @@ def data_decode():
                proto(binary_data(b"\xff\x00")), tagged({"binary": "/wA="}))
     topic.read("binary-under-json", "binary_data under a JSON content type is bytes, or the JSON that they are", ["PROTO-3-f"],
                proto(both(ct("application/json"), binary_data(b'{"a":1}'))), tagged({"binary": "eyJhIjoxfQ=="}, **held("application/json")),
-               [result(tagged({"json": '{"a":1}'}, **held("application/json")))], policy=True)
+               [result(tagged({"json": '{"a":1}'}, **held("application/json")))])
     topic.read("binary-under-cbor", "binary_data under a CBOR content type is bytes, or the item that they are", ["PROTO-3-f"],
                proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), tagged({"binary": "gQE="}, **held("application/cbor")),
-               [result(tagged({"cbor": "gQE="}, **held("application/cbor")))], policy=True)
+               [result(tagged({"cbor": "gQE="}, **held("application/cbor")))])
     topic.read("text-utf-8", "text_data is text", ["PROTO-3-d"], proto(both(ct("text/plain; charset=utf-8"), text_data("café\n"))),
                tagged({"text": "café\n"}, **held("text/plain; charset=utf-8")))
     topic.read("text-empty", "An empty text_data is a payload of no characters", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data(""))),
                tagged({"text": ""}, **held("text/plain")))
     topic.read("text-without-content-type", "text_data without a content type is text, or the JSON that it is", ["PROTO-3-d"], proto(text_data('{"a":1}')),
-               tagged({"text": '{"a":1}'}), [result(tagged({"json": '{"a":1}'}))], policy=True)
+               tagged({"text": '{"a":1}'}), [result(tagged({"json": '{"a":1}'}))])
     for name, media_type in [("json", "application/json"), ("json-suffix", "Application/Vnd.Order+JSON; charset=utf-8")]:
         topic.read(name, "text_data under a JSON content type is that JSON text, which may be refused for its number of 23 digits", ["PROTO-3-d", *["CE-datacontenttype-f"] * (media_type != media_type.lower())],
                    proto(both(ct(media_type), text_data('{"price": 1.10, "n": 12345678901234567890123}'))),
@@ -508,7 +508,7 @@ def data_decode():
                [REFUSED], policy=True)
     topic.read("xml", "text_data under an XML content type is text, or the element that it is", ["PROTO-3-d"],
                proto(both(ct("application/xml"), text_data("<a/>"))), tagged({"text": "<a/>"}, **held("application/xml")),
-               [result(tagged({"xml": "<a/>"}, **held("application/xml")))], policy=True)
+               [result(tagged({"xml": "<a/>"}, **held("application/xml")))])
     topic.read("any", "proto_data keeps its type URL and its bytes", ["PROTO-3-a", "PROTO-3-b"],
                proto(both(ct("application/protobuf"), proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
                tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": "CgI0Mg=="}}, **held("application/protobuf")),

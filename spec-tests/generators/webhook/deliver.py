@@ -113,7 +113,7 @@ SLOW = {**ALLOWING, "rate": 1}
 DELIVERY = [FROM, BEARER, STRUCTURED]
 THROTTLED = response(429, 0, ["Retry-After", "60"])
 case("rate", "A delivery beyond the rate gets 429", ["WEBHOOK-2.2-j", "WEBHOOK-2.2-k"], SLOW, DELIVERY, [THROTTLED], earlier=3, level="SHOULD")
-case("rate-retry-after", "A delivery beyond the rate that gets 429, or another status of its class, gets Retry-After", ["WEBHOOK-2.2-k"], SLOW, DELIVERY, [THROTTLED, response("4xx", 0, ["Retry-After", "60"]), response("2xx", 1), response("2xx", 0), response("5xx", 0)],
+case("rate-retry-after", "A delivery beyond the rate that is refused, with 429 or another status, gets Retry-After", ["WEBHOOK-2.2-k"], SLOW, DELIVERY, [THROTTLED, response("4xx", 0, ["Retry-After", "60"]), response("5xx", 0, ["Retry-After", "60"]), response("2xx", 1), response("2xx", 0)],
      earlier=3)
 # The earlier requests have the same event.
 case("within-the-rate", "A delivery within the rate is accepted, and its event, which was delivered before, may be dropped", [PROCESSED, "CE-id-f"], {**ALLOWING, "rate": 600}, DELIVERY,
