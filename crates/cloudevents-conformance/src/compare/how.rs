@@ -6,13 +6,13 @@ use cloudevents_vectors::{
 };
 use serde_json::{Map, Value};
 
-use crate::infoset::{self, CE, Element, Node as XmlNode};
+use crate::infoset;
 use crate::tree::json::{self, Json, Kind};
 use crate::tree::node::Node;
 
 use super::document::Notation;
 use super::instant::Instant;
-use super::{Path, bytes, media_type};
+use super::{Path, media_type};
 
 /// How answers are compared where comparing the text is not enough.
 #[derive(Clone, Debug, Default)]
@@ -340,58 +340,6 @@ impl How {
         }
     }
 
-    /// An event in XML, or a batch of them, with the spelling of the wanted payload, and without a `time` that may be added.
-    pub(crate) fn spell_elements_alike(&self, wanted: &Element, mut got: Element) -> Element {
-        let events = got.children.iter_mut().filter_map(|child| match child {
-            XmlNode::Element(event) if event.name == format!("{{{CE}}}event") => Some(event),
-            _ => None,
-        });
-        for (wanted, event) in wanted.elements().zip(events) {
-            *event = self.spell_elements_alike(wanted, std::mem::take(event));
-        }
-        for wanted in wanted.elements() {
-            if let Some(name) = wanted.name.strip_prefix(&format!("{{{CE}}}"))
-                && let Some(attribute) = infoset::child_mut(&mut got, name)
-                && self.is_attribute_alike(name, wanted, attribute)
-            {
-                attribute.children.clone_from(&wanted.children);
-            }
-        }
-        let is_json = infoset::child(wanted, CONTENT_TYPE).is_some_and(|element| is_of_json(&element.text()));
-        if let (Some(wanted), Some(data)) =
-            (infoset::child(wanted, "data"), infoset::child_mut(&mut got, "data"))
-            && infoset::is_of_same_type(wanted, data)
-        {
-            let same = |wanted: &str, got: &str| self.is_same_text(is_json, wanted, got);
-            let octets = |element: &Element| {
-                bytes::decode(&element.text()).and_then(|octets| String::from_utf8(octets).ok())
-            };
-            let is_same = same(&wanted.text(), &data.text())
-                || octets(wanted).zip(octets(data)).is_some_and(|(wanted, got)| same(&wanted, &got));
-            if is_same
-                && [wanted, &*data]
-                    .iter()
-                    .all(|data| data.elements().next().is_none() && !data.text().is_empty())
-            {
-                *data = wanted.clone();
-            }
-        }
-        if self.may_add_time && !wanted.elements().any(is_time_element) {
-            got.children.retain(|child| !matches!(child, XmlNode::Element(child) if is_time_element(child)));
-        }
-        got
-    }
-
-    /// Whether an attribute in XML is a timestamp of the wanted instant, or the wanted media type.
-    fn is_attribute_alike(&self, name: &str, wanted: &Element, got: &Element) -> bool {
-        let (is_same_type, wanted, got) = (infoset::is_of_same_type(wanted, got), wanted.text(), got.text());
-        let is_alike = match name {
-            CONTENT_TYPE => self.any_spelling && media_type::same(&wanted, &got),
-            _ => self.is_timestamp(name) && self.same_instant(&wanted, &got),
-        };
-        is_same_type && is_alike
-    }
-
     /// Whether a body under a JSON content type compares as JSON.
     pub(crate) fn compares_json_bodies(&self) -> bool {
         self.json_given && self.json != JsonComparison::Text
@@ -406,7 +354,7 @@ impl How {
     }
 
     /// Whether text that a document holds is the wanted element, or the wanted JSON value: which text it becomes is not said.
-    fn is_same_text(&self, is_json: bool, wanted: &str, got: &str) -> bool {
+    pub(super) fn is_same_text(&self, is_json: bool, wanted: &str, got: &str) -> bool {
         let same_json = || {
             let (wanted, mut got) = (json::parse(wanted).ok()?, json::parse(got).ok()?);
             self.spell_body_alike(&wanted, &mut got);
@@ -476,7 +424,7 @@ fn gives_only(case: &Case, kind: &str) -> bool {
 }
 
 /// Whether a content type is JSON.
-fn is_of_json(content_type: &str) -> bool {
+pub(super) fn is_of_json(content_type: &str) -> bool {
     Notation::of_content_type(content_type) == Notation::JsonPayload
 }
 
@@ -580,11 +528,6 @@ fn is_time(value: &Node) -> bool {
         Node::Tagged(_, value) => is_time(value),
         value => value.get("ce_timestamp").is_some(),
     }
-}
-
-/// Whether an element of an event in XML is its `time`.
-fn is_time_element(element: &Element) -> bool {
-    element.name == format!("{{{CE}}}{TIME}") && is_timestamp(&element.text())
 }
 
 /// Whether text is a timestamp.

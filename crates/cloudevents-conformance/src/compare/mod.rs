@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 mod difference;
 mod document;
+mod elements;
 mod event;
 mod how;
 pub(crate) mod instant;
