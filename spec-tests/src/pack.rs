@@ -119,7 +119,9 @@ impl Case {
         };
         let via = |side: &str| self.request.get(side).and_then(|side| side.get("via"));
         let is_carried = |carrier: &Carrier| {
-            [self.request.get("via"), via("from"), via("to")].into_iter().any(|side| carried_by(side, carrier))
+            [self.request.get("via"), via("from"), via("to")]
+                .into_iter()
+                .any(|side| carried_by(side, carrier))
         };
         let of_carrier = |carrier: &&'static Carrier| carrier.area() == area || is_carried(carrier);
         if let Some(pack) = carriers().iter().filter(of_carrier).find_map(Pack::of) {
