@@ -29,6 +29,12 @@ pub(super) const TURN: Duration = Duration::from_millis(100);
 /// librdkafka has fetched ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
+/// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions.
+const REBALANCE: Duration = Duration::from_secs(15);
+
+/// How long a broker may take to say whether a group is being rebalanced.
+const ASKING: Duration = Duration::from_secs(1);
+
 /// How many events are taken before they are handed over and commits are due.
 const EVENTS: usize = 64;
 
@@ -121,8 +127,11 @@ impl Consumer {
 fn close(client: Arc<BaseConsumer<Group>>) {
     // librdkafka leaves a group when it has given back partitions. A member without any leaves only when it unsubscribes, unless the group
     // is rebalanced eagerly: the others would wait for it until the end of its session.
-    if client.assignment().is_ok_and(|partitions| partitions.count() == 0) && !client.context().is_static {
-        client.unsubscribe();
+    if let Some(group) = &client.context().leaves {
+        wait_for_rebalance(&client, group);
+        if client.assignment().is_ok_and(|partitions| partitions.count() == 0) {
+            client.unsubscribe();
+        }
     }
     // rdkafka closes what is dropped, and logs an error where that was done before. The other thread may be waiting for a broker, and would
     // drop it late.
@@ -132,6 +141,23 @@ fn close(client: Arc<BaseConsumer<Group>>) {
         return;
     }
     while !client.closed() {
+        drop(client.poll(TURN));
+    }
+}
+
+/// Waits until its group is not being rebalanced. A broker answers a member that joins when all members have joined, and reads nothing else
+/// from that connection before: not that the member leaves, which it would then wait for until the end of its session.
+fn wait_for_rebalance(client: &BaseConsumer<Group>, group: &str) {
+    let end = Instant::now().checked_add(REBALANCE);
+    let is_rebalanced = || {
+        // The state comes over another connection.
+        let found = client.fetch_group_list(Some(group), ASKING);
+        found.is_ok_and(|list| {
+            let mut groups = list.groups().iter().filter(|found| found.name() == group);
+            groups.any(|found| ["PreparingRebalance", "CompletingRebalance"].contains(&found.state()))
+        })
+    };
+    while is_rebalanced() && end.is_some_and(|end| Instant::now() < end) {
         drop(client.poll(TURN));
     }
 }

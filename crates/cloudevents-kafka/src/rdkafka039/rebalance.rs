@@ -52,8 +52,8 @@ pub(super) struct Group {
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Whether a group without a position starts at the end.
     pub(super) starts_at_end: bool,
-    /// Whether it is the same member after a restart, and so leaves no group.
-    pub(super) is_static: bool,
+    /// The group that it leaves when it ends: none where it is the same member after a restart, or reads what it was given.
+    pub(super) leaves: Option<String>,
     /// Whether asking for a topic makes the broker create it.
     pub(super) creates_topics: bool,
     pub(super) opening: first::Opening,
@@ -130,7 +130,7 @@ impl Group {
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
-            is_static: false,
+            leaves: None,
             creates_topics: false,
             opening: first::Opening::default(),
             unknown: Unknown::default(),

@@ -228,7 +228,8 @@ async fn connect(
     let handover = Arc::new(Handover::new(options.prefetch));
     let mut group = Group::new(ledger.clone(), Arc::clone(&handover), wait(options.rebalance_wait, &config));
     (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
-    group.is_static = config.get("group.instance.id").is_some_and(|name| !name.is_empty());
+    let is_static = config.get("group.instance.id").is_some_and(|name| !name.is_empty());
+    group.leaves = config.get("group.id").filter(|_| !is_static && partitions.is_empty()).map(str::to_owned);
     let creates = config.get("allow.auto.create.topics").unwrap_or_default();
     group.creates_topics = ["true", "t", "1"].iter().any(|yes| creates.eq_ignore_ascii_case(yes));
     // librdkafka does not say so of a pattern that no topic matches yet, nor with the protocol of Kafka 4 before there is a partition.

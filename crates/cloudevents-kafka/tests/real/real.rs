@@ -53,6 +53,38 @@ async fn a_drained_receiver_without_partitions_has_left_its_group() {
     }
 }
 
+/// It waits for another one then, which has to give up a partition first, and has a message of it that is not settled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_is_drained_in_a_rebalance_has_left_its_group() {
+    let Some(topic) = Topic::real(2).await else { return skipped() };
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..20).map(|number| event(number, &number.to_string())))).await.unwrap();
+    let options = || {
+        let mut options = KafkaReceiverOptions::default();
+        options.rebalance_wait = Duration::from_secs(6);
+        options
+    };
+    let often = "&heartbeat.interval.ms=100";
+    let mut first = topic.receiver_with(often, options()).await;
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(soon(first.next()).await.unwrap().unwrap());
+    }
+    let mut second = topic.receiver_with(often, options()).await;
+    topic.is_stable(2).await;
+    let third = topic.receiver_with(often, options()).await;
+    soon(async {
+        while topic.members().await != ("PreparingRebalance".to_owned(), 3) {
+            tokio::time::sleep(Duration::from_millis(10)).await; // between two tries
+        }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await; // ten heartbeats: nobody shows that it has joined again
+    soon(second.drain(patience())).await.unwrap();
+    assert_eq!(topic.members().await.1, 2);
+    drop((held, first, third));
+}
+
 #[tokio::test]
 async fn a_header_whose_name_is_not_utf8_is_left_out() {
     let Some(topic) = Topic::real(1).await else { return skipped() };

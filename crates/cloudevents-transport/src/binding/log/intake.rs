@@ -17,8 +17,8 @@ use tokio::{
 /// How long committing may take, also after the deadline.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long leaving the group may take.
-const LEAVING: Duration = Duration::from_secs(5);
+/// How long leaving the group may take: also a rebalance, in which others may take some ten seconds to give up what they have.
+const LEAVING: Duration = Duration::from_secs(20);
 
 /// A client of a log. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
