@@ -101,7 +101,7 @@ fn a_bridge_to_http_needs_no_flag() {
     let from = broker.url("orders?group=g&reject=drop");
     let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "5"], "");
     assert_eq!(ran.status, 0, "{}", ran.err);
-    assert_eq!(ran.err.matches("the keys of Kafka records are left out").count(), 1, "{}", ran.err);
+    assert_eq!(ran.err.matches("the keys of messages are left out").count(), 1, "{}", ran.err);
     assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
     assert_eq!(listener.end().out, format!("{GOOD}\n"));
 }

@@ -11,7 +11,8 @@ use std::{
 /// Creates a queue, and returns its URL.
 fn queue(server: &str, name: &str) -> String {
     let host = server.trim_start_matches("http://");
-    let body = format!(r#"{{"QueueName":"{name}"}}"#);
+    let fifo = if name.ends_with(".fifo") { r#","Attributes":{"FifoQueue":"true"}"# } else { "" };
+    let body = format!(r#"{{"QueueName":"{name}"{fifo}}}"#);
     let request = format!(
         "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: AmazonSQS.CreateQueue\r\nContent-Type: application/x-amz-json-1.0\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\n\
@@ -53,6 +54,22 @@ fn from_one_queue_to_the_other() {
     let missing = ce_with(&["send", &url.replace("/ce-", "/no-ce-")], GOOD);
     assert!(missing.err.contains("create the queue"), "{}", missing.err);
     assert_ne!(missing.status, 0);
+}
+
+/// Each message of a FIFO queue has a group, which is its key. Most protocols have none.
+#[test]
+fn keys_of_a_fifo_queue_are_left_out_where_the_target_has_none() {
+    let Ok(server) = env::var("CE_TEST_SQS_URL") else {
+        println!("skipped: CE_TEST_SQS_URL is not set");
+        return;
+    };
+    let url = queue(&server, &format!("ce-{}.fifo", std::process::id()));
+    succeeded(ce_with(&["send", &url], GOOD));
+    let out = file("fifo.jsonl", "");
+    let to = format!("file:{}", out.display());
+    let moved = succeeded(ce(&["bridge", &format!("{url}&reject=drop&wait=1s"), &to, "--idle", "3"]));
+    assert_eq!(fs::read_to_string(out).unwrap().lines().count(), 1, "{}", moved.err);
+    assert_eq!(moved.err.matches("the keys of messages are left out").count(), 1, "{}", moved.err);
 }
 
 #[test]

@@ -312,12 +312,16 @@ fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
-/// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.
+/// The protocols whose messages have keys, beside the attribute for these: groups of FIFO queues are such keys, too.
+const KEYED: [&str; 4] = ["kafka:", "sqs:", "postgres:", "postgresql:"];
+
+/// Leaves out the keys of messages where the target has none, with a warning: that loses no event.
 fn leave_out_keys(config: &Config, sender: &Sender, policy: &mut BridgePolicy, console: &Console) {
     let carries = sender.capabilities().carries.contains(Carries::KEY);
-    if config.from.starts_with("kafka:") && !carries && matches!(policy.key, KeyRule::Kept) {
+    let has_keys = KEYED.iter().any(|scheme| config.from.starts_with(scheme));
+    if has_keys && !carries && matches!(policy.key, KeyRule::Kept) {
         policy.key = KeyRule::Dropped;
-        let warning = Report::warning("the keys of Kafka records are left out: TO does not carry them");
+        let warning = Report::warning("the keys of messages are left out: TO does not carry them");
         console.report(&warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it"));
     }
 }
