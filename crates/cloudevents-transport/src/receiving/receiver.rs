@@ -235,10 +235,8 @@ impl Receiver {
     fn deliver(&self, mut incoming: Incoming) -> Option<Delivery> {
         let size = incoming.received.size();
         self.context.counters.received(size);
-        if let Some(convert) = &self.convert {
-            self.convert_by(&**convert, &incoming.received);
-        }
-        incoming.token.receive(&self.context, size);
+        let made = self.convert.as_ref().and_then(|convert| self.convert_by(&**convert, &incoming.received));
+        incoming.token.receive(&self.context, made.unwrap_or(size));
         let settled = match incoming.received.decoded_message() {
             Ok(message) => {
                 self.context.counters.repaired(message.repairs());
@@ -279,8 +277,9 @@ impl Receiver {
         .await
     }
 
-    /// What a log delivers again from memory is converted already.
-    fn convert_by(&self, convert: &Convert, received: &Received) {
+    /// Returns the bytes of the message and of what is made of it, if something is. What a log delivers again from memory is converted
+    /// already.
+    fn convert_by(&self, convert: &Convert, received: &Received) -> Option<usize> {
         let is_open = match received.decoded_message() {
             Ok(message) => !matches!(message.value, Message::Binary(_)) && received.event().is_none(),
             Err(error) => error.kind() == ErrorKind::NotACloudEvent,
@@ -291,6 +290,8 @@ impl Receiver {
         {
             received.convert(converted);
         }
+        let made = received.decoded_message().ok().filter(|_| received.is_converted())?;
+        Some(received.origin().size().saturating_add(made.value.body_len()))
     }
 
     /// Counts a message that does not match. Returns how to settle it.

@@ -176,6 +176,9 @@ async fn what_a_log_delivers_again_is_made_once() {
     for attempt in 1..=3 {
         let delivery = receiver.next().await.unwrap().unwrap();
         assert_eq!((delivery.attempt(), delivery.events().unwrap().len()), (attempt, 2));
+        // Both are in memory.
+        let made = delivery.message().unwrap().body_len();
+        assert_eq!(receiver.in_flight().used().bytes, delivery.origin().size() + made);
         delivery.retry(Duration::from_secs(1)).await.unwrap();
     }
     assert_eq!(made.load(Ordering::Relaxed), 1);
