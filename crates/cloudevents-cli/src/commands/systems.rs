@@ -21,7 +21,7 @@ pub(crate) struct SystemOptions {
 }
 
 impl SystemOptions {
-    /// What makes events of messages, if an option says so.
+    /// What makes events of messages, if an option names it.
     pub(crate) fn systems(&self) -> Result<Option<Systems>, Failure> {
         let is_given = self.adapter.is_some() || self.map.is_some();
         is_given.then(|| Systems::of(self.adapter.as_deref(), self.map.as_deref())).transpose()

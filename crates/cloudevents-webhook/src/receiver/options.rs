@@ -227,7 +227,6 @@ impl WebhookOptions {
     /// let options = WebhookOptions::without_handshake().token("a long random token").adapters(gitlab);
     /// ```
     #[cfg(feature = "adapters")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "adapters")))]
     pub fn adapters(mut self, adapters: cloudevents_adapters::Adapters) -> Self {
         self.convert = Some(Convert::Adapters(adapters));
         self
