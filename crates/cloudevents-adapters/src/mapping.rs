@@ -238,10 +238,7 @@ impl Unwrap {
 fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     for (name, value) in attributes {
-        let attribute = match name.strip_prefix("ce-") {
-            Some(attribute) => attribute,
-            None => "datacontenttype",
-        };
+        let attribute = name.strip_prefix("ce-").unwrap_or("datacontenttype");
         let text: String = serde_json::from_str(value).map_err(|_| {
             invalid(format!("the attribute `{name}` is not text")).with_attribute(attribute.to_owned())
         })?;

@@ -42,10 +42,12 @@ pub struct WebhookOptions {
     pub(super) convert: Option<Convert>,
 }
 
+type ConvertBy = dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync;
+
 /// What makes events of requests that are not CloudEvents.
 #[derive(Clone)]
 pub(super) enum Convert {
-    By(Arc<dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync>),
+    By(Arc<ConvertBy>),
     #[cfg(feature = "adapters")]
     Adapters(cloudevents_adapters::Adapters),
 }
