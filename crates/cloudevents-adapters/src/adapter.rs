@@ -1,13 +1,14 @@
 //! An adapter: mappings of the documents of one system.
 
 use crate::{
-    mapping::{Mapping, invalid},
+    mapping::{self, Mapping, invalid},
     place,
     template::Given,
 };
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, codec::check_count};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 
 /// The headers of a request: names, in any letter case, and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -20,13 +21,14 @@ pub struct Adapter {
     name: String,
     what: String,
     reference: String,
+    #[serde(deserialize_with = "mapping::checked")]
     mappings: Vec<Mapping>,
 }
 
 impl Adapter {
     /// Reads an adapter: an object of JSON, whose members [the crate's documentation](crate#mappings) describes.
     ///
-    /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData) and say where the mistake stands.
+    /// Errors are of kind [`InvalidDocument`](ErrorKind::InvalidDocument) and have the [offset](Error::offset) of the mistake.
     ///
     /// ```
     /// use cloudevents_adapters::Adapter;
@@ -41,7 +43,23 @@ impl Adapter {
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| invalid(format!("it is not an adapter: {error}")))
+        read(text)
+    }
+
+    /// Reads one adapter, or an array of them. Errors are those of [`parse`](Self::parse), and two adapters of one name.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, Error> {
+        if !is_array(text) {
+            return Ok(vec![read(text)?]);
+        }
+        let all: Vec<Self> = read(text)?;
+        let mut names = BTreeSet::new();
+        match all.iter().find(|adapter| !names.insert(adapter.name())) {
+            Some(adapter) => {
+                let detail = format!("two adapters have the name `{}`", adapter.name());
+                Err(Error::new(ErrorKind::InvalidDocument).with_detail(detail))
+            }
+            None => Ok(all),
+        }
     }
 
     /// Its name, such as `aws-s3`.
@@ -71,7 +89,8 @@ impl Adapter {
     /// where the document lacks it, and so is a time that is no timestamp, if the payload still has it.
     ///
     /// An error is of one event, or of the whole document: of kind [`InvalidData`](ErrorKind::InvalidData) where that is none of the system
-    /// or lacks a required attribute; [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond
+    /// or lacks a required attribute; [`NotACloudEvent`](ErrorKind::NotACloudEvent) where it is one of the system that has no event;
+    /// [`TooLarge`](ErrorKind::TooLarge) and [`TooMany`](ErrorKind::TooMany) beyond
     /// [`DecodeOptions::limits`].
     pub fn events(
         &self,
@@ -103,7 +122,10 @@ impl Adapter {
         for part in each(text, most) {
             let mapping = self.mapping(part).ok_or_else(|| invalid(format!("it is not {}", self.what)))?;
             if let Some(help) = &mapping.help {
-                return Err(invalid(format!("{} has no event", self.what)).with_help(help.clone()));
+                let detail = format!("{} has no event", self.what);
+                return Err(Error::new(ErrorKind::NotACloudEvent)
+                    .with_detail(detail)
+                    .with_help(help.clone()));
             }
             let elements = mapping.elements(part, most)?;
             let count = events.len().saturating_add(elements.len());
@@ -121,6 +143,24 @@ impl Adapter {
         Ok(events)
     }
 
+    /// The error, of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent), for a document of the system where an event is expected. It names
+    /// the system, and what makes events of the document, in one line; or why it has no event.
+    ///
+    /// ```
+    /// let document = br#"{"Records": [{"eventSource": "aws:s3", "s3": {}}]}"#;
+    /// let adapter = cloudevents_adapters::recognize(document).unwrap();
+    /// assert_eq!(
+    ///     adapter.unread(document, "`--from aws-s3` makes events of it").detail(),
+    ///     "it is an event notification of Amazon S3: `--from aws-s3` makes events of it",
+    /// );
+    /// ```
+    pub fn unread(&self, document: &[u8], how: &str) -> Error {
+        let mapping =
+            std::str::from_utf8(document).ok().and_then(first).and_then(|first| self.mapping(first));
+        let why = mapping.and_then(|mapping| mapping.help.as_deref()).unwrap_or(how);
+        Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}: {why}", self.what))
+    }
+
     /// The members of a document by which it is recognised.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().flat_map(Mapping::members)
@@ -130,6 +170,23 @@ impl Adapter {
     pub(crate) fn mapping(&self, document: &str) -> Option<&Mapping> {
         self.mappings.iter().find(|mapping| mapping.fits(document))
     }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
+        let words = error.to_string();
+        let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+        let offset = token(text, place::offset(text, error.line(), error.column()));
+        Error::new(ErrorKind::InvalidDocument).with_detail(words.to_owned()).with_offset(offset)
+    })
+}
+
+/// Where the token begins that ends here, or before what comes behind an element.
+fn token(text: &str, end: usize) -> usize {
+    let behind = |character: char| character.is_ascii_whitespace() || matches!(character, ',' | ']');
+    let before = text.get(..end).unwrap_or_default().trim_end_matches(behind);
+    let Some(inner) = before.strip_suffix('"') else { return before.len().saturating_sub(1) };
+    inner.rfind('"').unwrap_or_default()
 }
 
 /// The first elements of an array, up to this number, or the document itself.

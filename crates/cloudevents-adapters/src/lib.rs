@@ -4,10 +4,14 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod adapter;
+mod choice;
 mod known;
 mod mapping;
+#[cfg(feature = "transport")]
+mod messages;
 mod place;
 mod template;
 
 pub use adapter::{Adapter, Headers};
+pub use choice::Adapters;
 pub use known::{adapters, find, recognize};

@@ -6,11 +6,11 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Payload, Timestamp,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, MediaType, Name, Payload, Timestamp,
     codec::{Assembler, CoreName, Given as Piece, decode_base64},
 };
 use cloudevents_json::{Json, is_event};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
 
 /// Which documents it is for, and what becomes of them.
@@ -56,7 +56,39 @@ struct Unwrap {
     attributes: Option<String>,
 }
 
+/// Mappings that can make events.
+pub(crate) fn checked<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mapping>, D::Error> {
+    let checked: Vec<Checked> = Vec::deserialize(from)?;
+    if checked.is_empty() {
+        return Err(de::Error::custom("there is no mapping"));
+    }
+    Ok(checked.into_iter().map(|Checked(mapping)| mapping).collect())
+}
+
+struct Checked(Mapping);
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mapping = Mapping::deserialize(from)?;
+        mapping.check().map_err(de::Error::custom)?;
+        Ok(Self(mapping))
+    }
+}
+
 impl Mapping {
+    /// Why no event can be made by it, whatever the document.
+    fn check(&self) -> Result<(), String> {
+        let required = [("id", &self.id), ("source", &self.source), ("type", &self.ty)];
+        let missing = required.into_iter().find(|(_, template)| template.is_none());
+        if let Some((name, _)) = missing.filter(|_| self.help.is_none() && self.unwrap.is_empty()) {
+            return Err(format!("a mapping has no `{name}`"));
+        }
+        for name in self.extensions.keys() {
+            Name::parse(name).map_err(|error| error.message().to_string())?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn fits(&self, document: &str) -> bool {
         self.condition.iter().all(|(place, pattern)| match pattern.as_str() {
             "*" => place::at(document, place).is_some(),
@@ -206,10 +238,7 @@ impl Unwrap {
 fn binary(attributes: &[(String, &str)], body: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     for (name, value) in attributes {
-        let attribute = match name.strip_prefix("ce-") {
-            Some(attribute) => attribute,
-            None => "datacontenttype",
-        };
+        let attribute = name.strip_prefix("ce-").unwrap_or("datacontenttype");
         let text: String = serde_json::from_str(value).map_err(|_| {
             invalid(format!("the attribute `{name}` is not text")).with_attribute(attribute.to_owned())
         })?;

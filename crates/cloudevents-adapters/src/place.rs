@@ -21,6 +21,17 @@ pub(crate) fn text(value: &str, path: &str) -> Option<String> {
     }
 }
 
+/// The bytes of a text up to a line and a column, both counted from 1.
+pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len);
+    lines.fold(column, usize::saturating_add).min(text.len())
+}
+
+/// Whether an event stands there, in the JSON format of a version that is read.
+pub(crate) fn is_event(value: &str) -> bool {
+    matches!(text(value, "specversion").as_deref(), Some("1.0" | "0.3"))
+}
+
 /// Whether this is one value of JSON, and nothing behind it.
 pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()

@@ -70,14 +70,43 @@ fn a_document_is_bounded() {
 #[test]
 fn a_mapping_that_is_wrong() {
     let of = |mapping: &str| {
-        Adapter::parse(&format!(r#"{{"name":"n","what":"w","reference":"r","mappings":[{mapping}]}}"#))
+        format!(
+            r#"{{"name":"n","what":"w","reference":"r",
+"mappings":[{mapping}]}}"#
+        )
     };
-    assert!(of(r#"{"where":{"a":"*"},"id":"{a}","source":"/s","type":"t"}"#).is_ok());
-    for wrong in ["{}", r#"{"where":{},"id":"{"}"#, r#"{"where":{},"idd":"x"}"#, r#"{"where":{"a":1}}"#] {
-        let error = of(wrong).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidData, "{wrong}");
-        assert!(error.detail().contains("line 1 column"), "{error}");
+    let right = r#"{"where":{"a":"*"},"id":"{a}","source":"/s","type":"t"}"#;
+    assert!(Adapter::parse(&of(right)).is_ok());
+    for (wrong, at, words) in [
+        ("{}", "}", "missing field `where`"),
+        (r#"{"where":{},"id":"{","type":"t"}"#, r#""{""#, "a brace without its end"),
+        (r#"{"where":{},"idd":"x"}"#, r#""idd""#, "unknown field `idd`"),
+        (r#"{"where":{"a":1}}"#, "1", "expected a string"),
+        (r#"{"where":{},"id":"1","type":"t"}"#, "}", "a mapping has no `source`"),
+        (r#"{"where":{},"help":"h","extensions":{"a_b":"x"}}"#, "}", "a_b"),
+    ] {
+        for text in [of(wrong), of(&format!("{wrong},{right}"))] {
+            let error = Adapter::parse(&text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{wrong}");
+            assert!(error.detail().contains(words) && !error.detail().contains(" at line"), "{error}");
+            let offset = usize::try_from(error.offset().unwrap()).unwrap();
+            assert!(text[offset..].starts_with(at), "{error}: {}", &text[offset..]);
+        }
     }
+    assert!(Adapter::parse(&of("")).unwrap_err().detail().contains("there is no mapping"));
+    // One, or a list; a name once.
+    let one = of(right);
+    assert_eq!(Adapter::parse_all(&one).unwrap().len(), 1);
+    assert_eq!(Adapter::parse_all(&format!("[{one},{}]", one.replace(r#""n""#, r#""m""#))).unwrap().len(), 2);
+    let error = Adapter::parse_all(&format!("[{one},{one}]")).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::InvalidDocument, "two adapters have the name `n`")
+    );
+    for none in ["", "1", "{", "[", "[1]", "null", "[{}]"] {
+        assert_eq!(Adapter::parse_all(none).unwrap_err().kind(), ErrorKind::InvalidDocument, "{none}");
+    }
+    assert_eq!(Adapter::parse_all(" [] ").unwrap().len(), 0);
 }
 
 fn json() -> impl Strategy<Value = String> {

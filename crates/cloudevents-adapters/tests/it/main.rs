@@ -10,5 +10,6 @@
 
 mod bad_input;
 mod memory;
+mod messages;
 mod published;
 mod tools;

@@ -1,7 +1,8 @@
 //! Documents from the documentation of each system, and their events by the adapters of the specification.
 
 use crate::tools::{all, attribute, data, named, one};
-use cloudevents_core::ErrorKind;
+use cloudevents_adapters::Adapter;
+use cloudevents_core::{DecodeOptions, ErrorKind};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 const S3: &str = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-west-2","eventTime":"1970-01-01T00:00:00.000Z",
@@ -290,4 +291,66 @@ fn envelopes_of_events() {
         "Data":{"n":1}}"#;
     let event = one("pascal-case", &[], pascal);
     assert_eq!((named(&event), data(&event)), (["7", "/s", "t", ""], r#"{"n":1}"#));
+}
+
+/// <https://github.com/cdevents/spec/blob/main/conformance/incident_detected.json>, and its binding of CloudEvents.
+#[test]
+fn cdevents() {
+    let document = include_str!("incident_detected.json");
+    let event = one("cdevents", &[], document);
+    assert_eq!(
+        named(&event),
+        [
+            "F4BD2B55-B6F6-4F44-AF72-BD2D0E7A8708",
+            "/monitoring/prod1",
+            "dev.cdevents.incident.detected.0.3.0",
+            "incident-123"
+        ]
+    );
+    assert_eq!(attribute(&event, "time"), "2022-11-11T13:52:20.079Z");
+    assert_eq!(
+        (data(&event), attribute(&event, "datacontenttype").as_str()),
+        (document.trim(), "application/json")
+    );
+    // Of a tool: <https://github.com/cdevents/spec/blob/main/custom/conformance.json>
+    let custom = document
+        .replace("dev.cdevents.incident.detected.0.3.0", "dev.cdeventsx.mytool-resource.created.0.1.0");
+    assert_eq!(one("cdevents", &[], &custom).ty(), "dev.cdeventsx.mytool-resource.created.0.1.0");
+    // What is a CloudEvent with one is that.
+    let event = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{document}}}"#);
+    assert!(cloudevents_adapters::recognize(event.as_bytes()).is_none());
+}
+
+/// <https://docs.couchdb.org/en/stable/api/database/changes.html> and
+/// <https://docs.couchdb.org/en/stable/api/server/common.html#db-updates>
+#[test]
+fn couchdb() {
+    let change = r#"{"seq":"5-g1AAAAIr","id":"6478c2ae800dfc387396d14e1fc39626","changes":[{"rev":"2-7051cbe5c8faecd085a3fa619e6e6337"}]}"#;
+    let deleted = change.replace("}]}", r#"}],"deleted":true}"#);
+    for document in [
+        change,
+        &deleted,
+        &format!(r#"{{"results":[{change}],"last_seq":"5-g1AAAAIr","pending":0}}"#),
+        r#"{"db_name":"mailbox","type":"created","seq":"1-g1AAAAFReJzLYWBg4MhgTmHgzcvPy09JdcjLz8gvLskBCjMlMiTJ____PyuDOZExFyjAnmJhkWaeaIquGIf2JAUgmWQPMiGRAZcaB5CaePxqEkBq6vGqyWMBkgwNQAqobD4h"}"#,
+    ] {
+        let error = all("couchdb", &[], document).remove(0).unwrap_err();
+        assert!(error.help().unwrap().contains("which is the source"), "{error}");
+    }
+    // With the mapping of the README.
+    let readme = include_str!("../../README.md");
+    let (_, json) = readme.split_once("```json\n").unwrap();
+    let adapter = Adapter::parse(json.split_once("```").unwrap().0).unwrap();
+    for (document, ty) in [(change, "document.updated"), (&deleted, "document.deleted")] {
+        let event = adapter
+            .events(&[], &document.to_owned().into(), &DecodeOptions::strict())
+            .remove(0)
+            .unwrap()
+            .value;
+        let id = "6478c2ae800dfc387396d14e1fc39626";
+        assert_eq!(
+            named(&event),
+            ["5-g1AAAAIr", "https://db.example/orders", &format!("org.apache.couchdb.{ty}"), id]
+        );
+        assert_eq!(data(&event), r#"[{"rev":"2-7051cbe5c8faecd085a3fa619e6e6337"}]"#);
+    }
 }

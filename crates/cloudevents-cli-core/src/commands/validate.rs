@@ -224,7 +224,7 @@ fn file(
     }
     progress.finish();
     // A stream whose format is named may be empty.
-    let may_be_empty = command.reading.from.is_some();
+    let may_be_empty = command.reading.is_named();
     if total.events == 0 && !may_be_empty {
         console.error(Status::No, &input::no_events(&name));
     }

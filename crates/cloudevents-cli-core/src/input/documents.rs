@@ -1,6 +1,6 @@
 //! Documents in memory.
 
-use super::{Form, Located, cannot_tell, foreign, part::Parts, yaml_documents::yaml_documents};
+use super::{Form, Located, Systems, cannot_tell, foreign, part::Parts, yaml_documents::yaml_documents};
 use crate::{
     failure::{Failure, Status},
     lenient::suggestion,
@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_kit::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, adapters, json,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
     model::{Item, TextBuffer, codec::scan::Scanner},
 };
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub(super) struct Decoding {
     pub(super) every: bool,
     /// Whether an error says which repairs would read the event.
     pub(super) suggests: bool,
-    /// The adapter that documents are read with, or `auto`.
-    pub(super) foreign: Option<String>,
+    /// What documents are read with that are no events.
+    pub(super) foreign: Option<Systems>,
 }
 
 impl Decoding {
@@ -164,10 +164,10 @@ impl JsonDocuments {
         {
             let at = self.base;
             self.base = self.base.saturating_add(document.len());
-            if let Some(name) = &self.decoding.foreign {
+            if self.decoding.foreign.is_some() {
                 let (source, length) = (Arc::clone(&self.source), document.len());
                 let place = Place { source, base: at, begin: 0, length, index: None };
-                some.extend(foreign_events(name, place, document, &self.decoding));
+                some.extend(foreign_events(place, document, &self.decoding));
             } else if document.first() == Some(&b'[') {
                 some.extend(batch(json, &self.source, document, at, &self.decoding));
             } else {
@@ -216,12 +216,19 @@ pub(super) fn batch(
 
 /// The events of a document of another system. With `auto`, the document says of which system it is; a document of no known system is an
 /// event.
-pub(super) fn foreign_events(name: &str, place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
+pub(super) fn foreign_events(place: Place, document: Bytes, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
-    let Some(adapter) = adapters::find(name).or_else(|| adapters::recognize(&document)) else {
+    let adapter = decoding.foreign.as_ref().and_then(|systems| systems.adapter(&document));
+    let Some(adapter) = adapter else {
         return match document.first() {
             Some(b'[') => batch(json, &place.source, document, place.base, decoding),
-            _ => vec![Located { event: decoding.single(json, document), place }],
+            _ => {
+                let event = decoding.single(json, document);
+                vec![Located {
+                    event: event.map_err(|error| error.with_help("no adapter fits the document, either")),
+                    place,
+                }]
+            }
         };
     };
     let events = adapter.events(&[], &document, &decoding.options);
@@ -272,7 +279,7 @@ mod tests {
     fn documents_one_after_another() {
         let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
         let source = Arc::new(Source::new("f", text, 1));
-        let mut parts = documents(&source, None, None, &Reading::default().decoding()).unwrap();
+        let mut parts = documents(&source, None, None, &Reading::default().decoding().unwrap()).unwrap();
         let Some(Part::Ready(all)) = parts.next().unwrap() else { panic!("no documents") };
         let all = all.as_slice();
         let found: Vec<_> = all

@@ -1,25 +1,131 @@
 //! Documents of other systems.
 
-use cloudevents_kit::{Error, ErrorKind, adapters};
-use std::iter;
+use super::{
+    form::{Form, all},
+    reader::{SMALL, text},
+};
+use crate::{
+    failure::{Failure, Status},
+    plain::plain,
+    report::Report,
+    source::{Place, Source},
+};
+use clap::{
+    Arg, Command,
+    builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
+};
+use cloudevents_kit::{
+    Error, Formats,
+    adapters::{Adapter, Adapters, recognize},
+};
+use std::{ffi::OsStr, iter, path::Path, sync::Arc};
 
 /// Documents of other systems, each by what it is, and events.
 const AUTO: &str = "auto";
 
-/// The names of the systems.
-pub(super) fn names() -> impl Iterator<Item = String> {
-    let all = adapters::adapters().iter().map(|adapter| adapter.name().to_owned());
+/// The names of the systems that are known.
+fn names() -> impl Iterator<Item = String> {
+    let known = Adapters::known();
+    let all: Vec<_> = known.names().map(str::to_owned).collect();
     iter::once(AUTO.to_owned()).chain(all)
 }
 
-/// Whether this is a name of them.
-pub(super) fn is_one(name: &str) -> bool {
-    name == AUTO || adapters::find(name).is_some()
+/// A name that is not checked, because adapters of the user's own have names, too. The names that are known are for completions.
+#[derive(Clone, Debug)]
+pub struct AnyName(fn() -> Vec<String>);
+
+impl TypedValueParser for AnyName {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        NonEmptyStringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// Returns the names of all forms that are read.
+pub(crate) fn read_names() -> AnyName {
+    AnyName(|| all().into_iter().chain(names()).collect())
+}
+
+/// Returns the names of all systems whose documents are read.
+pub fn system_names() -> AnyName {
+    AnyName(|| names().collect())
+}
+
+/// What makes events of documents of other systems.
+#[derive(Clone, Debug)]
+pub struct Systems {
+    adapters: Arc<Adapters>,
+    name: Option<String>,
+}
+
+impl Systems {
+    /// The adapter of this name; without a name, and for `auto`, that of each document by what it is. The adapters in a file are among
+    /// them, and come first.
+    pub fn of(name: Option<&str>, map: Option<&Path>) -> Result<Self, Failure> {
+        let own = map.map(own).transpose()?.unwrap_or_default();
+        let has_own = !own.is_empty();
+        let adapters = Arc::new(Adapters::known().with(own));
+        let name = name.filter(|name| *name != AUTO);
+        match name {
+            Some(unknown) if adapters.find(unknown).is_none() => {
+                let names: Vec<_> = iter::once(AUTO).chain(adapters.names()).collect();
+                let more = if has_own { "" } else { "; `--map FILE` adds one of your own" };
+                Err(Failure::usage(format!("there is no adapter with the name `{}`", plain(unknown)))
+                    .help(format!("the names are {}{more}", names.join(", "))))
+            }
+            _ => Ok(Self { adapters, name: name.map(str::to_owned) }),
+        }
+    }
+
+    /// The adapter that makes events of this document. With `auto`, none for an event and for an unknown document.
+    pub(super) fn adapter(&self, document: &[u8]) -> Option<&Adapter> {
+        match &self.name {
+            Some(name) => self.adapters.find(name),
+            None => self.adapters.recognize(document),
+        }
+    }
+
+    /// The adapters that are chosen from, for messages.
+    pub fn adapters(&self) -> Adapters {
+        let only = self.name.as_ref().and_then(|name| self.adapters.only(name));
+        only.unwrap_or_else(|| (*self.adapters).clone())
+    }
+}
+
+/// Reads adapters of the user's own from a file of 1 MiB at most. Errors have their place in it.
+fn own(path: &Path) -> Result<Vec<Adapter>, Failure> {
+    let text = text(path, SMALL)?;
+    let own = Adapter::parse_all(&text).map_err(|error| {
+        let place = Place::of(Source::new(path.display().to_string(), text.clone(), 1));
+        let report = Report::of(&error).at(&place);
+        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
+            Some(offset) => report.up_to_end_of_line(offset),
+            None => report,
+        };
+        Failure::Told(Status::Usage, Box::new(report))
+    })?;
+    if own.is_empty() {
+        return Err(Failure::usage(format!("`{}` has no adapter", path.display())));
+    }
+    let formats = cloudevents_kit::formats();
+    match own.iter().find(|adapter| is_taken(adapter.name(), &formats)) {
+        Some(adapter) => Err(Failure::usage(format!("an adapter cannot have the name `{}`", adapter.name()))
+            .help("`--from` means something else by it")),
+        None => Ok(own),
+    }
+}
+
+fn is_taken(name: &str, formats: &Formats) -> bool {
+    name.is_empty() || name == AUTO || Form::of(name, formats).is_some()
 }
 
 /// What a document is that is no event, if that is known.
 pub fn named(document: &[u8]) -> Option<Error> {
-    let adapter = adapters::recognize(document)?;
-    let error = Error::new(ErrorKind::NotACloudEvent).with_detail(format!("it is {}", adapter.what()));
-    Some(error.with_help(format!("`ce convert --from {}` makes events of it", adapter.name())))
+    let adapter = recognize(document)?;
+    Some(adapter.unread(document, &format!("`ce convert --from {}` makes events of it", adapter.name())))
 }

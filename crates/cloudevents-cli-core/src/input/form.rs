@@ -1,6 +1,5 @@
 //! The forms that events are read from and written to.
 
-use super::foreign;
 use cloudevents_kit::{FormatId, Formats};
 
 /// The name of JSON Lines.
@@ -40,19 +39,12 @@ impl Form {
     }
 }
 
-/// Returns the names of all forms that are read.
-pub(crate) fn read_names() -> clap::builder::PossibleValuesParser {
-    let mut names = all();
-    names.extend(foreign::names());
-    names.into()
-}
-
 /// Returns the names of all forms that are written.
 pub(crate) fn names() -> clap::builder::PossibleValuesParser {
     all().into()
 }
 
-fn all() -> Vec<String> {
+pub(super) fn all() -> Vec<String> {
     let mut names = Vec::new();
     for format in cloudevents_kit::formats().iter() {
         names.push(format.id().to_string());

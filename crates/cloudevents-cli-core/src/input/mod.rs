@@ -15,14 +15,14 @@ mod yaml_documents;
 
 pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
-pub(crate) use form::{Form, LINES, names, read_names};
+pub(crate) use form::{Form, LINES, names};
 pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
-pub use foreign::named;
+pub use foreign::{AnyName, Systems, named, system_names};
 pub use form::format_names;
 pub use identity::check_written;
-pub use reader::{SMALL, files, read, read_line, reader, text};
+pub use reader::{LARGEST, SMALL, files, read, read_line, reader, text};
 
 use crate::{
     console::Console,
@@ -36,13 +36,14 @@ use clap::Args;
 use cloudevents_kit::{Decoded, Error, Event};
 use detect::{Content, is_lines};
 use documents::{Decoding, JsonDocuments};
+use foreign::read_names;
 use lines::Lines;
 use part::{Part, Parts};
 use std::{
     fmt,
     io::{self, BufRead},
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 use stream::Elements;
 
@@ -51,10 +52,17 @@ use stream::Elements;
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// Input format instead of the detected one: a format, its batch, JSON Lines, YAML, or documents of another system, such as aws-s3
-    /// (`auto`: each by what it is). JSON Lines and large JSON batches may have any length, with at most 256 MiB for an event. All other
-    /// input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
+    /// (`auto`: each by what it is, or of --map by its name). JSON Lines and large JSON batches may have any length, with at most 256 MiB
+    /// for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
     #[arg(long, value_name = "FORMAT", value_parser = read_names(), hide_possible_values = true)]
     pub from: Option<String>,
+    /// Read documents of a system of your own with the adapters in this file of JSON: one, or a list. `--from NAME` chooses one; otherwise
+    /// each document is read by what it is, by these adapters first.
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// What both stand for, once the file was read. It may be a pipe.
+    #[arg(skip)]
+    pub(crate) systems: Arc<OnceLock<Systems>>,
     /// Which mistakes are repaired.
     #[command(flatten)]
     pub lenient: Lenient,
@@ -67,19 +75,37 @@ pub struct Reading {
 }
 
 impl Reading {
-    fn decoding(&self) -> Decoding {
+    /// Reads files of these systems, if there are some, with these repairs.
+    pub fn by(lenient: Lenient, systems: Option<Systems>) -> Self {
+        let systems = Arc::new(systems.map_or_else(OnceLock::new, OnceLock::from));
+        Self { lenient, systems, ..Self::default() }
+    }
+
+    /// Whether an option says what is read.
+    pub fn is_named(&self) -> bool {
+        self.from.is_some() || self.map.is_some()
+    }
+
+    fn decoding(&self) -> Result<Decoding, Failure> {
         let mut options = cloudevents_kit::decoding();
         options.leniency = self.lenient.leniency();
         // Files that the user chooses may be large.
         options.limits.bytes = LARGEST;
         options.limits.batch = MOST;
-        let foreign = self.from.clone().filter(|name| foreign::is_one(name));
-        Decoding { options, every: self.every, suggests: self.suggests, foreign }
+        let is_form = self.from.as_ref().is_some_and(|name| Form::of(name, &options.formats).is_some());
+        let is_foreign = !is_form && self.is_named() || self.systems.get().is_some();
+        let foreign = is_foreign.then(|| self.systems()).transpose()?;
+        Ok(Decoding { options, every: self.every, suggests: self.suggests, foreign })
+    }
+
+    fn systems(&self) -> Result<Systems, Failure> {
+        if let Some(systems) = self.systems.get() {
+            return Ok(systems.clone());
+        }
+        let systems = Systems::of(self.from.as_deref(), self.map.as_deref())?;
+        Ok(self.systems.get_or_init(|| systems).clone())
     }
 }
-
-/// The most bytes that are read into memory at once: the help states it.
-pub const LARGEST: usize = 256 << 20;
 
 /// The most events that are in memory at once: the help states it. What is wrong with an event takes a multiple of the event.
 const MOST: usize = 200_000;
@@ -137,7 +163,7 @@ pub fn events(
     reader: Box<dyn BufRead + Send>,
     reading: &Reading,
 ) -> Result<Events, Failure> {
-    let decoding = reading.decoding();
+    let decoding = reading.decoding()?;
     if decoding.foreign.is_some() {
         let parts = foreign_parts(&name, reader, &decoding)?;
         return Ok(Events { name, decoding, parts, part: Part::default() });

@@ -34,10 +34,9 @@ impl Parts {
             Self::Lines(lines) => lines.next()?.map(Part::Chunk),
             Self::ForeignLines(lines) => {
                 let (lines, decoding) = &mut **lines;
-                let name = decoding.foreign.as_deref().unwrap_or_default();
                 let events = |mut chunk: Chunk| -> Vec<Located> {
                     let lines = std::iter::from_fn(|| chunk.next_line());
-                    lines.flat_map(|(place, line)| foreign_events(name, place, line, decoding)).collect()
+                    lines.flat_map(|(place, line)| foreign_events(place, line, decoding)).collect()
                 };
                 lines.next()?.map(|chunk| Part::Ready(events(chunk).into_iter()))
             }
@@ -107,7 +106,7 @@ mod tests {
         let elements = format!("[{}{{}}]{}", "{},".repeat(count - 1), " ".repeat(9 << 20));
         let batch = format!("[{}{{}}]", "{},".repeat(count - 1));
         for (kind, text) in [("lines", "{}\n".repeat(count)), ("elements", elements), ("batch", batch)] {
-            let decoding = Reading::default().decoding();
+            let decoding = Reading::default().decoding().unwrap();
             let reader = Box::new(Cursor::new(text));
             let mut parts = detected(kind, reader, None, None, &decoding).unwrap();
             let mut all = 0;

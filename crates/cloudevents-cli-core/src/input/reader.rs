@@ -10,6 +10,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+/// The most bytes that are read into memory at once: the help states it.
+pub const LARGEST: usize = 256 << 20;
+
 /// The bytes that are read from a file at once.
 pub(super) const CHUNK: usize = 256 << 10;
 
@@ -20,7 +23,7 @@ pub fn files(files: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Reads a whole file, or standard input for `-`, of 256 MiB at most. Returns its name and bytes.
 pub fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
-    bytes(path, super::LARGEST)
+    bytes(path, LARGEST)
 }
 
 fn bytes(path: &Path, most: usize) -> Result<(String, Vec<u8>), Failure> {

@@ -121,8 +121,11 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         let source = Arc::new(Source::new("f", text.to_owned(), 1));
-        let all =
-            yaml_documents(&cloudevents_kit::json::Json::new(), &source, &Reading::default().decoding());
+        let all = yaml_documents(
+            &cloudevents_kit::json::Json::new(),
+            &source,
+            &Reading::default().decoding().unwrap(),
+        );
         all.iter().map(|located| String::from_utf8(located.place.text().to_vec()).unwrap()).collect()
     }
 

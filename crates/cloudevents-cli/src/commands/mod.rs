@@ -10,6 +10,7 @@ mod man;
 mod refusals;
 mod send;
 mod suggested;
+mod systems;
 mod testee;
 mod tour;
 mod urls;

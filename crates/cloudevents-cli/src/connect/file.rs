@@ -3,7 +3,7 @@
 use super::{Opened, lines::Lines};
 use crate::{
     failure::{Failure, Status},
-    input::{self, Events, Reading},
+    input::{self, Events, Reading, Systems},
     source::Place,
 };
 use cloudevents_kit::{
@@ -190,14 +190,18 @@ impl Transmit for Writer {
     }
 }
 
-/// Reads the file, or standard input, once. It stays as it is.
-pub(super) async fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, Failure> {
+/// Reads the file, or standard input, once, and documents of these systems as events. It stays as it is.
+pub(super) async fn receiver(
+    path: &Path,
+    options: ReceiverOptions,
+    systems: Option<Systems>,
+) -> Result<Opened, Failure> {
     let (out, incoming) = mpsc::channel(AHEAD);
     let room = Room {
         all: Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(AHEAD))),
         runtime: Handle::current(),
     };
-    let reading = Reading { lenient: options.decoding.leniency.into(), ..Reading::default() };
+    let reading = Reading::by(options.decoding.leniency.into(), systems);
     let path: PathBuf = path.to_owned();
     let is_kept = is_file(&path);
     // Once, because what is in a pipe is lost with its last reader.

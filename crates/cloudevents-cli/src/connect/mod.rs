@@ -17,10 +17,12 @@ pub(crate) use file::{check_written, closed_for_good, path};
 
 use crate::{
     failure::{Failure, Status},
+    input::Systems,
     report::Report,
 };
 use cloudevents_kit::{
     Error, ErrorKind, Peer, Receiver, SCHEMES, Sender,
+    adapters::Adapters,
     http::reqwest013::{SignRequest, Trace},
     transport::{
         Binding, Endpoint, LossPolicy, OnRefusal, ReceiverOptions, Side, binding::check_authorities,
@@ -135,7 +137,7 @@ pub(crate) async fn receiver(
     on_refusal: Option<OnRefusal>,
 ) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
-        return file::receiver(path, options).await;
+        return file::receiver(path, options, None).await;
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     check_source(&endpoint)?;
@@ -144,6 +146,32 @@ pub(crate) async fn receiver(
         return http::receiver(&endpoint, options, on_refusal).await;
     }
     broker::receiver(endpoint, options, on_refusal).await
+}
+
+/// Opens a receiver as [`receiver`] does, which makes events of documents of these systems. Without them, the error of a message names its
+/// system, and `how` to make events of it.
+pub(crate) async fn receiver_of(
+    systems: Option<&Systems>,
+    how: fn(&str) -> String,
+    url: &str,
+    options: ReceiverOptions,
+    certificates: &Certificates,
+    on_refusal: OnRefusal,
+) -> Result<Opened, Failure> {
+    if let Some(path) = file::path(url) {
+        return file::receiver(path, options, systems.cloned()).await;
+    }
+    let opened = receiver(url, options, certificates, Some(on_refusal)).await?;
+    Ok(Opened { receiver: of(systems, how, opened.receiver), ..opened })
+}
+
+/// A receiver of [`receiver_of`].
+pub(crate) fn of(systems: Option<&Systems>, how: fn(&str) -> String, receiver: Receiver) -> Receiver {
+    let adapters = systems.map_or_else(Adapters::known, Systems::adapters);
+    match systems {
+        Some(_) => receiver.convert(move |received, with| adapters.message(received, with)),
+        None => receiver.convert(move |received, _| adapters.named(received, how).map(Err)),
+    }
 }
 
 /// Options of receivers whose program has handlers, with what `ce` has in their place.

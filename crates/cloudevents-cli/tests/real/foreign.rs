@@ -45,4 +45,101 @@ fn are_named_in_one_line() {
     }
     let read = ce_with(&["decode"], GRID);
     assert!(read.status == 1 && read.err.contains("`ce convert --from event-grid`"), "{}", read.err);
+    // Where a system has no event, it is said what to do about it.
+    let read = ce_with(&["validate"], r#"{"op":"c","source":{"connector":"postgresql"}}"#);
+    assert!(read.err.contains("CloudEventsConverter") && !read.err.contains("--from"), "{}", read.err);
+}
+
+const ROW: &str = r#"{"name": "shop", "what": "an order", "reference": "the wiki", "mappings": [
+    {"where": {"order": "*"}, "id": "{order.number}", "source": "/shop", "type": "order", "data": "order"}]}"#;
+const ORDER: &str = r#"{"order":{"number":7,"total":1.50}}"#;
+
+#[test]
+fn are_read_by_rows_of_the_users_own() {
+    let grid = ROW
+        .replace("shop", "grid")
+        .replace(r#""order": "*""#, r#""eventType": "*""#)
+        .replace("order.number", "id");
+    for (map, arguments, input, expected) in [
+        (ROW.to_owned(), &[][..], format!("{ORDER}\n{GOOD}\n{GRID}\n"), vec!["order", "t", "Blob"]),
+        (ROW.to_owned(), &["--from", "shop"], ORDER.to_owned(), vec!["order"]),
+        (ROW.to_owned(), &["--from", "aws-s3"], ORDER.to_owned(), vec![]),
+        (ROW.to_owned(), &["--from", "auto"], r#"{"n":1}"#.to_owned(), vec![]),
+        (ROW.to_owned(), &["--from", "json"], GOOD.to_owned(), vec!["t"]),
+        // The user's own come first.
+        (
+            format!("[{ROW},{grid}]"),
+            &["--from", "auto"],
+            format!("[{ORDER}]{GRID}{GOOD}"),
+            vec!["order", "order", "t"],
+        ),
+        (format!("[{ROW},{grid}]"), &["--from", "grid"], GRID.to_owned(), vec!["order"]),
+    ] {
+        let map = file("map.json", &map);
+        let read = ce_with(&[&["convert", "--map", map.to_str().unwrap()], arguments].concat(), &input);
+        let types: Vec<_> =
+            read.lines().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+        let is_told = read.err.contains("no adapter fits the document");
+        assert_eq!(is_told, expected.is_empty() && !arguments.contains(&"aws-s3"), "{}", read.err);
+        assert_eq!(
+            (types, read.status),
+            (expected.iter().map(|ty| (*ty).to_owned()).collect(), i32::from(expected.is_empty())),
+            "{}",
+            read.err
+        );
+    }
+}
+
+#[test]
+fn are_read_by_rows_of_the_users_own_in_each_command() {
+    let (map, order) = (file("map.json", ROW), file("order.json", ORDER));
+    let (map, order) = (map.to_str().unwrap(), order.to_str().unwrap());
+    for (command, words) in [
+        (&["convert", order][..], r#""id":"7""#),
+        (&["validate", order], r#""valid":true"#),
+        (&["inspect", order], "1.50"),
+        (&["filter", "type = 'order'", order], r#""id":"7""#),
+        (&["sql", "type", order], "order"),
+        (&["encode", order], "7"),
+        (&["send", "http://localhost/", "--dry-run", order], "7"),
+        (&["catalog", "infer", order], "order"),
+    ] {
+        let ran = ce(&[command, &["--map", map]].concat());
+        assert!(ran.status == 0 && (ran.out + &ran.err).contains(words), "{command:?}");
+    }
+    // A pipe is read once, for all files.
+    let ran = ce_with(&["convert", "--map", "-", order, order], ROW);
+    assert_eq!((ran.status, ran.out.lines().count()), (0, 2), "{}", ran.err);
+}
+
+#[test]
+fn rows_with_mistakes_are_shown_at_their_place() {
+    let read = |map: &str, arguments: &[&str]| {
+        let map = file("map.json", map);
+        let ran = ce_with(&[&["convert", "--map", map.to_str().unwrap()], arguments].concat(), ORDER);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{}", ran.err);
+        ran.err
+    };
+    for (from, to, place, words) in [
+        (r#""source""#, r#""sorce""#, "map.json:2:", "unknown field `sorce`"),
+        (r#""source": "/shop", "#, "", "map.json:2:", "a mapping has no `source`"),
+        ("{order.number}", "{order.number", "map.json:2:", "a brace without its end"),
+        ("]}", "]", "map.json:2:", "EOF"),
+        (r#""shop", "#, r#""shop" "#, "map.json:1:", "expected"),
+    ] {
+        let err = read(&ROW.replace(from, to), &[]);
+        assert!(err.contains(place) && err.contains(words), "{to}: {err}");
+    }
+    assert!(read("[]", &[]).contains("has no adapter"));
+    assert!(read(&format!("[{ROW},{ROW}]"), &[]).contains("two adapters have the name `shop`"));
+    assert!(read(&ROW.replace("shop", "json"), &[]).contains("cannot have the name `json`"));
+    let err = read(ROW, &["--from", "shops"]);
+    assert!(
+        err.contains("no adapter with the name `shops`") && err.contains("auto, shop, argo-events"),
+        "{err}"
+    );
+    let ran = ce(&["convert", "--from", "shop"]);
+    assert!(ran.status == 2 && ran.err.contains("`--map FILE` adds one"), "{}", ran.err);
+    let ran = ce(&["convert", "--map", "no-such-file"]);
+    assert!(ran.status == 2 && ran.err.contains("no-such-file"), "{}", ran.err);
 }

@@ -53,6 +53,8 @@ mod foreign;
     feature = "websockets"
 ))]
 mod foreign_headers;
+#[cfg(feature = "amqp")]
+mod foreign_messages;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

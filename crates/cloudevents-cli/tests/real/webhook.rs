@@ -371,19 +371,22 @@ fn refusals_of_a_target_are_shown() {
     let token = ("authorization", token.as_str());
     let json = ("content-type", "application/cloudevents+json");
     let text = ("content-type", "text/html");
+    let grid = r#"{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":1}"#;
     assert_eq!(post(&url, &[token, json], GOOD), 403);
     assert_eq!(post(&url, &[origin, json], GOOD), 401);
     assert_eq!(post(&url, &[origin, token, text], GOOD), 415);
+    assert_eq!(post(&url, &[origin, token, ("content-type", "application/json")], grid), 415);
     assert_eq!(post(&url.replace("/hook", "/other"), &[origin, token, json], GOOD), 404);
     assert_eq!(post(&url, &[origin, token, json], GOOD), 204);
     let mut rest = String::new();
     err.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
-    assert_eq!(rest.matches("warning: a request was refused").count(), 4, "{rest}");
+    assert_eq!(rest.matches("warning: a request was refused").count(), 5, "{rest}");
     for status in [
         "403 Forbidden: ",
         "401 Unauthorized: ",
-        "415 Unsupported Media Type: ",
+        "415 Unsupported Media Type: there is neither",
+        "it is an event in the schema of Azure Event Grid: `--from event-grid` makes events of it",
         "404 Not Found of POST /other",
     ] {
         assert!(rest.contains(status), "{status}: {rest}");
@@ -562,4 +565,34 @@ fn over_webhook() {
 
 fn command_with(arguments: &[&str], secret: &str) -> std::process::Output {
     command(arguments).args(["--secret-env", "HOOK_SECRET"]).env("HOOK_SECRET", secret).output().unwrap()
+}
+
+#[test]
+fn deliveries_of_other_systems_are_printed_as_events() {
+    let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "-n", "2", "--unauthenticated"])
+        .args(["--from", "auto"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening at ").unwrap().to_owned();
+    let grid = r#"{"topic":"/t","subject":"s","eventType":"Blob","eventTime":"2017-06-26T18:41:00Z","id":"7","data":{"n":1.50}}"#;
+    let json = ("content-type", "application/json");
+    assert_eq!(post(&url, &[json], r#"{"n":1}"#), 415);
+    assert_eq!(post(&url, &[json], &format!("[{grid},{}]", grid.replace("\"7\"", "\"8\""))), 204);
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let ids = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone());
+    assert_eq!(ids.collect::<Vec<_>>(), ["7", "8"]);
+    let ran =
+        ce_with(&["webhook", "serve", "http://127.0.0.1:0/", "--unauthenticated", "--from", "no-such"], "");
+    assert!(ran.status == 2 && ran.err.contains("no adapter with the name `no-such`"), "{}", ran.err);
+    let both = ["--provider", "github", "--from", "auto"];
+    let ran =
+        ce_with(&[&["webhook", "serve", "http://127.0.0.1:0/", "--unauthenticated"], &both[..]].concat(), "");
+    assert!(ran.status == 2 && ran.err.contains("--provider says"), "{}", ran.err);
 }

@@ -48,7 +48,10 @@ impl DeadLetter {
     /// The letter as a message for a place that may carry less than the protocol of the message. The trace context, which was not asked
     /// for, goes without a report.
     pub(crate) fn outgoing_to(&mut self, place: &Sender) -> Outgoing {
-        let mut letter = self.outgoing();
+        let mut letter = match place.capabilities().carries.contains(Carries::AS_RECEIVED) {
+            true => self.outgoing_as_it_came(),
+            false => self.outgoing(),
+        };
         if !place.capabilities().carries.contains(Carries::KEY) && letter.record_key().is_some() {
             letter.remove_key();
             self.lacks(KEY);

@@ -100,7 +100,8 @@ impl Shaper {
         if !matches!(message, Message::Batched(_)) {
             return self.outgoing(self.convert(message)?).map(carry).map(Shaped::One);
         }
-        if self.target.batches && !self.changes_events() {
+        // The target may take no batches from a peer that sends none.
+        if self.target.batches && !self.changes_events() && !received.is_converted() {
             return self.outgoing(message.clone()).map(carry).map(Shaped::One);
         }
         // Without the batch around it, an event is sent in binary mode, unless the policy names a format.
@@ -125,14 +126,15 @@ impl Shaper {
         self.checked(written, repaired).map(Some)
     }
 
-    /// What letters are written of a message: the events of a batch, where their place takes none. Each is made when it is its turn, with
-    /// headers of its own.
+    /// What letters are written of a message: the events of a batch, where their place takes none, nor what it was made of. Each is made
+    /// when it is its turn, with headers of its own.
     pub(super) fn letters<'a>(
         &self,
         received: &'a Received,
         place: SenderCapabilities,
     ) -> impl Iterator<Item = Received> + use<'a> {
-        let is_split = |message: &&Message| matches!(message, Message::Batched(_)) && !place.batches;
+        let stays = place.batches || received.is_converted() && place.carries.contains(Carries::AS_RECEIVED);
+        let is_split = |message: &&Message| matches!(message, Message::Batched(_)) && !stays;
         let batch = received.message().ok().filter(is_split);
         let events = batch.and_then(|batch| batch.events(&self.decoding).ok());
         let whole = events.is_none().then(|| received.clone());

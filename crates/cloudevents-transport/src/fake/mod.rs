@@ -44,7 +44,7 @@ impl Stored {
                     raw.headers.push((name.to_owned().into(), value.map(|value| value.into_owned().into())));
                 });
                 raw.headers.extend(headers);
-                return Ok(Self { message: received.decoded_message().cloned().map_err(Clone::clone), raw });
+                return Ok(Self { message: received.as_read().clone(), raw });
             }
         };
         let body = match &message {

@@ -96,7 +96,19 @@ impl DeadLetter {
     /// }
     /// ```
     pub fn outgoing(&self) -> Outgoing {
-        let mut letter = self.received.forward();
+        self.complete(self.received.forward())
+    }
+
+    /// As [`outgoing`](Self::outgoing), for a place that takes what is no event: what was received, where the receiver has made an event of
+    /// it. So it can be made anew.
+    pub(crate) fn outgoing_as_it_came(&self) -> Outgoing {
+        match self.received.is_converted() {
+            true => self.complete(Outgoing::as_received(self.received.clone())),
+            false => self.outgoing(),
+        }
+    }
+
+    fn complete(&self, mut letter: Outgoing) -> Outgoing {
         if self.left_out.contains(&KEY) {
             letter.remove_key();
         }

@@ -144,6 +144,8 @@ struct Stored<O: ?Sized> {
     invalid: OnceLock<ErrorKind>,
     /// Why the target of a bridge refused it.
     refused: OnceLock<Error>,
+    /// What a function of the receiver has made of it, in place of `message`.
+    converted: OnceLock<Box<Result<Decoded<Message>, Error>>>,
     origin: O,
 }
 
@@ -154,8 +156,8 @@ impl Received {
     /// nothing in the message marks it as a CloudEvent.
     #[inline] // The message is large, and moved.
     pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
-        let (invalid, refused) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Stored { message, event: None, invalid, refused, origin }))
+        let (invalid, refused, converted) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Stored { message, event: None, invalid, refused, converted, origin }))
     }
 
     /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
@@ -200,7 +202,23 @@ impl Received {
 
     /// The message and the repairs made while decoding it.
     pub fn decoded_message(&self) -> Result<&Decoded<Message>, &Error> {
-        self.0.message.as_ref()
+        self.0.converted.get().map_or(&self.0.message, |converted| converted).as_ref()
+    }
+
+    /// What its binding has read, whatever was made of it.
+    #[cfg(feature = "fake")]
+    pub(crate) fn as_read(&self) -> &Result<Decoded<Message>, Error> {
+        &self.0.message
+    }
+
+    /// A function of the receiver has made this of it. Known to all clones, so that it is made once, and all agree about the message.
+    pub(crate) fn convert(&self, converted: Result<Decoded<Message>, Error>) {
+        let _ = self.0.converted.set(Box::new(converted)); // it is the same each time
+    }
+
+    /// Whether it is another message than the one that was received.
+    pub(crate) fn is_converted(&self) -> bool {
+        self.0.converted.get().is_some_and(|converted| converted.is_ok())
     }
 
     /// The message as the protocol delivered it.

@@ -2,7 +2,7 @@
 
 use crate::{
     Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Interceptor, LetterBox, Metrics,
-    OrderBy, ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
+    OrderBy, Received, ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{Incoming, Receive, receive::DynReceive},
     deadline::later,
     panics::caught,
@@ -12,7 +12,7 @@ use crate::{
     },
     running::{ATTEMPTS, Settings},
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use futures_util::{
     Stream,
     future::{Either, select},
@@ -37,12 +37,16 @@ pub struct Receiver {
     context: Arc<Context>,
     options: Options,
     stop: Arc<Stop>,
+    convert: Option<Arc<Convert>>,
     filters: Vec<EventFilter>,
     activity: Activity,
     /// Came behind deliveries that were taken together.
     behind: Option<Error>,
     interceptor: Option<Arc<dyn Interceptor>>,
 }
+
+/// Makes a message of events of what is none.
+type Convert = dyn Fn(&Received, &DecodeOptions) -> Option<Result<Decoded<Message>, Error>> + Send + Sync;
 
 /// The options that the receiver itself needs.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +98,7 @@ impl Receiver {
                 time_limit,
                 drain,
             },
+            convert: None,
             filters: Vec::new(),
             activity: Activity::default(),
             behind: None,
@@ -114,6 +119,46 @@ impl Receiver {
     /// Returns the receiver with this interceptor, in place of another one. [`run`](Self::run) and bridges call it.
     pub fn with_interceptor(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
         self.interceptor = Some(interceptor);
+        self
+    }
+
+    /// Returns the receiver with a function that makes events of messages that are none, in place of another one. It gets each message that
+    /// nothing marks as a CloudEvent, and each document, and returns `None` to leave it as it is. `Adapters::message` of
+    /// `cloudevents-adapters` is such a function, for documents of other systems.
+    ///
+    /// Several events are a batch: they share the settlement of the message, which is accepted when all of them were handled. Filters,
+    /// handlers and bridges see the events. A bridge sends them one by one, in order, whether or not its target takes batches. An error,
+    /// for all of the message, takes the place of the one that it had. Of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent), it is treated
+    /// by [`ReceiverOptions::not_cloudevents`].
+    ///
+    /// Key, headers and body stay those that were received. So does a dead letter, wherever its place takes what is no event.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// # use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+    /// # use cloudevents_transport::fake::FakeQueue;
+    /// use cloudevents_core::{Decoded, Event, Message, Payload};
+    ///
+    /// # let queue = FakeQueue::new();
+    /// # queue.push_garbage(ErrorKind::NotACloudEvent, b"21.5");
+    /// # let receiver = queue.receiver(DecodeOptions::strict());
+    /// let mut receiver = receiver.convert(|received, _| {
+    ///     let reading = Event::builder().id("1").source("/sensor").ty("com.example.reading");
+    ///     let event = reading.payload("text/plain", Payload::body(received.body()?)).build();
+    ///     Some(event.map(|event| Decoded::clean(Message::from(event))).map_err(Into::into))
+    /// });
+    /// assert_eq!(receiver.next().await?.unwrap().event()?.ty(), "com.example.reading");
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn convert(
+        mut self,
+        convert: impl Fn(&Received, &DecodeOptions) -> Option<Result<Decoded<Message>, Error>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.convert = Some(Arc::new(convert));
         self
     }
 
@@ -190,7 +235,8 @@ impl Receiver {
     fn deliver(&self, mut incoming: Incoming) -> Option<Delivery> {
         let size = incoming.received.size();
         self.context.counters.received(size);
-        incoming.token.receive(&self.context, size);
+        let made = self.convert.as_ref().and_then(|convert| self.convert_by(&**convert, &incoming.received));
+        incoming.token.receive(&self.context, made.unwrap_or(size));
         let settled = match incoming.received.decoded_message() {
             Ok(message) => {
                 self.context.counters.repaired(message.repairs());
@@ -229,6 +275,23 @@ impl Receiver {
             }
         })
         .await
+    }
+
+    /// Returns the bytes of the message and of what is made of it, if something is. What a log delivers again from memory is converted
+    /// already.
+    fn convert_by(&self, convert: &Convert, received: &Received) -> Option<usize> {
+        let is_open = match received.decoded_message() {
+            Ok(message) => !matches!(message.value, Message::Binary(_)) && received.event().is_none(),
+            Err(error) => error.kind() == ErrorKind::NotACloudEvent,
+        };
+        if is_open
+            && !received.is_converted()
+            && let Some(converted) = caught(|| convert(received, &self.context.decoding)).ok().flatten()
+        {
+            received.convert(converted);
+        }
+        let made = received.decoded_message().ok().filter(|_| received.is_converted())?;
+        Some(received.origin().size().saturating_add(made.value.body_len()))
     }
 
     /// Counts a message that does not match. Returns how to settle it.

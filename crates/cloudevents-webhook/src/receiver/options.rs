@@ -42,7 +42,15 @@ pub struct WebhookOptions {
     pub(super) convert: Option<Convert>,
 }
 
-pub(super) type Convert = Arc<dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync>;
+type ConvertBy = dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync;
+
+/// What makes events of requests that are not CloudEvents.
+#[derive(Clone)]
+pub(super) enum Convert {
+    By(Arc<ConvertBy>),
+    #[cfg(feature = "adapters")]
+    Adapters(cloudevents_adapters::Adapters),
+}
 
 impl WebhookOptions {
     /// Takes part in the handshake: agrees to these senders, and accepts deliveries that name one of them in
@@ -192,7 +200,8 @@ impl WebhookOptions {
     }
 
     /// Makes events of requests that are not CloudEvents, such as GitHub's. An error of the function gets the response of
-    /// [`Problem::rejection`](cloudevents_http::Problem::rejection).
+    /// [`Problem::of_request`](cloudevents_http::Problem::of_request): 415 if it is of kind
+    /// [`NotACloudEvent`](ErrorKind::NotACloudEvent), and 400 for most others.
     ///
     /// What the function reads from headers is unsigned under a signature of the body. Where it makes the id or the source of that, a
     /// captured delivery with other headers is handled again, also with an idempotency store: take both from the body, or make the id of
@@ -201,7 +210,27 @@ impl WebhookOptions {
         mut self,
         convert: impl Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync + 'static,
     ) -> Self {
-        self.convert = Some(Arc::new(convert));
+        self.convert = Some(Convert::By(Arc::new(convert)));
+        self
+    }
+
+    /// Makes events of requests whose bodies are documents of other systems, by these adapters, in place of [`convert`](Self::convert). The
+    /// events of a document are a batch, and settled together. A body that no adapter fits gets 415, and one that an adapter cannot
+    /// convert 400.
+    ///
+    /// Under a signature, adapters see no headers, which it may not cover: what they take from headers otherwise comes from the body, such
+    /// as the id of a delivery of GitLab.
+    ///
+    /// ```
+    /// use cloudevents_adapters::Adapters;
+    /// use cloudevents_webhook::receiver::WebhookOptions;
+    ///
+    /// let gitlab = Adapters::known().only("gitlab").unwrap();
+    /// let options = WebhookOptions::without_handshake().token("a long random token").adapters(gitlab);
+    /// ```
+    #[cfg(feature = "adapters")]
+    pub fn adapters(mut self, adapters: cloudevents_adapters::Adapters) -> Self {
+        self.convert = Some(Convert::Adapters(adapters));
         self
     }
 

@@ -6,6 +6,7 @@ use super::{
     event_grid::Subscriptions,
     head,
     idempotency::{key, signed_content},
+    options::Convert,
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
     under_way::UnderWay,
@@ -19,6 +20,8 @@ use crate::{
     pace::Pace,
 };
 use bytes::Bytes;
+#[cfg(feature = "adapters")]
+use cloudevents_adapters::Adapters;
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_http::{Exchange, Problem, ReadBody, ReadRequest, Settled, is_cloudevent};
 use cloudevents_transport::Receiver;
@@ -302,13 +305,29 @@ impl Inner {
     }
 
     fn decode(&self, read: &ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> {
-        match &self.options.convert {
-            Some(convert) if !is_cloudevent(&read.parts().headers) => {
-                let event = convert(read.parts(), read.body()).map_err(Problem::rejection)?;
-                Ok(Ok(Decoded::clean(Message::from(event))))
+        let headers = &read.parts().headers;
+        let made = match &self.options.convert {
+            Some(Convert::By(convert)) if !is_cloudevent(headers) => {
+                convert(read.parts(), read.body()).map(|event| Decoded::clean(Message::from(event)))
             }
-            _ => Ok(self.exchange.decode(read)),
-        }
+            #[cfg(feature = "adapters")]
+            Some(Convert::Adapters(adapters)) if !is_cloudevent(headers) => self.by_adapters(adapters, read),
+            _ => return Ok(self.exchange.decode(read)),
+        };
+        made.map(Ok).map_err(|error| self.exchange.rejection(error, headers))
+    }
+
+    #[cfg(feature = "adapters")]
+    fn by_adapters(&self, adapters: &Adapters, read: &ReadRequest) -> Result<Decoded<Message>, Error> {
+        let headers = read.parts().headers.iter();
+        let headers = headers.filter(|_| self.options.signature.is_none());
+        let headers: Vec<_> =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        let with = &self.exchange.options().receiver.decoding;
+        adapters.message_of(&headers, read.body(), with).unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::NotACloudEvent)
+                .with_detail("the body is no document of a system that this target knows"))
+        })
     }
 
     /// Checks and decodes the delivery, and hands it over.

@@ -1,7 +1,8 @@
 //! Payloads of GitHub and Stripe as events.
 
-use crate::tools::{TOKEN, Target};
+use crate::tools::{TOKEN, Target, bearer, soon, with_token};
 use bytes::Bytes;
+use cloudevents_adapters::Adapters;
 use cloudevents_core::{Error, ErrorKind, Event, Peer};
 use cloudevents_webhook::{
     deliver::Practice,
@@ -257,4 +258,79 @@ async fn deliveries_of_event_grid_in_its_own_schema_are_converted() {
         let response = target.send(Method::POST, &query, &headers, body.to_string()).await;
         assert_eq!(response.status, status, "{origin}");
     }
+}
+
+/// A push of GitLab, and its id by the header of the delivery.
+const PUSH: &str =
+    r#"{"object_kind":"push","repository":{"homepage":"http://example.com/d"},"checkout_sha":"da15"}"#;
+const UUID: (&str, &str) = ("x-gitlab-event-uuid", "13792a34-cac6-4fda-95a8-c58e00a3954e");
+
+#[tokio::test]
+async fn documents_of_other_systems_are_converted() {
+    let (target, mut receiver) = Target::open(with_token().adapters(Adapters::known())).await;
+    let bearer = bearer();
+    let post = async |headers: &[(&str, &str)], body: String| {
+        let token = [("authorization", bearer.as_str()), ("content-type", "text/plain; charset=UTF-8")];
+        target.post(&[&token, headers].concat(), body).await
+    };
+    let grid = |id: u8| {
+        format!(
+            r#"{{"topic":"/t","subject":"s","eventType":"B","eventTime":"2017-06-26T18:41:00Z","id":"{id}","data":1}}"#
+        )
+    };
+    let handling = tokio::spawn(async move {
+        let mut all = Vec::new();
+        while let Ok(Some(delivery)) = receiver.next().await {
+            let ids = delivery
+                .events()
+                .map(|events| events.iter().map(|event| event.id().to_owned()).collect::<Vec<_>>());
+            // The sender is responsible for both of a document with the id 9.
+            let is_refused = ids.as_ref().is_ok_and(|ids| ids.iter().any(|id| id == "9"));
+            all.push(ids.unwrap());
+            let settled = if is_refused { delivery.reject("no") } else { delivery.accept() };
+            settled.await.unwrap();
+            if all.len() == 3 {
+                break;
+            }
+        }
+        all
+    });
+    assert_eq!(post(&[UUID], PUSH.to_owned()).await.status, 204);
+    assert_eq!(post(&[], format!("[{},{}]", grid(1), grid(2))).await.status, 204);
+    // Refused before a handler sees them.
+    let unknown = post(&[], r#"{"n":1}"#.to_owned()).await;
+    assert_eq!((unknown.status.as_u16(), unknown.problem("code").as_str()), (415, "not-a-cloudevent"));
+    let broken =
+        post(&[], format!("[{},{}]", grid(3), grid(4).replace("2017-06-26T18:41:00Z", "soon"))).await;
+    assert_eq!((broken.status.as_u16(), broken.problem("attribute").as_str()), (400, "time"));
+    let refused = post(&[], format!("[{},{}]", grid(8), grid(9))).await;
+    assert_eq!(refused.status, 422);
+    let all = soon(handling).await.unwrap();
+    assert_eq!(all, [vec![UUID.1], vec!["1", "2"], vec!["8", "9"]]);
+    // Where one system is expected, the others are unknown.
+    let (target, _seen) =
+        Target::accepting(with_token().adapters(Adapters::known().only("event-grid").unwrap())).await;
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    assert_eq!(target.post(&headers, PUSH).await.status, 415);
+}
+
+/// A delivery that is repeated with other headers is the same.
+#[tokio::test]
+async fn under_a_signature_headers_make_no_other_event_of_a_document() {
+    let options = WebhookOptions::without_handshake()
+        .signature(GitHub::new("secret").unwrap())
+        .adapters(Adapters::known())
+        .idempotency(MemoryStore::new(10));
+    let (target, seen) = Target::accepting(options).await;
+    let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+    GitHub::new("secret").unwrap().sign(&mut parts, PUSH.as_bytes(), "1", SystemTime::now()).unwrap();
+    let signature = parts.headers["x-hub-signature-256"].to_str().unwrap();
+    for uuid in [UUID, ("x-gitlab-event-uuid", "another")] {
+        let headers = [("content-type", "application/json"), ("x-hub-signature-256", signature), uuid];
+        assert_eq!(target.post(&headers, PUSH).await.status, 204);
+    }
+    // By sha256sum.
+    assert_eq!(seen.ids(), ["824ff85a05109019c4f8408aa7ce16fea0ccafb16457ed26a9e7f312465daa24"]);
+    let forged = [("content-type", "application/json"), ("x-hub-signature-256", signature)];
+    assert_eq!(target.post(&forged, PUSH.replace("da15", "da16")).await.status, 403);
 }

@@ -38,6 +38,10 @@ pub(super) struct Config {
     pub(super) catalog_policy: Option<CatalogPolicy>,
     pub(super) order: Order,
     pub(super) losses: Losses,
+    /// Its name, or `auto`.
+    pub(super) adapter: Option<String>,
+    /// A file with adapters.
+    pub(super) map: Option<PathBuf>,
     #[serde(deserialize_with = "repairs")]
     pub(super) lenient: Leniency,
     #[serde(deserialize_with = "peer")]
@@ -262,6 +266,8 @@ impl Config {
         config.catalog_policy = command.catalog_policy.or(config.catalog_policy);
         config.order = command.order.clone().unwrap_or(config.order);
         config.losses = command.losses.unwrap_or(config.losses);
+        config.adapter = command.systems.adapter.clone().or(config.adapter);
+        config.map = command.systems.map.clone().or(config.map);
         config.lenient = config.lenient.union(command.lenient.leniency());
         config.from_peer = command.from_peer.or(config.from_peer);
         config.to_peer = command.to_peer.or(config.to_peer);

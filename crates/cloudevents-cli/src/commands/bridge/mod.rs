@@ -8,7 +8,7 @@ mod reread;
 mod summary;
 
 use crate::{
-    commands::{dropped, refusals, suggested},
+    commands::{dropped, refusals, suggested, systems::SystemOptions},
     connect::{self, Certificates},
     console::Console,
     failure::{Failure, Status},
@@ -44,6 +44,7 @@ use tokio::{
 /// tried again, and those behind it in its order wait for it. No more is read when 64 messages that failed wait (`parked` in a
 /// configuration file), or when as many are held as may be in flight (`in-flight`). Only a message that TO refuses becomes a dead letter:
 /// over HTTP, with status 400, 409, 413, 415, 422 or 431. After a crash, messages in flight are sent again.
+/// With --from, a message leaves FROM when TO has all of its events, and becomes a dead letter as it was received.
 ///
 /// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. From Kafka and MQTT, those are all that were read before the
 /// last one that was sent or is on its way, as that would come again otherwise. What is not done in time (`drain`, 30 s) may be sent again:
@@ -67,6 +68,7 @@ Examples:
       'amqp://localhost/java?peer=java-4'
   ce bridge 'amqp://localhost/orders?dead-letter=rejected' \\
       https://example.com/hook --catalog shop.xreg.json
+  ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/pushes --from gitlab
   ce bridge --config bridge.yaml --check
   ce bridge amqp://localhost/orders.rejected https://example.com/hook \\
       --redrive --dry-run
@@ -114,6 +116,8 @@ pub(crate) struct Bridge {
     /// What to do with parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
     #[arg(long, value_name = "POLICY")]
     losses: Option<config::Losses>,
+    #[command(flatten)]
+    systems: SystemOptions,
     #[command(flatten)]
     lenient: crate::lenient::Lenient,
     /// Repair what messages of this implementation need at FROM, such as python-2. A wrong name lists them.

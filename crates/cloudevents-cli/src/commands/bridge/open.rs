@@ -5,9 +5,11 @@ use super::{
     contract::Contract,
 };
 use crate::{
+    commands::systems::SystemOptions,
     connect::{self, Opened, Sending},
     console::Console,
     failure::Failure,
+    input::Systems,
     report::Report,
     selection::Selection,
 };
@@ -39,6 +41,7 @@ pub(super) struct Both {
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) selection: Option<Arc<Selection>>,
+    systems: Option<Systems>,
     catalog: Option<Arc<Catalog>>,
 }
 
@@ -56,8 +59,9 @@ pub(super) fn settings(command: &super::Bridge, console: &Console) -> Result<Set
     decoding(&config)?;
     let selection = selection(&config, console)?;
     policy(&config)?;
+    let systems = systems(&config)?;
     let catalog = catalog(&config, console)?.map(Arc::new);
-    Ok(Settings { config, selection, catalog })
+    Ok(Settings { config, selection, systems, catalog })
 }
 
 /// Opens both ends. A redrive takes back `most` messages.
@@ -69,7 +73,7 @@ pub(super) async fn open(
     on_refusal: OnRefusal,
     reports: mpsc::Sender<Report>,
 ) -> Result<Both, Failure> {
-    let Settings { config, selection, catalog } = settings;
+    let Settings { config, selection, systems, catalog } = settings;
     let filter = selection.as_ref().map(|selection| filter(selection, config));
     let mut policy = policy(config)?;
     if let Some(redrive) = &mut policy.redrive {
@@ -134,7 +138,8 @@ pub(super) async fn open(
     }
     // Its notes are for a receiver that has no place for what it rejects.
     let Opened { mut receiver, url, .. } =
-        connect::receiver(&config.from, options, &config.certificates, Some(on_refusal)).await?;
+        connect::receiver_of(systems.as_ref(), how, &config.from, options, &config.certificates, on_refusal)
+            .await?;
     let is_log = receiver.capabilities().settles == Settles::InOrder;
     if let (Some(redrive), Some(_)) = (&policy.redrive, &filter)
         && is_log
@@ -220,6 +225,15 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
         redrive
     });
     Ok(policy)
+}
+
+/// How to make events of documents of a system, in an error.
+fn how(adapter: &str) -> String {
+    format!("`--from {adapter}` makes events of it")
+}
+
+fn systems(config: &Config) -> Result<Option<Systems>, Failure> {
+    SystemOptions { adapter: config.adapter.clone(), map: config.map.clone() }.systems()
 }
 
 fn selection(config: &Config, console: &Console) -> Result<Option<Arc<Selection>>, Failure> {

@@ -6,7 +6,7 @@ mod place;
 
 use crate::{
     catalog::LenientCatalog,
-    commands::{dropped, idle::is_here, refusals},
+    commands::{dropped, idle::is_here, refusals, systems::SystemOptions},
     connect::{self, Certificates, Opened, address::UrlOptions},
     console::Console,
     contract::Terms,
@@ -55,6 +55,7 @@ Examples:
   ce listen kafka://localhost:9092/orders --idle 5       the whole topic
   ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
   ce listen amqp://localhost/orders -o peer=python-2     repairs what it needs
+  ce listen sqs://eu-central-1/123456789012/uploads --from aws-s3
   ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
   ce listen mqtt://localhost:1883/plant/%23              MQTT 5: all of plant/
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
@@ -82,6 +83,8 @@ pub(crate) struct Listen {
     /// Reconnect for this number of seconds after a connection is lost, however often that fails.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
+    #[command(flatten)]
+    systems: SystemOptions,
     #[command(flatten)]
     lenient: Lenient,
     /// Show where each message came from and its headers, on standard error.
@@ -127,6 +130,7 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
 async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> {
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
     let terms = command.lenient_catalog.open(command.catalog.as_deref(), console)?.map(Terms::from);
+    let systems = command.systems.systems()?;
     check_peek(command)?;
     command.certificates.check([&command.url])?;
     let pause = command.idle.or(command.peek.then_some(2));
@@ -135,10 +139,18 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let (on_refusal, mut refusals) = refusals::channel();
     let target = command.faults.target(&command.url, &decoding, Arc::clone(&on_refusal)).await?;
     let (opened, server) = match target {
-        Some((opened, server)) => (opened, Some(server)),
+        Some((opened, server)) => {
+            let receiver = connect::of(systems.as_ref(), place::how, opened.receiver);
+            (Opened { receiver, ..opened }, Some(server))
+        }
         None => {
             let options = ReceiverOptions::from(decoding.clone());
-            (connect::receiver(&command.url, options, &command.certificates, Some(on_refusal)).await?, None)
+            let (url, certificates) = (&command.url, &command.certificates);
+            (
+                connect::receiver_of(systems.as_ref(), place::how, url, options, certificates, on_refusal)
+                    .await?,
+                None,
+            )
         }
     };
     let Opened { mut receiver, url, notes } = opened;
@@ -263,7 +275,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 Settled::Accepted
             }
             (Err(error), _) => {
-                console.error(Status::No, &place::report(&error, &delivery, messages, &decoding));
+                console.error(
+                    Status::No,
+                    &place::report(&error, &delivery, messages, &decoding, systems.is_some()),
+                );
                 Settled::Rejected(error.to_string())
             }
         };

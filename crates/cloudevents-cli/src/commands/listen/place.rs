@@ -3,12 +3,13 @@
 use crate::{
     commands::suggested,
     console::Console,
-    input,
     plain::plain,
     report::Report,
     source::{Place, Source},
 };
-use cloudevents_kit::{DecodeOptions, Delivery, Error, ErrorKind, Event, Message, transport::Partition};
+use cloudevents_kit::{
+    DecodeOptions, Delivery, Error, ErrorKind, Event, Message, adapters::recognize, transport::Partition,
+};
 use serde_json::{Map, Value, json};
 
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
@@ -102,10 +103,25 @@ pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) 
     }
 }
 
-/// Returns a report of the error with its place in the message, and what would read it.
-pub(super) fn report(error: &Error, delivery: &Delivery, number: u64, decoding: &DecodeOptions) -> Report {
+/// How to make events of documents of another system, in an error.
+pub(super) fn how(adapter: &str) -> String {
+    format!("`--from {adapter}` makes events of it")
+}
+
+/// Returns a report of the error with its place in the message, and what would read it, unless it is of what `converts` messages.
+pub(super) fn report(
+    error: &Error,
+    delivery: &Delivery,
+    number: u64,
+    decoding: &DecodeOptions,
+    converts: bool,
+) -> Report {
     let (place, offset) = place(error, delivery, number);
-    if let Some(error) = delivery.body().and_then(|body| input::named(&body)) {
+    let named = |body: &[u8]| {
+        let adapter = recognize(body).filter(|_| !converts)?;
+        Some(adapter.unread(body, &how(adapter.name())))
+    };
+    if let Some(error) = delivery.body().and_then(|body| named(&body)) {
         return Report::of(&error).at(&place).from(origin(delivery));
     }
     let report = Report::of(error).at(&place).from(origin(delivery));

@@ -290,8 +290,12 @@ fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
     if mode == ContentMode::Binary && command.format.is_some() {
         return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
     }
-    if is_built(command) && (command.reading.from.is_some() || command.reading.lenient.is_given()) {
-        let name = if command.reading.lenient.is_given() { "--lenient" } else { "--from" };
+    if is_built(command) && (command.reading.is_named() || command.reading.lenient.is_given()) {
+        let name = match (command.reading.lenient.is_given(), &command.reading.from) {
+            (true, _) => "--lenient",
+            (false, Some(_)) => "--from",
+            (false, None) => "--map",
+        };
         return Err(Failure::usage(format!("{name} is for files, and the event is built from flags")));
     }
     let from_input =

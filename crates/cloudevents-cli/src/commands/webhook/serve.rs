@@ -6,7 +6,7 @@ use super::{
     target,
 };
 use crate::{
-    commands::refusals,
+    commands::{refusals, systems::SystemOptions},
     connect::{self, Opened},
     console::Console,
     emit::Emit,
@@ -16,9 +16,11 @@ use crate::{
     report::Report,
     show,
 };
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{
-    Peer,
+    Error, ErrorKind, Event, Peer,
+    adapters::recognize,
     webhook::{
         deliver::Practice,
         handshake::{AllowedOrigins, Rate},
@@ -26,6 +28,7 @@ use cloudevents_kit::{
         signature::{GitHub, InvalidKey, Stripe},
     },
 };
+use http::request::Parts;
 use serde_json::json;
 use std::time::Duration;
 
@@ -42,6 +45,7 @@ Examples:
   ce webhook serve http://127.0.0.1:8080/ --unauthenticated --misbehave 204=503
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
       --provider github --secret-env HOOK_SECRET
+  ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --from aws-sns
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -72,6 +76,8 @@ pub(crate) struct Serve {
     /// Receive deliveries of this provider, and print them as events.
     #[arg(long)]
     provider: Option<Provider>,
+    #[command(flatten)]
+    systems: SystemOptions,
     /// Accept deliveries from anyone.
     #[arg(long)]
     unauthenticated: bool,
@@ -183,6 +189,17 @@ fn provided(options: WebhookOptions, command: &Serve) -> Result<WebhookOptions, 
     })
 }
 
+/// The refusal of what is no event. It names the system of its document.
+fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
+    let known = recognize(body)
+        .map(|adapter| adapter.unread(body, &format!("`--from {}` makes events of it", adapter.name())));
+    let unknown = || {
+        Error::new(ErrorKind::NotACloudEvent)
+            .with_detail("there is neither a `ce-` header nor a media type under application/cloudevents")
+    };
+    Err(known.unwrap_or_else(unknown).with_clause("WEBHOOK-2.2-m"))
+}
+
 fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     let allowing = |origins: &[&str]| {
         let origins = AllowedOrigins::new(origins.iter().copied());
@@ -202,6 +219,16 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
         options = options.token(secret(variable)?);
     }
     options = provided(options, command)?;
+    options = match (command.systems.systems()?, command.provider) {
+        (None, None) => options.convert(named),
+        (None, Some(_)) => options,
+        (Some(systems), None) => options.adapters(systems.adapters()),
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(
+                "--provider says of which system deliveries are, and so do --from and --map",
+            ));
+        }
+    };
     if command.unauthenticated {
         options = options.unauthenticated();
     } else if command.token_env.is_none() && command.secret_env.is_none() && command.provider.is_none() {

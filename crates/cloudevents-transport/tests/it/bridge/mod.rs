@@ -1,5 +1,6 @@
 //! Bridges.
 
+mod converting;
 mod letters;
 mod memory;
 mod moving;

@@ -1,0 +1,73 @@
+//! Messages of any protocol whose bodies are documents of other systems.
+
+use crate::{Adapters, choice::joined};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, FormatId, Message};
+use cloudevents_transport::Received;
+
+impl Adapters {
+    /// Makes a message of events of one whose body is a document of another system: for
+    /// [`Receiver::convert`](cloudevents_transport::Receiver::convert), and so for bridges. `None` for every other message, which stays
+    /// as it is.
+    ///
+    /// The headers of the message are those of the adapter. Otherwise it is as [`message_of`](Self::message_of).
+    ///
+    /// ```
+    /// use cloudevents_adapters::Adapters;
+    /// use cloudevents_transport::Receiver;
+    ///
+    /// fn of_any_system(receiver: Receiver) -> Receiver {
+    ///     let adapters = Adapters::known();
+    ///     receiver.convert(move |received, with| adapters.message(received, with))
+    /// }
+    /// ```
+    pub fn message(
+        &self,
+        received: &Received,
+        with: &DecodeOptions,
+    ) -> Option<Result<Decoded<Message>, Error>> {
+        let body = body(received)?;
+        let adapter = self.recognize(&body)?;
+        let headers = received.headers();
+        let headers = headers.iter().filter_map(|(name, value)| Some((*name, text(value.as_deref()?)?)));
+        let headers: Vec<_> = headers.collect();
+        Some(joined(adapter.events(&headers, &body, with)))
+    }
+
+    /// The error that names the system whose document a message is, and `how` to make events of it: for
+    /// [`Receiver::convert`](cloudevents_transport::Receiver::convert) where such messages are not converted. `how` gets the name of the
+    /// adapter. The error is that of [`Adapter::unread`](crate::Adapter::unread). `None` for a message of no known system, and for one that
+    /// is marked as a CloudEvent.
+    ///
+    /// ```
+    /// use cloudevents_adapters::Adapters;
+    /// use cloudevents_transport::Receiver;
+    ///
+    /// /// The response of a server of HTTP to such a request names the system.
+    /// fn names_systems(receiver: Receiver) -> Receiver {
+    ///     let adapters = Adapters::known();
+    ///     let how = |name: &str| format!("send it to /hooks/{name}");
+    ///     receiver.convert(move |received, _| adapters.named(received, how).map(Err))
+    /// }
+    /// ```
+    pub fn named(&self, received: &Received, how: impl Fn(&str) -> String) -> Option<Error> {
+        // What is marked as an event is not looked into.
+        received.decoded_message().err()?;
+        let body = body(received)?;
+        let adapter = self.recognize(&body)?;
+        Some(adapter.unread(&body, &how(adapter.name())))
+    }
+}
+
+/// The body of a message that may be a document in JSON.
+fn body(received: &Received) -> Option<Bytes> {
+    let is_json = |message: &Decoded<Message>| message.value.format() == Some(&FormatId::JSON);
+    if !received.decoded_message().map_or(true, is_json) {
+        return None;
+    }
+    received.whole_body().ok()?
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
