@@ -69,8 +69,8 @@ BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
 # descriptor.proto; and a field of a number that no schema has.
 SKIPPED = re.compile(r"protobuf/document-syntax/(?:group-not-begun|group-not-ended|groups-crossed|field-number-zero)$")
 
-# An integer out of range that comes in a native type: the range binds those who write it.
-BEYOND = re.compile(r"rabbitmq/native-values/too-large$")
+# An integer, or a Timestamp of Protobuf, out of range that comes in a native type: the range binds those who write it.
+BEYOND = re.compile(r"rabbitmq/native-values/too-large$|protobuf/timestamps/decode-(?:seconds-(?:above|below)|nanos-(?:above|negative))$")
 
 # "Implementations MUST include appropriate pad characters at the end of encoded data" (RFC 4648, section 3.2): those who encode.
 # What those who decode do without them is left open. A number of JSON is such a text for parsers that give scalars as text.
@@ -511,6 +511,10 @@ def implied_content_type(request, expect):
 POPULATED = {6: ("application/octet-stream",), 7: ("text/plain", "text/plain; charset=utf-8"), 8: ("application/protobuf",)}
 
 
+# The media types that an element of XML may be populated with.
+TYPES_OF_XML = ("application/xml", "text/xml", *(f"{media_type};{space}charset=utf-8" for media_type in ("application/xml", "text/xml") for space in (" ", "")))
+
+
 def populated_content_type(one):
     """The outcomes, and those with the content type and the schema of a payload that a document of Protobuf has without them: "`datacontenttype` SHOULD be populated with the
     appropriate media-type" (Protobuf format, section 3), and it is not said by whom."""
@@ -704,17 +708,20 @@ def empty_payload_written(one):
     for outcome, member in itertools.product(one["expect"], ("data_base64", "data")):
         other = json.loads(json.dumps(outcome))
         other.pop("note", None)
-        of_release = null or member == "data"
+        of_release, held = null or member == "data", f'"{member}":""'
         for message, name in bodies(other.get("result", {})):
             [holder] = message[name]["data"] if "data" in message[name] else [message[name]]
             text = holder.get("text", "")
-            if re.search(r'^\[?\{.*"specversion":"1.0"', text) and '"data' not in text.replace('"dataschema', "").replace('"datacontenttype', ""):
+            if '"specversion":"0.3"' in text:
+                # Version 0.3 has no member of its own for octets, and no sentence of `main` is about it.
+                held, of_release = ('"datacontentencoding":"base64","data":""' if member == "data_base64" else held), null
+            if re.search(r'^\[?\{.*"specversion":"(?:1.0|0.3)"', text) and '"data' not in text.replace('"dataschema', "").replace('"datacontenttype', ""):
                 of_release = null or of_release and not is_foreign(json.loads(text))
                 end = text.rindex("}")
-                holder["text"] = f'{text[:end]},"{member}":""{text[end:]}'
+                holder["text"] = f'{text[:end]},{held}{text[end:]}'
         if of_release:
             other["revisions"] = ["1.0.2"]
-        if other not in found and f'\\"{member}\\":\\"\\"' in json.dumps(other) and ("1.0.2" in one["revisions"] or not of_release):
+        if other not in found and json.dumps(held)[1:-1] in json.dumps(other) and ("1.0.2" in one["revisions"] or not of_release):
             found.append(other)
     # A record of Kafka has another form for no payload. Whoever takes no octets for a payload of none writes a value of none.
     for outcome in one["expect"] if empty and request["to"]["via"] == "kafka" else []:
@@ -1041,7 +1048,7 @@ def payload_of_cbor(one):
     given = [event["attributes"].get("datacontenttype", {}).get("value", "") for event in request.get("events", [])
              if event.get("data", {}).keys() & {"text", "json", "xml"} and to["via"] == "cbor"]
     values = b'"data":' in (json_document(source) or b"") if request["op"] == "transcode" and to["via"] == "cbor" else False
-    return [*found, {"error": {}}] if foreign or values or any(media_type and not re.search(r"[/+]cbor *(?:;|$)", media_type) for media_type in given) else found
+    return [*found, {"error": {}}] if foreign or values or any(not re.search(r"[/+]cbor *(?:;|$)", media_type) for media_type in given) else found
 
 
 def stated_by_cbor(side):
@@ -1657,6 +1664,10 @@ def faults(one):
         yield "a content type that is not that of the bytes, in a format that requires it (JSON and CBOR, section 3.1.1)"
     if not one.get("policy") and not SAYS_REFUSED.search(one["title"]) and len({is_refusal(outcome) for outcome in one["expect"]}) == 2:
         yield "a title that does not say that the input may be refused"
+    if one["level"] == "SHOULD" and one["clauses"] and all(strong(clause, "MUST") for clause in one["clauses"]) and not RECOMMENDED.search(one.get("note", "")):
+        yield "a case of SHOULD whose clauses are all of MUST: its level is MUST, or another document recommends it, which the note says"
+    if not request.get("options", {}).get("key") and not any(clause.startswith("KAFKA-3.1-") for clause in one["clauses"]) and has_key(one):
+        yield "a key of Kafka in what is written, which a key mapper may take from anywhere (section 3.1)"
     if distinct(one["expect"]) != one["expect"]:
         yield "an outcome that is listed twice"
     if needs_the_colon(one) and "main" in one["revisions"]:
@@ -1668,6 +1679,16 @@ def faults(one):
     if times_in_xml(one) and not times_in_xml(one) <= {time for outcome in one["expect"] for time in written_in_xml(outcome)}:
         yield "a time in a document of XML that not every native type may write as it does"
     yield from {"sql": faults_of_expression, "filter": faults_of_filters, "send": faults_of_exchange, "deliver": faults_of_exchange}.get(request["op"], lambda _: ())(one)
+
+
+# What a note says where the recommendation is that of another document.
+RECOMMENDED = re.compile(r"recommend", re.IGNORECASE)
+
+
+def has_key(one):
+    """Whether an outcome has the key of a record that is written."""
+    via = {"encode": one["request"].get("via"), "transcode": one["request"].get("to", {}).get("via")}.get(one["request"]["op"])
+    return via == "kafka" and any("key" in outcome.get("result", {}).get("message", {}) for outcome in one["expect"])
 
 
 def is_kept_in_any_kind(one):
@@ -1969,7 +1990,7 @@ MAPPED_IN_CBOR = re.compile(r"cbor/attributes-decode/extension-(?:float|whole-fl
 # A document of CBOR in another place than a document has to be, or with something behind it, which "is only an error if the application assumed that the input bytes would
 # span exactly one data item" (RFC 8949, appendix F); a batch of XML that is called an event, an event of Avro or Protobuf that is called a batch, and a datum of Avro in a file of them, or behind a
 # fingerprint. Where events stand, and what they are called, binds those who write.
-WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$")
+WRAPPED = re.compile(r"cbor/document-syntax/(?:array-of-events|wrapped|encoded-item|trailing|sequence)$|xml/document-syntax/batch$|xml/batch-decode/event$|avro/structured/decode-batch$|avro/document-syntax/(?:object-container|single-object)$|protobuf/batch-decode/single-event$")
 
 
 def flags(one):

@@ -73,7 +73,7 @@ def http(attributes, body):
 
 def kafka(attributes, body):
     headers = [["ce_specversion", {"text": "1.0"}]] + [["ce_" + name, {"text": value}] for name, value in attributes.items() if name != "datacontenttype"]
-    return {"key": None, "headers": headers + [["content-type", {"text": "text/plain"}]], "value": {"text": body}}
+    return {"headers": headers + [["content-type", {"text": "text/plain"}]], "value": {"text": body}}
 
 
 def amqp(attributes, body):
