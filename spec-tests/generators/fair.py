@@ -385,17 +385,17 @@ def as_strictly(one):
 
 
 def fragment_kept(one):
-    """The outcomes, and a schema with the fragment that it came with: that it has none binds producers."""
+    """The outcomes, and a schema as it came, with a fragment or without a scheme: that it has none, and is absolute, binds producers."""
     found = list(one["expect"])
     repaired = found[0].get("result", {})
     if not is_lenient(one["request"]) or {"attribute": "dataschema"} not in repaired.get("repairs", []):
         return found
     message = json.dumps(one["request"]["message"])
     octets = "".join(base64.b64decode(body).decode("latin-1") for body in re.findall(r'"base64": "([^"]*)"', message))
-    whole = re.search(r"https?://[\w./]+#\w+", message + octets)
+    whole = re.search(r"https?://[\w./]+#\w+", message + octets) or re.search(r'(?<=dataschema\\":\\")[^"\\]*(?=\\")', message) or re.search(r"(?<=dataschema\x12.\x1a.)[\w./]+", octets)
     if whole and len(repaired["repairs"]) == 1:
         event = repaired["events"][0]
-        kept = {**event, "attributes": {**event["attributes"], "dataschema": {"type": "URI", "value": whole[0]}}}
+        kept = {**event, "attributes": {**event["attributes"], "dataschema": {"type": "URI", "value": whole[0].removesuffix("B") if "googleapis" in whole[0] else whole[0]}}}
         other = {"result": {**{name: value for name, value in repaired.items() if name != "repairs"}, "events": [kept]}}
         return found if other in found else [*found, other]
     return found
@@ -1383,10 +1383,15 @@ def of_both_sides(one):
     for side, reads, roles in sides:
         demanded = [clause for clause in demands(side, reads) if all(has(clause, revision) for revision in one["revisions"])]
         if op == "transcode":
-            of_side = {clause.split("-")[0] for clause in demanded}
-            # What may be refused, or passed on untouched, need not be read.
+            # Of a binding, those of the mode in question count.
+            # What is passed on untouched is read as far as the clause on the mode goes.
+            untouched = re.compile(r"(?:HTTP-3-[cd]|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c])$" if reads else r"(?:HTTP-3-d|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-b)$")
+            of_side = re.compile("|".join({re.escape(clause.split("-")[0]) + "-" if side["via"] in FORMATS else re.escape(re.match(r"\w+-\d+(?:\.\d+)?", clause)[0]) + r"\b" for clause in demanded}))
+            # What may be refused need not be read.
             free = any(map(is_refusal, one["expect"]))
-            lacks = demanded and not any(clause.split("-")[0] in of_side and (free or REQUIREMENTS[clause]["role"] in roles) for clause in clauses)
+            lacks = demanded and not any((of_side.match(clause) or untouched.match(clause) and clause.split("-")[0] == demanded[0].split("-")[0]) and (free or REQUIREMENTS[clause]["role"] in roles) for clause in clauses)
+            if side["via"] not in FORMATS:
+                demanded = [clause for clause in demanded if REQUIREMENTS[clause]["role"] in roles]
         else:
             lacks = not any(REQUIREMENTS[clause]["role"] in roles for clause in clauses)
         clauses += [clause for clause in demanded if lacks and clause not in clauses]

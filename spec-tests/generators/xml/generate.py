@@ -200,7 +200,7 @@ for name, text in [("white-space", "  10  "), ("plus", "+1"), ("leading-zero", "
     refused(cases, f"integer-{name}", "White space around an integer makes it none: it is refused, or kept as text with the white space" if name == "white-space" else
             f"{f'The text {text}' if text else 'An empty text'} is refused as an integer, which is digits after an optional minus, within 32 bits" if name not in ("plus", "leading-zero") else
             "An integer in a spelling of XML Schema alone is refused, or read as XML Schema reads it",
-            ["CE-Type-System-d", "CE-Type-System-e", *(["XML-2-g"] if name == "white-space" else [])],
+            ["CE-Type-System-d" if name == "too-large" else "CE-Type-System-e", *(["XML-2-g"] if name == "white-space" else [])],
             document(f'<e xsi:type="ce:integer">{text}</e>'), {"attribute": "e"}, **(as_schema("integer", "1") if name in ("plus", "leading-zero") else kept(text) if name == "white-space" else {}))
 refused(cases, "binary-white-space", "White space within base64 is refused, or read as XML Schema reads it", ["CE-Type-System-i"],
         document('<e xsi:type="ce:binary">AA EC</e>'), {"attribute": "e"}, **as_schema("binary", "AAEC"))
