@@ -145,6 +145,31 @@ def told_apart(document):
     return {**document, "cases": [{**one, "title": named(one)} for one in document["cases"]]}
 
 
+# What a payload may be presented as, how titles say that, and by which words they have said it.
+KINDS = {"json": ("as JSON", r"JSON"), "xml": ("as an element", r"\belement"), "cbor": ("as a CBOR item", r"\bitem"), "text": ("as characters", r"\btext\b|\bcharacter|\bstring\b"),
+         "binary": ("as bytes", r"\bbytes|octets")}
+ON_PAYLOADS = re.compile(r".*/(?:payload|data-decode)/|avro-compact/decode/data-|\w+/content-type/decode-|websockets/data/decode-")
+
+
+def with_kinds(one):
+    """The title of a case on a payload, with what it may be presented as, where the title says a part of that only."""
+    shown = {kind for outcome in one["expect"] for event in outcome.get("result", {}).get("events", []) for kind in event.get("data", {})}
+    title, area_and_topic, name = one["title"], *one["id"].rsplit("/", 1)
+    said = {kind for kind, (_, words) in KINDS.items() if re.search(words, title, re.IGNORECASE)}
+    if one["request"]["op"] != "decode" or len(shown) < 2 or not said and "XML" not in title or shown <= said or not ON_PAYLOADS.match(one["id"]):
+        return title
+    words = [KINDS[kind][0] for kind in KINDS if kind in shown]
+    held = ", held " + ", ".join(words[:-1]) + " or " + words[-1]
+    word = INPUTS.get(area_and_topic, {}).get(name)
+    told = next((tail for tail in (f": {word}", f" ({word})") if title.endswith(tail)), "")
+    title = title.removesuffix(told)
+    refusal = re.search(r",? or (?:(?:is |the [\w ]+ (?:is )?)?refused)[^,]*$", title)
+    at = refusal.start() if refusal else len(title)
+    start = re.sub(r" as bytes$", "", title[:at])
+    held = ", or one of no characters or bytes" if start.endswith("no payload") else held
+    return start + held + (title[at:] if title[at:].startswith(",") else "," + title[at:] if refusal else "") + told
+
+
 def case(one, area):
     one = dict(one)
     present(one["request"])
@@ -206,6 +231,7 @@ def case(one, area):
         one["level"] = "MAY"  # "when translating an event": what an API is given comes from no format, so that none implies a type
     one["flags"] = flags(one)
     one["validity"] = validity(one)
+    one["title"] = with_kinds(one)
     if not one["flags"]:
         del one["flags"]
     # Where the specification is silent, a refusal is not all that is allowed.

@@ -151,6 +151,7 @@ TITLES = {
     "content-type/encode-no-type": "Bytes without a media type are written without one",
     "content-type/decode-text-that-looks-like-json": "Digits under text/plain are read as bytes or as text, and not as a number",
     "content-type/encode-text-that-looks-like-json": "Bytes that are digits are written under text/plain as they are",
+    "rabbitmq/structured/encode-batch-of-one": "A batch of one is refused, or written, or its event alone",
     "structured/encode-batch-of-one": "A batch of one is not written as a batch: it is refused, or its event is written alone",
 }
 

@@ -488,7 +488,7 @@ def data_decode():
     topic.read("binary-under-cbor", "binary_data under a CBOR content type is bytes, or the item that they are", ["PROTO-3-f"],
                proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), tagged({"binary": "gQE="}, **held("application/cbor")),
                [result(tagged({"cbor": "gQE="}, **held("application/cbor")))])
-    topic.read("text-utf-8", "text_data is text", ["PROTO-3-d"], proto(both(ct("text/plain; charset=utf-8"), text_data("café\n"))),
+    topic.read("text-utf-8", "text_data is read", ["PROTO-3-d"], proto(both(ct("text/plain; charset=utf-8"), text_data("café\n"))),
                tagged({"text": "café\n"}, **held("text/plain; charset=utf-8")))
     topic.read("text-empty", "An empty text_data is a payload of no characters", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data(""))),
                tagged({"text": ""}, **held("text/plain")))
