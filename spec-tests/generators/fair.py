@@ -696,7 +696,7 @@ def implied_content_type_written(one):
         body = {"data": [{"text": stated}]} if "data" in message[kind] else {"text": stated}
         other = {**outcome, "result": {**outcome["result"], "message": {**message, kind: body}}}
         other.pop("note", None)
-        if other not in found and not any(json.dumps(stated) in json.dumps(one) for one in found):
+        if other["result"]["message"] not in [one.get("result", {}).get("message") for one in found]:
             found.append(other)
     return found
 
