@@ -151,6 +151,7 @@ TITLES = {
     "content-type/encode-no-type": "Bytes without a media type are written without one",
     "content-type/decode-text-that-looks-like-json": "Digits under text/plain are read as bytes or as text, and not as a number",
     "content-type/encode-text-that-looks-like-json": "Bytes that are digits are written under text/plain as they are",
+    "rabbitmq/structured/encode-batch-of-one": "A batch of one is refused, or written, or its event alone",
     "structured/encode-batch-of-one": "A batch of one is not written as a batch: it is refused, or its event is written alone",
 }
 
@@ -459,8 +460,8 @@ def nats():
             ("lower-case-hex", "Lower-case hexadecimal digits are accepted", "NATS-3.1.3.2-o", "%e2%82%ac", "€"),
             ("unnecessary", "Characters that need no encoding may be encoded", "NATS-3.1.3.2-p", "%41%42", "AB"),
             ("once", "One round of decoding is done, and no more", "NATS-3.1.3.2-f", "a%2520b", "a%20b"),
-            ("quoted", "A quoted value is unquoted", "NATS-3.1.3.2-g", '"Euro%20x"', "Euro x"),
-            ("quoted-escapes", "Backslashes in a quoted value are undone, and percent-escapes in it are decoded", "NATS-3.1.3.2-e NATS-3.1.3.2-f", '"a \\"b\\" %25"', 'a "b" %'),
+            ("quoted", "A quoted value is unquoted, and percent-escapes in it are decoded", "NATS-3.1.3.2-e NATS-3.1.3.2-f NATS-3.1.3.2-g", '"Euro%20x"', "Euro x"),
+            ("quoted-escapes", "Backslashes in a quoted value are undone, and percent-escapes in it are decoded", "NATS-3.1.3.2-e NATS-3.1.3.2-f NATS-3.1.3.2-g", '"a \\"b\\" %25"', 'a "b" %'),
             # Whoever decodes before the value is unescaped reads these otherwise.
             ("percent-escaped-quotes", "Quotation marks that come out of percent-escapes are not taken off", "NATS-3.1.3.2-e NATS-3.1.3.2-f", "%22a%22", '"a"'),
             ("quoted-percent-escaped-quotes", "A backslash and a quotation mark that come out of percent-escapes inside a quoted value stay", "NATS-3.1.3.2-e NATS-3.1.3.2-f",

@@ -73,7 +73,7 @@ def http(attributes, body):
 
 def kafka(attributes, body):
     headers = [["ce_specversion", {"text": "1.0"}]] + [["ce_" + name, {"text": value}] for name, value in attributes.items() if name != "datacontenttype"]
-    return {"key": None, "headers": headers + [["content-type", {"text": "text/plain"}]], "value": {"text": body}}
+    return {"headers": headers + [["content-type", {"text": "text/plain"}]], "value": {"text": body}}
 
 
 def amqp(attributes, body):
@@ -185,10 +185,11 @@ def kept():
     for carrier in CARRIERS:
         attributes = {**BASE, **ESCAPES}
         percent = {"http": ["HTTP-3.1.3.2-k"], "nats": ["NATS-3.1.3.2-k"]}.get(carrier.via, [])
-        topic.add(f"decode-escapes-{carrier.via}", f"Percent-escapes of a URI are read {PLACES[carrier.via]} as they stand",
+        how = "with %25 for each percent sign" if percent else "as they stand"
+        topic.add(f"decode-escapes-{carrier.via}", f"Percent-escapes of a URI are read {PLACES[carrier.via]} {how}",
                   [carrier.attributes, *UNESCAPED.get(carrier.via, [carrier.value]), "CE-source-b", "CE-dataschema-b"],
                   bindings.decode(carrier.via, carrier.build(attributes, "x")), read(carrier, attributes), carrier)
-        topic.add(f"encode-escapes-{carrier.via}", f"Percent-escapes of a URI are written {PLACES[carrier.via]} as they stand", [carrier.attributes, carrier.value, *percent],
+        topic.add(f"encode-escapes-{carrier.via}", f"Percent-escapes of a URI are written {PLACES[carrier.via]} {how}", [carrier.attributes, carrier.value, *percent],
                   bindings.encode(carrier.via, "binary", carrier.event(attributes, {"text": "x"})), written(carrier, carrier.build(attributes, "x")), carrier)
         # The areas of HTTP and AMQP have such a time.
         if carrier.via in ("http", "amqp"):

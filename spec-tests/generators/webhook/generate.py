@@ -89,7 +89,8 @@ case("rate-not-requested-unlimited", "An origin that requests no rate gets an as
 for name, rate, read in (("zero", "0", "1"), ("negative", "-1", "1"), ("fraction", "1.5", "12"), ("asterisk", "*", ""), ("text", "many", ""), ("plus", "+5", "5"),
                          ("exponent", "1e3", "1"), ("huge", "99999999999999999999", "")):
     said, cited = ("is not a positive integer in decimal digits", "WEBHOOK-4.1.4-b") if name != "huge" else ("is beyond 64 bits", "WEBHOOK-4.2.2-a")
-    case(f"rate-{name}", f"The rate {rate} {said}: no consent, or one to a rate of the receiver's", [cited, "WEBHOOK-4.2.2-e"], EXACT,
+    lower = "".join(f", or to {other}" for other in read)
+    case(f"rate-{name}", f"The rate {rate} {said}: no consent, or one to the rate of the receiver's policy{lower}", [cited, "WEBHOOK-4.2.2-e"], EXACT,
          origin("trusted.example.com") + [["WebHook-Request-Rate", rate]],
          [REFUSED, granted("trusted.example.com", "100"), *(granted("trusted.example.com", other) for other in read)], policy=True)
 case("callback", "A receiver that consents by callback withholds the headers", ["WEBHOOK-4.2-b", "WEBHOOK-4.1.3-a"],
