@@ -38,8 +38,8 @@ pub enum Pack {
     Extensions,
     /// Working drafts.
     Drafts,
-    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative. Its cases are those that
-    /// it carries, in whatever area.
+    /// The binding of this area, whose document others publish, and not CloudEvents: that for RabbitMQ is one of Knative. Its cases are
+    /// those that it carries, in whatever area.
     Binding(&'static str),
 }
 

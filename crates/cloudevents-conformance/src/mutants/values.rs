@@ -422,9 +422,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
             events(answer).for_each(|event| drop(event.insert("specversion".to_owned(), json!("0.3"))));
         }
     }),
-    Mutant::of_answer("upgrade-refuses-a-1-0-event", &["core"], Should, |request, answer| {
+    Mutant::of_answer("upgrade-renames-an-extension-of-1-0", &["core"], Should, |request, answer| {
         if is_op(request, "upgrade") && request["event"]["specversion"] == "1.0" {
-            refuse(answer);
+            for event in events(answer) {
+                if let Some(Value::Object(attributes)) = event.get_mut("attributes")
+                    && let Some(schema) = attributes.remove("schemaurl")
+                {
+                    attributes.insert("dataschema".to_owned(), schema);
+                }
+            }
         }
     }),
     Mutant::of_request("boolean-text-has-no-case", &["core"], Strict, |request| {

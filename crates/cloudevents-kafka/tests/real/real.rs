@@ -79,7 +79,7 @@ async fn a_receiver_that_is_drained_in_a_rebalance_has_left_its_group() {
         }
     })
     .await;
-    tokio::time::sleep(Duration::from_secs(1)).await; // ten heartbeats: nobody shows that it has joined again
+    tokio::time::sleep(Duration::from_secs(1)).await; // ten heartbeats: that it has joined again shows nowhere
     soon(second.drain(patience())).await.unwrap();
     assert_eq!(topic.members().await.1, 2);
     drop((held, first, third));
