@@ -29,8 +29,9 @@ pub(super) const TURN: Duration = Duration::from_millis(100);
 /// librdkafka has fetched ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
-/// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions.
-const REBALANCE: Duration = Duration::from_secs(15);
+/// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions, and
+/// half a minute if they end, too (`drain`).
+const REBALANCE: Duration = Duration::from_secs(30);
 
 /// How long a broker may take to say whether a group is being rebalanced.
 const ASKING: Duration = Duration::from_secs(1);

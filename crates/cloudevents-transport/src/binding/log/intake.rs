@@ -17,8 +17,8 @@ use tokio::{
 /// How long committing may take, also after the deadline.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long leaving the group may take: also a rebalance, in which others may take some ten seconds to give up what they have.
-const LEAVING: Duration = Duration::from_secs(20);
+/// How long leaving the group may take: also a rebalance, in which others that end may take half a minute to give up what they have.
+const LEAVING: Duration = Duration::from_secs(35);
 
 /// A client of a log. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
