@@ -1564,7 +1564,8 @@ def needs_the_colon(one):
 
 
 def underscored(one):
-    """The case with the underscore of `main`. That a consumer understands it is a SHOULD, and whoever writes has either separator."""
+    """The case with the underscore of `main`. That a consumer understands it is a SHOULD, so that the message may be refused; what is read of it is read rightly. Whoever
+    writes has either separator."""
     request = json.loads(json.dumps(one["request"]).replace('"cloudEvents:', '"cloudEvents_'))
     found = []
     for outcome in one["expect"]:
@@ -1575,8 +1576,10 @@ def underscored(one):
             other = json.loads(re.sub('"cloudEvents[:_]', f'"cloudEvents{separator}', json.dumps(outcome)))
             found += [other] if "verbatim" in one.get("flags", []) else [other, in_strings(other)]
     clauses = [{"AMQP-3.1.3.1-g": "AMQP-3.1.3.1-a"}.get(clause, clause) for clause in one["clauses"]]
-    copy = {**one, "id": one["id"] + UNDERSCORED, "title": f"{one['title']}, with the underscore of main",
-            "clauses": list(dict.fromkeys([*clauses, "AMQP-3.1.3.1-e"])), "level": "SHOULD", "revisions": ["main"], "request": request, "expect": distinct(found)}
+    found.append({"error": {}})
+    copy = {**one, "id": one["id"] + UNDERSCORED, "title": f"{one['title']}, with the underscore of main, or the message is refused",
+            "clauses": list(dict.fromkeys([*clauses, "AMQP-3.1.3.1-e"])), "revisions": ["main"], "request": request, "expect": distinct(found)}
+    copy["validity"] = validity(copy)
     for fault in faults(copy):
         raise AssertionError(f"{copy['id']}: {fault}")
     return copy

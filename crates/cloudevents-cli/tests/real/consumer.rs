@@ -68,7 +68,7 @@ const FAULTS: [(&str, Change, [&str; 5]); 4] = [
         },
         [
             "kafka/binary-decode/value-case-kept",
-            "amqp/values/string-beyond-ascii",
+            "amqp/values/string-beyond-ascii-underscored",
             "nats/binary-decode/value-case-kept",
             "mqtt/binary-decode/value-case-kept",
             "http/binary-decode/value-case-kept",
@@ -84,7 +84,7 @@ const FAULTS: [(&str, Change, [&str; 5]); 4] = [
         },
         [
             "kafka/binary-decode/every-core-attribute",
-            "amqp/values/time-string",
+            "amqp/values/time-string-underscored",
             "nats/content-type/decode-no-type",
             "mqtt/content-type/decode-no-type",
             "http/binary-decode/every-core-attribute",
@@ -95,7 +95,7 @@ const FAULTS: [(&str, Change, [&str; 5]); 4] = [
         decode_again,
         [
             "kafka/binary-decode/percent-sign-is-literal",
-            "amqp/values/string-with-escapes",
+            "amqp/values/string-with-escapes-underscored",
             "nats/header-values/once",
             "mqtt/binary-decode/percent-sign",
             "http/header-values-decode/percent-decoded-once",
@@ -109,7 +109,7 @@ const FAULTS: [(&str, Change, [&str; 5]); 4] = [
         },
         [
             "kafka/content-type/decode-spelling-kept",
-            "amqp/payload/content-type-kept",
+            "amqp/payload/content-type-kept-underscored",
             "nats/content-type/decode-bytes",
             "mqtt/content-type/decode-bytes",
             "http/content-type/decode-parameters-kept",

@@ -76,7 +76,10 @@ fn everything_comes_back() {
 #[test]
 fn for_programs() {
     let ran = ce(&["tour"]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, "Everything came back as it was sent.\n"));
+    // On a busy machine, librdkafka's mock cluster is away for a moment, which is said.
+    let said: Vec<_> =
+        ran.err.lines().filter(|line| !line.contains("error=Global error: AllBrokersDown")).collect();
+    assert_eq!((ran.status, said.as_slice()), (0, &["Everything came back as it was sent."][..]));
     let lines = ran.lines();
     let mut bindings = vec!["HTTP"];
     bindings.extend(cfg!(feature = "kafka").then_some("Kafka"));
