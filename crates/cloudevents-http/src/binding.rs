@@ -14,6 +14,7 @@ static URLS: Urls = Urls {
         options: &[],
         has_broker: false,
         is_structured: false,
+        has_keys: false,
     }],
     tls: true,
 };

@@ -32,6 +32,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: true,
         is_structured: false,
+        has_keys: true,
     }],
     tls: cfg!(feature = "tls"),
 };

@@ -31,9 +31,10 @@ const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a member that ends waits for a rebalance: others may take some ten seconds (`rebalance-wait`) to give up their partitions, and
 /// half a minute if they end, too (`drain`).
-const REBALANCE: Duration = Duration::from_secs(30);
+pub(super) const REBALANCE: Duration = Duration::from_secs(30);
 
-/// How long a broker may take to say whether a group is being rebalanced.
+/// How long a broker may take to say whether a group is being rebalanced, and the longest pause between two questions: every broker is
+/// asked for all of its groups.
 const ASKING: Duration = Duration::from_secs(1);
 
 /// How many events are taken before they are handed over and commits are due.
@@ -158,8 +159,24 @@ fn wait_for_rebalance(client: &BaseConsumer<Group>, group: &str) {
             groups.any(|found| ["PreparingRebalance", "CompletingRebalance"].contains(&found.state()))
         })
     };
-    while is_rebalanced() && end.is_some_and(|end| Instant::now() < end) {
-        drop(client.poll(TURN));
+    let mut pause = TURN;
+    while is_rebalanced() {
+        if end.is_none_or(|end| Instant::now() >= end) {
+            return tracing::warn!(
+                group,
+                "the group is still being rebalanced, and may wait for this member until the end of its session"
+            );
+        }
+        if pause == TURN {
+            tracing::info!(group, limit = ?REBALANCE, "the group is being rebalanced; this member leaves when that is over");
+        }
+        // Events that were read now would be dropped.
+        let _ = client.assignment().and_then(|assigned| client.pause(&assigned));
+        let next = Instant::now().checked_add(pause);
+        while next.is_some_and(|next| Instant::now() < next) {
+            drop(client.poll(TURN));
+        }
+        pause = pause.saturating_mul(2).min(ASKING);
     }
 }
 

@@ -1,9 +1,12 @@
 //! The receiver's side of the consumer.
 
-use super::handover::{Fetched, Handover, HeldBack, ended};
+use super::{
+    consumer::REBALANCE,
+    handover::{Fetched, Handover, HeldBack, ended},
+};
 use cloudevents_core::Error;
 use cloudevents_transport::binding::log::{Ledger, LogSource, Record};
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// What a receiver takes records from. Dropping it ends the consumer.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(super) struct Source {
 }
 
 impl LogSource for Source {
+    const LEAVING: Duration = REBALANCE.saturating_add(Duration::from_secs(5));
+
     async fn next(&mut self) -> Result<Record, Error> {
         loop {
             if self.taken.is_empty() {

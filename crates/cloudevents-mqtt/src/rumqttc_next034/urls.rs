@@ -29,6 +29,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: false,
         is_structured: false,
+        has_keys: false,
     }],
     tls: cfg!(feature = "tls"),
 };

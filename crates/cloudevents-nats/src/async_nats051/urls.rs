@@ -28,6 +28,7 @@ pub(super) static URLS: Urls = Urls {
             ],
             has_broker: false,
             is_structured: false,
+            has_keys: false,
         },
         UrlFamily {
             form: "nats+jetstream://HOST/SUBJECT, nats+jetstream+tls://HOST/SUBJECT",
@@ -58,6 +59,7 @@ pub(super) static URLS: Urls = Urls {
             ],
             has_broker: true,
             is_structured: false,
+            has_keys: false,
         },
     ],
     tls: true,

@@ -28,6 +28,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: true,
         is_structured: true,
+        has_keys: true,
     }],
     tls: true,
 };

@@ -31,6 +31,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: true,
         is_structured: false,
+        has_keys: false,
     }],
     tls: cfg!(feature = "tls"),
 };

@@ -31,6 +31,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: false,
         is_structured: true,
+        has_keys: false,
     }],
     tls: true,
 };

@@ -23,6 +23,7 @@ pub(super) static URLS: Urls = Urls {
         ],
         has_broker: false,
         is_structured: true,
+        has_keys: true,
     }],
     tls: true,
 };

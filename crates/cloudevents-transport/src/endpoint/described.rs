@@ -28,6 +28,7 @@ pub struct Binding {
 ///         options: &[UrlOption::receiving("ring", "the ring of the pigeon")],
 ///         has_broker: false,
 ///         is_structured: false,
+///         has_keys: false,
 ///     }],
 ///     tls: false,
 /// };
@@ -67,6 +68,8 @@ pub struct UrlFamily {
     pub has_broker: bool,
     /// Whether events are written as documents unless the URL has `mode=binary`, though the protocol has binary mode.
     pub is_structured: bool,
+    /// Whether a message that is received may have a [key](crate::Received::key): that of a record, or a group.
+    pub has_keys: bool,
 }
 
 /// A scheme of URLs.
@@ -264,6 +267,7 @@ mod tests {
                 ],
                 has_broker: false,
                 is_structured: false,
+                has_keys: false,
             },
             UrlFamily {
                 form: "",
@@ -271,6 +275,7 @@ mod tests {
                 options: &[UrlOption::both("tls", ""), UrlOption::both("NAME.NAME", "")],
                 has_broker: true,
                 is_structured: false,
+                has_keys: false,
             },
         ],
         tls: false,

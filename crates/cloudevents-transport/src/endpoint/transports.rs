@@ -242,6 +242,7 @@ mod tests {
             options: &[UrlOption::both("tls", ""), UrlOption::both("sasl", "")],
             has_broker: false,
             is_structured: false,
+            has_keys: false,
         }],
         tls: true,
     };

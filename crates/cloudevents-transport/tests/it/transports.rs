@@ -104,6 +104,7 @@ async fn credentials_without_tls_are_warned_about_once_and_not_shown() {
             options: &[],
             has_broker: true,
             is_structured: false,
+            has_keys: false,
         }],
         tls: false,
     };

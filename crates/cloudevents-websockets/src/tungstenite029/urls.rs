@@ -24,6 +24,7 @@ pub(crate) static URLS: Urls = Urls {
         ],
         has_broker: false,
         is_structured: false,
+        has_keys: false,
     }],
     tls: cfg!(feature = "tls"),
 };

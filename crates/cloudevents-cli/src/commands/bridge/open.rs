@@ -106,7 +106,7 @@ pub(super) async fn open(
     let to = connect::endpoint(&config.to)?;
     let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, is_structured));
     note.iter().for_each(|note| console.report(note));
-    leave_out_keys(config, &sender, &mut policy, console);
+    leave_out_keys(config, &sender, &mut policy, console)?;
     tell_missing_keys(config, console)?;
     if let Some(url) = &config.dead_letter {
         let place = format!("the dead-letter place {}", connect::shown(url));
@@ -326,24 +326,33 @@ fn never_reports(url: &str, letters: &Sender) -> Result<bool, Failure> {
     Ok(is_written || has("version", "3.1.1") || has("qos", "2") || has("mandatory", "false"))
 }
 
-/// The protocols whose messages have keys, beside the attribute for these: groups of FIFO queues are such keys, too.
-const KEYED: [&str; 4] = ["kafka:", "sqs:", "postgres:", "postgresql:"];
-
 /// Leaves out the keys of messages where the target has none, with a warning: that loses no event.
-fn leave_out_keys(config: &Config, sender: &Sender, policy: &mut BridgePolicy, console: &Console) {
+fn leave_out_keys(
+    config: &Config,
+    sender: &Sender,
+    policy: &mut BridgePolicy,
+    console: &Console,
+) -> Result<(), Failure> {
     let carries = sender.capabilities().carries.contains(Carries::KEY);
-    let has_keys = KEYED.iter().any(|scheme| config.from.starts_with(scheme));
-    if has_keys && !carries && matches!(policy.key, KeyRule::Kept) {
+    if have_keys(&config.from)? && !carries && matches!(policy.key, KeyRule::Kept) {
         policy.key = KeyRule::Dropped;
         let warning = Report::warning("the keys of messages are left out: TO does not carry them");
         console.report(&warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it"));
     }
+    Ok(())
+}
+
+/// Whether messages that are received there may have keys.
+fn have_keys(url: &str) -> Result<bool, Failure> {
+    let Some(endpoint) = connect::endpoint(url)? else { return Ok(false) };
+    let family = connect::binding(&endpoint).and_then(|binding| binding.urls.family(endpoint.scheme()));
+    Ok(family.is_some_and(|family| family.has_keys))
 }
 
 /// Notes that records have no key at the target, so that what is in order here has none there beyond a partition.
 fn tell_missing_keys(config: &Config, console: &Console) -> Result<(), Failure> {
     let Some(to) = connect::endpoint(&config.to)? else { return Ok(()) };
-    let has_keys = config.key.is_some() || to.option("key").is_some() || config.from.starts_with("kafka:");
+    let has_keys = config.key.is_some() || to.option("key").is_some() || have_keys(&config.from)?;
     if to.scheme() == "kafka" && !has_keys && config.order.0 != OrderBy::None {
         let note =
             Report::note("records are written without a key, so TO keeps no order across its partitions");

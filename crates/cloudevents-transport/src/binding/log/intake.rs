@@ -17,9 +17,6 @@ use tokio::{
 /// How long committing may take, also after the deadline.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long leaving the group may take: also a rebalance, in which others that end may take half a minute to give up what they have.
-const LEAVING: Duration = Duration::from_secs(35);
-
 /// A client of a log. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
     /// Returns the next message of any partition that is assigned in the [`Ledger`]. Waits for ever if there
@@ -42,6 +39,9 @@ pub trait LogSource: Send + 'static {
 
     /// Commits all [marks](Ledger::marks), and returns when the broker has them.
     fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// How long [leaving](Self::leave) may take before a drained receiver goes on without it. Default: 5 seconds.
+    const LEAVING: Duration = Duration::from_secs(5);
 
     /// Leaves the consumer group, and returns when the broker knows. No other method is called after it.
     ///
@@ -169,8 +169,8 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         settled.and(committed)?;
         self.ahead = self.ledger.settled_ahead();
         self.left = true;
-        if timeout(LEAVING, self.source.leave()).await.is_err() {
-            tracing::debug!("leaving the group takes long");
+        if timeout(S::LEAVING, self.source.leave()).await.is_err() {
+            tracing::warn!(limit = ?S::LEAVING, "leaving takes too long; the peer may wait for this receiver until its session ends");
         }
         Ok(())
     }
