@@ -120,7 +120,7 @@ fn a_target_that_refuses_everything_is_seen() {
     let mut bridge = Bridge::run(command(&[&arguments[..], &["--error-format", "json"]].concat()));
     let mut lines = Vec::new();
     stands(&bridge, true);
-    let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+    let line = until(&mut bridge, &mut lines, "the bridge stalls");
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.starts_with("every attempt at the target fails") && reason.contains("403"), "{line}");
     assert_eq!((line["level"].as_str(), line["pending"].as_u64()), (Some("WARN"), Some(3)), "{line}");
@@ -154,7 +154,7 @@ fn a_place_that_takes_nothing_is_seen() {
         broker.delete_queue("dead");
         assert_eq!(ce_with(&["send", &own], GOOD).status, 0);
         stands(&bridge, true);
-        let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+        let line = until(&mut bridge, &mut lines, "the bridge stalls");
         let reason = line["reason"].as_str().unwrap();
         assert!(reason.starts_with("the dead-letter place takes nothing"), "{line}");
         assert!(reason.contains("NO_ROUTE"), "{line}");
@@ -217,7 +217,7 @@ fn a_place_that_is_forbidden_is_no_line_an_attempt() {
         let mut lines = Vec::new();
         let events = (1..=5).map(|id| GOOD.replace("\"1\"", &format!("\"{id}\""))).collect::<Vec<_>>();
         assert_eq!(ce_with(&["send", &server.url("orders")], events.join("\n")).status, 0);
-        let line = until(&mut bridge, &mut lines, "the bridge moves nothing");
+        let line = until(&mut bridge, &mut lines, "the bridge stalls");
         assert!(line["reason"].as_str().unwrap().contains("Permissions Violation"), "{line}");
         // Meanwhile, there were more attempts than these.
         let named = |line: &&Value| line.to_string().contains("Permissions Violation");
@@ -240,7 +240,7 @@ fn an_authority_that_is_not_known_is_said_with_what_to_do() {
     let to = format!("https://127.0.0.1:{port}/events");
     let mut bridge = Bridge::run(command(&["bridge", &from, &to, "--error-format", "json"]));
     let mut lines = Vec::new();
-    until(&mut bridge, &mut lines, "the bridge moves nothing");
+    until(&mut bridge, &mut lines, "the bridge stalls");
     let retries = kinds(&lines, "retry");
     assert_eq!(retries.len(), 1, "{lines:?}");
     assert!(retries[0]["message"].as_str().unwrap().contains("UnknownIssuer"), "{lines:?}");

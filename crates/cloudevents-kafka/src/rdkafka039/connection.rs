@@ -196,7 +196,9 @@ pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// Tracks the state of the connections. librdkafka reconnects by itself. It reports when no broker can be
 /// reached, but not when one can be reached again. Messages and confirmations show that, and [`look`](Self::look).
 pub(super) struct State {
-    reporter: Reporter,
+    /// Two threads report, one change after the other.
+    reporter: Mutex<Reporter>,
+    connectivity: Connectivity,
     /// Lets each message check the state cheaply.
     connected: AtomicBool,
     over: AtomicBool,
@@ -204,13 +206,16 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn connectivity(&self) -> Connectivity {
-        self.reporter.connectivity()
+        self.connectivity.clone()
     }
 
     /// A broker has answered.
     pub(super) fn connected(&self) {
-        if !self.is_connected() && !self.connected.swap(true, Ordering::AcqRel) {
-            self.reporter.connected(None);
+        if !self.is_connected() {
+            let reporter = self.reporter();
+            if !self.connected.swap(true, Ordering::AcqRel) {
+                reporter.connected(None);
+            }
         }
     }
 
@@ -220,16 +225,18 @@ impl State {
 
     /// There is no client that works, or no topic, for now.
     pub(super) fn lost(&self, error: &Error) {
+        let reporter = self.reporter();
         if !self.over.load(Ordering::Acquire) && self.connected.swap(false, Ordering::AcqRel) {
-            self.reporter.lost(error);
+            reporter.lost(error);
         }
     }
 
     /// The client has ended, for good.
     pub(super) fn ended(&self, error: &Error) {
+        let reporter = self.reporter();
         if !self.over.swap(true, Ordering::AcqRel) {
             self.connected.store(true, Ordering::Release); // what is still answered is no new connection
-            self.reporter.failed(error);
+            reporter.failed(error);
         }
     }
 
@@ -240,13 +247,11 @@ impl State {
         }
         let this = || failed(error.clone()).with_detail(reason.to_owned());
         let is_login = is_login(error);
-        if (is_login || error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown))
-            && self.connected.swap(false, Ordering::AcqRel)
-        {
-            self.reporter.lost(&this());
+        if is_login || error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.lost(&this());
         }
         match refusals.are_final() {
-            Some(error) if is_login => self.reporter.failed(&error),
+            Some(error) if is_login => self.reporter().failed(&error),
             _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => self.ended(&this()),
             _ => {}
         }
@@ -258,12 +263,17 @@ impl State {
             self.connected();
         }
     }
+
+    fn reporter(&self) -> MutexGuard<'_, Reporter> {
+        self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for State {
     fn default() -> Self {
+        let (reporter, connectivity) = Connectivity::channel();
         let (connected, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { reporter: Connectivity::channel().0, connected, over }
+        Self { reporter: Mutex::new(reporter), connectivity, connected, over }
     }
 }
 

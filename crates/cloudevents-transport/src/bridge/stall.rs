@@ -1,4 +1,4 @@
-//! Why a bridge moves nothing.
+//! Why a bridge moves nothing, or stores no dead letters.
 
 use super::BridgeStatus;
 use crate::streak::LONG;
@@ -48,7 +48,7 @@ impl fmt::Display for Stall {
     }
 }
 
-/// Logs when a bridge moves nothing: at its beginning, once a minute, and when it is over.
+/// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over.
 pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
     let mut stalled: Option<(Instant, Instant)> = None;
     loop {
@@ -73,7 +73,7 @@ pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
                 let (since, _) = told.unwrap_or((now, now));
                 stalled = Some((since, now));
                 let (pending, lasts) = (status.pending(), now.saturating_duration_since(since));
-                tracing::warn!(%reason, pending, ?lasts, "the bridge moves nothing");
+                tracing::warn!(%reason, pending, ?lasts, "the bridge stalls");
             }
         }
     }

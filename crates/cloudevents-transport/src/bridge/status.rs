@@ -37,7 +37,8 @@ impl BridgeStatus {
         }
     }
 
-    /// Why the bridge moves nothing; `None` while it moves what it holds, or holds nothing.
+    /// Why the bridge moves nothing, or stores no dead letters, while messages of other keys may still move; `None` while it moves what it
+    /// holds, or holds nothing.
     ///
     /// What an attempt shows counts for a minute, and for as long as there are [pending](Self::pending) messages. A message that is refused
     /// is a failed attempt here, too, though it becomes a dead letter: a target that refuses all is as good as none.

@@ -64,7 +64,7 @@ async fn twice(state: &str, bridge: Bridge, mut set: impl AsyncFnMut(bool)) {
         sleep(SECOND).await;
         assert_eq!(seen(&status), (true, false), "{state}, before: {status:?}");
         for round in 1..=2 {
-            let before = count(&log, "the bridge moves nothing");
+            let before = count(&log, "the bridge stalls");
             set(true).await;
             sleep(2 * SECOND).await;
             assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{state}, at once: {status:?}");
@@ -74,7 +74,7 @@ async fn twice(state: &str, bridge: Bridge, mut set: impl AsyncFnMut(bool)) {
             assert_eq!(seen(&status), (row.ready[1], row.stalled[1]), "{state}, after a minute: {status:?}");
             sleep(140 * SECOND).await;
             assert_eq!(seen(&status), (row.ready[1], row.stalled[1]), "{state}, for long: {status:?}");
-            let (begun, over) = ("the bridge moves nothing", "the bridge moves messages again");
+            let (begun, over) = ("the bridge stalls", "the bridge moves messages again");
             let lines = count(&log, begun) - before;
             if row.stalled[1] {
                 let last = log.text().lines().rfind(|line| line.contains(begun)).unwrap().to_owned();
