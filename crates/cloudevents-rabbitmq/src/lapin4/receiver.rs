@@ -146,7 +146,7 @@ impl From<DecodeOptions> for RabbitReceiverOptions {
 /// A stream is no queue: whatever is settled, it delivers nothing again, and it begins at its end at each connection. Opening a receiver
 /// from one is an error with RabbitMQ 3.10 and later.
 ///
-/// [limit]: https://github.com/cloudevents-kit/cloudevents-kit/blob/main/docs/incidents.md#the-delivery-limit-of-rabbitmq-4
+/// [limit]: https://github.com/cloudevents-kit/cloudevents-kit/blob/main/docs/protocols/rabbitmq.md#the-delivery-limit-of-rabbitmq-4
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). RabbitMQ ends it by
 /// itself when a message is unsettled for longer than `consumer_timeout`, 30 minutes by default: set that above the longest outage, and

@@ -4,7 +4,7 @@
 //! apply: what was confirmed arrives; each send has an outcome within the time of [`Patience`]; the state of both connections shows what
 //! happened; and when the fault is over, both work again without being opened anew.
 //!
-//! `docs/incidents.md` of the repository has the results for each protocol.
+//! The pages of protocols in `docs/protocols` of the repository have the results.
 
 mod members;
 mod scene;

@@ -5,11 +5,11 @@
 
 mod chain;
 mod contract;
-mod guarantees;
 mod lanes;
 mod leniency;
 mod lookup;
 mod losses;
+mod promises;
 mod published;
 mod shape;
 mod testee;

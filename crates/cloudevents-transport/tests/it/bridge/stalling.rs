@@ -1,4 +1,4 @@
-//! Readiness, the gauge and the log of a bridge that moves nothing are those of the table in `docs/incidents.md`.
+//! Readiness, the gauge and the log of a bridge that moves nothing are those of the table in `docs/operating.md`.
 
 use crate::event;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
@@ -29,7 +29,7 @@ struct Row {
 
 fn row(state: &str) -> Row {
     let table =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/incidents.md")).unwrap();
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md")).unwrap();
     let found = table.lines().find(|line| line.starts_with(&format!("| {state} |")));
     let cells: Vec<_> =
         found.unwrap_or_else(|| panic!("no row `{state}`")).split('|').map(str::trim).collect();
