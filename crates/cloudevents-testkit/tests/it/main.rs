@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod chain;
+mod choose;
 mod contract;
 mod lanes;
 mod leniency;
