@@ -1,4 +1,4 @@
-//! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/architecture.md` has its states as a table.
+//! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/decisions/running.md` has its states as a table.
 
 mod state;
 
