@@ -174,14 +174,20 @@ fn of_nats() {
 
 #[test]
 fn wrong_usage() {
-    let url = "http://127.0.0.1:0/";
+    let (http, nowhere) = ("http://127.0.0.1:0/", "kafka://127.0.0.1:9/t?group=g&reject=drop&since=");
+    let (no_time, both) = (format!("{nowhere}now"), format!("{nowhere}1970-01-01T00:00:00Z&offset=latest"));
     for (arguments, words) in [
-        (&["-f", "%z"][..], "there is no placeholder `%z`: they are %t %p %o %k"),
-        (&["--format-string", "%{Type}"], "%{ATTRIBUTE}, such as %{type}"),
-        (&["-f", "%i", "--envelope"], "cannot be used with"),
+        (&[http, "-f", "%z"][..], "there is no placeholder `%z`: they are %t %p %o %k"),
+        (&[http, "--format-string", "%{Type}"], "%{ATTRIBUTE}, such as %{type}"),
+        (&[http, "-f", "%i", "--envelope"], "cannot be used with"),
+        (&[http, "--since", "1h"], "these are `kafka`, `nats+jetstream`, `nats+jetstream+tls`"),
+        (&["-", "--since", "1h"], "--since is for protocols that find messages by their time"),
+        (&[nowhere, "--since", "soon"], "expected a number and a unit"),
+        (&[&no_time], "the value of the option `since` is not a time"),
+        (&[&both], "the options `offset` and `since` are both there"),
     ] {
-        let ran = ce(&[&["listen", url], arguments].concat());
-        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}");
+        let ran = ce(&[&["listen"], arguments].concat());
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
     }
 }

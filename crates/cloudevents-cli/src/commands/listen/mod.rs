@@ -5,6 +5,7 @@ mod faults;
 mod outage;
 mod place;
 mod printing;
+mod since;
 mod template;
 
 use crate::{
@@ -48,7 +49,8 @@ const ENDING: Duration = Duration::from_secs(10);
 /// Receive events and print them.
 ///
 /// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
-/// cannot be read. Listening continues; the exit status will be 1. --envelope and --format-string print it, too, unless there is a --filter.
+/// cannot be read. Listening continues; the exit status will be 1. --envelope and --format-string print it, too, unless there is a
+/// --filter.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
 /// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time. What core NATS sends faster than it is
@@ -63,6 +65,7 @@ Examples:
   ce listen http://127.0.0.1:0/ --count 10 > ten.jsonl   any free port
   ce listen kafka://localhost:9092/orders --idle 5       the whole topic
   ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
+  ce listen kafka://localhost:9092/orders --since 15m    what came since then
   ce listen amqp://localhost/orders -o peer=python-2     repairs what it needs
   ce listen sqs://eu-central-1/123456789012/uploads --from aws-s3
   ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
@@ -107,6 +110,10 @@ pub(crate) struct Listen {
     /// Reconnect for this number of seconds after a connection is lost, however often that fails.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
+    /// Begin with messages that are not older than this: 90s, 15m, 24h or 7d, or a time such as 2026-05-17T12:00:00Z, which sets the option
+    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists goes on where it is.
+    #[arg(long, value_name = "DURATION|TIME", value_parser = since::time)]
+    since: Option<SystemTime>,
     #[command(flatten)]
     systems: SystemOptions,
     #[command(flatten)]
@@ -152,6 +159,9 @@ impl Listen {
     /// Replaces the name of a connection by its URL, and adds the options of the URL.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         self.url = self.address.address(&self.url)?.url;
+        if let Some(time) = self.since {
+            self.url = since::in_url(&self.url, time)?;
+        }
         Ok(())
     }
 }
