@@ -128,6 +128,18 @@ mod tests {
     }
 
     #[test]
+    fn times() {
+        for value in ["2026-05-17T12:00:00Z", "2026-05-17T14:00:00%2B02:00"] {
+            let wanted = SystemTime::UNIX_EPOCH + Duration::from_secs(1_779_019_200);
+            assert_eq!(with(value).time("o").unwrap(), Some(wanted), "{value}");
+        }
+        assert_eq!(with("").time("other").unwrap(), None);
+        for value in ["", "now", "1h", "1779019200", "2026-05-17", "2026-05-17T12:00:00"] {
+            assert_eq!(with(value).time("o").unwrap_err().kind(), ErrorKind::InvalidUrl, "{value}");
+        }
+    }
+
+    #[test]
     fn flags_and_numbers() {
         for (value, flag) in [("", true), ("true", true), ("false", false)] {
             assert_eq!(with(value).flag("o").unwrap(), Some(flag));
