@@ -52,6 +52,39 @@ impl Emit {
         Ok(())
     }
 
+    /// The form of what is written.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Whether a terminal shows what is written.
+    pub fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
+    /// Writes an object, given as JSON on one line, with an event in it; `words` is its readable layout. As events, objects are set apart
+    /// by blank lines in that.
+    pub fn object(&mut self, json: &str, words: impl FnOnce(Paint) -> String) -> Result<(), Failure> {
+        match self.output {
+            Output::Json if self.is_shown => writeln!(self.out, "{}", json_view::inert(json))?,
+            Output::Json => writeln!(self.out, "{json}")?,
+            Output::Yaml => self.out.write_all(json_view::yaml(&json_view::inert(json)).as_bytes())?,
+            Output::Pretty => {
+                if !self.first {
+                    self.out.write_all(b"\n")?;
+                }
+                self.out.write_all(words(self.paint).as_bytes())?;
+            }
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    /// Writes these bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.out.write_all(bytes)?)
+    }
+
     /// Writes a value that is not an event; `words` is its readable layout.
     pub fn value(
         &mut self,

@@ -9,10 +9,10 @@ use cloudevents_kit::{AttributeType, Data, Event, attributes::MediaType};
 use std::borrow::Cow;
 
 /// The number of payload lines to show where there may be many events.
-pub(crate) const SHORT: usize = 24;
+pub const SHORT: usize = 24;
 
 /// Returns the attributes with their types, then at most `lines` lines of the payload.
-pub(crate) fn event(event: &Event, paint: Paint, lines: usize) -> String {
+pub fn event(event: &Event, paint: Paint, lines: usize) -> String {
     let mut rows =
         vec![("specversion".to_owned(), AttributeType::String, event.specversion().as_str().to_owned())];
     for (name, value) in event.attributes() {

@@ -2,6 +2,9 @@
 
 pub use cloudevents_catalog::yaml::{Document, Documents, one};
 
+use cloudevents_kit::Event;
+use std::borrow::Cow;
+
 /// The longest YAML that is read, in bytes.
 pub(crate) const LARGEST: usize = 64 << 20;
 
@@ -20,19 +23,24 @@ pub(crate) fn is_likely(text: &[u8]) -> bool {
     !name.is_empty() && is_name && (after == b":" || after.starts_with(b": "))
 }
 
-/// Returns an event as a YAML document. A JSON payload that YAML cannot hold, because of half a character (an unpaired surrogate) or a
-/// member name that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
-pub fn of_event(event: &cloudevents_kit::Event) -> String {
-    let write = |event: &cloudevents_kit::Event| {
-        crate::json_view::yaml(&String::from_utf8_lossy(&cloudevents_kit::json::encode_lossy(event)))
-    };
-    let text = write(event);
-    let payload = event.data().filter(|_| Documents::new(&text).any(|document| document.is_err()));
-    let Some(payload) = payload else { return text };
+/// Returns an event as a YAML document.
+pub fn of_event(event: &Event) -> String {
+    write(&writable(event))
+}
+
+/// Returns an event that YAML can hold. A JSON payload that it cannot, because of half a character (an unpaired surrogate) or a member name
+/// that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
+pub fn writable(event: &Event) -> Cow<'_, Event> {
+    let cannot = || Documents::new(&write(event)).any(|document| document.is_err());
+    let Some(payload) = event.data().filter(|_| cannot()) else { return Cow::Borrowed(event) };
     let content_type = event.datacontenttype().map_or("application/json", |known| known.as_str());
     let bytes = bytes::Bytes::copy_from_slice(payload.as_bytes());
     let binary = event.clone().into_builder().binary(content_type, bytes).build();
-    binary.map_or(text, |event| write(&event))
+    binary.map_or(Cow::Borrowed(event), Cow::Owned)
+}
+
+fn write(event: &Event) -> String {
+    crate::json_view::yaml(&String::from_utf8_lossy(&cloudevents_kit::json::encode_lossy(event)))
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ fn with_user(url: &str, user: Option<&str>, password: Option<&Secret>) -> Result
 }
 
 /// Sets an option of a URL, in place of one that it has.
-fn with_option(url: &str, name: &str, value: &str) -> String {
+pub(crate) fn with_option(url: &str, name: &str, value: &str) -> String {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let name = encoded(name);
     let others = query.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(&name));

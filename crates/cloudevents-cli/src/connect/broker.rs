@@ -98,10 +98,12 @@ fn in_a_group(endpoint: Endpoint, family: &UrlFamily) -> (Endpoint, Option<Repor
         return (endpoint, None);
     }
     let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));
-    let (from, help) = match endpoint.option("offset") {
-        Some("latest") => ("from now on", None),
-        Some(_) => ("from the beginning", None),
-        None => ("from the beginning", Some("`offset=latest` listens from now on")),
+    let since = endpoint.option("since").map(|time| format!("from {}", crate::plain::plain(time)));
+    let (from, help) = match (&since, endpoint.option("offset")) {
+        (Some(since), _) => (since.as_str(), None),
+        (None, Some("latest")) => ("from now on", None),
+        (None, Some(_)) => ("from the beginning", None),
+        (None, None) => ("from the beginning", Some("`offset=latest` listens from now on")),
     };
     let words = format!("the URL has no `group`: listening {from}, in its own group {group}");
     let note = Report::note(words).kind("own-group");

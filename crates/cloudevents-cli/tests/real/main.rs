@@ -37,6 +37,8 @@ mod crowds;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod detect;
+#[cfg(all(feature = "kafka", feature = "nats"))]
+mod envelopes;
 mod errors;
 #[cfg(unix)]
 mod examples;

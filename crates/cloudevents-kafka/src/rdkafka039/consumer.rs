@@ -4,6 +4,7 @@ use super::{
     commit::Commits,
     failure::failed,
     fetch::{Fetcher, Step, look_for_missing},
+    first::Start,
     handover::{Handover, HeldBack},
     position::Position,
     rebalance::Group,
@@ -101,7 +102,7 @@ impl Consumer {
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
         look_for_missing(client, &self.topics, &self.partitions, timeout)?;
-        if client.context().starts_at_end {
+        if client.context().start == Start::End {
             client.context().opening.look(client, &self.topics)?;
         }
         if !self.partitions.is_empty() || client.context().has_joined() {

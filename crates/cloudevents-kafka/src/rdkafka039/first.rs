@@ -1,4 +1,4 @@
-//! The first position of a group that starts at the end.
+//! The first position of a group that starts at the end, or at a time.
 //!
 //! librdkafka has one setting (`auto.offset.reset`) for a group without a position and for one whose position does not exist any more,
 //! because the log was truncated, or its records were deleted. At the end, the second would skip records that are there. So the setting is
@@ -7,7 +7,7 @@
 //! A topic that is deleted and made again is no new one: librdkafka reports the same for one that is unknown for a moment, whose past the
 //! group was to skip.
 
-use super::failure::failed;
+use super::{failure::failed, position::Position};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Partition;
 use rdkafka::{
@@ -18,8 +18,17 @@ use rdkafka::{
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
+
+/// Where a group without a position starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Beginning,
+    End,
+    /// The first record that is not older; the end, if all are.
+    Since(SystemTime),
+}
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(5);
@@ -66,11 +75,12 @@ impl Opening {
     }
 }
 
-/// Sets the positions of the partitions that the group has never read to their ends, or to their beginnings if they are new, and returns
-/// them. Blocks the thread; ends early once `stopped` returns true.
-pub(super) fn at_the_end<C: ConsumerContext>(
+/// Sets the positions of the partitions that the group has never read, and returns them: to their ends, or to their beginnings if they are
+/// new; or to those at a time. Blocks the thread; ends early once `stopped` returns true.
+pub(super) fn positions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
+    start: Start,
     opening: &Opening,
     stopped: impl Fn() -> bool,
 ) -> Vec<(Partition, u64)> {
@@ -98,27 +108,31 @@ pub(super) fn at_the_end<C: ConsumerContext>(
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
-        let is_new = !opening.had(topic, number);
+        // What came before a time is skipped in each partition.
+        let is_new = start == Start::End && !opening.had(topic, number);
         // A partition without a leader would take as long as the first.
-        let start = match reachable.then(|| client.fetch_watermarks(topic, number, REQUEST)) {
-            Some(Ok((low, end))) => {
+        let start = match reachable.then(|| look_up(client, topic, number, start)) {
+            Some(Ok((low, found, end))) => {
+                let offset = if is_new { low } else { found };
                 tracing::info!(
                     topic,
                     number,
                     low,
                     end,
                     is_new,
-                    "a partition without a position starts {}",
-                    if is_new { "at its beginning" } else { "at its end" }
+                    offset,
+                    "a partition without a position starts"
                 );
-                if is_new { low } else { end }
+                offset
             }
             unknown => {
                 if let Some(Err(error)) = unknown {
                     tracing::warn!(topic, number, %error, "the end of a partition is not known yet");
                     reachable = false;
                 }
-                let start = if is_new { Offset::Beginning } else { Offset::End };
+                // Librdkafka looks for no time by itself. Nothing is skipped that was wanted.
+                let from_end = start == Start::End && !is_new;
+                let start = if from_end { Offset::End } else { Offset::Beginning };
                 start.to_raw().unwrap_or(-1)
             }
         };
@@ -128,6 +142,23 @@ pub(super) fn at_the_end<C: ConsumerContext>(
         }
     }
     starts
+}
+
+/// The first offset of a partition, the one at which to start, and its end.
+fn look_up<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &str,
+    number: i32,
+    start: Start,
+) -> Result<(i64, i64, i64), Error> {
+    let (low, end) = client.fetch_watermarks(topic, number, REQUEST).map_err(failed)?;
+    let Start::Since(time) = start else { return Ok((low, end, end)) };
+    let partition = Partition::new(topic, u32::try_from(number).unwrap_or(u32::MAX));
+    match Position::Time(time).resolve(client, &partition, REQUEST)? {
+        Offset::Offset(found) => Ok((low, found, end)),
+        // All are older.
+        _ => Ok((low, end, end)),
+    }
 }
 
 /// What the group has committed for these partitions.

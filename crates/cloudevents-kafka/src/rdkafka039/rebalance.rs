@@ -50,8 +50,8 @@ pub(super) struct Group {
     pub(super) state: State,
     pub(super) statistics: Latest,
     pub(super) tokens: Option<Arc<Keeper>>,
-    /// Whether a group without a position starts at the end.
-    pub(super) starts_at_end: bool,
+    /// Where a group without a position starts.
+    pub(super) start: first::Start,
     /// The group that it leaves when it ends: none where it is the same member after a restart, or reads what it was given.
     pub(super) leaves: Option<String>,
     /// Whether asking for a topic makes the broker create it.
@@ -129,7 +129,7 @@ impl Group {
             state: State::default(),
             statistics: Latest::default(),
             tokens: None,
-            starts_at_end: false,
+            start: first::Start::Beginning,
             leaves: None,
             creates_topics: false,
             opening: first::Opening::default(),
@@ -218,12 +218,12 @@ impl Group {
         }
     }
 
-    /// Sets the first positions of a group that starts at the end, and commits them, so that they stay its positions.
+    /// Sets the first positions of a group that does not start at the beginning, and commits them, so that they stay its positions.
     fn assign(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let stopped = || self.handover.is_stopped();
-        let starts = match self.starts_at_end {
-            true => first::at_the_end(client, list, &self.opening, stopped),
-            false => Vec::new(),
+        let starts = match self.start {
+            first::Start::Beginning => Vec::new(),
+            start => first::positions(client, list, start, &self.opening, stopped),
         };
         let mut books = self.books();
         for partition in partitions(list) {

@@ -7,6 +7,7 @@ use super::{
     dead_letter::DeadLetterTopic,
     failure::failed,
     fetch::Fetcher,
+    first::Start,
     handover::{Handover, ended},
     login::{BearerTokens, Keeper},
     position::Position,
@@ -222,12 +223,12 @@ async fn connect(
     config::from_endpoint(&endpoint, &mut config)?;
     let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
     let log = rejected(&endpoint, &options, &topics, &config, tokens.as_ref()).await?;
-    let starts_at_end = consuming(&endpoint, &options, &mut config)?;
+    let start = consuming(&endpoint, &options, &mut config)?;
     config::understand_json(&mut options.receiver);
     let ledger = Ledger::new(log)?;
     let handover = Arc::new(Handover::new(options.prefetch));
     let mut group = Group::new(ledger.clone(), Arc::clone(&handover), wait(options.rebalance_wait, &config));
-    (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
+    (group.tokens, group.start) = (tokens, start);
     let is_static = config.get("group.instance.id").is_some_and(|name| !name.is_empty());
     group.leaves = config.get("group.id").filter(|_| !is_static && partitions.is_empty()).map(str::to_owned);
     let creates = config.get("allow.auto.create.topics").unwrap_or_default();
@@ -339,12 +340,12 @@ async fn rejected(
     })
 }
 
-/// Adds the settings of a consumer. Returns whether a group without a position starts at the end.
+/// Adds the settings of a consumer. Returns where a group without a position starts.
 fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
     config: &mut ClientConfig,
-) -> Result<bool, Error> {
+) -> Result<Start, Error> {
     match endpoint.option("group") {
         Some("") => return Err(endpoint.invalid("the option `group` is empty")),
         Some(group) => _ = config.set("group.id", group),
@@ -361,8 +362,16 @@ fn consuming(
         None => default(config, "auto.offset.reset", "earliest"),
     }
     // librdkafka would also go there from a position that does not exist any more: see `first`.
-    let starts_at_end = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
-    if starts_at_end {
+    let is_end = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
+    let start = match (endpoint.time("since")?, is_end) {
+        (Some(_), _) if endpoint.option("offset").is_some() => {
+            return Err(endpoint.invalid("the options `offset` and `since` are both there"));
+        }
+        (Some(time), _) => Start::Since(time),
+        (None, true) => Start::End,
+        (None, false) => Start::Beginning,
+    };
+    if is_end {
         config.set("auto.offset.reset", "earliest");
     }
     // A partition that stays goes on while others move. The group protocol of Kafka 4 has its own assignors.
@@ -383,7 +392,7 @@ fn consuming(
     // If its queue is full, librdkafka checks again only after a second. So little is fetched ahead here
     // that the queue would be empty long before.
     default(config, "fetch.queue.backoff.ms", "10");
-    Ok(starts_at_end)
+    Ok(start)
 }
 
 #[cfg(test)]

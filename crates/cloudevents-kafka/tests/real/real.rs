@@ -7,12 +7,12 @@ use crate::{
     broker::{Topic, event, event_with, next, number, patience, record, soon},
     client::{handing_over, leaving},
     comfort::seeking,
-    first::{beyond_the_end, first_position},
+    first::{beyond_the_end, committed, first_position},
     hostile::left_out,
     kill::loses_nothing,
 };
 use bytes::Bytes;
-use cloudevents_core::ErrorKind;
+use cloudevents_core::{ErrorKind, ToTimestamp};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, receiver, sender};
 use std::{
     collections::BTreeSet,
@@ -109,6 +109,47 @@ async fn seeking_by_offset_and_by_time() {
     soon(sender.send_all((25..50).map(|number| event(number, "k")))).await.unwrap();
     let epoch = Position::Time(SystemTime::UNIX_EPOCH);
     seeking(&topic, &[(Position::Offset(7), 7), (Position::Time(half), 25), (epoch, 0)]).await;
+}
+
+/// The embedded broker cannot find records by time.
+#[tokio::test]
+async fn a_group_starts_at_a_time() {
+    for more in ["", "&partitions=0", "&group.protocol=consumer"] {
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        let since = |time: SystemTime| {
+            let text = time.with_timestamp(|time| time.unwrap().unwrap().as_str().to_owned());
+            format!("&since={text}{more}")
+        };
+        let sender = topic.sender().await;
+        soon(sender.send_all((0..25).map(|number| event(number, "k")))).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await; // record times have milliseconds
+        let half = SystemTime::now();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        soon(sender.send_all((25..30).map(|number| event(number, "k")))).await.unwrap();
+        let mut receiver = topic.receiver_with(&since(half), KafkaReceiverOptions::default()).await;
+        for expected in 25..30 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!(number(&delivery), expected, "{more}");
+            delivery.accept().await.unwrap();
+        }
+        soon(receiver.drain(patience())).await.unwrap();
+        committed(&topic, 30).await;
+        // A group that has a position goes on there.
+        soon(sender.send(event(30, "k"))).await.unwrap();
+        let options = KafkaReceiverOptions::default();
+        let mut receiver = topic.receiver_with(&since(SystemTime::UNIX_EPOCH), options).await;
+        assert_eq!(number(&next(&mut receiver).await), 30, "{more}");
+
+        // All are older.
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        let sender = topic.sender().await;
+        soon(sender.send_all((0..10).map(|number| event(number, "k")))).await.unwrap();
+        let later = since(SystemTime::now() + Duration::from_secs(3600));
+        let mut receiver = topic.receiver_with(&later, KafkaReceiverOptions::default()).await;
+        committed(&topic, 10).await;
+        soon(sender.send(event(10, "k"))).await.unwrap();
+        assert_eq!(number(&next(&mut receiver).await), 10, "{more}");
+    }
 }
 
 /// Kafka answers a request that creates a topic before the topic is there.

@@ -34,6 +34,8 @@ pub enum DeliverFrom {
     All,
     /// Those stored after the consumer was created.
     New,
+    /// Those stored at this time or later.
+    Since(SystemTime),
 }
 
 /// Which consumer, and how it is created if it does not exist.
@@ -146,6 +148,7 @@ impl Wanted {
             deliver_policy: match self.deliver {
                 DeliverFrom::All => DeliverPolicy::All,
                 DeliverFrom::New => DeliverPolicy::New,
+                DeliverFrom::Since(time) => DeliverPolicy::ByStartTime { start_time: written(time).into() },
             },
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.ack_wait,
@@ -186,6 +189,13 @@ impl Wanted {
         let messages = most(config.max_batch, usize::MAX);
         Ok((ack_wait, Bounds { messages, bytes: most(config.max_bytes, usize::MAX) }))
     }
+}
+
+/// A time that can be written as RFC 3339 has it: within 1970 to 9999.
+fn written(time: SystemTime) -> SystemTime {
+    let latest = Duration::from_secs(253_402_300_799); // the last second of the year 9999
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(latest);
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Where a receiver goes on in the stream; `None` if it has not begun, or the stream is another one.

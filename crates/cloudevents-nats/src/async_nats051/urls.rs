@@ -43,6 +43,7 @@ pub(super) static URLS: Urls = Urls {
                 UrlOption::sending("deduplicate", "true: the stream recognises events that it has"),
                 UrlOption::receiving("consumer", "the durable consumer, made if there is none"),
                 UrlOption::receiving("deliver", "where a new consumer begins: all (default), new"),
+                UrlOption::receiving("since", "a time: a new consumer begins with what is not older"),
                 UrlOption::receiving("ack-wait", "how long a delivery may take, for a new consumer"),
                 UrlOption::receiving("double-ack", "true: the server confirms settlements"),
                 UrlOption::receiving("dead-letter", "the subject for rejected messages"),

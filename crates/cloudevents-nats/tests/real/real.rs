@@ -13,10 +13,10 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, pull, push},
     stream::DiscardPolicy,
 };
-use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode, ToTimestamp};
 use cloudevents_json::Json;
 use cloudevents_nats::async_nats051::{
-    NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
+    DeliverFrom, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
 };
 use cloudevents_testkit::{
     fault_proxy::{End, FaultProxy, Flow},
@@ -24,7 +24,10 @@ use cloudevents_testkit::{
 };
 use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, binding::queue::QueueOptions};
 use futures_util::StreamExt;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 /// A stream with the name of its subjects, on the real server.
 struct Stream {
@@ -662,6 +665,36 @@ async fn receivers_without_a_consumer_get_everything_each() {
     let mut new = stream.receiver("?deliver=new").await;
     stream.sender("").await.send(&event("new")).await.unwrap();
     assert_eq!(take(&mut new).await.0, "new");
+}
+
+#[tokio::test]
+async fn a_consumer_starts_at_a_time() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("").await;
+    sender.send_all(events(3)).await.unwrap();
+    sender.send(&event("late")).await.unwrap();
+    // The server's own time of the last message.
+    let kept = stream.context.get_stream(&stream.name).await.unwrap().get_raw_message(4).await.unwrap();
+    let text = |time: SystemTime| time.with_timestamp(|time| time.unwrap().unwrap().as_str().to_owned());
+    let at = text(kept.time.into());
+    for consumer in ["", "&consumer=d"] {
+        let mut receiver = stream.receiver(&format!("?since={at}{consumer}")).await;
+        assert_eq!(take(&mut receiver).await.0, "late", "{consumer}");
+        receiver.drain(patience()).await.unwrap();
+    }
+    // One that exists goes on where it is.
+    sender.send(&event("new")).await.unwrap();
+    let epoch = text(SystemTime::UNIX_EPOCH);
+    assert_eq!(take(&mut stream.receiver(&format!("?since={epoch}&consumer=d")).await).await.0, "new");
+    assert_eq!(take(&mut stream.receiver(&format!("?since={epoch}")).await).await.0, "0");
+    // What no server can be sent.
+    let mut options = strict();
+    options.deliver = DeliverFrom::Since(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40));
+    drop(receiver(&stream.url("x", ""), options).await.unwrap());
+    for query in ["?since=now", "?since=", &format!("?since={at}&deliver=all")] {
+        let error = receiver(&stream.url("x", query), strict()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{query}");
+    }
 }
 
 #[tokio::test]

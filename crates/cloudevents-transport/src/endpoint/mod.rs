@@ -321,6 +321,7 @@ const SHOWN: &[&str] = &[
     "sasl",
     "separator",
     "session",
+    "since",
     "ssl.ca.location",
     "ssl.certificate.location",
     "ssl.key.location",

@@ -1,8 +1,11 @@
 //! Values of URL options. Numbers, switches and durations are written alike for every scheme.
 
 use super::Endpoint;
-use cloudevents_core::Error;
-use std::{str::FromStr, time::Duration};
+use cloudevents_core::{Error, Timestamp};
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl), and do not contain the value.
 impl Endpoint {
@@ -61,6 +64,26 @@ impl Endpoint {
                 .with_help("write a whole number and a unit: `500ms`, `30s`, `2m`, `1h`")),
         }
     }
+
+    /// The value of an option, a time in the form of RFC 3339: `2026-05-17T12:00:00Z`. `None` without the option.
+    ///
+    /// ```
+    /// use cloudevents_transport::Endpoint;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let endpoint = Endpoint::parse("kafka://localhost/orders?since=1970-01-01T00:01:00Z")?;
+    /// assert_eq!(endpoint.time("since")?, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn time(&self, option: &str) -> Result<Option<SystemTime>, Error> {
+        let Some(text) = self.option(option) else { return Ok(None) };
+        match Timestamp::parse(text).and_then(SystemTime::try_from) {
+            Ok(time) => Ok(Some(time)),
+            Err(_) => Err(self
+                .invalid(format_args!("the value of the option `{option}` is not a time"))
+                .with_help("write it as RFC 3339 has it: `2026-05-17T12:00:00Z`")),
+        }
+    }
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -101,6 +124,18 @@ mod tests {
                 ErrorKind::InvalidUrl,
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn times() {
+        for value in ["2026-05-17T12:00:00Z", "2026-05-17T14:00:00%2B02:00"] {
+            let wanted = SystemTime::UNIX_EPOCH + Duration::from_secs(1_779_019_200);
+            assert_eq!(with(value).time("o").unwrap(), Some(wanted), "{value}");
+        }
+        assert_eq!(with("").time("other").unwrap(), None);
+        for value in ["", "now", "1h", "1779019200", "2026-05-17", "2026-05-17T12:00:00"] {
+            assert_eq!(with(value).time("o").unwrap_err().kind(), ErrorKind::InvalidUrl, "{value}");
         }
     }
 

@@ -1,8 +1,12 @@
 //! `ce listen`: receives events.
 
+mod envelope;
 mod faults;
 mod outage;
 mod place;
+mod printing;
+mod since;
+mod template;
 
 use crate::{
     catalog::LenientCatalog,
@@ -17,17 +21,23 @@ use crate::{
     plain::{count, thousands},
     report::Report,
     selection::Selection,
-    show,
 };
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Message, Receiver,
-    transport::{ConnectionState, Missing, ReceiverOptions, binding::later},
+    transport::{By, ConnectionState, Missing, ReceiverOptions, binding::later},
 };
 use faults::Faults;
 use outage::Outage;
+use printing::{Arrived, Form, Printing};
 use serde_json::json;
-use std::{mem, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    mem,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use template::Template;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -39,7 +49,8 @@ const ENDING: Duration = Duration::from_secs(10);
 /// Receive events and print them.
 ///
 /// A message that is not an event is reported on standard error and refused, and so is what a client of HTTP or WebSockets sends that
-/// cannot be read. Listening continues; the exit status will be 1.
+/// cannot be read. Listening continues; the exit status will be 1. --envelope and --format-string print it, too, unless there is a
+/// --filter.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
 /// ten failures in a row, which is about half a minute, it exits. --reconnect-for sets another time. What core NATS sends faster than it is
@@ -54,6 +65,7 @@ Examples:
   ce listen http://127.0.0.1:0/ --count 10 > ten.jsonl   any free port
   ce listen kafka://localhost:9092/orders --idle 5       the whole topic
   ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
+  ce listen kafka://localhost:9092/orders --since 15m    what came since then
   ce listen amqp://localhost/orders -o peer=python-2     repairs what it needs
   ce listen sqs://eu-central-1/123456789012/uploads --from aws-s3
   ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
@@ -64,6 +76,21 @@ Examples:
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
   ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
+  ce listen kafka://localhost:9092/orders --idle 5 --envelope | jq .key
+  ce listen kafka://localhost:9092/orders -f '%p %o %k %{type} %d\\n'
+
+Placeholders of --format-string, of which the first nine are as in kcat; what a
+message does not have is empty:
+  %t topic, subject, queue or path     %T time of the message, in milliseconds
+  %p partition                         %h headers, as NAME=VALUE,NAME=VALUE
+  %o offset or sequence number         %i id of the event
+  %k key    %K its length, or -1       %d payload of the event, as %{data}
+  %s body   %S its length, or -1       %e event in JSON
+  %A time of arrival, RFC 3339, UTC    %n attempt, where the broker counts
+  %P where it came from, in words      %E why it is no event, in words
+  %{type}, %{source}, %{subject}, %{NAME}     an attribute, also an extension
+  %{header:NAME}                              the first header with this name
+  %% \\n \\r \\t \\\\ \\xHH
 
 Exit status: 0 done, 1 a message was not an event, or breaks the contract of the catalog,
 2 wrong usage or a catalog with mistakes, 3 the network or a broker failed, or messages
@@ -73,7 +100,7 @@ pub(crate) struct Listen {
     /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
     /// configuration file.
     url: String,
-    /// Exit after this number of events.
+    /// Exit after this number of events; with --envelope or --format-string, of messages that are printed.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Exit after this number of idle seconds. It is not idle while the broker is away, nor while messages of JetStream come again that
@@ -83,6 +110,10 @@ pub(crate) struct Listen {
     /// Reconnect for this number of seconds after a connection is lost, however often that fails.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reconnect_for: Option<u64>,
+    /// Begin with messages that are not older than this: 90s, 15m, 24h or 7d, or a time such as 2026-05-17T12:00:00Z, which sets the option
+    /// `since` of the URL. For Kafka and JetStream; a group or a consumer that exists goes on where it is.
+    #[arg(long, value_name = "DURATION|TIME", value_parser = since::time)]
+    since: Option<SystemTime>,
     #[command(flatten)]
     systems: SystemOptions,
     #[command(flatten)]
@@ -90,6 +121,15 @@ pub(crate) struct Listen {
     /// Show where each message came from and its headers, on standard error.
     #[arg(long, short)]
     verbose: bool,
+    /// Print each message as one object: its time of arrival, place, topic, partition, offset, key, attempt and headers, as far as the
+    /// protocol has them, and its event under `event`. Of a batch, each event has one, with its `index`. A message that is no event has
+    /// `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
+    #[arg(long, conflicts_with = "format_string")]
+    envelope: bool,
+    /// Print of each message what this text takes of it, in place of --output: the placeholders below stand for parts of the message. No
+    /// line break is added: end it with `\n`. Messages that are no events are printed, too.
+    #[arg(long, short = 'f', value_name = "TEMPLATE", value_parser = Template::parse)]
+    format_string: Option<Template>,
     /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Others are
     /// accepted and not printed. May be repeated: all have to match.
     #[arg(long, value_name = "NAME=TEXT|EXPRESSION")]
@@ -119,6 +159,9 @@ impl Listen {
     /// Replaces the name of a connection by its URL, and adds the options of the URL.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         self.url = self.address.address(&self.url)?.url;
+        if let Some(time) = self.since {
+            self.url = since::in_url(&self.url, time)?;
+        }
         Ok(())
     }
 }
@@ -163,7 +206,15 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let interrupt = Interrupt::watch(console);
     notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
-    let mut emit = Emit::new(console);
+    let form = match &command.format_string {
+        Some(template) => Form::Template(template),
+        None if command.envelope => Form::Envelopes,
+        None => Form::Events,
+    };
+    let mut printing = Printing::new(form, Emit::new(console));
+    let is_counted = receiver.capabilities().counts == By::Broker;
+    // Events, and other messages that are printed.
+    let mut printed = 0_u64;
     let mut messages = 0_u64;
     let mut events = 0_u64;
     let mut left_out = 0_usize;
@@ -173,7 +224,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut connectivity = receiver.connectivity();
     let mut outage = Outage::new(command.reconnect_for.map(Duration::from_secs));
     let (mut quiet, mut is_unread) = (Instant::now(), false);
-    while command.count.is_none_or(|count| events < count) {
+    while command.count.is_none_or(|count| printed < count) {
         // A message that ends each connection, and cannot be received, is not waited for.
         if !mem::take(&mut is_unread) {
             quiet = Instant::now();
@@ -233,6 +284,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             Err(error) => return Err(network(&error)),
         };
+        let at = SystemTime::now();
         messages = messages.saturating_add(1);
         if command.verbose {
             place::describe(&delivery, messages, console);
@@ -248,22 +300,26 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         let found = delivery.events();
         let refused = found.as_ref().ok().zip(terms.as_ref());
         let refused = refused.and_then(|(events, terms)| broken(terms, events, &delivery, messages, console));
+        let attempt = Some(delivery.attempt()).filter(|attempt| is_counted || *attempt > 1);
+        let place = if printing.is_whole() { place::origin(&delivery) } else { String::new() };
+        let arrived = Arrived { received: delivery.received(), place: &place, attempt, at };
         let settled = match (found, refused) {
             (Ok(_), Some(refused)) => Settled::Rejected(refused),
             (Ok(found), None) => {
                 place::tell_repairs(&delivery, messages, console);
+                let is_batch = is_batch(&delivery);
                 let written = interrupt.writing(|| {
-                    for event in &found {
+                    for (index, event) in found.iter().enumerate() {
                         if !filters.iter().all(|filter| filter.matches(event)) {
                             left_out = left_out.saturating_add(1);
                             continue;
                         }
-                        emit.event(&show::readable(event))?;
-                        events = events.saturating_add(1);
+                        printing.event(&arrived, event, is_batch.then_some(index))?;
+                        (events, printed) = (events.saturating_add(1), printed.saturating_add(1));
                     }
                     filters.iter().filter_map(Selection::due).for_each(|report| console.report(&report));
                     // Messages are settled only after the reader can have them.
-                    emit.flush()
+                    printing.flush()
                 });
                 if let Err(error) = written {
                     // It goes back with the others.
@@ -279,6 +335,19 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     Status::No,
                     &place::report(&error, &delivery, messages, &decoding, systems.is_some()),
                 );
+                // No filter matches what is no event.
+                if printing.is_whole() && filters.is_empty() {
+                    printed = printed.saturating_add(1);
+                    let written = interrupt.writing(|| {
+                        printing.unreadable(&arrived, &error)?;
+                        printing.flush()
+                    });
+                    if let Err(error) = written {
+                        receiver.stopper().stop();
+                        unwritten = Some(error);
+                        break;
+                    }
+                }
                 Settled::Rejected(error.to_string())
             }
         };
@@ -305,7 +374,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         }
     }
     if unwritten.is_none() {
-        emit.flush()?;
+        printing.flush()?;
     }
     // Before what is left is dropped, too, which is no error.
     dropped::tell(connectivity.dropped(), console);
@@ -333,6 +402,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
+fn is_batch(delivery: &Delivery) -> bool {
+    matches!(delivery.message(), Ok(Message::Batched(_)))
+}
+
 /// Reports what a contract does not allow in the events of a message. Returns the reason to reject it with: the first of them.
 fn broken(
     terms: &Terms,
@@ -341,7 +414,7 @@ fn broken(
     number: u64,
     console: &Console,
 ) -> Option<String> {
-    let is_batch = matches!(delivery.message(), Ok(Message::Batched(_)));
+    let is_batch = is_batch(delivery);
     let mut reason = None;
     for (index, event) in events.iter().enumerate() {
         let index = is_batch.then_some(index);

@@ -8,12 +8,15 @@ use crate::{
     source::{Place, Source},
 };
 use cloudevents_kit::{
-    DecodeOptions, Delivery, Error, ErrorKind, Event, Message, adapters::recognize, transport::Partition,
+    DecodeOptions, Delivery, Error, ErrorKind, Event, Message,
+    adapters::recognize,
+    transport::{Partition, Received},
 };
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
-pub(super) fn origin(delivery: &Delivery) -> String {
+pub(super) fn origin(delivery: &Received) -> String {
     let mut parts = Vec::new();
     let partition = partition(delivery);
     let at = partition.map(ToString::to_string).or(delivery.topic().map(str::to_owned));
@@ -31,24 +34,24 @@ pub(super) fn origin(delivery: &Delivery) -> String {
 }
 
 /// The partition, where the protocol has some. In MQTT, the order of a subscription has the form of one, and is none of the broker's.
-fn partition(delivery: &Delivery) -> Option<&Partition> {
+pub(super) fn partition(delivery: &Received) -> Option<&Partition> {
     delivery.partition().filter(|_| retained(delivery).is_none())
 }
 
 /// Whether the message was retained, in MQTT.
 #[cfg(feature = "mqtt")]
-fn retained(delivery: &Delivery) -> Option<bool> {
+pub(super) fn retained(delivery: &Received) -> Option<bool> {
     let native = delivery.native::<cloudevents_kit::mqtt::rumqttc_next034::ReceivedPublish>();
     native.map(|message| message.is_retained())
 }
 
 #[cfg(not(feature = "mqtt"))]
-fn retained(_: &Delivery) -> Option<bool> {
+pub(super) fn retained(_: &Received) -> Option<bool> {
     None
 }
 
 /// The characters that are shown of a payload that is no event.
-const SHORT: usize = 200;
+pub(super) const SHORT: usize = 200;
 
 /// Describes a message and its headers on standard error. Values of headers with credentials are not shown.
 pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
@@ -63,12 +66,8 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
     let mut text = format!("message {number} {origin}{comma}{mode}");
     let mut headers = Vec::new();
     let mut members = Map::new();
-    for (name, value) in delivery.headers() {
-        let value = match (SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)), &value) {
-            (true, _) => "(not shown)".to_owned(),
-            (false, Some(value)) => String::from_utf8_lossy(value).into_owned(),
-            (false, None) => "null".to_owned(),
-        };
+    for (name, value) in self::headers(delivery) {
+        let value = value.map_or("null".into(), |value| String::from_utf8_lossy(&value).into_owned());
         text += &format!("\n  {}: {}", plain(name), plain(&value));
         headers.push(json!([name, value]));
     }
@@ -91,6 +90,17 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
 
 /// Headers with credentials.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// The headers of a message. Values of those with credentials are `(not shown)`.
+pub(super) fn headers(received: &Received) -> Vec<(&str, Option<Cow<'_, [u8]>>)> {
+    let mut headers = received.headers();
+    for (name, value) in &mut headers {
+        if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            *value = Some(Cow::Borrowed(b"(not shown)"));
+        }
+    }
+    headers
+}
 
 pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) {
     let repairs = delivery.decoded().map(|decoded| decoded.repairs).unwrap_or_default();
