@@ -124,4 +124,5 @@ mod urls;
 #[cfg(unix)]
 mod waiting;
 mod webhook;
+mod webhook_gate;
 mod wire;
