@@ -374,7 +374,9 @@ fn what_the_service_accepted_is_handed_on_once() {
     let service = Service::start();
     let folder = tempfile::tempdir().unwrap();
     let store = format!("sqlite:{}", folder.path().join("hook.db").display());
-    for remember in [&[][..], if cfg!(feature = "outbox") { &["--remember", &store] } else { &[] }] {
+    let in_file = ["--remember", store.as_str()];
+    let stores = [&[][..], &in_file];
+    for remember in &stores[..if cfg!(feature = "outbox") { 2 } else { 1 }] {
         let gate = || Gate::start(&service.url(), STANDARD, &[WITH_SECRET, remember].concat());
         let before = service.seen().len();
         let mut running = gate();
