@@ -48,20 +48,25 @@ Examples:
       --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
 
 In front of a service (--to):
-  The service gets each delivery as a POST with the body, the content type and the other headers as they came: CloudEvents in their
-  mode, those of providers as their libraries expect them. Not passed on: Authorization and the query parameter access_token,
-  headers of the connection, and headers whose names have other characters than letters, digits and hyphens. The query of the
-  delivery follows, unless the URL has its own.
+  The service gets each delivery as a POST with the body, the content type and the other headers as
+  they came: CloudEvents in their mode, those of providers as their libraries expect them. Not passed
+  on: Authorization and the query parameter access_token, headers of the connection, and headers
+  whose names have other characters than letters, digits and hyphens. The query of the delivery
+  follows, unless the URL has its own.
+
   The header Webhook-Verified says what was checked, as far as each applies:
       signature=github;key=\"HOOK_SECRET\";number=1, token=\"HOOK_TOKEN\", origin=\"partner.example\"
   Without it, nothing was checked. Senders cannot set it.
-  The sender gets its response when the service has responded: success for 2xx, with a reply of up to 64 KiB; 422 (or 400) for 4xx,
-  so that it gives up; 503 for 408, 425, 429, 3xx, 5xx, and where the service is away or too slow, so that it tries again, with the
-  Retry-After of the service.
-  A delivery that the service accepted and that comes again gets success, and is not handed on: by its signed id (Standard Webhooks,
-  Svix), the id of its event (Stripe, Slack, CloudEvents), or its body (GitHub, whose X-GitHub-Delivery is not signed, and forms of
-  Slack). What is not a CloudEvent and has only a token is always handed on. Accepted deliveries are remembered in memory, for a
-  day, up to 100,000; with --remember for a week, in a file.
+
+  The sender gets its response when the service has responded: success for 2xx, with a reply of up
+  to 64 KiB; 422 (or 400) for 4xx, so that it gives up; 503 for 408, 425, 429, 3xx, 5xx, and where
+  the service is away or too slow, so that it tries again, with the Retry-After of the service.
+
+  A delivery that the service accepted and that comes again gets success, and is not handed on: by
+  its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents), or its
+  body (GitHub, whose X-GitHub-Delivery is not signed, and forms of Slack). What is not a CloudEvent
+  and has only a token is always handed on. Accepted deliveries are remembered in memory, for a day,
+  up to 100,000; with --remember for a week, in a file.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
