@@ -126,4 +126,5 @@ mod urls;
 #[cfg(unix)]
 mod waiting;
 mod webhook;
+mod webhook_gate;
 mod wire;

@@ -55,10 +55,10 @@ impl Verify for GitHub {
             .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
             .map(|signature| [signature])
             .ok_or(SignatureError::Malformed(SIGNATURE))?;
-        if self.keys.iter().any(|key| key.fits_any(&[body], &signature)) {
-            return Ok(Verified::new(Coverage::Body));
+        match self.keys.iter().position(|key| key.fits_any(&[body], &signature)) {
+            Some(key) => Ok(Verified { key: Some(key), ..Verified::new(Coverage::Body) }),
+            None => Err(SignatureError::Mismatch),
         }
-        Err(SignatureError::Mismatch)
     }
 }
 

@@ -127,10 +127,10 @@ impl Verify for HmacSignature {
             signed_at = Some(within(signed, now, self.tolerance)?);
         }
         let parts = [around.0.as_bytes(), timestamp.as_bytes(), around.1.as_bytes(), body];
-        if self.keys.iter().any(|key| key.fits_any(&parts, &[&signature])) {
-            return Ok(Verified { signed_at, ..Verified::new(Coverage::Body) });
+        match self.keys.iter().position(|key| key.fits_any(&parts, &[&signature])) {
+            Some(key) => Ok(Verified { signed_at, key: Some(key), ..Verified::new(Coverage::Body) }),
+            None => Err(SignatureError::Mismatch),
         }
-        Err(SignatureError::Mismatch)
     }
 }
 

@@ -117,10 +117,11 @@ impl Verify for StandardWebhooks {
             none if none.is_empty() => false,
             signatures => key.fits_any(&parts, signatures),
         };
-        if self.keys.iter().any(fits) {
+        if let Some(key) = self.keys.iter().position(fits) {
             return Ok(Verified {
                 id: Some(id.into()),
                 signed_at: Some(signed_at),
+                key: Some(key),
                 ..Verified::new(Coverage::Body)
             });
         }

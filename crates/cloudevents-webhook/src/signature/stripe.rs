@@ -62,10 +62,12 @@ impl Verify for Stripe {
         }
         let signed_at = within(seconds(timestamp).ok_or_else(malformed)?, now, self.tolerance)?;
         let parts = [timestamp.as_bytes(), b".", body];
-        if self.keys.iter().any(|key| key.fits_any(&parts, &signatures)) {
-            return Ok(Verified { signed_at: Some(signed_at), ..Verified::new(Coverage::Body) });
+        match self.keys.iter().position(|key| key.fits_any(&parts, &signatures)) {
+            Some(key) => {
+                Ok(Verified { signed_at: Some(signed_at), key: Some(key), ..Verified::new(Coverage::Body) })
+            }
+            None => Err(SignatureError::Mismatch),
         }
-        Err(SignatureError::Mismatch)
     }
 }
 

@@ -25,12 +25,15 @@ pub struct Verified {
     pub id: Option<Box<str>>,
     /// The signed time of the attempt; `None` where the scheme signs none, so that an old delivery can be replayed.
     pub signed_at: Option<SystemTime>,
+    /// Which of the verifier's keys it fits, counted from 0 in the order in which they were given: while keys change, it shows which one a
+    /// sender still has. `None` where the verifier does not say.
+    pub key: Option<usize>,
 }
 
 impl Verified {
-    /// A signature that covers this, with neither id nor time.
+    /// A signature that covers this, with neither id, time nor key.
     pub fn new(coverage: Coverage) -> Self {
-        Self { coverage, id: None, signed_at: None }
+        Self { coverage, id: None, signed_at: None, key: None }
     }
 }
 

@@ -41,8 +41,9 @@ impl Verify for WebPubSub {
                 .strip_prefix("sha256=")
                 .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
                 .ok_or(SignatureError::Malformed(SIGNATURE))?;
-            if self.keys.iter().any(|key| key.fits_any(&[connection.as_bytes()], &[&signature])) {
-                return Ok(Verified::new(Coverage::Nothing));
+            let fits = |key: &VerifyingKey| key.fits_any(&[connection.as_bytes()], &[&signature]);
+            if let Some(key) = self.keys.iter().position(fits) {
+                return Ok(Verified { key: Some(key), ..Verified::new(Coverage::Nothing) });
             }
         }
         Err(SignatureError::Mismatch)

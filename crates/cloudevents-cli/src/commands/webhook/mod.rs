@@ -4,15 +4,18 @@ mod check;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod fault;
+mod gate;
 pub(crate) mod keys;
 mod new_secret;
 mod probe;
+mod provided;
 #[cfg(feature = "outbox")]
 mod replay;
 mod rules;
 #[cfg(feature = "outbox")]
 mod selection;
 mod serve;
+mod service;
 mod sign;
 pub(crate) mod target;
 mod verdict;

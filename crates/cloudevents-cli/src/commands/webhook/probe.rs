@@ -320,7 +320,7 @@ fn bearer(token: &str) -> Option<HeaderValue> {
 }
 
 /// An error without its URL, in which there may be a secret.
-fn why(error: reqwest::Error) -> String {
+pub(super) fn why(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -2,7 +2,10 @@
 
 use super::{
     fault::Fault,
-    keys::{secret, verifier},
+    gate::{self, GateOptions},
+    keys::secret,
+    provided::{Provider, anything, named, provided, scheme},
+    service::Checks,
     target,
 };
 use crate::{
@@ -16,23 +19,18 @@ use crate::{
     report::Report,
     show,
 };
-use bytes::Bytes;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cloudevents_kit::{
-    Error, ErrorKind, Event, Peer,
-    adapters::recognize,
+    Peer,
     webhook::{
-        deliver::Practice,
         handshake::{AllowedOrigins, Rate},
-        receiver::{MemoryStore, WebhookOptions, github_event, stripe_event},
-        signature::{GitHub, InvalidKey, Stripe},
+        receiver::{MemoryStore, WebhookOptions},
     },
 };
-use http::request::Parts;
 use serde_json::json;
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
-/// Receive deliveries and print their events: a target to develop senders against.
+/// Receive deliveries and print their events, or hand them to a service: a target to develop senders against, or in front of a program.
 ///
 /// Checks origins, a token and a signature, as far as options give them. What is refused is reported on standard error. Can respond with
 /// faults, to test senders and `ce webhook check`.
@@ -46,6 +44,29 @@ Examples:
   HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
       --provider github --secret-env HOOK_SECRET
   ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --from aws-sns
+  HOOK_SECRET=... ce webhook serve http://0.0.0.0:8080/hook \\
+      --provider github --secret-env HOOK_SECRET --to http://127.0.0.1:3000/hook
+
+In front of a service (--to):
+  The service gets each delivery as a POST with the body, the content type and the other headers as
+  they came: CloudEvents in their mode, those of providers as their libraries expect them. Not passed
+  on: Authorization and the query parameter access_token, headers of the connection, and headers
+  whose names have other characters than letters, digits and hyphens. The query of the delivery
+  follows, unless the URL has its own.
+
+  The header Webhook-Verified says what was checked, as far as each applies:
+      signature=github;key=\"HOOK_SECRET\";number=1, token=\"HOOK_TOKEN\", origin=\"partner.example\"
+  Without it, nothing was checked. Senders cannot set it.
+
+  The sender gets its response when the service has responded: success for 2xx, with a reply of up
+  to 64 KiB; 422 (or 400) for 4xx, so that it gives up; 503 for 408, 425, 429, 3xx, 5xx, and where
+  the service is away or too slow, so that it tries again, with the Retry-After of the service.
+
+  A delivery that the service accepted and that comes again gets success, and is not handed on: by
+  its signed id (Standard Webhooks, Svix), the id of its event (Stripe, Slack, CloudEvents), or its
+  body (GitHub, whose X-GitHub-Delivery is not signed, and forms of Slack). What is not a CloudEvent
+  and has only a token is always handed on. Accepted deliveries are remembered in memory, for a day,
+  up to 100,000; with --remember for a week, in a file.
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -73,7 +94,7 @@ pub(crate) struct Serve {
     /// valid.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
-    /// Receive deliveries of this provider, and print them as events.
+    /// Receive deliveries of this provider, as events.
     #[arg(long)]
     provider: Option<Provider>,
     #[command(flatten)]
@@ -90,17 +111,11 @@ pub(crate) struct Serve {
     /// Exit after this number of events.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-}
-
-/// Whose deliveries are received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Provider {
-    /// GitHub: its signatures, and events by the adapter of the specification.
-    Github,
-    /// Stripe: its signatures, and its events as CloudEvents.
-    Stripe,
-    /// Azure Event Grid with the CloudEvents schema: its origin in the handshake, and statuses that it does not try again.
-    EventGrid,
+    /// Maximum bytes of a body. Larger ones get 413.
+    #[arg(long, value_name = "BYTES", default_value = "524288")]
+    max_body: NonZeroUsize,
+    #[command(flatten)]
+    gate: GateOptions,
 }
 
 pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure> {
@@ -109,6 +124,10 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
     let mut options = options(command)?;
+    if let Some(to) = &command.gate.to {
+        let gate = (command.url.as_str(), to.as_str(), &command.gate);
+        return gate::run(gate, checks(command), command.count, options, console).await;
+    }
     let (on_refusal, mut refusals) = refusals::channel();
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) =
@@ -162,42 +181,15 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
-/// Signatures and conversions of the provider.
-fn provided(options: WebhookOptions, command: &Serve) -> Result<WebhookOptions, Failure> {
-    let secrets = command.secret_env.as_deref().map(secret).transpose()?;
-    let mut secrets = secrets.as_deref().unwrap_or_default().split_whitespace();
-    let refused = |error: InvalidKey| Failure::usage(format!("--secret-env: {error}"));
-    let first = secrets.next();
-    Ok(match (command.provider, first, &command.secret_env) {
-        (Some(Provider::Github), Some(first), _) => {
-            let verifier = secrets.try_fold(GitHub::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(github_event)
-        }
-        (Some(Provider::Github), None, _) => options.convert(github_event),
-        (Some(Provider::Stripe), Some(first), _) => {
-            let verifier = secrets.try_fold(Stripe::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(stripe_event)
-        }
-        (Some(Provider::Stripe), None, _) => options.convert(stripe_event),
-        (Some(Provider::EventGrid), _, None) => options.senders(Practice::EventGrid),
-        (Some(Provider::EventGrid), _, Some(_)) => {
-            return Err(Failure::usage("Event Grid does not sign: --secret-env has no effect")
-                .help("give its subscription a token in the query of the URL, and set --token-env"));
-        }
-        (None, _, Some(variable)) => options.signature(verifier(variable)?),
-        (None, _, None) => options,
-    })
-}
-
-/// The refusal of what is no event. It names the system of its document.
-fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
-    let known = recognize(body)
-        .map(|adapter| adapter.unread(body, &format!("`--from {}` makes events of it", adapter.name())));
-    let unknown = || {
-        Error::new(ErrorKind::NotACloudEvent)
-            .with_detail("there is neither a `ce-` header nor a media type under application/cloudevents")
+/// What deliveries are checked for, so that a service can see it.
+fn checks(command: &Serve) -> Checks {
+    let origin: &[&str] = match (command.provider, command.origins.is_empty()) {
+        (Some(Provider::EventGrid), _) => &["webhook-request-origin", "origin"],
+        (_, false) => &["webhook-request-origin"],
+        (_, true) => &[],
     };
-    Err(known.unwrap_or_else(unknown).with_clause("WEBHOOK-2.2-m"))
+    let signature = command.secret_env.clone().map(|variable| (scheme(command.provider), variable));
+    Checks { signature, token: command.token_env.clone(), origin }
 }
 
 fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
@@ -218,8 +210,9 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     if let Some(variable) = &command.token_env {
         options = options.token(secret(variable)?);
     }
-    options = provided(options, command)?;
+    options = provided(options, command.provider, command.secret_env.as_deref())?;
     options = match (command.systems.systems()?, command.provider) {
+        (None, None) if command.gate.to.is_some() => options.convert(anything),
         (None, None) => options.convert(named),
         (None, Some(_)) => options,
         (Some(systems), None) => options.adapters(systems.adapters()),
@@ -240,8 +233,7 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     if command.provider == Some(Provider::EventGrid) {
         options.http.receiver.decoding.leniency = Peer::EventGrid.leniency();
     }
-    // A target for development: what is larger than this is a mistake in a test.
-    options.http.receiver.decoding.limits.bytes = 512 << 10;
+    options.http.receiver.decoding.limits.bytes = command.max_body.get();
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
     Ok(options.idempotency(MemoryStore::new(10_000)))
 }

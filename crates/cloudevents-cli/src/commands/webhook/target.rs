@@ -102,7 +102,7 @@ fn show(options: &HttpReceiverOptions, response: &Response<Bytes>, method: &Meth
 }
 
 /// Serves the requests of one path.
-async fn serving<F>(
+pub(super) async fn serving<F>(
     url: &str,
     http: HttpReceiverOptions,
     receiver: Receiver,

@@ -141,17 +141,19 @@ impl MessageSignatures {
             }
         }
         let (id, algorithm) = (text(&covered.params, "keyid"), text(&covered.params, "alg"));
-        let is_named = |(known, key): &&(Box<str>, VerifyingKey)| {
+        let is_named = |(known, key): &(Box<str>, VerifyingKey)| {
             id.is_some_and(|id| *id == **known)
                 && algorithm.is_none_or(|algorithm| algorithm == key.algorithm())
         };
-        let mut fits = false;
+        let mut fitting = None;
         for authority in &self.authorities {
             let base = base::base(request, Some(authority), &components, covered)?;
-            let named = self.keys.iter().filter(is_named);
-            fits |= named.into_iter().any(|(_, key)| key.fits_any(&[base.as_bytes()], &[signature]));
+            let fits = |known: &(Box<str>, VerifyingKey)| {
+                is_named(known) && known.1.fits_any(&[base.as_bytes()], &[signature])
+            };
+            fitting = self.keys.iter().position(fits).or(fitting);
         }
-        if !fits {
+        if fitting.is_none() {
             return Err(SignatureError::Mismatch);
         }
         let body_covered = components.iter().any(|component| component.is_field(DIGEST));
@@ -177,7 +179,7 @@ impl MessageSignatures {
             false => None,
         };
         let id = id.filter(|id| !id.is_empty()).map(Into::into);
-        Ok(Verified { coverage, id, signed_at: Some(signed_at) })
+        Ok(Verified { coverage, id, signed_at: Some(signed_at), key: fitting })
     }
 }
 

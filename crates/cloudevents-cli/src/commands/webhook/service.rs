@@ -1,0 +1,277 @@
+//! The service behind `ce webhook serve --to`: requests to it, and what its responses mean for the sender.
+
+use super::probe::why;
+use crate::{
+    connect::Certificates,
+    failure::{Failure, Status},
+};
+use bytes::Bytes;
+use cloudevents_kit::{
+    http::retry_after,
+    webhook::{handshake::Origin, signature::Verified},
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{self, CONNECTION, CONTENT_TYPE},
+    request::Parts,
+};
+use reqwest::{Client, Response, Url, redirect::Policy};
+use std::time::{Duration, SystemTime};
+
+/// The header that says what was checked. Not `ce-...`, which would be an attribute of an event in binary mode.
+pub(super) const VERIFIED: &str = "webhook-verified";
+
+/// The largest reply that is passed back to the sender. Of a larger one, the status alone counts.
+const LARGEST_REPLY: usize = 64 << 10;
+
+/// Headers of one connection, and those that a client sets for each request by itself.
+const OF_CONNECTION: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What each delivery was checked for, by the options.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checks {
+    /// The scheme of signatures, and the variable with their keys.
+    pub(super) signature: Option<(&'static str, String)>,
+    /// The variable with the token.
+    pub(super) token: Option<String>,
+    /// The headers that may name the origin, which was found to be an allowed one.
+    pub(super) origin: &'static [&'static str],
+}
+
+impl Checks {
+    /// What was found, as a dictionary of structured fields (RFC 9651); `None` where nothing shows who sent it.
+    fn found(&self, request: &Parts) -> Option<HeaderValue> {
+        let mut found = Vec::new();
+        let verified = request.extensions.get::<Verified>();
+        if let (Some((scheme, variable)), Some(verified)) = (&self.signature, verified) {
+            let number = verified.key.map_or(1, |key| key.saturating_add(1));
+            found.push(format!("signature={scheme};key={};number={number}", quoted(variable)));
+        }
+        if let Some(variable) = &self.token {
+            found.push(format!("token={}", quoted(variable)));
+        }
+        // The sender claims its origin: without a proof, it is nothing but a claim.
+        if found.is_empty() {
+            return None;
+        }
+        let origin = self.origin.iter().find_map(|name| request.headers.get(*name));
+        if let Some(origin) = origin.and_then(|origin| origin.to_str().ok()?.parse::<Origin>().ok()) {
+            found.push(format!("origin={}", quoted(&origin.to_string())));
+        }
+        HeaderValue::from_str(&found.join(", ")).ok()
+    }
+}
+
+/// A string of a structured field.
+fn quoted(text: &str) -> String {
+    let is_plain = |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+    format!("\"{}\"", text.chars().filter(is_plain).collect::<String>())
+}
+
+/// A service, and how it is reached.
+#[derive(Debug)]
+pub(super) struct Service {
+    client: Client,
+    url: Url,
+    checks: Checks,
+    timeout: Duration,
+}
+
+/// What a service made of a delivery.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It took the delivery, and had this to say.
+    Accepted(Option<(Option<HeaderValue>, Bytes)>),
+    /// It wants no delivery of this kind.
+    Refused(StatusCode),
+    /// It may take it later, after this long where it said so.
+    Later(String, Option<Duration>),
+}
+
+impl Service {
+    pub(super) fn new(url: &str, timeout: Duration, checks: Checks) -> Result<Self, Failure> {
+        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| {
+            Failure::usage("--to is not the URL of a service: it begins with http:// or https://")
+        })?;
+        // A connection for each delivery: a service may close an idle one while a delivery is on its way, and some senders never
+        // send again. Nor is there a proxy on the way to what this program stands in front of.
+        let mut builder = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .connect_timeout(timeout);
+        if url.scheme() == "https" {
+            builder = Certificates::default().in_client(builder)?;
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
+        Ok(Self { client, url, checks, timeout })
+    }
+
+    /// The request for the service: the delivery as it came, with what was checked.
+    pub(super) fn request(&self, delivery: &Parts, body: Bytes) -> reqwest::RequestBuilder {
+        let mut url = self.url.clone();
+        // One that the operator has written is not to be overridden from outside.
+        if url.query().is_none() {
+            url.set_query(delivery.uri.query());
+        }
+        let mut headers = passed_on(&delivery.headers);
+        if let Some(found) = self.checks.found(delivery) {
+            headers.insert(VERIFIED, found);
+        }
+        self.client.request(Method::POST, url).headers(headers).body(body).timeout(self.timeout)
+    }
+
+    /// Sends a request, and returns what the service made of it.
+    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Verdict {
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_timeout() => {
+                let words = format!("the service did not respond within {:?}", self.timeout);
+                return Verdict::Later(words, None);
+            }
+            Err(error) => return Verdict::Later(why(error), None),
+        };
+        let status = response.status();
+        match status.as_u16() {
+            200..300 => Verdict::Accepted(reply(response).await),
+            408 | 425 | 429 | 0..400 | 500.. => {
+                let after = retry_after(response.headers(), SystemTime::now());
+                Verdict::Later(format!("the service responded {status}"), after)
+            }
+            _ => Verdict::Refused(status),
+        }
+    }
+}
+
+/// The body of a response, if there is one that is not too large. The service has accepted, whatever becomes of it.
+async fn reply(mut response: Response) -> Option<(Option<HeaderValue>, Bytes)> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if body.len().saturating_add(chunk.len()) > LARGEST_REPLY {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    (!body.is_empty()).then(|| (response.headers().get(CONTENT_TYPE).cloned(), body.into()))
+}
+
+/// The headers of a delivery that a service gets.
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let listed: Vec<_> = listed.flat_map(|names| names.split(',')).map(str::trim).collect();
+    let mut passed = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let is_listed = listed.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()));
+        // The first content type is the one that was checked; a service might read another one.
+        let is_second = name == CONTENT_TYPE && passed.contains_key(name);
+        if is_passed_on(name) && !is_listed && !is_second {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    passed
+}
+
+/// Whether a service gets this header.
+///
+/// Many frameworks have headers as variables, in which `_` and `.` stand for `-`: a header with another spelling of a name would pass for
+/// the one that was checked, or for the one with what was found. No sender needs such a name.
+fn is_passed_on(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let letters = text.bytes().filter(|byte| *byte != b'-');
+    let is_ours = letters.eq(VERIFIED.bytes().filter(|byte| *byte != b'-'));
+    is_plain && !is_ours && name != header::AUTHORIZATION && !OF_CONNECTION.contains(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::post("/hook?tenant=1").body(()).unwrap();
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+        }
+        request.into_parts().0
+    }
+
+    #[test]
+    fn headers_of_the_connection_credentials_and_other_spellings_stay_behind() {
+        let delivery = parts(&[
+            ("Host", "public.example"),
+            ("Connection", "close, X-Hop"),
+            ("X-Hop", "1"),
+            ("Authorization", "Bearer secret"),
+            ("Proxy-Authorization", "Basic secret"),
+            ("Transfer-Encoding", "chunked"),
+            ("Content-Length", "3"),
+            ("Webhook-Verified", "signature=github"),
+            ("Webhook_Verified", "signature=github"),
+            ("webhook.verified", "signature=github"),
+            ("WebhookVerified", "signature=github"),
+            ("Web-hook--Verified", "signature=github"),
+            ("X_GitHub_Event", "push"),
+            ("Content-Type", "application/json"),
+            ("Content-Type", "text/plain"),
+            ("X-GitHub-Event", "issues"),
+            ("X-Twice", "1"),
+            ("X-Twice", "2"),
+        ]);
+        let passed = passed_on(&delivery.headers);
+        let found: Vec<_> =
+            passed.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        let expected =
+            ["content-type: application/json", "x-github-event: issues", "x-twice: 1", "x-twice: 2"];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_was_checked_is_named_and_an_origin_alone_is_no_proof() {
+        let mut delivery = parts(&[("webhook-request-origin", "EU.partner.example")]);
+        let origin: &[&str] = &["webhook-request-origin"];
+        let found = |checks: &Checks, delivery: &Parts| {
+            checks.found(delivery).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let mut checks = Checks { origin, ..Checks::default() };
+        assert_eq!(found(&checks, &delivery), None);
+        checks.token = Some("HOOK_TOKEN".to_owned());
+        assert_eq!(found(&checks, &delivery).unwrap(), r#"token="HOOK_TOKEN", origin="eu.partner.example""#);
+        checks = Checks { signature: Some(("github", "A\"B".to_owned())), ..Checks::default() };
+        // The signature was not checked.
+        assert_eq!(found(&checks, &delivery), None);
+        let mut verified = Verified::new(cloudevents_kit::webhook::signature::Coverage::Body);
+        verified.key = Some(1);
+        delivery.extensions.insert(verified);
+        assert_eq!(found(&checks, &delivery).unwrap(), r#"signature=github;key="AB";number=2"#);
+    }
+
+    #[test]
+    fn a_query_of_the_operator_is_not_overridden() {
+        let url = |to: &str| {
+            let service = Service::new(to, Duration::from_secs(1), Checks::default()).unwrap();
+            service.request(&parts(&[]), Bytes::new()).build().unwrap().url().to_string()
+        };
+        assert_eq!(url("http://127.0.0.1:1/app"), "http://127.0.0.1:1/app?tenant=1");
+        assert_eq!(url("http://127.0.0.1:1/app?key=1"), "http://127.0.0.1:1/app?key=1");
+        for wrong in ["", "127.0.0.1:1", "ftp://127.0.0.1/", "http://"] {
+            assert!(Service::new(wrong, Duration::from_secs(1), Checks::default()).is_err(), "{wrong}");
+        }
+    }
+}
