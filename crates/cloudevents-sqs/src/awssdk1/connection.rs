@@ -61,14 +61,19 @@ impl Wire {
         Ok(Self { client: Client::from_conf(config), url: target.url().into() })
     }
 
-    /// Whether the queue is there. That it may not be looked at is a success.
-    pub(super) async fn check(&self) -> Result<(), Error> {
+    /// Whether the queue is there, and the largest message that it takes, in bytes. That it may not be looked at is a success.
+    pub(super) async fn check(&self) -> Result<Option<usize>, Error> {
         let asked = self.client.get_queue_attributes().queue_url(&*self.url);
-        let asked = asked.attribute_names(QueueAttributeName::QueueArn).customize();
+        let asked = asked.attribute_names(QueueAttributeName::MaximumMessageSize).customize();
         let answer = asked.config_override(once(CHECK)).send().await;
         match answer.map_err(|error| failure::of(&error)) {
-            Err(error) if error.detail().starts_with("AccessDenied") => Ok(()),
-            answer => answer.map(drop),
+            Err(error) if error.detail().starts_with("AccessDenied") => Ok(None),
+            answer => {
+                let attributes = answer?.attributes;
+                let most =
+                    attributes.as_ref().and_then(|all| all.get(&QueueAttributeName::MaximumMessageSize));
+                Ok(most.and_then(|most| most.parse().ok()))
+            }
         }
     }
 }

@@ -18,6 +18,9 @@ where
             let status = answer.raw().status().as_u16();
             match answer.err().code() {
                 Some(code) => coded(code, answer.err().message().unwrap_or_default(), status >= 500),
+                None if status >= 500 || status == 429 => {
+                    refused(format!("an answer with the status {status} and no code")).with_temporary(true)
+                }
                 None => garbled(format!("an answer with the status {status} and no code")),
             }
         }
@@ -74,6 +77,9 @@ pub(super) fn coded(code: &str, message: &str, temporary: bool) -> Error {
         }
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => stale(detail),
         "InvalidParameterValue" if message.contains("receipt handle") => stale(detail),
+        "InvalidParameterValue" if message.contains("must be shorter than") => {
+            Error::new(ErrorKind::TooLarge).with_detail(detail)
+        }
         "BatchRequestTooLong" => Error::new(ErrorKind::TooLarge).with_detail(detail),
         "OverLimit" => refused(detail)
             .with_temporary(true)
@@ -130,6 +136,8 @@ mod tests {
             ErrorKind::Disconnected
         );
         assert_eq!(kind("InvalidParameterValue", "Value x for DelaySeconds", false), refused(false));
+        let shorter = "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.";
+        assert_eq!(kind("InvalidParameterValue", shorter, false).0, ErrorKind::TooLarge);
         let signed =
             coded("SignatureDoesNotMatch", "The Canonical String: x-amz-security-token:s3cret", false);
         assert!(!signed.detail().contains("s3cret"));

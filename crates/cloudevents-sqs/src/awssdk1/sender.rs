@@ -8,6 +8,7 @@ use super::{
     options::{SqsConnection, Target},
 };
 use crate::{SqsMessage, wire::MOST_ATTRIBUTES};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_json::Json;
 use cloudevents_transport::{
@@ -56,7 +57,7 @@ pub struct SqsSenderOptions {
     /// URL. It does so also after the first one was deleted: a dead letter that is taken back in that time is lost. Default: no.
     pub deduplicate: bool,
     /// The largest message, in bytes, attributes included; `max-message-size` in a URL. A larger one is an error. Default: 1 MiB, which is
-    /// the most that SQS takes.
+    /// the most that SQS takes. Where the queue takes less (`MaximumMessageSize`, when the sender is opened), that is the limit.
     pub max_message_size: usize,
 }
 
@@ -138,7 +139,8 @@ impl SqsSender {
             let detail = format!("SQS did not answer within {limit:?}");
             Err(Error::new(ErrorKind::Timeout).with_detail(detail))
         };
-        tokio::time::timeout(limit, sender.wire.check()).await.unwrap_or_else(|_| overdue())?;
+        let most = tokio::time::timeout(limit, sender.wire.check()).await.unwrap_or_else(|_| overdue())?;
+        sender.max_message_size = most.unwrap_or(usize::MAX).min(sender.max_message_size);
         Ok(sender)
     }
 
@@ -186,7 +188,7 @@ impl SqsSender {
         if size > most {
             return Err(Error::new(ErrorKind::TooLarge)
                 .with_detail(format!("it has {size} bytes with its attributes, and the limit is {most}"))
-                .with_help("SQS takes 1,048,576 bytes: send a reference to what is larger"));
+                .with_help("SQS takes 1,048,576 bytes, and a queue its `MaximumMessageSize`: send a reference to a larger payload"));
         }
         Ok(message)
     }
@@ -236,7 +238,7 @@ impl Transmit for SqsSender {
     }
 
     async fn check(&self) -> Result<(), Error> {
-        self.wire.check().await
+        self.wire.check().await.map(drop)
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -270,21 +272,47 @@ impl Batch for Sends {
     async fn ask(&self, entries: Vec<Sent>) -> Vec<Result<Receipt, Error>> {
         let count = entries.len();
         debug_assert!(count <= MOST);
-        let mut request = self.wire.client.send_message_batch().queue_url(&*self.wire.url);
-        for (number, sent) in entries.into_iter().enumerate() {
-            match entry(number, sent.message, sent.fifo) {
-                Ok(entry) => request = request.entries(entry),
-                Err(error) => return all_failed(count, &error),
-            }
+        let entries = entries.into_iter().enumerate();
+        let entries: Result<Vec<_>, _> =
+            entries.map(|(number, sent)| entry(number, sent.message, sent.fifo)).collect();
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return all_failed(count, &error),
+        };
+        match self.request(entries.clone()).await {
+            // It is the request, or one of its messages: SQS does not say which.
+            Err(error) if error.kind() == ErrorKind::TooLarge && count > 1 => self.one_by_one(entries).await,
+            Err(error) => all_failed(count, &error),
+            Ok(answers) => answers,
         }
-        match request.customize().config_override(once(self.timeout)).send().await {
-            Err(error) => all_failed(count, &failure::of(&error)),
-            Ok(answer) => {
-                let stored = |id| (id, Receipt::new().with_place(Arc::clone(&self.queue)));
-                let successful = answer.successful.into_iter().map(|entry| stored(entry.id));
-                let failed = answer.failed.iter().map(|entry| (entry.id.clone(), failure::of_entry(entry)));
-                by_number(count, successful, failed)
-            }
+    }
+}
+
+impl Sends {
+    async fn request(
+        &self,
+        entries: Vec<SendMessageBatchRequestEntry>,
+    ) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let count = entries.len();
+        let request = self.wire.client.send_message_batch().queue_url(&*self.wire.url);
+        let request = request.set_entries(Some(entries)).customize().config_override(once(self.timeout));
+        let answer = request.send().await.map_err(|error| failure::of(&error))?;
+        let stored = |id| (id, Receipt::new().with_place(Arc::clone(&self.queue)));
+        let successful = answer.successful.into_iter().map(|entry| stored(entry.id));
+        let failed = answer.failed.iter().map(|entry| (entry.id.clone(), failure::of_entry(entry)));
+        Ok(by_number(count, successful, failed))
+    }
+
+    /// One after the other, so that a group keeps its order.
+    async fn one_by_one(&self, entries: Vec<SendMessageBatchRequestEntry>) -> Vec<Result<Receipt, Error>> {
+        let mut answers = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            entry.id = "0".into();
+            answers.push(match self.request(vec![entry]).await {
+                Ok(mut answer) => answer.remove(0),
+                Err(error) => Err(error),
+            });
         }
+        answers
     }
 }

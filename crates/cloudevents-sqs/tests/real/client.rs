@@ -76,6 +76,31 @@ async fn what_does_not_fit_is_refused_and_blocks_nothing() {
     assert_eq!(place.counts().await, (1, 0));
 }
 
+#[tokio::test]
+async fn a_queue_that_takes_less_sets_the_limit() {
+    let Some(place) = Place::new("takes-less").await else { return };
+    place.limit(2048).await;
+    let sender = place.sender("").await;
+    let error = within(sender.send(&large(1, 2048))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    assert!(sender.refuses_message(&error) && error.detail().contains("2048"), "{error}");
+    within(sender.send(&large(2, 1024))).await.unwrap();
+    // The limit is lowered, so that SQS refuses a whole request for one of its messages.
+    place.limit(1024).await;
+    let sizes = [10, 1500, 20, 1600, 30];
+    let outcomes = within(futures_util::future::join_all(sizes.map(async |size| {
+        sender
+            .enqueue(&large(size, size))
+            .await
+            .unwrap()
+            .await
+            .map_err(|error| sender.refuses_message(&error))
+            .err()
+    })));
+    assert_eq!(outcomes.await, [None, Some(true), None, Some(true), None]);
+    assert_eq!(place.counts().await, (4, 0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rejected_messages_are_letters_as_they_were_received() {
     let Some(place) = Place::new("rejecting").await else { return };

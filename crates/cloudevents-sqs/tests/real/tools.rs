@@ -118,6 +118,13 @@ impl Place {
         request.send().await.unwrap().messages.unwrap_or_default()
     }
 
+    /// Has the queue take messages of as many bytes at most.
+    pub(crate) async fn limit(&self, bytes: usize) {
+        let request = self.client().set_queue_attributes().queue_url(self.queue_url(&self.queue));
+        let most = QueueAttributeName::MaximumMessageSize;
+        request.attributes(most, bytes.to_string()).send().await.unwrap();
+    }
+
     /// How many messages wait, and how many are hidden.
     pub(crate) async fn counts(&self) -> (usize, usize) {
         let [waiting, hidden] = [

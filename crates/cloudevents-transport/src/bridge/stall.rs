@@ -6,11 +6,8 @@ use cloudevents_core::Error;
 use std::{convert::Infallible, fmt, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How soon the log says that a bridge moves nothing, or moves messages again.
+/// How often it is looked at. The log says that a bridge stalls when it did at two looks, and nothing was moved in between.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// How long it has to move nothing for that: a connection that is lost and made again at once is no stall.
-const MOMENT: Duration = Duration::from_secs(1);
 
 /// Why a [`Bridge`](super::super::Bridge) moves nothing of what it holds. Its text says it in words.
 #[derive(Clone, Debug)]
@@ -48,33 +45,43 @@ impl fmt::Display for Stall {
     }
 }
 
+/// A stall that was seen.
+struct Seen {
+    since: Instant,
+    /// How many messages had been moved then.
+    moved: u64,
+    told: Option<Instant>,
+    /// Whether dead letters alone have no place: messages may move meanwhile.
+    is_of_letters: bool,
+}
+
 /// Logs when a bridge [stalls](BridgeStatus::stall): at its beginning, once a minute, and when it is over.
 pub(super) async fn watch(status: &BridgeStatus) -> Infallible {
-    let mut stalled: Option<(Instant, Instant)> = None;
+    let mut seen: Option<Seen> = None;
     loop {
         sleep(LOOK).await;
-        let mut stall = status.stall();
-        if stall.is_some() && stalled.is_none() {
-            sleep(MOMENT).await;
-            stall = status.stall();
+        let (now, moved, stall) = (Instant::now(), status.metrics().confirmed, status.stall());
+        let is_of_letters = matches!(stall, Some(Stall::DeadLetters(_)));
+        let is_over = seen.as_ref().is_some_and(|seen| match stall {
+            Some(_) => moved != seen.moved && !is_of_letters,
+            // An end that is back may still move nothing.
+            None => moved != seen.moved || seen.is_of_letters || seen.told.is_none() || status.pending() == 0,
+        });
+        if let Some(Seen { since, told: Some(_), .. }) = seen.take_if(|_| is_over) {
+            let after = now.saturating_duration_since(since);
+            tracing::warn!(?after, "the bridge moves messages again");
         }
-        let now = Instant::now();
-        match (stall, stalled) {
-            (None, None) => {}
-            (None, Some((since, _))) => {
-                stalled = None;
-                let after = now.saturating_duration_since(since);
-                tracing::warn!(?after, "the bridge moves messages again");
-            }
-            (Some(reason), told) => {
-                if told.is_some_and(|(_, told)| now.saturating_duration_since(told) < LONG) {
-                    continue;
-                }
-                let (since, _) = told.unwrap_or((now, now));
-                stalled = Some((since, now));
-                let (pending, lasts) = (status.pending(), now.saturating_duration_since(since));
-                tracing::warn!(%reason, pending, ?lasts, "the bridge stalls");
-            }
+        let Some(reason) = stall else { continue };
+        let Some(seen) = &mut seen else {
+            seen = Some(Seen { since: now, moved, told: None, is_of_letters });
+            continue;
+        };
+        seen.is_of_letters = is_of_letters;
+        if seen.told.is_some_and(|told| now.saturating_duration_since(told) < LONG) {
+            continue;
         }
+        seen.told = Some(now);
+        let (pending, lasts) = (status.pending(), now.saturating_duration_since(seen.since));
+        tracing::warn!(%reason, pending, ?lasts, "the bridge stalls");
     }
 }

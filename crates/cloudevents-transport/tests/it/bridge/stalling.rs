@@ -272,7 +272,35 @@ async fn a_target_that_takes_other_messages_is_no_stall() {
         }
     };
     bridge.run().until(watch).await.unwrap();
-    assert_eq!(count(&log, "the bridge moves"), 0, "{}", log.text());
+    assert_eq!(count(&log, "the bridge"), 0, "{}", log.text());
+}
+
+/// Each attempt that fails blocks a bridge that moves one message after the other. These stalls are not one that lasts.
+#[tokio::test(start_paused = true)]
+async fn stalls_between_messages_that_move_are_no_line_of_the_log() {
+    let (from, to) = (FakeQueue::new(), End::new());
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 1, bytes: usize::MAX };
+    let bridge = Bridge::new(from.receiver(options), to.sender(), BridgePolicy::default()).unwrap();
+    let (status, log) = (bridge.status(), Logged::begin());
+    let watch = async {
+        let mut stalls = 0;
+        send(&from, 2000).await;
+        for _ in 0..200 {
+            to.set(Does::Fails(Error::new(ErrorKind::Refused).with_temporary(true)));
+            sleep(SECOND).await;
+            stalls += usize::from(status.stall().is_some());
+            let moved = status.metrics().confirmed;
+            to.set(Does::TakesIts(SECOND));
+            while status.metrics().confirmed < moved + 2 {
+                sleep(SECOND / 20).await;
+            }
+        }
+        assert!(stalls > 100, "{stalls}");
+        assert!(status.metrics().confirmed < 2000);
+    };
+    bridge.run().until(watch).await.unwrap();
+    assert_eq!(count(&log, "the bridge stalls"), 0, "{}", log.text());
 }
 
 /// All messages become dead letters.
