@@ -86,7 +86,7 @@ PLACES = re.compile(r"XML-1\.2-a$|(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-3-[a-c]$|(?:
                     r"|(?:AMQP|MQTT|RABBITMQ)-3\.2\.[23]-a$|NATS-3\.2-a$|KAFKA-3\.3\.[23]-a$|HTTP-3-c$|HTTP-3\.2\.2-a$|HTTP-3\.2\.3-[ab]$|HTTP-3\.3\.2-a$")
 
 # Parsed media types are written in another spelling, which means the same (RFC 7231, section 3.1.1.1), and so are parsed references with dot segments.
-SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-content-type-kept)$|core/types-uri/reference-dot-segments$")
+SPELLED = re.compile(r"http/(content-type/decode-spelling-kept|transcode/binary-to-structured-media-type-kept)$|core/types-uri/reference-dot-segments$")
 
 # A core attribute in another type of its carrier whose canonical string it could have, or that breaks rules of producers alone: "Attribute values MAY be presented as ...
 # canonical strings" (CE-Type-System-n). An object or an array has none.
@@ -148,15 +148,17 @@ def told_apart(document):
 # What a payload may be presented as, how titles say that, and by which words they have said it.
 KINDS = {"json": ("as JSON", r"JSON"), "xml": ("as an element", r"\belement"), "cbor": ("as a CBOR item", r"\bitem"), "text": ("as characters", r"\btext\b|\bcharacter|\bstring\b"),
          "binary": ("as bytes", r"\bbytes|octets")}
-ON_PAYLOADS = re.compile(r".*/(?:payload|data-decode)/|avro-compact/decode/data-|\w+/content-type/decode-|websockets/data/decode-")
+ON_PAYLOADS = re.compile(r".*/(?:payload|data-decode)/|avro-compact/decode/data-|\w+/content-type/decode-|websockets/data/decode-|.*/spec(?:ification)?-example")
 
 
 def with_kinds(one):
     """The title of a case on a payload, with what it may be presented as, where the title says a part of that only."""
-    shown = {kind for outcome in one["expect"] for event in outcome.get("result", {}).get("events", []) for kind in event.get("data", {})}
+    held = [(kind, value) for outcome in one["expect"] for event in outcome.get("result", {}).get("events", []) for kind, value in event.get("data", {}).items()]
+    # No bytes are a payload that the title tells from the other one, if there is one.
+    shown = {kind for kind, value in held if value} or {kind for kind, _ in held}
     title, area_and_topic, name = one["title"], *one["id"].rsplit("/", 1)
     said = {kind for kind, (_, words) in KINDS.items() if re.search(words, title, re.IGNORECASE)}
-    if one["request"]["op"] != "decode" or len(shown) < 2 or not said and "XML" not in title or shown <= said or not ON_PAYLOADS.match(one["id"]):
+    if one["request"]["op"] != "decode" or len(shown) < 2 or not said and "XML" not in title and "-example" not in name or shown <= said or not ON_PAYLOADS.match(one["id"]):
         return title
     words = [KINDS[kind][0] for kind in KINDS if kind in shown]
     held = ", held " + ", ".join(words[:-1]) + " or " + words[-1]
@@ -182,6 +184,8 @@ def case(one, area):
         one["expect"] = text_as_octets(one)
         one["expect"] = string_of_avro(one, area)
         one["expect"] = content_encoding_kept(one)
+        one["expect"] = reported_as_it_stood(one)
+        one["expect"] = text_kept(one)
         one["expect"] = duplicates_left_out(one["expect"])
     one["expect"] = nothing_to_write(one)
     one["expect"] = written_as_1_0(one)
@@ -196,6 +200,7 @@ def case(one, area):
     one["expect"] = nothing_that_is_json(one)
     one["expect"] = payload_of_other_types(one)
     one["expect"] = begins_as_json(one)
+    one["expect"] = octets_as_text(one)
     if passes_on_text(one) and not any(map(is_refusal, one["expect"])):
         one["expect"] = [*one["expect"], {"error": {}}]
     one["expect"] = xml_shown(one)
@@ -224,6 +229,7 @@ def case(one, area):
     one["expect"] = written_underscored(one)
     one["clauses"] = of_both_sides(one)
     one["clauses"] = cited(one, area)
+    one["clauses"] = [*one["clauses"], *of_payload_in_json(one)]
     one["expect"] = typed_without_data(one)
     if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "MUST" and len(one["expect"]) == 1:
         one["level"] = "SHOULD"  # what the clause says
@@ -632,10 +638,11 @@ def content_encoding_kept(one):
     found = list(one["expect"])
     name = "datacontentencoding"
     stated = re.search(rf'"{name}\\*":\\*"([^"\\]*)', json.dumps(one["request"]["message"])) \
-        or re.search(rf'{name}", \{{"type": "string", "value": "([^"]*)"', json.dumps(one["request"]["message"]))
+        or re.search(rf'{name}", (?:\{{"type": "\w+", "value": |\{{"text": )?"([^"]*)"', json.dumps(one["request"]["message"]))
     if not stated:
         return found
     raw = re.search(r'\\"data\\":\\"([^"\\]*)', json.dumps(one["request"]["message"]))
+    body = text_of_body(one["request"]["message"])
     is_json = lambda event: re.search(r"[/+]json *(?:;|$)", event["attributes"].get("datacontenttype", {}).get("value", "application/json"), re.IGNORECASE)
     for outcome in one["expect"]:
         result = outcome.get("result", {})
@@ -646,12 +653,78 @@ def content_encoding_kept(one):
         as_came = [{**event, "data": {"text": raw[1]}} for event in kept] if raw else kept
         # Under a content type that is JSON, or none, what came is a JSON string.
         as_string = [as_kind(event, "json") if is_json(event) else event for event in as_came] if raw else kept
-        for events in (kept, as_came, as_string):
+        # The payload of a message in binary mode is its body, as characters or as bytes.
+        of_body = [[{**event, "data": {"text": body}} for event in kept], [as_kind({**event, "data": {"text": body}}, "binary") for event in kept]] if body else []
+        for events in (kept, as_came, as_string, *of_body):
             other = {**outcome, "result": {**result, "events": events}}
             other.pop("note", None)
             if other not in found:
                 found.append(other)
     return found
+
+
+def text_of_body(message):
+    """The text that is the body of a message in binary mode, or the one string in it; None where it is neither."""
+    body = message.get("body") or message.get("value") or message.get("payload")
+    if not isinstance(body, dict) or "application/cloudevents" in json.dumps({**message, "body": None, "value": None, "payload": None}) or not message.keys() & {
+            "headers", "application-properties", "user-properties"}:
+        return None
+    parts = body.get("data", [body])
+    string = body.get("value") if isinstance(body.get("value"), dict) and body["value"].get("type") == "string" else None
+    return string["value"] if string else parts[0].get("text") if len(parts) == 1 else None
+
+
+def reported_as_it_stood(one):
+    """The outcomes of lenient reading, and those that report the repair of a name by the name as it stood: what a repair concerns is said by either."""
+    found = list(one["expect"])
+    if not is_lenient(one["request"]):
+        return found
+    words = re.findall("[A-Za-z0-9]+", readable(one["request"]["message"]))
+    for outcome in one["expect"]:
+        result = outcome.get("result", {})
+        for at, repair in enumerate(result.get("repairs", [])):
+            name = repair.get("attribute", "")
+            # In CBOR, the length of a name may look like a letter before it.
+            stood = {word[-len(name):] for word in words if name and word.lower().endswith(name)} - {name}
+            for other_name in sorted(stood):
+                repairs = [{**some, "attribute": other_name} if number == at else some for number, some in enumerate(result["repairs"])]
+                other = {**outcome, "result": {**result, "repairs": repairs}}
+                other.pop("note", None)
+                if other not in found:
+                    found.insert(found.index(outcome) + 1, other)
+    return found
+
+
+def text_kept(one):
+    """The outcomes of lenient reading, and those that keep a `subject` or a content type as text where the repair is to leave it out: what breaks a rule of producers may
+    be accepted, and "attribute values MAY be presented as native types or canonical strings" (CE-Type-System-n)."""
+    request, found = one["request"], list(one["expect"])
+    result = found[0].get("result", {})
+    names = [repair.get("attribute") for repair in result.get("repairs", [])]
+    if not is_lenient(request) or len(names) != 1 or names[0] not in ("subject", "datacontenttype") or len(result["events"]) != 1 or names[0] in result["events"][0]["attributes"]:
+        return found
+    value = given_as(names[0], request)
+    if value is None:
+        return found
+    [event] = result["events"]
+    kept = {**event, "attributes": {**event["attributes"], names[0]: {"type": "String", "value": value if isinstance(value, str) else json.dumps(value)}}}
+    other = {"result": {**{name: some for name, some in result.items() if name != "repairs"}, "events": [kept]}}
+    return found if other in found else [*found, other]
+
+
+def given_as(name, request):
+    """What an attribute is in a document of the JSON format, in a message in binary mode, or, if it is true, in a document of CBOR or Protobuf; None where it is not found."""
+    octets = json_document(request)
+    if octets is not None:
+        value = json.loads(octets).get(name)
+        return None if isinstance(value, (dict, list)) else value
+    message = request["message"]
+    headers = [pair for member in ("headers", "application-properties", "user-properties") for pair in message.get(member) or []]
+    for header, value in headers:
+        if header.endswith(name):
+            return value.get("value", value.get("text")) if isinstance(value, dict) else value
+    octets = base64.b64decode((message.get("body") or {}).get("base64", ""))
+    return True if octets.find(name.encode() + b"\xf5") > 0 or octets.find(name.encode() + b"\x12\x02\x08\x01") > 0 else None
 
 
 def duplicates_left_out(expect):
@@ -935,6 +1008,34 @@ def begins_as_json(one):
             [part] = holder[name]["data"] if "data" in holder[name] else [holder[name]]
             part["text"] = part.get("text", "").replace(member, '"data":' + text[:end])
         if other not in found and json.dumps(other) != json.dumps({name: value for name, value in outcome.items() if name != "note"}):
+            found.append(other)
+    return found
+
+
+def octets_as_text(one):
+    """The outcomes of a message in binary mode that becomes a document of the JSON format, and those in which the octets of its payload are a string, where they are UTF-8
+    and their content type says neither that they are JSON nor that they are octets: whether the body is held as characters is the implementation's own choice, and these are text then (section 3.1.1)."""
+    request, found = one["request"], list(one["expect"])
+    octets = json_document(request["from"]) if request["op"] == "transcode" else b""
+    if octets is not None or request["from"]["via"] in FORMATS or request.get("exact"):
+        return found
+    for outcome in one["expect"]:
+        other = json.loads(json.dumps({name: value for name, value in outcome.items() if name != "note"}))
+        for holder, name in bodies(other.get("result", {})):
+            if json_document({"via": request["to"]["via"], "message": holder}) is None:
+                continue
+            [part] = holder[name]["data"] if "data" in holder[name] else [holder[name]]
+            document = json.loads(part["text"])
+            if not isinstance(document, dict) or not document.get("data_base64") or not document.get("datacontenttype") or not is_foreign(document) \
+                    or document["datacontenttype"] == "application/octet-stream":
+                continue
+            try:
+                text = base64.b64decode(document["data_base64"]).decode()
+            except UnicodeDecodeError:
+                continue
+            kept = {member: value for member, value in document.items() if member != "data_base64"}
+            part["text"] = json.dumps({**kept, "data": text}, ensure_ascii=False, separators=(",", ":"))
+        if other not in found and "message" in other.get("result", {}) and other["result"]["message"] != outcome["result"]["message"]:
             found.append(other)
     return found
 
@@ -1369,6 +1470,23 @@ def cited(one, area):
     return clauses
 
 
+def of_payload_in_json(one):
+    """The clause on what a payload becomes in a document of the JSON format that a message is passed on as, where none of its section is cited."""
+    request = one["request"]
+    if request["op"] != "transcode" or is_lenient(request) or refused(one) or any(clause.startswith("JSON-3.1.1-") for clause in one["clauses"]):
+        return []
+    message = next((outcome["result"].get("message") for outcome in one["expect"] if "result" in outcome), None)
+    try:
+        document = json.loads(json_document({"via": request["to"]["via"], "message": message}) or b"[]")
+    except (ValueError, RecursionError):
+        return []
+    found = []
+    for event in document if isinstance(document, list) else [document]:
+        if isinstance(event, dict) and event.get("specversion") == "1.0" and event.keys() & {"data", "data_base64"}:
+            found.append("JSON-3.1.1-b" if "data_base64" in event else "JSON-3.1.1-k" if is_foreign(event) else "JSON-3.1.1-h" if "datacontenttype" in event else "JSON-3.1.1-g")
+    return list(dict.fromkeys(found))
+
+
 def escaping_of_nats(one):
     """The clauses on what is percent-encoded in a message of NATS, and decoded in one that is read, where its headers of attributes have escapes and none
     is cited for that side."""
@@ -1653,7 +1771,7 @@ def faults(one):
         yield "a batch that may be refused, and of which no event may be read (erratum 6)"
     if one.get("policy") and is_kept_in_any_kind(one):
         yield "a mark of policy where the octets of the payload are prescribed, and no more than their kind is free"
-    for octets in () if refused(one) else compressed_bodies(request.get("from", request).get("message")):
+    for octets in compressed_bodies(request.get("from", request).get("message")):
         try:
             gzip.decompress(octets)
         except (OSError, EOFError, zlib.error):
@@ -1662,6 +1780,14 @@ def faults(one):
         yield "a media type in upper case, whose letter case says nothing by another clause than the cited ones (CE-datacontenttype-f)"
     if one["level"] == "MUST" and any(re.match(r"(?:AMQP|KAFKA|MQTT|NATS|RABBITMQ)-1\.3-a$|AMQP-1\.3-b$|WS-1\.5-c$", clause) for clause in one["clauses"]):
         yield "that a binding has no batches, and that it has two modes, is a SHOULD (section 1.3, and of WebSockets 1.5)"
+    if request["op"] == "encode" and request.get("mode") != "batched" and len(given) > 1 and all(re.fullmatch(r"\w+-1\.[35]-\w", clause) for clause in one["clauses"]):
+        yield "several events for one message, which the clauses on what a message of its mode is keep apart, and not those on which modes there are (section 1.3)"
+    if not refused(one) and request.get("from", request).get("via") == "http" and has_quoted_value(request) and not {"HTTP-3.1.3.2-e", "HTTP-3.1.3.2-g"} & set(one["clauses"]) and not is_lenient(request):
+        yield "a header value in quotation marks, without a clause by which those who read take them away (HTTP-3.1.3.2-e or -g)"
+    if request["op"] in ("decode", "encode", "transcode", "send", "deliver") and not one["id"].startswith("extensions/") and "opcua" in readable(request):
+        yield "an attribute of OPC UA that is about something else: its messages are in binary mode, and have more attributes"
+    if re.search(r"is no .* not written$", one["title"]) and any("message" in outcome.get("result", {}) for outcome in one["expect"]):
+        yield "a title by which something is not written, and a message that may be"
     if any(is_partial(one, outcome) for outcome in one["expect"]) and re.search(r"makes? (?:the|a) batch invalid", one["title"]):
         yield "a title by which one event makes a batch invalid, whose other events may be read (erratum 6)"
     for clause in one["clauses"]:
@@ -1959,6 +2085,12 @@ def sequences(side):
         body = message.get("body") or message.get("value") or message.get("payload") or {}
         for part in body.get("data", [body]) if isinstance(body, dict) else []:
             yield base64.b64decode(part["base64"]) if "base64" in part else part.get("text", "").encode()
+
+
+def has_quoted_value(request):
+    """Whether an attribute stands in quotation marks in the headers of a message that is read."""
+    message = request.get("from", request).get("message") if request["op"] in ("decode", "transcode") else None
+    return isinstance(message, dict) and any(name.lower().startswith("ce-") and re.fullmatch('[ \t]*".*"[ \t]*', value) for name, value in message.get("headers") or [])
 
 
 def compressed_bodies(message):

@@ -211,7 +211,7 @@ class Topic:
 
 
 # Of a request for a batch in a format that has none.
-IN_JSON = "Whether the request is refused, or the batch written in JSON, is not said."
+IN_JSON = "Whether the request is refused, the batch written in JSON, or its one event without a batch, is not said."
 JSON_BATCH = {"result": {"message": {"headers": [["content-type", "application/cloudevents-batch+json"]], "body": {
     "text": '[{"specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed",'
             '"datacontenttype":"application/octet-stream","data_base64":"AP8="}]'}}}}
@@ -475,8 +475,9 @@ def data_encode():
              *(avro(given, held) for given in (*({"datacontenttype": media_type} for media_type in fair.TYPES_OF_XML), None) for held in (("string", "<a/>"), ("bytes", b"<a/>"))),
              refused(), policy=True)
     ct = {"datacontenttype": "application/cbor"}
-    t.encode("cbor", "A CBOR item is written as bytes, with its content type or without, or refused", ["AVRO-3-b"], event(None, {"cbor": b64(b"\xf6")}),
-             avro(ct, ("bytes", b"\xf6")), avro(None, ("bytes", b"\xf6")), refused(), losses=[], policy=True)
+    t.encode("cbor", "The CBOR item null is written as bytes, with its content type or without, or as the branch null, or refused", ["AVRO-3-b", "AVRO-3-c"], event(None, {"cbor": b64(b"\xf6")}),
+             avro(ct, ("bytes", b"\xf6")), avro(None, ("bytes", b"\xf6")), avro(), refused(), losses=[], policy=True,
+             note="The item is null, which without a content type has a branch of its own (section 3).")
     ct = {"datacontenttype": "application/protobuf"}
     t.encode("proto", "A protobuf Any is written as bytes, and its type URL is lost, or it is refused", ["AVRO-3-b"],
              event(None, {"proto": {"typeurl": "type.googleapis.com/a.B", "value": b64(b"\x08\x01")}}),
@@ -585,8 +586,9 @@ def structured():
         t.case(name, title, ["AVRO-4-a", "SDK-Encode-Decode-f"],
                {"op": "decode", "via": "http", "message": {"headers": [["Content-Type", media_type]], "body": document}},
                [came(given, mode="structured", format="avro"), *others], revisions=["main"])
-    t.case("batch", "The format has no batches: one is refused, or written in JSON", ["AVRO-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
+    t.case("batch", "The format has no batches: one of one event is refused, or written in JSON, or its event alone", ["AVRO-1-a", "HTTP-3.3-a"],
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro", "events": [given]},
+           [refused(), JSON_BATCH, *({"result": {"message": {"headers": ct + more, "body": document}}} for more in ([], CE_HEADERS))], note=IN_JSON)
     t.case("decode-batch", "A batch in the format does not exist", ["AVRO-1-a", "HTTP-3.3-a"],
            {"op": "decode", "via": "http",
             "message": {"headers": [["Content-Type", "application/cloudevents-batch+avro"]], "body": document}}, [refused()])
@@ -807,8 +809,9 @@ def compact_structured():
             "message": {"headers": [["Content-Type", "application/cloudevents+avrocompact"]], "body": document}},
            [refused(kind="unknown-format"), came(given)], traps=["A1"], policy=True,
            note="Under which name a document travels binds who writes it.")
-    t.case("batch", "The format has no batches: one is refused, or written in JSON", ["AVROC-1-a", "HTTP-3.3-a"],
-           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]}, [refused(), JSON_BATCH], note=IN_JSON)
+    t.case("batch", "The format has no batches: one of one event is refused, or written in JSON, or its event alone", ["AVROC-1-a", "HTTP-3.3-a"],
+           {"op": "encode", "via": "http", "mode": "batched", "format": "avro-compact", "events": [given]},
+           [refused(), JSON_BATCH, *({"result": {"message": {"headers": ct + more, "body": document}}} for more in ([], CE_HEADERS))], note=IN_JSON)
     return t
 
 
@@ -833,11 +836,14 @@ def compact_transcode():
                 {"body": body(compact(extensions={"t": ("long", MICROS)}))}, "avro",
                 {"result": {"message": {"body": body(avro({"t": "2023-05-26T17:21:29.691Z"}))}, "losses": [{"at": "t"}]}},
                 *({"result": {"message": {"body": body(avro({"t": some}))}}} for some in fair.spelled_times("2023-05-26T17:21:29.691Z")[1:]))
+    # The branch `null` of the source is no payload, or the JSON value, whose text is one of bytes in this format.
+    nulls = [{"result": {"message": {"body": body(compact(stated, data=b"null"))}}} for stated in (None, JSON)]
     t.transcode("from-avro", "The specversion is left out", ["AVROC-1-a", "AVROC-2.2-a"], "avro", {"body": body(avro())},
-                "avro-compact", {"result": {"message": {"body": body(compact())}, "losses": []}}, exact=True)
+                "avro-compact", {"result": {"message": {"body": body(compact())}, "losses": []}}, *nulls, exact=True,
+                note="A reader that takes the branch null for the JSON value writes its text.")
     t.transcode("from-avro-0-3", "Another specversion is refused, or brought to 1.0", ["AVROC-1-a"], "avro",
-                {"body": body(avro({"specversion": "0.3"}))}, "avro-compact", refused(), {"result": {"message": {"body": body(compact())}}}, policy=True,
-                note="The event may be brought to 1.0 before it is written.")
+                {"body": body(avro({"specversion": "0.3"}))}, "avro-compact", refused(), {"result": {"message": {"body": body(compact())}}}, *nulls, policy=True,
+                note="The event may be brought to 1.0 before it is written. A reader that takes the branch null for the JSON value writes its text.")
     return t
 
 

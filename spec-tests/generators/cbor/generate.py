@@ -582,10 +582,10 @@ def document_syntax():
         topic.refuse(name, f"{what} is refused", ["CE-Context-Attributes-a", "CBOR-3-a"], document)
     for name, what, document in [("array-of-events", "An array of events", b"\x81" + minimal),
                                  ("wrapped", "An event in a byte string", item(minimal)), ("encoded-item", "An event as an encoded item", item(CBORTag(24, minimal)))]:
-        topic.refuse(name, f"{what} is refused" + (": there are no batches" if name == "array-of-events" else ""), ["CBOR-3-a"], document)
+        topic.refuse(name, f"{what} is refused" + (": there are no batches" if name == "array-of-events" else ""), ["CE-Overview-a", "CBOR-3-a"], document)
     topic.refuse("self-described", "A tag 55799 before the map is refused, or skipped", ["CBOR-3-a"], bytes.fromhex("d9d9f7") + minimal, others=[result(tagged())])
-    topic.refuse("trailing", "Bytes after the map are refused", ["CBOR-3-a"], minimal + b"\x00")
-    topic.refuse("sequence", "A second event after the first is refused", ["CBOR-3-a"], minimal * 2)
+    topic.refuse("trailing", "Bytes after the map are refused", ["CE-Overview-a", "CBOR-3-a"], minimal + b"\x00")
+    topic.refuse("sequence", "A second event after the first is refused", ["CE-Overview-a", "CBOR-3-a"], minimal * 2)
     # Both are well-formed. Whoever goes as deep as the payload does may read it; an extension has no such type, so that there is nothing to read.
     deep = b"\x81" * 50_000 + b"\x00"
     topic.refuse("deep-payload", "A payload of 50,000 arrays within each other is refused, or read", ["CBOR-3.1.2-a"], doc(ct("application/cbor") | {"data": Raw(deep)}), broken=True,
@@ -649,7 +649,7 @@ def transcode():
     move("implied-to-http", "An implied CBOR content type is stated in HTTP", ["CBOR-3.1.2-h"], cbor(item_doc), {"via": "http", "mode": "binary"},
          {"headers": [["content-type", "application/cbor"], *marks], **body(item({"a": 1}))},
          others=[{"result": {"message": {"headers": [["content-type", "application/cbor"], *marks], **body(anew)}}}])
-    move("bytes-to-http", "Bytes without a content type get none in HTTP, or become a CBOR item", ["CBOR-3.1.1-c"], cbor(doc({"data": b"\x00\xff"})), {"via": "http", "mode": "binary"},
+    move("bytes-to-http", "Bytes without a content type get none in HTTP, or become a CBOR item", ["CBOR-3.1.2-g", "CBOR-3.1.1-c"], cbor(doc({"data": b"\x00\xff"})), {"via": "http", "mode": "binary"},
          {"headers": marks, **body(b"\x00\xff")},
          others=[{"result": {"message": {"headers": [["content-type", "application/cbor"], *marks], **body(item(b"\x00\xff"))}}}],
          note="Without a content type, the byte string may be taken for a CBOR item, too.")
@@ -697,7 +697,8 @@ def transcode():
                                 ("cut-text", "A CBOR body whose text is longer than the body stays bytes", b"\x78\x40abc")):
         to_cbor(f"http-cbor-{name}-to-cbor", title + ", or is refused", ["CBOR-3.1.1-b"], http("application/cbor", octets),
                 ct("application/cbor") | {"data": octets}, policy=True, refusals=[REFUSED])
-        topic.add(f"http-cbor-{name}-to-json", title + ", or is refused", ["JSON-3.1.1-b"],
+        held = ", or becomes characters, or is refused" if octets.isascii() else ", or is refused"
+        topic.add(f"http-cbor-{name}-to-json", title + held, ["JSON-3.1.1-b"],
                   {"op": "transcode", "from": http("application/cbor", octets), "to": {"via": "json"}},
                   [{"result": {"message": text(envelope | ct("application/cbor") | {"data_base64": b64(octets)})}}, REFUSED], policy=True)
     to_cbor("http-json-to-cbor", "A JSON body becomes text, or stays bytes, or is refused", ["CBOR-3.1.1-h", "CBOR-3.1.1-i"], http("application/json", b"[1, 2]"),

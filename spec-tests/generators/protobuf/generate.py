@@ -802,13 +802,16 @@ def transcode():
               to_proto(proto(binary_data(b"\0\1\xff"))), [], exact=True,
               others=[{**to_proto(proto(both(attr(datacontenttype=("ce_string", media_type)), binary_data(b"\0\1\xff")))), **held}
                       for media_type, held in (("application/json", {"revisions": ["1.0.2"]}), ("application/octet-stream", {}))])
-    translate("any-to-json", "proto_data becomes bytes, and the type URL is a loss, or the event is refused", ["PROTO-3-a"],
+    # "`dataschema` SHOULD be populated with the type URL of the protobuf data message", it is not said by whom: see fair.populated_content_type.
+    with_schema = [to_json(typed + ',"dataschema":"type.googleapis.com/com.example.Order","data_base64":"CgI0Mg=="')
+                   for typed in (',"datacontenttype":"application/protobuf"', "")]
+    translate("any-to-json", "proto_data becomes bytes, and the type URL is a loss, or becomes the dataschema, or the event is refused", ["PROTO-3-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
               to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), ["data"],
-              others=[to_json(',"data_base64":"CgI0Mg=="'), REFUSED], policy=True, traps=["P3"])
-    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there", ["PROTO-3-a"],
+              others=[to_json(',"data_base64":"CgI0Mg=="'), *with_schema, REFUSED], policy=True, traps=["P3"])
+    translate("any-to-json-exact", "A lost type URL is refused where exactness is requested, if it was there and does not become the dataschema", ["PROTO-3-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
-              others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="')],
+              others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="'), *with_schema],
               policy=True, traps=["P3"])
     # An event without a payload may state the content type that JSON implies: see fair.content_type_without_payload.
     instant = attr(time=("ce_timestamp", (1522949460, 0)))
