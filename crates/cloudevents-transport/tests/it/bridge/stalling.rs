@@ -500,7 +500,7 @@ async fn no_room_behind_messages_that_wait() {
                 sleep(SECOND).await;
             }
             assert_eq!(seen(&status), (row.ready[0], row.stalled[0]), "{status:?}");
-            sleep(6 * SECOND).await;
+            sleep(10 * SECOND).await;
             assert_eq!(count(&log, &row.line), round, "{}", log.text());
             to.set(Does::Takes);
             sleep(10 * SECOND).await;
