@@ -127,7 +127,7 @@ pub(super) fn positions<C: ConsumerContext>(
             }
             unknown => {
                 if let Some(Err(error)) = unknown {
-                    tracing::warn!(topic, number, %error, "the end of a partition is not known yet");
+                    tracing::warn!(topic, number, %error, "the first position of a partition is not known yet");
                     reachable = false;
                 }
                 // Librdkafka looks for no time by itself. Nothing is skipped that was wanted.
