@@ -552,8 +552,46 @@ fn wrong_usage_is_named() {
         (&["--to", "http://127.0.0.1:9/", "--in-flight", "0"], "--in-flight"),
         #[cfg(feature = "outbox")]
         (&["--to", "http://127.0.0.1:9/", "--remember", "hook.db"], "--remember is not `sqlite:`"),
+        #[cfg(feature = "outbox")]
+        (&["--to", "http://127.0.0.1:9/", "--remember", "sqlite::memory:"], "--remember is not `sqlite:`"),
     ] {
         let ran = ce_with(&[&serve, arguments].concat(), "");
         assert!(ran.status == 2 && ran.err.contains(words), "{arguments:?}: {}", ran.err);
     }
+}
+
+/// What was to be checked is checked, or nothing is served.
+#[test]
+fn white_space_is_no_secret_and_no_token() {
+    for (option, value) in
+        [("--secret-env", " "), ("--secret-env", "\n"), ("--token-env", "\t"), ("--token-env", "t\n")]
+    {
+        for provider in ["github", "stripe", "slack", "svix"] {
+            let arguments =
+                ["webhook", "serve", "http://127.0.0.1:0/", "--unauthenticated", "--provider", provider];
+            let ran = command(&arguments).args([option, "SPACES"]).env("SPACES", value).output().unwrap();
+            let errors = String::from_utf8_lossy(&ran.stderr);
+            assert!(
+                ran.status.code() == Some(2) && errors.contains("`SPACES`"),
+                "{provider} {value:?}: {errors}"
+            );
+        }
+    }
+}
+
+/// A name that GitHub may have and a CloudEvent may not.
+#[test]
+fn a_genuine_delivery_that_makes_no_event_is_handed_on() {
+    let service = Service::start();
+    let gate = Gate::start(&service.url(), "key", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+    let body = "{\"ref\":\"refs/heads/x\u{fdd0}\",\"repository\":{\"html_url\":\"https://github.com/a/b\"}}";
+    let given =
+        [("Content-Type", "application/json"), ("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "1")];
+    let genuine = signed(&GitHub::new("key").unwrap(), "1", &given, body.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(post(&gate.url, &genuine, body.as_bytes()).status, 204);
+    }
+    assert_eq!(post(&gate.url, &headers(&given), body.as_bytes()).status, 403);
+    let [seen] = &service.seen()[..] else { panic!("{:?}", service.seen()) };
+    assert_eq!(seen.body, body.as_bytes());
 }

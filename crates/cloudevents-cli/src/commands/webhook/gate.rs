@@ -77,21 +77,24 @@ impl GateOptions {
     }
 
     /// Adds the store of what was accepted.
-    fn remembering(&self, options: WebhookOptions, _path: &str) -> Result<WebhookOptions, Failure> {
+    fn remembering(&self, options: WebhookOptions, _target: &str) -> Result<WebhookOptions, Failure> {
         #[cfg(feature = "outbox")]
         if let Some(place) = &self.remember {
             use cloudevents_kit::{
                 outbox::{Inbox, rusqlite041::SqliteStore},
                 webhook::receiver::DurableStore,
             };
-            let file = place.strip_prefix("sqlite:").filter(|file| !file.is_empty());
+            // What begins so is in memory, or has parameters.
+            let is_file =
+                |file: &&str| !file.is_empty() && !file.starts_with([':', '?']) && !file.starts_with("file:");
+            let file = place.strip_prefix("sqlite:").filter(is_file);
             let file =
                 file.ok_or_else(|| Failure::usage("--remember is not `sqlite:` and the name of a file"))?;
             let store = SqliteStore::open(file)
                 .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
             // Twice as long as handling takes at most.
             let lease = self.timeout().saturating_add(BESIDE).saturating_mul(2);
-            let inbox = Inbox::new(store, format!("ce webhook serve {_path}")).with_lease(lease);
+            let inbox = Inbox::new(store, format!("ce webhook serve {_target}")).with_lease(lease);
             return Ok(options.idempotency(DurableStore::new(inbox)));
         }
         Ok(options.idempotency(MemoryStore::new(REMEMBERED)))
@@ -106,9 +109,13 @@ pub(super) async fn run(
     options: WebhookOptions,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let service = Arc::new(Service::new(to, gate.timeout(), checks)?);
+    // Targets that share a file have what they accepted apart: by their paths, services and keys.
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
-    let mut options = gate.remembering(options, path)?.respond_within(gate.timeout().saturating_add(BESIDE));
+    let service = Service::new(to, gate.timeout(), checks)?;
+    let target = format!("{path} {}", service.name());
+    let service = Arc::new(service);
+    let mut options =
+        gate.remembering(options, &target)?.respond_within(gate.timeout().saturating_add(BESIDE));
     let (on_refusal, mut refusals) = refusals::channel();
     options.http.on_refusal = Some(on_refusal);
     let (Opened { mut receiver, url, .. }, server) = open(url, options).await?;

@@ -5,11 +5,20 @@ use cloudevents_kit::webhook::signature::{
     InvalidKey, SigningKey, StandardSigner, StandardWebhooks, VerifyingKey,
 };
 
-/// The value of an environment variable.
+/// The value of an environment variable. It is not white space alone, which would be no secret.
 pub(super) fn secret(variable: &str) -> Result<String, Failure> {
-    std::env::var(variable).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
-        Failure::usage(format!("the environment variable `{variable}` is not set, or is not text"))
+    std::env::var(variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
+        Failure::usage(format!("the environment variable `{variable}` is not set, is empty, or is not text"))
     })
+}
+
+/// The token in an environment variable, as senders send it: without the white space that a file may have at its end.
+pub(super) fn token(variable: &str) -> Result<String, Failure> {
+    let value = secret(variable)?;
+    if value.trim() != value {
+        return Err(Failure::usage(format!("the value of `{variable}` begins or ends with white space")));
+    }
+    Ok(value)
 }
 
 /// A verifier with the keys in this variable, which white space separates while they are rotated.

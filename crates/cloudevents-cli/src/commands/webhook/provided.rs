@@ -44,11 +44,13 @@ pub(super) fn scheme(provider: Option<Provider>) -> &'static str {
     }
 }
 
-/// Adds the signatures and conversions of the provider, with the keys in this environment variable.
+/// Adds the signatures and conversions of the provider, with the keys in this environment variable. A delivery that is handed on needs an
+/// event for its key alone.
 pub(super) fn provided(
     options: WebhookOptions,
     provider: Option<Provider>,
     variable: Option<&str>,
+    is_handed_on: bool,
 ) -> Result<WebhookOptions, Failure> {
     let keys = variable.map(secret).transpose()?;
     let mut keys = keys.as_deref().unwrap_or_default().split_whitespace();
@@ -57,24 +59,24 @@ pub(super) fn provided(
     Ok(match (provider, first, variable) {
         (Some(Provider::Github), Some(first), _) => {
             let verifier = keys.try_fold(GitHub::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(github_event)
+            options.signature(verifier.map_err(refused)?).convert(or_key(github_event, is_handed_on))
         }
-        (Some(Provider::Github), None, _) => options.convert(github_event),
+        (Some(Provider::Github), None, _) => options.convert(or_key(github_event, is_handed_on)),
         (Some(Provider::Stripe), Some(first), _) => {
             let verifier = keys.try_fold(Stripe::new(first).map_err(refused)?, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(stripe_event)
+            options.signature(verifier.map_err(refused)?).convert(or_key(stripe_event, is_handed_on))
         }
-        (Some(Provider::Stripe), None, _) => options.convert(stripe_event),
+        (Some(Provider::Stripe), None, _) => options.convert(or_key(stripe_event, is_handed_on)),
         (Some(Provider::Slack), Some(first), _) => {
             let first = HmacSignature::slack(first).map_err(refused)?;
             let verifier = keys.try_fold(first, |all, next| all.or(next));
-            options.signature(verifier.map_err(refused)?).convert(slack_event)
+            options.signature(verifier.map_err(refused)?).convert(or_key(slack_event, is_handed_on))
         }
-        (Some(Provider::Slack), None, _) => options.convert(slack_event),
+        (Some(Provider::Slack), None, _) => options.convert(or_key(slack_event, is_handed_on)),
         (Some(Provider::Svix), _, Some(variable)) => {
-            options.signature(verifier(variable)?.svix()).convert(svix_event)
+            options.signature(verifier(variable)?.svix()).convert(or_key(svix_event, is_handed_on))
         }
-        (Some(Provider::Svix), _, None) => options.convert(svix_event),
+        (Some(Provider::Svix), _, None) => options.convert(or_key(svix_event, is_handed_on)),
         (Some(Provider::EventGrid), _, None) => options.senders(Practice::EventGrid),
         (Some(Provider::EventGrid), _, Some(_)) => {
             return Err(Failure::usage("Event Grid does not sign: --secret-env has no effect")
@@ -100,6 +102,20 @@ pub(super) fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
 /// alone does not show that a delivery comes again.
 pub(super) fn anything(_: &Parts, _: &Bytes) -> Result<Event, Error> {
     Ok(Event::builder().random_id().source("/").ty("webhook.delivery").build()?)
+}
+
+/// Makes an event of a delivery. Where that fails, a delivery that is handed on has one with the digest of its body as the id.
+fn or_key(
+    convert: fn(&Parts, &Bytes) -> Result<Event, Error>,
+    is_handed_on: bool,
+) -> impl Fn(&Parts, &Bytes) -> Result<Event, Error> {
+    move |request, body| match convert(request, body) {
+        Err(_) if is_handed_on => {
+            let id = DeliveryKey::of_body(body).to_string();
+            Ok(Event::builder().id(id).source("/").ty("webhook.delivery").build()?)
+        }
+        event => event,
+    }
 }
 
 /// A message of Svix, with the signed id. The type is the one of the payload, where it has one as Standard Webhooks recommends.

@@ -3,7 +3,7 @@
 use super::{
     fault::Fault,
     gate::{self, GateOptions},
-    keys::secret,
+    keys::token,
     provided::{Provider, anything, named, provided, scheme},
     service::Checks,
     target,
@@ -208,9 +208,9 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
         options = options.highest_rate(rate);
     }
     if let Some(variable) = &command.token_env {
-        options = options.token(secret(variable)?);
+        options = options.token(token(variable)?);
     }
-    options = provided(options, command.provider, command.secret_env.as_deref())?;
+    options = provided(options, command.provider, command.secret_env.as_deref(), command.gate.to.is_some())?;
     options = match (command.systems.systems()?, command.provider) {
         (None, None) if command.gate.to.is_some() => options.convert(anything),
         (None, None) => options.convert(named),

@@ -24,21 +24,33 @@ pub(super) const VERIFIED: &str = "webhook-verified";
 /// The largest reply that is passed back to the sender. Of a larger one, the status alone counts.
 const LARGEST_REPLY: usize = 64 << 10;
 
-/// Headers of one connection, and those that a client sets for each request by itself.
-const OF_CONNECTION: [&str; 12] = [
+/// Headers of one connection, and those that a client sets for each request by itself, such as those for the response.
+const OF_CONNECTION: [&str; 20] = [
+    "accept",
+    "accept-encoding",
     "connection",
     "content-length",
     "expect",
     "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
 ];
+
+/// What deliveries are checked and read by. Whoever is on the way may not have these removed by naming them in `Connection`.
+const KEPT: [&str; 8] =
+    ["ce-", "content-", "stripe-", "svix-", "webhook-", "x-github-", "x-hub-", "x-slack-"];
 
 /// What each delivery was checked for, by the options.
 #[derive(Clone, Debug, Default)]
@@ -123,6 +135,16 @@ impl Service {
         Ok(Self { client, url, checks, timeout })
     }
 
+    /// What it is, and what its deliveries are checked for, without a password.
+    pub(super) fn name(&self) -> String {
+        let Checks { signature, token, .. } = &self.checks;
+        let (scheme, keys) =
+            signature.as_ref().map_or(("", ""), |(scheme, variable)| (*scheme, variable.as_str()));
+        let (authority, path) = (self.url.authority(), self.url.path());
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        format!("{host}{path} {scheme} {keys} {}", token.as_deref().unwrap_or_default())
+    }
+
     /// The request for the service: the delivery as it came, with what was checked.
     pub(super) fn request(&self, delivery: &Parts, body: Bytes) -> reqwest::RequestBuilder {
         let mut url = self.url.clone();
@@ -176,15 +198,26 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let listed: Vec<_> = listed.flat_map(|names| names.split(',')).map(str::trim).collect();
     let mut passed = HeaderMap::with_capacity(headers.len());
+    let is_document = headers.get(CONTENT_TYPE).is_some_and(is_document);
     for (name, value) in headers {
-        let is_listed = listed.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()));
+        let is_listed = listed.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
+            && !KEPT.iter().any(|kept| name.as_str().starts_with(kept));
         // The first content type is the one that was checked; a service might read another one.
         let is_second = name == CONTENT_TYPE && passed.contains_key(name);
-        if is_passed_on(name) && !is_listed && !is_second {
+        // Those beside a document were not checked, and are no attributes of its event.
+        let is_beside = is_document && name.as_str().starts_with("ce-");
+        if is_passed_on(name) && !is_listed && !is_second && !is_beside {
             passed.append(name.clone(), value.clone());
         }
     }
     passed
+}
+
+/// Whether the body is an event, or a batch, by itself.
+fn is_document(content_type: &HeaderValue) -> bool {
+    let document = b"application/cloudevents";
+    let value = content_type.as_bytes().trim_ascii_start();
+    value.get(..document.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(document))
 }
 
 /// Whether a service gets this header.
@@ -243,6 +276,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_delivery_is_read_by_stays_and_no_attributes_come_beside_a_document() {
+        let names = |headers: &[(&str, &str)]| {
+            let passed = passed_on(&parts(headers).headers);
+            passed.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        let forged = [
+            ("Connection", "Content-Type, ce-id, webhook-id, x-hop"),
+            ("Content-Type", "Application/CloudEvents+json; charset=utf-8"),
+            ("ce-id", "forged"),
+            ("ce-type", "forged"),
+            ("webhook-id", "1"),
+            ("x-hop", "1"),
+            ("accept-encoding", "gzip"),
+        ];
+        assert_eq!(names(&forged), ["content-type", "webhook-id"]);
+        let binary = [("Connection", "ce-id"), ("Content-Type", "application/json"), ("ce-id", "1")];
+        assert_eq!(names(&binary), ["content-type", "ce-id"]);
+    }
+
+    #[test]
     fn what_was_checked_is_named_and_an_origin_alone_is_no_proof() {
         let mut delivery = parts(&[("webhook-request-origin", "EU.partner.example")]);
         let origin: &[&str] = &["webhook-request-origin"];
@@ -270,6 +323,9 @@ mod tests {
         };
         assert_eq!(url("http://127.0.0.1:1/app"), "http://127.0.0.1:1/app?tenant=1");
         assert_eq!(url("http://127.0.0.1:1/app?key=1"), "http://127.0.0.1:1/app?key=1");
+        let checks = Checks { signature: Some(("svix", "KEY".to_owned())), ..Checks::default() };
+        let service = Service::new("http://u:password@127.0.0.1:1/app?key=1", Duration::from_secs(1), checks);
+        assert_eq!(service.unwrap().name(), "127.0.0.1:1/app svix KEY ");
         for wrong in ["", "127.0.0.1:1", "ftp://127.0.0.1/", "http://"] {
             assert!(Service::new(wrong, Duration::from_secs(1), Checks::default()).is_err(), "{wrong}");
         }
