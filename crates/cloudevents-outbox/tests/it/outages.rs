@@ -167,12 +167,14 @@ async fn an_operator_ends_the_pause_of_an_outage_for_the_message_that_tried_the_
         let resuming = async {
             sleep(60 * MINUTE).await;
             is_away.store(false, Ordering::Relaxed);
-            outbox.resume("a").await.unwrap();
-            arrived.until(1).await;
+            // An attempt that began before may end after it, and begin another pause: this clock leaps while the thread of the store works.
+            while timeout(SECOND, arrived.until(1)).await.is_err() {
+                outbox.resume("a").await.unwrap();
+            }
         };
         outbox.run(to([("a", peer)]), for_hours()).until(resuming).await.unwrap();
         // The shortest pause by itself is of minutes.
-        assert!(begin.elapsed() < 60 * MINUTE + SECOND, "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < 60 * MINUTE + 20 * SECOND, "{:?}", begin.elapsed());
     }
 }
 
