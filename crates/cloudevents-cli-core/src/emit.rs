@@ -52,12 +52,12 @@ impl Emit {
         Ok(())
     }
 
-    /// The form of what is written.
+    /// The form of the output.
     pub fn output(&self) -> Output {
         self.output
     }
 
-    /// Whether a terminal shows what is written.
+    /// Whether a terminal shows the output.
     pub fn is_shown(&self) -> bool {
         self.is_shown
     }

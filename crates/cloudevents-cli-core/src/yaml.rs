@@ -29,7 +29,7 @@ pub fn of_event(event: &Event) -> String {
 }
 
 /// Returns an event that YAML can hold. A JSON payload that it cannot, because of half a character (an unpaired surrogate) or a member name
-/// that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
+/// that occurs twice, becomes `data_base64`: the same bytes, with their content type.
 pub fn writable(event: &Event) -> Cow<'_, Event> {
     let cannot = || Documents::new(&write(event)).any(|document| document.is_err());
     let Some(payload) = event.data().filter(|_| cannot()) else { return Cow::Borrowed(event) };

@@ -47,6 +47,34 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// A server of the program, until it is dropped.
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl Served {
+    /// Starts it, and reads the URL at which it listens.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        err.read_line(&mut line).unwrap();
+        // It goes on writing.
+        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+        let url = line.trim().strip_prefix("listening at ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Runs it with empty standard input.
 pub(crate) fn ce(arguments: &[&str]) -> Ran {
     ce_with(arguments, "")

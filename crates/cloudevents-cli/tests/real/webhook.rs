@@ -1,11 +1,11 @@
 //! `ce webhook`: a target, and what a check makes of it and of faults.
 
-use crate::program::{GOOD, Ran, ce_with, command};
+use crate::program::{GOOD, Ran, Served, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, Sign, Stripe};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    process::{Child, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,37 +16,11 @@ use std::{
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const TOKEN: &str = "a long random token";
 
-/// `ce webhook serve`, until it is dropped.
-struct Served {
-    child: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--body-deadline", "5"])
-            .args(arguments)
-            .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        err.read_line(&mut line).unwrap();
-        // It goes on writing.
-        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
-        let url = line.trim().strip_prefix("listening at ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts `ce webhook serve`.
+fn serve(arguments: &[&str]) -> Served {
+    let arguments =
+        [&["webhook", "serve", "http://127.0.0.1:0/hook", "--body-deadline", "5"], arguments].concat();
+    Served::of(command(&arguments).envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)]))
 }
 
 /// Everything that a target can check.
@@ -80,7 +54,7 @@ fn with(ran: &Ran, verdict: &str) -> Vec<String> {
 
 #[test]
 fn a_right_target_passes_every_rule() {
-    let served = Served::start(STRICT);
+    let served = serve(STRICT);
     let junit = std::env::temp_dir().join(format!("ce-webhook-{}.xml", std::process::id()));
     let ran = check(&served.url, &["--junit", junit.to_str().unwrap()]);
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
@@ -146,7 +120,7 @@ fn every_planted_fault_is_found_by_its_rules() {
     for (fault, verdict, rules) in FAULTS {
         let mut arguments = STRICT.to_vec();
         arguments.extend(["--misbehave", fault]);
-        let served = Served::start(&arguments);
+        let served = serve(&arguments);
         let ran = check(&served.url, &["--i-own-this", "--quick"]);
         let found = with(&ran, verdict);
         for rule in *rules {
@@ -162,14 +136,14 @@ fn every_planted_fault_is_found_by_its_rules() {
 
 #[test]
 fn a_slow_body_and_a_missing_limit() {
-    let served = Served::start(&[STRICT, &["--misbehave", "408=204"]].concat());
+    let served = serve(&[STRICT, &["--misbehave", "408=204"]].concat());
     let ran = check(&served.url, &[]);
     assert!(with(&ran, "fail").contains(&"body.slow".to_owned()), "{}", ran.out);
 }
 
 #[test]
 fn nothing_is_delivered_without_consent() {
-    let served = Served::start(&[STRICT, &["--misbehave", "no-handshake"]].concat());
+    let served = serve(&[STRICT, &["--misbehave", "no-handshake"]].concat());
     let ran = check(&served.url, &[]);
     assert!(ran.err.contains("--i-own-this"), "{}", ran.err);
     let [passed, warned] = ["pass", "warn"].map(|verdict| with(&ran, verdict));
@@ -286,7 +260,7 @@ fn a_target_without_proof_of_the_sender_does_not_start_and_warns_in_a_check() {
     let ran = command(&["webhook", "serve", "http://127.0.0.1:0/"]).output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&ran.stderr).contains("unauthenticated"));
-    let served = Served::start(&["--unauthenticated"]);
+    let served = serve(&["--unauthenticated"]);
     let output = command(&["webhook", "check", &served.url, "--i-own-this", "--quick", "--output", "json"])
         .output()
         .unwrap();
@@ -467,7 +441,7 @@ fn deliveries_of_providers_are_printed_as_events() {
 /// They name their sender in `Origin`, and some have a schema that is no URI.
 #[test]
 fn deliveries_of_event_grid_are_accepted() {
-    let served = Served::start(&["--provider", "event-grid", "--token-env", "HOOK_TOKEN"]);
+    let served = serve(&["--provider", "event-grid", "--token-env", "HOOK_TOKEN"]);
     let body = r##"{"specversion":"1.0","id":"1","source":"/s","type":"t","dataschema":"#","data":{}}"##;
     let url = format!("{}?access_token={}", served.url, TOKEN.replace(' ', "%20"));
     let headers = |origin| [("origin", origin), ("content-type", "application/cloudevents+json")];

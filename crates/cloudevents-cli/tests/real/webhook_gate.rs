@@ -1,11 +1,11 @@
-//! `ce webhook serve --to`: what a service gets, and what its senders get.
+//! `ce webhook serve --to`: the requests of the service, and the responses of its senders.
 
-use crate::program::{GOOD, ce_with, command};
+use crate::program::{GOOD, Served, ce_with, command};
 use cloudevents_kit::webhook::signature::{GitHub, HmacSignature, Sign, StandardSigner, Stripe};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Stdio},
+    process::Stdio,
     sync::{Arc, Condvar, Mutex},
     time::{Duration, SystemTime},
 };
@@ -28,7 +28,7 @@ impl Seen {
     }
 }
 
-/// A service that records what it gets, and responds as it was last set to.
+/// A service that records its requests, and responds as it was last set to.
 struct Service {
     address: SocketAddr,
     state: Arc<(Mutex<State>, Condvar)>,
@@ -130,37 +130,10 @@ fn serve(stream: TcpStream, (state, changed): &(Mutex<State>, Condvar)) {
     }
 }
 
-/// `ce webhook serve --to`, until it is dropped.
-struct Gate {
-    child: Child,
-    url: String,
-}
-
-impl Gate {
-    fn start(service: &str, secret: &str, arguments: &[&str]) -> Self {
-        let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", service])
-            .args(arguments)
-            .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        err.read_line(&mut line).unwrap();
-        // It goes on writing.
-        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
-        let url = line.trim().strip_prefix("listening at ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts `ce webhook serve --to`.
+fn in_front_of(service: &str, secret: &str, arguments: &[&str]) -> Served {
+    let arguments = [&["webhook", "serve", "http://127.0.0.1:0/hook", "--to", service], arguments].concat();
+    Served::of(command(&arguments).envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", secret)]))
 }
 
 /// A response to a sender.
@@ -216,7 +189,7 @@ fn a_delivery_of_github_arrives_byte_for_byte_with_who_sent_it() {
     let service = Service::start();
     service.replies("200 OK\r\ncontent-type: text/x-reply", "taken");
     let gate =
-        Gate::start(&service.url(), "old new", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+        in_front_of(&service.url(), "old new", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
     // Spaces, escapes and a last line end are not those of a serializer.
     let body = b"{ \"action\":\"opened\",\n\t\"issue\": {\"number\": 7.0, \"title\":\"\\u00fcber\"} }\r\n";
     let given = [
@@ -263,11 +236,11 @@ fn senders_cannot_say_who_they_are() {
     let mut delivery = headers(&given);
     delivery.extend(headers(&[("content-type", "application/json")]));
     // Anyone may send: no header is there.
-    let gate = Gate::start(&service.url(), "", &["--unauthenticated"]);
+    let gate = in_front_of(&service.url(), "", &["--unauthenticated"]);
     assert_eq!(post(&gate.url, &delivery, b"{}").status, 204);
     // The token was checked, in the query or in a header: a header of ours, and no other.
     let gate =
-        Gate::start(&service.url(), "", &["--token-env", "HOOK_TOKEN", "--origin", "*.partner.example"]);
+        in_front_of(&service.url(), "", &["--token-env", "HOOK_TOKEN", "--origin", "*.partner.example"]);
     delivery.push(("webhook-request-origin".to_owned(), "EU.partner.example".to_owned()));
     assert_eq!(post(&gate.url, &delivery, b"{}").status, 401);
     let by_query = format!("{}?a=1&access_token={}", gate.url, TOKEN.replace(' ', "%20"));
@@ -295,7 +268,7 @@ fn senders_cannot_say_who_they_are() {
 #[test]
 fn events_arrive_in_their_mode() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), "", &["--token-env", "HOOK_TOKEN"]);
+    let gate = in_front_of(&service.url(), "", &["--token-env", "HOOK_TOKEN"]);
     let token = format!("Bearer {TOKEN}");
     let token = ("authorization", token.as_str());
     let structured = headers(&[token, ("content-type", "application/cloudevents+json; charset=utf-8")]);
@@ -322,7 +295,7 @@ fn events_arrive_in_their_mode() {
 #[test]
 fn the_sender_gets_what_makes_it_give_up_or_try_again() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), STANDARD, WITH_SECRET);
+    let gate = in_front_of(&service.url(), STANDARD, WITH_SECRET);
     let mut number = 0;
     for (responded, expected, after) in [
         ("200 OK", 204, None),
@@ -357,7 +330,7 @@ fn while_the_service_is_away_senders_get_503() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let gate = Gate::start(&format!("http://{address}/hook"), STANDARD, WITH_SECRET);
+    let gate = in_front_of(&format!("http://{address}/hook"), STANDARD, WITH_SECRET);
     let delivery = standard("msg_1", b"{}");
     let answer = post(&gate.url, &delivery, b"{}");
     assert_eq!(answer.status, 503);
@@ -377,9 +350,9 @@ fn what_the_service_accepted_is_handed_on_once() {
     let in_file = ["--remember", store.as_str()];
     let stores = [&[][..], &in_file];
     for remember in &stores[..if cfg!(feature = "outbox") { 2 } else { 1 }] {
-        let gate = || Gate::start(&service.url(), STANDARD, &[WITH_SECRET, remember].concat());
+        let started = || in_front_of(&service.url(), STANDARD, &[WITH_SECRET, remember].concat());
         let before = service.seen().len();
-        let mut running = gate();
+        let mut running = started();
         service.responds("500 Internal Server Error");
         assert_eq!(post(&running.url, &standard("msg_1", b"{}"), b"{}").status, 503);
         service.responds("204 No Content");
@@ -388,7 +361,7 @@ fn what_the_service_accepted_is_handed_on_once() {
         }
         assert_eq!(post(&running.url, &standard("msg_2", b"{}"), b"{}").status, 204);
         assert_eq!(service.seen().len() - before, 3);
-        drop(std::mem::replace(&mut running, gate()));
+        drop(std::mem::replace(&mut running, started()));
         assert_eq!(post(&running.url, &standard("msg_1", b"{}"), b"{}").status, 204);
         assert_eq!(service.seen().len() - before, if remember.is_empty() { 4 } else { 3 });
     }
@@ -402,7 +375,7 @@ fn what_the_service_accepted_is_handed_on_once() {
     let providers: [(&str, &dyn Sign); 2] = [("github", &github), ("stripe", &stripe)];
     for (provider, signer) in providers {
         let before = service.seen().len();
-        let gate = Gate::start(&service.url(), "secret", &[&["--provider", provider], WITH_SECRET].concat());
+        let gate = in_front_of(&service.url(), "secret", &[&["--provider", provider], WITH_SECRET].concat());
         let bodies = [&br#"{"id":"evt_1","type":"t"}"#[..], br#"{"id":"evt_2","type":"t"}"#];
         for (body, id) in [(bodies[0], "1"), (bodies[0], "1"), (bodies[0], "other"), (bodies[1], "2")] {
             assert_eq!(post(&gate.url, &delivery(signer, id, body), body).status, 204, "{provider}");
@@ -415,7 +388,7 @@ fn what_the_service_accepted_is_handed_on_once() {
 #[test]
 fn deliveries_with_a_token_alone_are_all_handed_on() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), "", &["--token-env", "HOOK_TOKEN"]);
+    let gate = in_front_of(&service.url(), "", &["--token-env", "HOOK_TOKEN"]);
     let token = format!("Bearer {TOKEN}");
     let delivery = headers(&[("authorization", &token), ("content-type", "text/plain")]);
     assert_eq!([(); 2].map(|()| post(&gate.url, &delivery, b"ping").status), [204, 204]);
@@ -426,7 +399,7 @@ fn deliveries_with_a_token_alone_are_all_handed_on() {
 fn a_slow_service_is_bounded() {
     let service = Service::start();
     service.hangs();
-    let gate = Gate::start(
+    let gate = in_front_of(
         &service.url(),
         STANDARD,
         &[WITH_SECRET, &["--in-flight", "1", "--to-timeout", "3"]].concat(),
@@ -449,7 +422,7 @@ fn a_slow_service_is_bounded() {
 #[test]
 fn a_body_that_is_too_large_is_refused() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), STANDARD, &[WITH_SECRET, &["--max-body", "1000"]].concat());
+    let gate = in_front_of(&service.url(), STANDARD, &[WITH_SECRET, &["--max-body", "1000"]].concat());
     for (length, expected) in [(1001, 413), (1000, 204)] {
         let body = vec![b' '; length];
         assert_eq!(post(&gate.url, &standard("msg_1", &body), &body).status, expected);
@@ -460,7 +433,7 @@ fn a_body_that_is_too_large_is_refused() {
 #[test]
 fn slack_and_svix() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), "other slack", &[&["--provider", "slack"], WITH_SECRET].concat());
+    let gate = in_front_of(&service.url(), "other slack", &[&["--provider", "slack"], WITH_SECRET].concat());
     let slack = HmacSignature::slack("slack").unwrap();
     let json = ("content-type", "application/json");
     // Slack registers a URL once its challenge comes back.
@@ -488,7 +461,7 @@ fn slack_and_svix() {
     assert_eq!(seen[2].all("content-type"), ["application/x-www-form-urlencoded"]);
     assert_eq!(seen[2].all("webhook-verified"), [r#"signature=slack;key="HOOK_SECRET";number=2"#]);
 
-    let gate = Gate::start(&service.url(), STANDARD, &[&["--provider", "svix"], WITH_SECRET].concat());
+    let gate = in_front_of(&service.url(), STANDARD, &[&["--provider", "svix"], WITH_SECRET].concat());
     let svix = signed(&StandardSigner::new(STANDARD).unwrap().svix(), "msg_1", &[json], b"{}");
     assert!(svix.iter().any(|(name, _)| name == "svix-signature"));
     assert_eq!([(); 2].map(|()| post(&gate.url, &svix, b"{}").status), [200, 204]);
@@ -560,7 +533,7 @@ fn wrong_usage_is_named() {
     }
 }
 
-/// What was to be checked is checked, or nothing is served.
+/// A check that was requested is done, or nothing is served.
 #[test]
 fn white_space_is_no_secret_and_no_token() {
     for (option, value) in
@@ -583,7 +556,7 @@ fn white_space_is_no_secret_and_no_token() {
 #[test]
 fn a_genuine_delivery_that_makes_no_event_is_handed_on() {
     let service = Service::start();
-    let gate = Gate::start(&service.url(), "key", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
+    let gate = in_front_of(&service.url(), "key", &["--provider", "github", "--secret-env", "HOOK_SECRET"]);
     let body = "{\"ref\":\"refs/heads/x\u{fdd0}\",\"repository\":{\"html_url\":\"https://github.com/a/b\"}}";
     let given =
         [("Content-Type", "application/json"), ("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "1")];

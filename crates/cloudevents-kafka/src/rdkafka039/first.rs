@@ -108,7 +108,7 @@ pub(super) fn positions<C: ConsumerContext>(
         if !is_open || element.offset() != Offset::Invalid {
             continue;
         }
-        // What came before a time is skipped in each partition.
+        // Records from before the time are skipped in each partition.
         let is_new = start == Start::End && !opening.had(topic, number);
         // A partition without a leader would take as long as the first.
         let start = match reachable.then(|| look_up(client, topic, number, start)) {

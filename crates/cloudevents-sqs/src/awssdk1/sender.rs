@@ -279,9 +279,10 @@ impl Batch for Sends {
             Ok(entries) => entries,
             Err(error) => return all_failed(count, &error),
         };
-        match self.request(entries.clone()).await {
-            // It is the request, or one of its messages: SQS does not say which.
-            Err(error) if error.kind() == ErrorKind::TooLarge && count > 1 => self.one_by_one(entries).await,
+        let spare = if count > 1 { entries.clone() } else { Vec::new() };
+        match self.request(entries).await {
+            // The request is too large, or one of its messages: SQS does not say which.
+            Err(error) if error.kind() == ErrorKind::TooLarge && count > 1 => self.one_by_one(spare).await,
             Err(error) => all_failed(count, &error),
             Ok(answers) => answers,
         }
@@ -303,15 +304,24 @@ impl Sends {
         Ok(by_number(count, successful, failed))
     }
 
-    /// One after the other, so that a group keeps its order.
+    /// Sends one message after the other, so that a group keeps its order. A request that fails for another reason than the size of its
+    /// message fails the rest, too.
     async fn one_by_one(&self, entries: Vec<SendMessageBatchRequestEntry>) -> Vec<Result<Receipt, Error>> {
         let mut answers = Vec::with_capacity(entries.len());
+        let mut failed: Option<Error> = None;
         for mut entry in entries {
+            if let Some(error) = &failed {
+                answers.push(Err(error.clone()));
+                continue;
+            }
             entry.id = "0".into();
-            answers.push(match self.request(vec![entry]).await {
-                Ok(mut answer) => answer.remove(0),
-                Err(error) => Err(error),
-            });
+            match self.request(vec![entry]).await {
+                Ok(answer) => answers.extend(answer),
+                Err(error) => {
+                    failed = Some(error.clone()).filter(|error| error.kind() != ErrorKind::TooLarge);
+                    answers.push(Err(error));
+                }
+            }
         }
         answers
     }

@@ -1,4 +1,4 @@
-//! What the pages promise is shown by the tests that `docs/evidence.md` names.
+//! The tests that `docs/evidence.md` names show the promises of the pages.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -13,7 +13,7 @@ use crate::{
 use cloudevents_kit::json;
 use serde_json::{Value, json};
 
-/// Returns the object, on one line. What the protocol does not have is left out. Digits of the event do not change.
+/// Returns the object, on one line. It has no member for a part that the protocol lacks. Digits of the event do not change.
 pub(super) fn json(arrived: &Arrived<'_>, content: Content<'_>) -> String {
     let received = arrived.received;
     let mut members: Vec<(&str, Value)> = Vec::new();

@@ -79,8 +79,8 @@ Examples:
   ce listen kafka://localhost:9092/orders --idle 5 --envelope | jq .key
   ce listen kafka://localhost:9092/orders -f '%p %o %k %{type} %d\\n'
 
-Placeholders of --format-string, of which the first nine are as in kcat; what a
-message does not have is empty:
+Placeholders of --format-string, of which the first nine are as in kcat. A part
+that a message lacks is empty:
   %t topic, subject, queue or path     %T time of the message, in milliseconds
   %p partition                         %h headers, as NAME=VALUE,NAME=VALUE
   %o offset or sequence number         %i id of the event
@@ -126,7 +126,7 @@ pub(crate) struct Listen {
     /// `message`, with headers and body, and `error`. Bytes that are no text are `{"base64": ...}`.
     #[arg(long, conflicts_with = "format_string")]
     envelope: bool,
-    /// Print of each message what this text takes of it, in place of --output: the placeholders below stand for parts of the message. No
+    /// Print this text for each message, in place of --output. The placeholders below stand for parts of the message. No
     /// line break is added: end it with `\n`. Messages that are no events are printed, too.
     #[arg(long, short = 'f', value_name = "TEMPLATE", value_parser = Template::parse)]
     format_string: Option<Template>,
@@ -335,7 +335,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                     Status::No,
                     &place::report(&error, &delivery, messages, &decoding, systems.is_some()),
                 );
-                // No filter matches what is no event.
+                // No filter matches a message that is no event.
                 if printing.is_whole() && filters.is_empty() {
                     printed = printed.saturating_add(1);
                     let written = interrupt.writing(|| {

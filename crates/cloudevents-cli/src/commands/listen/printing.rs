@@ -1,4 +1,4 @@
-//! What is printed of a message: its events, an envelope, or what a template takes of it.
+//! Prints messages: their events, envelopes, or the text of a template.
 
 use super::{envelope, template::Template};
 use crate::{emit::Emit, failure::Failure, global::Output, show, yaml};
@@ -16,12 +16,12 @@ pub(super) struct Arrived<'a> {
     pub(super) at: SystemTime,
 }
 
-/// What a message has.
+/// The content of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Content<'a> {
     /// An event; of a batch, also which one it is.
     Event(&'a Event, Option<usize>),
-    /// What is no event, or cannot be read.
+    /// A message that is no event, or cannot be read.
     Unreadable(&'a Error),
 }
 

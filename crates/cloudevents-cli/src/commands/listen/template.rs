@@ -1,4 +1,4 @@
-//! What is printed of each message, as a text with placeholders. The letters are those of kcat, where it has them.
+//! Texts with placeholders for the parts of a message. The letters are those of kcat, where kcat has the part.
 
 use super::{
     place,
@@ -22,7 +22,7 @@ enum Part {
     Attribute(String),
 }
 
-/// What a letter stands for.
+/// A part of a message that a letter stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Topic,
@@ -43,7 +43,7 @@ enum Field {
     Error,
 }
 
-/// The letters. The first nine mean what they mean in kcat.
+/// The letters. The first nine have the meaning of kcat.
 const LETTERS: [(char, Field); 16] = [
     ('t', Field::Topic),
     ('p', Field::Partition),
@@ -63,7 +63,7 @@ const LETTERS: [(char, Field); 16] = [
     ('E', Field::Error),
 ];
 
-/// What stands for the value of an attribute or a header.
+/// The placeholders of attributes and headers.
 const NAMES: &str = "%{ATTRIBUTE}, such as %{type} and that of an extension, %{data}, and %{header:NAME}";
 
 impl Template {
@@ -90,7 +90,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// Returns the text for a message. What it does not have is empty. On a terminal, nothing in a value acts on that.
+    /// Returns the text for a message. A part that the message lacks is empty. No value acts on a terminal.
     pub(super) fn fill(&self, arrived: &Arrived<'_>, content: Content<'_>, is_shown: bool) -> Vec<u8> {
         let mut text = Vec::new();
         for part in &self.0 {
@@ -174,12 +174,12 @@ fn shown(value: Option<impl ToString>) -> Cow<'static, [u8]> {
     value.map(|value| value.to_string().into_bytes()).unwrap_or_default().into()
 }
 
-/// A length in bytes, -1 of what is not there, as in kcat.
+/// A length in bytes; -1 for a part that is not there, as in kcat.
 fn length(length: Option<usize>) -> Cow<'static, [u8]> {
     shown(Some(length.map_or("-1".to_owned(), |length| length.to_string())))
 }
 
-/// What is behind `%`.
+/// Reads the placeholder behind `%`.
 fn placeholder(characters: &mut Peekable<Chars<'_>>) -> Result<Part, String> {
     match characters.next() {
         Some('%') => Ok(Part::Bytes(b"%".to_vec())),
@@ -218,7 +218,7 @@ fn unknown(placeholder: &str) -> String {
     )
 }
 
-/// What is behind a backslash.
+/// Reads the escape behind a backslash.
 fn escape(characters: &mut Peekable<Chars<'_>>) -> Result<u8, String> {
     let unknown = |text: &str| {
         format!("there is no escape `\\{}`: they are \\n, \\r, \\t, \\\\ and \\xHH", plain(text))
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn letters_of_kcat() {
-        // As `kcat -C -f` prints this record; it shows credentials, which `ce` does not.
+        // By the manual page of kcat. It shows credentials, which `ce` does not.
         let wanted = b"orders 3 12 k-42 4 {\"total\":1.10} 14 1779019200250\nce_id=1,trace=NULL,raw=\xff\x00,Authorization=(not shown)\t%";
         assert_eq!(filled(r"%t %p %o %k %K %s %S %T\n%h\t%%", false), wanted);
     }

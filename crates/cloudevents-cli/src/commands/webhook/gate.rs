@@ -36,7 +36,7 @@ const REMEMBERED: usize = 100_000;
 /// How much longer than the service a response may take: to check the delivery, and to remember it.
 const BESIDE: Duration = Duration::from_secs(5);
 
-/// What is behind the target.
+/// Options of the service behind the target.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "In front of a service")]
 pub(super) struct GateOptions {
@@ -50,17 +50,17 @@ pub(super) struct GateOptions {
     /// Maximum deliveries that the service has at once. Others get 503.
     #[arg(long, value_name = "NUMBER", default_value = "64", requires = "to")]
     in_flight: NonZeroUsize,
-    /// Remember what the service accepted in this file of SQLite, across restarts: `sqlite:FILE`. Without it, in memory.
+    /// Remember accepted deliveries in this file of SQLite, across restarts: `sqlite:FILE`. Without it, in memory.
     #[cfg(feature = "outbox")]
     #[arg(long, value_name = "STORE", requires = "to")]
     remember: Option<String>,
 }
 
-/// What a service replied, for the response to the sender. In the extensions of the request.
+/// The reply of a service, for the response to the sender. It is in the extensions of the request.
 #[derive(Clone, Debug, Default)]
 struct Reply(Arc<Mutex<Option<(Option<HeaderValue>, Bytes)>>>);
 
-/// What became of a delivery.
+/// The end of a delivery.
 enum Done {
     Accepted,
     /// With the reason.
@@ -76,7 +76,7 @@ impl GateOptions {
         Duration::from_secs(self.to_timeout)
     }
 
-    /// Adds the store of what was accepted.
+    /// Adds the store of accepted deliveries.
     fn remembering(&self, options: WebhookOptions, _target: &str) -> Result<WebhookOptions, Failure> {
         #[cfg(feature = "outbox")]
         if let Some(place) = &self.remember {
@@ -84,7 +84,7 @@ impl GateOptions {
                 outbox::{Inbox, rusqlite041::SqliteStore},
                 webhook::receiver::DurableStore,
             };
-            // What begins so is in memory, or has parameters.
+            // SQLite takes such a name for a database in memory, or for a URI with parameters.
             let is_file =
                 |file: &&str| !file.is_empty() && !file.starts_with([':', '?']) && !file.starts_with("file:");
             let file = place.strip_prefix("sqlite:").filter(is_file);
@@ -109,7 +109,7 @@ pub(super) async fn run(
     options: WebhookOptions,
     console: &Console,
 ) -> Result<Status, Failure> {
-    // Targets that share a file have what they accepted apart: by their paths, services and keys.
+    // Paths, services and keys keep the deliveries of targets apart that share a file.
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
     let service = Service::new(to, gate.timeout(), checks)?;
     let target = format!("{path} {}", service.name());
@@ -166,7 +166,7 @@ pub(super) async fn run(
     Ok(Status::Done)
 }
 
-/// Opens the target, whose responses have what the service replied.
+/// Opens the target, whose responses have the replies of the service.
 async fn open(url: &str, options: WebhookOptions) -> Result<(Opened, Server), Failure> {
     let http = options.http.clone();
     let (webhook, receiver) = Webhook::open(options)
@@ -185,7 +185,7 @@ async fn respond(webhook: Webhook, mut request: Request<RequestBody>, peer: Sock
         && response.body().is_empty()
         && let Some((content_type, body)) = replied
     {
-        // What a payload is without a type (RFC 9110, section 8.3).
+        // The type of a payload that has none (RFC 9110, section 8.3).
         let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
         *response.status_mut() = StatusCode::OK;
         response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -233,7 +233,7 @@ async fn settled(outcome: Outcome, done: Done) -> Done {
     }
 }
 
-/// Reports what became of a delivery.
+/// Reports the end of a delivery.
 fn told(done: Result<Done, tokio::task::JoinError>, accepted: &mut u64, console: &Console) {
     let done = match done {
         Ok(Done::Late(done)) => {

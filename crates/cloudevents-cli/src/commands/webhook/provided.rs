@@ -25,7 +25,7 @@ pub(super) enum Provider {
     Github,
     /// Stripe: its signatures, and its events as CloudEvents.
     Stripe,
-    /// Svix: Standard Webhooks with the headers `svix-id`, `svix-timestamp` and `svix-signature`, whatever the payload is.
+    /// Svix: Standard Webhooks with the headers `svix-id`, `svix-timestamp` and `svix-signature`, with any payload.
     Svix,
     /// Slack: its signatures, of the Events API, commands and interactions.
     Slack,
@@ -87,7 +87,7 @@ pub(super) fn provided(
     })
 }
 
-/// The refusal of what is no event. It names the system of its document.
+/// The refusal of a body that is no event. It names the system of the document.
 pub(super) fn named(_: &Parts, body: &Bytes) -> Result<Event, Error> {
     let known = recognize(body)
         .map(|adapter| adapter.unread(body, &format!("`--from {}` makes events of it", adapter.name())));

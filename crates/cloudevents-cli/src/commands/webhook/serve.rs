@@ -181,7 +181,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
-/// What deliveries are checked for, so that a service can see it.
+/// The checks of deliveries, for the header that a service gets.
 fn checks(command: &Serve) -> Checks {
     let origin: &[&str] = match (command.provider, command.origins.is_empty()) {
         (Some(Provider::EventGrid), _) => &["webhook-request-origin", "origin"],

@@ -1,4 +1,4 @@
-//! The service behind `ce webhook serve --to`: requests to it, and what its responses mean for the sender.
+//! The service behind `ce webhook serve --to`: requests to it, and the meaning of its responses for the sender.
 
 use super::probe::why;
 use crate::{
@@ -18,7 +18,7 @@ use http::{
 use reqwest::{Client, Response, Url, redirect::Policy};
 use std::time::{Duration, SystemTime};
 
-/// The header that says what was checked. Not `ce-...`, which would be an attribute of an event in binary mode.
+/// The header that names the checks. Not `ce-...`, which would be an attribute of an event in binary mode.
 pub(super) const VERIFIED: &str = "webhook-verified";
 
 /// The largest reply that is passed back to the sender. Of a larger one, the status alone counts.
@@ -48,11 +48,11 @@ const OF_CONNECTION: [&str; 20] = [
     "upgrade",
 ];
 
-/// What deliveries are checked and read by. Whoever is on the way may not have these removed by naming them in `Connection`.
+/// Headers by which deliveries are checked and read. An attacker on the way cannot remove them by naming them in `Connection`.
 const KEPT: [&str; 8] =
     ["ce-", "content-", "stripe-", "svix-", "webhook-", "x-github-", "x-hub-", "x-slack-"];
 
-/// What each delivery was checked for, by the options.
+/// The checks of each delivery, by the options.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checks {
     /// The scheme of signatures, and the variable with their keys.
@@ -64,7 +64,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// What was found, as a dictionary of structured fields (RFC 9651); `None` where nothing shows who sent it.
+    /// The identity that was found, as a dictionary of structured fields (RFC 9651); `None` where nothing proves the sender.
     fn found(&self, request: &Parts) -> Option<HeaderValue> {
         let mut found = Vec::new();
         let verified = request.extensions.get::<Verified>();
@@ -102,7 +102,7 @@ pub(super) struct Service {
     timeout: Duration,
 }
 
-/// What a service made of a delivery.
+/// The response of a service to a delivery.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It took the delivery, and had this to say.
@@ -120,7 +120,7 @@ impl Service {
             Failure::usage("--to is not the URL of a service: it begins with http:// or https://")
         })?;
         // A connection for each delivery: a service may close an idle one while a delivery is on its way, and some senders never
-        // send again. Nor is there a proxy on the way to what this program stands in front of.
+        // send again. Nor is there a proxy on the way to the service.
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -135,7 +135,7 @@ impl Service {
         Ok(Self { client, url, checks, timeout })
     }
 
-    /// What it is, and what its deliveries are checked for, without a password.
+    /// Its address and the checks of its deliveries, without a password.
     pub(super) fn name(&self) -> String {
         let Checks { signature, token, .. } = &self.checks;
         let (scheme, keys) =
@@ -145,7 +145,7 @@ impl Service {
         format!("{host}{path} {scheme} {keys} {}", token.as_deref().unwrap_or_default())
     }
 
-    /// The request for the service: the delivery as it came, with what was checked.
+    /// The request for the service: the delivery as it came, with the identity that was found.
     pub(super) fn request(&self, delivery: &Parts, body: Bytes) -> reqwest::RequestBuilder {
         let mut url = self.url.clone();
         // One that the operator has written is not to be overridden from outside.
@@ -159,7 +159,7 @@ impl Service {
         self.client.request(Method::POST, url).headers(headers).body(body).timeout(self.timeout)
     }
 
-    /// Sends a request, and returns what the service made of it.
+    /// Sends a request, and returns the response of the service.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Verdict {
         let response = match request.send().await {
             Ok(response) => response,
@@ -181,7 +181,7 @@ impl Service {
     }
 }
 
-/// The body of a response, if there is one that is not too large. The service has accepted, whatever becomes of it.
+/// The body of a response, if there is one that is not too large. The service has accepted, also if the body breaks off.
 async fn reply(mut response: Response) -> Option<(Option<HeaderValue>, Bytes)> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
@@ -223,7 +223,7 @@ fn is_document(content_type: &HeaderValue) -> bool {
 /// Whether a service gets this header.
 ///
 /// Many frameworks have headers as variables, in which `_` and `.` stand for `-`: a header with another spelling of a name would pass for
-/// the one that was checked, or for the one with what was found. No sender needs such a name.
+/// the one that was checked, or for the one with the identity. No sender needs such a name.
 fn is_passed_on(name: &HeaderName) -> bool {
     let text = name.as_str();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
