@@ -211,7 +211,9 @@ impl<T> From<TypedEvent<T>> for Event {
     }
 }
 
-/// Declares an enum over several [`EventData`] types. Its `TryFrom<Event>` selects the variant by the event type.
+/// Declares an enum over several [`EventData`] types. Its `decode` and its `TryFrom<Event>` select the variant by the event type.
+///
+/// The macro of the same name in `cloudevents-transport` makes the enum an argument of handlers, too.
 ///
 /// ```
 /// # use cloudevents_core::{Codec, CodecContext, Data, Decode, Error, Event, EventData, event_enum};
@@ -247,17 +249,29 @@ macro_rules! event_enum {
             $($(#[$variant_meta])* $variant($crate::TypedEvent<$data>),)+
         }
 
-        impl ::core::convert::TryFrom<$crate::Event> for $name {
-            type Error = $crate::Error;
-
-            fn try_from(event: $crate::Event) -> ::core::result::Result<Self, $crate::Error> {
+        impl $name {
+            /// Reads an event into the variant of its type. `topic` is the topic, subject or queue that it came from, if any. Errors as for
+            /// [`TypedEvent::decode`]($crate::TypedEvent::decode).
+            #[allow(dead_code)]
+            $visibility fn decode(
+                event: $crate::Event,
+                topic: ::core::option::Option<&str>,
+            ) -> ::core::result::Result<Self, $crate::Error> {
                 $(
                     if event.ty() == <$data as $crate::EventData>::TYPE {
-                        return ::core::result::Result::Ok(Self::$variant($crate::TypedEvent::try_from(event)?));
+                        return ::core::result::Result::Ok(Self::$variant($crate::TypedEvent::decode(event, topic)?));
                     }
                 )+
                 let wanted: &[&str] = &[$(<$data as $crate::EventData>::TYPE),+];
                 ::core::result::Result::Err($crate::unexpected_event_type(&event, wanted))
+            }
+        }
+
+        impl ::core::convert::TryFrom<$crate::Event> for $name {
+            type Error = $crate::Error;
+
+            fn try_from(event: $crate::Event) -> ::core::result::Result<Self, $crate::Error> {
+                Self::decode(event, ::core::option::Option::None)
             }
         }
 

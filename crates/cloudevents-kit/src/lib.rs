@@ -15,11 +15,15 @@ pub use cloudevents_core::{
     AttributeType, BuildError, ContentMode, Data, DecodeOptions, Decoded, Document, Error, ErrorKind, Event,
     EventBuilder, EventData, EventKey, Format, FormatId, Formats, Leniency, Limits, Loss, LossClass, Losses,
     Message, Mode, Payload, Peer, Repair, RepairKind, SpecVersion, Timestamp, TypedEvent, UriReference,
-    Value, event_enum,
+    Value,
 };
 pub use conveniences::BuilderConveniences;
 pub use formats::{decoding, formats};
 
+#[cfg(not(feature = "transport"))]
+pub use cloudevents_core::event_enum;
+#[cfg(feature = "transport")]
+pub use cloudevents_transport::event_enum;
 #[cfg(feature = "transport")]
 pub use cloudevents_transport::{
     Bridge, Delivery, EventFilter, Failure, OrderBy, Outgoing, Receiver, Sender, Transports,

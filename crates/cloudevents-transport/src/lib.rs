@@ -25,6 +25,9 @@ mod sync;
 
 pub use binding::{connect::Logins, settlement::Settlement};
 pub use bridge::Bridge;
+/// For the macro [`event_enum`].
+#[doc(hidden)]
+pub use cloudevents_core as __core;
 pub use codec::AsyncCodec;
 pub use endpoint::{
     Endpoint, Host, Secret,

@@ -4,8 +4,9 @@ use crate::program::{Bridge, GOOD, Listener, ce, ce_with, command, file};
 use cloudevents_testkit::{amqp::Broker, ports};
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -155,6 +156,36 @@ fn requests_that_a_bridge_refuses_are_reported() {
     assert!(next.contains("405 Method Not Allowed of GET /events [refused]"), "{next}");
     bridge.signal("-TERM");
     assert_eq!(bridge.end().0, Some(0));
+}
+
+/// A sender hears the pause that the target requested, and not one of the bridge's own.
+#[test]
+fn the_pause_that_a_target_requests_reaches_the_sender() {
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("http://{}/", target.local_addr().unwrap());
+    let from = format!("127.0.0.1:{}", ports::free());
+    let bridge = Bridge::start(&[&format!("http://{from}/"), &to]);
+    let serving = thread::spawn(move || {
+        let mut stream = BufReader::new(target.accept().unwrap().0);
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap_or(0) > 2 {
+            line.clear();
+        }
+        let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.into_inner().write_all(answer.as_bytes()).unwrap();
+    });
+    let mut sender = TcpStream::connect(&from).unwrap();
+    let request = "POST / HTTP/1.1\r\nhost: x\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    sender.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    sender.read_to_string(&mut response).unwrap();
+    serving.join().unwrap();
+    assert!(
+        response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nretry-after: 7\r\n"),
+        "{response}"
+    );
+    bridge.signal("-TERM");
+    bridge.end();
 }
 
 #[test]

@@ -67,6 +67,7 @@ mod letters;
 #[cfg(all(feature = "kafka", feature = "mqtt", feature = "rabbitmq"))]
 mod logs;
 #[cfg(feature = "mqtt")]
+mod monitoring;
 mod mqtt;
 #[cfg(feature = "tls")]
 mod mtls;

@@ -126,6 +126,38 @@ fn temporary_errors_are_tried_again() {
     assert_eq!(requests(target), 2);
 }
 
+/// The pauses of messages that are sent at once pass beside each other: each has its second attempt before one has its third.
+#[test]
+fn messages_in_flight_wait_for_their_next_attempts_together() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        let mut ids = Vec::new();
+        while ids.len() < 15 {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap_or(0) > 2 {
+                ids.extend(line.strip_prefix("ce-id: ").map(|id| id.trim().to_owned()));
+                line.clear();
+            }
+            let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.into_inner().write_all(answer.as_bytes());
+        }
+        ids
+    });
+    let lines: String =
+        (1..=5).map(|id| GOOD.replace("\"id\":\"1\"", &format!("\"id\":\"{id}\"")) + "\n").collect();
+    let path = file("five.jsonl", lines);
+    let ran = ce(&["send", &url, "--parallel", "20", "--keep-going", "--retry", "2", path.to_str().unwrap()]);
+    let ids = serving.join().unwrap();
+    for round in ids.chunks(5) {
+        let mut round = round.to_vec();
+        round.sort();
+        assert_eq!(round, ["1", "2", "3", "4", "5"], "{ids:?}");
+    }
+    assert!(ran.err.ends_with(&format!("0 events sent to {url}, 5 failed\n")), "{}", ran.err);
+}
+
 /// A peer that requests no pause gets the program's own, which grow.
 #[test]
 fn a_requested_wait_of_zero_does_not_shorten_the_pauses() {

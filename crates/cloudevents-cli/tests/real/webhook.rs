@@ -496,6 +496,14 @@ fn a_key_is_made_and_rotated_without_a_gap() {
     assert_eq!(rotated.status.code(), Some(2));
 }
 
+/// In `HOOK_SECRET=$(ce webhook secret)`, no form is named, and standard output is a pipe.
+#[test]
+fn a_key_in_a_pipe_is_text() {
+    let output = command(&["webhook", "secret"]).env_remove("CE_OUTPUT").output().unwrap();
+    let key = String::from_utf8(output.stdout).unwrap();
+    assert!(key.starts_with("whsec_") && key.lines().count() == 1, "{key}");
+}
+
 /// `NAME=PROGRAM`, one per line.
 const PEERS: &str = "CE_TEST_PEERS";
 

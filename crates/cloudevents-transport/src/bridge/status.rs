@@ -129,6 +129,8 @@ impl BridgeStatus {
         count("failed", "Failed attempts, after which the message was tried again.", &[], metrics.failed);
         count("looped", "Messages refused because they had passed too many bridges.", &[], metrics.looped);
         let help = "Refused messages, but for those whose dead letters are not stored yet.";
+        // From 0 on: the first one of a reason is no increase for Prometheus.
+        count("all_refused", help, &[], metrics.all_refused());
         for (reason, value) in &metrics.refused {
             count("refused", help, &[("reason", reason)], *value);
         }
@@ -137,7 +139,7 @@ impl BridgeStatus {
             page.gauge(&format!("cloudevents_bridge_{name}"), help, &[], value as u64);
         };
         gauge("in_flight_messages", "Messages that are received and not settled.", used.messages);
-        gauge("in_flight_bytes", "Bytes of these messages.", used.bytes);
+        gauge("in_flight_bytes", "Bytes of messages that are received and not settled.", used.bytes);
         gauge("running_messages", "Messages that are being sent.", self.activity.running());
         gauge(
             "waiting_messages",
@@ -149,27 +151,25 @@ impl BridgeStatus {
             "Messages rejected at the source that its dead-letter sink does not have yet.",
             self.waiting_letters(),
         );
-        let longest = self.activity.longest_running().unwrap_or_default().as_millis();
-        let help = "For how long the message has been on its way that was begun first of those that are.";
-        gauge("longest_running_milliseconds", help, usize::try_from(longest).unwrap_or(usize::MAX));
         gauge(
             "stalled",
             "Whether nothing is moved: the bridge does not run, an end or the dead-letter place is away, nothing succeeds, or there is no room.",
             self.stall().is_some().into(),
         );
-        if let Some(lag) = metrics.lag {
-            let lag = usize::try_from(lag.as_millis()).unwrap_or(usize::MAX);
-            gauge(
-                "lag_milliseconds",
-                "How old the last message was that the target confirmed, and the time since then while others are on their way.",
-                lag,
-            );
-        }
         gauge(
             "ready",
             "Whether the bridge runs, both ends are connected, and what it holds is moved, as far as known.",
             self.is_ready().into(),
         );
+        let mut seconds = |name: &str, help: &str, value| {
+            page.seconds(&format!("cloudevents_bridge_{name}_seconds"), help, &[], value);
+        };
+        let help = "For how long the message has been on its way that was begun first of those that are.";
+        seconds("longest_running", help, self.activity.longest_running().unwrap_or_default());
+        if let Some(lag) = metrics.lag {
+            let help = "How old the last message was that the target confirmed, and the time since then while others are on their way.";
+            seconds("lag", help, lag);
+        }
     }
 }
 

@@ -69,7 +69,7 @@ macro_rules! metrics {
 metrics! {
     /// Received messages of any kind.
     received
-    /// Bytes of these messages.
+    /// Bytes of received messages.
     received_bytes
     /// Messages that are CloudEvents but invalid. A document is decoded when the program first reads its
     /// event, and counts once.
@@ -78,7 +78,7 @@ metrics! {
     repaired
     /// Messages that are not CloudEvents.
     not_cloud_events
-    /// Of these, the ones that were accepted without delivering them
+    /// Messages that are not CloudEvents, and were accepted without delivering them
     /// ([`UnreadablePolicy::Skip`](crate::UnreadablePolicy::Skip)).
     skipped
     /// Events that were accepted without delivering them, because they do not match
@@ -92,7 +92,7 @@ metrics! {
     rejected
     /// Released messages, for example by dropping them or by draining.
     released
-    /// Of these, the ones that had been released before. They are delivered again after a growing delay.
+    /// Released messages that had been released before. They are delivered again after a growing delay.
     released_again
     /// Settlements that failed.
     settlements_failed
@@ -105,7 +105,7 @@ metrics! {
     held_back
     /// Messages that were handed over for sending.
     enqueued
-    /// Of these, the ones that the peer confirmed.
+    /// Messages that the peer confirmed.
     sent
     /// Messages that could not be handed over, that the peer does not have, or with an unknown result.
     failed
@@ -168,7 +168,7 @@ fn plain(documentation: &str) -> String {
         rest = link.split_once(')').map_or("", |(_, behind)| behind);
     }
     plain.push_str(rest);
-    plain.replace(['[', '`'], "")
+    plain.replace(['[', ']', '`'], "")
 }
 
 fn add(counter: &Apart, number: u64) {

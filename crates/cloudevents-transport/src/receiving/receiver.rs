@@ -379,6 +379,7 @@ impl Receiver {
             give_up_after,
             drain,
             most: None,
+            ends_after_most: false,
             waiting: usize::MAX,
         }
     }

@@ -65,6 +65,9 @@ impl Receiver {
                 };
                 running.push(attempt.instrument(span));
             }
+            if engine.has_ended_most() {
+                stopper.stop();
+            }
             if engine.is_over() {
                 return engine.ending.take().map_or(Ok(()), |ending| ending.result);
             }
@@ -448,8 +451,10 @@ impl Engine {
                 ending.leaves(&delivery);
             }
             tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
-            // What counts no attempt must not be counted by the broker either.
-            drop(if counts { delivery.give_back(after) } else { delivery.release() });
+            // An attempt that does not count must not be counted by the broker either. A peer that keeps the message counts none, and hears
+            // the delay that the failure names.
+            let says_when = counts || !self.waits_here && failure.delay().is_some();
+            drop(if says_when { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
         }
@@ -506,6 +511,15 @@ impl Engine {
         let Some(ending) = &self.ending else { return };
         let under_way = self.under_way();
         self.lanes.keep(|task| ending.needs(&task.delivery, &under_way));
+    }
+
+    /// Whether it was to take a number of messages, and the last of them has ended.
+    fn has_ended_most(&self) -> bool {
+        self.settings.ends_after_most
+            && self.settings.most.is_some_and(|most| self.taken >= most)
+            && self.handled.is_empty()
+            && self.lanes.is_empty()
+            && self.storing.is_empty()
     }
 
     fn is_over(&self) -> bool {

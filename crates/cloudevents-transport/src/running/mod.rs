@@ -6,6 +6,7 @@ mod ending;
 mod engine;
 mod giving_up;
 mod guarded;
+mod idle;
 mod lanes;
 mod name;
 mod order;

@@ -1,6 +1,8 @@
 //! Handling messages with settlement by the handler's result.
 
-use super::{OrderBy, RetryPolicy, ended::Ended, ending::both, guarded::Guarded, settings::Settings};
+use super::{
+    OrderBy, RetryPolicy, ended::Ended, ending::both, guarded::Guarded, idle::Watched, settings::Settings,
+};
 use crate::{
     Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict,
     panics::{Panicked, caught},
@@ -49,12 +51,12 @@ impl Receiver {
     /// message, as over HTTP, it goes back instead. After a loss of the connection, `run` waits for the next one. Only a permanent error
     /// ends it.
     ///
-    /// It returns when the receiver was [stopped](Self::stopper) or its [`until`](Run::until) is ready, and everything is settled. What no
-    /// handler has goes back. In a log, where what is settled comes again if a message before it is not, the messages before the last one
-    /// that is settled or that a handler has are handled first, as far as they can be in time. The result is an error of kind
-    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) if handlers or settling took longer than
-    /// [`ReceiverOptions::drain`](crate::ReceiverOptions::drain), or if something that is settled comes again. Needs a tokio runtime with
-    /// its timer.
+    /// It returns when the receiver was [stopped](Self::stopper), or its [`until`](Run::until), [`until_idle`](Run::until_idle) or
+    /// [`count`](Run::count) is reached, and everything is settled. What no handler has goes back. In a log, where what is settled comes
+    /// again if a message before it is not, the messages before the last one that is settled or that a handler has are handled first, as
+    /// far as they can be in time. The result is an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if handlers or settling
+    /// took longer than [`ReceiverOptions::drain`](crate::ReceiverOptions::drain), or if something that is settled comes again. Needs a
+    /// tokio runtime with its timer.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -97,6 +99,11 @@ impl Receiver {
         Fut: Future<Output: Verdict>,
     {
         let stopper = self.stopper();
+        let watched = Watched {
+            activity: self.activity(),
+            connectivity: self.connectivity(),
+            counters: self.counters(),
+        };
         let choices = Choices::new(Chosen { settings: self.settings(), time_limit: self.time_limit() });
         let read = choices.clone();
         let future = async move {
@@ -139,7 +146,7 @@ impl Receiver {
             let handled = self.drive(settings, attempt).await;
             both(handled, self.drain(drain).await)
         };
-        Run { running: Running::new(future, stopper), choices }
+        Run { running: Running::new(future, stopper), choices, watched }
     }
 }
 
@@ -188,6 +195,7 @@ pin_project! {
         #[pin]
         running: Running<F>,
         choices: Choices,
+        watched: Watched,
     }
 }
 
@@ -262,10 +270,46 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
         self
     }
 
+    /// Handles this number of messages, and ends when the last of them has ended. Default: no limit.
+    ///
+    /// Each message counts once. The attempts of a message that is tried again do not count. A message that goes back to its sender, as
+    /// over HTTP, counts each time it comes. Messages that the receiver has in memory beyond the number go back. With 0, nothing is
+    /// received.
+    pub fn count(self, messages: u64) -> Self {
+        {
+            let mut chosen = self.choices.get();
+            (chosen.settings.most, chosen.settings.ends_after_most) = (Some(messages), true);
+        }
+        self
+    }
+
     /// Runs until this future is ready. Then it stops receiving, waits for the running handlers, and drains.
     /// Any future works: [`shutdown_signal`](crate::shutdown_signal), a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         self.running.until(shutdown).await
+    }
+
+    /// Runs until no message has come for this time, and none is handled or waits for another attempt. Then it stops receiving, and drains.
+    ///
+    /// While the source is away, or messages that were delivered before come again, it is not idle. A queue is empty then, as far as its
+    /// broker shows that; a message that is enqueued later stays there.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # use cloudevents_core::{DecodeOptions, Event};
+    /// # let queue = cloudevents_transport::fake::FakeQueue::new();
+    /// # queue.sender().send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+    /// # let receiver = queue.receiver(DecodeOptions::strict());
+    /// use std::time::Duration;
+    ///
+    /// receiver.run(async |event: Event| println!("{}", event.id())).until_idle(Duration::from_millis(50)).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+    /// # #[cfg(not(feature = "fake"))] fn main() {}
+    /// ```
+    pub async fn until_idle(self, time: Duration) -> Result<(), Error> {
+        let watched = self.watched.clone();
+        self.running.until(async move { watched.idle_for(time).await }).await
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// The most messages that are received, but for those that are lost. Default: no limit.
     pub(crate) most: Option<u64>,
+    /// Whether it ends by itself when the last of these messages has ended.
+    pub(crate) ends_after_most: bool,
     /// The number of lanes that may wait for another attempt. At this bound, nothing is received.
     pub(crate) waiting: usize,
 }

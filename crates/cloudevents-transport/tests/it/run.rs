@@ -70,6 +70,47 @@ async fn a_failure_says_what_happens_to_the_message() {
     assert_eq!((queue.rejected()[0].1.as_str(), begun.elapsed().as_secs()), ("total must be positive", 7));
 }
 
+/// A failed attempt does not count, and messages in memory go back.
+#[tokio::test(start_paused = true)]
+async fn a_number_of_messages_is_handled() {
+    let queue = filled(5).await;
+    let (handled, attempts) = (Mutex::new(Vec::new()), AtomicU32::new(0));
+    let handle = async |event: Event| -> Result<(), std::fmt::Error> {
+        if event.id() == "1" && attempts.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(std::fmt::Error);
+        }
+        handled.lock().unwrap().push(event.id().to_owned());
+        Ok(())
+    };
+    queue.receiver(options()).run(handle).concurrency(4).count(3).await.unwrap();
+    let mut handled = handled.into_inner().unwrap();
+    handled.sort();
+    assert_eq!((handled, queue.len()), (vec!["0".to_owned(), "1".to_owned(), "2".to_owned()], 2));
+    let none = async |event: Event| -> () { panic!("none was asked for: {}", event.id()) };
+    queue.receiver(options()).run(none).count(0).await.unwrap();
+    assert_eq!(queue.len(), 2);
+}
+
+/// Neither a message that waits for another attempt, nor a handler that takes its time, is idleness.
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_it_has_been_idle() {
+    let queue = filled(3).await;
+    let (attempts, begun) = (AtomicU32::new(0), Instant::now());
+    let handle = async |event: Event| -> Result<(), Failure> {
+        match event.id() {
+            "1" if attempts.fetch_add(1, Ordering::Relaxed) == 0 => {
+                return Err(Failure::retry_after(Duration::from_secs(60), "busy"));
+            }
+            "2" => sleep(Duration::from_secs(30)).await,
+            _ => {}
+        }
+        Ok(())
+    };
+    queue.receiver(options()).run(handle).until_idle(Duration::from_secs(8)).await.unwrap();
+    assert_eq!((queue.len(), attempts.into_inner(), begun.elapsed().as_secs() / 10), (0, 2, 6));
+    queue.receiver(options()).run(async |_: Event| ()).until_idle(Duration::from_millis(80)).await.unwrap();
+}
+
 struct OrderPlaced(u64);
 
 impl EventData for OrderPlaced {

@@ -13,7 +13,13 @@ use cloudevents_kit::{
     Error, ErrorKind, Event, Format, Message, Sender,
     transport::{Bounds, Outcome, Outgoing, Receipt, RetryPolicy},
 };
-use std::{collections::VecDeque, future::pending, time::Duration};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use std::{
+    cell::{Cell, RefCell},
+    future::pending,
+    pin::pin,
+    time::Duration,
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Which messages are sent again.
@@ -58,38 +64,45 @@ pub(super) fn message(
     Ok(message)
 }
 
-/// The messages in flight.
+/// The messages in flight. Each has a future, which sends it again where that is requested, so that the pauses of many pass beside each
+/// other.
 pub(super) struct Line<'a> {
-    pub(super) sender: &'a Sender,
-    pub(super) open: VecDeque<Flight>,
-    /// The bytes of those.
-    pub(super) open_bytes: usize,
+    pub(super) attempts: &'a Attempts<'a>,
     pub(super) format: &'a dyn Format,
     pub(super) mode: ContentMode,
-    /// How many there may be, and their bytes. One that is larger is sent alone.
+    /// The bound of messages in flight and of their bytes. A larger message is sent alone.
     pub(super) parallel: Bounds,
-    pub(super) retries: Retries,
     pub(super) pace: Option<Pace>,
-    pub(super) interrupt: &'a Interrupt,
-    /// Shows messages of brokers and their receipts.
-    pub(super) shown: Option<Shown>,
-    /// Until when the peer requested that nothing is sent.
-    pub(super) paused: Option<Instant>,
-    /// How long what is on its way may take after Ctrl-C, and the end of that time.
-    pub(super) patience: Duration,
-    pub(super) end: Option<Instant>,
-    /// Whether to go on after an error of the network.
-    pub(super) keep_going: bool,
-    pub(super) sent: usize,
-    pub(super) failed: usize,
     /// Whether there was more to send when it ended.
     pub(super) rest: bool,
-    pub(super) progress: Progress,
-    pub(super) console: &'a Console,
+    open: FuturesUnordered<LocalBoxFuture<'a, usize>>,
+    /// The bytes of the messages in flight.
+    open_bytes: usize,
 }
 
-/// A message without an outcome.
-pub(super) struct Flight {
+/// The part that messages in flight share.
+pub(super) struct Attempts<'a> {
+    pub(super) sender: &'a Sender,
+    pub(super) retries: Retries,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) console: &'a Console,
+    pub(super) progress: RefCell<Progress>,
+    /// Shows messages of brokers and their receipts.
+    pub(super) shown: Option<RefCell<Shown>>,
+    /// How long messages in flight may take after Ctrl-C.
+    pub(super) patience: Duration,
+    /// Whether to go on after an error of the network.
+    pub(super) keep_going: bool,
+    pub(super) sent: Cell<usize>,
+    pub(super) failed: Cell<usize>,
+    /// Until when the peer requested that nothing is sent.
+    pub(super) paused: Cell<Option<Instant>>,
+    /// The end of `patience`, after Ctrl-C.
+    pub(super) end: Cell<Option<Instant>>,
+}
+
+/// A message that was handed to the sender.
+struct Flight {
     outcome: Result<Outcome<Receipt>, Error>,
     message: Message,
     size: usize,
@@ -97,71 +110,118 @@ pub(super) struct Flight {
     place: Place,
 }
 
-impl Line<'_> {
-    /// Sends a message when there is room and it is its turn. Reports an error, and remembers its exit status.
+impl<'a> Line<'a> {
+    pub(super) fn new(
+        attempts: &'a Attempts<'a>,
+        format: &'a dyn Format,
+        mode: ContentMode,
+        parallel: Bounds,
+        pace: Option<Pace>,
+    ) -> Self {
+        Self {
+            attempts,
+            format,
+            mode,
+            parallel,
+            pace,
+            rest: false,
+            open: FuturesUnordered::new(),
+            open_bytes: 0,
+        }
+    }
+
+    /// Sends a message when the bounds and the pace permit it. Reports an error, and remembers its exit status.
     pub(super) async fn send(&mut self, events: Vec<Event>, place: &Place) {
-        let message = match message(self.mode, self.format, &events, place, self.console) {
+        let attempts = self.attempts;
+        let message = match message(self.mode, self.format, &events, place, attempts.console) {
             Ok(message) => message,
             Err(error) => {
-                self.failed = self.failed.saturating_add(events.len());
-                return self.report(&error, place, 1);
+                attempts.add_failed(events.len());
+                return attempts.report(&error, place, 1);
             }
         };
         let size = Outgoing::from(message.clone()).size();
         self.settle_beside(size).await;
-        if self.is_cut() {
+        if attempts.is_cut() || !self.wait_for_turn().await {
             return;
         }
-        if !self.wait_for_peer().await {
-            return;
-        }
-        if let Some(pace) = &mut self.pace {
-            tokio::select! {
-                () = pace.next() => {}
-                () = self.interrupt.asked() => return,
-            }
-        }
-        if let Some(shown) = &mut self.shown {
-            shown.message(&message, &events, self.console);
+        if let Some(shown) = &attempts.shown {
+            shown.borrow_mut().message(&message, &events, attempts.console);
         }
         // Before it is sent: Ctrl-C may come as soon as the other side has it.
-        self.interrupt.in_flight(self.open.len().saturating_add(1));
-        let outcome = self.enqueue(&message).await;
+        attempts.interrupt.in_flight(self.open.len().saturating_add(1));
+        // The next message is handed over after this one: the order of first attempts is the order of the input.
+        let outcome = attempts.enqueue(&message).await;
+        let flight = Flight { outcome, message, size, events: events.len(), place: place.clone() };
         self.open_bytes = self.open_bytes.saturating_add(size);
-        self.open.push_back(Flight { outcome, message, size, events: events.len(), place: place.clone() });
+        self.open.push(attempts.end(flight).boxed_local());
         if self.parallel.messages == 1 {
             self.settle().await;
         }
     }
 
-    /// Waits until there is room for a message of this size.
+    /// Waits until the bounds permit a message of this size.
     async fn settle_beside(&mut self, size: usize) {
         while (self.open.len() >= self.parallel.messages
             || self.open_bytes.saturating_add(size) > self.parallel.bytes)
-            && self.settle_first().await
+            && self.settle_one().await
         {}
     }
 
     /// Waits for all messages in flight.
     pub(super) async fn settle(&mut self) {
-        while self.settle_first().await {}
+        while self.settle_one().await {}
     }
 
-    /// Waits for the oldest message in flight. Returns whether there was one.
-    async fn settle_first(&mut self) -> bool {
-        let Some(flight) = self.open.pop_front() else { return false };
-        self.open_bytes = self.open_bytes.saturating_sub(flight.size);
-        self.end(flight).await;
-        self.interrupt.in_flight(self.open.len());
+    /// Waits for the end of a message in flight. Returns whether there was one.
+    async fn settle_one(&mut self) -> bool {
+        let Some(size) = self.open.next().await else { return false };
+        self.open_bytes = self.open_bytes.saturating_sub(size);
+        self.attempts.interrupt.in_flight(self.open.len());
         true
+    }
+
+    /// Waits until the peer takes messages again, and for the turn that the pace gives. Meanwhile, messages in flight go on. Returns
+    /// whether a message may be sent.
+    async fn wait_for_turn(&mut self) -> bool {
+        let attempts = self.attempts;
+        let mut pace = self.pace.take();
+        let may_send = {
+            let turn = async {
+                if !attempts.wait_for_peer().await {
+                    return false;
+                }
+                let Some(pace) = &mut pace else { return true };
+                tokio::select! {
+                    () = pace.next() => true,
+                    () = attempts.interrupt.asked() => false,
+                }
+            };
+            let mut turn = pin!(turn);
+            loop {
+                tokio::select! {
+                    biased;
+                    may_send = &mut turn => break may_send,
+                    true = self.settle_one() => {}
+                }
+            }
+        };
+        self.pace = pace;
+        may_send
+    }
+}
+
+impl Attempts<'_> {
+    /// Whether the network failed, so that sending more is useless.
+    pub(super) fn is_cut(&self) -> bool {
+        self.console.remembered() == Status::Network && !self.keep_going
     }
 
     /// Waits until the peer takes messages again. Returns whether it does.
     async fn wait_for_peer(&self) -> bool {
         let Some(wait) = self.pause().filter(|wait| !wait.is_zero()) else { return true };
         let seconds = Duration::from_secs(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
-        let report = Report::warning(format!("the peer requested a pause; the next message in {seconds:?}"));
-        self.progress.suspend(|| self.console.report(&report));
+        self.tell(&Report::warning(format!("the peer requested a pause; the next message in {seconds:?}")));
         tokio::select! {
             () = sleep(wait) => true,
             () = self.interrupt.asked() => false,
@@ -170,29 +230,28 @@ impl Line<'_> {
 
     /// What is left of the pause that the peer requested.
     fn pause(&self) -> Option<Duration> {
-        self.paused.map(|until| until.saturating_duration_since(Instant::now()))
+        self.paused.get().map(|until| until.saturating_duration_since(Instant::now()))
     }
 
-    async fn enqueue(&mut self, message: &Message) -> Result<Outcome<Receipt>, Error> {
-        let enqueued = self.sender.enqueue(message.clone());
-        self.in_time(enqueued).await
+    async fn enqueue(&self, message: &Message) -> Result<Outcome<Receipt>, Error> {
+        self.in_time(self.sender.enqueue(message.clone())).await
     }
 
-    /// Waits for what may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported when
-    /// it takes longer than what has a time limit of its own. After Ctrl-C, it is not waited for.
-    async fn in_time<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let Self { interrupt, patience, end, progress, console, .. } = self;
-        let limit = *patience;
+    /// Waits for work that may take as long as it likes: a pipe that nothing reads, or a peer over WebSockets, for example. It is reported
+    /// when it takes longer than work that has a time limit of its own. After Ctrl-C, it is not waited for.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let late = async {
-            interrupt.asked().await;
-            let after = Instant::now().checked_add(limit);
-            sleep_until(*end.get_or_insert(after.unwrap_or_else(Instant::now))).await;
+            self.interrupt.asked().await;
+            let now = Instant::now();
+            let end = self.end.get().unwrap_or_else(|| now.checked_add(self.patience).unwrap_or(now));
+            self.end.set(Some(end));
+            sleep_until(end).await;
         };
         let telling = async {
-            let long = limit.saturating_mul(2);
+            let long = self.patience.saturating_mul(2);
             sleep(long).await;
             let report = Report::warning(format!("nothing was taken for {long:?}; Ctrl-C ends it"));
-            progress.suspend(|| console.report(&report.kind("waiting")));
+            self.tell(&report.kind("waiting"));
             pending().await
         };
         tokio::select! {
@@ -200,20 +259,20 @@ impl Line<'_> {
             done = work => done,
             () = late => {
                 Err(Error::new(ErrorKind::Timeout)
-                    .with_detail(format!("it did not end within {limit:?} after Ctrl-C")))
+                    .with_detail(format!("it did not end within {:?} after Ctrl-C", self.patience)))
             }
             waiting = telling => waiting,
         }
     }
 
-    /// Waits for the outcome of a message, and sends it again where that is requested.
-    async fn end(&mut self, mut flight: Flight) {
+    /// Waits for the outcome of a message, and sends it again where that is requested. Returns its size.
+    async fn end(&self, mut flight: Flight) -> usize {
         let mut attempt = 1_u32;
         loop {
             let error = match flight.outcome {
                 Ok(outcome) => match self.in_time(outcome).await {
                     Ok(receipt) => {
-                        self.sent = self.sent.saturating_add(flight.events);
+                        self.sent.set(self.sent.get().saturating_add(flight.events));
                         if self.shown.is_some() {
                             self.console.say(&show::receipt(&receipt));
                         }
@@ -225,23 +284,23 @@ impl Line<'_> {
             };
             if let Some(wait) = error.retry_after() {
                 // It concerns the messages that follow, too.
-                self.paused = self.paused.max(Instant::now().checked_add(wait));
+                self.paused.set(self.paused.get().max(Instant::now().checked_add(wait)));
             }
             let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
             let Some(after) = after else {
-                self.failed = self.failed.saturating_add(flight.events);
+                self.add_failed(flight.events);
                 self.report(&error, &flight.place, attempt);
                 break;
             };
             let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
             let words = format!("attempt {attempt} failed; the next one in {after:?}, {left} left");
             let report = Report::warning(words).kind(error.kind().code()).detail(error.message().to_string());
-            self.progress.suspend(|| self.console.report(&located(report, &flight.place)));
+            self.tell(&located(report, &flight.place));
             tokio::select! {
                 () = sleep(after.max(self.pause().unwrap_or_default())) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
-                    self.failed = self.failed.saturating_add(flight.events);
+                    self.add_failed(flight.events);
                     self.report(&error, &flight.place, attempt);
                     break;
                 }
@@ -249,12 +308,12 @@ impl Line<'_> {
             attempt = attempt.saturating_add(1);
             flight.outcome = self.enqueue(&flight.message).await;
         }
-        (0..flight.events).for_each(|_| self.progress.step());
+        (0..flight.events).for_each(|_| self.progress.borrow_mut().step());
+        flight.size
     }
 
-    /// Whether the network failed, so that sending more is useless.
-    pub(super) fn is_cut(&self) -> bool {
-        self.console.remembered() == Status::Network && !self.keep_going
+    fn add_failed(&self, events: usize) {
+        self.failed.set(self.failed.get().saturating_add(events));
     }
 
     fn report(&self, error: &Error, place: &Place, attempts: u32) {
@@ -264,7 +323,11 @@ impl Line<'_> {
             let again = count(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
             report = report.detail(format!("{} ({again})", error.detail()));
         }
-        self.progress.suspend(|| self.console.error(status, &located(report, place)));
+        self.progress.borrow().suspend(|| self.console.error(status, &located(report, place)));
+    }
+
+    fn tell(&self, report: &Report) {
+        self.progress.borrow().suspend(|| self.console.report(report));
     }
 }
 

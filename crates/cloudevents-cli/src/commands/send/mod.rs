@@ -25,11 +25,11 @@ use cloudevents_kit::{
     Event, Format, Formats, Peer,
     transport::{Bounds, LossPolicy},
 };
-use line::{Line, Retries, message};
+use line::{Attempts, Line, Retries, message};
 use pace::{Pace, rate};
 use signing::Signing;
 use std::{
-    collections::VecDeque,
+    cell::{Cell, RefCell},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -217,27 +217,27 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let note = note.into_iter().chain(endpoint.as_ref().and_then(carrier::may_lose));
     note.for_each(|note| console.report(&note));
     let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
-    let mut line = Line {
+    let attempts = Attempts {
         sender: &sender,
-        open: VecDeque::new(),
-        format: format(command, &formats)?,
-        mode,
-        open_bytes: 0,
-        parallel: Bounds { messages: sending.parallel, ..Bounds::default() },
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
-        pace: command.rate.map(Pace::new),
         interrupt: &interrupt,
-        shown: if command.verbose && !is_http { Some(show::Shown::new(command)?) } else { None },
-        paused: None,
-        patience: sending.timeout,
-        end: None,
-        keep_going: command.keep_going,
-        sent: 0,
-        failed: 0,
-        rest: false,
-        progress: Progress::new(console, None, "events"),
         console,
+        progress: RefCell::new(Progress::new(console, None, "events")),
+        shown: if command.verbose && !is_http {
+            Some(RefCell::new(show::Shown::new(command)?))
+        } else {
+            None
+        },
+        patience: sending.timeout,
+        keep_going: command.keep_going,
+        sent: Cell::default(),
+        failed: Cell::default(),
+        paused: Cell::default(),
+        end: Cell::default(),
     };
+    let parallel = Bounds { messages: sending.parallel, ..Bounds::default() };
+    let pace = command.rate.map(Pace::new);
+    let mut line = Line::new(&attempts, format(command, &formats)?, mode, parallel, pace);
     let times = command.repeat.unwrap_or(1);
     let mut ended = Ok(());
     if let Some(template) = built {
@@ -251,7 +251,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
                     break;
                 }
             }
-            if interrupt.is_asked() || line.is_cut() {
+            if interrupt.is_asked() || attempts.is_cut() {
                 line.rest = time < times;
                 break;
             }
@@ -261,24 +261,26 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         let paths = input::files(&command.files);
         for path in (0..times).flat_map(|_| &paths) {
             ended = file(path, command, terms.as_ref(), &runtime, &mut line);
-            if ended.is_err() || interrupt.is_asked() || line.is_cut() {
+            if ended.is_err() || interrupt.is_asked() || attempts.is_cut() {
                 break;
             }
         }
     }
     runtime.block_on(line.settle());
-    line.progress.finish();
+    attempts.progress.borrow().finish();
     if interrupt.is_asked() {
         console.remember(Status::No);
     }
-    let (sent, failed) = (line.sent, line.failed);
+    let (sent, failed) = (attempts.sent.get(), attempts.failed.get());
+    let has_rest = line.rest && attempts.is_cut();
+    drop(line);
     // Every outcome is known, so closing has nothing more to report.
     let _ = runtime.block_on(sender.close());
     if let Err(failure) = ended {
         console.remember(failure.tell(console));
     }
     let mut failed = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
-    if line.rest && line.is_cut() {
+    if has_rest {
         failed += "; the rest was not sent, --keep-going sends it";
     }
     console.say(&format!("{} sent to {}{failed}", count(sent, "event"), connect::shown(&command.url)));
@@ -365,7 +367,8 @@ fn file(
     runtime: &connect::Runtime,
     line: &mut Line<'_>,
 ) -> Result<(), Failure> {
-    let (console, interrupt, mode) = (line.console, line.interrupt, line.mode);
+    let (attempts, mode) = (line.attempts, line.mode);
+    let (console, interrupt) = (attempts.console, attempts.interrupt);
     connect::check_written(path, &command.url)?;
     let mut events = input::open(path, &command.reading)?;
     let mut held = Held::default();
@@ -374,7 +377,7 @@ fn file(
         let next = if events.may_wait() && !ready::is_there_more(path) {
             // Messages in flight are settled before waiting for more input, and not because a part of it is read.
             runtime.block_on(line.settle());
-            if line.is_cut() {
+            if attempts.is_cut() {
                 break;
             }
             interrupt.idle(console.remembered(), || events.next()).flatten()
@@ -391,7 +394,7 @@ fn file(
             Some(event) => runtime.block_on(line.send(vec![event], &located.place)),
             None => {}
         }
-        if interrupt.is_asked() || line.is_cut() {
+        if interrupt.is_asked() || attempts.is_cut() {
             line.rest = events.is_ready();
             break;
         }

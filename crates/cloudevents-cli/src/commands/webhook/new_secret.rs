@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 
 /// Make a key for Standard Webhooks signatures, or rotate one.
 ///
-/// Prints what a sender and its receivers keep. With --rotate, the value has the new key and the current one: signers then sign with both,
-/// and verifiers accept both.
+/// Prints the value that a sender and its receivers keep: as text, for a variable or a file, unless --output names a form. With --rotate,
+/// the value has the new key and the current one: signers then sign with both, and verifiers accept both.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ce webhook secret
+  export HOOK_SECRET=$(ce webhook secret)
   HOOK_SECRET=whsec_... ce webhook secret --rotate HOOK_SECRET
 
 To rotate: set the printed value at the sender, give each receiver the new key, and
@@ -52,7 +52,10 @@ pub(super) fn run(command: &Secret, console: &Console) -> Result<Status, Failure
         members.insert("public".into(), public.into());
     }
     let mut emit = Emit::new(console);
-    emit.value(&members.into(), |_| lines)?;
+    match console.requested() {
+        None => emit.raw(lines.as_bytes())?,
+        Some(_) => emit.value(&members.into(), |_| lines)?,
+    }
     emit.flush()?;
     Ok(Status::Done)
 }
