@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// How long a sink has after the end: then the message is at the broker as before, whatever the sink does.
+/// How long a sink has after the end. Then the message is at the broker as before, even if the sink still stores it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a dead letter is tried again.
@@ -45,14 +45,14 @@ const SILENT: Duration = Duration::from_secs(10);
 /// let options = LogOptions::default().with_sink(Print);
 /// ```
 pub trait DeadLetterSink: Send + Sync + 'static {
-    /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
-    /// settled nor handled again.
+    /// Returns when the message is stored. After an error, it is called again with growing pauses. Meanwhile the message is neither settled
+    /// nor handled again.
     ///
-    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called at once with less of the letter: first
-    /// without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body alone. After one of
-    /// kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), which is about what the place cannot express, it is
-    /// called first without the key, then without the other headers of the message, then without those of the letter, and at last with the
-    /// body alone. A warning says what was left out.
+    /// After an error of kind [`TooLarge`](ErrorKind::TooLarge) that is not temporary, it is called again at once with a smaller dead
+    /// letter: first without [its headers](DeadLetter::headers), then without the other headers of the message, at last with the body
+    /// alone. After an error of kind [`Inexact`](ErrorKind::Inexact) or [`Unsupported`](ErrorKind::Unsupported), the destination cannot
+    /// express a part. Then it is called first without the key, then without the other headers of the message, then without the headers of
+    /// the dead letter, and at last with the body alone. A warning names the parts that were left out.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -76,7 +76,7 @@ impl Drop for Putting {
     }
 }
 
-/// What happens to rejected messages.
+/// How rejected messages are treated.
 #[derive(Clone)]
 pub(crate) enum Rejected {
     Sink(Sink),
@@ -145,12 +145,14 @@ impl Sink {
         Self(Arc::new(sink))
     }
 
-    /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
-    /// continues. Dropping the future ends it. When somebody else has the message, or the letters leave because the receiver ends, it is
-    /// not tried again. What the sink does not have when the receiver ends stays among the letters, to be reported.
+    /// Passes the message to the sink, in a separate task, until the sink has stored it.
     ///
-    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
-    /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.
+    /// A panic of the sink is an error, and everything else continues. Dropping the future ends it. The message is not tried again when
+    /// another consumer has it, or when the receiver ends. If the sink has not stored the message when the receiver ends, the message stays
+    /// among the letters, to be reported.
+    ///
+    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays at the broker all the same,
+    /// and takes no more than its permit. If the failure ended the receiver, one message would stop all others, after each start again.
     pub(crate) fn put(
         &self,
         runtime: &Handle,

@@ -51,7 +51,7 @@ use tokio::time::Instant;
 pub struct Delivery {
     received: Received,
     attempt: u32,
-    /// Attempts before, which may have failed for what the message shares with others.
+    /// Earlier attempts that did not count, because something that the message shares with others may have failed.
     excused: u32,
     token: Token,
     context: Arc<Context>,
@@ -116,8 +116,9 @@ impl Delivery {
         Ok(Decoded::new(self.event()?, self.repairs()))
     }
 
-    /// Returns the repairs made while decoding: of the event, or of all events of the batch. Strict decoding makes none, and there are none
-    /// of what cannot be read.
+    /// Returns the repairs made while decoding: of the event, or of all events of the batch.
+    ///
+    /// Strict decoding makes none. There are none for a message that cannot be read.
     pub fn repairs(&self) -> Vec<Repair> {
         let Ok(message) = self.decoded_message() else { return Vec::new() };
         let mut repairs = message.repairs.clone();
@@ -168,7 +169,7 @@ impl Delivery {
         self.reject(format_args!("given up after {attempt} attempts"))
     }
 
-    /// Requests another delivery after this delay, whatever the number of attempts.
+    /// Requests another delivery after this delay, after any number of attempts.
     pub(crate) fn give_back(self, after: Duration) -> Outcome {
         self.token.settle(Settlement::Retry { after })
     }
@@ -266,7 +267,7 @@ impl Delivery {
         self.token.place()
     }
 
-    /// Whether what is behind it in a log is settled, or will be.
+    /// Whether a message behind it in a log is settled, or will be.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.token.is_overtaken()
     }

@@ -79,7 +79,7 @@ impl EventFilter {
         }
     }
 
-    /// Checks that dropping what does not match harms no other consumer.
+    /// Checks that dropping messages that do not match harms no other consumer.
     pub(super) fn check(&self, capabilities: &ReceiverCapabilities) -> Result<(), Error> {
         if !capabilities.shared || self.drop_unmatched {
             return Ok(());

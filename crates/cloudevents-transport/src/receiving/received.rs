@@ -39,8 +39,9 @@ pub trait Origin: Send + Sync + 'static {
     /// Values that are neither text nor bytes are passed in their text form.
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>));
 
-    /// Calls `each` with the name of every header whose value [`headers`](Self::headers) passes as none because it has no text form, and
-    /// with what the value is, such as "a table". Forwarding cannot copy it. Default: there is none.
+    /// Calls `each` with the name of every header whose value has no text form, and with a description of the value, such as "a table".
+    ///
+    /// [`headers`](Self::headers) passes no value for such a header. Forwarding cannot copy it. Default: there is none.
     fn headers_without_text<'a>(&'a self, each: &mut dyn FnMut(&'a str, &'static str)) {
         let _ = each;
     }
@@ -144,7 +145,7 @@ struct Stored<O: ?Sized> {
     invalid: OnceLock<ErrorKind>,
     /// Why the target of a bridge refused it.
     refused: OnceLock<Error>,
-    /// What a function of the receiver has made of it, in place of `message`.
+    /// The result of a function of the receiver that converts the message, in place of `message`.
     converted: OnceLock<Box<Result<Decoded<Message>, Error>>>,
     origin: O,
 }
@@ -205,7 +206,7 @@ impl Received {
         self.0.converted.get().map_or(&self.0.message, |converted| converted).as_ref()
     }
 
-    /// What its binding has read, whatever was made of it.
+    /// The message as its binding has read it, even if it was converted.
     #[cfg(feature = "fake")]
     pub(crate) fn as_read(&self) -> &Result<Decoded<Message>, Error> {
         &self.0.message
@@ -251,8 +252,8 @@ impl Received {
             .with_help("reject it to an address of its own protocol, which keeps it as it is"))
     }
 
-    /// The bytes that count as in flight: those of key, headers and body. Over MQTT, also what each user property takes in memory beside
-    /// its text.
+    /// The bytes that count as in flight: the bytes of key, headers and body. Over MQTT, the memory that each user property takes beside
+    /// its text counts, too.
     pub fn size(&self) -> usize {
         let message = self.decoded_message().map_or(0, |message| message.value.body_len());
         self.origin().size().max(message)

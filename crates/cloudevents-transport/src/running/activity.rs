@@ -1,4 +1,4 @@
-//! What a receiver that runs does now.
+//! The state of a receiver that runs.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Observes what [`Receiver::run`](crate::Receiver::run) or a bridge does, from other tasks. Clones observe the same one.
+/// Observes [`Receiver::run`](crate::Receiver::run) or a bridge from other tasks. Clones observe the same one.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() {
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Activity(Arc<Mutex<Seen>>);
 
-/// What [`Receiver::run`](crate::Receiver::run) or a bridge does now.
+/// The state of [`Receiver::run`](crate::Receiver::run) or of a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunState {
@@ -31,14 +31,14 @@ pub enum RunState {
     NotRunning,
     /// Messages are handled as they come.
     Receiving,
-    /// All handlers are in use, or those that are have all that there is room for. Another message is received as soon as one ends.
+    /// All handlers are in use, or the running handlers have all permits. Another message is received as soon as one ends.
     Busy,
-    /// The source has failed, and is tried again after a pause. What a client does about its connection by itself is in
+    /// The source has failed, and is tried again after a pause. A client that connects again by itself shows that in
     /// [`Receiver::connectivity`](crate::Receiver::connectivity).
     Disconnected,
     /// Nothing succeeds: one message at a time is tried, until one does.
     Slowed,
-    /// There is no room: what was received waits behind messages that are tried again, or behind handlers none of which has ended for ten
+    /// No permit is free. Received messages wait behind messages that are tried again, or behind handlers none of which has ended for ten
     /// seconds. Or all handlers are in use, and none has ended for a minute.
     Blocked,
     /// It was stopped, or its source has ended, and it waits for handlers.
@@ -71,7 +71,7 @@ pub(super) struct Seen {
 }
 
 impl Activity {
-    /// What it does now.
+    /// Returns the state.
     pub fn state(&self) -> RunState {
         self.seen().state
     }
@@ -86,8 +86,10 @@ impl Activity {
         self.seen().waiting
     }
 
-    /// While it is [ending](RunState::Ending), the number of messages that it still handles: those that handlers have, and in a log those
-    /// before them, as these would come again otherwise, with what is settled behind them.
+    /// While it is [ending](RunState::Ending), the number of messages that it still handles.
+    ///
+    /// Handlers have these messages. In a log, the messages before them are handled, too: otherwise they would come again, with the settled
+    /// messages behind them.
     pub fn finishing(&self) -> usize {
         self.seen().finishing
     }

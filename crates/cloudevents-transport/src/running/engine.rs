@@ -73,7 +73,7 @@ impl Receiver {
                 if running.is_empty() {
                     return result;
                 }
-                // Dropping the handlers releases what they hold.
+                // Dropping the handlers releases their messages.
                 let late = late(running.len());
                 let Err(why) = result else { return Err(late) };
                 tracing::warn!(error = %late, "handlers are dropped");
@@ -117,7 +117,7 @@ async fn unless<T>(lost: Option<impl Future<Output = ()>>, attempt: impl Future<
     }
 }
 
-/// What the engine knows of a message while a handler has it.
+/// The state of a message while a handler has it.
 struct Handling {
     number: u64,
     lane: Lane,
@@ -132,7 +132,7 @@ struct Handled {
     received: Received,
 }
 
-/// Decides which message is handled next, whether another one is received, and what happens after an attempt.
+/// Decides which message is handled next, whether another one is received, and how an attempt is settled.
 struct Engine {
     settings: Settings,
     stopper: Stopper,
@@ -224,7 +224,7 @@ impl Engine {
             let untried = self.pace.is_slow() && !self.probed_untried;
             let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
             if !delivery.is_current() && !self.needs()(&delivery, now) {
-                // What is behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
+                // A message behind it in its lane may be needed as soon as it is not slow any more, and must not overtake it.
                 self.forget(&attempts);
                 for behind in self.lanes.take_behind(&lane, |task| !task.delivery.is_current()) {
                     self.forget(&behind.attempts);
@@ -289,7 +289,7 @@ impl Engine {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// Watches whose message it is, to give back what waits as soon as it has to.
+    /// Watches the ownership of a message, to give back waiting messages as soon as they have to go.
     fn watch(&mut self, delivery: &Delivery) {
         if let Some(ownership) = delivery.ownership()
             && !self.owners.iter().rev().any(|known| known.is_same(&ownership))
@@ -299,8 +299,9 @@ impl Engine {
         }
     }
 
-    /// Gives back what no handler has and is not this process's any more, or soon, but for what is [needed](Self::needs). Where a message
-    /// waits for its next attempt, that has to be due before, also for what is behind it in its lane.
+    /// Gives back messages that no handler has and that leave this process, now or soon. Messages that are [needed](Self::needs) stay. If a
+    /// message waits for its next attempt, it stays only if the attempt is due before it leaves. The same holds for messages behind it in
+    /// its lane.
     fn give_back(&mut self) {
         self.owners.retain(Ownership::is_held);
         let (needs, now) = (self.needs(), Instant::now());
@@ -396,7 +397,7 @@ impl Engine {
         self.pace.succeeded(took);
     }
 
-    /// What reached its time limit may have waited for others that are under way.
+    /// A message that reached its time limit may have waited for others that are under way.
     fn follow(&mut self, failure: &Failure, took: Duration) {
         if self.settings.follows.is_some()
             && failure.cause().downcast_ref().is_some_and(is_time_limit)
@@ -436,7 +437,7 @@ impl Engine {
         let until = later(now, after);
         if !delivery.is_current() && !self.needs()(&delivery, until) {
             tracing::warn!(delivery = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now, or soon");
-            // What is behind it in its lane must not overtake it.
+            // Messages behind it in its lane must not overtake it.
             let Handling { lane, attempts, .. } = handling;
             self.lanes.wait(Task { delivery, lane, attempts }, until);
             return self.give_back();
@@ -448,7 +449,7 @@ impl Engine {
                 ending.leaves(&delivery);
             }
             tracing::warn!(target: MESSAGES, delivery = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
-            // What counts no attempt must not be counted by the broker either.
+            // If the attempt does not count here, the broker must not count it either.
             drop(if counts { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
@@ -474,8 +475,8 @@ impl Engine {
         }));
     }
 
-    /// Stops receiving. What is not handled is released if the receiver was stopped or fails, unless it [needs](Ending::needs) to be
-    /// handled first; if the source has no more messages, it is handled, except behind messages that wait.
+    /// Stops receiving. If the receiver was stopped or fails, messages that are not handled are released, unless they [need](Ending::needs)
+    /// to be handled first. If the source has no more messages, they are handled, except behind messages that wait.
     fn finish(&mut self, result: Result<(), Error>, stopped: bool) {
         if let Some(ending) = &mut self.ending {
             if ending.result.is_ok() && result.is_err() {
@@ -501,7 +502,7 @@ impl Engine {
         }
     }
 
-    /// Releases what no handler has, unless it needs to be handled before the end.
+    /// Releases messages that no handler has, unless they need to be handled before the end.
     fn keep_needed(&mut self) {
         let Some(ending) = &self.ending else { return };
         let under_way = self.under_way();

@@ -19,7 +19,8 @@ const SOON: Duration = Duration::from_secs(300);
 /// With more types than this, those without a failing message are forgotten.
 const KNOWN: usize = 256;
 
-/// So many messages that were lost with their connection are remembered, each for so long: what is away for longer went elsewhere.
+/// This number of messages that were lost with their connection is remembered, each for this time. A message that is away for longer went
+/// elsewhere.
 const LOST: usize = 1024;
 const AWAY: Duration = Duration::from_secs(3600);
 
@@ -52,10 +53,10 @@ pub(super) struct Attempts {
     pub(super) is_probe: bool,
 }
 
-/// What successes of other messages tell about a failure.
+/// Judges a failure by the successes of other messages.
 ///
-/// Failed attempts count while *another* message of the same type that was begun after the message's previous failure has
-/// succeeded: what they share is there, so the failure is the message's own.
+/// Failed attempts count while *another* message of the same type that was begun after the message's previous failure has succeeded. Then
+/// the things that they share work, so the failure is the message's own.
 pub(super) struct GivingUp {
     limits: Limits,
     /// Whether messages wait here, so that their own time is known.
@@ -89,7 +90,7 @@ impl Type {
         limits.after.is_some_and(|after| self.since.elapsed() >= after)
     }
 
-    /// Whether a message is taken for what nothing helps: it has failed for as long itself, or followed one that was given up so.
+    /// Whether nothing helps a message: it has failed for this long itself, or it followed a message that was given up after so long.
     fn is_long_for(&self, first: Instant, limits: &Limits) -> bool {
         let follows =
             |gave_up: Instant| first.checked_duration_since(gave_up).is_some_and(|later| later < SOON);
@@ -245,15 +246,17 @@ impl GivingUp {
         is_over
     }
 
-    /// The type of the event. What has none is a type of its own.
+    /// The type of the event. Messages without one have a type of their own.
     fn ty(&self, delivery: &Delivery) -> u64 {
         // A format may be the program's.
         let ty = caught(|| delivery.attribute("type").ok().flatten()).ok().flatten();
         self.hasher.hash_one(ty.unwrap_or_default())
     }
 
-    /// Which message it is, by what a broker keeps when it delivers again. An offset alone is not enough: a log that was truncated has
-    /// another message there. What is no event is often equal to another one in part.
+    /// Identifies a message by the parts that a broker keeps when it delivers again.
+    ///
+    /// An offset alone is not enough: a log that was truncated has another message there. Messages that are no events are often equal in
+    /// part.
     fn identity(&self, delivery: &Delivery) -> Option<u64> {
         let received = delivery.received();
         let identity = || {

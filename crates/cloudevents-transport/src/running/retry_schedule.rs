@@ -57,7 +57,7 @@ impl RetrySchedule {
     pub fn knative(retries: u32) -> Self {
         let first = Duration::from_millis(200);
         let waits = (0..retries).map(|attempt| first.saturating_mul(2_u32.saturating_pow(attempt)));
-        // What is longer than the deadline is never waited for.
+        // A wait that is longer than the deadline is never made.
         Self::new(waits.take_while(|wait| *wait <= hours(24))).with_deadline(hours(24))
     }
 

@@ -1,4 +1,4 @@
-//! What is set for a run.
+//! The settings of a run.
 
 use super::{OrderBy, RetryPolicy};
 use std::time::Duration;

@@ -55,14 +55,13 @@ struct Extras {
     priority: Option<u8>,
     reply_to: Option<Box<str>>,
     correlation: Option<Bytes>,
-    /// Names of headers whose values have no bytes, and what these values are.
+    /// Names of headers whose values have no bytes, and descriptions of these values.
     without_bytes: Vec<(Box<str>, &'static str)>,
 }
 
-/// Setters of what is sent with the message.
+/// Setters of the properties that are sent with the message.
 ///
-/// Bytes are taken as `AsRef<[u8]>` and not as `Into<Bytes>`, which of string slices only `&'static str`
-/// implements.
+/// The setters take bytes as `AsRef<[u8]>` and not as `Into<Bytes>`. Of string slices, only `&'static str` implements `Into<Bytes>`.
 impl Outgoing {
     /// Creates one from a message as it was received, headers and body unchanged. For messages that can be
     /// decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
@@ -144,7 +143,7 @@ impl Outgoing {
         self.extras_mut().without_bytes.push((name.into(), what));
     }
 
-    /// Headers whose values have no bytes, and what these values are.
+    /// Headers whose values have no bytes, and descriptions of these values.
     pub(crate) fn headers_without_bytes(&self) -> &[(Box<str>, &'static str)] {
         self.extras.as_ref().map_or(&[], |extras| &extras.without_bytes)
     }
@@ -250,10 +249,10 @@ impl Outgoing {
             .fold(content.saturating_add(key), usize::saturating_add)
     }
 
-    /// What a binding has to carry so that this arrives completely: nothing for a plain event.
+    /// Returns the properties that a binding has to carry so that this arrives completely. A plain event has none.
     ///
-    /// [`Sender`](crate::Sender) compares it with what the binding [carries](crate::SenderCapabilities::carries). A binding that replies
-    /// in the exchange of a message does that itself.
+    /// [`Sender`](crate::Sender) compares it with the properties that the binding [carries](crate::SenderCapabilities::carries). A binding
+    /// that replies in the exchange of a message does that itself.
     ///
     /// ```
     /// use cloudevents_core::Event;

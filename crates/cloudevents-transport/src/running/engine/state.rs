@@ -1,4 +1,4 @@
-//! What the engine does now, for observers, and that nothing ends for long, for the log.
+//! The state of the engine for observers, and warnings if no handler ends for long.
 
 use super::{Engine, Handled};
 use crate::{
@@ -38,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// Says what it does now, and reports if no handler ends for long.
+    /// Publishes the state, and reports if no handler ends for long.
     pub(super) fn publish(&mut self, is_held_up: bool) {
         let (state, now) = (self.state(is_held_up), Instant::now());
         let is_empty = self.handled.is_empty() && self.lanes.is_empty();
@@ -58,7 +58,7 @@ impl Engine {
             here: self.here,
             blocked: self.blocked,
         });
-        // What is held outside may have been settled.
+        // Messages that are held outside may have been settled.
         self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
