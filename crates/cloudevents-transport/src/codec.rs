@@ -31,7 +31,7 @@ use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, EventBuilder
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
 /// ```
 pub trait AsyncCodec<T>: Send + Sync {
-    /// The media type of what [`encode`](Self::encode) writes.
+    /// The media type of payloads that [`encode`](Self::encode) writes.
     fn content_type(&self) -> &str;
 
     /// Whether payloads of this content type can be decoded. Default: only

@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Upper bounds of what may be in flight.
+/// Upper bounds of messages in flight.
 ///
 /// ```
 /// use cloudevents_transport::Bounds;
@@ -31,13 +31,13 @@ impl Default for Bounds {
     }
 }
 
-/// Limits what is in flight, by count and by bytes. Clones share the limit.
+/// Limits messages in flight, by count and by bytes. Clones share the limit.
 ///
 /// Every receiver has one for its unsettled deliveries. Bindings use their own for prefetched messages and
 /// for unconfirmed ones.
 ///
-/// Tasks that wait for [`room`](Self::room) get it in the order in which they began to wait, whatever the sizes
-/// of their messages are. While one waits, there is no room for others.
+/// Tasks that wait for a permit of [`room`](Self::room) get it in the order in which they began to wait, with messages of any size. While
+/// one waits, others get no permit.
 ///
 /// ```
 /// use cloudevents_transport::{Bounds, InFlight};
@@ -300,7 +300,7 @@ impl Bounds {
     }
 }
 
-/// The place of one message in flight. Dropping it frees the place.
+/// The permit of one message in flight. Dropping it frees the permit.
 #[must_use = "dropping a permit gives its place back"]
 pub struct Permit {
     shared: Arc<Shared>,
@@ -327,7 +327,7 @@ impl Permit {
         self.used.bytes
     }
 
-    /// The bounds of what is in flight together with it.
+    /// The bounds of the messages that are in flight together with it.
     pub(crate) fn bounds(&self) -> Bounds {
         self.shared.bounds
     }

@@ -28,8 +28,8 @@ struct Seen {
 pub(crate) struct Attempt<'a>(&'a Streak);
 
 impl Streak {
-    /// An attempt begins. `here` is for how long there has been something to try without a break: what failed long before that shows
-    /// nothing any more.
+    /// An attempt begins. `here` is for how long there has been something to try without a break. A failure long before that shows nothing
+    /// any more.
     pub(crate) fn begin(&self, here: Option<Duration>) -> Attempt<'_> {
         let now = Instant::now();
         let mut seen = self.seen();

@@ -1,4 +1,4 @@
-//! What happened to a message, and counters of it.
+//! The outcome of a message, and counters of outcomes.
 
 use crate::{Received, streak::Streak};
 use cloudevents_core::{Error, ErrorKind};
@@ -13,14 +13,14 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// What happened to a message.
+/// The outcome of a message.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fate {
     /// The target has it.
     Confirmed,
-    /// It is refused, and no dead-letter place of the program keeps it: it is rejected at the source, whose peer or broker decides about
-    /// it, or dropped, where the options of the source say so. Reading continues.
+    /// It is refused, and no dead-letter destination of the program keeps it. It is rejected at the source, whose peer or broker decides
+    /// about it. If the options of the source say that rejected messages are dropped, it is dropped. Reading continues.
     Refused(Error),
     /// It is refused, and the dead-letter place has it. Reading continues.
     DeadLetter(Error),
@@ -86,7 +86,7 @@ impl BridgeMetrics {
     }
 }
 
-/// The counters behind [`BridgeMetrics`], and what attempts have shown.
+/// The counters behind [`BridgeMetrics`], and the results of attempts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Attempts at the target.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 /// How often it is looked at. The log says that a bridge stalls when it did at two looks, and nothing was moved in between.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Why a [`Bridge`](super::super::Bridge) moves nothing of what it holds. Its text says it in words.
+/// The reason why a [`Bridge`](super::super::Bridge) moves none of its messages, which `Display` writes in words.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Stall {
@@ -25,7 +25,7 @@ pub enum Stall {
     /// The dead-letter place is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason if
     /// that is known.
     DeadLetters(Option<Error>),
-    /// There is no room: what was received waits for another attempt, or no attempt ends.
+    /// No permit is free: received messages wait for another attempt, or no attempt ends.
     Room,
 }
 

@@ -58,7 +58,7 @@ impl Template {
         self.names.is_empty().then(|| self.with(""))
     }
 
-    /// The text with this value in place of each attribute, to check what is around them.
+    /// The text with this value in place of each attribute, to check the text around them.
     pub fn with(&self, value: &str) -> String {
         let text = |part: &Part| match part {
             Part::Text(text) => String::from(&**text),

@@ -1,4 +1,4 @@
-//! What is sent with a message, and the capabilities of senders.
+//! The properties that are sent with a message, and the capabilities of senders.
 
 use super::{
     Failure, Venue, Verdict,

@@ -1,4 +1,4 @@
-//! What is in order without a key.
+//! The order of messages without a key.
 
 use super::{
     Failure, Venue, Verdict,

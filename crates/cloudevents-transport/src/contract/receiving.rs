@@ -1,4 +1,4 @@
-//! What is received with a message, and the capabilities of receivers.
+//! The properties that are received with a message, and the capabilities of receivers.
 
 use super::{
     Failure, Venue, Verdict,

@@ -104,8 +104,9 @@ pub(crate) fn certificates(named: &str, path: &Path) -> Result<Vec<u8>, Error> {
 /// The variables that name authorities for all connections of a program.
 pub(crate) const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Checks the authorities that the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name, for bindings whose client takes what is not there for
-/// what is not named, and trusts others or none.
+/// Checks the authorities that the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+///
+/// It is for bindings whose client treats a missing file or folder as if no variable named it, and trusts others or none.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM, and, without
 /// such a variable, for folders that are not there.

@@ -512,8 +512,10 @@ pub fn percent_decoded(text: &str) -> Option<Box<str>> {
     String::from_utf8(bytes).ok().map(String::into_boxed_str)
 }
 
-/// Returns a path in normal form (RFC 3986, section 6.2.2): unreserved characters as they are, other escapes with upper-case digits, and
-/// what no URI may have, such as `é`, escaped in UTF-8. Paths of servers are compared in this form; segments (`.`, `..`) and slashes stay.
+/// Returns a path in normal form (RFC 3986, section 6.2.2).
+///
+/// Unreserved characters are as they are, other escapes have upper-case digits, and characters that no URI may have, such as `é`, are
+/// escaped in UTF-8. Segments (`.`, `..`) and slashes stay. Paths of servers are compared in this form.
 ///
 /// ```
 /// use cloudevents_transport::binding::normal_path;

@@ -172,7 +172,7 @@ impl Transports {
         }
     }
 
-    /// Of the bindings that are known: of what else opens a URL, it is not.
+    /// Whether credentials can be read on the way, for URLs of the known bindings. For other URLs it is `false`.
     fn has_readable_credentials(&self, endpoint: &Endpoint) -> bool {
         let of = |binding: &&&'static Binding| binding.urls.family(endpoint.scheme()).is_some();
         let is_plain = self.bindings.iter().find(of).is_some_and(|binding| !binding.urls.has_tls(endpoint));

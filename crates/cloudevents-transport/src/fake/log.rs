@@ -218,7 +218,7 @@ impl FakeConsumer {
         self.ledger.assign(Partition::new(Arc::clone(&self.log.0.topic), partition), offset);
     }
 
-    /// Commits what is done in a partition, and then revokes it.
+    /// Commits the settled messages of a partition, and then revokes it.
     pub fn revoke(&self, partition: u32) {
         if let Some(offset) = self.ledger.revoke(&Partition::new(Arc::clone(&self.log.0.topic), partition)) {
             lock(&self.log.0.state).committed.insert(partition, offset);

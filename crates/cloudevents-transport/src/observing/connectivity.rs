@@ -55,7 +55,7 @@ impl ConnectionState {
     }
 }
 
-/// What was lost with a connection, and is still with the peer.
+/// Messages that were lost with a connection, and are still with the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -98,7 +98,7 @@ struct Seen {
     connects: u64,
     losses: u64,
     dropped: u64,
-    /// What is missing, until this time unless it is reported again.
+    /// Messages that are missing, until this time unless it is reported again.
     missing: Option<(Missing, Instant)>,
     /// How many of the dropped ones the log has.
     logged: u64,
@@ -146,9 +146,11 @@ impl Connectivity {
         self.watched.borrow().dropped
     }
 
-    /// What was lost with a connection, and has not come again, as far as the binding knows it: those of JetStream do. Also what a receiver
-    /// finds delivered and not settled when it begins, because another one holds it, or was killed. While messages
-    /// [come again](Missing::ComesAgain), a receiver without messages has not received all that there is.
+    /// Returns whether messages were lost with a connection and have not come again, as far as the binding knows it.
+    ///
+    /// The bindings of JetStream know it. Messages that a receiver finds delivered and not settled when it begins count, too: another
+    /// receiver holds them, or was killed. While messages [come again](Missing::ComesAgain), a receiver without messages has not received
+    /// all that there are.
     pub fn missing(&self) -> Option<Missing> {
         let (missing, until) = self.watched.borrow().missing?;
         (Instant::now() < until).then_some(missing)
@@ -181,7 +183,7 @@ impl fmt::Debug for Connectivity {
     }
 }
 
-/// What is logged has the help text.
+/// Errors are logged with their help text.
 impl Reporter {
     /// Reports a connection, with its host for connections to a single host.
     pub fn connected(&self, host: Option<Host>) {
@@ -217,7 +219,8 @@ impl Reporter {
         self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
     }
 
-    /// Reports that so many messages which came were dropped, and do not come again: there was no room for them, or the receiver has ended.
+    /// Reports the number of messages that came, were dropped, and do not come again: no permit was free, or the receiver has ended.
+    ///
     /// The first ones are logged at once, and how many they are by then every ten seconds at most.
     pub fn dropped(&self, messages: u64) {
         if messages > 0 {
@@ -254,7 +257,8 @@ impl Reporter {
         }
     }
 
-    /// Reports what was lost with a connection, for this long at most; `None` when all of it is here. A later report replaces it.
+    /// Reports messages that were lost with a connection, for this long at most. `None` means that all of them have come again. A later
+    /// report replaces it.
     pub fn misses(&self, missing: Option<(Missing, Duration)>) {
         let until = |(missing, long)| Some((missing, Instant::now().checked_add(long)?));
         self.change(|seen| seen.missing = missing.and_then(until));
