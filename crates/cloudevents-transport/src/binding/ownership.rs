@@ -20,7 +20,7 @@ impl Owner {
         Self(watch::Sender::new(Stage::Owned))
     }
 
-    /// What a message carries. Clones share it.
+    /// Returns the ownership that a message carries. Clones share it.
     pub fn ownership(&self) -> Ownership {
         Ownership(self.0.subscribe())
     }

@@ -186,7 +186,7 @@ fn of_file(error: &Error, file: Option<&Path>) -> Error {
     Error::new(ErrorKind::Disconnected).with_detail(detail)
 }
 
-/// Adds what to do about this error of TLS, and the error itself as the source. For bindings whose client connects itself.
+/// Adds advice about this error of TLS, and the error itself as the source. For bindings whose client connects itself.
 pub fn advised<E: std::error::Error + Send + Sync + 'static>(error: Error, cause: E) -> Error {
     let error = match advice(&cause) {
         Some(help) => error.with_help(help),
@@ -195,7 +195,7 @@ pub fn advised<E: std::error::Error + Send + Sync + 'static>(error: Error, cause
     error.with_source(cause)
 }
 
-/// What to do about an error that is, or comes from, one of TLS.
+/// The advice about an error that is, or comes from, one of TLS.
 fn advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     use rustls::Error as Tls;
     let mut next = Some(error);

@@ -42,10 +42,9 @@ pub trait Settle: Send + Sync + 'static {
         None
     }
 
-    /// Replies in the exchange of the message. The outcome is an error of kind
-    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange, and of
-    /// kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) if the reply [needs](Outgoing::needs) what that
-    /// does not carry.
+    /// Replies in the exchange of the message. The outcome is an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if
+    /// the protocol has no such exchange, and of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) if the reply
+    /// [needs](Outgoing::needs) properties that the exchange does not carry.
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         let _ = answer;
         no_replies()
@@ -155,8 +154,7 @@ impl Token {
         self.place = Some(Place { context: Arc::clone(context), bytes });
     }
 
-    /// Lends the token. A borrowed token that is dropped unsettled comes back here, so that the handler's
-    /// result settles what the handler has not.
+    /// Lends the token. A borrowed token that is dropped unsettled comes back here. Then the handler's result settles the message.
     pub(crate) fn lend(&mut self) -> Self {
         self.reclaim();
         let duty = std::mem::replace(&mut self.duty, Duty::None);
@@ -188,7 +186,7 @@ impl Token {
         self.submit(how, true)
     }
 
-    /// Accepts what was not handled: it shows nowhere if it comes again.
+    /// Accepts a message that was not handled: it shows nowhere if it comes again.
     pub(crate) fn pass_over(mut self) -> Outcome {
         self.submit(Settlement::Accept, false)
     }
@@ -202,7 +200,7 @@ impl Token {
         }
     }
 
-    /// Whether what is behind it in a log is settled, or will be. That comes again unless this is settled, too.
+    /// Whether a message behind it in a log is settled, or will be. Such a message comes again unless this one is settled, too.
     pub(crate) fn is_overtaken(&self) -> bool {
         match &self.duty {
             #[cfg(feature = "log")]

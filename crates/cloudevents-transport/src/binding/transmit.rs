@@ -20,7 +20,7 @@ use std::{fmt, time::Duration};
 /// let sender: Sender = Sender::new(Nowhere);
 /// ```
 pub trait Transmit: Send + Sync + 'static {
-    /// What the protocol can do. The sender reads it once, when it is created.
+    /// The capabilities of the protocol. The sender reads them once, when it is created.
     fn capabilities(&self) -> SenderCapabilities;
 
     /// The headers of the message that the protocol cannot carry with it: the index of each, in ascending order, and why, as in "a value of

@@ -43,7 +43,7 @@ struct Numbered<F> {
 }
 
 impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Answers<F> {
-    /// Creates it without messages, and what a task hears. A message fails if it is not answered within the limit.
+    /// Creates it without messages, and the [`Hearing`] of a task. A message fails if it is not answered within the limit.
     pub fn new(limit: Duration) -> (Self, Hearing<F>) {
         let confirms = Confirms::new(limit);
         let (sent, receiver) = mpsc::unbounded_channel();

@@ -63,7 +63,7 @@ struct Open {
     ended: Option<Error>,
 }
 
-/// So few messages and bytes may be late whatever the bounds are.
+/// At least this many messages and bytes may be late, with any bounds.
 const LATE: Bounds = Bounds { messages: 1024, bytes: 1 << 20 };
 
 struct Waiting {
@@ -159,11 +159,11 @@ impl Confirms {
         self.open().waiting.front()?.as_ref()?.due
     }
 
-    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout). They leave their places to others, but the client
-    /// may keep what it has of them until the peer answers.
+    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout). Their permits are free, but the client may keep
+    /// these messages until the peer answers.
     ///
     /// Returns an error of kind [`Disconnected`](ErrorKind::Disconnected) when as many of these are not answered as may be in flight, in
-    /// messages or bytes (or 1,024 and 1 MiB, if that is more): the caller has to end the connection, which alone frees them.
+    /// messages or bytes (or 1,024 and 1 MiB, if that is more). The caller has to end the connection, which alone frees them.
     pub fn expire(&self) -> Result<(), Error> {
         let now = Instant::now();
         let mut late = Vec::new();

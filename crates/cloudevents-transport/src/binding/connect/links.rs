@@ -1,4 +1,4 @@
-//! What every sender over connections has: bounds, the connection, and its end.
+//! The common parts of senders over connections: bounds, the connection, and its end.
 
 use super::{Connect, Reconnect, Shared};
 use crate::{Bounds, Connectivity, InFlight, in_flight::Permit};
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 /// The connections of a sender. A binding adds how a message is prepared and written.
 ///
-/// Dropping it still sends what was enqueued: the connection is [closed](Connect::close) in a task.
+/// Dropping it still sends enqueued messages: the connection is [closed](Connect::close) in a task.
 pub struct Links<C: Connect<Connection: Clone + Sync>> {
     shared: Shared<C>,
     in_flight: InFlight,
@@ -52,7 +52,7 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         self.shared.lost(number, error);
     }
 
-    /// Whether nothing more is sent, for what waits while it writes.
+    /// Whether nothing more is sent, for a sender that waits while it writes.
     pub fn closed(&self) -> &AtomicBool {
         &self.closed
     }

@@ -75,7 +75,7 @@ impl<C: Connect> Reconnect<C> {
         self
     }
 
-    /// What reports its state.
+    /// The reporter of its state.
     #[cfg(feature = "queue")]
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.reporter

@@ -18,7 +18,7 @@ pub(super) struct Account {
     pub(super) epoch: Epoch,
     /// How often its offsets have gone back.
     pub(super) went_back: usize,
-    /// What was taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
+    /// Messages that were taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
     pub(super) cuts: Vec<Cut>,
     pub(super) watermark: Watermark,
     /// The last one that was rejected. It is settled once the sink has it.
@@ -69,7 +69,7 @@ impl Account {
 
     pub(super) fn returned(&mut self, size: usize) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        // What was cut off is counted by its average.
+        // A message that was cut off counts with the average size.
         self.bytes = if self.outstanding == 0 { 0 } else { self.bytes.saturating_sub(size) };
     }
 

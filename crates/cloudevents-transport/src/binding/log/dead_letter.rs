@@ -1,4 +1,4 @@
-//! Options of log receivers, and what happens to rejected messages.
+//! Options of log receivers, and the treatment of rejected messages.
 
 use crate::{
     Bounds, DeadLetterSink,
@@ -45,12 +45,12 @@ impl LogOptions {
         self
     }
 
-    /// Whether the options say what happens to rejected messages.
+    /// Whether the options decide about rejected messages.
     pub fn is_decided(&self) -> bool {
         self.rejected.is_some()
     }
 
-    /// Returns what happens to rejected messages, or an error that names the choices.
+    /// Returns the treatment of rejected messages, or an error that names the choices.
     pub(crate) fn rejected(&self) -> Result<Rejected, Error> {
         self.rejected.clone().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported)

@@ -32,7 +32,7 @@ pub trait LogSource: Send + 'static {
         false
     }
 
-    /// Whether what is committed stays at the source, where it can be read again. By default it does: a log has a history.
+    /// Whether committed messages stay at the source, where they can be read again. By default they do: a log has a history.
     fn keeps(&self) -> bool {
         true
     }
@@ -62,7 +62,7 @@ pub struct LogReceiver<S> {
     connectivity: Connectivity,
     /// All is committed, and the source has left its group.
     left: bool,
-    /// What was settled behind a message that was not, before the source left its partitions.
+    /// The number of messages that were settled behind an unsettled message, before the source left its partitions.
     ahead: usize,
 }
 

@@ -27,7 +27,7 @@ pub struct Watermark {
     /// The first unsettled offset. If messages are handled one after the other, it is the only one.
     first: Option<u64>,
     others: BTreeSet<u64>,
-    /// What is settled behind the first unsettled one.
+    /// The offsets that are settled behind the first unsettled one.
     ahead: BTreeSet<u64>,
     /// The offset after the last one taken.
     next: u64,

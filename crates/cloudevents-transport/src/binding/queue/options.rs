@@ -47,7 +47,7 @@ impl QueueOptions {
         self
     }
 
-    /// Whether the options say what happens to rejected messages.
+    /// Whether the options decide about rejected messages.
     pub fn is_decided(&self) -> bool {
         self.rejected.is_some()
     }

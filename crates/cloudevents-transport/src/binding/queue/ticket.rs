@@ -67,7 +67,7 @@ pub(super) enum Ask<T> {
     Extend(Option<Ownership>, T),
 }
 
-/// What the messages of one connection share.
+/// The state that the messages of one connection share.
 pub(super) struct Desk<T> {
     pub(super) asks: UnboundedSender<Ask<T>>,
     pub(super) extends: Extends,
@@ -117,7 +117,7 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
     }
 }
 
-/// The end of the program, whatever the tags are. Dropping it releases what was not taken.
+/// The program's end of the channel, with tags of any type. Dropping it releases messages that were not taken.
 pub(super) trait Intake: Send {
     /// Returns the next message; `None` if the task has ended.
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;
