@@ -76,7 +76,7 @@ pub struct KnownScheme {
     pub scheme: &'static str,
     /// The name of its binding.
     pub binding: &'static str,
-    /// What opens it.
+    /// How to open it.
     pub hint: &'static str,
 }
 

@@ -65,12 +65,12 @@ pub fn is_cloudevent(message: &RedisMessage) -> bool {
     !matches!(look.detect(), Ok(Detected::NotADocument)) || look.prefixed
 }
 
-/// What the first look at the fields finds.
+/// The result of the first look at the fields.
 struct Look<'m> {
     /// Empty if there is none.
     data: Bytes,
     content_type: Option<&'m str>,
-    /// A field that says what the message is, and is there twice.
+    /// A field that determines the content mode, and is there twice.
     twice: Option<&'static str>,
     /// Whether there is an attribute.
     prefixed: bool,
@@ -120,7 +120,7 @@ impl<'m> Look<'m> {
         }
     }
 
-    /// What the message is, and the repair if that had to be assumed.
+    /// Returns the content mode of the message, and the repair if the mode had to be assumed.
     fn mode(&self, with: &DecodeOptions) -> Result<(Detected, Option<Repair>), Error> {
         with.limits.check_bytes(self.data.len())?;
         let detected = self.detect()?;

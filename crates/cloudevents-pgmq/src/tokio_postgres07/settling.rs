@@ -21,7 +21,7 @@ pub(super) struct Tag {
     pub(super) reads: i32,
 }
 
-/// What happens to messages.
+/// The settlement of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
     Deleted,

@@ -1,4 +1,4 @@
-//! What the server answers about entries. Whatever it is, nothing panics.
+//! The answers of the server about entries. No answer causes a panic.
 
 use super::received::EntryId;
 use crate::RedisMessage;

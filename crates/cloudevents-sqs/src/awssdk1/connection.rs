@@ -24,7 +24,7 @@ use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
-/// How often a settlement is tried, which does the same again. What is sent or received is not tried again by the client.
+/// How often the client tries a settlement, which does the same again. The client does not try to send or receive again.
 const TRIES: u32 = 3;
 
 /// The bytes of an answer: ten messages of a MiB, each byte of which may have an escape in JSON.
@@ -78,7 +78,7 @@ impl Wire {
     }
 }
 
-/// Bounds what is read of an answer. The client reads whatever a peer sends.
+/// Bounds the bytes that are read of an answer. The client reads everything that a peer sends.
 #[derive(Debug)]
 struct Limit;
 

@@ -1,4 +1,4 @@
-//! Messages as the client has them, besides what the codec writes.
+//! Messages as the client has them, besides the parts that the codec writes.
 
 use super::{
     failure::refused,
@@ -61,7 +61,7 @@ pub(super) fn entry(
     entry.build().map_err(refused)
 }
 
-/// What a FIFO queue requires.
+/// The parameters that a FIFO queue requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fifo {
     pub(super) group: String,
@@ -131,7 +131,7 @@ fn body(message: &Message) -> &[u8] {
     }
 }
 
-/// A key may be any bytes. What cannot be the id of a group is replaced by its hash.
+/// A key may be any bytes. A key that cannot be the id of a group is replaced by its hash.
 fn group_id(key: Option<Vec<u8>>) -> String {
     let Some(key) = key.filter(|key| !key.is_empty()) else { return GROUP.to_owned() };
     let is_id = key.len() <= LONGEST_GROUP && key.iter().all(u8::is_ascii_graphic);
@@ -228,7 +228,7 @@ pub(super) fn as_received(received: &Received) -> Result<SqsMessage, Error> {
     Ok(message)
 }
 
-/// What came from SQS, and how often it was received.
+/// A message that came from SQS, and how often it was received.
 pub(super) fn received(incoming: Incoming, queue: &Arc<str>) -> (ReceivedMessage, u32) {
     let mut system = incoming.attributes.unwrap_or_default();
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<u64>().ok());

@@ -20,7 +20,7 @@ pub struct SqsConnection {
     /// from the container or the machine. They are renewed as they expire.
     pub login: Option<Login>,
     /// The URL of another server than that of the region, such as an emulator, or an endpoint of a private network; `endpoint` in a URL.
-    /// Default: what the environment and the profile say (`AWS_ENDPOINT_URL_SQS`), or the region's.
+    /// Default: the endpoint of the environment or the profile (`AWS_ENDPOINT_URL_SQS`), or the region's.
     pub endpoint: Option<String>,
     /// How long opening a connection may take; `connect-timeout` in a URL. Default: 30 seconds.
     pub connect_timeout: Duration,

@@ -31,7 +31,7 @@ use std::{
 /// How long SQS may take to confirm a message.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a message may have, and what a request may have.
+/// The most bytes of a message, and of a request.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// How many requests are under way at once.
@@ -84,7 +84,7 @@ impl From<SenderOptions> for SqsSenderOptions {
 /// gets them in any order. To a FIFO queue, whose name ends in `.fifo`, one request follows the other, and messages of a group keep their
 /// order: the group is the [key](Outgoing::key), or else the attribute `partitionkey`, or else the source of the event.
 ///
-/// The outcome is that SQS has stored the message. What it refuses is an error of kind [`Refused`](ErrorKind::Refused), of one message
+/// The outcome is that SQS has stored the message. A refusal of SQS is an error of kind [`Refused`](ErrorKind::Refused), of one message
 /// where SQS answers for each. After errors of kind [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout), SQS may
 /// or may not have the message. No message is sent again by itself.
 ///
