@@ -82,7 +82,7 @@ pub trait Receive: Send + 'static {
     }
 
     /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver. Before
-    /// [`isolate`](Self::isolate): nothing from one of several places.
+    /// [`isolate`](Self::isolate): nothing from one of several partitions.
     fn is_held_up(&self) -> bool {
         false
     }
@@ -106,9 +106,8 @@ pub trait Receive: Send + 'static {
         LetterBox::default()
     }
 
-    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at
-    /// once can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
-    /// nothing.
+    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several partitions
+    /// at once can make sure that none of them takes all permits. It may count how often it holds one back. The default does nothing.
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
         let _ = (in_flight, counters);
     }

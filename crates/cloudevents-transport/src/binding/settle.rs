@@ -87,7 +87,7 @@ pub struct Token {
     duty: Duty,
     /// The permit of the binding's own limiter.
     permit: Option<Permit>,
-    /// The place at the receiver.
+    /// The permit of the receiver.
     place: Option<Place>,
 }
 
@@ -105,7 +105,7 @@ enum Duty {
     Borrowed(Box<Borrowed>),
 }
 
-/// A place in the bounds and counters of a receiver.
+/// A permit in the bounds and counters of a receiver.
 struct Place {
     context: Arc<Context>,
     bytes: usize,
@@ -147,7 +147,7 @@ impl Token {
         self
     }
 
-    /// Registers a message of this many bytes at a receiver: it takes a place there, and its settlement is
+    /// Registers a message of this many bytes at a receiver: it takes a permit there, and its settlement is
     /// counted.
     pub(crate) fn receive(&mut self, context: &Arc<Context>, bytes: usize) {
         context.in_flight.count(bytes);
@@ -191,7 +191,7 @@ impl Token {
         self.submit(Settlement::Accept, false)
     }
 
-    /// Its place in a log: the assignment, and the offset.
+    /// Its position in a log: the assignment, and the offset.
     pub(crate) fn place(&self) -> Option<(u64, u64)> {
         match &self.duty {
             #[cfg(feature = "log")]

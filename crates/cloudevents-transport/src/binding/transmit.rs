@@ -33,7 +33,7 @@ pub trait Transmit: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Waits for room and hands the message over. The outcome resolves without being polled.
+    /// Waits for a permit and hands the message over. The outcome resolves without being polled.
     ///
     /// If the future is dropped before it returns, nothing was sent. An error is about this message only,
     /// unless its kind is [`Closed`](ErrorKind::Closed): later messages may still succeed.

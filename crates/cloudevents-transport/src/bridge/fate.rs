@@ -22,16 +22,16 @@ pub enum Fate {
     /// It is refused, and no dead-letter destination of the program keeps it. It is rejected at the source, whose peer or broker decides
     /// about it. If the options of the source say that rejected messages are dropped, it is dropped. Reading continues.
     Refused(Error),
-    /// It is refused, and the dead-letter place has it. Reading continues.
+    /// It is refused, and the dead-letter destination has stored it. Reading continues.
     DeadLetter(Error),
-    /// It is refused, and the dead-letter place does not take it now. It is kept until the place does.
+    /// It is refused, and the dead-letter destination does not take it now. It is kept until the destination takes it.
     Waiting {
         /// Why it is refused.
         refusal: Error,
-        /// Why the dead-letter place does not take it.
+        /// Why the dead-letter destination does not take it.
         error: Error,
     },
-    /// It is refused again, and stays in the dead-letter place that a [redrive](super::Redrive) reads.
+    /// It is refused again, and stays in the dead-letter destination that a [redrive](super::Redrive) reads.
     Kept(Error),
     /// The attempt failed, because the target is unavailable. It is tried again.
     Failed(Error),
@@ -66,10 +66,10 @@ pub struct BridgeMetrics {
     pub confirmed: u64,
     /// Confirmed messages that the target reported as duplicates.
     pub duplicates: u64,
-    /// Refused messages, by the code of the error, without those whose dead letters are not stored yet. In a
-    /// [redrive](super::Redrive), those that stay where they are count, too.
+    /// Refused messages, by the code of the error. Messages whose dead letters are not stored yet do not count. In a
+    /// [redrive](super::Redrive), messages that stay where they are count, too.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Failed attempts at the target or at the dead-letter place of the policy, after which the message was tried again.
+    /// Failed attempts at the target or at the dead-letter destination of the policy, after which the message was tried again.
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,

@@ -1,4 +1,4 @@
-//! Letters that a bridge sends to its place.
+//! Dead letters that a bridge sends to its destination.
 
 use super::policy::is_trace_context;
 use crate::{

@@ -223,7 +223,7 @@ impl Bridge {
             if most == Some(0) {
                 passage.stopper.stop();
             }
-            // One place for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives
+            // One permit for each message that may be taken back. A failed attempt, or one whose message is lost with its connection, gives
             // it back.
             let places =
                 most.map(|most| Semaphore::new(usize::try_from(most).map_or(MOST, |most| most.min(MOST))));
@@ -281,9 +281,9 @@ enum Done {
     Confirmed,
     /// The message is to be rejected at the source.
     Refused(Error),
-    /// The message is in the dead-letter place of the policy.
+    /// The dead-letter destination of the policy has stored the message.
     Stored(Error),
-    /// The message is refused, and the dead-letter place of the policy does not take it.
+    /// The message is refused, and the dead-letter destination of the policy does not take it.
     Unstored(Error, Error),
     Failed(Error),
     /// The message stays at the source: it is held until the bridge ends, or it would come again at once.
@@ -384,7 +384,7 @@ impl Passage {
         };
         match &sent {
             Ok(true) => attempt.succeeded(),
-            // A wait of the sender itself was no attempt. That a message is refused again, as its letter was not stored, shows nothing
+            // A wait of the sender itself was no attempt. That a message is refused again, as its dead letter was not stored, shows nothing
             // more.
             Err(error) if OwnWait::of(error).is_none() && !self.is_refused_again(delivery, error) => {
                 attempt.failed(error);
@@ -470,7 +470,7 @@ impl Passage {
             let attempt = self.letters.begin();
             match stored(letter.clone(), place).await {
                 Ok(()) => self.letters.stored(&letter, attempt),
-                // No attempt can store it. The peer would repeat the letters that are stored, with each request.
+                // No attempt can store it. The peer would repeat the stored dead letters, with each request.
                 Err(failure) if self.is_with_peer && !is_outage(&failure) => {
                     tracing::warn!(received = ?delivery.received(), error = %failure,
                         "a refused message is left to its sender, because the dead-letter place takes it in no form");
@@ -521,7 +521,7 @@ impl Passage {
     /// The message is tried again.
     fn again(&self, error: &Error) -> Ended {
         let failure = Failure::unavailable(error.clone());
-        // A wait that the target asks for takes the place of the pause, and it may ask for none.
+        // A wait that the target requests replaces the pause, and it may request none.
         let failure = match error.retry_after() {
             Some(after) => failure.after(after.max(self.policy().retry.pause(1))),
             None => failure,

@@ -94,7 +94,7 @@ impl Turns<'_> {
         self.rate.lock().waiting(self.is_batch).insert(self.number, Arc::clone(&first));
         let waits = Waits(self);
         while let Some(at) = waits.turn() {
-            // Somebody may come whose turn is earlier.
+            // A message may come whose turn is earlier.
             match at {
                 Some(at) => sleep_until(at).await,
                 None => first.notified().await,

@@ -22,8 +22,8 @@ pub enum Stall {
     /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. With why the last
     /// attempt failed; without, none has ended.
     Attempts(Option<Error>),
-    /// The dead-letter place is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason if
-    /// that is known.
+    /// The dead-letter destination is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason
+    /// if that is known.
     DeadLetters(Option<Error>),
     /// No permit is free: received messages wait for another attempt, or no attempt ends.
     Room,
@@ -51,7 +51,7 @@ struct Seen {
     /// How many messages had been moved then.
     moved: u64,
     told: Option<Instant>,
-    /// Whether dead letters alone have no place: messages may move meanwhile.
+    /// Whether only dead letters are not stored: messages may move meanwhile.
     is_of_letters: bool,
 }
 

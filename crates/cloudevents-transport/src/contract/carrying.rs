@@ -71,7 +71,7 @@ pub async fn every_mode_arrives_or_is_refused(venue: &impl Venue) -> Result<Verd
     Ok(Verdict::Holds)
 }
 
-/// Receipts name the place where the message is found. A sender that does not claim receipts returns none.
+/// Receipts name the position at which the message is found. A sender that does not claim receipts returns none.
 pub async fn receipts_say_where(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;

@@ -42,7 +42,7 @@ fn is_refused(number: usize) -> bool {
     number.is_multiple_of(2)
 }
 
-/// Ready when this many letters were tried, and nothing more is to be waited for.
+/// Ready when this many dead letters were tried, and nothing more is to be waited for.
 async fn until_idle(status: BridgeStatus, count: u64) {
     loop {
         let metrics = status.metrics();

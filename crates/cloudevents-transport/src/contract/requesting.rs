@@ -75,7 +75,7 @@ const fn answer_to(number: usize) -> usize {
     number.saturating_add(10)
 }
 
-/// Sends a request, whose reply has to be its own. Returns `false` if the broker has no place for replies.
+/// Sends a request, whose reply has to be its own. Returns `false` if the broker has no address for replies.
 async fn request(sender: &Sender, number: usize, claims: Claims) -> Result<bool, Failure> {
     let answer = match within(claims.patience, sender.request(&event(number)?, claims.patience)).await? {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(false),

@@ -117,7 +117,7 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
 
 /// A message that is always retried is tried a bounded number of times, and is then gone from the receiver.
 ///
-/// The venue states the bound: [`Claims::attempts`](super::Claims::attempts).
+/// The binding states the bound: [`Claims::attempts`](super::Claims::attempts).
 pub async fn attempts_are_bounded(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let Some(attempts) = claims.attempts else { return Ok(Verdict::NotClaimed) };

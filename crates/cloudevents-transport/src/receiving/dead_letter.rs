@@ -86,16 +86,16 @@ pub(crate) enum Rejected {
     Drop,
 }
 
-/// The letters of one receiver.
+/// The dead letters of one receiver.
 #[derive(Default)]
 pub(crate) struct Letters {
-    /// Says to those that could not be stored that it is over.
+    /// Ends attempts at dead letters that could not be stored.
     owner: Owner,
     missing: LetterBox,
 }
 
 impl Letters {
-    /// Letters of a receiver that does this with rejected messages.
+    /// The dead letters of a receiver that treats rejected messages so.
     pub(crate) fn of(rejected: &Rejected) -> Self {
         match rejected {
             Rejected::Sink(_) => Self { owner: Owner::default(), missing: LetterBox::of_a_place() },
@@ -103,18 +103,18 @@ impl Letters {
         }
     }
 
-    /// The receiver ends, and no letter is tried again.
+    /// The receiver ends, and no dead letter is tried again.
     pub(crate) fn leave(&self) {
         self.owner.leave();
     }
 
-    /// Those that the sink does not have yet.
+    /// The dead letters that the sink has not stored yet.
     pub(crate) fn missing(&self) -> LetterBox {
         self.missing.clone()
     }
 }
 
-/// A letter that the sink does not have. It stays in the number, to be reported, if the receiver has ended before that.
+/// A dead letter that the sink has not stored. It stays in the number, to be reported, if the receiver has ended before that.
 struct Missing {
     all: InFlight,
     size: usize,
@@ -195,7 +195,7 @@ impl Sink {
                 if over.is_terminated() || over.as_mut().now_or_never().is_some() {
                     return (Err(error), resolver);
                 }
-                // That of a batch is temporary: its letters are sent alone then.
+                // The refusal of a batch is temporary: its dead letters are sent alone then.
                 let is_refusal =
                     matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Inexact | ErrorKind::Unsupported)
                         && !error.is_temporary();
@@ -204,7 +204,7 @@ impl Sink {
                     continue;
                 }
                 let error = refused.filter(|_| is_refusal).unwrap_or(error);
-                // Later, the place may take it as it is.
+                // Later, the destination may take it as it is.
                 (less, refused) = (letter.clone(), None);
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
                 place.failed(&letter, attempt, &error);
@@ -237,7 +237,7 @@ async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(
     }
 }
 
-/// Ready when the message is somebody else's, or the letters leave.
+/// Ready when another consumer has the message, or the receiver ends.
 fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
     let letters = letters.ownership();
     async move {

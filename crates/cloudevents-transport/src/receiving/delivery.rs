@@ -245,7 +245,7 @@ impl Delivery {
         self.token.is_current()
     }
 
-    /// Ready when the message is about to belong to somebody else: its partition is revoked, or its connection lost. A handler that
+    /// Ready when the message is about to belong to another consumer: its partition is revoked, or its connection lost. A handler that
     /// takes long can end then; [`Receiver::run`](crate::Receiver::run) drops it soon. Never ready where messages stay with the process.
     pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
         let ownership = self.token.ownership();
@@ -262,7 +262,7 @@ impl Delivery {
         self.token.pass_over()
     }
 
-    /// Its place in a log: the assignment, and the offset.
+    /// Its position in a log: the assignment, and the offset.
     pub(crate) fn place(&self) -> Option<(u64, u64)> {
         self.token.place()
     }

@@ -34,13 +34,13 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Creates a letter. Programs need it for tests of their sinks.
+    /// Creates a dead letter. Programs need it for tests of their sinks.
     pub fn new(received: Received, reason: impl Into<Arc<str>>, attempt: u32) -> Self {
         let error = received.error_kind();
         Self { received, reason: reason.into(), attempt, error, left_out: Vec::new() }
     }
 
-    /// The letter about a message that a target refuses with this error.
+    /// The dead letter of a message that a target refuses with this error.
     pub(crate) fn refused(received: Received, error: &Error, attempt: u32) -> Self {
         Self { error: Some(error.kind()), ..Self::new(received, error.to_string(), attempt) }
     }
@@ -127,8 +127,8 @@ impl DeadLetter {
         }
     }
 
-    /// The message exactly as it was received, with [the headers of the letter](Self::headers) behind its own. For sinks of bindings, which
-    /// send it over the protocol that it came over.
+    /// The message exactly as it was received, with the [headers of the dead letter](Self::headers) behind its own. For sinks of bindings,
+    /// which send it over the protocol that it came over.
     pub fn as_received(&self) -> Outgoing {
         let message = match self.left_out.contains(&OTHERS) {
             true => self.received.forward(), // with the attributes of an event

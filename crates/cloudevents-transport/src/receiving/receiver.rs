@@ -169,7 +169,7 @@ impl Receiver {
     /// can come.
     ///
     /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
-    /// for room, it takes nothing from the source.
+    /// for a permit, it takes nothing from the source.
     ///
     /// An error is about the connection, not about a message. A later call tries again, or is an error of kind
     /// [`Closed`](ErrorKind::Closed): then the receiver has ended for good, for one thing because its login was refused for as long as
@@ -259,7 +259,7 @@ impl Receiver {
         Some(Delivery::new(incoming, Arc::clone(&self.context)))
     }
 
-    /// Waits for room, then for the source.
+    /// Waits for a permit, then for the source.
     async fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
         if self.stop.is_stopped() {
             return Ok(None);

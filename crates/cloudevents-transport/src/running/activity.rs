@@ -66,7 +66,7 @@ pub(super) struct Seen {
     pub(super) finishing: usize,
     /// Since when there have been messages here.
     pub(super) here: Option<Instant>,
-    /// There was no room, and no message has ended since.
+    /// No permit was free, and no message has ended since.
     pub(super) blocked: bool,
 }
 
@@ -109,7 +109,7 @@ impl Activity {
         self.seen().here.map(|here| here.elapsed())
     }
 
-    /// Whether there was no room, and no message has ended since. An attempt that begins makes no room.
+    /// Whether no permit was free, and no message has ended since. An attempt that begins frees none.
     pub(crate) fn is_blocked(&self) -> bool {
         self.seen().blocked
     }

@@ -29,7 +29,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// How long the next message of a lane waits for the letter of the one before it. A place that hangs stops no lane for longer.
+/// How long the next message of a lane waits for the dead letter before it. A destination that hangs stops no lane for longer.
 const STORING: Duration = Duration::from_secs(10);
 
 impl Receiver {
@@ -145,10 +145,10 @@ struct Engine {
     begun: u64,
     /// When a handler has ended last, or there was none; and when to report that none does.
     moved: Instant,
-    /// There was no room, and no message has ended since.
+    /// No permit was free, and no message has ended since.
     blocked: bool,
     report: Option<Instant>,
-    /// When to look again whether there is room.
+    /// When to look again whether a permit is free.
     look: Option<Instant>,
     /// Since when there have been messages here.
     here: Option<Instant>,
@@ -324,7 +324,7 @@ impl Engine {
         move |delivery, time| !is_slow && delivery.stays_until(time) && under_way.overtakes(delivery)
     }
 
-    /// The last places that handlers have.
+    /// The last positions that handlers have.
     fn under_way(&self) -> UnderWay {
         self.handled.values().filter_map(|handled| handled.place).collect()
     }
@@ -462,8 +462,8 @@ impl Engine {
         self.lanes.wait(Task { delivery, lane, attempts }, until);
     }
 
-    /// Rejects the message of a running lane. The next one of the lane begins when the letter is stored, or when that has failed: letters
-    /// have the order of their lane.
+    /// Rejects the message of a running lane. The next one of the lane begins when the dead letter is stored, or when that has failed: dead
+    /// letters have the order of their lane.
     fn reject(&mut self, lane: Lane, delivery: Delivery, reason: impl Display) {
         let settled = delivery.reject(reason);
         if lane == Lane::Own || settled.decided().is_some() {

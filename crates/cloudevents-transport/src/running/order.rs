@@ -14,7 +14,7 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OrderBy {
-    /// No order: every delivery is handled as soon as there is room.
+    /// No order: every delivery is handled as soon as a permit is free.
     #[default]
     None,
     /// A lane for each partition. Where the protocol has no partitions, all deliveries form one lane.

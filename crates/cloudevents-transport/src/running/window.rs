@@ -67,7 +67,7 @@ impl Window {
     pub(super) fn answered(&mut self, took: Duration, now: Instant) {
         let fastest = *self.fastest.insert(self.fastest.map_or(took, |fastest| fastest.min(took)));
         let rest = self.limit.saturating_sub(fastest);
-        // Beside fewer others, it does not tell whether the target has room for more.
+        // Beside fewer others, it does not tell whether the target takes more.
         let was_full = self.full.is_some_and(|full| now.duration_since(full) <= took);
         if self.size >= self.most
             || !was_full

@@ -92,7 +92,7 @@ pub struct SenderOptions {
     /// Upper bounds of messages that are on their way at once. Default: those of the protocol, which are 64 messages over HTTP, 10,000
     /// over Kafka, and 1,024 over others, with 64 MiB.
     pub in_flight: Option<Bounds>,
-    /// How long a message may wait for room and for a connection. Default: 30 seconds.
+    /// How long a message may wait for a permit and for a connection. Default: 30 seconds.
     pub enqueue_timeout: Duration,
     /// How long closing may take. Default: 90 seconds.
     pub close_timeout: Duration,
@@ -195,11 +195,11 @@ impl Sender {
         async move { self.hand_over(outgoing).await?.await }
     }
 
-    /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
+    /// Waits for a permit, hands a message over, and returns the outcome. Awaiting the outcome returns the
     /// receipt; dropping it does not undo sending.
     ///
     /// If the future is dropped before it returns, nothing was sent. Errors: those of [`send`](Self::send),
-    /// and [`Timeout`](ErrorKind::Timeout) if there was no room or no connection in time
+    /// and [`Timeout`](ErrorKind::Timeout) if there was no permit or no connection in time
     /// ([`SenderOptions::enqueue_timeout`]); then nothing was sent.
     pub fn enqueue<M: Into<Outgoing>>(
         &self,
@@ -383,7 +383,7 @@ impl Sender {
         self.state.options.timeout
     }
 
-    /// Waits for room, hands a message over, and counts it, or the error.
+    /// Waits for a permit, hands a message over, and counts it, or the error.
     async fn hand_over(&self, mut outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let limit = self.state.options.enqueue_timeout;
         let after = self.intercept(&mut outgoing);

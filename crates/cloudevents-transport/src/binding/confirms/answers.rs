@@ -52,7 +52,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Answers<F> {
         (Self { confirms, sent }, hearing)
     }
 
-    /// Adds a message that was sent, with its place in flight.
+    /// Adds a message that was sent, with its permit.
     pub fn add(&self, answer: F, place: Permit) -> Outcome<Receipt> {
         let (number, outcome) = self.confirms.add(place);
         // Without the task, the message has failed already.

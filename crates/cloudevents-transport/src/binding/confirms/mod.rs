@@ -1,6 +1,6 @@
 //! Messages that were sent and that the peer has not confirmed, implemented once for all bindings.
 //!
-//! [`Confirms`] numbers messages, keeps their places in flight and their deadlines, and resolves their
+//! [`Confirms`] numbers messages, keeps their permits and their deadlines, and resolves their
 //! outcomes. It has no task and is independent of the protocol: a binding calls it with the confirmations it
 //! reads from the connection. [`Answers`] is built on it for client libraries that return a future for each
 //! message. [`Requests`] keeps requests until their replies arrive.
@@ -73,7 +73,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Frees the place first, because the task that gets the result may send the next message.
+    /// Frees the permit first, because the task that gets the result may send the next message.
     fn resolve(self, result: Result<Receipt, Error>) {
         drop(self.place);
         self.resolver.resolve(result);
@@ -86,7 +86,7 @@ impl Confirms {
         Self(Arc::new(Inner { limit, open: Mutex::new(Open::default()) }))
     }
 
-    /// Adds the next message, which has a place in flight. Returns its number and its outcome. After [`end`](Self::end), the outcome is
+    /// Adds the next message, which has a permit. Returns its number and its outcome. After [`end`](Self::end), the outcome is
     /// an error.
     pub fn add(&self, place: Permit) -> (u64, Outcome<Receipt>) {
         let (resolver, outcome) = Outcome::channel();

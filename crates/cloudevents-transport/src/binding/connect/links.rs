@@ -26,7 +26,7 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         Ok(Self { shared, in_flight: InFlight::new(in_flight), closed: AtomicBool::new(false) })
     }
 
-    /// Waits for room for a message of this many bytes.
+    /// Waits for a permit for a message of this many bytes.
     pub async fn room(&self, size: usize) -> Permit {
         let mut permit = self.in_flight.room().await;
         permit.charge(size);

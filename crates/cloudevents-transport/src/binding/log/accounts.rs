@@ -110,8 +110,8 @@ impl Account {
     }
 
     /// Decides whether nothing more is taken for now: because it is that far ahead of its watermark, or because it has as many unsettled
-    /// messages as there is room left for others. It goes on at half of that, or with far fewer than there is room for. Returns whether
-    /// this has begun to last.
+    /// messages as there are permits left for others. It goes on at half of that, or with far fewer than there are permits for. Returns
+    /// whether this has begun to last.
     pub(super) fn hold_back(&mut self, max_lead: u64, room: Option<usize>) -> bool {
         let (lead, unsettled) = (self.watermark.lead(), self.outstanding);
         let holds = match self.held_back {

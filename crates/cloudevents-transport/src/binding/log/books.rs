@@ -101,7 +101,7 @@ impl Books {
     /// Decides of which partitions nothing more is taken for now.
     pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
         let shares = shares && self.accounts.iter().nth(1).is_some();
-        // Letters that wait for the sink have a limit of their own.
+        // Dead letters that wait for the sink have a limit of their own.
         let Waiting { messages, bytes } = self.waiting;
         let letters = left(options.waiting, Bounds { messages, bytes });
         let shared = self.shared.as_ref().filter(|_| shares);

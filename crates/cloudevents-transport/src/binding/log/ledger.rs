@@ -287,7 +287,7 @@ impl Ledger {
         self.0.notify(books);
     }
 
-    /// The letters that the sink does not have yet.
+    /// The dead letters that the sink has not stored yet.
     pub(crate) fn letters(&self) -> LetterBox {
         self.books().letters.missing()
     }
@@ -378,7 +378,7 @@ impl Ledger {
         books.waiting.remove(&held);
         let result = match result {
             Ok(()) => books.pass(&held, true),
-            // Its runtime has ended, or somebody else has the message.
+            // Its runtime has ended, or another consumer has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(target: LETTERS, partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
                 books.retry(held, self.0.options.sink_backoff);

@@ -131,7 +131,7 @@ impl QueueReceiver {
         let ahead = match capabilities.extends {
             // All that the source may have: a message that waits in its client is not renewed.
             Extends::Every(_) => room.prefetch.max(1),
-            // Less than the prefetch, so that there is always room to grant.
+            // Less than the prefetch, so that there is always credit to grant.
             _ => (room.prefetch / 4).clamp(1, AHEAD),
         };
         let (out, incoming) = mpsc::channel(ahead);

@@ -124,7 +124,7 @@ impl<R: Requests> Polled<R> {
         }
     }
 
-    /// Opens a receive, if there is none and there is room.
+    /// Opens a receive, if there is none and a permit is free.
     fn ask(&mut self) {
         let room = self.room.messages.saturating_sub(self.arrived.len());
         if self.stopping || room == 0 || self.open.is_some() || self.again.is_some() {

@@ -298,7 +298,7 @@ fn come_again<T>(all: Vec<Now<T>>) {
 }
 
 /// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
-/// Until then the messages keep their places, so that draining waits for the confirmation.
+/// Until then the messages keep their permits, so that draining waits for the confirmation.
 async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Result<(), Error> {
     let Some(how) = group.first().map(|first| first.how.clone()) else { return Ok(()) };
     let mut tags = Vec::with_capacity(group.len());

@@ -17,7 +17,7 @@ pub trait QueueSource: Send + 'static {
     /// number their deliveries. `true` for JetStream, which acknowledges by subject, and for a table.
     const TAGS_OUTLIVE_CONNECTIONS: bool = false;
 
-    /// Whether messages may still arrive when no more room is granted, because earlier credit cannot be
+    /// Whether messages may still arrive when no more credit is granted, because earlier credit cannot be
     /// withdrawn. While a receiver stops, they are released.
     const ARRIVES_LATE: bool = false;
 
@@ -25,8 +25,8 @@ pub trait QueueSource: Send + 'static {
     /// renewed.
     fn capabilities(&self) -> ReceiverCapabilities;
 
-    /// Allows this many more messages, with this many bytes, from now on. The task calls it often, with the current room. A source
-    /// that grants credit to the broker does so when the room has changed enough. Sources without credit do
+    /// Allows this many more messages, with this many bytes, from now on. The task calls it often, with the current number. A source
+    /// that grants credit to the broker does so when the number has changed enough. Sources without credit do
     /// not implement it: they pause because `next` is not called.
     fn allow(&mut self, room: Bounds) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = room;

@@ -63,7 +63,7 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
     number: u64,
     pub(super) renewals: Renewals<Tag<C>>,
-    /// Messages to deliver again from memory, as soon as there is a place to hand them over.
+    /// Messages to deliver again from memory, as soon as the channel has a free slot for them.
     pub(super) ready: VecDeque<Held<Tag<C>>>,
     /// Releases in a row.
     pub(super) releases: u32,
@@ -285,8 +285,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {
                 timer.as_mut().reset(due);
             }
-            // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
-            // the place is still there afterwards.
+            // All are cancel-safe. The channel has a free slot before a message is taken. Only this task gives messages, so
+            // the slot is still free afterwards.
             let stopping = self.stopping;
             let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
@@ -314,7 +314,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 () = self.here.ready(), if room == 0 && missing.is_none() && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
-                // Last: while it waits it holds the places that are free, and a message needs one.
+                // Last: while it waits it holds the free slots, and a message needs one.
                 () = places(&self.out, missing.unwrap_or(1)), if missing.is_some() && !self.stopping => Step::Freed,
             };
             match step {
@@ -387,9 +387,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         comes_back && !self.is_given_back && self.stopper.is_stopped()
     }
 
-    /// How many places have to be free before more messages are allowed, if fewer are. A message that waits in the client of a source is
-    /// not renewed. So the client has at most as many messages as there are places. Messages are not requested one at a time, each with a
-    /// request of its own.
+    /// How many slots of the channel have to be free before more messages are allowed, if fewer are. A message that waits in the client of
+    /// a source is not renewed. So the client has at most as many messages as there are slots. Messages are not requested one at a time,
+    /// each with a request of its own.
     fn missing_places(&self) -> Option<usize> {
         let Extends::Every(_) = self.can.extends else { return None };
         let least = (self.out.max_capacity() / 4).max(1);
@@ -414,7 +414,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         room.min(self.prefetch.saturating_sub(ahead.saturating_sub(1)).max(1))
     }
 
-    /// Hands over the message, together with others that have arrived already and for which there is room.
+    /// Hands over the message, together with others that have arrived already and for which permits are free.
     fn arrived(
         &mut self,
         first: Arrived<Tag<C>>,
@@ -439,7 +439,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         Ok(())
     }
 
-    /// Hands a message over. There is a place for it.
+    /// Hands a message over. The channel has a free slot for it.
     fn hand_over(&mut self, mut held: Held<Tag<C>>) {
         held.renewal = self.renewed(&held.tag);
         if let Err(untaken) = self.out.try_send(held) {
@@ -471,12 +471,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 }
 
-/// Ready when there is a place for a message; never, once the receiver is gone.
+/// Ready when the channel has a slot for a message; never, once the receiver is gone.
 async fn place<T>(out: &mpsc::Sender<T>) {
     places(out, 1).await;
 }
 
-/// Ready when there are places for so many messages; never, once the receiver is gone.
+/// Ready when the channel has slots for so many messages; never, once the receiver is gone.
 async fn places<T>(out: &mpsc::Sender<T>, number: usize) {
     if out.reserve_many(number).await.is_err() {
         std::future::pending().await

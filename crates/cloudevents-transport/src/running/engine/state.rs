@@ -9,11 +9,11 @@ use crate::{
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
+/// How long no handler may end before that is reported: while no permit is free, and while all are in use. After that, at twice the time.
 const BLOCKED: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(60);
 
-/// How soon to look again whether there is room.
+/// How soon to look again whether a permit is free.
 const LOOK: Duration = Duration::from_secs(5);
 
 impl Engine {
