@@ -165,8 +165,8 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Sends rejected messages to another queue of the same database, as they were received, with [the headers of the
-/// letter](DeadLetter::headers). The message is deleted when the letter is stored: a crash between the two stores it twice.
+/// Sends rejected messages to another queue of the same database, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers). The message is deleted when the dead letter is stored: a crash between the two stores it twice.
 struct DeadLetterQueue(PgmqSender);
 
 impl DeadLetterSink for DeadLetterQueue {

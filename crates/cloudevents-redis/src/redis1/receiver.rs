@@ -170,9 +170,9 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Stores rejected messages in another stream of the same server, as they were received, with [the headers of the
-/// letter](DeadLetter::headers). The entry is accepted when the letter is stored, and not in one transaction with it: Redis does the second
-/// part of a transaction also where the first one fails.
+/// Stores rejected messages in another stream of the same server, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers). The entry is accepted when the dead letter is stored, and not in one transaction with it: Redis does the
+/// second part of a transaction also where the first one fails.
 struct DeadLetterStream(RedisSender);
 
 impl DeadLetterSink for DeadLetterStream {

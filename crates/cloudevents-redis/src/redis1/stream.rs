@@ -186,7 +186,7 @@ impl Answers {
                 if self.open.len() >= DEPTH {
                     return Err("an answer is nested too deeply");
                 }
-                // The client makes room for all of them at once.
+                // The client allocates memory for all of them at once.
                 self.size = self.size.saturating_add(length.saturating_mul(VALUE));
                 self.open.push(length);
             }

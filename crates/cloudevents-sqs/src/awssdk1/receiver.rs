@@ -149,8 +149,8 @@ async fn decided(endpoint: &Endpoint, target: &Target, queue: QueueOptions) -> R
     })
 }
 
-/// Sends rejected messages to another queue of the same account and region, as they were received, with [the headers of the
-/// letter](DeadLetter::headers), as far as there is room for them among ten attributes.
+/// Sends rejected messages to another queue of the same account and region, as they were received, with the [headers of the dead
+/// letter](DeadLetter::headers), as many as fit among ten attributes.
 struct DeadLetterQueue(SqsSender);
 
 impl DeadLetterSink for DeadLetterQueue {

@@ -193,7 +193,7 @@ impl SqsSender {
         Ok(message)
     }
 
-    /// Sends a letter, with as many of its headers as the message has room for.
+    /// Sends a dead letter, with as many of its headers as fit into the message.
     pub(super) async fn send_letter(&self, letter: Outgoing) -> Result<(), Error> {
         let mut letter = letter;
         let lost = lost_headers(&letter, true);

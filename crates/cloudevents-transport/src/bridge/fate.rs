@@ -73,9 +73,10 @@ pub struct BridgeMetrics {
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
-    /// The lag: how old the last confirmed message was, by the time of the source's broker; and while messages are on their way, the time
-    /// since then is added, so that it grows while nothing is confirmed or refused. `None` before the first one, and for protocols without
-    /// such a time.
+    /// The lag: how old the last confirmed message was, by the time of the source's broker.
+    ///
+    /// While messages are on their way, the time since then is added, so that the lag grows while nothing is confirmed or refused. `None`
+    /// before the first confirmed message, and for protocols without such a time.
     pub lag: Option<Duration>,
 }
 

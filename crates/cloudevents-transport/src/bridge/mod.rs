@@ -115,7 +115,7 @@ struct Passage {
     is_kept: bool,
     /// Whether a peer keeps rejected messages.
     is_with_peer: bool,
-    /// Whether the receiver selects messages, all of which have to be read then.
+    /// Whether the receiver selects messages. Then all of them have to be read.
     is_filtered: bool,
     /// How many messages that count for the limit of a redrive have ended.
     concluded: AtomicU64,
@@ -126,7 +126,7 @@ impl Bridge {
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for these settings:
     ///
-    /// - a size limit below [`ALWAYS_FORWARDED`], or no permit for messages that wait;
+    /// - a size limit below [`ALWAYS_FORWARDED`], or a [`parked`](BridgePolicy::parked) of 0;
     /// - a redrive from a source that [keeps nothing](Settles::Never), without a destination for messages that are refused again;
     /// - a [filter](Redrive::filter) of a redrive if the messages that it leaves could not stay at the source.
     pub fn new(receiver: Receiver, sender: Sender, policy: BridgePolicy) -> Result<Self, Error> {
@@ -403,8 +403,8 @@ impl Passage {
         }
     }
 
-    /// Returns `false` if the bridge stops before its turn: the end does not wait for the turns of all that were received, but for those
-    /// behind which something of a log was sent.
+    /// Returns `false` if the bridge stops before its turn. The end does not wait for the turns of all received messages. It waits only for
+    /// messages of a log behind which another one was sent.
     async fn send_in_turn(
         &self,
         outgoing: Outgoing,

@@ -32,11 +32,11 @@ pub struct BridgePolicy {
     /// stops reading; below it, other keys go on. Default: 64.
     pub parked: usize,
     /// The pauses between attempts. Its number of attempts does not apply: the bridge never gives a message
-    /// up because the target is unavailable. Where the target asks for a wait (`Retry-After`), it gets that one, and the first pause at
-    /// least. Default: one second, doubled up to 30 seconds.
+    /// up because the target is unavailable. If the target requests a wait (`Retry-After`), that is the pause, and it is at least the first
+    /// pause. Default: one second, doubled up to 30 seconds.
     pub retry: RetryPolicy,
-    /// How long running sends and settlements may take when the bridge ends, with those of a log that have to be sent before. Default: 30
-    /// seconds.
+    /// How long running sends and settlements may take when the bridge ends, including messages of a log that have to be sent before.
+    /// Default: 30 seconds.
     pub drain: Duration,
     /// The mode and format of events. Default: [`Form::Kept`].
     pub form: Form,
@@ -51,9 +51,9 @@ pub struct BridgePolicy {
     pub key: KeyRule,
     /// The attribute `subject`. This decodes and encodes every event.
     pub subject: Option<Template>,
-    /// Called with each event as it would be sent, before it is: an error refuses the message, with this reason. A batch with such an event
-    /// is refused as a whole. This decodes every event. Messages that are not CloudEvents, and are [forwarded](Foreign::Forwarded), are not
-    /// among them. It must not block.
+    /// Called with each event as it would be sent, before it is sent. An error refuses the message, with this reason. A batch with such an
+    /// event is refused as a whole. This decodes every event. It is not called for messages that are not CloudEvents and are
+    /// [forwarded](Foreign::Forwarded). It must not block.
     pub admit: Option<Arc<Admit>>,
     /// Which headers are carried.
     pub headers: HeaderRule,

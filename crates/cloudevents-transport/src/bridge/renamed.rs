@@ -29,7 +29,7 @@ pub(super) fn renamed(received: &Received, rule: &HeaderRule, redrives: bool) ->
     Received::new(received.decoded_message().cloned().map_err(Clone::clone), raw)
 }
 
-/// Whether bridges write this header themselves: that of hops, and in a redrive those of dead letters.
+/// Whether bridges write this header themselves: the header of hops, and in a redrive the headers of dead letters.
 pub(super) fn is_own(name: &str, redrives: bool) -> bool {
     name.eq_ignore_ascii_case(HOPS) || (redrives && name.starts_with(letter::PREFIX))
 }

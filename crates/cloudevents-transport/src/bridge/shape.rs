@@ -266,7 +266,7 @@ impl Shaper {
         }
     }
 
-    /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
+    /// Adds the headers of the message that the policy lets pass, without headers that bridges write themselves.
     fn forward_headers(&self, outgoing: &mut Outgoing, received: &Received, redrives: bool) {
         received.origin().headers(&mut |name, value| {
             let own = is_own(name, redrives);
@@ -274,7 +274,7 @@ impl Shaper {
                 && !own
                 && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
-                // It was not asked for.
+                // It was not requested.
                 && (!is_trace_context(name) || is_text(&value) && self.target.carries_header(outgoing, name))
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));

@@ -6,7 +6,7 @@ use cloudevents_core::Error;
 use std::{convert::Infallible, fmt, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How often it is looked at. The log says that a bridge stalls when it did at two looks, and nothing was moved in between.
+/// How often the bridge is checked. The log says that a bridge stalls when it did at two checks, and nothing was moved in between.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The reason why a [`Bridge`](super::super::Bridge) moves none of its messages, which `Display` writes in words.
@@ -19,8 +19,8 @@ pub enum Stall {
     Source(Option<Error>),
     /// The target is not connected, with the reason if that is known.
     Target(Option<Error>),
-    /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. With why the last
-    /// attempt failed; without, none has ended.
+    /// No attempt at the target has succeeded for a minute, or one message at a time is tried since nothing succeeds. The error is the
+    /// failure of the last attempt. Without an error, no attempt has ended.
     Attempts(Option<Error>),
     /// The dead-letter destination is not connected, has not taken the last dead letter, or has not answered for a minute. With the reason
     /// if that is known.

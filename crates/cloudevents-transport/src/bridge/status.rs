@@ -115,7 +115,7 @@ impl BridgeStatus {
         self.target.metrics()
     }
 
-    /// Adds everything to a page of Prometheus: the counters of both ends with the label `end`, and those of
+    /// Adds everything to a page of Prometheus: the counters of both ends with the label `end`, and the counters of
     /// the bridge, named `cloudevents_bridge_...`.
     pub fn add_to(&self, page: &mut PrometheusPage) {
         page.metrics(&[("end", "source")], self.received());

@@ -37,7 +37,7 @@ impl Template {
     /// Returns the text for this event. A document is read only as far as needed.
     ///
     /// Errors: [`MissingAttribute`](ErrorKind::MissingAttribute) if the event has none of the attributes of a
-    /// part, [`Batched`](ErrorKind::Batched) for a batch, and those of reading the document.
+    /// part, [`Batched`](ErrorKind::Batched) for a batch, and the errors of reading the document.
     pub fn fill(&self, message: &Message, with: &DecodeOptions) -> Result<String, Error> {
         if let Some(fixed) = self.fixed() {
             return Ok(fixed);

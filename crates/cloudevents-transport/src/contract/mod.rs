@@ -119,7 +119,8 @@ pub struct Claims {
     pub attempts: Option<u32>,
     /// How long something that must happen may take. A check that has not ended after three times as long failed.
     pub patience: Duration,
-    /// How long to watch for something that must not happen. Also the delay of retries, but where others are to come first: three seconds.
+    /// How long to watch for something that must not happen. It is also the delay of retries. Where other messages have to come first, the
+    /// delay is three seconds.
     pub quiet: Duration,
 }
 

@@ -23,7 +23,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateFiles {
-    /// The certificates of the authorities that are trusted: those, and no others. Default: none is named.
+    /// The certificates of the authorities that are trusted. No others are trusted. Default: none is named.
     pub authorities: Option<PathBuf>,
     /// The client certificate, followed by its issuers, and its key, which may be the same file. Default: no client certificate.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -62,8 +62,8 @@ impl CertificateFiles {
 
     /// Reads the files: authorities, and a certificate with its key.
     ///
-    /// Errors are of kind [`Disconnected`](ErrorKind::Disconnected), because a file that is being replaced is there again soon: for a file
-    /// that cannot be read, has no certificate or no key in PEM, or has a key that is encrypted.
+    /// Errors are for a file that cannot be read, has no certificate or no key in PEM, or has a key that is encrypted. They are of kind
+    /// [`Disconnected`](ErrorKind::Disconnected), because a file that is being replaced is there again soon.
     pub fn read(&self) -> Result<PemFiles, Error> {
         let authorities = self.authorities.as_deref().map(|path| certificates("the option `ca`", path));
         let identity = match &self.identity {
@@ -108,8 +108,8 @@ pub(crate) const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 ///
 /// It is for bindings whose client treats a missing file or folder as if no variable named it, and trusts others or none.
 ///
-/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM, and, without
-/// such a variable, for folders that are not there.
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): for a file that cannot be read, or has no certificate in PEM. If no variable
+/// names a file, also for folders that are not there.
 pub fn check_authorities() -> Result<(), Error> {
     let [file, folders] = VARIABLES;
     let unsupported = |error: Error| {

@@ -184,7 +184,7 @@ impl Urls {
         self.check_with(endpoint, side, &[])
     }
 
-    /// The same for URLs that have these options, too.
+    /// As [`check`](Self::check), for URLs that have these options, too.
     pub fn check_with(
         &self,
         endpoint: &Endpoint,

@@ -156,7 +156,7 @@ impl Endpoint {
         self.hosts.first().ok_or_else(|| self.invalid("a host is missing"))
     }
 
-    /// The hosts; those that name no port have this one. Without a host, an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// The hosts. Hosts that name no port have this one. Without a host, it is an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn hosts_with(&self, port: u16) -> Result<Vec<Host>, Error> {
         self.host()?;
         Ok(self.hosts.iter().map(|host| host.with_port(port)).collect())
@@ -233,7 +233,7 @@ impl Endpoint {
     }
 }
 
-/// The URL without user info, and without values of options but those that are known to be no secrets: of `http`, none.
+/// The URL without user info, and without values of options. Values that are known to be no secrets are shown, but none of `http`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
@@ -261,7 +261,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
+/// Options whose values are no secrets. Other values may be secrets: settings of client libraries or of a peer, and misspelt names.
 const SHOWN: &[&str] = &[
     "ack-wait",
     "archive",

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How often it is logged at most that messages are dropped.
+/// The shortest time between log lines about dropped messages.
 const BETWEEN: Duration = Duration::from_secs(10);
 
 /// The state of a connection.
@@ -100,9 +100,9 @@ struct Seen {
     dropped: u64,
     /// Messages that are missing, until this time unless it is reported again.
     missing: Option<(Missing, Instant)>,
-    /// How many of the dropped ones the log has.
+    /// The number of dropped messages that the log has.
     logged: u64,
-    /// Whether it is logged in a while how many they are by then.
+    /// Whether a later log line will have their number.
     logs_later: bool,
 }
 
@@ -221,7 +221,7 @@ impl Reporter {
 
     /// Reports the number of messages that came, were dropped, and do not come again: no permit was free, or the receiver has ended.
     ///
-    /// The first ones are logged at once, and how many they are by then every ten seconds at most.
+    /// The first ones are logged at once. After that, their number is logged every ten seconds at most.
     pub fn dropped(&self, messages: u64) {
         if messages > 0 {
             self.change(|seen| seen.dropped = seen.dropped.saturating_add(messages));
@@ -229,7 +229,7 @@ impl Reporter {
         }
     }
 
-    /// Logs how many were dropped, unless that is known, or too soon.
+    /// Logs the number of dropped messages, unless the log has it, or it is too soon.
     fn log_dropped(&self, is_later: bool) {
         let runtime = Handle::try_current().ok();
         let mut news = None;

@@ -9,5 +9,5 @@ pub(crate) mod refusal;
 /// The target of log lines about a single message, for programs that see the message in another way: as an error, or by an observer.
 pub(crate) const MESSAGES: &str = "cloudevents_transport::messages";
 
-/// The target of log lines of dead letters that are not stored, for programs that see them in another way: as those of a bridge.
+/// The target of log lines of dead letters that are not stored, for programs that see them in another way: in the state of a bridge.
 pub(crate) const LETTERS: &str = "cloudevents_transport::letters";

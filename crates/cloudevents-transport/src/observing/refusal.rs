@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// It runs on the task of the connection, and must not block.
 ///
 /// Errors of kind [`Refused`](cloudevents_core::ErrorKind::Refused) are of requests that no message can come from, such as a probe: for
-/// another path, or with another method. With all others, a message may be lost.
+/// another path, or with another method. With all other errors, a message may be lost.
 ///
 /// ```
 /// use cloudevents_transport::OnRefusal;

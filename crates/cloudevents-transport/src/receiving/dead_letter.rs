@@ -224,7 +224,7 @@ impl Sink {
     }
 }
 
-/// The answer of the sink. That there is none is reported as long as that is so.
+/// Waits for the answer of the sink. A warning repeats while the sink does not answer.
 async fn answered(putting: &mut Putting, letter: &DeadLetter) -> Result<Result<(), Error>, JoinError> {
     let (since, mut patience) = (Instant::now(), SILENT);
     loop {

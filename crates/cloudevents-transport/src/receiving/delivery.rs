@@ -159,8 +159,8 @@ impl Delivery {
     }
 
     /// Requests another delivery after this delay. The attempt counts: after
-    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected. Attempts of
-    /// [`Receiver::run`](crate::Receiver::run) before that did not count do not here either.
+    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected. Earlier
+    /// attempts that did not count in [`Receiver::run`](crate::Receiver::run) do not count here either.
     pub fn retry(self, after: Duration) -> Outcome {
         let attempt = self.attempt;
         if attempt.saturating_sub(self.excused) < self.context.attempts {
@@ -239,8 +239,10 @@ impl Delivery {
         self.token.is_taken()
     }
 
-    /// Whether the message is still this process's to handle. It is not if its partition was revoked, or its connection lost,
-    /// where the broker then delivers it again; settling it is an error.
+    /// Whether the message still belongs to this process.
+    ///
+    /// It does not if its partition was revoked, or if its connection was lost and the broker then delivers it again. Then settling it is
+    /// an error.
     pub fn is_current(&self) -> bool {
         self.token.is_current()
     }

@@ -6,10 +6,10 @@ use std::{fmt, sync::Arc};
 
 type Matches = dyn Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync;
 
-/// Selects the messages that a [`Receiver`](crate::Receiver) delivers: those for which a function returns `true`.
+/// Selects the messages that a [`Receiver`](crate::Receiver) delivers: messages for which a function returns `true`.
 ///
 /// The function gets the undecoded message and the receiver's decode options. Expressions and filters of this
-/// toolkit have a method of this shape, `matches_message`.
+/// toolkit have a method with the same arguments, `matches_message`.
 ///
 /// ```
 /// # #[cfg(feature = "fake")]

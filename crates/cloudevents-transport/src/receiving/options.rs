@@ -66,8 +66,8 @@ pub struct ReceiverOptions {
     /// with any reason for the failure, also in an outage. Attempts that [`Failure::unavailable`](crate::Failure::unavailable) reports do
     /// not count. `None`, the default: after 10 failures that are the message's own.
     pub attempts: Option<u32>,
-    /// If no event of a type succeeds for this long, its failures count as its own, even if something shared may have failed. `None` for
-    /// ever. Default: one hour.
+    /// If no event of a type succeeds for this long, failures of the type count, even if something shared may have caused them. `None`
+    /// waits for ever. Default: one hour.
     pub give_up_after: Option<Duration>,
     /// How long a handler may take. Then it is dropped, and the attempt has failed. Default: `None`, no limit.
     pub time_limit: Option<Duration>,

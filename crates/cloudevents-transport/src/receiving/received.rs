@@ -29,8 +29,8 @@ pub trait Origin: Send + Sync + 'static {
     /// The body. Some protocols distinguish an absent body from an empty one.
     fn body(&self) -> Option<Bytes>;
 
-    /// Whether [`body`](Self::body) is all of the body. It is not where a protocol has bodies that are not
-    /// bytes, such as maps and lists in AMQP 1.0, and where the body could not be read. Default: yes.
+    /// Whether [`body`](Self::body) is all of the body. It is not if the protocol has bodies that are not
+    /// bytes, such as maps and lists in AMQP 1.0, or if the body could not be read. Default: yes.
     fn has_whole_body(&self) -> bool {
         true
     }
@@ -51,8 +51,8 @@ pub trait Origin: Send + Sync + 'static {
     /// copied either.
     fn is_forwarded(&self, name: &str) -> bool;
 
-    /// Whether [`is_forwarded`](Self::is_forwarded) may be true for one of the headers. Of a message where it is not, no header is read for
-    /// forwarding. Implement it where reading the message has shown that already. Default: `true`.
+    /// Whether [`is_forwarded`](Self::is_forwarded) may be true for one of the headers. If it returns `false`, no header is read for
+    /// forwarding. Implement it if reading the message has shown that already. Default: `true`.
     fn has_forwarded_headers(&self) -> bool {
         true
     }

@@ -172,8 +172,8 @@ impl Receiver {
     /// for a permit, it takes nothing from the source.
     ///
     /// An error is about the connection, not about a message. A later call tries again, or is an error of kind
-    /// [`Closed`](ErrorKind::Closed): then the receiver has ended for good, for one thing because its login was refused for as long as
-    /// [`Backoff::refused`](crate::binding::connect::Backoff::refused) says.
+    /// [`Closed`](ErrorKind::Closed). Then the receiver has ended for good, for example because its login was refused for as long as
+    /// [`Backoff::refused`](crate::binding::connect::Backoff::refused).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         if let Some(error) = self.behind.take()
             && !self.stop.is_stopped()
@@ -439,7 +439,7 @@ impl Receiver {
         self.intake.finish(within);
     }
 
-    /// How many messages are settled that come again all the same, in words.
+    /// The number of settled messages that come again all the same, in words.
     pub(crate) fn settled_ahead(&self) -> Option<String> {
         let again = self.intake.settled_ahead();
         (again > 0).then(|| {

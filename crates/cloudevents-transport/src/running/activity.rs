@@ -46,7 +46,7 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// Whether messages that are there are not handled at the moment, for another reason than that all handlers are in use.
+    /// Whether received messages are not handled at the moment, for another reason than that all handlers are in use.
     pub fn is_stalled(self) -> bool {
         matches!(self, Self::Disconnected | Self::Slowed | Self::Blocked)
     }
@@ -99,7 +99,7 @@ impl Activity {
         self.seen().held
     }
 
-    /// For how long the handler has been running that began first of those that run. `None` if none does. A handler that hangs shows here.
+    /// For how long the oldest handler has been running. `None` if none runs. A handler that hangs shows here.
     pub fn longest_running(&self) -> Option<Duration> {
         self.seen().oldest.map(|oldest| oldest.elapsed())
     }

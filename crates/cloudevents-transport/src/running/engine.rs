@@ -317,8 +317,8 @@ impl Engine {
         self.held.retain(Delivery::is_current);
     }
 
-    /// Tells which messages are handled at a time although their partition is about to be revoked: those of a log behind which others are
-    /// settled or under way, which would come again elsewhere.
+    /// Tells which messages are handled at a time although their partition is about to be revoked. These are messages of a log behind which
+    /// others are settled or under way: those would come again elsewhere.
     fn needs(&self) -> impl Fn(&Delivery, Instant) -> bool + use<> {
         let (is_slow, under_way) = (self.pace.is_slow(), self.under_way());
         move |delivery, time| !is_slow && delivery.stays_until(time) && under_way.overtakes(delivery)

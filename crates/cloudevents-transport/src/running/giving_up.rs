@@ -12,11 +12,11 @@ use tokio::time::Instant;
 /// The number of failures of its own after which a message is given up, unless the program sets a limit.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// How soon after a message was given up, because its type was without a success for long, another one of the type is taken for one more of
-/// the kind. With a longer pause, it has its own time.
+/// A message may be given up because its type was without a success for long. For this time, another failing message of the type is taken
+/// for the same case. After a longer pause, it has its own time.
 const SOON: Duration = Duration::from_secs(300);
 
-/// With more types than this, those without a failing message are forgotten.
+/// With more types than this, types without a failing message are forgotten.
 const KNOWN: usize = 256;
 
 /// This number of messages that were lost with their connection is remembered, each for this time. A message that is away for longer went
@@ -36,7 +36,7 @@ pub(super) struct Limits {
 /// The attempts at one message.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
-    /// The number of the next one, without those for which something was unavailable.
+    /// The number of the next one. Attempts for which something was unavailable do not count.
     number: u32,
     /// All that failed, and those that count.
     pub(super) failed: u32,
@@ -63,7 +63,7 @@ pub(super) struct GivingUp {
     waits_here: bool,
     /// Numbers begins and ends, in their order.
     clock: u64,
-    /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
+    /// The types of messages that have failed and are not settled, and types without a success for long. There is none while all goes
     /// well.
     types: HashMap<u64, Type>,
     /// Messages that have failed and were lost with their connection, and when: brokers end connections more often than messages are given
@@ -99,7 +99,7 @@ impl Type {
 }
 
 impl Attempts {
-    /// Those that the broker counted before are taken over.
+    /// Takes over the attempts that the broker counted before.
     fn of(delivery: &Delivery) -> Self {
         let before = delivery.attempt().saturating_sub(1);
         Self {

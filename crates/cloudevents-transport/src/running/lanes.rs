@@ -189,7 +189,7 @@ impl Lanes {
         }
     }
 
-    /// The message of a running lane goes back, and so do those behind it, which must not overtake it.
+    /// The message of a running lane goes back, and so do the messages behind it, which must not overtake it.
     pub(super) fn abandon(&mut self, lane: Lane) {
         if let Some(behind) = self.behind.get_mut(&lane) {
             behind.clear();

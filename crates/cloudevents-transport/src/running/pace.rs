@@ -19,7 +19,7 @@ pub(super) struct Pace {
     retry: RetryPolicy,
     /// Whether it slows down at all, or only counts.
     slows: bool,
-    /// Whether the failures in a row are taken for those of something that all messages share.
+    /// Whether the failures in a row are taken for failures of something that all messages share.
     is_outage: bool,
     give_up_after: Option<Duration>,
     /// How long the latest success took.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
 ///
-/// The delay doubles with each attempt. While failures may be those of something that messages share, it is at least 100 milliseconds and
+/// The delay doubles with each attempt. While something that messages share may cause the failures, it is at least 100 milliseconds and
 /// at most 30 seconds.
 ///
 /// ```

@@ -115,8 +115,7 @@ impl RetrySchedule {
         self
     }
 
-    /// Sets the part of each wait, in percent up to 100, that is random, so that deliveries that failed together are not tried again at
-    /// the same time.
+    /// Sets the random part of each wait, in percent up to 100. Then deliveries that failed together are not tried again at the same time.
     pub fn with_jitter(mut self, percent: u32) -> Self {
         self.jitter = percent.min(100);
         self
@@ -139,8 +138,8 @@ impl RetrySchedule {
 
     /// The wait after this attempt, counted from 1; `None` if the delivery is given up.
     ///
-    /// `elapsed` is the time since the beginning. `not_before` is the wait that the target requested: the result is never shorter, and one
-    /// that ends after the deadline gives the delivery up. `random` is a number from 0 up to 1, for the jitter, which shortens the wait and
+    /// `elapsed` is the time since the beginning. `not_before` is the wait that the target requested: the result is never shorter. If it
+    /// ends after the deadline, the delivery is given up. `random` is a number from 0 up to 1, for the jitter, which shortens the wait and
     /// never that of the target.
     pub fn wait(
         &self,

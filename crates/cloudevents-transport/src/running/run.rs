@@ -261,6 +261,7 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
     }
 
     /// Runs until this future is ready. Then it stops receiving, waits for the running handlers, and drains.
+    ///
     /// Any future works: [`shutdown_signal`](crate::shutdown_signal), a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         self.running.until(shutdown).await

@@ -4,7 +4,7 @@ use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// With so many it begins. It has doubled each time that all of them are answered, so that a fast target has as many as it may at once.
+/// The number at the beginning. It has doubled each time that all are answered, so that a fast target soon has as many as permitted.
 const FIRST: usize = 4;
 
 /// A peer may also say at once that something of its own was not in time.
@@ -37,7 +37,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// One that follows, up to this number, with the time limit of an attempt; or that is always as large.
+    /// Creates a window that follows, up to this number, with the time limit of an attempt. Without a time limit, it always has this
+    /// number.
     pub(super) fn new(most: usize, follows: Option<Duration>) -> Self {
         let size = if follows.is_some() { FIRST.min(most) } else { most };
         Self {

@@ -237,7 +237,7 @@ impl Outgoing {
         self.extras.as_ref()?.correlation.as_ref()
     }
 
-    /// The number of bytes that count as in flight: those of body, key and headers, but not of attributes.
+    /// The number of bytes that count as in flight: the bytes of body, key and headers, but not of attributes.
     pub fn size(&self) -> usize {
         let content = match &self.content {
             Content::Message(message) => message.body_len(),

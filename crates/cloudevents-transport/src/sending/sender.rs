@@ -246,7 +246,7 @@ impl Sender {
     }
 
     /// Sends messages one after the other without waiting for each. Returns when the peer has all of them, or
-    /// reports those that it does not have.
+    /// reports the messages that it does not have.
     ///
     /// A failure does not stop the rest, so later messages may arrive before a failed one is sent again. At
     /// most 1,024 outcomes are open at once, in addition to the limits of the binding. If the future is
@@ -335,7 +335,7 @@ impl Sender {
     }
 
     /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
-    /// messages may. Then a [`Bridge`](crate::Bridge) makes it a dead letter; all other messages it tries again.
+    /// messages may. A [`Bridge`](crate::Bridge) makes such a message a dead letter. It tries all other messages again.
     ///
     /// | protocol | refusals of a message |
     /// |---|---|
