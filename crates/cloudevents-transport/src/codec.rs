@@ -75,7 +75,7 @@ pub trait AsyncCodec<T>: Send + Sync {
     /// Decodes the payload of an event that came from this topic.
     ///
     /// Errors: [`UnexpectedContentType`](ErrorKind::UnexpectedContentType), [`InvalidData`](ErrorKind::InvalidData) when there is no
-    /// payload, and those of the codec.
+    /// payload, and the errors of the codec.
     fn decode_event(
         &self,
         event: &Event,

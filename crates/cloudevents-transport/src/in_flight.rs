@@ -34,7 +34,7 @@ impl Default for Bounds {
 /// Limits messages in flight, by count and by bytes. Clones share the limit.
 ///
 /// Every receiver has one for its unsettled deliveries. Bindings use their own for prefetched messages and
-/// for unconfirmed ones.
+/// for unconfirmed messages.
 ///
 /// Tasks that wait for a permit of [`room`](Self::room) get it in the order in which they began to wait, with messages of any size. While
 /// one waits, others get no permit.

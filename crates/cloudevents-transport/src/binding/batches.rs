@@ -14,7 +14,7 @@ use tokio::{
 /// How long an entry waits for others while a request is under way.
 const LINGER: Duration = Duration::from_millis(20);
 
-/// How long it waits for those that come with it, while there is none.
+/// How long it waits for entries that come with it, while no request is under way.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// The limits of requests.

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Keeps messages for this process until it is dropped: those of an assigned partition, or of a connection. The binding has it, and
+/// Keeps messages for this process until it is dropped: messages of an assigned partition, or of a connection. The binding has it, and
 /// gives an [`Ownership`] to each message.
 #[derive(Debug)]
 pub struct Owner(watch::Sender<Stage>);

@@ -33,13 +33,14 @@ const KEY: usize = 20;
 /// - values with fewer than six letters and digits that only the name of a header or query parameter makes a credential;
 /// - a sign or two.
 ///
-/// All other values count. A value of fewer than six counts only where it stands alone, so that a password `a` hides no "Bad Request".
+/// All other values count. A value of fewer than six letters and digits counts only where it stands alone, so that a password `a` hides no
+/// "Bad Request".
 ///
 /// **A text repeats a value** that it has as it stands, or after the escapes of JSON, URLs, HTML and programming languages are undone. Only
-/// letters and digits are compared, in any letter case. If the value has six letters and digits of ASCII, only these are compared. If a
-/// value has neither letters nor digits, its signs are compared. A text does not repeat a value if it has only a part of it, or escapes it
-/// in another way. So values with fewer than six letters and digits of ASCII are not found if their other letters are names of HTML, such
-/// as `&auml;`, or are taken for windows-1252.
+/// letters and digits are compared, in any letter case. If the value has at least six letters and digits of ASCII, only these are compared.
+/// If a value has neither letters nor digits, its signs are compared. A text does not repeat a value if it has only a part of it, or
+/// escapes it in another way. So values with fewer than six letters and digits of ASCII are not found if their other letters are names of
+/// HTML, such as `&auml;`, or are taken for windows-1252.
 ///
 /// ```
 /// use cloudevents_transport::binding::Secrets;
@@ -84,7 +85,7 @@ impl Secrets {
     pub fn with(mut self, credential: impl Into<String>) -> Self {
         let credential = credential.into();
         if !credential.is_ascii() {
-            // As those read it who take headers for Latin-1.
+            // As a peer reads it that takes headers for Latin-1.
             self.values.push(latin1(credential.as_bytes()));
         }
         if !credential.trim().is_empty() {
@@ -134,8 +135,8 @@ impl Secrets {
         if compared(password) < 2 || has_key { secrets.with(user) } else { secrets }
     }
 
-    /// How many bytes the longest one may have in a text, also one that is escaped: so much more is read of a text of which only the
-    /// beginning is shown.
+    /// How many bytes the longest one may have in a text, also escaped. If only the beginning of a text is shown, so many more bytes of it
+    /// are read.
     pub fn longest(&self) -> usize {
         self.values.iter().map(|value| value.len().saturating_mul(12)).max().unwrap_or_default()
     }

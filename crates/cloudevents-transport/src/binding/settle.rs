@@ -315,7 +315,7 @@ fn not_rejected(counters: &Counters, result: Result<(), &Error>) {
     }
 }
 
-/// A message that is not this process's any more comes again, which is all that a release is to do.
+/// A message that does not belong to this process any more comes again. A release does nothing else.
 fn not_released(counters: &Counters, result: Result<(), &Error>) {
     let comes_again = |kind| matches!(kind, ErrorKind::Revoked | ErrorKind::Disconnected | ErrorKind::Closed);
     not_settled(

@@ -29,7 +29,7 @@ pub struct Answers<F> {
     sent: mpsc::UnboundedSender<Option<Numbered<F>>>,
 }
 
-/// The messages that are not answered. Dropping it fails them, and those that are added later.
+/// The messages that are not answered. Dropping it fails them, and messages that are added later.
 pub struct Hearing<F> {
     confirms: Confirms,
     sent: mpsc::UnboundedReceiver<Option<Numbered<F>>>,

@@ -57,7 +57,7 @@ struct Open {
     waiting: VecDeque<Option<Waiting>>,
     /// The number of the first.
     first: u64,
-    /// Those that were given up and are not answered, with their bytes: the client may keep them until the connection ends.
+    /// Messages that were given up and are not answered, with their bytes: the client may keep them until the connection ends.
     late: BTreeMap<u64, usize>,
     /// Why nothing more will be confirmed.
     ended: Option<Error>,
@@ -132,7 +132,7 @@ impl Confirms {
         confirmed.into_iter().rev().for_each(|waiting| waiting.resolve(result.clone()));
     }
 
-    /// Fails all messages, and those added later, with this error: the connection is lost.
+    /// Fails all messages, also messages added later, with this error: the connection is lost.
     pub fn end(&self, error: &Error) {
         let failed = {
             let mut open = self.open();
@@ -163,7 +163,7 @@ impl Confirms {
     /// these messages until the peer answers.
     ///
     /// Returns an error of kind [`Disconnected`](ErrorKind::Disconnected) when as many of these are not answered as may be in flight, in
-    /// messages or bytes (or 1,024 and 1 MiB, if that is more). The caller has to end the connection, which alone frees them.
+    /// messages or bytes (or 1,024 and 1 MiB, if that is more). The caller has to end the connection: nothing else frees them.
     pub fn expire(&self) -> Result<(), Error> {
         let now = Instant::now();
         let mut late = Vec::new();

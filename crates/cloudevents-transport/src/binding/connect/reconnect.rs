@@ -18,7 +18,7 @@ pub trait Connect: Send + Sync + 'static {
     /// dropped when the time limit for the host passes.
     ///
     /// Errors of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) and
-    /// [`Closed`](ErrorKind::Closed) end all attempts. Those of kind [`Refused`](ErrorKind::Refused) end them
+    /// [`Closed`](ErrorKind::Closed) end all attempts. Errors of kind [`Refused`](ErrorKind::Refused) end them
     /// after [`Backoff::refused`]. All others are temporary.
     fn connect(&self, host: &Host) -> impl Future<Output = Result<Self::Connection, Error>> + Send;
 
@@ -29,8 +29,9 @@ pub trait Connect: Send + Sync + 'static {
         std::future::pending()
     }
 
-    /// Whether a message may have ended the last connection, and not the peer: then the next attempt waits as after the first failed one,
-    /// and later ones no longer. The default is no.
+    /// Whether a message may have ended the last connection, and not the peer.
+    ///
+    /// Then the next attempt waits as after the first failed one, and later attempts wait no longer. The default is no.
     fn was_ended_by_message(&self) -> bool {
         false
     }

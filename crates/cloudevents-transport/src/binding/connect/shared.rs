@@ -228,8 +228,7 @@ async fn keep<C: Connect<Connection: Clone + Sync>>(
     }
 }
 
-/// Why there is no connection, for a task with a message. Of a message, "not supported" would be its own fault; here, the other end has
-/// changed.
+/// Why there is no connection, for a task with a message. "Not supported" would be a fault of the message. Here, the other end has changed.
 #[cold]
 fn declined(error: &Error) -> Error {
     if error.kind() != ErrorKind::Unsupported {

@@ -23,7 +23,7 @@ pub(super) struct Books {
     pub(super) delayed: BTreeMap<(Instant, u64), Held>,
     /// The sum of messages to be delivered again and messages on their way to the sink.
     pub(super) waiting: Waiting,
-    /// The limit of deliveries, which partitions share, and where to count those that are held back.
+    /// The limit of deliveries, which partitions share, and where to count partitions that are held back.
     pub(super) shared: Option<(InFlight, Arc<Counters>)>,
     /// Whether `notify` was called and the marks have not been taken since.
     pub(super) notified: bool,
@@ -325,7 +325,7 @@ fn left(bounds: Bounds, used: Bounds) -> Bounds {
     }
 }
 
-/// How many messages fit into this, if they are as large as those are on average.
+/// How many messages fit into `left`, if they are as large as `those` on average.
 fn fitting(left: Bounds, those: Bounds) -> usize {
     let size = those.bytes.checked_div(those.messages).unwrap_or_default();
     left.bytes.checked_div(size).unwrap_or(usize::MAX).min(left.messages)

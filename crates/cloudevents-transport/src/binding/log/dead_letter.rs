@@ -26,7 +26,7 @@ pub struct LogOptions {
     pub waiting: Bounds,
     /// How far a partition may be received ahead of its watermark, in offsets; at least one. After a crash, up to this many messages of
     /// each partition are delivered again, settled or not. At the bound, no new messages are taken from this partition until it is at half
-    /// of it; where a client cannot hold one partition back, from none. Default: 10,000.
+    /// of it. If a client cannot hold one partition back, no new messages are taken from any partition meanwhile. Default: 10,000.
     pub max_lead: u64,
     /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
     pub sink_backoff: Duration,

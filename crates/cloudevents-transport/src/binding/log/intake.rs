@@ -26,8 +26,8 @@ pub trait LogSource: Send + 'static {
     /// wait to be delivered again. A client that must be polled to stay alive has to do so by itself.
     fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
 
-    /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and returns those of the
-    /// others meanwhile. By default it does not: then nothing is taken while one of them is as far ahead as allowed.
+    /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and meanwhile returns
+    /// messages of the others. By default it does not. Then nothing is taken while one of them is as far ahead as allowed.
     fn holds_back(&self) -> bool {
         false
     }

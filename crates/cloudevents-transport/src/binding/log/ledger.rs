@@ -163,8 +163,10 @@ impl Ledger {
         self.0.notify(books);
     }
 
-    /// The number of messages that partitions have which [leave](Self::start_leaving): those that are delivered and not settled, or on
-    /// their way to the dead-letter sink; and those that come again before, where messages behind them are settled.
+    /// The number of unsettled messages of partitions that [leave](Self::start_leaving).
+    ///
+    /// These are messages that are delivered and not settled, or on their way to the dead-letter sink. Messages with settled messages
+    /// behind them count, too, if they come again before.
     pub fn unsettled(&self) -> usize {
         self.books().unsettled()
     }
@@ -267,13 +269,13 @@ impl Ledger {
         self.books().outstanding
     }
 
-    /// The number of messages of a partition that are settled behind one that is not: they come again if it is given up now.
+    /// The number of messages of a partition that are settled behind an unsettled one: they come again if it is given up now.
     pub fn ahead(&self, partition: &Partition) -> usize {
         self.books().accounts.of(partition).map_or(0, |account| account.watermark.ahead())
     }
 
-    /// The number of messages that are settled behind one that is not. They come again if the receiver ends now, and so do those of
-    /// partitions that were given up while it ends.
+    /// The number of messages that are settled behind an unsettled one. They come again if the receiver ends now. Messages of partitions
+    /// that were given up while it ends count, too.
     pub(crate) fn settled_ahead(&self) -> usize {
         let of = |account: &Account| account.watermark.ahead();
         let books = self.books();

@@ -1,8 +1,8 @@
 //! Receiving from a queue, where messages are settled one by one or not at all.
 //!
 //! This module implements the common parts of all queues. One task owns the connection. It grants permits, hands messages over, groups
-//! settlements, waits before retries, renews deadlines while deliveries are held, and reconnects. If the
-//! [capabilities](QueueSource::capabilities) of the source lack an operation, the task does it from memory:
+//! settlements, waits before retries, renews deadlines while deliveries are held, and reconnects. Depending on the
+//! [capabilities](QueueSource::capabilities) of the source, the task does from memory the operations that the protocol lacks:
 //!
 //! - **Accept** and **release** are settlements of the protocol. After 32 releases in a row, each further one
 //!   waits a second, so that a program that releases everything does not cause a busy loop.

@@ -1,4 +1,4 @@
-//! A queue that is asked: each operation is a request of its own, and nothing comes unasked.
+//! A queue of requests: each operation is a request of its own, and the queue sends nothing by itself.
 
 use super::{Arrived, QueueSource};
 use crate::{
@@ -21,13 +21,13 @@ const FAILURES: u32 = 5;
 /// The longest pause after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The requests of a queue that is asked. [`Polled`] makes it a [`QueueSource`].
+/// The requests of a queue that sends nothing by itself. [`Polled`] makes it a [`QueueSource`].
 pub trait Requests: Send + Sync + 'static {
     /// Identifies one message for settling: a receipt handle, a lock token, the id of an entry.
     type Tag: Clone + Send + Sync + 'static;
 
-    /// Whether each message has its own outcome: then [`settle`](Self::settle) is called for one at a time, and may put those of several
-    /// calls into one request. Otherwise those that are settled together have one outcome.
+    /// Whether each message has its own outcome. If so, [`settle`](Self::settle) is called for one message at a time, and may put messages
+    /// of several calls into one request. Otherwise messages that are settled together have one outcome.
     const SETTLES_EACH: bool = false;
 
     /// See [`QueueSource::capabilities`].
@@ -36,10 +36,11 @@ pub trait Requests: Send + Sync + 'static {
     /// The limits of one request.
     fn most(&self) -> Most;
 
-    /// Asks for so many messages, and waits this long for the first one. It ends by itself, and is never dropped before.
+    /// Requests this number of messages, and waits this long for the first one. It ends by itself, and is never dropped before.
     ///
-    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] asks again a little later. An error of kind
-    /// [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection, and so are several in a row.
+    /// After an error that is [temporary](Error::is_temporary), such as throttling, [`Polled`] makes another request a little later. An
+    /// error of kind [`Disconnected`](ErrorKind::Disconnected), or one that is not temporary, is a lost connection. So are several in a
+    /// row.
     fn receive(
         &self,
         most: usize,
@@ -93,10 +94,10 @@ pub struct Polled<R: Requests> {
     open: Option<Open<R::Tag>>,
     /// When the deadlines of arrived messages are renewed, if they wait that long.
     renewal: Option<Instant>,
-    /// How many messages to ask for, and the bytes of the largest of late.
+    /// How many messages to request, and the bytes of the largest of late.
     ask: usize,
     largest: usize,
-    /// Failures in a row, and when to ask again after them.
+    /// Failures in a row, and when to make another request after them.
     failed: u32,
     again: Option<Instant>,
     stopping: bool,
@@ -108,7 +109,7 @@ struct Open<T> {
 }
 
 impl<R: Requests> Polled<R> {
-    /// Creates it. It asks for nothing yet.
+    /// Creates it. It makes no request yet.
     pub fn new(requests: R) -> Self {
         Self {
             requests: Arc::new(requests),

@@ -65,8 +65,8 @@ impl<T: Clone> Renewals<T> {
         self.next
     }
 
-    /// Returns the tags whose deadlines are to be renewed now. Those that are due soon are among them, so that
-    /// all of them are looked at a few times in each period only.
+    /// Returns the tags whose deadlines are to be renewed now. Deadlines that are due soon are among them, so that
+    /// all of them are checked a few times in each period only.
     pub(super) fn due(&mut self, now: Instant, period: Duration) -> Vec<T> {
         let mut tags = Vec::new();
         if self.next.is_none_or(|next| next > now) {

@@ -35,7 +35,7 @@ pub trait QueueSource: Send + 'static {
 
     /// Ends the subscription. It is called once when the receiver stops, before prefetched messages are released.
     ///
-    /// Otherwise a broker that sends as long as a consumer has free permits would send them again to this one, and behind others. The
+    /// Otherwise a broker that sends as long as a consumer has credit would send them again to this one, and behind others. The
     /// messages that are here then are the messages that [`next`](Self::next) returns at once. With [`ARRIVES_LATE`](Self::ARRIVES_LATE),
     /// they are released, and so are messages that arrive all the same.
     fn stop(&mut self) -> impl Future<Output = Result<(), Error>> + Send {

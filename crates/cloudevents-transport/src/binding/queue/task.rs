@@ -237,7 +237,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     let now = self.sunk(sunk);
                     self.undone.extend(now);
                 }
-                // One that settles nothing would be given messages, and is stopping.
+                // A connection that settles nothing would get messages, although the receiver stops.
                 opened = &mut opening, if !(self.stopping && forgets) => return opened.map(Some),
             }
         }
