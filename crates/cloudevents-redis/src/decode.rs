@@ -50,8 +50,10 @@ pub fn decode_message(message: &RedisMessage, with: &DecodeOptions) -> Result<De
     Ok(decoded.with_repair(repair))
 }
 
-/// Whether an entry bears a mark of CloudEvents: a field `content-type` under `application/cloudevents`, a field that begins with `ce-`,
-/// or, without a content type, a field `data` that is a JSON object with a `specversion`.
+/// Whether an entry bears a mark of CloudEvents.
+///
+/// A mark is a field `content-type` under `application/cloudevents`, or a field that begins with `ce-`. Without a content type, a field
+/// `data` that is a JSON object with a `specversion` is a mark, too.
 ///
 /// ```
 /// use cloudevents_redis::{RedisMessage, is_cloudevent};

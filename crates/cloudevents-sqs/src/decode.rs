@@ -54,8 +54,9 @@ pub fn decode_message(message: &SqsMessage, with: &DecodeOptions) -> Result<Deco
     Ok(decoded.with_repair(repair))
 }
 
-/// Whether a message bears a mark of CloudEvents: an attribute `content-type` under `application/cloudevents`, or one that begins with
-/// `ce-`.
+/// Whether a message bears a mark of CloudEvents.
+///
+/// A mark is an attribute `content-type` under `application/cloudevents`, or an attribute that begins with `ce-`.
 ///
 /// ```
 /// use cloudevents_sqs::{SqsMessage, is_cloudevent};

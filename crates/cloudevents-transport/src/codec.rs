@@ -2,8 +2,7 @@
 
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 
-/// Encodes values as payloads and decodes them, with requests to another service, such as a schema registry
-/// or a key service.
+/// Encodes values as payloads and decodes them, with requests to another service, such as a schema registry or a key service.
 ///
 /// For codecs that need no IO, implement [`Codec`](cloudevents_core::Codec). Implement this one with `async
 /// fn`. The futures of both methods may be dropped at any await, and must then leave a state with which the

@@ -97,8 +97,9 @@ impl InFlight {
         self.0.is_free(&self.0.state())
     }
 
-    /// Waits for a permit for one message, and takes it. Charge the bytes when they are known. Tasks that wait are
-    /// served in order.
+    /// Waits for a permit for one message, and takes it.
+    ///
+    /// Charge the bytes when they are known. Tasks that wait are served in order.
     ///
     /// Dropping the future takes nothing.
     pub fn room(&self) -> impl Future<Output = Permit> + Send + use<> {
@@ -110,8 +111,7 @@ impl InFlight {
         self.try_take(0)
     }
 
-    /// Takes a permit for one message of this many bytes, if one is free now and no task waits for
-    /// it.
+    /// Takes a permit for one message of this many bytes, if one is free now and no task waits for it.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.0.state();
         if !self.0.is_free(&state) {
@@ -122,8 +122,9 @@ impl InFlight {
         Some(Permit { shared: Arc::clone(&self.0), used: Bounds { messages: 1, bytes } })
     }
 
-    /// Waits until a permit is free and no task waits for it, without taking it. Dropping the future changes
-    /// nothing.
+    /// Waits until a permit is free and no task waits for it, without taking it.
+    ///
+    /// Dropping the future changes nothing.
     pub async fn ready(&self) {
         self.until(|state| self.0.is_free(state)).await;
     }

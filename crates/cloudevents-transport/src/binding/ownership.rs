@@ -2,8 +2,9 @@
 
 use tokio::sync::watch;
 
-/// Keeps messages for this process until it is dropped: messages of an assigned partition, or of a connection. The binding has it, and
-/// gives an [`Ownership`] to each message.
+/// Keeps messages for this process until it is dropped: messages of an assigned partition, or of a connection.
+///
+/// The binding has it, and gives an [`Ownership`] to each message.
 #[derive(Debug)]
 pub struct Owner(watch::Sender<Stage>);
 

@@ -52,8 +52,9 @@ impl Tls {
         self
     }
 
-    /// Returns a copy with the files that this URL names, which take precedence: see [`CertificateFiles`]. For bindings. `with_tls` is the
-    /// scheme of URLs with TLS.
+    /// Returns a copy with the files that this URL names, which take precedence: see [`CertificateFiles`].
+    ///
+    /// For bindings. `with_tls` is the scheme of URLs with TLS.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl): as of [`CertificateFiles::from_url`], for certificates that cannot be
     /// used, and for a key that is not of the certificate. They are of kind [`Unsupported`](ErrorKind::Unsupported) for a variable that
@@ -63,8 +64,9 @@ impl Tls {
         self.with_files(endpoint, endpoint.scheme() == with_tls, &help)
     }
 
-    /// As [`with_url`](Self::with_url), if an option of the URL decides whether there is TLS (`has_tls`), and not its scheme. `help` says
-    /// how to have it.
+    /// As [`with_url`](Self::with_url), if an option of the URL decides whether there is TLS (`has_tls`), and not its scheme.
+    ///
+    /// `help` says how to have it.
     pub fn with_files(mut self, endpoint: &Endpoint, has_tls: bool, help: &str) -> Result<Self, Error> {
         let files = CertificateFiles::from_url(endpoint, has_tls, help)?;
         let names_some = files != CertificateFiles::default();

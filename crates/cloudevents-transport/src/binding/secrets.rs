@@ -135,8 +135,9 @@ impl Secrets {
         if compared(password) < 2 || has_key { secrets.with(user) } else { secrets }
     }
 
-    /// How many bytes the longest one may have in a text, also escaped. If only the beginning of a text is shown, so many more bytes of it
-    /// are read.
+    /// How many bytes the longest one may have in a text, also escaped.
+    ///
+    /// If only the beginning of a text is shown, so many more bytes of it are read.
     pub fn longest(&self) -> usize {
         self.values.iter().map(|value| value.len().saturating_mul(12)).max().unwrap_or_default()
     }

@@ -80,8 +80,10 @@ impl Settle for Unsettled {
     }
 }
 
-/// Settles one message. Dropping it is [`Settlement::Release`], wherever that happens: in a cancelled
-/// handler, or in a prefetch channel that no task reads any more.
+/// Settles one message.
+///
+/// Dropping it is [`Settlement::Release`], wherever that happens: in a cancelled handler, or in a prefetch channel that no task reads any
+/// more.
 #[must_use = "dropping a token releases the message"]
 pub struct Token {
     duty: Duty,
@@ -123,8 +125,9 @@ impl Token {
         Self::with(Duty::Binding(Box::new(settle)))
     }
 
-    /// Creates a token for a message of a protocol without settlement. Accepting it succeeds. Everything
-    /// else, including dropping, is an error of kind [`Unsupported`](ErrorKind::Unsupported). The queue
+    /// Creates a token for a message of a protocol without settlement.
+    ///
+    /// Accepting it succeeds. Everything else, including dropping, is an error of kind [`Unsupported`](ErrorKind::Unsupported). The queue
     /// machine can deliver such a message again from memory.
     pub fn unsettled() -> Self {
         Self::new(Unsettled)
@@ -140,8 +143,9 @@ impl Token {
         Self { duty, permit: None, place: None }
     }
 
-    /// Returns the token with a permit of the binding's own limiter, held until the message is settled. It
-    /// holds one permit: a second one replaces and frees the first.
+    /// Returns the token with a permit of the binding's own limiter, held until the message is settled.
+    ///
+    /// It holds one permit: a second one replaces and frees the first.
     pub fn holding(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self

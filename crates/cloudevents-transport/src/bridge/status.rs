@@ -23,8 +23,9 @@ pub struct BridgeStatus {
 }
 
 impl BridgeStatus {
-    /// Whether the bridge moves its messages: it does not [stall](Self::stall), and the last attempt did not show the target to be
-    /// unavailable for now.
+    /// Whether the bridge moves its messages.
+    ///
+    /// It does if it does not [stall](Self::stall), and the last attempt did not show the target to be unavailable for now.
     ///
     /// Some sources send nothing to a server that is not ready, as HTTP. A bridge from such a source is ready without
     /// [pending](Self::pending) messages though its last attempts failed: only the next message shows whether the target is back.
@@ -115,8 +116,9 @@ impl BridgeStatus {
         self.target.metrics()
     }
 
-    /// Adds everything to a page of Prometheus: the counters of both ends with the label `end`, and the counters of
-    /// the bridge, named `cloudevents_bridge_...`.
+    /// Adds everything to a page of Prometheus.
+    ///
+    /// These are the counters of both ends with the label `end`, and the counters of the bridge, named `cloudevents_bridge_...`.
     pub fn add_to(&self, page: &mut PrometheusPage) {
         page.metrics(&[("end", "source")], self.received());
         page.metrics(&[("end", "target")], self.sent());

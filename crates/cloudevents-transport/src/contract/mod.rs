@@ -247,9 +247,10 @@ async fn ended(
 
 macro_rules! all {
     ($($check:ident)*) => {
-        /// Runs every check, each at a fresh address, up to four at a time. Then it compares the counters of its senders and receivers:
-        /// each message that was received or handed over has one end. Checks that stop the broker run alone, after the others, because
-        /// addresses may share it.
+        /// Runs every check, each at a fresh address, up to four at a time.
+        ///
+        /// Then it compares the counters of its senders and receivers: each message that was received or handed over has one end. Checks
+        /// that stop the broker run alone, after the others, because addresses may share it.
         pub async fn check_all<V: Venue>(open: impl AsyncFn() -> Result<V, Error>) -> Report {
             check_some(open, |_| true).await
         }

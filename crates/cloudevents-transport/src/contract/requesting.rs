@@ -26,9 +26,10 @@ pub async fn requests_without_replies_are_refused(venue: &impl Venue) -> Result<
     Ok(Verdict::Holds)
 }
 
-/// If the sender claims replies, each request gets its own, in any order of the replies. A request without a reply ends at its limit, and a
-/// reply after that goes to no other request. If a broker has no address for replies, requests are errors of kind
-/// [`Unsupported`](ErrorKind::Unsupported). Then there is nothing to check.
+/// If the sender claims replies, each request gets its own, in any order of the replies.
+///
+/// A request without a reply ends at its limit, and a reply after that goes to no other request. If a broker has no address for replies,
+/// requests are errors of kind [`Unsupported`](ErrorKind::Unsupported). Then there is nothing to check.
 pub async fn requests_get_their_own_replies(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;

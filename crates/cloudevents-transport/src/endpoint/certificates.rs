@@ -12,8 +12,9 @@ use std::{
 /// The most bytes of a file that are read. The authorities of a system are less than 1 MiB.
 const LARGEST: u64 = 16 << 20;
 
-/// The files with certificates of a connection with TLS, in PEM. For bindings, which read them before each connection, or when they are
-/// opened.
+/// The files with certificates of a connection with TLS, in PEM.
+///
+/// For bindings, which read them before each connection, or when they are opened.
 ///
 /// | option of the URL | |
 /// |---|---|

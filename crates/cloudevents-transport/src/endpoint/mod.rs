@@ -167,8 +167,9 @@ impl Endpoint {
         &self.path
     }
 
-    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`. No segments
-    /// for an empty path.
+    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`.
+    ///
+    /// No segments for an empty path.
     pub fn segments(&self) -> impl Iterator<Item = Box<str>> + '_ {
         // `parse` has checked that it can be decoded.
         self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(percent_decoded)
@@ -211,8 +212,9 @@ impl Endpoint {
         self
     }
 
-    /// Checks that all options are known, to find mistyped ones. Errors are of kind
-    /// [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
+    /// Checks that all options are known, to find mistyped ones.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
     pub fn check_options(&self, known: &[&str]) -> Result<(), Error> {
         match self.options().find(|(name, _)| !known.contains(name)) {
             None => Ok(()),

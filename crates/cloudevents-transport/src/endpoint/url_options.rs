@@ -83,8 +83,9 @@ impl ReceiverOptions {
         })
     }
 
-    /// Returns a copy for messages of this peer: with its repairs, and with its [tombstones](Self::tombstones) skipped. A policy for
-    /// tombstones that the program has set stays.
+    /// Returns a copy for messages of this peer: with its repairs, and with its [tombstones](Self::tombstones) skipped.
+    ///
+    /// A policy for tombstones that the program has set stays.
     ///
     /// ```
     /// use cloudevents_core::Peer;

@@ -65,14 +65,14 @@ impl FakeLog {
         Self(Arc::new(Broker { topic: "fake".into(), state, arrived: Notify::new() }))
     }
 
-    /// Creates a sender. Messages with a key, and events with a `partitionkey`, go to the partition of that
-    /// key. The others go to each partition in turn.
+    /// Creates a sender.
+    ///
+    /// Messages with a key, and events with a `partitionkey`, go to the partition of that key. The others go to each partition in turn.
     pub fn sender(&self) -> Sender {
         Sender::new(Producer(self.clone()))
     }
 
-    /// Creates a receiver of all partitions, each from its committed offset, and the handle that rebalances
-    /// it.
+    /// Creates a receiver of all partitions, each from its committed offset, and the handle that rebalances it.
     ///
     /// Errors are those of [`Ledger::new`].
     pub fn receiver(

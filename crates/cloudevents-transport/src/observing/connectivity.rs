@@ -114,8 +114,9 @@ impl Connectivity {
         Self { watched: connectivity.watched, reports: None }
     }
 
-    /// For clients that reconnect by themselves: the code that observes the client reports changes. Starts
-    /// without a connection.
+    /// For clients that reconnect by themselves: the code that observes the client reports changes.
+    ///
+    /// Starts without a connection.
     pub fn channel() -> (Reporter, Self) {
         let state = ConnectionState::Connecting { failed: 0, error: None };
         let seen =
@@ -206,8 +207,9 @@ impl Reporter {
         });
     }
 
-    /// Reports that an attempt failed and another will follow. `failed` is the number of failed rounds since
-    /// the last connection.
+    /// Reports that an attempt failed and another will follow.
+    ///
+    /// `failed` is the number of failed rounds since the last connection.
     pub fn trying_again(&self, failed: u32, error: &Error) {
         tracing::warn!(error = format_args!("{error:#}"), failed, "not connected");
         self.change(|seen| seen.state = ConnectionState::Connecting { failed, error: Some(error.clone()) });
@@ -257,8 +259,9 @@ impl Reporter {
         }
     }
 
-    /// Reports messages that were lost with a connection, for this long at most. `None` means that all of them have come again. A later
-    /// report replaces it.
+    /// Reports messages that were lost with a connection, for this long at most.
+    ///
+    /// `None` means that all of them have come again. A later report replaces it.
     pub fn misses(&self, missing: Option<(Missing, Duration)>) {
         let until = |(missing, long)| Some((missing, Instant::now().checked_add(long)?));
         self.change(|seen| seen.missing = missing.and_then(until));

@@ -52,8 +52,10 @@ pub trait Interceptor: Send + Sync + 'static {
 /// Called with the outcome of a send.
 pub type AfterSend = Box<dyn FnOnce(Result<&Receipt, &Error>) + Send>;
 
-/// Called with the outcome of an attempt. Success is a message that was handled or left out by the policies of the receiver.
-/// [`Failure::is_reject`] tells a rejection from a failure after which the message is tried again.
+/// Called with the outcome of an attempt.
+///
+/// Success is a message that was handled or left out by the policies of the receiver. [`Failure::is_reject`] tells a rejection from a
+/// failure after which the message is tried again.
 pub type AfterHandling = Box<dyn FnOnce(Result<(), &Failure>) + Send>;
 
 /// The span of one attempt at a message, and the function after it.

@@ -49,8 +49,7 @@ impl EventFilter {
         Self { matches: Arc::new(matches), drop_unmatched: false }
     }
 
-    /// Allows the filter on a queue that others may also consume: messages that do not match are removed from
-    /// it, for all consumers.
+    /// Allows the filter on a queue that others may also consume: messages that do not match are removed from it, for all consumers.
     pub fn drop_unmatched(mut self) -> Self {
         self.drop_unmatched = true;
         self

@@ -127,8 +127,9 @@ impl DeadLetter {
         }
     }
 
-    /// The message exactly as it was received, with the [headers of the dead letter](Self::headers) behind its own. For sinks of bindings,
-    /// which send it over the protocol that it came over.
+    /// The message exactly as it was received, with the [headers of the dead letter](Self::headers) behind its own.
+    ///
+    /// For sinks of bindings, which send it over the protocol that it came over.
     pub fn as_received(&self) -> Outgoing {
         let message = match self.left_out.contains(&OTHERS) {
             true => self.received.forward(), // with the attributes of an event

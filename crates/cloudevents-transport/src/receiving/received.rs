@@ -14,8 +14,9 @@ use std::{
     time::SystemTime,
 };
 
-/// A message as its protocol delivered it. A binding implements this for its own type around the client's
-/// message.
+/// A message as its protocol delivered it.
+///
+/// A binding implements this for its own type around the client's message.
 ///
 /// Headers are read on demand, because most programs never read them. So no message is copied. New accessors
 /// get a default, so that existing bindings stay valid.
@@ -114,8 +115,9 @@ pub trait Origin: Send + Sync + 'static {
     }
 }
 
-/// A received message: decoded as far as that is cheap, and as the protocol delivered it. Cloning counts
-/// references.
+/// A received message: decoded as far as that is cheap, and as the protocol delivered it.
+///
+/// Cloning counts references.
 ///
 /// `Debug` shows names and sizes, never contents.
 ///
@@ -161,8 +163,9 @@ impl Received {
         Self(Arc::new(Stored { message, event: None, invalid, refused, converted, origin }))
     }
 
-    /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
-    /// bindings that need the event before the program does. Does nothing if there are clones.
+    /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event).
+    ///
+    /// For bindings that need the event before the program does. Does nothing if there are clones.
     pub fn with_event(mut self, event: impl Into<Box<Decoded<Event>>>) -> Self {
         if let Some(stored) = Arc::get_mut(&mut self.0) {
             stored.event = Some(event.into());
@@ -227,8 +230,9 @@ impl Received {
         &self.0.origin
     }
 
-    /// The client's own message, if it is a `T`, with all details of the protocol. The documentation of each
-    /// binding names its type.
+    /// The client's own message, if it is a `T`, with all details of the protocol.
+    ///
+    /// The documentation of each binding names its type.
     pub fn native<T: 'static>(&self) -> Option<&T> {
         self.origin().native().downcast_ref()
     }
@@ -238,8 +242,9 @@ impl Received {
         self.origin().body()
     }
 
-    /// The body, to send the message over another protocol, or to store it: a message whose body is not bytes
-    /// must not become one without a body.
+    /// The body, to send the message over another protocol, or to store it.
+    ///
+    /// A message whose body is not bytes must not become one without a body.
     ///
     /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), where
     /// [`body`](Self::body) is not all of the body ([`Origin::has_whole_body`]).
@@ -252,15 +257,17 @@ impl Received {
             .with_help("reject it to an address of its own protocol, which keeps it as it is"))
     }
 
-    /// The bytes that count as in flight: the bytes of key, headers and body. Over MQTT, the memory that each user property takes beside
-    /// its text counts, too.
+    /// The bytes that count as in flight: the bytes of key, headers and body.
+    ///
+    /// Over MQTT, the memory that each user property takes beside its text counts, too.
     pub fn size(&self) -> usize {
         let message = self.decoded_message().map_or(0, |message| message.value.body_len());
         self.origin().size().max(message)
     }
 
-    /// The value of the first header with this name, ignoring ASCII case. Attributes of the event are among
-    /// the headers.
+    /// The value of the first header with this name, ignoring ASCII case.
+    ///
+    /// Attributes of the event are among the headers.
     pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.origin().header(name)
     }
@@ -320,8 +327,9 @@ impl Received {
         self.origin().correlation()
     }
 
-    /// Converts the message for sending it elsewhere, with its key and the headers that are not attributes. A
-    /// document stays unchanged.
+    /// Converts the message for sending it elsewhere, with its key and the headers that are not attributes.
+    ///
+    /// A document stays unchanged.
     ///
     /// It never fails. A message that cannot be decoded is forwarded [as it was
     /// received](Outgoing::as_received). A sender whose protocol cannot carry such a message refuses it.

@@ -106,9 +106,9 @@ impl Receiver {
         }
     }
 
-    /// Returns the receiver with a limit shared with other receivers, in place of
-    /// [`ReceiverOptions::in_flight`]. Receivers that wait at the same time may each exceed it by one
-    /// message.
+    /// Returns the receiver with a limit shared with other receivers, in place of [`ReceiverOptions::in_flight`].
+    ///
+    /// Receivers that wait at the same time may each exceed it by one message.
     pub fn sharing(mut self, in_flight: InFlight) -> Self {
         let Context { decoding, counters, attempts, .. } = &*self.context;
         let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
@@ -165,8 +165,7 @@ impl Receiver {
         self
     }
 
-    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages
-    /// can come.
+    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages can come.
     ///
     /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
     /// for a permit, it takes nothing from the source.
@@ -396,8 +395,7 @@ impl Receiver {
         self.options.malformed
     }
 
-    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or
-    /// [`run`](Self::run) runs.
+    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or [`run`](Self::run) runs.
     pub fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.stop))
     }
@@ -447,8 +445,9 @@ impl Receiver {
         })
     }
 
-    /// Returns the deliveries as a stream, which ends after the first error. Dropping the stream loses
-    /// nothing.
+    /// Returns the deliveries as a stream, which ends after the first error.
+    ///
+    /// Dropping the stream loses nothing.
     pub fn stream(&mut self) -> impl Stream<Item = Result<Delivery, Error>> + Send + '_ {
         stream::unfold(Some(self), |receiver| async {
             let receiver = receiver?;
@@ -490,9 +489,10 @@ impl Receiver {
         self.intake.letters()
     }
 
-    /// Returns the receiver with a filter. A message that does not match is accepted and counted
-    /// ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With several filters, a message
-    /// has to match all of them. Messages that cannot be decoded are not filtered.
+    /// Returns the receiver with a filter.
+    ///
+    /// A message that does not match is accepted and counted ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With
+    /// several filters, a message has to match all of them. Messages that cannot be decoded are not filtered.
     ///
     /// An error of kind [`Unsupported`](ErrorKind::Unsupported) if other consumers may compete for the
     /// messages ([`ReceiverCapabilities::shared`]), unless the filter has

@@ -20,8 +20,7 @@ use std::{
 use tokio::time::timeout;
 
 impl Receiver {
-    /// Handles messages concurrently until the receiver is stopped, then waits for the running handlers, and
-    /// drains.
+    /// Handles messages concurrently until the receiver is stopped, then waits for the running handlers, and drains.
     ///
     /// The handler takes an [`Event`](cloudevents_core::Event), a
     /// [`TypedEvent`](cloudevents_core::TypedEvent), a [`Delivery`], or another type that implements
@@ -241,8 +240,9 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
         self
     }
 
-    /// Rejects a message after this many attempts, with any reason for the failures:
-    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts).
+    /// Rejects a message after this many attempts, with any reason for the failures.
+    ///
+    /// See [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts).
     pub fn attempts(self, attempts: u32) -> Self {
         self.choices.get().settings.attempts = Some(attempts);
         self

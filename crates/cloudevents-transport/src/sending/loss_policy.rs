@@ -2,8 +2,9 @@
 
 use cloudevents_core::{Error, Event, LossClass, Losses};
 
-/// The policy for a part of a message that the protocol cannot carry, such as a priority over HTTP or a value that the event format cannot
-/// hold.
+/// The policy for a part of a message that the protocol cannot carry.
+///
+/// Such a part is a priority over HTTP, for example, or a value that the event format cannot hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LossPolicy {

@@ -63,8 +63,9 @@ struct Extras {
 ///
 /// The setters take bytes as `AsRef<[u8]>` and not as `Into<Bytes>`. Of string slices, only `&'static str` implements `Into<Bytes>`.
 impl Outgoing {
-    /// Creates one from a message as it was received, headers and body unchanged. For messages that can be
-    /// decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
+    /// Creates one from a message as it was received, headers and body unchanged.
+    ///
+    /// For messages that can be decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
     /// senders of other protocols: see [`Received::whole_body`](crate::Received::whole_body).
     pub fn as_received(received: Received) -> Self {
         Self { content: Content::AsReceived(received), extras: None }
@@ -195,8 +196,9 @@ impl Outgoing {
         headers.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// The headers for which this rule has a reason: the index of each, and why the protocol cannot carry it. For
-    /// [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
+    /// The headers for which this rule has a reason: the index of each, and why the protocol cannot carry it.
+    ///
+    /// For [`Transmit::lost_headers`](crate::binding::Transmit::lost_headers).
     ///
     /// ```
     /// use cloudevents_core::Event;

@@ -165,8 +165,9 @@ impl Sender {
         Self { transmit: Arc::new(binding), capabilities, state: Arc::default(), interceptor: None }
     }
 
-    /// Returns the sender with these options. Clones made before keep their options and have separate
-    /// counters.
+    /// Returns the sender with these options.
+    ///
+    /// Clones made before keep their options and have separate counters.
     pub fn with_options(mut self, options: SenderOptions) -> Self {
         self.state = Arc::new(State { options, ..State::default() });
         self
@@ -195,8 +196,9 @@ impl Sender {
         async move { self.hand_over(outgoing).await?.await }
     }
 
-    /// Waits for a permit, hands a message over, and returns the outcome. Awaiting the outcome returns the
-    /// receipt; dropping it does not undo sending.
+    /// Waits for a permit, hands a message over, and returns the outcome.
+    ///
+    /// Awaiting the outcome returns the receipt; dropping it does not undo sending.
     ///
     /// If the future is dropped before it returns, nothing was sent. Errors: those of [`send`](Self::send),
     /// and [`Timeout`](ErrorKind::Timeout) if there was no permit or no connection in time
@@ -245,8 +247,9 @@ impl Sender {
         }
     }
 
-    /// Sends messages one after the other without waiting for each. Returns when the peer has all of them, or
-    /// reports the messages that it does not have.
+    /// Sends messages one after the other without waiting for each.
+    ///
+    /// Returns when the peer has all of them, or reports the messages that it does not have.
     ///
     /// A failure does not stop the rest, so later messages may arrive before a failed one is sent again. At
     /// most 1,024 outcomes are open at once, in addition to the limits of the binding. If the future is
@@ -293,8 +296,9 @@ impl Sender {
         Err(SendAllError { failed, total })
     }
 
-    /// Stops taking messages, waits for every pending outcome, and then closes the connection. Applies to all
-    /// clones.
+    /// Stops taking messages, waits for every pending outcome, and then closes the connection.
+    ///
+    /// Applies to all clones.
     ///
     /// After [`SenderOptions::close_timeout`] it returns an error of kind [`Timeout`](ErrorKind::Timeout);
     /// messages under way stay so. Dropping the future does the same without an error. Another call waits
@@ -334,8 +338,9 @@ impl Sender {
         self.transmit.check().await
     }
 
-    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
-    /// messages may. A [`Bridge`](crate::Bridge) makes such a message a dead letter. It tries all other messages again.
+    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other messages may.
+    ///
+    /// A [`Bridge`](crate::Bridge) makes such a message a dead letter. It tries all other messages again.
     ///
     /// | protocol | refusals of a message |
     /// |---|---|

@@ -19,8 +19,9 @@ use tokio::{
 /// The most answers that begin to be polled at once.
 const TOGETHER: usize = 256;
 
-/// [`Confirms`] for a client library that returns a future for each message. The answers are polled in one task, by
-/// [`Hearing::run`]. Clones share it.
+/// [`Confirms`] for a client library that returns a future for each message.
+///
+/// The answers are polled in one task, by [`Hearing::run`]. Clones share it.
 ///
 /// After [`finish`](Self::finish), or when all clones are dropped, the task ends as soon as every message is answered.
 pub struct Answers<F> {

@@ -86,8 +86,9 @@ impl Confirms {
         Self(Arc::new(Inner { limit, open: Mutex::new(Open::default()) }))
     }
 
-    /// Adds the next message, which has a permit. Returns its number and its outcome. After [`end`](Self::end), the outcome is
-    /// an error.
+    /// Adds the next message, which has a permit.
+    ///
+    /// Returns its number and its outcome. After [`end`](Self::end), the outcome is an error.
     pub fn add(&self, place: Permit) -> (u64, Outcome<Receipt>) {
         let (resolver, outcome) = Outcome::channel();
         let waiting = Waiting { due: Instant::now().checked_add(self.0.limit), resolver, place };
@@ -159,8 +160,9 @@ impl Confirms {
         self.open().waiting.front()?.as_ref()?.due
     }
 
-    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout). Their permits are free, but the client may keep
-    /// these messages until the peer answers.
+    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout).
+    ///
+    /// Their permits are free, but the client may keep these messages until the peer answers.
     ///
     /// Returns an error of kind [`Disconnected`](ErrorKind::Disconnected) when as many of these are not answered as may be in flight, in
     /// messages or bytes (or 1,024 and 1 MiB, if that is more). The caller has to end the connection: nothing else frees them.

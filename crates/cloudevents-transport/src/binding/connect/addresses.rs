@@ -29,8 +29,9 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`). The limit is
-    /// for all of its addresses.
+    /// Connects to this host, or to this port of it if it has none, and sends small messages without a delay (`TCP_NODELAY`).
+    ///
+    /// The limit is for all of its addresses.
     ///
     /// The error is that of the last address.
     pub async fn connect(&self, host: &Host, port: u16, limit: Duration) -> io::Result<TcpStream> {

@@ -33,8 +33,9 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         permit
     }
 
-    /// The connection and its number, once there is one. Errors are those of [`Shared::get`], and [`Closed`](ErrorKind::Closed) after
-    /// [`close`](Self::close).
+    /// The connection and its number, once there is one.
+    ///
+    /// Errors are those of [`Shared::get`], and [`Closed`](ErrorKind::Closed) after [`close`](Self::close).
     pub async fn get(&self) -> Result<(u64, C::Connection), Error> {
         if self.closed().load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
@@ -62,8 +63,9 @@ impl<C: Connect<Connection: Clone + Sync>> Links<C> {
         self.shared.connectivity()
     }
 
-    /// Refuses messages from now on, waits for every pending outcome, and [closes](Connect::close) the connection: in a task, so that it is
-    /// closed even if the future is dropped.
+    /// Refuses messages from now on, waits for every pending outcome, and [closes](Connect::close) the connection.
+    ///
+    /// This runs in a task, so that the connection is closed even if the future is dropped.
     pub async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
         let runtime =

@@ -44,8 +44,7 @@ pub trait Connect: Send + Sync + 'static {
     }
 }
 
-/// Connects and reconnects: tries the last good host first, limits the time for each host, and waits with
-/// jitter between rounds.
+/// Connects and reconnects: tries the last good host first, limits the time for each host, and waits with jitter between rounds.
 ///
 /// For one task that owns its connection. [`share`](Self::share) converts it for many tasks.
 pub struct Reconnect<C: Connect> {
@@ -113,8 +112,9 @@ impl<C: Connect> Reconnect<C> {
         Err(error)
     }
 
-    /// Tries until there is a connection. Fails only with errors that are not temporary; see
-    /// [`Connect::connect`].
+    /// Tries until there is a connection.
+    ///
+    /// Fails only with errors that are not temporary; see [`Connect::connect`].
     ///
     /// If the previous connection lasted less than five seconds, or than the longest delay, it first waits as after a failed
     /// attempt. So a peer that accepts connections and closes them is not called without a pause. The pause does not grow where
@@ -171,8 +171,7 @@ impl<C: Connect> Reconnect<C> {
         self.reporter.connectivity()
     }
 
-    /// Converts it to the form that many tasks share: a sender and its clones, or both directions of one
-    /// connection.
+    /// Converts it to the form that many tasks share: a sender and its clones, or both directions of one connection.
     pub fn share(self) -> Shared<C>
     where
         C::Connection: Clone + Sync,

@@ -7,9 +7,10 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, time::Duration};
 
-/// Options of log receivers. One of [`with_sink`](Self::with_sink) and
-/// [`dropping_rejected`](Self::dropping_rejected) is required, because a log itself cannot keep rejected
-/// messages.
+/// Options of log receivers.
+///
+/// One of [`with_sink`](Self::with_sink) and [`dropping_rejected`](Self::dropping_rejected) is required, because a log itself cannot keep
+/// rejected messages.
 ///
 /// ```
 /// use cloudevents_transport::binding::log::LogOptions;

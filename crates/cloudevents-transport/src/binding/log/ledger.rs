@@ -27,8 +27,9 @@ use tokio::{
     time::Instant,
 };
 
-/// Tracks the messages of one log receiver. Clones share the state: the receiver has one, the owner of the
-/// connection another.
+/// Tracks the messages of one log receiver.
+///
+/// Clones share the state: the receiver has one, the owner of the connection another.
 ///
 /// Only [`leave`](Self::leave) waits.
 ///
@@ -101,8 +102,9 @@ impl Ledger {
         })))
     }
 
-    /// Sets a function to call when there are new [`marks`](Self::marks). It is called once, and again only
-    /// after the marks were taken. It is called while settling, from any task, so it should only wake a
+    /// Sets a function to call when there are new [`marks`](Self::marks).
+    ///
+    /// It is called once, and again only after the marks were taken. It is called while settling, from any task, so it should only wake a
     /// thread (`unpark`) or a task (`Notify::notify_one`). Only the first call of this method has an effect.
     ///
     /// A client that commits at intervals needs no notification. A client that acknowledges as soon as
@@ -111,8 +113,10 @@ impl Ledger {
         let _ = self.0.notify.set(Box::new(notify));
     }
 
-    /// Starts receiving a partition from this offset. With 0, the client decides where to start, and the
-    /// watermark begins at the first message. Messages taken from the partition before are revoked.
+    /// Starts receiving a partition from this offset.
+    ///
+    /// With 0, the client decides where to start, and the watermark begins at the first message. Messages taken from the partition before
+    /// are revoked.
     ///
     /// Returns the assignment, for [`Record::under`](super::Record::under).
     pub fn assign(&self, partition: Partition, offset: u64) -> Epoch {
@@ -171,8 +175,9 @@ impl Ledger {
         self.books().unsettled()
     }
 
-    /// Stops receiving a partition. Returns the offset to commit before giving it up, or `None` if it was not
-    /// assigned.
+    /// Stops receiving a partition.
+    ///
+    /// Returns the offset to commit before giving it up, or `None` if it was not assigned.
     ///
     /// From now on, settling its messages is an error of kind [`Revoked`](ErrorKind::Revoked).
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
@@ -206,8 +211,9 @@ impl Ledger {
         held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
     }
 
-    /// Whether no more messages of this assignment should be taken now: it is [held back](Self::held_back). An assignment that is over is
-    /// not held back: its messages are refused.
+    /// Whether no more messages of this assignment should be taken now: it is [held back](Self::held_back).
+    ///
+    /// An assignment that is over is not held back: its messages are refused.
     pub fn is_held_back(&self, epoch: Epoch) -> bool {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);

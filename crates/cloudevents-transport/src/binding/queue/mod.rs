@@ -108,8 +108,9 @@ impl QueueReceiver {
         Self::start(reconnect, source, room, options)
     }
 
-    /// Starts the task with an existing connection. Errors are those of [`open`](Self::open), except for
-    /// connecting.
+    /// Starts the task with an existing connection.
+    ///
+    /// Errors are those of [`open`](Self::open), except for connecting.
     pub fn start<C>(
         reconnect: Reconnect<C>,
         source: C::Connection,

@@ -7,9 +7,10 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use std::time::Duration;
 
-/// Options of queue receivers. One of [`with_sink`](Self::with_sink),
-/// [`rejecting_to_broker`](Self::rejecting_to_broker) and [`dropping_rejected`](Self::dropping_rejected) is
-/// required.
+/// Options of queue receivers.
+///
+/// One of [`with_sink`](Self::with_sink), [`rejecting_to_broker`](Self::rejecting_to_broker) and
+/// [`dropping_rejected`](Self::dropping_rejected) is required.
 ///
 /// ```
 /// use cloudevents_transport::binding::queue::QueueOptions;

@@ -4,8 +4,9 @@ use crate::{Bounds, Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
 use futures_util::{FutureExt, future::BoxFuture};
 
-/// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
-/// [`Connect`](crate::binding::connect::Connect).
+/// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver).
+///
+/// A binding implements this and [`Connect`](crate::binding::connect::Connect).
 ///
 /// An error of any method means that the connection is lost: the task drops the source and reconnects.
 pub trait QueueSource: Send + 'static {
