@@ -197,7 +197,7 @@ impl Group {
         }
     }
 
-    /// Makes entries pending for this consumer. Those that were deleted are not pending any more.
+    /// Makes entries pending for this consumer. Entries that were deleted are not pending any more.
     async fn claim(&self, ids: &[EntryId], consumer: &str, how: &[&str]) -> Result<(), Error> {
         if ids.is_empty() {
             return Ok(());

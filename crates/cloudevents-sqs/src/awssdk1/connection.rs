@@ -61,7 +61,8 @@ impl Wire {
         Ok(Self { client: Client::from_conf(config), url: target.url().into() })
     }
 
-    /// Whether the queue is there, and the largest message that it takes, in bytes. That it may not be looked at is a success.
+    /// Whether the queue is there, and the largest message that it takes, in bytes. If this user may not look at the queue, it is a
+    /// success.
     pub(super) async fn check(&self) -> Result<Option<usize>, Error> {
         let asked = self.client.get_queue_attributes().queue_url(&*self.url);
         let asked = asked.attribute_names(QueueAttributeName::MaximumMessageSize).customize();

@@ -69,8 +69,8 @@ pub(super) struct Fifo {
 }
 
 impl Fifo {
-    /// The group is the key, or else `partitionkey`, or else the source. Without an id for this message, that of deduplication is made of
-    /// source and id: two events with the same are one message.
+    /// The group is the key, or else `partitionkey`, or else the source. Without an id for this message, the deduplication id is made of
+    /// source and id: two events with the same source and id are one message.
     pub(super) fn of(outgoing: &Outgoing, message: &SqsMessage, id: Option<String>) -> Self {
         let Self { group, deduplication_id } = Self::of_event(outgoing, message);
         Self { group, deduplication_id: id.unwrap_or(deduplication_id) }

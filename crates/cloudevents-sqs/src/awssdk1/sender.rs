@@ -78,7 +78,9 @@ impl From<SenderOptions> for SqsSenderOptions {
     }
 }
 
-/// Opens a sender to a queue: `sqs://REGION/ACCOUNT/QUEUE`. [The crate's documentation](crate#urls) lists the options of the query.
+/// Opens a sender to a queue: `sqs://REGION/ACCOUNT/QUEUE`.
+///
+/// [The crate's documentation](crate#urls) lists the options of the query.
 ///
 /// Messages that are enqueued together share requests, ten of them at most, and several requests are under way at once, so a standard queue
 /// gets them in any order. To a FIFO queue, whose name ends in `.fifo`, one request follows the other, and messages of a group keep their
