@@ -82,8 +82,7 @@ impl Settle for Unsettled {
 
 /// Settles one message.
 ///
-/// Dropping it is [`Settlement::Release`], wherever that happens: in a cancelled handler, or in a prefetch channel that no task reads any
-/// more.
+/// Dropping it is [`Settlement::Release`], also in a cancelled handler, or in a prefetch channel that no task reads any more.
 #[must_use = "dropping a token releases the message"]
 pub struct Token {
     duty: Duty,

@@ -452,8 +452,8 @@ impl Passage {
         result
     }
 
-    /// Stores a refused message in the policy's dead-letter destination. Without one, the receiver's destination is used. It is also used
-    /// if a peer has it, and the policy's destination takes the message in no form.
+    /// Stores a refused message in the policy's dead-letter destination. Without one, the receiver's destination is used. If the policy's
+    /// destination takes the message in no form, and a peer keeps rejected messages, the message is left to the peer.
     async fn refused(&self, delivery: &Delivery, error: Error) -> Done {
         let redrive = self.policy().redrive.as_ref();
         if redrive.is_some_and(|redrive| redrive.dry_run) {
